@@ -1,0 +1,33 @@
+//! ALTER: other delivery options from now on.
+
+use super::sweep::Goal;
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::options::DeliveryOptions;
+use crate::queue::Queue;
+use crate::time::UnixMs;
+
+impl<G: Gate> Queue<G> {
+    /// Goes on with these options. True if they are not the old ones. What had ended before ends by the old ones
+    /// first, so this costs O(log n) for each lease and delay that is due and not yet swept.
+    ///
+    /// Errors: options out of range; [`Error::Leased`] if a sink is set while entries are leased.
+    pub fn alter_delivery(&mut self, options: DeliveryOptions, now: UnixMs) -> Result<bool, Error> {
+        options.check()?;
+        if options == self.options {
+            return Ok(false);
+        }
+        let running = self.grants.leased() - self.grants.due(now).count();
+        if options.sink.is_some() && options.sink != self.options.sink && running > 0 {
+            return Err(Error::Leased);
+        }
+        self.sweep(now, Goal::All);
+        self.options = options;
+        Ok(true)
+    }
+
+    /// The sink is forgotten: the key goes on under another name than the one it was set on.
+    pub fn drop_sink(&mut self) {
+        self.options.sink = None;
+    }
+}

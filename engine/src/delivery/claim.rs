@@ -1,0 +1,183 @@
+//! CLAIM: ready -> leased; and the sink, which takes ready entries away for good.
+
+use super::sweep::Goal;
+use super::view::Standing;
+use crate::entries::{Handle, State};
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::grants::Terms;
+use crate::queue::{Queue, Record, Settled};
+use crate::time::{Millis, UnixMs};
+use crate::token::{first_token, Token, MAX_TOKEN};
+
+/// What a claim did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Token of the first entry; the others follow by one.
+    pub first: Token,
+    /// How many entries were leased.
+    pub count: usize,
+    /// Whether anything changed, so that a replica must repeat it: it may, even if nothing was leased.
+    pub changed: bool,
+    /// A first token was given, and it was not the one that would have been issued.
+    pub adopted: bool,
+}
+
+/// One leased entry, as its worker sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered<'a> {
+    /// The receipt.
+    pub token: Token,
+    /// How often it has been delivered, this time included.
+    pub deliveries: u32,
+    /// Its place: the timestamp of a TSGEN element.
+    pub key: i64,
+    /// Its name: the id of a TSGEN element.
+    pub name: &'a [u8],
+    /// Its content: the payload of a TSGEN element.
+    pub body: &'a [u8],
+}
+
+/// One ready entry, for the sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready<'a> {
+    /// Its place: the timestamp of a TSGEN element.
+    pub key: i64,
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its content.
+    pub body: &'a [u8],
+}
+
+impl<G: Gate> Queue<G> {
+    /// Leases up to `count` ready entries to `consumer` until `lease` from now, oldest place first.
+    /// A replica passes the `first` token that its master issued. O(log n) an entry.
+    ///
+    /// Errors: [`Error::HasSink`].
+    pub fn claim(
+        &mut self,
+        consumer: &[u8],
+        count: usize,
+        lease: Millis,
+        first: Option<Token>,
+        now: UnixMs,
+    ) -> Result<Claim, Error> {
+        if self.options.sink.is_some() {
+            return Err(Error::HasSink);
+        }
+        let swept = self.sweep(now, Goal::Ready(count));
+        let mut members = Vec::new();
+        if let Some(key) = self.gate.horizon(now) {
+            self.order.take_through(&self.entries, key, count, &mut members);
+        }
+        let expected = first_token(self.last_token, now);
+        let possible = first.filter(|given| *given > self.last_token && *given <= MAX_TOKEN);
+        let claim = Claim {
+            first: possible.unwrap_or(expected),
+            count: members.len(),
+            changed: swept || !members.is_empty(),
+            adopted: !members.is_empty() && first.is_some_and(|given| given != expected),
+        };
+        if members.is_empty() {
+            return Ok(claim);
+        }
+        self.gate.commit(now);
+        for (token, handle) in (claim.first..).zip(&members) {
+            self.hand_out(*handle, token);
+        }
+        self.last_token = claim.first + members.len() as Token - 1;
+        self.totals.delivered += members.len() as u64;
+        let terms = Terms { consumer: consumer.into(), deadline: now.after(lease), claimed_at: now, lapsed: false };
+        self.grants.issue(claim.first, members, terms);
+        Ok(claim)
+    }
+
+    fn hand_out(&mut self, handle: Handle, token: Token) {
+        self.entries.set_state(handle, State::Leased);
+        if self.entries.delivered(handle) {
+            self.revoke(handle);
+            self.totals.redelivered += 1;
+            if let Some(record) = self.record_mut(handle) {
+                record.token = token;
+                record.deliveries = record.deliveries.saturating_add(1);
+            }
+        } else {
+            let record = Record { token, deliveries: 1, delayed_until: UnixMs::NEVER };
+            let record = self.records.insert(record);
+            self.entries.set_delivered(handle, true);
+            self.entries.set_aux(handle, record);
+        }
+    }
+
+    /// The entries of a claim that has just been made, in the order of their tokens.
+    pub fn delivered(&self, claim: &Claim) -> impl Iterator<Item = Delivered<'_>> {
+        let members = if claim.count == 0 { &[] } else { self.grants.members(claim.first) };
+        (claim.first..).zip(members).map(|(token, handle)| {
+            let (name, body) = self.entries.name_and_body(*handle);
+            let key = self.entries.place(*handle).key;
+            Delivered { token, deliveries: self.deliveries(*handle), key, name, body }
+        })
+    }
+
+    /// Whether a claim is worth trying: something is ready, or a lease or delay has ended. O(log n), changes nothing.
+    pub fn claimable(&self, now: UnixMs) -> bool {
+        let ready = match (self.order.first(), self.gate.horizon(now)) {
+            (Some(first), Some(key)) => self.entries.place(first).key <= key,
+            _ => false,
+        };
+        ready || self.sweepable(now)
+    }
+
+    pub(crate) fn sweepable(&self, now: UnixMs) -> bool {
+        let delay = self.delays.first_key_value().map(|((until, _), _)| *until);
+        [delay, self.grants.next_deadline()].into_iter().flatten().any(|deadline| deadline.is_due(now))
+    }
+
+    /// Up to `max` ready entries, oldest place first, as [`Queue::drop_ready`] with the same `now` would take them.
+    pub fn ready_batch(&self, max: usize, now: UnixMs) -> Vec<Ready<'_>> {
+        let Some(horizon) = self.gate.horizon(now) else { return Vec::new() };
+        let stored = self.order.iter_from(&self.entries, i64::MIN);
+        let handles = self.with_returned(stored, now, |place| place.key <= horizon, max);
+        let ready = |handle: Handle| {
+            let (name, body) = self.entries.name_and_body(handle);
+            Ready { key: self.entries.place(handle).key, name, body }
+        };
+        handles.into_iter().map(ready).collect()
+    }
+
+    /// Merges queued entries, told in order, with those that a sweep would queue, as far as `wanted` says of the place.
+    pub(crate) fn with_returned(
+        &self,
+        stored: impl Iterator<Item = Handle>,
+        now: UnixMs,
+        wanted: impl Fn(crate::entries::Place) -> bool,
+        max: usize,
+    ) -> Vec<Handle> {
+        let place = |handle: &Handle| self.entries.place(*handle);
+        let mut merged: Vec<_> = stored.take_while(|handle| wanted(place(handle))).take(max).collect();
+        if self.sweepable(now) {
+            let unswept = self.unswept(now).filter(|(_, _, standing)| matches!(standing, Standing::Queued));
+            merged.extend(unswept.map(|(_, handle, _)| handle).filter(|handle| wanted(place(handle))));
+            merged.sort_unstable_by_key(place);
+            merged.truncate(max);
+        }
+        merged
+    }
+
+    /// Takes the `count` oldest ready entries away for good: the sink has them. O(log n) an entry.
+    pub fn drop_ready(&mut self, count: usize, now: UnixMs) -> Settled {
+        let swept = self.sweep(now, Goal::All);
+        let mut gone = Vec::new();
+        if let Some(key) = self.gate.horizon(now) {
+            self.order.take_through(&self.entries, key, count, &mut gone);
+        }
+        if !gone.is_empty() {
+            self.gate.commit(now);
+        }
+        for handle in &gone {
+            self.revoke(*handle);
+            self.erase(*handle);
+        }
+        Settled { count: gone.len(), changed: swept || !gone.is_empty() }
+    }
+}

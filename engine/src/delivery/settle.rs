@@ -1,0 +1,168 @@
+//! ACK, NACK, EXTEND, RELEASE: what a worker says of its deliveries.
+//!
+//! A stale token changes nothing and is not counted. Only ACK does not depend on time.
+
+use crate::entries::{Handle, State};
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::options::MAX_COUNT;
+use crate::queue::{Death, Queue, Settled};
+use crate::time::{Millis, UnixMs};
+use crate::token::{Token, TokenRange};
+
+/// How a delivery is handed back.
+#[derive(Clone, Copy, Debug)]
+pub struct Nack<'a> {
+    /// How long the entry rests; by default the key's backoff.
+    pub delay: Option<Millis>,
+    /// It is dead at once, however often it was delivered.
+    pub dead: bool,
+    /// Kept with the dead letter, if it becomes one.
+    pub reason: &'a [u8],
+}
+
+impl<G: Gate> Queue<G> {
+    pub(crate) fn check_ranges(&self, tokens: &[TokenRange]) -> Result<(), Error> {
+        let too_many = |range: &TokenRange| {
+            let wide = range.last - range.first >= MAX_COUNT as Token;
+            wide && (self.grants.count_range(*range, MAX_COUNT) > MAX_COUNT
+                || self.dead.range(range.first..=range.last).take(MAX_COUNT + 1).count() > MAX_COUNT)
+        };
+        if tokens.iter().any(too_many) {
+            return Err(Error::TooManyTokens);
+        }
+        Ok(())
+    }
+
+    /// The work of these deliveries is done: their entries are gone. O(log n) an entry.
+    ///
+    /// Also for an entry whose lease has run out, or that died of it, as long as nobody else got it.
+    /// Errors: [`Error::TooManyTokens`].
+    pub fn ack(&mut self, tokens: &[TokenRange]) -> Result<Settled, Error> {
+        self.check_ranges(tokens)?;
+        let mut taken = Vec::new();
+        for range in tokens {
+            self.grants.take_range(*range, &mut taken);
+            self.take_lapsed_dead(*range, &mut taken);
+        }
+        for (_, handle) in &taken {
+            if self.entries.state(*handle) != State::Leased {
+                self.lift(*handle);
+            }
+            self.erase(*handle);
+        }
+        self.totals.acked += taken.len() as u64;
+        Ok(Settled { count: taken.len(), changed: !taken.is_empty() })
+    }
+
+    fn take_lapsed_dead(&mut self, range: TokenRange, taken: &mut Vec<(Token, Handle)>) {
+        if self.dead.is_empty() {
+            return;
+        }
+        let died = self.dead.range(range.first..=range.last).filter(|(_, death)| death.by_lease_end);
+        let died: Vec<_> = died.map(|(token, death)| (*token, death.handle)).collect();
+        for (token, _) in &died {
+            self.dead.remove(token);
+        }
+        taken.extend(died);
+    }
+
+    /// These deliveries have failed: their entries rest, or are dead. O(log n) an entry.
+    ///
+    /// Errors: [`Error::TooManyTokens`].
+    pub fn nack(&mut self, tokens: &[TokenRange], how: &Nack<'_>, now: UnixMs) -> Result<Settled, Error> {
+        self.check_ranges(tokens)?;
+        let mut swept = false;
+        let mut failed = Vec::new();
+        for range in tokens {
+            swept |= self.catch_up(*range, now);
+            self.grants.take_range(*range, &mut failed);
+        }
+        for (token, handle) in &failed {
+            self.fail(*token, *handle, how, now);
+        }
+        Ok(Settled { count: failed.len(), changed: swept || !failed.is_empty() })
+    }
+
+    fn fail(&mut self, token: Token, handle: Handle, how: &Nack<'_>, now: UnixMs) {
+        if self.entries.superseded(handle) {
+            self.erase(handle);
+            return;
+        }
+        self.lift(handle);
+        let deliveries = self.deliveries(handle);
+        if how.dead || self.options.exhausted(deliveries) {
+            let death = Death { handle, died_at: now, by_lease_end: false, reason: how.reason.into() };
+            self.die(handle, token, death);
+            return;
+        }
+        if let Some(record) = self.record_mut(handle) {
+            record.token = 0;
+        }
+        let delay = how.delay.unwrap_or_else(|| self.options.delay_after(deliveries));
+        if delay.is_zero() {
+            self.queue_up(handle);
+        } else {
+            self.rest(handle, now.after(delay));
+        }
+    }
+
+    /// These deliveries take longer: their leases end `lease` from now. A lease that has run out is given again
+    /// if nobody else got the entry. O(log n) an entry.
+    ///
+    /// Errors: [`Error::TooManyTokens`].
+    pub fn extend(&mut self, tokens: &[TokenRange], lease: Millis, now: UnixMs) -> Result<Settled, Error> {
+        self.check_ranges(tokens)?;
+        let mut settled = Settled::default();
+        for range in tokens {
+            settled.changed |= self.catch_up(*range, now);
+            let mut lapsed = Vec::new();
+            for (_, handle, terms) in self.grants.iter_range(*range) {
+                settled.count += 1;
+                if terms.lapsed {
+                    lapsed.push(handle);
+                }
+            }
+            for handle in lapsed {
+                self.lift(handle);
+                self.entries.set_state(handle, State::Leased);
+            }
+            self.grants.retime(*range, Some(now.after(lease)));
+        }
+        settled.changed |= settled.count > 0;
+        Ok(settled)
+    }
+
+    /// Hands back all leases of a consumer, ready at once and not counted as deliveries. O(log n) an entry.
+    pub fn release(&mut self, consumer: &[u8], now: UnixMs) -> Settled {
+        let leases = self.grants.of_consumer(consumer);
+        let (due, held): (Vec<_>, Vec<_>) = leases
+            .map(|(token, handle, terms)| (token, handle, terms.deadline))
+            .partition(|(.., deadline)| deadline.is_due(now));
+        let swept = self.lapse(due);
+        for (token, handle, _) in &held {
+            self.grants.take(*token);
+            self.hand_back(*handle);
+        }
+        Settled { count: held.len(), changed: swept || !held.is_empty() }
+    }
+
+    fn hand_back(&mut self, handle: Handle) {
+        if self.entries.superseded(handle) {
+            self.erase(handle);
+            return;
+        }
+        let first = match self.record_mut(handle) {
+            Some(record) => {
+                record.token = 0;
+                record.deliveries -= 1;
+                record.deliveries == 0
+            }
+            None => false,
+        };
+        if first {
+            self.forgive(handle);
+        }
+        self.queue_up(handle);
+    }
+}

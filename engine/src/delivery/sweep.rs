@@ -1,0 +1,134 @@
+//! The sweep: leases and delays that have ended, ended.
+
+use crate::entries::Handle;
+use crate::gate::Gate;
+use crate::options::LeaseEnd;
+use crate::queue::{Death, Queue};
+use crate::time::UnixMs;
+use crate::token::{Token, TokenRange};
+
+/// What is recorded of an entry that died because its last lease ended.
+pub(crate) const LEASE_ENDED: &[u8] = b"lease ended";
+
+/// Swept at least whenever so much is due: keeps "oldest first" true in all ordinary backlogs, at well under a
+/// millisecond.
+const SWEEP_STRIDE: usize = 1_000;
+/// Never more in one operation: some milliseconds of work. A multiple of the stride.
+const SWEEP_AT_MOST: usize = 10_000;
+
+/// What an operation wants of a sweep beyond the minimum.
+#[derive(Copy, Clone)]
+pub(crate) enum Goal {
+    /// So many ready entries.
+    Ready(usize),
+    /// So many dead letters.
+    Dead(usize),
+    /// Everything that is due, whatever it costs. For rare operator commands.
+    All,
+}
+
+impl Goal {
+    fn exhausted(self, done: usize) -> bool {
+        !matches!(self, Goal::All) && done >= SWEEP_AT_MOST
+    }
+}
+
+impl<G: Gate> Queue<G> {
+    /// Ends what is due, earliest deadline first (leases before delays, then by token or place). True if anything was.
+    pub(crate) fn sweep(&mut self, now: UnixMs, goal: Goal) -> bool {
+        let mut done = 0;
+        loop {
+            // Judged at whole strides only, for where a grant ends in between must not show.
+            let stride = SWEEP_STRIDE - done % SWEEP_STRIDE;
+            if done > 0 && stride == SWEEP_STRIDE && (self.reached(goal, now) || goal.exhausted(done)) {
+                break;
+            }
+            let swept = self.sweep_next(now, stride);
+            if swept == 0 {
+                break;
+            }
+            done += swept;
+        }
+        done > 0
+    }
+
+    fn reached(&self, goal: Goal, now: UnixMs) -> bool {
+        match goal {
+            Goal::Ready(wanted) => {
+                self.gate.horizon(now).is_some_and(|key| self.order.count_through(&self.entries, key) >= wanted)
+            }
+            Goal::Dead(wanted) => self.dead.len() >= wanted,
+            Goal::All => false,
+        }
+    }
+
+    /// Ends up to `most` leases of one deadline, or one delay; tells how many.
+    fn sweep_next(&mut self, now: UnixMs, most: usize) -> usize {
+        let delay = self.delays.first_key_value().map(|((until, _), handle)| (*until, *handle));
+        let delay = delay.filter(|(until, _)| until.is_due(now));
+        let lease = self.grants.next_deadline().filter(|deadline| deadline.is_due(now));
+        match (lease, delay) {
+            (Some(lease), Some((until, handle))) if until < lease => self.end_delay(handle),
+            (None, Some((_, handle))) => self.end_delay(handle),
+            (Some(_), _) => self.end_leases(now, most),
+            (None, None) => 0,
+        }
+    }
+
+    fn end_delay(&mut self, handle: Handle) -> usize {
+        self.lift(handle);
+        self.queue_up(handle);
+        1
+    }
+
+    fn end_leases(&mut self, now: UnixMs, most: usize) -> usize {
+        let Some((deadline, lapsed)) = self.grants.lapse_next(now, most) else { return 0 };
+        for (token, handle) in &lapsed {
+            self.end_lease(*token, *handle, deadline);
+        }
+        lapsed.len()
+    }
+
+    /// The lease of one entry has ended at `ended`: it is delayed, queued, dead, or, if superseded, gone.
+    /// The grant has lapsed already.
+    fn end_lease(&mut self, token: Token, handle: Handle, ended: UnixMs) {
+        if self.entries.superseded(handle) {
+            self.grants.take(token);
+            self.erase(handle);
+            return;
+        }
+        match self.options.fate_at_lease_end(self.deliveries(handle), ended) {
+            LeaseEnd::Dies => {
+                self.grants.take(token);
+                let death = Death { handle, died_at: ended, by_lease_end: true, reason: LEASE_ENDED.into() };
+                self.die(handle, token, death);
+            }
+            LeaseEnd::Rests { until } => self.rest(handle, until),
+            LeaseEnd::Queues => self.queue_up(handle),
+        }
+    }
+
+    /// Ends the leases in a range of tokens that are due, so that an operation on these tokens finds them as they are.
+    /// True if there were any.
+    pub(crate) fn catch_up(&mut self, range: TokenRange, now: UnixMs) -> bool {
+        if self.grants.next_deadline().is_none_or(|deadline| !deadline.is_due(now)) {
+            return false;
+        }
+        let running = self.grants.iter_range(range).filter(|(.., terms)| terms.ended(now));
+        let due = running.map(|(token, handle, terms)| (token, handle, terms.deadline)).collect();
+        self.lapse(due)
+    }
+
+    /// Ends these leases, told in the order of their tokens, each at its own deadline. True if there are any.
+    pub(crate) fn lapse(&mut self, due: Vec<(Token, Handle, UnixMs)>) -> bool {
+        for run in due.chunk_by(|one, next| one.0 + 1 == next.0) {
+            if let (Some(first), Some(last)) = (run.first(), run.last()) {
+                self.grants.retime(TokenRange { first: first.0, last: last.0 }, None);
+            }
+        }
+        for (token, handle, ended) in &due {
+            self.end_lease(*token, *handle, *ended);
+        }
+        !due.is_empty()
+    }
+}

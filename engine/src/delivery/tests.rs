@@ -1,0 +1,215 @@
+use crate::{
+    Claim, DeliveryOptions, Error, Guard, Kind, Late, Millis, Nack, Settled, Sink, TokenRange, Tsgen, UnixMs, Which,
+};
+
+const LEASE: Millis = Millis(100);
+const FAILED: Nack<'_> = Nack { delay: None, dead: false, reason: b"" };
+
+/// Elements named 0, 1, 2, … with equal timestamps, all ready.
+fn ready(count: u8, options: DeliveryOptions) -> Tsgen {
+    let mut key = Tsgen::create(Kind::External, Late::Ready, options, [1, 2]).expect("valid options");
+    for n in 0..count {
+        key.add(Guard::Always, 1, &[n], b"", UnixMs(0)).expect("room");
+    }
+    key.advance(1, None, UnixMs(0)).expect("external");
+    key
+}
+
+fn claim(key: &mut Tsgen, count: usize, now: i64) -> Claim {
+    key.claim(b"w", count, LEASE, None, UnixMs(now)).expect("no sink")
+}
+
+fn names(key: &Tsgen, claim: &Claim) -> Vec<u8> {
+    key.delivered(claim).map(|entry| entry.name[0]).collect()
+}
+
+fn tokens(claim: &Claim) -> [TokenRange; 1] {
+    [TokenRange { first: claim.first, last: claim.first + claim.count as u64 - 1 }]
+}
+
+fn unbounded() -> DeliveryOptions {
+    DeliveryOptions { max_deliveries: 0, ..DeliveryOptions::default() }
+}
+
+#[test]
+fn a_lease_that_ends_gives_the_entry_its_old_place_back() {
+    let mut key = ready(3, unbounded());
+    let lost = claim(&mut key, 2, 0);
+    assert_eq!(names(&key, &lost), [0, 1]);
+    let rest = claim(&mut key, 9, 99);
+    assert_eq!(names(&key, &rest), [2]);
+    let again = claim(&mut key, 9, 100);
+    assert_eq!(
+        key.delivered(&again).map(|entry| (entry.name[0], entry.deliveries)).collect::<Vec<_>>(),
+        [(0, 2), (1, 2)]
+    );
+    assert!(again.first > rest.first);
+}
+
+#[test]
+fn a_lapsed_token_settles_until_somebody_else_has_the_entry() {
+    let mut key = ready(2, unbounded());
+    let lost = claim(&mut key, 2, 0);
+    assert_eq!(claim(&mut key, 1, 200).count, 1);
+    let settled = key.ack(&tokens(&lost)).expect("few");
+    assert_eq!(
+        (settled.count, key.len()),
+        (1, 1),
+        "the entry that was claimed again is not acknowledged by the old token"
+    );
+}
+
+#[test]
+fn acknowledging_twice_is_a_count_and_not_an_error() {
+    let mut key = ready(2, unbounded());
+    let held = claim(&mut key, 2, 0);
+    assert_eq!(key.ack(&tokens(&held)), Ok(Settled { count: 2, changed: true }));
+    assert_eq!(key.ack(&tokens(&held)), Ok(Settled { count: 0, changed: false }));
+}
+
+#[test]
+fn the_last_failed_delivery_kills_and_a_requeue_starts_over() {
+    let mut key = ready(1, DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() });
+    for now in [0, 1] {
+        let held = claim(&mut key, 1, now);
+        key.nack(&tokens(&held), &Nack { reason: b"why", ..FAILED }, UnixMs(now)).expect("few");
+    }
+    let letters = key.dead(None, 9, UnixMs(1));
+    assert_eq!(
+        letters.iter().map(|letter| (letter.deliveries, letter.reason, letter.died_at)).collect::<Vec<_>>(),
+        [(2, &b"why"[..], UnixMs(1))]
+    );
+    let token = letters[0].token;
+    assert_eq!(key.ack(&[TokenRange::one(token)]).map(|settled| settled.count), Ok(0), "a nack has settled the token");
+    assert_eq!(key.requeue(Which::Tokens(&[TokenRange::one(token)]), UnixMs(1)).map(|settled| settled.count), Ok(1));
+    let again = claim(&mut key, 1, 2);
+    assert_eq!(key.delivered(&again).map(|entry| entry.deliveries).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn an_entry_that_died_by_its_lease_can_still_be_acknowledged() {
+    let mut key = ready(1, DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() });
+    let held = claim(&mut key, 1, 0);
+    let empty = claim(&mut key, 1, 100);
+    assert_eq!(
+        (empty.count, empty.changed, key.stats(UnixMs(100)).dead),
+        (0, true, 1),
+        "an empty claim that swept has changed something"
+    );
+    assert_eq!(key.ack(&tokens(&held)).map(|settled| settled.count), Ok(1));
+    assert!(key.is_empty());
+}
+
+#[test]
+fn backoff_rests_an_entry_longer_with_every_failure() {
+    let mut key = ready(1, DeliveryOptions { backoff: Millis(10), max_deliveries: 0, ..DeliveryOptions::default() });
+    let held = claim(&mut key, 1, 0);
+    key.nack(&tokens(&held), &FAILED, UnixMs(0)).expect("few");
+    assert_eq!(claim(&mut key, 1, 9).count, 0);
+    assert_eq!(claim(&mut key, 1, 10).count, 1);
+    assert_eq!(key.stats(UnixMs(110)).delayed, 1, "the lease ended at 110, and the second delay at 130");
+    assert_eq!(claim(&mut key, 1, 129).count, 0);
+    assert_eq!(claim(&mut key, 1, 130).count, 1);
+}
+
+#[test]
+fn release_is_not_a_delivery() {
+    let mut key = ready(2, DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() });
+    let held = claim(&mut key, 2, 0);
+    assert_eq!(key.release(b"somebody else", UnixMs(1)).count, 0);
+    assert_eq!(key.release(b"w", UnixMs(1)).count, 2);
+    assert_eq!(key.ack(&tokens(&held)).map(|settled| settled.count), Ok(0));
+    let again = claim(&mut key, 2, 1);
+    assert_eq!(key.delivered(&again).map(|entry| entry.deliveries).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn extend_moves_a_running_lease_and_gives_a_lapsed_one_again() {
+    let mut key = ready(2, unbounded());
+    let held = claim(&mut key, 2, 0);
+    key.extend(&[TokenRange::one(held.first)], Millis(500), UnixMs(50)).expect("few");
+    assert_eq!(key.pending(None, None, 9, UnixMs(120)).len(), 1);
+    assert_eq!(key.extend(&tokens(&held), LEASE, UnixMs(120)).map(|settled| settled.count), Ok(2));
+    assert_eq!(
+        key.pending(Some(b"w"), None, 9, UnixMs(120)).iter().map(|lease| lease.lease_ends_at.0).collect::<Vec<_>>(),
+        [220, 220]
+    );
+    assert_eq!(claim(&mut key, 2, 219).count, 0);
+}
+
+#[test]
+fn listings_page_with_after() {
+    let mut key = ready(9, unbounded());
+    let first = claim(&mut key, 9, 0).first;
+    let page = key.pending(None, Some(first + 3), 2, UnixMs(0));
+    assert_eq!(page.iter().map(|lease| lease.token).collect::<Vec<_>>(), [first + 4, first + 5]);
+    key.nack(&[TokenRange { first, last: first + 8 }], &Nack { dead: true, ..FAILED }, UnixMs(0)).expect("few");
+    let page = key.dead(Some(first + 6), 9, UnixMs(0));
+    assert_eq!(page.iter().map(|letter| letter.token).collect::<Vec<_>>(), [first + 7, first + 8]);
+}
+
+#[test]
+fn tokens_rise_when_the_clock_falls() {
+    let mut key = ready(2, unbounded());
+    let before = claim(&mut key, 1, 1_000);
+    let after = claim(&mut key, 1, 10);
+    assert_eq!((before.first, after.first), (1_024_000, 1_024_001));
+}
+
+#[test]
+fn a_replica_takes_the_masters_token_and_tells_if_it_would_have_issued_another() {
+    let mut key = ready(2, unbounded());
+    let own = key.claim(b"w", 1, LEASE, Some(10 * 1024), UnixMs(10)).expect("no sink");
+    assert_eq!((own.first, own.adopted), (10 * 1024, false));
+    let other = key.claim(b"w", 1, LEASE, Some(99_999), UnixMs(10)).expect("no sink");
+    assert_eq!((other.first, other.adopted), (99_999, true));
+}
+
+#[test]
+fn a_range_wider_than_a_command_may_touch_is_refused_whole() {
+    let mut key = Tsgen::create(Kind::External, Late::Ready, unbounded(), [1, 2]).expect("valid options");
+    for n in 0..10_001u32 {
+        key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
+    }
+    key.advance(1, None, UnixMs(0)).expect("external");
+    claim(&mut key, 10_000, 0);
+    claim(&mut key, 1, 0);
+    let all = [TokenRange { first: 1, last: u64::MAX >> 1 }];
+    assert_eq!(key.ack(&all), Err(Error::TooManyTokens));
+    assert_eq!(key.len(), 10_001);
+}
+
+#[test]
+fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() {
+    let sink = Sink { stream: b"s"[..].into(), max_len: 0, owner: b"k"[..].into() };
+    let options = DeliveryOptions { sink: Some(sink), ..unbounded() };
+    let mut key = ready(3, unbounded());
+    let held = claim(&mut key, 1, 0);
+    assert_eq!(key.alter_delivery(options.clone(), UnixMs(0)), Err(Error::Leased));
+    key.nack(&tokens(&held), &Nack { delay: Some(Millis(50)), ..FAILED }, UnixMs(0)).expect("few");
+    assert_eq!(key.alter_delivery(options, UnixMs(0)), Ok(true));
+    assert_eq!(key.claim(b"w", 1, LEASE, None, UnixMs(0)), Err(Error::HasSink));
+    let batch =
+        |key: &Tsgen, now| key.ready_batch(9, UnixMs(now)).iter().map(|entry| entry.name[0]).collect::<Vec<_>>();
+    assert_eq!(batch(&key, 0), [1, 2]);
+    assert_eq!(batch(&key, 50), [0, 1, 2], "what rests is ready again in its old place");
+    assert_eq!(key.drop_ready(2, UnixMs(50)).count, 2);
+    assert_eq!(batch(&key, 50), [2]);
+}
+
+#[test]
+fn ages_are_told_since_the_gate_opened_and_since_the_claim() {
+    let mut key = ready(3, unbounded());
+    assert_eq!(key.stats(UnixMs(40)).oldest_ready_age, Some(Millis(40)));
+    claim(&mut key, 3, 50);
+    let stats = key.stats(UnixMs(80));
+    assert_eq!(
+        (stats.oldest_ready_age, stats.oldest_lease_age, stats.next_deadline),
+        (None, Some(Millis(30)), Some(UnixMs(150)))
+    );
+    assert_eq!(
+        key.stats(UnixMs(150)).oldest_ready_age,
+        Some(Millis(150)),
+        "a redelivery has been ready since the gate opened"
+    );
+}

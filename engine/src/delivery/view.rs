@@ -1,0 +1,241 @@
+//! What can be seen from outside: listings and counts, as if everything due by now had been swept. Stores nothing.
+//!
+//! Where nothing is due, counts cost O(log n). What is due and not yet swept is walked; a claim sweeps it.
+
+use super::sweep::LEASE_ENDED;
+use crate::entries::{Handle, State};
+use crate::gate::Gate;
+use crate::grants::Terms;
+use crate::options::LeaseEnd;
+use crate::queue::{Queue, Totals};
+use crate::time::{Millis, UnixMs};
+use crate::token::Token;
+use std::collections::BTreeMap;
+
+/// A leased entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending<'a> {
+    /// The receipt of its delivery.
+    pub token: Token,
+    /// Who holds it.
+    pub consumer: &'a [u8],
+    /// Until when.
+    pub lease_ends_at: UnixMs,
+    /// How often it has been delivered.
+    pub deliveries: u32,
+    /// Its name.
+    pub name: &'a [u8],
+}
+
+/// A dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetter<'a> {
+    /// The token of its last delivery, by which REQUEUE and DISCARD name it.
+    pub token: Token,
+    /// How often it was delivered.
+    pub deliveries: u32,
+    /// Its name.
+    pub name: &'a [u8],
+    /// When it died.
+    pub died_at: UnixMs,
+    /// Why.
+    pub reason: &'a [u8],
+}
+
+/// Where a key stands: exact counts and ages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Entries behind the gate.
+    pub waiting: usize,
+    /// Entries that can be claimed.
+    pub ready: usize,
+    /// Entries with a running lease.
+    pub leased: usize,
+    /// Entries that rest after a failed delivery.
+    pub delayed: usize,
+    /// Dead letters.
+    pub dead: usize,
+    /// For how long the oldest ready entry has been ready.
+    pub oldest_ready_age: Option<Millis>,
+    /// For how long the oldest running lease has been held.
+    pub oldest_lease_age: Option<Millis>,
+    /// The next time at which anything ends or opens by time alone.
+    pub next_deadline: Option<UnixMs>,
+    /// Counters over the life of the key.
+    pub totals: Totals,
+}
+
+/// Where a sweep would leave an entry.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Leased,
+    Queued,
+    Delayed { until: UnixMs },
+    Dead { at: UnixMs },
+    Gone,
+}
+
+impl<G: Gate> Queue<G> {
+    /// Where an entry stands once everything due is swept.
+    pub(crate) fn standing(&self, handle: Handle, now: UnixMs) -> Standing {
+        match self.entries.state(handle) {
+            State::Queued => Standing::Queued,
+            State::Dead => Standing::Dead { at: UnixMs::NEVER },
+            State::Delayed => {
+                let until = self.record(handle).map_or(now, |record| record.delayed_until);
+                self.standing_at(until, now)
+            }
+            State::Leased => {
+                let lease = self.record(handle).and_then(|record| self.grants.get(record.token));
+                match lease {
+                    Some((_, terms)) if terms.ended(now) => self.standing_after_lease(handle, terms, now),
+                    _ => Standing::Leased,
+                }
+            }
+        }
+    }
+
+    fn standing_at(&self, until: UnixMs, now: UnixMs) -> Standing {
+        if until.is_due(now) {
+            Standing::Queued
+        } else {
+            Standing::Delayed { until }
+        }
+    }
+
+    fn standing_after_lease(&self, handle: Handle, terms: &Terms, now: UnixMs) -> Standing {
+        if self.entries.superseded(handle) {
+            return Standing::Gone;
+        }
+        match self.options.fate_at_lease_end(self.deliveries(handle), terms.deadline) {
+            LeaseEnd::Dies => Standing::Dead { at: terms.deadline },
+            LeaseEnd::Rests { until } => self.standing_at(until, now),
+            LeaseEnd::Queues => Standing::Queued,
+        }
+    }
+
+    /// Everything due and not yet swept, with where a sweep would leave it. Tokens are 0 for delays.
+    pub(crate) fn unswept(&self, now: UnixMs) -> impl Iterator<Item = (Token, Handle, Standing)> + '_ {
+        let leases = self.grants.due(now);
+        let leases =
+            leases.map(move |(token, handle, terms)| (token, handle, self.standing_after_lease(handle, terms, now)));
+        let delays = self.delays.iter().take_while(move |((until, _), _)| until.is_due(now));
+        leases.chain(delays.map(|(_, handle)| (0, *handle, Standing::Queued)))
+    }
+
+    /// Whether a queued entry is ready.
+    pub(crate) fn ready(&self, handle: Handle, now: UnixMs) -> bool {
+        self.gate.horizon(now).is_some_and(|key| self.entries.place(handle).key <= key)
+    }
+
+    /// Running leases by token, from just after `after`, up to `count`. O(log n + those listed), and those of
+    /// other consumers in between do not count.
+    pub fn pending(
+        &self,
+        consumer: Option<&[u8]>,
+        after: Option<Token>,
+        count: usize,
+        now: UnixMs,
+    ) -> Vec<Pending<'_>> {
+        let after = after.unwrap_or(0);
+        let running = |terms: &Terms| !terms.lapsed && !terms.deadline.is_due(now);
+        let pending =
+            |(token, handle, terms): (Token, Handle, &'_ Terms)| (token, handle, terms.deadline, running(terms));
+        let listed: Vec<_> = match consumer {
+            Some(consumer) => {
+                let leases = self.grants.of_consumer(consumer).filter(|(token, ..)| *token > after);
+                leases.map(pending).filter(|lease| lease.3).take(count).collect()
+            }
+            None => self.grants.iter_after(after).map(pending).filter(|lease| lease.3).take(count).collect(),
+        };
+        let entry = |(token, handle, lease_ends_at, _)| {
+            let consumer = self.grants.get(token).map_or(&[][..], |(_, terms)| &terms.consumer);
+            Pending {
+                token,
+                consumer,
+                lease_ends_at,
+                deliveries: self.deliveries(handle),
+                name: self.entries.name(handle),
+            }
+        };
+        listed.into_iter().map(entry).collect()
+    }
+
+    /// Dead letters by token, from just after `after`, up to `count`. O(log n + those listed).
+    pub fn dead(&self, after: Option<Token>, count: usize, now: UnixMs) -> Vec<DeadLetter<'_>> {
+        let from = after.unwrap_or(0).saturating_add(1);
+        let letter = |token, handle, died_at, reason| {
+            let deliveries = self.deliveries(handle);
+            DeadLetter { token, deliveries, name: self.entries.name(handle), died_at, reason }
+        };
+        let stored = self.dead.range(from..).take(count);
+        let mut letters: BTreeMap<Token, DeadLetter<'_>> =
+            stored.map(|(token, death)| (*token, letter(*token, death.handle, death.died_at, &death.reason))).collect();
+        for (token, handle, standing) in self.unswept(now) {
+            if let (Standing::Dead { at }, true) = (standing, token >= from) {
+                letters.insert(token, letter(token, handle, at, LEASE_ENDED));
+            }
+        }
+        letters.into_values().take(count).collect()
+    }
+
+    /// Exact counts per state, ages, the next deadline and totals. O(log n), and O(what is due and not yet swept).
+    pub fn stats(&self, now: UnixMs) -> Stats {
+        let horizon = self.gate.horizon(now);
+        let ready = horizon.map_or(0, |key| self.order.count_through(&self.entries, key));
+        let mut stats = Stats {
+            waiting: self.order.len() - ready,
+            ready,
+            leased: self.grants.leased(),
+            delayed: self.delays.len(),
+            dead: self.dead.len(),
+            totals: self.totals,
+            ..Stats::default()
+        };
+        let mut oldest =
+            self.order.first().filter(|first| self.ready(*first, now)).map(|first| self.entries.place(first).key);
+        let mut next = self.next_deadline(now);
+        for (token, handle, standing) in self.unswept(now) {
+            if token != 0 {
+                stats.leased -= 1;
+            } else {
+                stats.delayed -= 1;
+            }
+            match standing {
+                Standing::Queued if self.ready(handle, now) => {
+                    let key = self.entries.place(handle).key;
+                    oldest = Some(oldest.map_or(key, |oldest| oldest.min(key)));
+                    stats.ready += 1;
+                }
+                Standing::Queued => stats.waiting += 1,
+                Standing::Delayed { until } => {
+                    next = Some(next.map_or(until, |next| next.min(until)));
+                    stats.delayed += 1;
+                }
+                Standing::Dead { .. } => {
+                    stats.dead += 1;
+                    stats.totals.died += 1;
+                }
+                Standing::Gone | Standing::Leased => {}
+            }
+        }
+        stats.oldest_ready_age = oldest.and_then(|key| self.gate.open_since(key)).map(|since| now.since(since));
+        let claimed = self.grants.oldest_running(now).map(|terms| terms.claimed_at).min();
+        stats.oldest_lease_age = claimed.map(|at| now.since(at));
+        stats.next_deadline = next;
+        stats
+    }
+
+    /// The next time after `now` at which a lease or delay ends, or time alone opens the gate.
+    /// What is due already is not a deadline any more: [`Queue::claimable`] tells of it.
+    pub fn next_deadline(&self, now: UnixMs) -> Option<UnixMs> {
+        let later = UnixMs(now.0.saturating_add(1));
+        let delays = self.delays.iter().map(|((until, _), _)| *until).find(|until| *until >= later);
+        [self.grants.next_deadline_after(now), delays, self.next_opening(now)].into_iter().flatten().min()
+    }
+
+    /// The next time after `now` at which time alone opens the gate.
+    pub fn next_opening(&self, now: UnixMs) -> Option<UnixMs> {
+        self.gate.next_opening(&self.order, &self.entries, now)
+    }
+}

@@ -1,0 +1,263 @@
+//! All entries of one key, as blocks of bytes in pages.
+//!
+//! An entry is a place, a name, a body, a few flags and one number. It is kept as one block, header and bytes together, so
+//! that an entry costs its bytes and 24 more, and reading its place and its name costs one miss of the cache. It does not know
+//! what a place or the number means, whether names are unique, or who keeps handles: a handle used after its entry
+//! was removed reads some other entry or panics.
+
+use crate::slab::Slab;
+use class::class_of;
+use pages::Pages;
+
+mod class;
+mod pages;
+
+const HEADER: usize = 24;
+/// The largest block; whatever needs more is kept outside, and its block holds where.
+const MAX_BLOCK: usize = 4096;
+const LARGE_BLOCK: usize = HEADER + 4;
+
+/// The longest name in bytes.
+pub const MAX_NAME: usize = 65_536;
+/// The largest [`Place::seq`].
+pub const MAX_SEQ: u64 = (1 << 48) - 1;
+
+// The header: place.key (8 bytes), place.seq (6), lengths and flags (6), aux (4), all little-endian. From its lowest bit, the
+// third field is: length of the name (17 bits), of name and body (27, or all ones: kept outside), state (2), superseded, delivered.
+const LENGTHS: usize = 14;
+const AUX: usize = 20;
+/// The byte of the header whose upper half holds the flags.
+const FLAGS: usize = 19;
+const NAME_BITS: u32 = 17;
+const TOTAL_MASK: u64 = (1 << 27) - 1;
+const STATE_SHIFT: u32 = 4;
+const SUPERSEDED: u8 = 1 << 6;
+const DELIVERED: u8 = 1 << 7;
+
+/// Where an entry is kept: valid until it is removed, also across a `clone` of the whole.
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
+pub struct Handle(pub u32);
+
+impl Handle {
+    /// No entry.
+    pub const NONE: Handle = Handle(u32::MAX);
+}
+
+/// Where an entry stands in order: by key, among equal keys by sequence number (at most [`MAX_SEQ`]).
+#[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
+pub struct Place {
+    pub key: i64,
+    pub seq: u64,
+}
+
+/// What an entry is doing. Kept here only because two bits were free.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub enum State {
+    Queued,
+    Leased,
+    Delayed,
+    Dead,
+}
+
+/// The entries. Every operation is O(1) in their number; the longest copies half a page (64 KiB) or, when the list of pages grows,
+/// 32 bytes per page of about 500 entries.
+#[derive(Clone, Debug)]
+pub struct Entries {
+    pages: Pages,
+    large: Slab<Box<[u8]>>,
+    len: usize,
+    large_bytes: usize,
+}
+
+impl Entries {
+    /// No entries; allocates nothing.
+    pub const fn new() -> Self {
+        Entries { pages: Pages::new(), large: Slab::new(), len: 0, large_bytes: 0 }
+    }
+
+    /// How many entries there are.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of heap asked of the allocator, in O(1).
+    pub fn memory(&self) -> usize {
+        self.pages.memory() + self.large.memory() + self.large_bytes
+    }
+
+    /// Keeps a new entry: `Queued`, neither superseded nor delivered. O(bytes of name and body).
+    ///
+    /// The name has at most [`MAX_NAME`] bytes, the body any number; `place.seq` is at most [`MAX_SEQ`]. There is room for
+    /// 2^23 pages: more than 2^31 entries of up to 104 bytes, at least 700 GB of whatever size.
+    pub fn insert(&mut self, place: Place, name: &[u8], body: &[u8], aux: u32) -> Handle {
+        debug_assert!(name.len() <= MAX_NAME && place.seq <= MAX_SEQ);
+        let total = name.len() + body.len();
+        let large = HEADER + total > MAX_BLOCK;
+        let class = class_of(if large { LARGE_BLOCK } else { HEADER + total });
+        let outside = if large { self.keep_outside(name, body) } else { 0 };
+
+        let (handle, block) = self.pages.take(class);
+        let lengths = name.len() as u64 | ((if large { TOTAL_MASK } else { total as u64 }) << NAME_BITS);
+        block[..8].copy_from_slice(&place.key.to_le_bytes());
+        block[8..LENGTHS].copy_from_slice(&place.seq.to_le_bytes()[..6]);
+        block[LENGTHS..AUX].copy_from_slice(&lengths.to_le_bytes()[..6]);
+        block[AUX..HEADER].copy_from_slice(&aux.to_le_bytes());
+        if large {
+            block[HEADER..LARGE_BLOCK].copy_from_slice(&outside.to_le_bytes());
+        } else {
+            block[HEADER..HEADER + name.len()].copy_from_slice(name);
+            block[HEADER + name.len()..HEADER + total].copy_from_slice(body);
+        }
+        self.len += 1;
+        handle
+    }
+
+    /// Forgets an entry. O(1); the last entry of a page gives the page's bytes back.
+    pub fn remove(&mut self, handle: Handle) {
+        if let Some(key) = self.outside(handle) {
+            self.large_bytes -= self.large.remove(key).len();
+        }
+        self.len -= 1;
+        if self.len == 0 {
+            *self = Self::new();
+        } else {
+            self.pages.give(handle);
+        }
+    }
+
+    /// The place it was inserted with.
+    #[inline]
+    pub fn place(&self, handle: Handle) -> Place {
+        let header = self.header(handle);
+        Place { key: word(header, 0) as i64, seq: word(header, 8) & MAX_SEQ }
+    }
+
+    /// Its name.
+    #[inline]
+    pub fn name(&self, handle: Handle) -> &[u8] {
+        self.name_and_body(handle).0
+    }
+
+    /// Its body.
+    #[inline]
+    pub fn body(&self, handle: Handle) -> &[u8] {
+        self.name_and_body(handle).1
+    }
+
+    /// Both, for the price of one.
+    #[inline]
+    pub fn name_and_body(&self, handle: Handle) -> (&[u8], &[u8]) {
+        let block = self.pages.block(handle);
+        let lengths = word(block.first_chunk().expect("a live handle"), LENGTHS - 2) >> 16;
+        let name = (lengths & ((1 << NAME_BITS) - 1)) as usize;
+        match (lengths >> NAME_BITS) & TOTAL_MASK {
+            TOTAL_MASK => self.large[outside_key(block)].split_at(name),
+            total => block[HEADER..HEADER + total as usize].split_at(name),
+        }
+    }
+
+    /// Its state.
+    #[inline]
+    pub fn state(&self, handle: Handle) -> State {
+        match (self.header(handle)[FLAGS] >> STATE_SHIFT) & 3 {
+            0 => State::Queued,
+            1 => State::Leased,
+            2 => State::Delayed,
+            _ => State::Dead,
+        }
+    }
+
+    /// Changes its state.
+    #[inline]
+    pub fn set_state(&mut self, handle: Handle, state: State) {
+        let flags = &mut self.header_mut(handle)[FLAGS];
+        *flags = (*flags & !(3 << STATE_SHIFT)) | ((state as u8) << STATE_SHIFT);
+    }
+
+    /// Whether it is marked as superseded: its name has a newer entry.
+    #[inline]
+    pub fn superseded(&self, handle: Handle) -> bool {
+        self.header(handle)[FLAGS] & SUPERSEDED != 0
+    }
+
+    /// Marks it as superseded, or not.
+    #[inline]
+    pub fn set_superseded(&mut self, handle: Handle, on: bool) {
+        set_flag(&mut self.header_mut(handle)[FLAGS], SUPERSEDED, on);
+    }
+
+    /// Whether it was ever delivered. While it was not, its `aux` belongs to [`crate::names::Names`].
+    #[inline]
+    pub fn delivered(&self, handle: Handle) -> bool {
+        self.header(handle)[FLAGS] & DELIVERED != 0
+    }
+
+    /// Marks it as delivered, or not.
+    #[inline]
+    pub fn set_delivered(&mut self, handle: Handle, on: bool) {
+        set_flag(&mut self.header_mut(handle)[FLAGS], DELIVERED, on);
+    }
+
+    /// Its number.
+    #[inline]
+    pub fn aux(&self, handle: Handle) -> u32 {
+        u32::from_le_bytes(*self.header(handle).last_chunk().expect("a header has four bytes"))
+    }
+
+    /// Changes its number.
+    #[inline]
+    pub fn set_aux(&mut self, handle: Handle, aux: u32) {
+        self.header_mut(handle)[AUX..].copy_from_slice(&aux.to_le_bytes());
+    }
+
+    #[inline]
+    fn header(&self, handle: Handle) -> &[u8; HEADER] {
+        self.pages.block(handle).first_chunk().expect("a live handle")
+    }
+
+    #[inline]
+    fn header_mut(&mut self, handle: Handle) -> &mut [u8; HEADER] {
+        self.pages.block_mut(handle).first_chunk_mut().expect("a live handle")
+    }
+
+    fn keep_outside(&mut self, name: &[u8], body: &[u8]) -> u32 {
+        let bytes = [name, body].concat().into_boxed_slice();
+        self.large_bytes += bytes.len();
+        self.large.insert(bytes)
+    }
+
+    fn outside(&self, handle: Handle) -> Option<u32> {
+        let block = self.pages.block(handle);
+        let lengths = word(block.first_chunk()?, LENGTHS - 2) >> 16;
+        ((lengths >> NAME_BITS) & TOTAL_MASK == TOTAL_MASK).then(|| outside_key(block))
+    }
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[inline]
+fn word(header: &[u8; HEADER], at: usize) -> u64 {
+    u64::from_le_bytes(*header[at..].first_chunk().expect("inside the header"))
+}
+
+fn outside_key(block: &[u8]) -> u32 {
+    u32::from_le_bytes(*block[HEADER..].first_chunk().expect("a large block"))
+}
+
+fn set_flag(flags: &mut u8, flag: u8, on: bool) {
+    *flags = if on { *flags | flag } else { *flags & !flag };
+}
+
+#[cfg(test)]
+mod tests;

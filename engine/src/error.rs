@@ -1,0 +1,64 @@
+//! Why an operation was refused. An enum inside; the words are for the edge to send.
+//!
+//! A refused operation has changed nothing.
+
+use std::fmt;
+
+/// The reason an operation was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The key holds MAXLEN entries and the write would add one more.
+    Full,
+    /// The element is at or below the watermark of a key that rejects late elements.
+    Late,
+    /// The watermark of this key is moved by the server's clock.
+    ClockDriven,
+    /// The watermark of this key is moved by named sources, and none was named.
+    SourceNeeded,
+    /// A source was named that the key does not have.
+    UnknownSource,
+    /// ALTER may only move a watermark back.
+    WatermarkNotBelow,
+    /// The key feeds a stream, so it cannot be claimed from.
+    HasSink,
+    /// A sink cannot be set while entries are leased.
+    Leased,
+    /// The token arguments name more current tokens than one command may touch.
+    TooManyTokens,
+    /// An argument is outside its range; the text names it.
+    OutOfRange(&'static str),
+    /// A snapshot is damaged, or of a version this build does not know.
+    Damaged(&'static str),
+}
+
+impl Error {
+    /// The upper-case word that starts the error reply.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Full => "FULL",
+            Error::Late => "LATE",
+            _ => "ERR",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Error::Full => "the key holds MAXLEN entries",
+            Error::Late => "timestamp is at or below the watermark",
+            Error::ClockDriven => "the watermark of a CLOCK key is the server's clock",
+            Error::SourceNeeded => "SOURCE must name one of the key's sources",
+            Error::UnknownSource => "SOURCE must be one of the names the key was created with",
+            Error::WatermarkNotBelow => {
+                "WATERMARK must not be above the current watermark; use TSGEN.ADVANCE to raise it"
+            }
+            Error::HasSink => "the key has a SINK; read its stream with XREADGROUP",
+            Error::Leased => "SINK cannot be set while entries are leased",
+            Error::TooManyTokens => "token ranges of one command must not hold more than 10000 current tokens each",
+            Error::OutOfRange(what) | Error::Damaged(what) => what,
+        })
+    }
+}
+
+impl std::error::Error for Error {}

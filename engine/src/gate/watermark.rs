@@ -1,0 +1,182 @@
+//! The event-time gate: an entry is ready once the watermark has reached its timestamp.
+//!
+//! The watermark is moved from outside, by one writer or by named sources of which the slowest counts, or it is the
+//! server's clock. It only rises; an operator may set it back.
+
+mod elements;
+
+pub use elements::{Added, Advanced, Element, Guard};
+
+use super::Gate;
+use crate::entries::{Entries, Handle};
+use crate::error::Error;
+use crate::names::Names;
+use crate::order::Order;
+use crate::time::UnixMs;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What moves the watermark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// One writer's ADVANCE.
+    External,
+    /// The server's clock: a delay queue.
+    Clock,
+    /// The minimum of what these sources have reported, unset until each has.
+    Sources(Vec<Source>),
+}
+
+/// One of several writers that move a watermark together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its name.
+    #[serde(with = "serde_bytes")]
+    pub name: Box<[u8]>,
+    /// The highest timestamp it has reported.
+    pub timestamp: Option<i64>,
+    /// When it reported last, risen or not.
+    pub reported_at: UnixMs,
+}
+
+/// What happens to an element that is late on arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Late {
+    /// It is ready at once.
+    Ready,
+    /// It is refused.
+    Reject,
+}
+
+/// The gate of a TSGEN key.
+#[derive(Clone)]
+pub struct Watermark {
+    kind: Kind,
+    late: Late,
+    /// With a clock: how far it has been seen to open the gate.
+    reached: Option<i64>,
+    /// When it rose to what, coarsely: (watermark, since), both rising.
+    rises: Vec<(i64, UnixMs)>,
+    names: Names,
+}
+
+/// How many rises are remembered. Beyond that every second one is forgotten, so ages stay right to a fraction.
+const RISES: usize = 64;
+
+/// What a snapshot keeps of the gate.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Saved {
+    kind: Kind,
+    late: Late,
+    reached: Option<i64>,
+    rises: Vec<(i64, UnixMs)>,
+}
+
+impl Watermark {
+    /// A gate with nothing in it. Errors: a source named twice, or none.
+    fn new(kind: Kind, late: Late, seed: [u64; 2]) -> Result<Self, Error> {
+        if let Kind::Sources(sources) = &kind {
+            let names: BTreeSet<_> = sources.iter().map(|source| &source.name).collect();
+            if sources.is_empty() || names.len() != sources.len() {
+                return Err(Error::OutOfRange("SOURCES must name at least one source, and each only once"));
+            }
+        }
+        Ok(Watermark { kind, late, reached: None, rises: Vec::new(), names: Names::new(seed) })
+    }
+
+    fn rise(&mut self, to: i64, now: UnixMs) {
+        self.reached = Some(to);
+        // A clock that stepped back must not make the list fall.
+        let since = self.rises.last().map_or(now, |(_, before)| now.max(*before));
+        self.rises.push((to, since));
+        if self.rises.len() > RISES {
+            // Of two neighbours the later one stays, the last of all among them: an age may be told too low, never too high.
+            let mut keep = false;
+            self.rises.retain(|_| {
+                keep = !keep;
+                keep
+            });
+        }
+    }
+
+    fn slowest(sources: &[Source]) -> Option<i64> {
+        sources.iter().map(|source| source.timestamp).min().flatten()
+    }
+}
+
+impl Gate for Watermark {
+    type Saved = Saved;
+
+    fn horizon(&self, now: UnixMs) -> Option<i64> {
+        match self.kind {
+            Kind::Clock => Some(self.reached.map_or(now.0, |reached| reached.max(now.0))),
+            _ => self.reached,
+        }
+    }
+
+    fn commit(&mut self, now: UnixMs) {
+        if self.kind == Kind::Clock {
+            self.reached = self.horizon(now);
+        }
+    }
+
+    fn open_since(&self, key: i64) -> Option<UnixMs> {
+        match self.kind {
+            Kind::Clock => Some(UnixMs(key)),
+            _ => {
+                let opened = self.rises.partition_point(|(watermark, _)| *watermark < key);
+                self.rises.get(opened).map(|(_, since)| *since)
+            }
+        }
+    }
+
+    fn next_opening(&self, order: &Order, entries: &Entries, now: UnixMs) -> Option<UnixMs> {
+        if self.kind != Kind::Clock {
+            return None;
+        }
+        let next = order.first_after(entries, self.horizon(now)?)?;
+        Some(UnixMs(entries.place(next).key))
+    }
+
+    fn tag(&self, name: &[u8]) -> u32 {
+        self.names.hash(name)
+    }
+
+    fn forget(&mut self, entries: &Entries, handle: Handle) {
+        self.names.remove(entries, handle);
+    }
+
+    fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
+        let name = entries.name(handle);
+        let hash = self.names.hash(name);
+        if self.names.get_hashed(entries, name, hash).is_some() {
+            return Err(Error::Damaged("an id stands twice"));
+        }
+        self.names.insert(entries, handle, hash);
+        Ok(())
+    }
+
+    fn save(&self) -> Saved {
+        Saved { kind: self.kind.clone(), late: self.late, reached: self.reached, rises: self.rises.clone() }
+    }
+
+    fn load(saved: Saved, seed: [u64; 2]) -> Result<Self, Error> {
+        let gate = Watermark::new(saved.kind, saved.late, seed).map_err(|_| Error::Damaged("impossible sources"))?;
+        let rising = saved.rises.is_sorted() && saved.rises.len() <= RISES;
+        let from_sources = match &gate.kind {
+            Kind::Sources(sources) => saved.reached.is_none() || Self::slowest(sources).is_some(),
+            _ => true,
+        };
+        if !rising || !from_sources {
+            return Err(Error::Damaged("impossible watermark"));
+        }
+        Ok(Watermark { reached: saved.reached, rises: saved.rises, ..gate })
+    }
+
+    fn memory(&self) -> usize {
+        self.names.memory() + self.rises.capacity() * std::mem::size_of::<(i64, UnixMs)>()
+    }
+}
+
+#[cfg(test)]
+mod tests;

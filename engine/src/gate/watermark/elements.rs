@@ -1,0 +1,290 @@
+//! The operations of TSGEN itself: elements with a timestamp, and the watermark that lets them through.
+
+use super::{Kind, Late, Source, Watermark};
+use crate::delivery::Standing;
+use crate::entries::{Handle, State};
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::options::DeliveryOptions;
+use crate::queue::Queue;
+use crate::time::UnixMs;
+use std::collections::BTreeSet;
+
+/// On what condition an element is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Whether or not there is one of its id.
+    Always,
+    /// Only if there is none (NX).
+    IfAbsent,
+    /// Only if there is one (XX).
+    IfPresent,
+}
+
+/// What became of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It waits for the watermark.
+    Waits,
+    /// It was late, and is ready at once.
+    Ready,
+    /// The guard forbade it.
+    Refused,
+}
+
+/// What an advance did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advanced {
+    /// The watermark now.
+    pub watermark: Option<i64>,
+    /// Whether anything changed, so that a replica must repeat it.
+    pub changed: bool,
+    /// Whether anything became ready.
+    pub released: bool,
+}
+
+/// An element as it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element<'a> {
+    /// waiting, ready, leased, delayed or dead.
+    pub state: &'static str,
+    /// Its id.
+    pub id: &'a [u8],
+    /// Its timestamp.
+    pub timestamp: i64,
+    /// Its payload.
+    pub payload: &'a [u8],
+}
+
+impl Queue<Watermark> {
+    /// An empty key. `seed` keys the hashes of ids and shows nowhere.
+    ///
+    /// Errors: options out of range; sources missing or named twice.
+    pub fn create(kind: Kind, late: Late, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
+        Queue::with_gate(Watermark::new(kind, late, seed)?, options)
+    }
+
+    /// What moves the watermark.
+    pub fn kind(&self) -> &Kind {
+        &self.gate.kind
+    }
+
+    /// Whether the watermark is the server's clock.
+    pub fn is_clock(&self) -> bool {
+        self.gate.kind == Kind::Clock
+    }
+
+    /// What happens to late elements.
+    pub fn late(&self) -> Late {
+        self.gate.late
+    }
+
+    /// Changes what happens to late elements. True if it did.
+    pub fn alter_late(&mut self, late: Late) -> bool {
+        std::mem::replace(&mut self.gate.late, late) != late
+    }
+
+    /// The declared sources; none unless the key has some.
+    pub fn sources(&self) -> &[Source] {
+        match &self.gate.kind {
+            Kind::Sources(sources) => sources,
+            _ => &[],
+        }
+    }
+
+    /// The watermark; unset at first.
+    pub fn watermark(&self, now: UnixMs) -> Option<i64> {
+        self.gate.horizon(now)
+    }
+
+    /// Adds an element, or replaces the one of its id. O(log n). Depends on `now` only if the watermark is a clock.
+    ///
+    /// An element of that id that is waiting, ready, delayed or dead is replaced; one that is leased is superseded:
+    /// its token still settles, but it never comes back.
+    /// Errors: [`Error::Late`], [`Error::Full`].
+    pub fn add(
+        &mut self,
+        guard: Guard,
+        timestamp: i64,
+        id: &[u8],
+        payload: &[u8],
+        now: UnixMs,
+    ) -> Result<Added, Error> {
+        let hash = self.gate.names.hash(id);
+        let old = self.gate.names.get_hashed(&self.entries, id, hash);
+        match (guard, old) {
+            (Guard::IfAbsent, Some(_)) | (Guard::IfPresent, None) => return Ok(Added::Refused),
+            _ => {}
+        }
+        let late = self.is_late(timestamp, now)?;
+        self.check_room(usize::from(old.is_none()))?;
+        self.put(timestamp, id, payload, hash, old);
+        Ok(self.count_late(late))
+    }
+
+    /// Adds all of these elements or none; tells for each whether it waits. O(log n) an element.
+    ///
+    /// Errors: [`Error::Late`], [`Error::Full`].
+    pub fn madd(&mut self, elements: &[(i64, &[u8], &[u8])], now: UnixMs) -> Result<Vec<Added>, Error> {
+        for (timestamp, ..) in elements {
+            self.is_late(*timestamp, now)?;
+        }
+        if self.options.max_len != 0 {
+            let ids: BTreeSet<&[u8]> = elements.iter().map(|(_, id, _)| *id).collect();
+            self.check_room(ids.into_iter().filter(|id| self.find(id).is_none()).count())?;
+        }
+        let add = |(timestamp, id, payload): &(i64, &[u8], &[u8])| {
+            let late = self.is_late(*timestamp, now)?;
+            let hash = self.gate.names.hash(id);
+            let old = self.gate.names.get_hashed(&self.entries, id, hash);
+            self.put(*timestamp, id, payload, hash, old);
+            Ok(self.count_late(late))
+        };
+        elements.iter().map(add).collect()
+    }
+
+    fn find(&self, id: &[u8]) -> Option<Handle> {
+        self.gate.names.get(&self.entries, id)
+    }
+
+    fn is_late(&self, timestamp: i64, now: UnixMs) -> Result<bool, Error> {
+        let late = self.gate.horizon(now).is_some_and(|watermark| timestamp <= watermark);
+        if late && self.gate.late == Late::Reject {
+            return Err(Error::Late);
+        }
+        Ok(late)
+    }
+
+    fn count_late(&mut self, late: bool) -> Added {
+        self.totals.late += u64::from(late);
+        if late {
+            Added::Ready
+        } else {
+            Added::Waits
+        }
+    }
+
+    fn check_room(&self, wanted: usize) -> Result<(), Error> {
+        let max = self.options.max_len;
+        if max != 0 && wanted > 0 && (self.len() + wanted) as u64 > max {
+            return Err(Error::Full);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, timestamp: i64, id: &[u8], payload: &[u8], hash: u32, old: Option<Handle>) {
+        let new = self.enter(timestamp, id, payload, hash);
+        let Some(old) = old else {
+            self.gate.names.insert(&self.entries, new, hash);
+            return;
+        };
+        self.gate.names.replace(old, new, hash);
+        if self.entries.state(old) == State::Leased {
+            self.entries.set_superseded(old, true);
+            self.superseded += 1;
+        } else {
+            self.lift(old);
+            self.revoke(old);
+            self.erase_nameless(old);
+        }
+    }
+
+    /// Removes the element of this id, whatever its state; its token becomes stale. True if there was one. O(log n).
+    pub fn rem(&mut self, id: &[u8]) -> bool {
+        let Some(handle) = self.find(id) else { return false };
+        self.lift(handle);
+        self.revoke(handle);
+        self.erase(handle);
+        true
+    }
+
+    /// Raises the watermark to `timestamp`, or lets `source` do its part in that; a lower timestamp changes nothing.
+    /// O(log n), however many elements become ready.
+    ///
+    /// Errors: [`Error::ClockDriven`], [`Error::SourceNeeded`], [`Error::UnknownSource`].
+    pub fn advance(&mut self, timestamp: i64, source: Option<&[u8]>, now: UnixMs) -> Result<Advanced, Error> {
+        let mut changed = false;
+        let to = match (&mut self.gate.kind, source) {
+            (Kind::Clock, _) => return Err(Error::ClockDriven),
+            (Kind::External, None) => Some(timestamp),
+            (Kind::External, Some(_)) => return Err(Error::UnknownSource),
+            (Kind::Sources(_), None) => return Err(Error::SourceNeeded),
+            (Kind::Sources(sources), Some(name)) => {
+                let source = sources.iter_mut().find(|source| *source.name == *name).ok_or(Error::UnknownSource)?;
+                let before = source.clone();
+                source.timestamp = source.timestamp.max(Some(timestamp));
+                source.reported_at = now;
+                changed = before != *source;
+                Watermark::slowest(sources)
+            }
+        };
+        let before = self.gate.reached;
+        let risen = to.filter(|_| to > before);
+        if let Some(to) = risen {
+            self.gate.rise(to, now);
+        }
+        Ok(Advanced {
+            watermark: self.gate.reached,
+            changed: changed || risen.is_some(),
+            released: risen.is_some_and(|to| self.any_between(before, to)),
+        })
+    }
+
+    /// Whether a queued element has a timestamp above `low` (any, if unset) and not above `high`.
+    pub fn any_between(&self, low: Option<i64>, high: i64) -> bool {
+        let first = match low {
+            Some(low) => self.order.first_after(&self.entries, low),
+            None => self.order.first(),
+        };
+        first.is_some_and(|first| self.entries.place(first).key <= high)
+    }
+
+    /// An operator's way back: sets the watermark, and every source above it, to `to`. Elements above it that are
+    /// ready and unclaimed wait again. True if anything changed.
+    ///
+    /// Errors: [`Error::ClockDriven`]; [`Error::WatermarkNotBelow`] if it is unset or below `to`.
+    pub fn alter_watermark(&mut self, to: i64, now: UnixMs) -> Result<bool, Error> {
+        if self.is_clock() {
+            return Err(Error::ClockDriven);
+        }
+        let reached = self.gate.reached.filter(|reached| *reached >= to).ok_or(Error::WatermarkNotBelow)?;
+        if let Kind::Sources(sources) = &mut self.gate.kind {
+            for source in sources {
+                source.timestamp = source.timestamp.map(|timestamp| timestamp.min(to));
+            }
+        }
+        if reached == to {
+            return Ok(false);
+        }
+        self.gate.rises.retain(|(watermark, _)| *watermark < to);
+        self.gate.rise(to, now);
+        Ok(true)
+    }
+
+    fn state_name(&self, handle: Handle, now: UnixMs) -> &'static str {
+        match self.standing(handle, now) {
+            Standing::Queued if self.ready(handle, now) => "ready",
+            Standing::Queued => "waiting",
+            Standing::Leased => "leased",
+            Standing::Delayed { .. } => "delayed",
+            Standing::Dead { .. } | Standing::Gone => "dead",
+        }
+    }
+
+    fn element(&self, handle: Handle, state: &'static str) -> Element<'_> {
+        let (id, payload) = self.entries.name_and_body(handle);
+        Element { state, id, timestamp: self.entries.place(handle).key, payload }
+    }
+
+    /// The newest element of this id. O(1).
+    pub fn get(&self, id: &[u8], now: UnixMs) -> Option<Element<'_>> {
+        self.find(id).map(|handle| self.element(handle, self.state_name(handle, now)))
+    }
+
+    /// Waiting and ready elements with `min <= timestamp <= max`, in order, up to `count`. O(log n + those listed).
+    pub fn range(&self, min: i64, max: i64, count: usize, now: UnixMs) -> Vec<Element<'_>> {
+        let stored = self.order.iter_from(&self.entries, min);
+        let handles = self.with_returned(stored, now, |place| (min..=max).contains(&place.key), count);
+        handles.into_iter().map(|handle| self.element(handle, self.state_name(handle, now))).collect()
+    }
+}

@@ -1,0 +1,182 @@
+use super::*;
+use crate::{DeliveryOptions, Guard, Millis, Nack, TokenRange, Tsgen, Which};
+
+const T0: UnixMs = UnixMs(0);
+
+fn key(kind: Kind) -> Tsgen {
+    Tsgen::create(kind, Late::Ready, DeliveryOptions::default(), [1, 2]).expect("valid options")
+}
+
+fn add(key: &mut Tsgen, timestamp: i64, id: &str) -> Added {
+    key.add(Guard::Always, timestamp, id.as_bytes(), b"", T0).expect("room")
+}
+
+fn claim(key: &mut Tsgen, now: i64) -> (Vec<String>, u64) {
+    let claim = key.claim(b"w", 100, Millis(10), None, UnixMs(now)).expect("no sink");
+    (key.delivered(&claim).map(|entry| String::from_utf8_lossy(entry.name).into_owned()).collect(), claim.first)
+}
+
+fn sources(names: &[&str]) -> Kind {
+    let source = |name: &&str| Source { name: name.as_bytes().into(), timestamp: None, reported_at: T0 };
+    Kind::Sources(names.iter().map(source).collect())
+}
+
+#[test]
+fn nothing_is_ready_before_the_first_advance() {
+    let mut key = key(Kind::External);
+    assert_eq!(add(&mut key, i64::MIN, "a"), Added::Waits);
+    assert_eq!((claim(&mut key, 0).0.len(), key.watermark(T0)), (0, None));
+}
+
+#[test]
+fn elements_come_out_once_the_watermark_has_reached_them_oldest_first() {
+    let mut key = key(Kind::External);
+    for (timestamp, id) in [(3, "c"), (1, "a"), (2, "b"), (2, "b2")] {
+        assert_eq!(add(&mut key, timestamp, id), Added::Waits);
+    }
+    key.advance(2, None, T0).expect("external");
+    assert_eq!(claim(&mut key, 0).0, ["a", "b", "b2"]);
+    assert_eq!((add(&mut key, 2, "late"), add(&mut key, 3, "d")), (Added::Ready, Added::Waits));
+    assert_eq!(claim(&mut key, 0).0, ["late"]);
+    key.advance(3, None, T0).expect("external");
+    assert_eq!(claim(&mut key, 0).0, ["c", "d"]);
+}
+
+#[test]
+fn a_lower_advance_changes_nothing_and_tells_the_watermark() {
+    let mut key = key(Kind::External);
+    key.advance(5, None, T0).expect("external");
+    let lower = key.advance(4, None, T0).expect("external");
+    assert_eq!(lower, Advanced { watermark: Some(5), changed: false, released: false });
+}
+
+#[test]
+fn the_slowest_source_counts_and_all_must_have_spoken() {
+    let mut key = key(sources(&["a", "b"]));
+    add(&mut key, 7, "x");
+    let advance = |key: &mut Tsgen, to, name: &str| key.advance(to, Some(name.as_bytes()), UnixMs(3));
+    assert_eq!(advance(&mut key, 9, "a"), Ok(Advanced { watermark: None, changed: true, released: false }));
+    assert_eq!(advance(&mut key, 6, "b"), Ok(Advanced { watermark: Some(6), changed: true, released: false }));
+    assert_eq!(advance(&mut key, 8, "b"), Ok(Advanced { watermark: Some(8), changed: true, released: true }));
+    assert_eq!(advance(&mut key, 1, "b"), Ok(Advanced { watermark: Some(8), changed: false, released: false }));
+    assert_eq!(advance(&mut key, 1, "c"), Err(Error::UnknownSource));
+    assert_eq!(key.advance(1, None, T0), Err(Error::SourceNeeded));
+}
+
+#[test]
+fn sources_must_be_named_and_different() {
+    for kind in [sources(&[]), sources(&["a", "a"])] {
+        assert!(Tsgen::create(kind, Late::Ready, DeliveryOptions::default(), [1, 2]).is_err());
+    }
+}
+
+#[test]
+fn a_clock_lets_elements_through_and_does_not_take_them_back() {
+    let mut key = key(Kind::Clock);
+    for (timestamp, id) in [(50, "a"), (60, "b")] {
+        add(&mut key, timestamp, id);
+    }
+    assert_eq!(key.next_opening(T0), Some(UnixMs(50)));
+    assert_eq!(claim(&mut key, 49).0.len(), 0);
+    assert_eq!(claim(&mut key, 50).0, ["a"]);
+    assert_eq!(key.watermark(UnixMs(20)), Some(50), "a clock that steps back does not close the gate");
+    assert_eq!(key.next_deadline(UnixMs(50)), Some(UnixMs(60)));
+    assert_eq!(key.advance(1, None, T0), Err(Error::ClockDriven));
+    assert_eq!(key.alter_watermark(1, T0), Err(Error::ClockDriven));
+}
+
+#[test]
+fn an_operator_can_set_the_watermark_back_but_not_forward() {
+    let mut key = key(sources(&["a"]));
+    assert_eq!(key.alter_watermark(1, T0), Err(Error::WatermarkNotBelow));
+    for (timestamp, id) in [(10, "a"), (20, "b")] {
+        add(&mut key, timestamp, id);
+    }
+    key.advance(999_999, Some(b"a"), T0).expect("a source");
+    assert_eq!(key.alter_watermark(1_000_000, T0), Err(Error::WatermarkNotBelow));
+    assert_eq!(key.alter_watermark(15, T0), Ok(true));
+    assert_eq!(claim(&mut key, 0).0, ["a"]);
+    assert_eq!(key.advance(20, Some(b"a"), T0).map(|advanced| advanced.watermark), Ok(Some(20)));
+}
+
+#[test]
+fn late_elements_are_refused_where_the_key_says_so() {
+    let mut key = key(Kind::External);
+    key.advance(5, None, T0).expect("external");
+    assert!(key.alter_late(Late::Reject));
+    assert_eq!(key.add(Guard::Always, 5, b"x", b"", T0), Err(Error::Late));
+    assert_eq!(key.madd(&[(6, b"y", b""), (5, b"x", b"")], T0), Err(Error::Late));
+    assert_eq!((key.len(), key.stats(T0).totals.late), (0, 0));
+}
+
+#[test]
+fn guards_look_at_the_newest_element_whatever_its_state() {
+    let mut key = key(Kind::External);
+    let guarded = |key: &mut Tsgen, guard| key.add(guard, 1, b"x", b"", T0).expect("room");
+    assert_eq!(guarded(&mut key, Guard::IfPresent), Added::Refused);
+    assert_eq!(guarded(&mut key, Guard::IfAbsent), Added::Waits);
+    assert_eq!(guarded(&mut key, Guard::IfAbsent), Added::Refused);
+    assert_eq!(guarded(&mut key, Guard::IfPresent), Added::Waits);
+}
+
+#[test]
+fn a_full_key_takes_replacements_and_nothing_else() {
+    let options = DeliveryOptions { max_len: 2, ..DeliveryOptions::default() };
+    let mut key = Tsgen::create(Kind::External, Late::Ready, options, [1, 2]).expect("valid options");
+    assert_eq!(key.madd(&[(1, b"a", b""), (1, b"b", b""), (1, b"c", b"")], T0), Err(Error::Full));
+    assert_eq!(key.madd(&[(1, b"a", b""), (1, b"b", b""), (2, b"a", b"")], T0).map(|added| added.len()), Ok(3));
+    assert_eq!(key.add(Guard::Always, 1, b"c", b"", T0), Err(Error::Full));
+    key.advance(5, None, T0).expect("external");
+    claim(&mut key, 0);
+    assert_eq!(key.add(Guard::Always, 9, b"a", b"", T0), Ok(Added::Waits), "a superseded delivery takes no room");
+}
+
+#[test]
+fn a_new_element_supersedes_a_leased_one_whose_token_still_settles() {
+    let mut key = key(Kind::External);
+    add(&mut key, 1, "x");
+    key.advance(5, None, T0).expect("external");
+    let (_, token) = claim(&mut key, 0);
+    add(&mut key, 9, "x");
+    assert_eq!(key.get(b"x", T0).map(|element| (element.state, element.timestamp)), Some(("waiting", 9)));
+    assert_eq!(key.ack(&[TokenRange::one(token)]).map(|settled| settled.count), Ok(1));
+    assert_eq!(key.get(b"x", T0).map(|element| element.state), Some("waiting"));
+
+    add(&mut key, 1, "y");
+    claim(&mut key, 0);
+    add(&mut key, 9, "y");
+    assert_eq!(claim(&mut key, 1_000).0.len(), 0, "the superseded delivery does not come back");
+    assert_eq!(key.len(), 2);
+}
+
+#[test]
+fn removal_makes_the_token_stale_and_frees_the_id_in_every_state() {
+    let mut key = key(Kind::External);
+    for id in ["waiting", "leased", "delayed", "dead"] {
+        add(&mut key, if id == "waiting" { 9 } else { 1 }, id);
+    }
+    key.advance(5, None, T0).expect("external");
+    let (_, first) = claim(&mut key, 0);
+    let nack = |dead| Nack { delay: Some(Millis(500)), dead, reason: b"" };
+    key.nack(&[TokenRange::one(first + 1)], &nack(false), T0).expect("one");
+    key.nack(&[TokenRange::one(first + 2)], &nack(true), T0).expect("one");
+    for id in ["waiting", "leased", "delayed", "dead"] {
+        assert_eq!(key.get(id.as_bytes(), T0).map(|element| element.state), Some(id));
+        assert!(key.rem(id.as_bytes()) && !key.rem(id.as_bytes()));
+    }
+    assert!(key.is_empty());
+    assert_eq!(key.ack(&[TokenRange { first, last: first + 9 }]).map(|settled| settled.count), Ok(0));
+    assert_eq!(key.requeue(Which::All(9), T0).map(|settled| settled.count), Ok(0));
+}
+
+#[test]
+fn the_age_of_ready_elements_stays_known_through_many_advances() {
+    let mut key = key(Kind::External);
+    for step in 0..1_000 {
+        key.advance(step, None, UnixMs(step * 10)).expect("external");
+    }
+    add(&mut key, 999, "newest");
+    assert_eq!(key.stats(UnixMs(10_000)).oldest_ready_age, Some(Millis(10)));
+    add(&mut key, 0, "oldest");
+    assert!(key.stats(UnixMs(10_000)).oldest_ready_age > Some(Millis(9_000)));
+}

@@ -1,0 +1,88 @@
+use super::*;
+
+fn terms(consumer: &str, deadline: i64) -> Terms {
+    Terms { consumer: consumer.as_bytes().into(), deadline: UnixMs(deadline), claimed_at: UnixMs(0), lapsed: false }
+}
+
+fn ten(first: Token, deadline: i64) -> Grants {
+    let mut grants = Grants::default();
+    grants.issue(first, (0..10).map(Handle).collect(), terms("w", deadline));
+    grants
+}
+
+fn range(first: Token, last: Token) -> TokenRange {
+    TokenRange { first, last }
+}
+
+fn tokens(grants: &Grants) -> Vec<Token> {
+    grants.iter_after(0).map(|(token, ..)| token).collect()
+}
+
+#[test]
+fn a_token_is_found_taken_and_then_unknown() {
+    let mut grants = ten(100, 50);
+    assert_eq!(grants.get(103).map(|(handle, _)| handle), Some(Handle(3)));
+    assert_eq!(grants.take(103), Some(Handle(3)));
+    assert_eq!(grants.take(103), None);
+    assert!(grants.get(103).is_none() && grants.get(99).is_none() && grants.get(110).is_none());
+    assert_eq!(grants.leased(), 9);
+}
+
+#[test]
+fn a_range_over_several_grants_takes_what_is_live_in_it() {
+    let mut grants = ten(100, 50);
+    grants.issue(200, (10..13).map(Handle).collect(), terms("v", 60));
+    grants.take(101);
+    assert_eq!(grants.count_range(range(1, 1000), 5), 9, "counting stops at a grant above the limit");
+    let mut taken = Vec::new();
+    grants.take_range(range(108, 201), &mut taken);
+    assert_eq!(taken, [(108, Handle(8)), (109, Handle(9)), (200, Handle(10)), (201, Handle(11))]);
+    assert_eq!(tokens(&grants), [100, 102, 103, 104, 105, 106, 107, 202]);
+}
+
+#[test]
+fn a_grant_leaves_every_index_with_its_last_token() {
+    let mut grants = ten(100, 50);
+    grants.take_range(range(0, 1000), &mut Vec::new());
+    assert_eq!((grants.leased(), grants.next_deadline(), grants.member_slots), (0, None, 0));
+    assert!(grants.by_consumer.is_empty() && grants.by_token.is_empty());
+}
+
+#[test]
+fn extending_a_part_cuts_the_grant_and_moves_only_that_part() {
+    let mut grants = ten(100, 50);
+    grants.retime(range(103, 104), Some(UnixMs(90)));
+    let deadlines: Vec<_> = grants.iter_after(0).map(|(_, _, terms)| terms.deadline.0).collect();
+    assert_eq!(deadlines, [50, 50, 50, 90, 90, 50, 50, 50, 50, 50]);
+    assert_eq!((grants.leased(), grants.next_deadline()), (10, Some(UnixMs(50))));
+    assert_eq!(grants.next_deadline_after(UnixMs(50)), Some(UnixMs(90)));
+    assert_eq!(
+        grants.runs().map(|(run, _)| run).collect::<Vec<_>>(),
+        [range(100, 102), range(103, 104), range(105, 109)]
+    );
+}
+
+#[test]
+fn runs_do_not_show_how_grants_are_cut() {
+    let mut cut = ten(100, 50);
+    cut.retime(range(103, 104), Some(UnixMs(50)));
+    let runs = |grants: &Grants| grants.runs().map(|(run, _)| run).collect::<Vec<_>>();
+    assert_eq!(runs(&cut), runs(&ten(100, 50)));
+}
+
+#[test]
+fn lapsing_stops_in_the_middle_of_a_grant_when_told_to() {
+    let mut grants = ten(100, 50);
+    grants.take(101);
+    assert!(grants.lapse_next(UnixMs(49), 3).is_none());
+    let (deadline, lapsed) = grants.lapse_next(UnixMs(50), 3).expect("due");
+    assert_eq!((deadline, lapsed), (UnixMs(50), vec![(100, Handle(0)), (102, Handle(2)), (103, Handle(3))]));
+    assert_eq!(grants.leased(), 6);
+    assert!(grants.get(103).is_some_and(|(_, terms)| terms.lapsed));
+    assert_eq!(grants.due(UnixMs(50)).map(|(token, ..)| token).next(), Some(104));
+    grants.retime(range(103, 103), Some(UnixMs(70)));
+    assert_eq!(
+        grants.of_consumer(b"w").map(|(token, ..)| token).collect::<Vec<_>>(),
+        [103, 104, 105, 106, 107, 108, 109]
+    );
+}

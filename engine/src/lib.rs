@@ -1,0 +1,48 @@
+//! The engine of tsgen: one key's value as a deterministic state machine.
+//!
+//! A key is a gate in front of a delivery queue ([`queue::Queue`]). What holds at any time:
+//!
+//! 1. The same operations with the same `now` lead to the same state and the same replies. No clock, no randomness, no
+//!    hash-table order reaches either; the hash seed shows nowhere.
+//! 2. An entry is in exactly one of: waiting, ready, leased, delayed, dead.
+//! 3. Nothing is handed out before its gate opens: the place key of a claimed entry is at or below the horizon.
+//! 4. Nothing leaves except by ACK, DISCARD, an explicit removal or replacement, or into the sink.
+//! 5. A token is issued once, and tokens rise.
+//! 6. Operations check first and then change state without failing: an `Err` has changed nothing.
+//! 7. Where the deadline is at or before `now`, it is due; what time alone has ended is ended by the next
+//!    time-dependent operation (the *sweep*), and reads answer as if it had been.
+//! 8. A loaded snapshot behaves as the key that was saved.
+//!
+//! It does not know Redis, sockets, threads or files, and has no unsafe code.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod delivery;
+mod entries;
+mod error;
+mod gate;
+mod grants;
+mod names;
+mod options;
+mod order;
+mod queue;
+mod schedule;
+mod slab;
+mod snapshot;
+mod time;
+mod token;
+
+pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Which};
+pub use error::Error;
+pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark};
+pub use gate::Gate;
+pub use options::{DeliveryOptions, Sink, MAX_COUNT};
+pub use queue::{Queue, Settled, Totals};
+pub use schedule::Schedule;
+pub use snapshot::{Loader, VERSION};
+pub use time::{Millis, UnixMs};
+pub use token::{coalesce, Token, TokenRange, MAX_TOKEN};
+
+/// One TSGEN key.
+pub type Tsgen = Queue<Watermark>;

@@ -1,0 +1,247 @@
+//! One key's value: a gate in front of a delivery queue.
+//!
+//! The state, its construction, and the few steps by which an entry changes its state. The operations that users
+//! know are in `delivery/` (all families) and `gate/` (each family's own).
+//!
+//! An entry is in exactly one place, told by its state:
+//!
+//! | state                   | is in                | holds a token in `grants` |
+//! |-------------------------|----------------------|---------------------------|
+//! | queued (waiting, ready) | `order`              | if a lease on it ran out  |
+//! | leased                  | `grants`             | yes                       |
+//! | delayed                 | `delays`             | if a lease on it ran out  |
+//! | dead                    | `dead`, by its token | no                        |
+
+use crate::entries::{Entries, Handle, Place, State, MAX_SEQ};
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::grants::Grants;
+use crate::options::DeliveryOptions;
+use crate::order::Order;
+use crate::slab::Slab;
+use crate::time::UnixMs;
+use crate::token::Token;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A gate in front of a delivery queue.
+#[derive(Clone)]
+pub struct Queue<G> {
+    pub(crate) gate: G,
+    pub(crate) entries: Entries,
+    pub(crate) order: Order,
+    /// One for each entry that has been delivered; its number is the entry's aux word.
+    pub(crate) records: Slab<Record>,
+    pub(crate) grants: Grants,
+    pub(crate) delays: BTreeMap<(UnixMs, Place), Handle>,
+    pub(crate) dead: BTreeMap<Token, Death>,
+    /// Leased entries that a newer one of the same name has replaced.
+    pub(crate) superseded: usize,
+    pub(crate) next_seq: u64,
+    pub(crate) last_token: Token,
+    pub(crate) totals: Totals,
+    pub(crate) options: DeliveryOptions,
+}
+
+/// What is known of an entry's deliveries.
+#[derive(Clone)]
+pub(crate) struct Record {
+    /// The token of the last delivery; 0 once that is settled.
+    pub token: Token,
+    pub deliveries: u32,
+    /// The key of the entry in `delays`, while it is delayed.
+    pub delayed_until: UnixMs,
+}
+
+/// A dead letter.
+#[derive(Clone)]
+pub(crate) struct Death {
+    pub handle: Handle,
+    pub died_at: UnixMs,
+    /// Its lease ended, so the worker that held it may still acknowledge it.
+    pub by_lease_end: bool,
+    pub reason: Box<[u8]>,
+}
+
+/// Counters over the life of a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Entries handed out, redeliveries included.
+    pub delivered: u64,
+    /// Entries handed out again.
+    pub redelivered: u64,
+    /// Entries acknowledged.
+    pub acked: u64,
+    /// Entries that became dead.
+    pub died: u64,
+    /// Entries that were late on arrival.
+    pub late: u64,
+}
+
+/// The answer of an operation that settles entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// How many entries it was about: the reply.
+    pub count: usize,
+    /// Whether anything changed, so that a replica must repeat it.
+    pub changed: bool,
+}
+
+impl<G: Gate> Queue<G> {
+    pub(crate) fn with_gate(gate: G, options: DeliveryOptions) -> Result<Self, Error> {
+        options.check()?;
+        Ok(Queue {
+            gate,
+            entries: Entries::new(),
+            order: Order::new(),
+            records: Slab::new(),
+            grants: Grants::default(),
+            delays: BTreeMap::new(),
+            dead: BTreeMap::new(),
+            superseded: 0,
+            next_seq: 0,
+            last_token: 0,
+            totals: Totals::default(),
+            options,
+        })
+    }
+
+    /// Number of entries in all states, without deliveries that a newer entry has superseded.
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.superseded
+    }
+
+    /// Whether the key holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The options it works by.
+    pub fn options(&self) -> &DeliveryOptions {
+        &self.options
+    }
+
+    /// About how many bytes of heap this takes. Cost: O(number of entries / 1000).
+    pub fn memory(&self) -> usize {
+        const PER_DELAY: usize = 2 * std::mem::size_of::<((UnixMs, Place), Handle)>();
+        const PER_DEATH: usize = 2 * std::mem::size_of::<(Token, Death)>();
+        self.entries.memory()
+            + self.order.memory()
+            + self.records.memory()
+            + self.grants.memory()
+            + self.delays.len() * PER_DELAY
+            + self.dead.len() * PER_DEATH
+            + self.gate.memory()
+    }
+
+    /// How much work freeing this is, in allocations, roughly.
+    pub fn free_effort(&self) -> usize {
+        1 + self.entries.len() / 64
+    }
+
+    // ---- The steps an entry takes. Each keeps the table above true. ----
+
+    /// A new entry takes the last place of its key; `tag` is the gate's word for it.
+    pub(crate) fn enter(&mut self, key: i64, name: &[u8], body: &[u8], tag: u32) -> Handle {
+        debug_assert!(self.next_seq < MAX_SEQ);
+        let place = Place { key, seq: self.next_seq };
+        self.next_seq += 1;
+        let handle = self.entries.insert(place, name, body, tag);
+        self.order.insert(&self.entries, handle);
+        handle
+    }
+
+    pub(crate) fn record(&self, handle: Handle) -> Option<&Record> {
+        self.entries.delivered(handle).then(|| &self.records[self.entries.aux(handle)])
+    }
+
+    pub(crate) fn record_mut(&mut self, handle: Handle) -> Option<&mut Record> {
+        self.entries.delivered(handle).then(|| &mut self.records[self.entries.aux(handle)])
+    }
+
+    /// How often an entry has been delivered.
+    pub(crate) fn deliveries(&self, handle: Handle) -> u32 {
+        self.record(handle).map_or(0, |record| record.deliveries)
+    }
+
+    /// Back to its place among the queued.
+    pub(crate) fn queue_up(&mut self, handle: Handle) {
+        self.entries.set_state(handle, State::Queued);
+        self.order.insert(&self.entries, handle);
+    }
+
+    /// Out of the order until `until`.
+    pub(crate) fn rest(&mut self, handle: Handle, until: UnixMs) {
+        self.entries.set_state(handle, State::Delayed);
+        self.delays.insert((until, self.entries.place(handle)), handle);
+        if let Some(record) = self.record_mut(handle) {
+            record.delayed_until = until;
+        }
+    }
+
+    /// Among the dead letters, under the token of its last delivery.
+    pub(crate) fn die(&mut self, handle: Handle, token: Token, death: Death) {
+        self.entries.set_state(handle, State::Dead);
+        if let Some(record) = self.record_mut(handle) {
+            record.token = token;
+        }
+        self.dead.insert(token, death);
+        self.totals.died += 1;
+    }
+
+    /// Takes an entry out of whichever index its state puts it in; its token stays as it is.
+    pub(crate) fn lift(&mut self, handle: Handle) {
+        match self.entries.state(handle) {
+            State::Queued => {
+                self.order.remove(&self.entries, handle);
+            }
+            State::Delayed => {
+                if let Some(until) = self.record(handle).map(|record| record.delayed_until) {
+                    self.delays.remove(&(until, self.entries.place(handle)));
+                }
+            }
+            State::Dead => {
+                if let Some(token) = self.record(handle).map(|record| record.token) {
+                    self.dead.remove(&token);
+                }
+            }
+            State::Leased => {}
+        }
+    }
+
+    /// Its last token, if current, becomes stale.
+    pub(crate) fn revoke(&mut self, handle: Handle) {
+        let token = self.record_mut(handle).map_or(0, |record| std::mem::take(&mut record.token));
+        if token != 0 {
+            self.grants.take(token);
+        }
+    }
+
+    /// Its deliveries are forgotten.
+    pub(crate) fn forgive(&mut self, handle: Handle) {
+        if self.entries.delivered(handle) {
+            self.records.remove(self.entries.aux(handle));
+            self.entries.set_delivered(handle, false);
+            let tag = self.gate.tag(self.entries.name(handle));
+            self.entries.set_aux(handle, tag);
+        }
+    }
+
+    /// Erases an entry that is in no index any more; the gate forgets it, unless a newer one has its name.
+    pub(crate) fn erase(&mut self, handle: Handle) {
+        if self.entries.superseded(handle) {
+            self.superseded -= 1;
+        } else {
+            self.gate.forget(&self.entries, handle);
+        }
+        self.erase_nameless(handle);
+    }
+
+    /// Erases an entry whose name the gate has already given to another.
+    pub(crate) fn erase_nameless(&mut self, handle: Handle) {
+        if self.entries.delivered(handle) {
+            self.records.remove(self.entries.aux(handle));
+        }
+        self.entries.remove(handle);
+    }
+}

@@ -1,0 +1,227 @@
+//! A table of equal things under small stable numbers, kept in chunks.
+//!
+//! It exists so that a record can be named by 32 bits instead of a pointer, and so that a growing table never moves more
+//! than one chunk. It does not know what its things mean, and it does not notice a number that is used after its thing
+//! was removed and the number given to another: whoever keeps numbers keeps them right.
+
+use std::ops::{Index, IndexMut};
+
+/// No slot, no chunk: the end of a list.
+const NONE: u32 = u32::MAX;
+
+/// Values under `u32` keys; a key is free for reuse once its value is removed.
+///
+/// Holds up to 2^32 - `CHUNK` values. Every operation is O(1); the worst one copies half a chunk, or 40 bytes per chunk when
+/// the list of chunks grows. `CHUNK` is a power of two. A slot is as large as `T` when `T` has a niche (a `NonZero`,
+/// a `Box`, an enum), else larger by `T`'s alignment.
+#[derive(Clone, Debug)]
+pub struct Slab<T, const CHUNK: usize = 1024> {
+    chunks: Vec<Chunk<T>>,
+    /// First of the chunks that have a free slot or may still grow, linked through `Chunk::next`.
+    roomy: u32,
+    /// First of the chunks without slots, linked likewise. Their numbers are used again before new ones.
+    vacant: u32,
+    len: usize,
+    /// Slots that the chunks have allocated, used or not.
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct Chunk<T> {
+    slots: Vec<Slot<T>>,
+    /// First free slot, linked through the free slots.
+    free: u32,
+    live: u32,
+    prev: u32,
+    next: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Slot<T> {
+    Free(u32),
+    Used(T),
+}
+
+impl<T, const CHUNK: usize> Slab<T, CHUNK> {
+    const SHIFT: u32 = {
+        assert!(CHUNK.is_power_of_two() && CHUNK <= 1 << 16);
+        CHUNK.trailing_zeros()
+    };
+
+    /// An empty slab; allocates nothing.
+    pub const fn new() -> Self {
+        Slab { chunks: Vec::new(), roomy: NONE, vacant: NONE, len: 0, capacity: 0 }
+    }
+
+    /// How many values it holds.
+    #[cfg(test)]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds no value.
+    #[cfg(test)]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of heap in O(1), without what the values themselves own.
+    pub fn memory(&self) -> usize {
+        self.capacity * size_of::<Slot<T>>() + self.chunks.capacity() * size_of::<Chunk<T>>()
+    }
+
+    /// Stores a value and returns its key. O(1).
+    pub fn insert(&mut self, value: T) -> u32 {
+        if self.roomy == NONE {
+            self.open_chunk();
+        }
+        let number = self.roomy;
+        let chunk = &mut self.chunks[number as usize];
+        let index = if chunk.free == NONE {
+            if chunk.slots.len() == chunk.slots.capacity() {
+                let old = chunk.slots.capacity();
+                chunk.slots.reserve_exact((old * 2).clamp(1, CHUNK) - old);
+                self.capacity += chunk.slots.capacity() - old;
+            }
+            chunk.slots.push(Slot::Used(value));
+            chunk.slots.len() as u32 - 1
+        } else {
+            let index = chunk.free;
+            let slot = &mut chunk.slots[index as usize];
+            if let Slot::Free(next) = *slot {
+                chunk.free = next;
+            }
+            *slot = Slot::Used(value);
+            index
+        };
+        chunk.live += 1;
+        if chunk.live as usize == CHUNK {
+            self.leave_roomy(number);
+        }
+        self.len += 1;
+        (number << Self::SHIFT) | index
+    }
+
+    /// Takes a value out. O(1); the last value of a chunk gives the chunk's bytes back.
+    ///
+    /// Panics if there is no value under this key.
+    pub fn remove(&mut self, key: u32) -> T {
+        let number = key >> Self::SHIFT;
+        let chunk = &mut self.chunks[number as usize];
+        let slot = &mut chunk.slots[key as usize & (CHUNK - 1)];
+        assert!(matches!(slot, Slot::Used(_)), "a removed slab key");
+        let Slot::Used(value) = std::mem::replace(slot, Slot::Free(chunk.free)) else { unreachable!() };
+        chunk.free = key & (CHUNK as u32 - 1);
+        chunk.live -= 1;
+        self.len -= 1;
+        let live = chunk.live;
+        if live as usize == CHUNK - 1 {
+            self.enter_roomy(number);
+        }
+        if live == 0 {
+            self.close_chunk(number);
+        }
+        value
+    }
+
+    /// The value under this key, or `None` if there is none (now). O(1).
+    #[inline]
+    pub fn get(&self, key: u32) -> Option<&T> {
+        match self.chunks.get((key >> Self::SHIFT) as usize)?.slots.get(key as usize & (CHUNK - 1))? {
+            Slot::Used(value) => Some(value),
+            Slot::Free(_) => None,
+        }
+    }
+
+    /// Like [`Slab::get`], to change it.
+    #[inline]
+    pub fn get_mut(&mut self, key: u32) -> Option<&mut T> {
+        match self.chunks.get_mut((key >> Self::SHIFT) as usize)?.slots.get_mut(key as usize & (CHUNK - 1))? {
+            Slot::Used(value) => Some(value),
+            Slot::Free(_) => None,
+        }
+    }
+
+    fn open_chunk(&mut self) {
+        let number = if self.vacant == NONE {
+            let chunk = Chunk { slots: Vec::new(), free: NONE, live: 0, prev: NONE, next: NONE };
+            self.chunks.push(chunk);
+            self.chunks.len() as u32 - 1
+        } else {
+            let number = self.vacant;
+            self.vacant = self.chunks[number as usize].next;
+            number
+        };
+        self.enter_roomy(number);
+    }
+
+    fn close_chunk(&mut self, number: u32) {
+        if self.len == 0 {
+            *self = Self::new();
+            return;
+        }
+        self.leave_roomy(number);
+        let chunk = &mut self.chunks[number as usize];
+        self.capacity -= chunk.slots.capacity();
+        chunk.slots = Vec::new();
+        chunk.free = NONE;
+        chunk.next = self.vacant;
+        self.vacant = number;
+    }
+
+    fn enter_roomy(&mut self, number: u32) {
+        let next = self.roomy;
+        if next != NONE {
+            self.chunks[next as usize].prev = number;
+        }
+        let chunk = &mut self.chunks[number as usize];
+        chunk.prev = NONE;
+        chunk.next = next;
+        self.roomy = number;
+    }
+
+    fn leave_roomy(&mut self, number: u32) {
+        let (prev, next) = (self.chunks[number as usize].prev, self.chunks[number as usize].next);
+        if prev == NONE {
+            self.roomy = next;
+        } else {
+            self.chunks[prev as usize].next = next;
+        }
+        if next != NONE {
+            self.chunks[next as usize].prev = prev;
+        }
+    }
+}
+
+impl<T, const CHUNK: usize> Default for Slab<T, CHUNK> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Keeps the capacity, so that the copy counts its memory as the original does.
+impl<T: Clone> Clone for Chunk<T> {
+    fn clone(&self) -> Self {
+        let mut slots = Vec::with_capacity(self.slots.capacity());
+        slots.extend_from_slice(&self.slots);
+        Chunk { slots, ..*self }
+    }
+}
+
+impl<T, const CHUNK: usize> Index<u32> for Slab<T, CHUNK> {
+    type Output = T;
+    #[inline]
+    fn index(&self, key: u32) -> &T {
+        self.get(key).expect("a live slab key")
+    }
+}
+
+impl<T, const CHUNK: usize> IndexMut<u32> for Slab<T, CHUNK> {
+    #[inline]
+    fn index_mut(&mut self, key: u32) -> &mut T {
+        self.get_mut(key).expect("a live slab key")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! A key as bytes: versioned, in chunks, the same for equal keys, and safe to read from anybody.
+//!
+//! A snapshot is a sequence of chunks of about 64 KiB, each one encoded [`Part`] (serde + bincode): head, entries,
+//! grants, end. Its order follows from the state alone, never from where things lie in memory, so equal keys have
+//! equal snapshots, and a digest of the chunks is a digest of the key.
+//!
+//! Reading trusts nothing: lengths only bound what is really there, and whatever cannot have been written is refused.
+
+mod load;
+
+pub use load::Loader;
+
+use crate::entries::{Handle, State};
+use crate::gate::Gate;
+use crate::options::DeliveryOptions;
+use crate::queue::{Queue, Totals};
+use crate::time::UnixMs;
+use crate::token::Token;
+use serde::{Deserialize, Serialize};
+
+/// Version of the encoding and of the engine's behaviour that replicas repeat.
+pub const VERSION: u32 = 1;
+
+/// A chunk is closed once it holds so many bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// Most bytes that one chunk may decode to: the largest entry, with room around it.
+const DECODE_LIMIT: usize = 256 * 1024 * 1024;
+
+type Encoding = bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<DECODE_LIMIT>,
+>;
+
+fn encoding() -> Encoding {
+    bincode::config::standard().with_limit::<DECODE_LIMIT>()
+}
+
+#[derive(Serialize, Deserialize)]
+enum Part<'a, S> {
+    Head(Head<S>),
+    #[serde(borrow)]
+    Entries(Vec<SavedEntry<'a>>),
+    #[serde(borrow)]
+    Grants(Vec<SavedGrant<'a>>),
+    End {
+        entries: u64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head<S> {
+    version: u32,
+    gate: S,
+    options: DeliveryOptions,
+    totals: Totals,
+    next_seq: u64,
+    last_token: Token,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedEntry<'a> {
+    key: i64,
+    seq: u64,
+    #[serde(borrow, with = "serde_bytes")]
+    name: &'a [u8],
+    #[serde(borrow, with = "serde_bytes")]
+    body: &'a [u8],
+    #[serde(borrow)]
+    status: SavedStatus<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedStatus<'a> {
+    /// Queued, never delivered.
+    Fresh,
+    Queued {
+        deliveries: u32,
+        token: Token,
+    },
+    Delayed {
+        deliveries: u32,
+        token: Token,
+        until: UnixMs,
+    },
+    Leased {
+        deliveries: u32,
+        token: Token,
+        superseded: bool,
+    },
+    Dead {
+        deliveries: u32,
+        token: Token,
+        died_at: UnixMs,
+        by_lease_end: bool,
+        #[serde(borrow, with = "serde_bytes")]
+        reason: &'a [u8],
+    },
+}
+
+/// A run of consecutive current tokens on the same terms.
+#[derive(Serialize, Deserialize)]
+struct SavedGrant<'a> {
+    first: Token,
+    count: u64,
+    #[serde(borrow, with = "serde_bytes")]
+    consumer: &'a [u8],
+    deadline: UnixMs,
+    claimed_at: UnixMs,
+    lapsed: bool,
+}
+
+fn encode<S: Serialize>(part: &Part<'_, S>, emit: &mut dyn FnMut(&[u8])) {
+    match bincode::serde::encode_to_vec(part, encoding()) {
+        Ok(chunk) => emit(&chunk),
+        // Encoding into memory has no way to fail for these types.
+        Err(error) => unreachable!("a snapshot did not encode: {error}"),
+    }
+}
+
+impl<G: Gate> Queue<G> {
+    /// Tells the key, chunk by chunk. O(n).
+    pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
+        let head = Head {
+            version: VERSION,
+            gate: self.gate.save(),
+            options: self.options.clone(),
+            totals: self.totals,
+            next_seq: self.next_seq,
+            last_token: self.last_token,
+        };
+        encode(&Part::Head(head), emit);
+        self.save_entries(emit);
+        self.save_grants(emit);
+        encode::<G::Saved>(&Part::End { entries: self.entries.len() as u64 }, emit);
+    }
+
+    fn save_entries(&self, emit: &mut dyn FnMut(&[u8])) {
+        let queued = self.order.iter();
+        let delayed = self.delays.values().copied();
+        let leased = self
+            .grants
+            .iter_after(0)
+            .map(|(_, handle, _)| handle)
+            .filter(|handle| self.entries.state(*handle) == State::Leased);
+        let dead = self.dead.values().map(|death| death.handle);
+        let mut chunk = Vec::new();
+        let mut bytes = 0;
+        for handle in queued.chain(delayed).chain(leased).chain(dead) {
+            let entry = self.saved(handle);
+            bytes += entry.name.len() + entry.body.len() + std::mem::size_of::<SavedEntry<'_>>() / 2;
+            chunk.push(entry);
+            if bytes >= CHUNK {
+                encode::<G::Saved>(&Part::Entries(std::mem::take(&mut chunk)), emit);
+                bytes = 0;
+            }
+        }
+        if !chunk.is_empty() {
+            encode::<G::Saved>(&Part::Entries(chunk), emit);
+        }
+    }
+
+    fn saved(&self, handle: Handle) -> SavedEntry<'_> {
+        let place = self.entries.place(handle);
+        let (name, body) = self.entries.name_and_body(handle);
+        SavedEntry { key: place.key, seq: place.seq, name, body, status: self.saved_status(handle) }
+    }
+
+    fn saved_status(&self, handle: Handle) -> SavedStatus<'_> {
+        let Some(record) = self.record(handle) else { return SavedStatus::Fresh };
+        let (deliveries, token) = (record.deliveries, record.token);
+        match self.entries.state(handle) {
+            State::Queued => SavedStatus::Queued { deliveries, token },
+            State::Delayed => SavedStatus::Delayed { deliveries, token, until: record.delayed_until },
+            State::Leased => SavedStatus::Leased { deliveries, token, superseded: self.entries.superseded(handle) },
+            State::Dead => {
+                let (died_at, by_lease_end, reason) = self
+                    .dead
+                    .get(&token)
+                    .map_or((UnixMs(0), false, &[][..]), |death| (death.died_at, death.by_lease_end, &*death.reason));
+                SavedStatus::Dead { deliveries, token, died_at, by_lease_end, reason }
+            }
+        }
+    }
+
+    fn save_grants(&self, emit: &mut dyn FnMut(&[u8])) {
+        const GRANTS_PER_CHUNK: usize = 1024;
+        let mut chunk = Vec::new();
+        for (run, terms) in self.grants.runs() {
+            chunk.push(SavedGrant {
+                first: run.first,
+                count: run.last - run.first + 1,
+                consumer: &terms.consumer,
+                deadline: terms.deadline,
+                claimed_at: terms.claimed_at,
+                lapsed: terms.lapsed,
+            });
+            if chunk.len() == GRANTS_PER_CHUNK {
+                encode::<G::Saved>(&Part::Grants(std::mem::take(&mut chunk)), emit);
+            }
+        }
+        if !chunk.is_empty() {
+            encode::<G::Saved>(&Part::Grants(chunk), emit);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Reading a snapshot. Every chunk may be hostile: a damaged one is an error, and never a panic or an allocation
+//! that the chunk's own length does not pay for.
+
+use super::{encoding, Head, Part, SavedEntry, SavedGrant, SavedStatus, VERSION};
+use crate::entries::{Handle, Place, State, MAX_NAME, MAX_SEQ};
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::grants::Terms;
+use crate::queue::{Death, Queue, Record};
+use crate::time::UnixMs;
+use crate::token::{Token, MAX_TOKEN};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Builds a key from the chunks of its snapshot.
+pub struct Loader<G> {
+    seed: [u64; 2],
+    queue: Option<Queue<G>>,
+    /// The current tokens met so far, each with its entry.
+    tokens: BTreeMap<Token, Handle>,
+    grants: Vec<Run>,
+    /// The place of the last queued entry: the next must be above it.
+    last_queued: Option<Place>,
+    /// The places of all other entries.
+    elsewhere: BTreeSet<Place>,
+    ended: bool,
+}
+
+struct Run {
+    first: Token,
+    count: u64,
+    terms: Terms,
+}
+
+fn require(holds: bool, what: &'static str) -> Result<(), Error> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::Damaged(what))
+    }
+}
+
+impl<G: Gate> Loader<G> {
+    /// A loader that has read nothing. `seed` keys the hashes of the new key.
+    pub fn new(seed: [u64; 2]) -> Self {
+        Loader {
+            seed,
+            queue: None,
+            tokens: BTreeMap::new(),
+            grants: Vec::new(),
+            last_queued: None,
+            elsewhere: BTreeSet::new(),
+            ended: false,
+        }
+    }
+
+    /// Reads the next chunk. After an error the loader is good for nothing but being dropped.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        let (part, length): (Part<'_, G::Saved>, usize) = bincode::serde::borrow_decode_from_slice(chunk, encoding())
+            .map_err(|_| Error::Damaged("a chunk does not decode"))?;
+        require(length == chunk.len(), "bytes after the end of a chunk")?;
+        require(!self.ended, "a chunk after the last")?;
+        match part {
+            Part::Head(head) => self.head(head),
+            Part::Entries(entries) => entries.into_iter().try_for_each(|entry| self.entry(entry)),
+            Part::Grants(grants) => grants.into_iter().try_for_each(|grant| self.grant(grant)),
+            Part::End { entries } => self.end(entries),
+        }
+    }
+
+    fn head(&mut self, head: Head<G::Saved>) -> Result<(), Error> {
+        require(self.queue.is_none(), "two heads")?;
+        require(head.version == VERSION, "a version this build does not know")?;
+        require(head.next_seq < MAX_SEQ / 2, "impossible counters")?;
+        require(head.last_token <= MAX_TOKEN, "impossible counters")?;
+        let gate = G::load(head.gate, self.seed)?;
+        let mut queue = Queue::with_gate(gate, head.options).map_err(|_| Error::Damaged("impossible options"))?;
+        queue.totals = head.totals;
+        queue.next_seq = head.next_seq;
+        queue.last_token = head.last_token;
+        self.queue = Some(queue);
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: SavedEntry<'_>) -> Result<(), Error> {
+        let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
+        let place = Place { key: entry.key, seq: entry.seq };
+        require(entry.name.len() <= MAX_NAME, "a name too long")?;
+        require(place.seq < queue.next_seq, "impossible place")?;
+        let tag = queue.gate.tag(entry.name);
+        let queued = matches!(entry.status, SavedStatus::Fresh | SavedStatus::Queued { .. });
+        if queued {
+            require(self.last_queued < Some(place), "places out of order")?;
+            self.last_queued = Some(place);
+        } else {
+            require(self.elsewhere.insert(place), "a place stands twice")?;
+        }
+        let handle = queue.entries.insert(place, entry.name, entry.body, tag);
+        if !matches!(entry.status, SavedStatus::Leased { superseded: true, .. }) {
+            queue.gate.adopt(&queue.entries, handle)?;
+        }
+        self.status(handle, entry.status)
+    }
+
+    fn status(&mut self, handle: Handle, status: SavedStatus<'_>) -> Result<(), Error> {
+        match status {
+            SavedStatus::Fresh => self.queued(handle),
+            SavedStatus::Queued { deliveries, token } => {
+                self.delivered(handle, deliveries, token)?;
+                self.current(handle, token, false)?;
+                self.queued(handle)
+            }
+            SavedStatus::Delayed { deliveries, token, until } => {
+                self.delivered(handle, deliveries, token)?;
+                self.current(handle, token, false)?;
+                self.queue_mut()?.rest(handle, until);
+                Ok(())
+            }
+            SavedStatus::Leased { deliveries, token, superseded } => {
+                self.delivered(handle, deliveries, token)?;
+                self.current(handle, token, true)?;
+                let queue = self.queue_mut()?;
+                queue.entries.set_state(handle, State::Leased);
+                queue.entries.set_superseded(handle, superseded);
+                queue.superseded += usize::from(superseded);
+                Ok(())
+            }
+            SavedStatus::Dead { deliveries, token, died_at, by_lease_end, reason } => {
+                self.delivered(handle, deliveries, token)?;
+                require(token != 0, "a dead letter without a token")?;
+                let queue = self.queue_mut()?;
+                let died = queue.totals.died;
+                require(!queue.dead.contains_key(&token), "a token stands twice")?;
+                queue.die(handle, token, Death { handle, died_at, by_lease_end, reason: reason.into() });
+                queue.totals.died = died;
+                Ok(())
+            }
+        }
+    }
+
+    fn queue_mut(&mut self) -> Result<&mut Queue<G>, Error> {
+        self.queue.as_mut().ok_or(Error::Damaged("no head"))
+    }
+
+    fn queued(&mut self, handle: Handle) -> Result<(), Error> {
+        self.queue_mut()?.queue_up(handle);
+        Ok(())
+    }
+
+    fn delivered(&mut self, handle: Handle, deliveries: u32, token: Token) -> Result<(), Error> {
+        require(deliveries > 0, "a delivery that never was")?;
+        let queue = self.queue_mut()?;
+        require(token <= queue.last_token, "a token that was never issued")?;
+        let record = queue.records.insert(Record { token, deliveries, delayed_until: UnixMs::NEVER });
+        queue.entries.set_delivered(handle, true);
+        queue.entries.set_aux(handle, record);
+        Ok(())
+    }
+
+    fn current(&mut self, handle: Handle, token: Token, needed: bool) -> Result<(), Error> {
+        if token == 0 {
+            return require(!needed, "a lease without a token");
+        }
+        require(self.tokens.insert(token, handle).is_none(), "a token stands twice")
+    }
+
+    fn grant(&mut self, grant: SavedGrant<'_>) -> Result<(), Error> {
+        let last_token = self.queue_mut()?.last_token;
+        let above = self.grants.last().map_or(0, |before| before.first + before.count - 1);
+        let last = grant.first.checked_add(grant.count.wrapping_sub(1));
+        require(grant.first > above && grant.count > 0, "grants out of order")?;
+        require(last.is_some_and(|last| last <= last_token), "a token that was never issued")?;
+        require(grant.count <= self.tokens.len() as u64, "a grant without entries")?;
+        require(grant.consumer.len() <= MAX_NAME, "a name too long")?;
+        let terms = Terms {
+            consumer: grant.consumer.into(),
+            deadline: grant.deadline,
+            claimed_at: grant.claimed_at,
+            lapsed: grant.lapsed,
+        };
+        self.grants.push(Run { first: grant.first, count: grant.count, terms });
+        Ok(())
+    }
+
+    fn end(&mut self, entries: u64) -> Result<(), Error> {
+        self.ended = true;
+        let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
+        require(queue.entries.len() as u64 == entries, "entries are missing")?;
+        for place in &self.elsewhere {
+            require(!queue.order.contains(&queue.entries, *place), "a place stands twice")?;
+        }
+        let mut tokens = std::mem::take(&mut self.tokens).into_iter();
+        for run in std::mem::take(&mut self.grants) {
+            let mut members = Vec::new();
+            for (expected, (token, handle)) in (run.first..run.first + run.count).zip(&mut tokens) {
+                let leased = queue.entries.state(handle) == State::Leased;
+                require(token == expected, "a token without a grant")?;
+                require(leased != run.terms.lapsed, "a lease that is none")?;
+                require(!queue.dead.contains_key(&token), "a token stands twice")?;
+                members.push(handle);
+            }
+            require(members.len() as u64 == run.count, "a grant without entries")?;
+            queue.grants.issue(run.first, members, run.terms);
+        }
+        require(tokens.next().is_none(), "a token without a grant")
+    }
+
+    /// The key, once every chunk has been read.
+    pub fn finish(self) -> Result<Queue<G>, Error> {
+        require(self.ended, "the end is missing")?;
+        self.queue.ok_or(Error::Damaged("no head"))
+    }
+}

@@ -1,0 +1,47 @@
+//! `TSGEN.AT`: one command of ours at a given time. How replicas and the AOF repeat what depends on time.
+
+use crate::args::in_range;
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::config;
+use crate::redis::command::KeySpec;
+use crate::table;
+use tsgen_engine::UnixMs;
+
+/// The latest time: tokens made from it stay within JavaScript's exact integers.
+const MAX_MS: i64 = 8_796_093_022_207;
+
+const FORBIDDEN: Fail =
+    Fail::text("ERR TSGEN.AT is how replicas and the AOF repeat a command; ordinary clients need CONFIG SET tsgen.virtual-clock yes");
+const UNKNOWN: Fail = Fail::text("ERR TSGEN.AT takes a command of this module that changes or reads one key");
+
+pub struct At;
+
+impl Command for At {
+    const ROW: &'static Row = &Row {
+        name: crate::replicate::AT,
+        keys: &[KeySpec::Write(3)],
+        syntax: "unix-ms command key [arg ...]",
+        summary: "Runs one command of this module at a given time; for replicas, the AOF and tests",
+        complexity: "That of the command",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let ms = in_range("unix-ms", call.args.required()?, 0, MAX_MS)?;
+        let name = call.args.required()?;
+        let flags = call.ctx.flags();
+        if !(flags.is_replicated() || flags.is_loading() || config::virtual_clock()) {
+            return Err(FORBIDDEN);
+        }
+        let entry = table::find(name.bytes())
+            .filter(|entry| entry.row.keys.iter().any(|key| matches!(key, KeySpec::Read(1) | KeySpec::Write(1))));
+        let entry = entry.ok_or(UNKNOWN)?;
+        let given = call.args.take_rest();
+        let mut inner = Call::new(call.ctx, entry.row, given, Some(UnixMs(ms)));
+        let outcome = if entry.takes(given.len()) { (entry.run)(&mut inner) } else { Err(Fail::Arity) };
+        if let Err(fail) = outcome {
+            fail.reply(call.ctx, entry.row.name);
+        }
+        Ok(())
+    }
+}

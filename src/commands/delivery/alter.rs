@@ -1,0 +1,57 @@
+//! `F.ALTER`: other options from now on. All of them or none.
+
+use super::create::{tell_keys, KEYS};
+use super::options::Given;
+use crate::args::unknown_option;
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::effects::Effects;
+use crate::family::Family;
+use crate::keyspace;
+use crate::redis::command::KeyRequest;
+use crate::redis::Str;
+use std::marker::PhantomData;
+
+pub struct Alter<F>(PhantomData<F>);
+
+impl<F: Family> Command for Alter<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.alter.name,
+        flags: "write getkeys-api",
+        keys: KEYS,
+        syntax: F::ALTER_SYNTAX,
+        summary: "Changes options of a key; the kind of its gate is fixed",
+        complexity: "O(log(N)) for each lease and delay that ended since the last claim",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let (mut change, mut given) = (F::Change::default(), Given::default());
+        while let Some(word) = call.args.next() {
+            let known = F::change_option(&mut change, word, &mut call.args)?
+                || given.read(word, &mut call.args, call.ctx, name)?;
+            if !known {
+                return Err(unknown_option(word));
+            }
+        }
+        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        let value = key.value()?.ok_or(Fail::NO_KEY)?;
+        let now = call.now();
+        let options = given.over(value.queue.options().clone())?;
+        F::check_change(&value.queue, &change, now)?;
+        let delivery_changed = value.queue.alter_delivery(options, now)?;
+        let changed = F::change(&mut value.queue, change, now)? || delivery_changed;
+        call.ctx.reply_simple(c"OK");
+        if changed {
+            call.replicate_timed(now);
+            let effects = Effects::of(call.ctx, name, value, || now, None);
+            drop(key);
+            effects.tell(call.ctx, name, [F::VERBS.alter.event]);
+        }
+        Ok(())
+    }
+
+    fn tell_keys(argv: &[&Str], request: &KeyRequest<'_>) {
+        tell_keys::<F>(argv, request);
+    }
+}

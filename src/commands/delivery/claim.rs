@@ -1,0 +1,150 @@
+//! `F.CLAIM`: leases ready entries to a consumer, or waits for some.
+
+use crate::args::{check_name, is, set, unknown_option};
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::effects::Effects;
+use crate::family::Family;
+use crate::info::count_adopted_token;
+use crate::keyspace::{self, Opened};
+use crate::redis::{Ctx, Str};
+use crate::{replicate, waiting};
+use std::marker::PhantomData;
+use tsgen_engine::{Claim, Error, Millis, UnixMs, MAX_TOKEN};
+
+/// What a claim asks for.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    pub count: usize,
+    /// The key's own lease, if none is given.
+    pub lease: Option<Millis>,
+}
+
+struct Options {
+    wanted: Wanted,
+    block: Option<Millis>,
+    /// The token that the master has handed out first.
+    token: Option<u64>,
+}
+
+pub struct ClaimEntries<F>(PhantomData<F>);
+
+impl<F: Family> Command for ClaimEntries<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.claim.name,
+        flags: "write blocking",
+        syntax: "key consumer [COUNT n] [LEASE ms] [BLOCK ms]",
+        summary: "Leases ready entries to a consumer, oldest first, or waits until there are some",
+        complexity: "O(log(N)) for each entry leased",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let (name, consumer) = (call.args.required()?, call.args.required()?);
+        check_name(call.ctx, "consumer", consumer.bytes())?;
+        let options = parse(call)?;
+        let now = call.now();
+        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        if let Some(value) = key.value()? {
+            if value.has_sink() {
+                return Err(Error::HasSink.into());
+            }
+            if value.queue.claimable(now) {
+                let lease = options.wanted.lease.unwrap_or(value.queue.options().lease);
+                let claim = value.queue.claim(consumer.bytes(), options.wanted.count, lease, options.token, now)?;
+                if claim.adopted {
+                    count_adopted_token();
+                }
+                if claim.changed && options.token.is_some() {
+                    // The envelope says everything already.
+                    call.replicate();
+                } else if claim.changed {
+                    replicate::claim::<F>(call.ctx, name, consumer, (options.wanted.count, lease), &claim, now);
+                }
+                if claim.count > 0 {
+                    return finish(call.ctx, name, key, &claim, now);
+                }
+                // Only what had ended was ended: the client waits, but the key did change.
+                if claim.changed {
+                    let effects = Effects::of(call.ctx, name, value, || now, None);
+                    drop(key);
+                    effects.tell(call.ctx, name, []);
+                }
+            }
+        }
+        match options.block {
+            Some(timeout) if !call.is_repetition() && !call.ctx.flags().denies_blocking() => {
+                wait::<F>(call.ctx, name, consumer, options.wanted, timeout, now);
+            }
+            _ => call.ctx.reply_array(0),
+        }
+        Ok(())
+    }
+}
+
+fn parse(call: &mut Call<'_>) -> Result<Options, Fail> {
+    let (mut count, mut lease, mut block, mut token) = (None, None, None, None);
+    while let Some(word) = call.args.next() {
+        if is(word, "COUNT") {
+            set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
+        } else if is(word, "LEASE") {
+            set(&mut lease, "LEASE", call.args.millis_of("LEASE", 1)?)?;
+        } else if is(word, "BLOCK") {
+            set(&mut block, "BLOCK", call.args.millis_of("BLOCK", 0)?)?;
+        } else if call.is_repetition() && is(word, "TOKEN") {
+            set(&mut token, "TOKEN", call.args.number_of("TOKEN", 1, MAX_TOKEN as i64)?.unsigned_abs())?;
+        } else {
+            return Err(unknown_option(word));
+        }
+    }
+    Ok(Options { wanted: Wanted { count: count.unwrap_or(1), lease }, block, token })
+}
+
+/// Blocks the client, and has the timer come when the key may have something.
+fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, timeout: Millis, now: UnixMs) {
+    let next = keyspace::peek::<F>(ctx, name).and_then(|mut key| {
+        let value = key.value().ok().flatten()?;
+        value.queue.next_deadline(now).map(|at| value.schedule(ctx.db(), name.bytes(), at))
+    });
+    let _ = next;
+    waiting::wait::<F>(ctx, name, consumer, wanted, timeout);
+}
+
+/// Serves a client that waits. True if it has its reply.
+pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
+    let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
+    let Ok(Some(value)) = key.value() else { return false };
+    let lease = wanted.lease.unwrap_or(value.queue.options().lease);
+    let claim = match value.queue.claim(consumer.bytes(), wanted.count, lease, None, now) {
+        Ok(claim) => claim,
+        Err(error) => {
+            Fail::from(error).reply(ctx, F::VERBS.claim.name);
+            return true;
+        }
+    };
+    if claim.changed {
+        replicate::claim::<F>(ctx, name, consumer, (wanted.count, lease), &claim, now);
+    }
+    if claim.count > 0 {
+        return finish(ctx, name, key, &claim, now).is_ok();
+    }
+    if let Some(at) = value.queue.next_deadline(now) {
+        value.schedule(ctx.db(), name.bytes(), at);
+    }
+    if claim.changed {
+        ctx.signal_modified(name);
+    }
+    false
+}
+
+/// Replies with what was claimed, and tells others.
+fn finish<F: Family>(ctx: &Ctx, name: &Str, mut key: Opened<'_, F>, claim: &Claim, now: UnixMs) -> Outcome {
+    let Some(value) = key.value()? else { return Ok(()) };
+    ctx.reply_array(claim.count);
+    for entry in value.queue.delivered(claim) {
+        F::reply_entry(ctx, &entry);
+    }
+    let effects = Effects::of(ctx, name, value, || now, None);
+    drop(key);
+    effects.tell(ctx, name, [F::VERBS.claim.event]);
+    Ok(())
+}

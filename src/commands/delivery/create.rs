@@ -1,0 +1,84 @@
+//! `F.CREATE`: makes a key with other options than the defaults. And what a first write does instead.
+
+use super::options::{self, sink_position, Given};
+use crate::args::unknown_option;
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::effects::Effects;
+use crate::family::{Family, Strings};
+use crate::keyspace;
+use crate::redis::command::{KeyRequest, KeySpec};
+use crate::redis::Str;
+use crate::value::{seed, Value};
+use crate::{config, replicate};
+use std::marker::PhantomData;
+use tsgen_engine::{Queue, UnixMs};
+
+pub const BUSY: Fail = Fail::text("BUSYKEY Target key name already exists.");
+
+/// CREATE and ALTER: the key, and the stream of its sink.
+pub const KEYS: &[KeySpec] = &[KeySpec::Write(1), KeySpec::After(c"SINK")];
+
+pub struct Create<F>(PhantomData<F>);
+
+impl<F: Family> Command for Create<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.create.name,
+        flags: "write deny-oom fast getkeys-api",
+        keys: KEYS,
+        syntax: F::CREATE_SYNTAX,
+        summary: "Creates a key with these options",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let (mut plan, mut given) = (F::Plan::default(), Given::default());
+        while let Some(word) = call.args.next() {
+            let known = F::plan_option(&mut plan, word, &mut call.args, call.ctx)?
+                || given.read(word, &mut call.args, call.ctx, name)?;
+            if !known {
+                return Err(unknown_option(word));
+            }
+        }
+        let options = given.over(config::delivery_defaults())?;
+        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        if !key.is_empty() {
+            return Err(BUSY);
+        }
+        let now = call.now();
+        let value = key.create(Value::<F>::new(F::create(plan, options, seed())?, now))?;
+        replicate::creation(call.ctx, name, value);
+        call.ctx.reply_simple(c"OK");
+        let effects = Effects::of(call.ctx, name, value, || now, None);
+        drop(key);
+        effects.tell(call.ctx, name, [F::VERBS.create.event]);
+        Ok(())
+    }
+
+    fn tell_keys(argv: &[&Str], request: &KeyRequest<'_>) {
+        tell_keys::<F>(argv, request);
+    }
+}
+
+/// The keys of CREATE and ALTER.
+pub fn tell_keys<F: Family>(argv: &[&Str], request: &KeyRequest<'_>) {
+    if argv.len() > 1 {
+        request.key_at(1);
+    }
+    if let Some(position) = sink_position::<F>(argv) {
+        request.key_at(position);
+    }
+}
+
+/// A value as a first write makes it: by the defaults of the module.
+pub fn by_default<F: Family>(now: UnixMs) -> Result<Value<F>, Fail> {
+    Ok(Value::new(F::create(F::Plan::default(), config::delivery_defaults(), seed())?, now))
+}
+
+/// The options of a CREATE that would make this key.
+pub fn explain<F: Family>(queue: &Queue<F::Gate>) -> Strings {
+    let mut arguments = Strings::new();
+    F::explain_gate(queue, &mut arguments);
+    options::explain(queue.options(), &mut arguments);
+    arguments
+}

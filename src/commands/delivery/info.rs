@@ -1,0 +1,80 @@
+//! `F.INFO`: where a key stands, and every option of it.
+
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::family::Family;
+use crate::keyspace;
+use crate::redis::Ctx;
+use crate::value::Value;
+use std::marker::PhantomData;
+use tsgen_engine::{Sink, Stats};
+
+pub struct Info<F>(PhantomData<F>);
+
+impl<F: Family> Command for Info<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.info.name,
+        summary: "Counts, ages, totals and options of a key",
+        complexity: "O(log(N)), and O(M) with M being the number of leases and delays that ended since the last claim",
+        ..Row::READ
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let (ctx, now) = (call.ctx, call.now());
+        let mut key = keyspace::peek::<F>(ctx, name).ok_or(Fail::NO_KEY)?;
+        let value = key.value()?.ok_or(Fail::NO_KEY)?;
+        let stats = value.queue.stats(now);
+        ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS);
+        F::reply_gate_fields(ctx, &value.queue, now);
+        reply_counts(ctx, &stats, value.sink_errors);
+        reply_options(ctx, value);
+        Ok(())
+    }
+}
+
+const COUNTS: usize = 14;
+const OPTIONS: usize = 7;
+
+fn reply_counts(ctx: &Ctx, stats: &Stats, sink_errors: u64) {
+    let age = |age: Option<tsgen_engine::Millis>| age.map(|age| age.0 as i64);
+    let fields: [(&str, Option<i64>); COUNTS] = [
+        ("waiting", Some(stats.waiting as i64)),
+        ("ready", Some(stats.ready as i64)),
+        ("leased", Some(stats.leased as i64)),
+        ("delayed", Some(stats.delayed as i64)),
+        ("dead", Some(stats.dead as i64)),
+        ("oldest-ready-age", age(stats.oldest_ready_age)),
+        ("oldest-lease-age", age(stats.oldest_lease_age)),
+        ("next-deadline", stats.next_deadline.map(|at| at.0)),
+        ("delivered", Some(stats.totals.delivered as i64)),
+        ("redelivered", Some(stats.totals.redelivered as i64)),
+        ("acked", Some(stats.totals.acked as i64)),
+        ("died", Some(stats.totals.died as i64)),
+        ("late-arrivals", Some(stats.totals.late as i64)),
+        ("sink-errors", Some(sink_errors as i64)),
+    ];
+    for (name, value) in fields {
+        ctx.reply_bytes(name.as_bytes());
+        ctx.reply_optional_int(value);
+    }
+}
+
+fn reply_options<F: Family>(ctx: &Ctx, value: &Value<F>) {
+    let options = value.queue.options();
+    let numbers: [(&str, u64); OPTIONS - 2] = [
+        ("lease", options.lease.0),
+        ("maxdeliveries", u64::from(options.max_deliveries)),
+        ("backoff", options.backoff.0),
+        ("maxbackoff", options.max_backoff.0),
+        ("maxlen", options.max_len),
+    ];
+    for (name, value) in numbers {
+        ctx.reply_bytes(name.as_bytes());
+        ctx.reply_int(value as i64);
+    }
+    let sink = options.sink.as_ref();
+    ctx.reply_bytes(b"sink");
+    ctx.reply_bytes(sink.map_or(&[], |sink: &Sink| &sink.stream));
+    ctx.reply_bytes(b"sinkmaxlen");
+    ctx.reply_int(sink.map_or(0, |sink| sink.max_len) as i64);
+}

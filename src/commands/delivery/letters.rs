@@ -1,0 +1,77 @@
+//! `F.REQUEUE` and `F.DISCARD`: the two ways out for dead letters.
+
+use crate::args::{is, set, unknown_option, Tokens};
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::family::Family;
+use std::marker::PhantomData;
+use tsgen_engine::Which;
+
+/// Dead letters as a client names them.
+enum Letters {
+    All(usize),
+    Tokens(Tokens),
+}
+
+const ALL_COUNT: usize = 1_000;
+
+impl Letters {
+    fn parse(call: &mut Call<'_>) -> Result<Self, Fail> {
+        if !call.args.peek().is_some_and(|word| is(word, "ALL")) {
+            let tokens = call.args.tokens()?;
+            call.args.finish()?;
+            return Ok(Letters::Tokens(tokens));
+        }
+        call.args.next();
+        let mut count = None;
+        while let Some(word) = call.args.next() {
+            if !is(word, "COUNT") {
+                return Err(unknown_option(word));
+            }
+            set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
+        }
+        Ok(Letters::All(count.unwrap_or(ALL_COUNT)))
+    }
+
+    fn which(&self) -> Which<'_> {
+        match self {
+            Letters::All(count) => Which::All(*count),
+            Letters::Tokens(tokens) => Which::Tokens(tokens.as_slice()),
+        }
+    }
+}
+
+pub struct Requeue<F>(PhantomData<F>);
+
+impl<F: Family> Command for Requeue<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.requeue.name,
+        syntax: "key (ALL [COUNT n] | token [token ...])",
+        summary: "Gives dead letters their old place back, with no deliveries counted",
+        complexity: "O(log(N)) for each entry",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let letters = Letters::parse(call)?;
+        super::options::settle::<F>(call, name, F::VERBS.requeue, |queue, now| queue.requeue(letters.which(), now))
+    }
+}
+
+pub struct Discard<F>(PhantomData<F>);
+
+impl<F: Family> Command for Discard<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.discard.name,
+        syntax: "key (ALL [COUNT n] | token [token ...])",
+        summary: "Removes dead letters for good",
+        complexity: "O(log(N)) for each entry",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let letters = Letters::parse(call)?;
+        super::options::settle::<F>(call, name, F::VERBS.discard, |queue, now| queue.discard(letters.which(), now))
+    }
+}

@@ -1,0 +1,109 @@
+//! `F.PENDING` and `F.DEAD`: what is leased, and what is dead. Stores nothing.
+
+use crate::args::{check_name, is, set, unknown_option};
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::family::Family;
+use crate::keyspace;
+use std::marker::PhantomData;
+use tsgen_engine::MAX_TOKEN;
+
+pub const DEFAULT_COUNT: usize = 100;
+
+/// The options of a listing.
+#[derive(Default)]
+struct Page<'a> {
+    consumer: Option<&'a [u8]>,
+    count: Option<usize>,
+    after: Option<u64>,
+}
+
+impl<'a> Page<'a> {
+    fn parse(call: &mut Call<'a>, by_consumer: bool) -> Result<Self, Fail> {
+        let mut page = Page::default();
+        while let Some(word) = call.args.next() {
+            if is(word, "COUNT") {
+                set(&mut page.count, "COUNT", call.args.count_of("COUNT")?)?;
+            } else if is(word, "AFTER") {
+                set(&mut page.after, "AFTER", call.args.number_of("AFTER", 0, MAX_TOKEN as i64)?.unsigned_abs())?;
+            } else if by_consumer && is(word, "CONSUMER") {
+                set(&mut page.consumer, "CONSUMER", call.args.value_of("CONSUMER")?.bytes())?;
+                check_name(call.ctx, "CONSUMER", page.consumer.unwrap_or_default())?;
+            } else {
+                return Err(unknown_option(word));
+            }
+        }
+        Ok(page)
+    }
+
+    fn count(&self) -> usize {
+        self.count.unwrap_or(DEFAULT_COUNT)
+    }
+}
+
+pub struct ListPending<F>(PhantomData<F>);
+
+impl<F: Family> Command for ListPending<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.pending.name,
+        syntax: "key [CONSUMER consumer] [COUNT n] [AFTER token]",
+        summary: "Lists leased entries by token",
+        complexity: "O(log(N)+M) with M being the number of entries listed",
+        ..Row::READ
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let page = Page::parse(call, true)?;
+        let (ctx, now) = (call.ctx, call.now());
+        let mut key = keyspace::peek::<F>(ctx, name);
+        let Some(value) = key.as_mut().map_or(Ok(None), |key| key.value())? else {
+            ctx.reply_array(0);
+            return Ok(());
+        };
+        let listed = value.queue.pending(page.consumer, page.after, page.count(), now);
+        ctx.reply_array(listed.len());
+        for entry in listed {
+            ctx.reply_array(5);
+            ctx.reply_int(entry.token as i64);
+            ctx.reply_bytes(entry.consumer);
+            ctx.reply_int(entry.lease_ends_at.0);
+            ctx.reply_int(i64::from(entry.deliveries));
+            ctx.reply_bytes(entry.name);
+        }
+        Ok(())
+    }
+}
+
+pub struct ListDead<F>(PhantomData<F>);
+
+impl<F: Family> Command for ListDead<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.dead.name,
+        syntax: "key [COUNT n] [AFTER token]",
+        summary: "Lists dead letters by token",
+        complexity: "O(log(N)+M) with M being the number of entries listed",
+        ..Row::READ
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let page = Page::parse(call, false)?;
+        let (ctx, now) = (call.ctx, call.now());
+        let mut key = keyspace::peek::<F>(ctx, name);
+        let Some(value) = key.as_mut().map_or(Ok(None), |key| key.value())? else {
+            ctx.reply_array(0);
+            return Ok(());
+        };
+        let listed = value.queue.dead(page.after, page.count(), now);
+        ctx.reply_array(listed.len());
+        for entry in listed {
+            ctx.reply_array(5);
+            ctx.reply_int(entry.token as i64);
+            ctx.reply_int(i64::from(entry.deliveries));
+            ctx.reply_bytes(entry.name);
+            ctx.reply_int(entry.died_at.0);
+            ctx.reply_bytes(entry.reason);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! Delivery options as CREATE and ALTER take them, and the common way of commands that settle entries.
+
+use crate::args::{check_name, is, set, Args};
+use crate::command::{Call, Fail, Outcome};
+use crate::effects::Effects;
+use crate::family::{Family, Strings, Verb};
+use crate::keyspace;
+use crate::redis::{Ctx, OwnedStr, Str};
+use tsgen_engine::{DeliveryOptions, Error, Millis, Queue, Settled, Sink, UnixMs};
+
+/// Options that were given.
+#[derive(Default)]
+pub struct Given<'a> {
+    lease: Option<Millis>,
+    max_deliveries: Option<u32>,
+    backoff: Option<Millis>,
+    max_backoff: Option<Millis>,
+    max_len: Option<u64>,
+    /// Empty: no sink.
+    sink: Option<&'a [u8]>,
+    sink_max_len: Option<u64>,
+}
+
+/// The words of delivery options; each takes one value.
+pub const WORDS: [&str; 7] = ["LEASE", "MAXDELIVERIES", "BACKOFF", "MAXBACKOFF", "MAXLEN", "SINK", "SINKMAXLEN"];
+
+impl<'a> Given<'a> {
+    /// Reads one option if `word` is one. `key` is what it is for.
+    pub fn read(&mut self, word: &Str, args: &mut Args<'a>, ctx: &Ctx, key: &Str) -> Result<bool, Fail> {
+        let Some(option) = WORDS.into_iter().find(|option| is(word, option)) else { return Ok(false) };
+        let length = |args: &mut Args<'a>| args.number_of(option, 0, i64::MAX).map(i64::unsigned_abs);
+        match option {
+            "LEASE" => set(&mut self.lease, option, args.millis_of(option, 1)?)?,
+            "MAXDELIVERIES" => {
+                let most = args.number_of(option, 0, i64::from(u32::MAX))?;
+                set(&mut self.max_deliveries, option, u32::try_from(most).unwrap_or(u32::MAX))?;
+            }
+            "BACKOFF" => set(&mut self.backoff, option, args.millis_of(option, 0)?)?,
+            "MAXBACKOFF" => set(&mut self.max_backoff, option, args.millis_of(option, 0)?)?,
+            "MAXLEN" => set(&mut self.max_len, option, length(args)?)?,
+            "SINKMAXLEN" => set(&mut self.sink_max_len, option, length(args)?)?,
+            _ => {
+                let stream = args.value_of(option)?.bytes();
+                check_name(ctx, option, stream)?;
+                if stream == key.bytes() {
+                    return Err(Fail::text("ERR SINK must be another key"));
+                }
+                set(&mut self.sink, option, stream)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// These options, and for the rest those of `base`.
+    pub fn over(self, base: DeliveryOptions) -> Result<DeliveryOptions, Fail> {
+        let max_len = self.sink_max_len;
+        let sink = match (self.sink, base.sink) {
+            (Some(b""), _) => None,
+            (Some(stream), before) => {
+                let kept = before.filter(|before| *before.stream == *stream).map_or(0, |before| before.max_len);
+                Some(Sink { stream: stream.into(), max_len: max_len.unwrap_or(kept), owner: Box::default() })
+            }
+            (None, Some(before)) => Some(Sink { max_len: max_len.unwrap_or(before.max_len), ..before }),
+            (None, None) => None,
+        };
+        if max_len.is_some() && sink.is_none() {
+            return Err(Fail::text("ERR SINKMAXLEN needs a SINK"));
+        }
+        Ok(DeliveryOptions {
+            lease: self.lease.unwrap_or(base.lease),
+            max_deliveries: self.max_deliveries.unwrap_or(base.max_deliveries),
+            backoff: self.backoff.unwrap_or(base.backoff),
+            max_backoff: self.max_backoff.unwrap_or(base.max_backoff),
+            max_len: self.max_len.unwrap_or(base.max_len),
+            sink,
+        })
+    }
+}
+
+/// The arguments of CREATE that say all of these options.
+pub fn explain(options: &DeliveryOptions, to: &mut Strings) {
+    let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
+    let numbers = [
+        ("LEASE", options.lease.0),
+        ("MAXDELIVERIES", u64::from(options.max_deliveries)),
+        ("BACKOFF", options.backoff.0),
+        ("MAXBACKOFF", options.max_backoff.0),
+        ("MAXLEN", options.max_len),
+    ];
+    for (word, value) in numbers {
+        to.extend([OwnedStr::new(word.as_bytes()), number(value)]);
+    }
+    if let Some(sink) = &options.sink {
+        to.extend([
+            OwnedStr::new(b"SINK"),
+            OwnedStr::new(&sink.stream),
+            OwnedStr::new(b"SINKMAXLEN"),
+            number(sink.max_len),
+        ]);
+    }
+}
+
+/// Where the SINK stream stands in `argv` of CREATE or ALTER, if one is named: skips over the options before it.
+pub fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
+    let mut at = 2;
+    while let Some(word) = argv.get(at) {
+        if is(word, "SINK") {
+            return argv.get(at + 1).filter(|stream| !stream.bytes().is_empty()).map(|_| at + 1);
+        }
+        at += match F::plan_option_width(word, argv.get(at + 1).copied()) {
+            Some(width) => width,
+            None if WORDS.iter().any(|option| is(word, option)) => 2,
+            None => return None,
+        };
+    }
+    None
+}
+
+/// Runs a time-dependent operation that settles entries: apply, replicate, reply, tell.
+pub fn settle<F: Family>(
+    call: &Call<'_>,
+    name: &Str,
+    verb: Verb,
+    operation: impl FnOnce(&mut Queue<F::Gate>, UnixMs) -> Result<Settled, Error>,
+) -> Outcome {
+    let mut key = keyspace::open::<F>(call.ctx, name)?;
+    let Some(value) = key.value()? else {
+        call.ctx.reply_int(0);
+        return Ok(());
+    };
+    let now = call.now();
+    let settled = operation(&mut value.queue, now)?;
+    call.ctx.reply_int(settled.count as i64);
+    if settled.changed {
+        call.replicate_timed(now);
+        let effects = Effects::of(call.ctx, name, value, || now, None);
+        drop(key);
+        effects.tell(call.ctx, name, (settled.count > 0).then_some(verb.event));
+    }
+    Ok(())
+}

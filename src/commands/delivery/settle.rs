@@ -1,0 +1,65 @@
+//! `F.ACK` and `F.EXTEND`: what a worker says of deliveries it still holds.
+
+use crate::args::in_range;
+use crate::command::{Call, Command, Outcome, Row};
+use crate::config::MAX_MS;
+use crate::effects::Effects;
+use crate::family::Family;
+use crate::keyspace;
+use std::marker::PhantomData;
+use tsgen_engine::Millis;
+
+pub struct Ack<F>(PhantomData<F>);
+
+impl<F: Family> Command for Ack<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.ack.name,
+        flags: "write fast",
+        syntax: "key token [token ...]",
+        summary: "Acknowledges deliveries: their entries are gone. Tokens may be ranges first-last",
+        complexity: "O(log(N)) for each entry",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let tokens = call.args.tokens()?;
+        call.args.finish()?;
+        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        let Some(value) = key.value()? else {
+            call.ctx.reply_int(0);
+            return Ok(());
+        };
+        let settled = value.queue.ack(tokens.as_slice())?;
+        drop(key);
+        call.ctx.reply_int(settled.count as i64);
+        if settled.changed {
+            call.replicate();
+            Effects::quiet(call.ctx, name).tell(call.ctx, name, [F::VERBS.ack.event]);
+        }
+        Ok(())
+    }
+}
+
+pub struct Extend<F>(PhantomData<F>);
+
+impl<F: Family> Command for Extend<F> {
+    const ROW: &'static Row = &Row {
+        name: F::VERBS.extend.name,
+        flags: "write fast",
+        syntax: "key lease-ms token [token ...]",
+        summary: "Gives deliveries a new lease from now on. Tokens may be ranges first-last",
+        complexity: "O(log(N)) for each entry",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let lease = Millis(in_range("lease-ms", call.args.required()?, 1, MAX_MS)?.unsigned_abs());
+        let tokens = call.args.tokens()?;
+        call.args.finish()?;
+        super::options::settle::<F>(call, name, F::VERBS.extend, |queue, now| {
+            queue.extend(tokens.as_slice(), lease, now)
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! `F.LOAD`: rebuilds a key from chunks of its snapshot. What a rewritten AOF consists of.
+
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::config;
+use crate::datatype::arrive;
+use crate::family::Family;
+use crate::keyspace;
+use crate::loading;
+use crate::value::Value;
+use std::marker::PhantomData;
+use tsgen_engine::UnixMs;
+
+const FORBIDDEN: Fail = Fail::text("ERR this is how an AOF rebuilds a key; ordinary clients use RESTORE");
+
+pub struct Load<F>(PhantomData<F>);
+
+impl<F: Family> Command for Load<F> {
+    const ROW: &'static Row = &Row {
+        name: F::LOAD,
+        syntax: "key MORE|LAST chunk",
+        summary: "Rebuilds a key, chunk by chunk; only a rewritten AOF uses it",
+        complexity: "O(N) with N being the number of entries in the chunk",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let (name, word, chunk) = (call.args.required()?, call.args.required()?, call.args.required()?);
+        let flags = call.ctx.flags();
+        if !(flags.is_loading() || flags.is_replicated() || config::virtual_clock()) {
+            return Err(FORBIDDEN);
+        }
+        let more = crate::args::is(word, "MORE");
+        if !more && !crate::args::is(word, "LAST") {
+            return Err(crate::args::unknown_option(word));
+        }
+        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        if !key.is_empty() {
+            return Err(crate::commands::create::BUSY);
+        }
+        let db = call.ctx.db();
+        let loader = loading::push::<F::Gate>(db, name.bytes(), chunk.bytes())?;
+        if more {
+            loading::put_back(db, name.bytes(), loader);
+        } else {
+            let queue = loader.finish()?;
+            arrive(key.create(Value::<F>::new(queue, UnixMs(i64::MIN)))?, db, name);
+            call.ctx.signal_modified(name);
+        }
+        call.replicate();
+        call.ctx.reply_simple(c"OK");
+        Ok(())
+    }
+}

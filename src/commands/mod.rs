@@ -1,0 +1,18 @@
+//! The handlers. Those of `delivery` are the same for every family and generic over it.
+
+pub mod at;
+pub mod delivery;
+pub mod load;
+pub mod tsgen;
+
+pub use delivery::{claim, create};
+
+use crate::table::Entry;
+
+/// Every command there is.
+pub fn all() -> Vec<Entry> {
+    let mut all = vec![Entry::of::<at::At>()];
+    all.extend(tsgen::all());
+    all.extend(delivery::all::<crate::tsgen::Tsgen>());
+    all
+}

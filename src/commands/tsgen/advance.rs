@@ -1,0 +1,59 @@
+//! `TSGEN.ADVANCE`: raises the watermark.
+
+use super::event;
+use crate::args::{in_range, is, set, unknown_option};
+use crate::command::{Call, Command, Outcome, Row};
+use crate::commands::create;
+use crate::effects::Effects;
+use crate::family::Family;
+use crate::keyspace;
+use crate::replicate;
+use crate::tsgen::Tsgen;
+
+pub struct Advance;
+
+impl Command for Advance {
+    const ROW: &'static Row = &Row {
+        name: c"TSGEN.ADVANCE",
+        flags: "write fast",
+        syntax: "key timestamp [SOURCE name]",
+        summary: "Raises the watermark, or one source's part of it; replies with the watermark",
+        complexity: "O(log(N)), however many elements become ready",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let timestamp = in_range("timestamp", call.args.required()?, i64::MIN, i64::MAX)?;
+        let mut source = None;
+        while let Some(word) = call.args.next() {
+            if !is(word, "SOURCE") {
+                return Err(unknown_option(word));
+            }
+            set(&mut source, "SOURCE", call.args.value_of("SOURCE")?.bytes())?;
+        }
+        let now = call.now();
+        let mut key = keyspace::open::<Tsgen>(call.ctx, name)?;
+        let created = key.value()?.is_none();
+        if created {
+            let mut value = create::by_default::<Tsgen>(now)?;
+            // Refused before the key is made.
+            value.queue.advance(timestamp, source, now)?;
+            let value = key.create(create::by_default::<Tsgen>(now)?)?;
+            replicate::creation(call.ctx, name, value);
+        }
+        let Some(value) = key.value()? else { return Ok(()) };
+        let advanced = value.queue.advance(timestamp, source, now)?;
+        call.ctx.reply_optional_int(advanced.watermark);
+        if !advanced.changed {
+            return Ok(());
+        }
+        call.replicate_timed(now);
+        let effects = Effects::of(call.ctx, name, value, || now, None);
+        drop(key);
+        let create = created.then_some(Tsgen::VERBS.create.event);
+        let opened = advanced.released.then_some(Tsgen::VERBS.ready.event);
+        effects.tell(call.ctx, name, create.into_iter().chain([event::ADVANCE]).chain(opened));
+        Ok(())
+    }
+}

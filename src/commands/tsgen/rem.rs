@@ -1,0 +1,42 @@
+//! `TSGEN.REM`: removes elements by id.
+
+use super::event;
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::effects::Effects;
+use crate::keyspace;
+use crate::tsgen::Tsgen;
+
+pub struct Rem;
+
+impl Command for Rem {
+    const ROW: &'static Row = &Row {
+        name: c"TSGEN.REM",
+        flags: "write fast",
+        syntax: "key id [id ...]",
+        summary: "Removes elements, whatever their state; replies with how many",
+        complexity: "O(log(N)) for each id",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let ids = call.args.take_rest();
+        if ids.is_empty() {
+            return Err(Fail::Arity);
+        }
+        let mut key = keyspace::open::<Tsgen>(call.ctx, name)?;
+        let Some(value) = key.value()? else {
+            call.ctx.reply_int(0);
+            return Ok(());
+        };
+        let removed = ids.iter().filter(|id| value.queue.rem(id.bytes())).count();
+        call.ctx.reply_int(removed as i64);
+        if removed > 0 {
+            // Depends on no time, even if the watermark is a clock.
+            call.replicate();
+            drop(key);
+            Effects::quiet(call.ctx, name).tell(call.ctx, name, [event::REM]);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,50 @@
+//! The configs of the module: what CONFIG GET `tsgen.*` shows.
+//!
+//! Defaults for keys that are made by their first write are read when such a key is made, and made explicit to replicas;
+//! changing them changes no key that exists.
+
+use crate::redis::config::{load, Number};
+use crate::redis::Ctx;
+use tsgen_engine::{DeliveryOptions, Millis};
+
+/// Ten years: the longest duration.
+pub const MAX_MS: i64 = Millis::MAX_DURATION.0 as i64;
+/// Names are never longer, whatever is configured.
+pub const NAME_LIMIT: i64 = 64 * 1024;
+/// Payloads are never longer, whatever is configured: a snapshot has to hold one whole.
+const PAYLOAD_LIMIT: i64 = 128 * 1024 * 1024;
+
+static LEASE: Number = Number::new(c"lease", 30_000, 1, MAX_MS);
+static MAX_DELIVERIES: Number = Number::new(c"max-deliveries", 16, 0, u32::MAX as i64);
+static BACKOFF: Number = Number::new(c"backoff", 0, 0, MAX_MS);
+static MAX_BACKOFF: Number = Number::new(c"max-backoff", 0, 0, MAX_MS);
+static MAX_LEN: Number = Number::new(c"max-len", 0, 0, i64::MAX);
+/// Bytes of an id, group, field, consumer or reason.
+pub static MAX_NAME_SIZE: Number = Number::new(c"max-name-size", NAME_LIMIT, 1, NAME_LIMIT);
+/// Bytes of a payload, item or value.
+pub static MAX_PAYLOAD_SIZE: Number = Number::new(c"max-payload-size", 64 * 1024 * 1024, 0, PAYLOAD_LIMIT);
+static VIRTUAL_CLOCK: Number = Number::new(c"virtual-clock", 0, 0, 1);
+
+/// Tells Redis of them, and takes what redis.conf says.
+pub fn register(ctx: &Ctx) -> bool {
+    let numbers = [&LEASE, &MAX_DELIVERIES, &BACKOFF, &MAX_BACKOFF, &MAX_LEN, &MAX_NAME_SIZE, &MAX_PAYLOAD_SIZE];
+    numbers.into_iter().all(|number| number.register(ctx)) && VIRTUAL_CLOCK.register_switch(ctx) && load(ctx)
+}
+
+/// Whether ordinary clients may use `TSGEN.AT`.
+pub fn virtual_clock() -> bool {
+    VIRTUAL_CLOCK.get() != 0
+}
+
+/// Options of a key that is made now and not told otherwise.
+pub fn delivery_defaults() -> DeliveryOptions {
+    let unsigned = |number: &Number| u64::try_from(number.get()).unwrap_or(0);
+    DeliveryOptions {
+        lease: Millis(unsigned(&LEASE)),
+        max_deliveries: u32::try_from(MAX_DELIVERIES.get()).unwrap_or(0),
+        backoff: Millis(unsigned(&BACKOFF)),
+        max_backoff: Millis(unsigned(&MAX_BACKOFF)),
+        max_len: unsigned(&MAX_LEN),
+        sink: None,
+    }
+}

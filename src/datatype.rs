@@ -1,0 +1,140 @@
+//! How a value is saved, loaded, rewritten, copied, compared and freed.
+//!
+//! An RDB object and a DUMP payload are a list of byte strings: the name of the key if the value feeds a sink (else
+//! empty), the chunks of the engine's snapshot, and an empty string as the end. The name is there because a copy under
+//! another name must not feed the stream too.
+
+use crate::events;
+use crate::family::Family;
+use crate::redis::datatype::Stored;
+use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
+use crate::redis::{log, Str};
+use crate::value::{seed, Value};
+use std::ffi::CStr;
+use std::sync::mpsc::{channel, Sender};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use tsgen_engine::{Loader, UnixMs};
+
+/// Larger values are freed on a thread of our own. In the engine's unit: 64 entries or so.
+const FREED_INLINE: usize = 64;
+
+/// Values that somebody else drops.
+type Load = Box<dyn Send>;
+
+/// A value has appeared under a name without a write of ours: the timer looks at it as soon as it can.
+pub fn arrive<F: Family>(value: &Value<F>, db: i32, name: &Str) {
+    if value.is_driven() {
+        events::follow_names();
+        value.schedule(db, name.bytes(), UnixMs(0));
+    }
+}
+
+impl<F: Family> Value<F> {
+    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+        let over = || "it ends too early".to_owned();
+        let owner = from.take().ok_or_else(over)?;
+        let mut loader = Loader::new(seed());
+        loop {
+            let chunk = from.take().ok_or_else(over)?;
+            if chunk.is_empty() {
+                break;
+            }
+            loader.push(&chunk).map_err(|error| error.to_string())?;
+        }
+        let mut queue = loader.finish().map_err(|error| error.to_string())?;
+        if from.key_name().is_none_or(|name| name.bytes() != &*owner) {
+            queue.drop_sink();
+        }
+        Ok(Value::new(queue, UnixMs(i64::MIN)))
+    }
+}
+
+impl<F: Family> Stored for Value<F> {
+    const NAME: &'static CStr = F::TYPE.0;
+    const VERSION: i32 = F::TYPE.1;
+
+    fn save(&self, to: &mut Saver<'_>) {
+        let owner = to.key_name().filter(|_| self.has_sink()).map_or(&[][..], Str::bytes);
+        to.put(owner);
+        self.queue.save(&mut |chunk| to.put(chunk));
+        to.put(b"");
+    }
+
+    fn load(from: &mut Reader<'_>, version: i32) -> Option<Box<Self>> {
+        let read = if version == Self::VERSION {
+            Self::read(from)
+        } else {
+            Err(format!("unknown encoding version {version}"))
+        };
+        match read {
+            Ok(value) => {
+                if let Some(name) = from.key_name() {
+                    arrive(&value, from.db(), name);
+                }
+                Some(Box::new(value))
+            }
+            Err(why) => {
+                log::warn(&format!("a value of type {} cannot be loaded: {why}", Self::NAME.to_string_lossy()));
+                None
+            }
+        }
+    }
+
+    fn rewrite(&self, key: &Str, to: &mut Rewriter<'_>) {
+        let mut held: Option<Vec<u8>> = None;
+        self.queue.save(&mut |chunk| {
+            if let Some(before) = held.replace(chunk.to_vec()) {
+                to.emit(F::LOAD, key, c"MORE", &before);
+            }
+        });
+        to.emit(F::LOAD, key, c"LAST", &held.unwrap_or_default());
+    }
+
+    fn digest(&self, digest: &mut Digest) {
+        self.queue.save(&mut |chunk| digest.add(chunk));
+        digest.end_sequence();
+    }
+
+    fn copy(&self, to: &CopyTarget) -> Box<Self> {
+        let mut queue = self.queue.clone();
+        queue.drop_sink();
+        let value = Value::new(queue, self.announced);
+        if let Some(name) = to.name() {
+            arrive(&value, to.db(), name);
+        }
+        Box::new(value)
+    }
+
+    fn memory(&self) -> usize {
+        size_of::<Self>() + self.queue.memory()
+    }
+
+    fn free_effort(&self) -> usize {
+        self.queue.free_effort()
+    }
+
+    fn unlinked(&self) {
+        self.unschedule();
+    }
+
+    fn free(self: Box<Self>) {
+        if self.queue.free_effort() > FREED_INLINE {
+            free_elsewhere(self);
+        }
+    }
+}
+
+/// Drops a value on a background thread, so that a plain DEL or an overwritten key does not stop the server either.
+fn free_elsewhere(value: Load) {
+    static THREAD: OnceLock<Option<Mutex<Sender<Load>>>> = OnceLock::new();
+    let sender = THREAD.get_or_init(|| {
+        let (sender, values) = channel::<Load>();
+        let freer = thread::Builder::new().name("tsgen-free".into()).spawn(move || values.into_iter().for_each(drop));
+        freer.ok().map(|_| Mutex::new(sender))
+    });
+    if let Some(sender) = sender {
+        // If the thread is gone, the value comes back in the error and is dropped here.
+        drop(sender.lock().unwrap_or_else(PoisonError::into_inner).send(value));
+    }
+}

@@ -1,0 +1,76 @@
+//! What follows from a change of a key, beside replication: WATCH, the timer, keyspace events, blocked clients.
+
+use crate::events;
+use crate::family::Family;
+use crate::redis::{Ctx, Str};
+use crate::value::Value;
+use crate::waiting;
+use std::ffi::CStr;
+use tsgen_engine::UnixMs;
+
+/// What is left to tell once the key is closed.
+#[must_use]
+pub struct Effects {
+    wake: bool,
+}
+
+impl Effects {
+    /// Takes note of a change while the key is open. `opens_at`: a time at which the change made time alone open the gate.
+    pub fn of<F: Family>(
+        ctx: &Ctx,
+        name: &Str,
+        value: &Value<F>,
+        now: impl FnOnce() -> UnixMs,
+        opens_at: Option<UnixMs>,
+    ) -> Self {
+        ctx.signal_modified(name);
+        let watched = waiting::anybody();
+        let driven = value.has_sink() || opens_at.is_some();
+        if !watched && !driven {
+            return Effects { wake: false };
+        }
+        let (db, now) = (ctx.db(), now());
+        if driven {
+            value.schedule_drive(db, name.bytes(), now, opens_at);
+        }
+        if !watched || waiting::count(db, name.bytes()) == 0 {
+            return Effects { wake: false };
+        }
+        let wake = value.has_sink() || value.queue.claimable(now);
+        if let (false, Some(at)) = (wake, value.queue.next_deadline(now)) {
+            value.schedule(db, name.bytes(), at);
+        }
+        Effects { wake }
+    }
+
+    /// A change that makes nothing ready, now or later.
+    pub fn quiet(ctx: &Ctx, name: &Str) -> Self {
+        ctx.signal_modified(name);
+        Effects { wake: false }
+    }
+
+    /// Tells everybody, now that the key is closed.
+    pub fn tell<'e>(self, ctx: &Ctx, name: &Str, events: impl IntoIterator<Item = &'e CStr>) {
+        for event in events {
+            ctx.notify(event, name);
+        }
+        if self.wake {
+            ctx.signal_ready(name);
+        }
+    }
+}
+
+impl<F: Family> Value<F> {
+    /// Asks the timer to come when it has work with this key.
+    pub fn schedule_drive(&self, db: i32, name: &[u8], now: UnixMs, opens_at: Option<UnixMs>) {
+        events::follow_names();
+        let feeds = match self.has_sink() {
+            true if self.queue.claimable(now) => Some(now.max(self.sink_rests_until)),
+            true => self.queue.next_deadline(now),
+            false => None,
+        };
+        for at in feeds.into_iter().chain(opens_at) {
+            self.schedule(db, name, at);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What happens to keys and to this node without a command of ours.
+
+use crate::loading;
+use crate::redis::event::{listen, listen_to_keys, Event};
+use crate::redis::{Ctx, Str};
+use crate::timer;
+use std::ffi::CStr;
+use tsgen_engine::UnixMs;
+
+/// Subscribes to server events; at load.
+pub fn register(ctx: &Ctx) -> bool {
+    listen(ctx, happened)
+}
+
+fn happened(_: &Ctx, event: Event) {
+    match event {
+        Event::Flushed(db) => timer::forget(db),
+        Event::Swapped(one, other) => timer::swap(one, other),
+        Event::BecameMaster => timer::look_at_all(),
+        Event::BecameReplica => {}
+        Event::LoadingEnded => loading::forget_unfinished(),
+    }
+}
+
+/// Keys that the timer must drive are followed when they get another name. Subscribed to only once there is such a key,
+/// because every SET EX, DEL and EXPIRE of the server pays for it. (COPY and RESTORE tell without.)
+pub fn follow_names() {
+    listen_to_keys(|db, event, key: &Str| {
+        // Never opens the key: that could expire it here and now, and the replica would differ.
+        if is_arrival(event) {
+            timer::note(db, key.bytes(), UnixMs(0));
+        }
+    });
+}
+
+fn is_arrival(event: &CStr) -> bool {
+    matches!(event.to_bytes(), b"rename_to" | b"move_to")
+}

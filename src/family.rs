@@ -1,0 +1,142 @@
+//! What a family of commands adds to delivery. The delivery commands, persistence, blocking, the timer and the sink
+//! are written once, for any `Family`.
+
+use crate::args::Args;
+use crate::command::Fail;
+use crate::redis::datatype::DataType;
+use crate::redis::{Ctx, OwnedStr, Str};
+use crate::value::Value;
+use std::ffi::CStr;
+use tsgen_engine::{Delivered, DeliveryOptions, Gate, Queue, Ready, UnixMs};
+
+/// A command and the keyspace event it emits.
+#[derive(Clone, Copy)]
+pub struct Verb {
+    pub name: &'static CStr,
+    pub event: &'static CStr,
+}
+
+/// The commands that are the same for every family.
+pub struct Verbs {
+    pub create: Verb,
+    pub alter: Verb,
+    pub claim: Verb,
+    pub ack: Verb,
+    pub nack: Verb,
+    pub extend: Verb,
+    pub release: Verb,
+    pub pending: Verb,
+    pub dead: Verb,
+    pub requeue: Verb,
+    pub discard: Verb,
+    pub info: Verb,
+    pub drop_ready: Verb,
+    /// Only its event: a gate has opened.
+    pub ready: Verb,
+}
+
+/// The verbs of a family, from its upper-case and lower-case name.
+macro_rules! verbs {
+    ($upper:literal, $lower:literal) => {
+        $crate::family::Verbs {
+            create: $crate::family::verb!($upper, $lower, "CREATE", "create"),
+            alter: $crate::family::verb!($upper, $lower, "ALTER", "alter"),
+            claim: $crate::family::verb!($upper, $lower, "CLAIM", "claim"),
+            ack: $crate::family::verb!($upper, $lower, "ACK", "ack"),
+            nack: $crate::family::verb!($upper, $lower, "NACK", "nack"),
+            extend: $crate::family::verb!($upper, $lower, "EXTEND", "extend"),
+            release: $crate::family::verb!($upper, $lower, "RELEASE", "release"),
+            pending: $crate::family::verb!($upper, $lower, "PENDING", "pending"),
+            dead: $crate::family::verb!($upper, $lower, "DEAD", "dead"),
+            requeue: $crate::family::verb!($upper, $lower, "REQUEUE", "requeue"),
+            discard: $crate::family::verb!($upper, $lower, "DISCARD", "discard"),
+            info: $crate::family::verb!($upper, $lower, "INFO", "info"),
+            drop_ready: $crate::family::verb!($upper, $lower, "DROPREADY", "sink"),
+            ready: $crate::family::verb!($upper, $lower, "READY", "ready"),
+        }
+    };
+}
+
+/// One verb of a family.
+macro_rules! verb {
+    ($upper:literal, $lower:literal, $name:literal, $event:literal) => {
+        $crate::family::Verb {
+            name: $crate::family::c_text(concat!($upper, ".", $name, "\0")),
+            event: $crate::family::c_text(concat!($lower, ".", $event, "\0")),
+        }
+    };
+}
+pub(crate) use {verb, verbs};
+
+/// A text that ends with NUL, as C string.
+pub const fn c_text(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("one NUL, at the end"),
+    }
+}
+
+/// The options of delivery in the syntax of CREATE and ALTER.
+macro_rules! delivery_options {
+    () => {
+        "[LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [MAXLEN n] [SINK stream [SINKMAXLEN n]]"
+    };
+}
+pub(crate) use delivery_options;
+
+/// Builds the strings of a command or stream entry.
+pub type Strings = Vec<OwnedStr>;
+
+/// One family of commands.
+pub trait Family: Sized + 'static {
+    type Gate: Gate + Send;
+    /// What CREATE says of the gate.
+    type Plan: Default;
+    /// What ALTER says of the gate.
+    type Change: Default;
+
+    const VERBS: Verbs;
+    /// Name and encoding version of the type of its values.
+    const TYPE: (&'static CStr, i32);
+    /// Name of the command that rebuilds a value from the AOF.
+    const LOAD: &'static CStr;
+    const CREATE_SYNTAX: &'static str;
+    const ALTER_SYNTAX: &'static str;
+
+    /// Where its registered type is.
+    fn data_type() -> &'static DataType<Value<Self>>;
+
+    /// Reads one option of the gate if `word` is one.
+    fn plan_option(plan: &mut Plan<Self>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail>;
+    /// How many words such an option takes, itself included; `None` if `word` is none. For key positions.
+    fn plan_option_width(word: &Str, next: Option<&Str>) -> Option<usize>;
+    fn create(
+        plan: Plan<Self>,
+        options: DeliveryOptions,
+        seed: [u64; 2],
+    ) -> Result<Queue<Self::Gate>, tsgen_engine::Error>;
+    /// The gate options of CREATE that would make the same gate.
+    fn explain_gate(queue: &Queue<Self::Gate>, to: &mut Strings);
+
+    fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail>;
+    /// Fails exactly if `change` would.
+    fn check_change(queue: &Queue<Self::Gate>, change: &Self::Change, now: UnixMs) -> Result<(), Fail>;
+    /// True if anything changed.
+    fn change(queue: &mut Queue<Self::Gate>, change: Self::Change, now: UnixMs) -> Result<bool, tsgen_engine::Error>;
+
+    /// Whether time alone opens the gate.
+    fn opens_by_clock(queue: &Queue<Self::Gate>) -> bool;
+    /// Whether the gate opened for anything after `after` and up to `now`.
+    fn opened_between(queue: &Queue<Self::Gate>, after: UnixMs, now: UnixMs) -> bool;
+
+    /// Replies with one entry of a CLAIM.
+    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>);
+    /// The fields and values of a ready entry in its stream.
+    fn stream_fields(entry: &Ready<'_>, to: &mut Strings);
+    /// Number of fields that INFO starts with, and the fields.
+    const GATE_FIELDS: usize;
+    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Self::Gate>, now: UnixMs);
+}
+
+/// What CREATE says of the gate of a family.
+pub type Plan<F> = <F as Family>::Plan;

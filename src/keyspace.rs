@@ -1,0 +1,48 @@
+//! Keys of one family, opened.
+//!
+//! While a value is borrowed from an opened key, nothing may be called that runs other code on the keyspace (keyspace
+//! events, commands): it could free the value. Handlers close the key first.
+
+use crate::command::Fail;
+use crate::family::Family;
+use crate::redis::key::Key;
+use crate::redis::{Ctx, Str};
+use crate::value::Value;
+use std::marker::PhantomData;
+
+/// A key that is open.
+pub struct Opened<'c, F> {
+    key: Key<'c>,
+    _family: PhantomData<F>,
+}
+
+/// Opens a key to change or create it.
+pub fn open<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Result<Opened<'c, F>, Fail> {
+    let key = Key::open_write(ctx, name).ok_or(Fail::NO_KEY)?;
+    Ok(Opened { key, _family: PhantomData })
+}
+
+/// Opens a key to look at it; `None` if it does not exist.
+pub fn peek<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F>> {
+    Key::open_read(ctx, name).map(|key| Opened { key, _family: PhantomData })
+}
+
+impl<F: Family> Opened<'_, F> {
+    /// The value; `None` if the key does not exist.
+    pub fn value(&mut self) -> Result<Option<&mut Value<F>>, Fail> {
+        self.key.get(F::data_type()).map_err(|_| Fail::WRONG_TYPE)
+    }
+
+    /// Whether there is nothing at all under the name.
+    pub fn is_empty(&self) -> bool {
+        self.key.is_empty()
+    }
+
+    /// Stores the value of a key that did not exist; the value as stored.
+    pub fn create(&mut self, value: Value<F>) -> Result<&mut Value<F>, Fail> {
+        if !self.key.set(F::data_type(), Box::new(value)) {
+            return Err(Fail::text("ERR the key could not be created"));
+        }
+        self.value()?.ok_or(Fail::NO_KEY)
+    }
+}

@@ -1,0 +1,49 @@
+//! The Redis side of tsgen: connects the engine to a Redis server, and decides nothing about elements itself.
+//!
+//! From outside in: `redis/` makes the module API safe; `command`, `args`, `syntax` and `table` turn what a client
+//! sends into a call of a handler; `commands/` holds the handlers, those of delivery once for all families;
+//! `family` says what a family of commands adds to delivery; `value`, `keyspace` and `datatype` keep engine values under
+//! keys; `effects` and `replicate` tell others what changed; `waiting`, `timer`, `sink` and `events` act when time has
+//! come; `config` and `info` are for the operator.
+
+#![deny(unsafe_code)]
+
+mod args;
+mod command;
+mod commands;
+mod config;
+mod datatype;
+mod effects;
+mod events;
+mod family;
+mod guard;
+mod info;
+mod keyspace;
+mod loading;
+mod redis;
+mod replicate;
+mod sink;
+mod syntax;
+mod table;
+mod timer;
+mod tsgen;
+mod value;
+mod waiting;
+
+use redis::Ctx;
+
+/// 0.1.0, as Redis counts versions of modules.
+const VERSION: i32 = 100;
+
+/// Registers everything; at load. False if Redis refused something: the module is not loaded then.
+fn start(ctx: &Ctx) -> bool {
+    let registered = tsgen::register(ctx)
+        && table::register(ctx)
+        && config::register(ctx)
+        && info::register(ctx)
+        && events::register(ctx);
+    if registered {
+        guard::log_panics();
+    }
+    registered
+}

@@ -1,0 +1,37 @@
+//! Values that are on their way from the AOF, chunk by chunk. A file that ends in between leaves no half key.
+
+use crate::command::Fail;
+use crate::value::seed;
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use tsgen_engine::{Gate, Loader};
+
+type Unfinished = HashMap<(i32, Box<[u8]>), Box<dyn Any + Send>>;
+
+static UNFINISHED: LazyLock<Mutex<Unfinished>> = LazyLock::new(Mutex::default);
+
+fn unfinished() -> MutexGuard<'static, Unfinished> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nothing more comes.
+pub fn forget_unfinished() {
+    unfinished().clear();
+}
+
+/// Takes the next chunk of a key. The loader so far is given back; keep it with `put_back` if more is to come.
+pub fn push<G: Gate + Send + 'static>(db: i32, name: &[u8], chunk: &[u8]) -> Result<Loader<G>, Fail> {
+    let begun = unfinished().remove(&(db, name.into()));
+    let mut loader = match begun.map(|begun| begun.downcast::<Loader<G>>()) {
+        Some(Ok(loader)) => *loader,
+        _ => Loader::new(seed()),
+    };
+    loader.push(chunk)?;
+    Ok(loader)
+}
+
+/// More is to come.
+pub fn put_back<G: Gate + Send + 'static>(db: i32, name: &[u8], loader: Loader<G>) {
+    unfinished().insert((db, name.into()), Box::new(loader));
+}

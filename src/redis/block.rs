@@ -1,0 +1,84 @@
+//! Clients that wait for a key.
+
+use super::{api, Ctx, Str};
+use crate::guard;
+use redis_module::raw;
+use std::os::raw::{c_int, c_void};
+
+/// What a blocked client waits for; dropped once it waits no more, however that came.
+pub trait Wait: Sized + 'static {
+    /// The key was signalled. True if the client has its reply.
+    fn wake(&mut self, ctx: &Ctx, key: &Str) -> bool;
+    /// Its time is over: reply.
+    fn expire(&mut self, ctx: &Ctx);
+}
+
+/// Blocks the client of the current command until `key` is signalled and `wait` is served, or `timeout_ms` are over
+/// (0: never). The caller has made sure that blocking is allowed.
+pub fn block_on<W: Wait>(ctx: &Ctx, key: &Str, timeout_ms: i64, wait: W) {
+    let data = Box::into_raw(Box::new(wait));
+    let mut keys = [key.raw()];
+    // SAFETY: a live context, one key name, which Redis keeps a reference to, and data that `free` takes back.
+    unsafe {
+        api!(RedisModule_BlockClientOnKeys(
+            ctx.raw(),
+            Some(woken::<W>),
+            Some(expired::<W>),
+            Some(free::<W>),
+            timeout_ms,
+            keys.as_mut_ptr(),
+            1,
+            data.cast()
+        ))
+    };
+}
+
+/// # Safety
+/// `ctx` must be the context of a reply or timeout callback of a client blocked with a `W`.
+unsafe fn waiting<'a, W: Wait>(ctx: *mut raw::RedisModuleCtx) -> (&'a Ctx, &'a mut W) {
+    // SAFETY: the caller vouches; the data is the box of `block_on`, which nobody else has while the callback runs.
+    unsafe { (Ctx::borrow(ctx), &mut *api!(RedisModule_GetBlockedClientPrivateData(ctx)).cast::<W>()) }
+}
+
+unsafe extern "C" fn woken<W: Wait>(
+    ctx: *mut raw::RedisModuleCtx,
+    _: *mut *mut raw::RedisModuleString,
+    _: c_int,
+) -> c_int {
+    // SAFETY: registered by `block_on::<W>` only; Redis tells the key that was signalled.
+    let (ctx, wait, key) = unsafe {
+        let (ctx, wait) = waiting::<W>(ctx);
+        (ctx, wait, api!(RedisModule_GetBlockedClientReadyKey(ctx.raw())))
+    };
+    if key.is_null() {
+        return raw::REDISMODULE_ERR as c_int;
+    }
+    // SAFETY: not null; it lives until we return.
+    let key = unsafe { Str::borrow(key) };
+    let served = guard::catch("a blocked CLAIM", || wait.wake(ctx, key)).unwrap_or_else(|| {
+        ctx.reply_error(guard::INTERNAL_ERROR);
+        true
+    });
+    if served {
+        raw::REDISMODULE_OK as c_int
+    } else {
+        raw::REDISMODULE_ERR as c_int
+    }
+}
+
+unsafe extern "C" fn expired<W: Wait>(
+    ctx: *mut raw::RedisModuleCtx,
+    _: *mut *mut raw::RedisModuleString,
+    _: c_int,
+) -> c_int {
+    // SAFETY: registered by `block_on::<W>` only.
+    let (ctx, wait) = unsafe { waiting::<W>(ctx) };
+    guard::catch("a timeout", || wait.expire(ctx));
+    raw::REDISMODULE_OK as c_int
+}
+
+unsafe extern "C" fn free<W: Wait>(_: *mut raw::RedisModuleCtx, data: *mut c_void) {
+    // SAFETY: the box of `block_on`, given back once.
+    let wait = unsafe { Box::from_raw(data.cast::<W>()) };
+    guard::catch("the end of a wait", || drop(wait));
+}

@@ -1,0 +1,192 @@
+//! The context of a callback: who calls, which database, what time it is.
+
+use super::{api, Str};
+use redis_module::raw;
+use std::ffi::CStr;
+use std::os::raw::{c_int, c_longlong};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// The context of the callback we are in.
+///
+/// Never constructed: `&Ctx` is a `RedisModuleCtx` pointer with a lifetime.
+#[repr(transparent)]
+pub struct Ctx {
+    _opaque: raw::RedisModuleCtx,
+}
+
+/// The module's own context, for what has none: timers, subscriptions, log lines of background threads.
+static OWN: AtomicPtr<raw::RedisModuleCtx> = AtomicPtr::new(ptr::null_mut());
+
+/// What Redis tells of itself and of the caller.
+#[derive(Clone, Copy)]
+pub struct Flags(c_int);
+
+impl Flags {
+    fn has(self, flag: u32) -> bool {
+        self.0 & flag as c_int != 0
+    }
+
+    pub fn is_master(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_MASTER)
+    }
+
+    pub fn is_loading(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
+    /// The command came from our master.
+    pub fn is_replicated(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_REPLICATED)
+    }
+
+    /// MULTI, a script, or a module that cannot wait.
+    pub fn denies_blocking(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING)
+    }
+}
+
+impl Ctx {
+    /// # Safety
+    /// `raw` must be a context that Redis keeps alive for `'a`.
+    pub unsafe fn borrow<'a>(raw: *mut raw::RedisModuleCtx) -> &'a Ctx {
+        // SAFETY: the caller vouches for the pointer; `Ctx` has the layout of what it points to.
+        unsafe { &*raw.cast::<Ctx>() }
+    }
+
+    pub fn raw(&self) -> *mut raw::RedisModuleCtx {
+        ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// Makes the module's own context; once, at load.
+    pub fn make_own(&self) {
+        // SAFETY: called from load with a live context; what Redis makes is never freed.
+        let own = unsafe { api!(RedisModule_GetDetachedThreadSafeContext(self.raw())) };
+        OWN.store(own, Ordering::Release);
+    }
+
+    /// The module's own context. `None` only before `make_own`.
+    pub fn own() -> Option<&'static Ctx> {
+        let own = NonNull::new(OWN.load(Ordering::Acquire))?;
+        // SAFETY: made by Redis in `make_own` and never freed.
+        Some(unsafe { Ctx::borrow(own.as_ptr()) })
+    }
+
+    pub fn flags(&self) -> Flags {
+        // SAFETY: a live context.
+        Flags(unsafe { api!(RedisModule_GetContextFlags(self.raw())) })
+    }
+
+    pub fn db(&self) -> i32 {
+        // SAFETY: a live context.
+        unsafe { api!(RedisModule_GetSelectedDb(self.raw())) }
+    }
+
+    /// False if there is no such database.
+    pub fn select_db(&self, db: i32) -> bool {
+        // SAFETY: a live context.
+        unsafe { api!(RedisModule_SelectDb(self.raw(), db)) == raw::REDISMODULE_OK as c_int }
+    }
+
+    /// Replicates the command of the client as it was sent.
+    pub fn replicate_verbatim(&self) {
+        // SAFETY: a live context.
+        unsafe { api!(RedisModule_ReplicateVerbatim(self.raw())) };
+    }
+
+    /// Replicates `command` with these arguments.
+    pub fn replicate(&self, command: &CStr, arguments: &[&Str]) {
+        // SAFETY: a live context, and an array with its length, as "v" asks for; Redis copies what it needs.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.raw(),
+                command.as_ptr(),
+                c"v".as_ptr(),
+                arguments.as_ptr(),
+                arguments.len()
+            ))
+        };
+    }
+
+    /// Replicates `AT ms command arguments…`.
+    pub fn replicate_at(&self, at: &CStr, ms: i64, command: &CStr, arguments: &[&Str]) {
+        // SAFETY: as in `replicate`; "l" is a long long, "c" a C string.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.raw(),
+                at.as_ptr(),
+                c"lcv".as_ptr(),
+                c_longlong::from(ms),
+                command.as_ptr(),
+                arguments.as_ptr(),
+                arguments.len()
+            ))
+        };
+    }
+
+    /// Replicates `AT ms command keys… word number …`, without building strings: for commands that come often.
+    pub fn replicate_at_with(&self, at: &CStr, ms: i64, command: &CStr, names: [&Str; 2], options: [(&CStr, i64); 3]) {
+        let [(word1, number1), (word2, number2), (word3, number3)] = options;
+        // SAFETY: as in `replicate`; "l" is a long long, "c" a C string, "s" a string of Redis.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.raw(),
+                at.as_ptr(),
+                c"lcssclclcl".as_ptr(),
+                c_longlong::from(ms),
+                command.as_ptr(),
+                names[0].raw(),
+                names[1].raw(),
+                word1.as_ptr(),
+                c_longlong::from(number1),
+                word2.as_ptr(),
+                c_longlong::from(number2),
+                word3.as_ptr(),
+                c_longlong::from(number3)
+            ))
+        };
+    }
+
+    /// WATCH and client-side caches learn that the key has changed.
+    pub fn signal_modified(&self, key: &Str) {
+        // SAFETY: a live context and key name.
+        unsafe { api!(RedisModule_SignalModifiedKey(self.raw(), key.raw())) };
+    }
+
+    /// Clients that are blocked on the key are asked once the current command or timer is done.
+    pub fn signal_ready(&self, key: &Str) {
+        // SAFETY: a live context and key name.
+        unsafe { api!(RedisModule_SignalKeyAsReady(self.raw(), key.raw())) };
+    }
+
+    /// A keyspace event of class `d`.
+    pub fn notify(&self, event: &CStr, key: &Str) {
+        // SAFETY: a live context, event name and key name.
+        unsafe {
+            api!(RedisModule_NotifyKeyspaceEvent(self.raw(), raw::REDISMODULE_NOTIFY_MODULE, event.as_ptr(), key.raw()))
+        };
+    }
+}
+
+/// The server's clock, in Unix milliseconds.
+pub fn unix_ms() -> i64 {
+    // SAFETY: no argument; filled in at load.
+    unsafe { api!(RedisModule_Milliseconds()) }
+}
+
+/// True while nothing may be written because a pause, failover or shutdown waits for replicas. A write that replicates
+/// now would abort the server.
+pub fn must_not_write() -> bool {
+    // SAFETY: no argument; filled in at load.
+    unsafe { api!(RedisModule_AvoidReplicaTraffic()) != 0 }
+}
+
+/// Unpredictable numbers, for hash seeds.
+pub fn random_seed() -> [u64; 2] {
+    let mut bytes = [0u8; 16];
+    // SAFETY: pointer and length are of one array.
+    unsafe { api!(RedisModule_GetRandomBytes(bytes.as_mut_ptr(), bytes.len())) };
+    let (low, high) = bytes.split_at(8);
+    let word = |half: &[u8]| half.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+    [word(low), word(high)]
+}

@@ -1,0 +1,48 @@
+//! The module's section of INFO.
+
+use super::{api, Ctx};
+use crate::guard;
+use redis_module::raw;
+use std::ffi::CStr;
+use std::os::raw::c_int;
+use std::sync::OnceLock;
+
+/// The section that is being told.
+pub struct Section(*mut raw::RedisModuleInfoCtx);
+
+impl Section {
+    pub fn number(&self, name: &CStr, value: i64) {
+        // SAFETY: live until `tell` returns.
+        unsafe { api!(RedisModule_InfoAddFieldLongLong(self.0, name.as_ptr(), value)) };
+    }
+
+    pub fn text(&self, name: &CStr, value: &CStr) {
+        // SAFETY: live until `tell` returns; Redis copies the text.
+        unsafe { api!(RedisModule_InfoAddFieldCString(self.0, name.as_ptr(), value.as_ptr())) };
+    }
+}
+
+static TELLER: OnceLock<fn(&Section)> = OnceLock::new();
+
+/// `teller` fills the section whenever it is asked for.
+pub fn register(ctx: &Ctx, teller: fn(&Section)) -> bool {
+    // SAFETY: a live context during load; the callback matches.
+    TELLER.set(teller).is_ok()
+        && unsafe { api!(RedisModule_RegisterInfoFunc(ctx.raw(), Some(tell))) == raw::REDISMODULE_OK as c_int }
+}
+
+unsafe extern "C" fn tell(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_int) {
+    // A crash may have happened anywhere, even under our lock.
+    if for_crash_report != 0 {
+        return;
+    }
+    // SAFETY: Redis lends it until we return.
+    if unsafe { api!(RedisModule_InfoAddSection(info, c"".as_ptr())) } != raw::REDISMODULE_OK as c_int {
+        return;
+    }
+    guard::catch("INFO", || {
+        if let Some(teller) = TELLER.get() {
+            teller(&Section(info));
+        }
+    });
+}

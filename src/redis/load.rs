@@ -1,0 +1,87 @@
+//! The way in: `RedisModule_OnLoad`.
+
+use super::{api, log, Ctx};
+use crate::guard;
+use redis_module::raw;
+use std::os::raw::c_int;
+
+/// All memory of ours is Redis's: counted in `used_memory`, subject to maxmemory.
+#[global_allocator]
+static ALLOCATOR: redis_module::alloc::RedisAlloc = redis_module::alloc::RedisAlloc;
+
+/// Names of the functions that this server lacks, of those that came last into the API.
+fn missing() -> Vec<&'static str> {
+    macro_rules! lacking {
+        ($($name:ident),* $(,)?) => {
+            // SAFETY: `RedisModule_Init` has filled the table, and nothing changes it after that.
+            unsafe { [$((stringify!($name), { let function = raw::$name; function.is_none() })),*] }
+        };
+    }
+    let asked = lacking![
+        RedisModule_SetCommandInfo,
+        RedisModule_GetCommand,
+        RedisModule_KeyAtPosWithFlags,
+        RedisModule_RegisterNumericConfig,
+        RedisModule_RegisterBoolConfig,
+        RedisModule_LoadConfigs,
+        RedisModule_BlockClientOnKeys,
+        RedisModule_SignalKeyAsReady,
+        RedisModule_AvoidReplicaTraffic,
+        RedisModule_GetDbIdFromIO,
+        RedisModule_GetToKeyNameFromOptCtx,
+        RedisModule_GetToDbIdFromOptCtx,
+        RedisModule_GetDetachedThreadSafeContext,
+        RedisModule_ReplyWithMap,
+        RedisModule_RegisterInfoFunc,
+        RedisModule_SubscribeToServerEvent,
+        RedisModule_SetModuleOptions,
+    ];
+    asked.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect()
+}
+
+/// Redis calls this to load the module.
+///
+/// # Safety
+/// Only for Redis: `ctx` must be the context of a module that is being loaded.
+#[no_mangle]
+pub unsafe extern "C" fn RedisModule_OnLoad(
+    ctx: *mut raw::RedisModuleCtx,
+    _argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    let refused = raw::REDISMODULE_ERR as c_int;
+    // SAFETY: Redis lends the context; nothing of the API is used before this call has filled its table, and no memory
+    // is allocated before it either, for the allocator is part of that table.
+    unsafe {
+        if raw::Export_RedisModule_Init(ctx, c"tsgen".as_ptr(), crate::VERSION, raw::REDISMODULE_APIVER_1 as c_int)
+            == refused
+        {
+            return refused;
+        }
+    }
+    // SAFETY: a live context until we return.
+    let ctx = unsafe { Ctx::borrow(ctx) };
+    let loaded = guard::catch("loading", || start(ctx, argc)).unwrap_or(false);
+    if loaded {
+        raw::REDISMODULE_OK as c_int
+    } else {
+        refused
+    }
+}
+
+fn start(ctx: &Ctx, argc: c_int) -> bool {
+    let missing = missing();
+    if !missing.is_empty() {
+        log::warn(&format!("this server is too old: tsgen needs Redis 7.0 or newer (missing: {})", missing.join(", ")));
+        return false;
+    }
+    if argc != 0 {
+        log::warn("tsgen takes no load arguments; set tsgen.* in redis.conf or with CONFIG SET");
+        return false;
+    }
+    ctx.make_own();
+    let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
+    // SAFETY: a live context during load.
+    unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };
+    crate::start(ctx)
+}

@@ -1,0 +1,40 @@
+//! The module API of Redis, made safe: the only folder of the project with `unsafe` code.
+//!
+//! Each file wraps one concern of `redismodule.h` and nothing else. It does not know the engine, our commands, or
+//! what is stored under a key: what it calls back it calls through the traits and function types it declares.
+//!
+//! What the wrappers rely on, once for all:
+//! - Redis calls us, and we call Redis, with its global lock held; only `Stored` values are dropped elsewhere.
+//! - A `RedisModuleCtx`, key name or argument that Redis passes to a callback lives until that callback returns, so it
+//!   is borrowed for exactly that long.
+//! - The function table is filled by `RedisModule_Init` before anything else runs, and `load` has checked that what we
+//!   call is in it.
+
+#![allow(unsafe_code)]
+
+pub mod block;
+pub mod call;
+pub mod command;
+pub mod config;
+pub mod ctx;
+pub mod datatype;
+pub mod event;
+pub mod info;
+pub mod io;
+pub mod key;
+pub mod load;
+pub mod log;
+pub mod reply;
+pub mod string;
+pub mod timer;
+
+pub use ctx::Ctx;
+pub use string::{OwnedStr, Str};
+
+/// Calls one function of the API table.
+macro_rules! api {
+    ($name:ident ( $($argument:expr),* $(,)? )) => {
+        (redis_module::raw::$name.expect(stringify!($name)))($($argument),*)
+    };
+}
+use api;

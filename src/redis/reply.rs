@@ -1,0 +1,58 @@
+//! Replies to the client of the current command.
+
+use super::{api, Ctx};
+use std::ffi::{CStr, CString};
+use std::os::raw::c_long;
+
+fn length(count: usize) -> c_long {
+    c_long::try_from(count).unwrap_or(c_long::MAX)
+}
+
+impl Ctx {
+    pub fn reply_int(&self, number: i64) {
+        // SAFETY: a live context.
+        unsafe { api!(RedisModule_ReplyWithLongLong(self.raw(), number)) };
+    }
+
+    pub fn reply_null(&self) {
+        // SAFETY: a live context.
+        unsafe { api!(RedisModule_ReplyWithNull(self.raw())) };
+    }
+
+    pub fn reply_bytes(&self, bytes: &[u8]) {
+        // SAFETY: a live context; pointer and length are of one slice, which Redis copies.
+        unsafe { api!(RedisModule_ReplyWithStringBuffer(self.raw(), bytes.as_ptr().cast(), bytes.len())) };
+    }
+
+    pub fn reply_simple(&self, text: &CStr) {
+        // SAFETY: a live context and C string.
+        unsafe { api!(RedisModule_ReplyWithSimpleString(self.raw(), text.as_ptr())) };
+    }
+
+    /// The next `count` replies are its elements.
+    pub fn reply_array(&self, count: usize) {
+        // SAFETY: a live context.
+        unsafe { api!(RedisModule_ReplyWithArray(self.raw(), length(count))) };
+    }
+
+    /// The next `2 * count` replies are its keys and values; in RESP2 a flat array.
+    pub fn reply_map(&self, count: usize) {
+        // SAFETY: a live context.
+        unsafe { api!(RedisModule_ReplyWithMap(self.raw(), length(count))) };
+    }
+
+    /// `text` starts with the error's code. Control characters would break the protocol and are replaced.
+    pub fn reply_error(&self, text: &str) {
+        let printable: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        let line = CString::new(printable).unwrap_or_default();
+        // SAFETY: a live context and C string, which Redis copies.
+        unsafe { api!(RedisModule_ReplyWithError(self.raw(), line.as_ptr())) };
+    }
+
+    pub fn reply_optional_int(&self, number: Option<i64>) {
+        match number {
+            Some(number) => self.reply_int(number),
+            None => self.reply_null(),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What replicas and the AOF are told. The rule is in docs/design.md: commands that do not depend on time go as they
+//! came; the others go with their time, inside of `TSGEN.AT`; nothing goes if nothing changed.
+
+use crate::command::Call;
+use crate::commands::create;
+use crate::family::Family;
+use crate::redis::{Ctx, OwnedStr, Str};
+use crate::value::Value;
+use std::ffi::CStr;
+use tsgen_engine::{Claim, Millis, UnixMs};
+
+/// The envelope: runs one command at a time.
+pub const AT: &CStr = c"TSGEN.AT";
+
+impl Call<'_> {
+    /// The command as it came. Inside of an envelope, the envelope.
+    pub fn replicate(&self) {
+        self.ctx.replicate_verbatim();
+    }
+
+    /// The command as it came, with its time. Inside of an envelope, the envelope.
+    pub fn replicate_timed(&self, now: UnixMs) {
+        if self.is_repetition() {
+            self.ctx.replicate_verbatim();
+        } else {
+            self.replicate_timed_as(now, self.given);
+        }
+    }
+
+    /// The command with its time and these arguments instead of those that came.
+    pub fn replicate_timed_as(&self, now: UnixMs, arguments: &[&Str]) {
+        self.ctx.replicate_at(AT, now.0, self.row.name, arguments);
+    }
+}
+
+/// A key that its first write has made, with everything that made it explicit.
+pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &Value<F>) {
+    let options = create::explain::<F>(&value.queue);
+    let arguments: Vec<&Str> = std::iter::once(name).chain(options.iter().map(|option| &**option)).collect();
+    ctx.replicate(F::VERBS.create.name, &arguments);
+}
+
+/// A claim, with the tokens it handed out.
+pub fn claim<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: (usize, Millis), claim: &Claim, now: UnixMs) {
+    let (count, lease) = wanted;
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let options = [(c"COUNT", number(count as u64)), (c"LEASE", number(lease.0)), (c"TOKEN", number(claim.first))];
+    ctx.replicate_at_with(AT, now.0, F::VERBS.claim.name, [name, consumer], options);
+}
+
+/// Ready entries that have left for the sink.
+pub fn drop_ready<F: Family>(ctx: &Ctx, name: &Str, count: usize, now: UnixMs) {
+    let count = OwnedStr::number(i64::try_from(count).unwrap_or(i64::MAX));
+    ctx.replicate_at(AT, now.0, F::VERBS.drop_ready.name, &[name, &count]);
+}

@@ -1,0 +1,162 @@
+//! The little language in which the table of commands says what a command takes, and what follows from a sentence of
+//! it: arity and the argument tree of COMMAND DOCS.
+//!
+//! | written                  | means                                              |
+//! |--------------------------|----------------------------------------------------|
+//! | `name`                   | an argument                                        |
+//! | `WORD`                   | itself; what follows it in its group belongs to it |
+//! | `READY\|REJECT`          | one of these words                                 |
+//! | `[ … ]`, `( … )`         | optional, grouped                                  |
+//! | `( a … \| b … )`         | one of these                                       |
+//! | `x [x ...]`              | one or more                                        |
+//!
+//! It does not know the commands or the API of Redis.
+
+/// What Redis documents about one argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    pub name: String,
+    /// The word in front of it.
+    pub token: Option<String>,
+    pub kind: Kind,
+    pub optional: bool,
+    pub multiple: bool,
+    pub parts: Vec<Argument>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A key, described by the key spec of this index.
+    Key(i32),
+    Text,
+    Integer,
+    Time,
+    /// The word alone.
+    Word,
+    OneOf,
+    Block,
+}
+
+/// A command's arguments, read.
+pub struct Syntax {
+    pub arguments: Vec<Argument>,
+    /// As Redis counts: with the command's name, negative if more are allowed.
+    pub arity: i32,
+}
+
+impl Syntax {
+    /// Reads a sentence. It stands in the source, so a wrong one is a wrong program: it panics, and so fails the load.
+    pub fn read(sentence: &str) -> Self {
+        let spaced = sentence.replace('[', " [ ").replace(']', " ] ").replace('(', " ( ").replace(')', " ) ");
+        let mut words = spaced.split_whitespace().peekable();
+        let arguments = sequence(&mut words);
+        assert!(words.next().is_none(), "unbalanced syntax: {sentence}");
+        let least: i32 = 1 + arguments.iter().map(Argument::least).sum::<i32>();
+        let open = arguments.iter().any(Argument::varies);
+        Syntax { arguments, arity: if open { -least } else { least } }
+    }
+}
+
+type Words<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
+
+fn sequence(words: &mut Words<'_>) -> Vec<Argument> {
+    let mut read = Vec::new();
+    while let Some(word) = words.next_if(|word| !matches!(*word, "]" | ")" | "|" | "...")) {
+        match word {
+            "[" => group(words, &mut read, true),
+            "(" => group(words, &mut read, false),
+            word if word.starts_with(char::is_uppercase) && !word.contains('|') => {
+                let owned = sequence(words);
+                read.push(Argument::after_word(word, owned));
+            }
+            word => read.push(Argument::of_word(word)),
+        }
+    }
+    read
+}
+
+/// What stands between brackets, up to and with the closing one.
+fn group(words: &mut Words<'_>, before: &mut Vec<Argument>, optional: bool) {
+    let mut choices = vec![sequence(words)];
+    while words.next_if_eq(&"|").is_some() {
+        choices.push(sequence(words));
+    }
+    let repeats = words.next_if_eq(&"...").is_some();
+    assert!(words.next().is_some_and(|word| matches!(word, "]" | ")")), "a group does not end");
+    let mut parts: Vec<_> = choices.into_iter().map(Argument::joined).collect();
+    let argument = match (parts.pop(), parts.is_empty()) {
+        (Some(only), true) => only,
+        (last, _) => {
+            Argument { parts: parts.into_iter().chain(last).collect(), ..Argument::plain("choice", Kind::OneOf) }
+        }
+    };
+    if repeats {
+        // `x [x ...]`: what is repeated stands before it already.
+        let size = if argument.kind == Kind::Block { argument.parts.len() } else { 1 };
+        let repeated = before.split_off(before.len() - size);
+        before.push(Argument { multiple: true, ..Argument::joined(repeated) });
+    } else {
+        before.push(Argument { optional, ..argument });
+    }
+}
+
+impl Argument {
+    fn plain(name: &str, kind: Kind) -> Self {
+        Argument { name: name.to_lowercase(), token: None, kind, optional: false, multiple: false, parts: Vec::new() }
+    }
+
+    fn of_word(word: &str) -> Self {
+        if word.contains('|') {
+            let parts = word.split('|').map(|word| Argument::after_word(word, Vec::new())).collect();
+            return Argument { parts, ..Argument::plain("choice", Kind::OneOf) };
+        }
+        let kind = match word {
+            "key" => Kind::Key(0),
+            "stream" => Kind::Key(1),
+            "n" | "ms" | "lease-ms" | "watermark" => Kind::Integer,
+            "unix-ms" => Kind::Time,
+            _ => Kind::Text,
+        };
+        Argument::plain(word, kind)
+    }
+
+    fn after_word(word: &str, mut owned: Vec<Argument>) -> Self {
+        let token = Some(word.to_owned());
+        match owned.len() {
+            0 => Argument { token, ..Argument::plain(word, Kind::Word) },
+            1 if !owned[0].optional && owned[0].token.is_none() => {
+                let only = owned.remove(0);
+                Argument { token, name: word.to_lowercase(), ..only }
+            }
+            _ => Argument { token, parts: owned, ..Argument::plain(word, Kind::Block) },
+        }
+    }
+
+    fn joined(mut several: Vec<Argument>) -> Self {
+        if several.len() == 1 {
+            return several.remove(0);
+        }
+        Argument { parts: several, ..Argument::plain("data", Kind::Block) }
+    }
+
+    /// How many words it takes at least.
+    fn least(&self) -> i32 {
+        if self.optional {
+            return 0;
+        }
+        let token = i32::from(self.token.is_some() && self.kind != Kind::Word);
+        token
+            + match self.kind {
+                Kind::Block => self.parts.iter().map(Argument::least).sum(),
+                Kind::OneOf => self.parts.iter().map(Argument::least).min().unwrap_or(0),
+                _ => 1,
+            }
+    }
+
+    /// Whether it can take more words than that.
+    fn varies(&self) -> bool {
+        let of_different_lengths =
+            self.kind == Kind::OneOf && self.parts.iter().any(|part| part.least() != self.parts[0].least());
+        self.optional || self.multiple || of_different_lengths || self.parts.iter().any(Argument::varies)
+    }
+}

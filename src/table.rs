@@ -1,0 +1,81 @@
+//! The table of all commands, and what is derived from it: registration, COMMAND DOCS, arity, and the lookup that
+//! `TSGEN.AT` needs.
+
+use crate::command::{Adapter, Call, Command, Outcome, Row};
+use crate::commands;
+use crate::redis::command::{entry, register as register_command, Entry as RawEntry, KeySpec, Registration};
+use crate::redis::{log, Ctx};
+use crate::syntax::Syntax;
+use std::sync::OnceLock;
+
+/// A command in the table.
+pub struct Entry {
+    pub row: &'static Row,
+    pub run: fn(&mut Call<'_>) -> Outcome,
+    raw: RawEntry,
+    syntax: Syntax,
+}
+
+impl Entry {
+    pub fn of<C: Command>() -> Self {
+        Entry { row: C::ROW, run: C::run, raw: entry::<Adapter<C>>, syntax: Syntax::read(C::ROW.syntax) }
+    }
+
+    /// Whether it may have so many arguments, its name not counted.
+    pub fn takes(&self, arguments: usize) -> bool {
+        let count = i32::try_from(arguments).map_or(i32::MAX, |count| count.saturating_add(1));
+        match self.syntax.arity {
+            arity if arity < 0 => count >= -arity,
+            arity => count == arity,
+        }
+    }
+}
+
+/// Whether a command tells its keys itself.
+pub const fn tells_keys(row: &Row) -> bool {
+    matches!(row.keys.last(), Some(KeySpec::After(_)))
+}
+
+static TABLE: OnceLock<Vec<Entry>> = OnceLock::new();
+
+/// All commands, sorted by name.
+fn all() -> &'static [Entry] {
+    TABLE.get_or_init(|| {
+        let mut entries = commands::all();
+        entries.sort_by_key(|entry| entry.row.name);
+        entries
+    })
+}
+
+/// The command of this name, in any case.
+pub fn find(name: &[u8]) -> Option<&'static Entry> {
+    let mut upper = [0; 32];
+    let upper = upper.get_mut(..name.len())?;
+    upper.copy_from_slice(name);
+    upper.make_ascii_uppercase();
+    let entries = all();
+    let found = entries.binary_search_by(|entry| entry.row.name.to_bytes().cmp(upper)).ok()?;
+    entries.get(found)
+}
+
+/// Tells Redis of every command that clients can call.
+pub fn register(ctx: &Ctx) -> bool {
+    all().iter().filter(|entry| entry.row.public).all(|entry| {
+        let row = entry.row;
+        let registration = Registration {
+            name: row.name,
+            flags: row.flags,
+            summary: row.summary,
+            complexity: row.complexity,
+            since: "0.1.0",
+            arity: entry.syntax.arity,
+            keys: row.keys,
+            arguments: &entry.syntax.arguments,
+        };
+        let registered = register_command(ctx, entry.raw, &registration);
+        if !registered {
+            log::warn(&format!("this server refuses the command {}", row.name.to_string_lossy()));
+        }
+        registered
+    })
+}

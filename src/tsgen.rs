@@ -1,0 +1,196 @@
+//! The family TSGEN: elements with a timestamp behind a watermark. What it adds to delivery, at the edge.
+
+use crate::args::{check_name, integer, is, set, Args};
+use crate::command::Fail;
+use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::redis::datatype::DataType;
+use crate::redis::{Ctx, OwnedStr, Str};
+use crate::value::Value;
+use std::ffi::CStr;
+use tsgen_engine::{Delivered, DeliveryOptions, Error, Kind, Late, Queue, Ready, Source, UnixMs, Watermark};
+
+pub struct Tsgen;
+
+static TYPE: DataType<Value<Tsgen>> = DataType::new();
+
+/// Most sources of one key: the watermark is their minimum, found by looking at each.
+const MAX_SOURCES: i64 = 1_000;
+
+/// Tells Redis of the type; at load.
+pub fn register(ctx: &Ctx) -> bool {
+    TYPE.register(ctx)
+}
+
+/// The gate options of CREATE.
+#[derive(Default)]
+pub struct Plan {
+    kind: Option<Kind>,
+    late: Option<Late>,
+}
+
+/// The gate options of ALTER.
+#[derive(Default)]
+pub struct Change {
+    watermark: Option<i64>,
+    late: Option<Late>,
+}
+
+fn late_option(args: &mut Args<'_>) -> Result<Late, Fail> {
+    let word = args.value_of("LATE")?;
+    match word {
+        word if is(word, "READY") => Ok(Late::Ready),
+        word if is(word, "REJECT") => Ok(Late::Reject),
+        _ => Err(Fail::text("ERR LATE must be READY or REJECT")),
+    }
+}
+
+fn sources_option(args: &mut Args<'_>, ctx: &Ctx) -> Result<Kind, Fail> {
+    let count = args.number_of("SOURCES", 1, MAX_SOURCES)?;
+    let source = |_| {
+        let name = args.next().ok_or(Fail::text("ERR SOURCES must be followed by as many names as it says"))?.bytes();
+        check_name(ctx, "source", name)?;
+        Ok(Source { name: name.into(), timestamp: None, reported_at: UnixMs(0) })
+    };
+    (0..count).map(source).collect::<Result<_, Fail>>().map(Kind::Sources)
+}
+
+impl Family for Tsgen {
+    type Gate = Watermark;
+    type Plan = Plan;
+    type Change = Change;
+
+    const VERBS: Verbs = verbs!("TSGEN", "tsgen");
+    const TYPE: (&'static CStr, i32) = (c"tsgen-tsg", 1);
+    const LOAD: &'static CStr = c"TSGEN.LOAD";
+    const CREATE_SYNTAX: &'static str =
+        concat!("key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str = concat!("key [WATERMARK timestamp] [LATE READY|REJECT] ", delivery_options!());
+    const GATE_FIELDS: usize = 3;
+
+    fn data_type() -> &'static DataType<Value<Self>> {
+        &TYPE
+    }
+
+    fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail> {
+        let kind = match word {
+            word if is(word, "CLOCK") => Kind::Clock,
+            word if is(word, "SOURCES") => sources_option(args, ctx)?,
+            word if is(word, "LATE") => {
+                set(&mut plan.late, "LATE", late_option(args)?)?;
+                return Ok(true);
+            }
+            _ => return Ok(false),
+        };
+        match plan.kind.replace(kind) {
+            None => Ok(true),
+            Some(_) => Err(Fail::text("ERR CLOCK and SOURCES exclude each other and may be given once")),
+        }
+    }
+
+    fn plan_option_width(word: &Str, next: Option<&Str>) -> Option<usize> {
+        if is(word, "CLOCK") {
+            return Some(1);
+        }
+        if is(word, "LATE") || is(word, "WATERMARK") {
+            return Some(2);
+        }
+        let names = next.and_then(|count| integer(count.bytes())).filter(|count| (1..=MAX_SOURCES).contains(count))?;
+        is(word, "SOURCES").then(|| 2 + names.unsigned_abs() as usize)
+    }
+
+    fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Watermark>, Error> {
+        Queue::create(plan.kind.unwrap_or(Kind::External), plan.late.unwrap_or(Late::Ready), options, seed)
+    }
+
+    fn explain_gate(queue: &Queue<Watermark>, to: &mut Strings) {
+        match queue.kind() {
+            Kind::External => {}
+            Kind::Clock => to.push(OwnedStr::new(b"CLOCK")),
+            Kind::Sources(sources) => {
+                to.extend([OwnedStr::new(b"SOURCES"), OwnedStr::number(sources.len() as i64)]);
+                to.extend(sources.iter().map(|source| OwnedStr::new(&source.name)));
+            }
+        }
+        let late: &[u8] = match queue.late() {
+            Late::Ready => b"READY",
+            Late::Reject => b"REJECT",
+        };
+        to.extend([OwnedStr::new(b"LATE"), OwnedStr::new(late)]);
+    }
+
+    fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+        if is(word, "LATE") {
+            set(&mut change.late, "LATE", late_option(args)?)?;
+        } else if is(word, "WATERMARK") {
+            set(&mut change.watermark, "WATERMARK", args.number_of("WATERMARK", i64::MIN, i64::MAX)?)?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn check_change(queue: &Queue<Watermark>, change: &Change, now: UnixMs) -> Result<(), Fail> {
+        let Some(to) = change.watermark else { return Ok(()) };
+        if queue.is_clock() {
+            return Err(Error::ClockDriven.into());
+        }
+        match queue.watermark(now) {
+            Some(watermark) if watermark >= to => Ok(()),
+            _ => Err(Error::WatermarkNotBelow.into()),
+        }
+    }
+
+    fn change(queue: &mut Queue<Watermark>, change: Change, now: UnixMs) -> Result<bool, Error> {
+        let set_back = match change.watermark {
+            Some(to) => queue.alter_watermark(to, now)?,
+            None => false,
+        };
+        Ok(change.late.is_some_and(|late| queue.alter_late(late)) || set_back)
+    }
+
+    fn opens_by_clock(queue: &Queue<Watermark>) -> bool {
+        queue.is_clock()
+    }
+
+    fn opened_between(queue: &Queue<Watermark>, after: UnixMs, now: UnixMs) -> bool {
+        queue.any_between(Some(after.0), now.0)
+    }
+
+    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
+        ctx.reply_array(5);
+        ctx.reply_int(entry.token as i64);
+        ctx.reply_int(i64::from(entry.deliveries));
+        ctx.reply_bytes(entry.name);
+        ctx.reply_int(entry.key);
+        ctx.reply_bytes(entry.body);
+    }
+
+    fn stream_fields(entry: &Ready<'_>, to: &mut Strings) {
+        let fields = [
+            (&b"id"[..], OwnedStr::new(entry.name)),
+            (b"timestamp", OwnedStr::number(entry.key)),
+            (b"payload", OwnedStr::new(entry.body)),
+        ];
+        for (field, value) in fields {
+            to.extend([OwnedStr::new(field), value]);
+        }
+    }
+
+    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Watermark>, now: UnixMs) {
+        let gate: &[u8] = match queue.kind() {
+            Kind::External => b"external",
+            Kind::Clock => b"clock",
+            Kind::Sources(_) => b"sources",
+        };
+        let late: &[u8] = match queue.late() {
+            Late::Ready => b"ready",
+            Late::Reject => b"reject",
+        };
+        ctx.reply_bytes(b"gate");
+        ctx.reply_bytes(gate);
+        ctx.reply_bytes(b"watermark");
+        ctx.reply_optional_int(queue.watermark(now));
+        ctx.reply_bytes(b"late");
+        ctx.reply_bytes(late);
+    }
+}

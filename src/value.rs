@@ -1,0 +1,78 @@
+//! What is stored under a key: an engine queue, and what only this node knows of it.
+//!
+//! Nothing beside the queue is saved, replicated or compared.
+
+use crate::family::Family;
+use crate::redis::ctx::random_seed;
+use crate::timer;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::OnceLock;
+use tsgen_engine::{Queue, UnixMs};
+
+/// The value of one key.
+pub struct Value<F: Family> {
+    pub queue: Queue<F::Gate>,
+    /// When the timer looks at this key next, if at all. So writers compare one number and touch nothing else. Redis
+    /// tells of an unlinked value through a shared reference, hence an atomic.
+    scheduled: AtomicI64,
+    /// Up to when the opening of the gate has been announced.
+    pub announced: UnixMs,
+    pub sink_errors: u64,
+    /// After a failed append, the sink rests until then.
+    pub sink_rests_until: UnixMs,
+}
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many values there are on this node.
+pub fn live() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+/// Keys the hashes of ids, differently in every process: clients choose the ids.
+pub fn seed() -> [u64; 2] {
+    static SEED: OnceLock<[u64; 2]> = OnceLock::new();
+    *SEED.get_or_init(random_seed)
+}
+
+impl<F: Family> Value<F> {
+    /// `announced` says up to when openings are not news any more.
+    pub fn new(queue: Queue<F::Gate>, announced: UnixMs) -> Self {
+        LIVE.fetch_add(1, Ordering::Relaxed);
+        Value {
+            queue,
+            scheduled: AtomicI64::new(UnixMs::NEVER.0),
+            announced,
+            sink_errors: 0,
+            sink_rests_until: UnixMs(i64::MIN),
+        }
+    }
+
+    pub fn has_sink(&self) -> bool {
+        self.queue.options().sink.is_some()
+    }
+
+    /// Whether the timer has work with this key even if no client waits for it.
+    pub fn is_driven(&self) -> bool {
+        self.has_sink() || F::opens_by_clock(&self.queue)
+    }
+
+    /// The timer looks at this key at `at`, or earlier.
+    pub fn schedule(&self, db: i32, name: &[u8], at: UnixMs) {
+        if at.0 < self.scheduled.load(Ordering::Relaxed) {
+            self.scheduled.store(at.0, Ordering::Relaxed);
+            timer::note(db, name, at);
+        }
+    }
+
+    /// The timer is not going to look at this key: it just does, or the key has another name now.
+    pub fn unschedule(&self) {
+        self.scheduled.store(UnixMs::NEVER.0, Ordering::Relaxed);
+    }
+}
+
+impl<F: Family> Drop for Value<F> {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
