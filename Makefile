@@ -1,0 +1,39 @@
+# Everything a newcomer needs. `make` alone lists it.
+
+PORT ?= 6379
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+MODULE := $(TARGET)/release/libtsgen.so
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run demo test bench bench-smoke lint clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: redis-server and libclang (Debian, Ubuntu); elsewhere say what to install
+	@scripts/setup
+
+build: setup ## Build the module: target/release/libtsgen.so
+	cargo build --release
+
+run: build ## Start redis-server with the module in the foreground (PORT=6379)
+	@scripts/run $(MODULE) $(PORT)
+
+demo: build ## Play the newcomer's tour on a private server: each command and its reply
+	@scripts/demo $(MODULE)
+
+test: build ## Run all tests, those on real servers included
+	cargo test --workspace
+
+bench: build ## Measure against sorted sets and streams, side by side (some minutes, 3 GB)
+	cargo bench --bench side_by_side
+
+bench-smoke: build ## The same at tiny sizes: does it still run?
+	TSGEN_BENCH=smoke cargo bench --quiet --bench side_by_side
+
+lint: setup ## Formatting and clippy, no warnings allowed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+clean: ## Remove what was built (not ./data)
+	cargo clean

@@ -1,0 +1,77 @@
+//! What every test against a real server stands on: servers that cannot outlive their test, a small RESP client, transcripts,
+//! and the replication stream as a replica sees it.
+//!
+//! It knows nothing of this module's commands. Waiting is always for a condition with a deadline ([`wait_until`]), never
+//! for a length of time.
+
+#![allow(dead_code)] // each test binary uses its own part
+
+mod client;
+mod dump;
+mod feed;
+mod random;
+mod resp;
+mod server;
+mod transcript;
+
+pub use client::{Blocked, Client};
+pub use dump::{reseal, unseal};
+pub use feed::Feed;
+pub use random::Random;
+pub use resp::Reply;
+pub use server::{same_data, Server, Stop};
+pub use transcript::matches;
+
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that should happen at once before it gives up. Generous, because CI machines stall.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Polls `condition` every few milliseconds until it holds; panics with `what` after [`PATIENCE`].
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "gave up waiting until {what}");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+/// The clock of this machine, which is also the servers', in Unix milliseconds.
+pub fn now_ms() -> i64 {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock after 1970");
+    i64::try_from(since_epoch.as_millis()).expect("a clock before the year 292 million")
+}
+
+/// One command with arguments of any kind that are bytes or print as such: `cmd!(client, "SET", key, 5, &payload[..])`.
+#[macro_export]
+macro_rules! cmd {
+    ($client:expr, $($arg:expr),+ $(,)?) => {
+        $client.call(&[$($crate::harness::Arg::from($arg).bytes()),+])
+    };
+}
+
+/// An argument of [`cmd!`].
+pub struct Arg(Vec<u8>);
+
+impl Arg {
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for Arg {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl From<&Vec<u8>> for Arg {
+    fn from(bytes: &Vec<u8>) -> Self {
+        Self(bytes.clone())
+    }
+}
+
+macro_rules! arg_from_display {
+    ($($t:ty),+) => { $(impl From<$t> for Arg { fn from(value: $t) -> Self { Self(value.to_string().into_bytes()) } })+ };
+}
+arg_from_display!(&str, &String, String, i32, i64, u16, u64, usize);

@@ -1,0 +1,275 @@
+//! A private redis-server with the module loaded, on a Unix socket and a free loopback port, in a folder of its own.
+//!
+//! It dies with its test: on drop, also while unwinding, and by the kernel if the test runner itself is killed. A server that
+//! crashed, or a module that panicked inside it, fails the test even if every reply was as expected.
+
+use super::{wait_until, Client};
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How [`Server::restart`] ends the running process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stop {
+    /// `SHUTDOWN SAVE`: an RDB file is written first.
+    Save,
+    /// `SHUTDOWN NOSAVE`: what the AOF has (or nothing) is what is left.
+    NoSave,
+    /// `kill -9`.
+    Kill,
+}
+
+pub struct Server {
+    folder: tempfile::TempDir,
+    child: Child,
+    pub port: u16,
+    args: Vec<String>,
+    module: Option<PathBuf>,
+}
+
+impl Server {
+    /// Starts a server with the module. `args` are redis-server options (`"--appendonly", "yes"`) and win over the defaults.
+    #[track_caller]
+    pub fn start(args: &[&str]) -> Self {
+        Self::launch(args, Some(module()))
+    }
+
+    /// Starts a server without the module, to test this harness itself.
+    #[track_caller]
+    pub fn plain(args: &[&str]) -> Self {
+        Self::launch(args, None)
+    }
+
+    #[track_caller]
+    fn launch(args: &[&str], module: Option<&Path>) -> Self {
+        let folder = tempfile::Builder::new().prefix("tsgen-test-").tempdir().expect("a temporary folder");
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let (child, port) = spawn_on_free_port(folder.path(), &args, module);
+        let mut server = Self { folder, child, port, args, module: module.map(Path::to_owned) };
+        server.wait_until_ready();
+        server
+    }
+
+    /// A new RESP2 connection.
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        Client::connect(&self.socket())
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder().join("socket")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything this server has logged, its stderr included.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.folder().join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// Ends the process as told and starts it again on the same folder and port.
+    #[track_caller]
+    pub fn restart(&mut self, stop: Stop) {
+        self.stop(stop);
+        self.child = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref());
+        self.wait_until_ready();
+    }
+
+    /// Ends the process and waits for its end.
+    #[track_caller]
+    pub fn stop(&mut self, stop: Stop) {
+        match stop {
+            Stop::Kill => self.child.kill().expect("kill the server"),
+            Stop::Save | Stop::NoSave => {
+                let how: &[u8] = if stop == Stop::Save { b"SAVE" } else { b"NOSAVE" };
+                self.client().send(&[b"SHUTDOWN", how]);
+            }
+        }
+        let status = self.child.wait().expect("the server's end");
+        if stop != Stop::Kill {
+            assert!(status.success(), "SHUTDOWN ended with {status}\n{}", tail(&self.log()));
+        }
+    }
+
+    /// Waits for the end of a process that the test has brought down itself, and says how it ended.
+    pub fn child_end(&mut self) -> std::process::ExitStatus {
+        self.child.wait().expect("the server's end")
+    }
+
+    /// Sends a signal by its name (`STOP`, `CONT`, `TERM`).
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().expect("kill");
+        assert!(status.success(), "kill -{name} failed");
+    }
+
+    /// Makes this server a replica and waits until the link is up and everything written so far has arrived.
+    #[track_caller]
+    pub fn replica_of(&self, master: &Server) {
+        self.client().ok(&format!("REPLICAOF 127.0.0.1 {}", master.port));
+        self.wait_in_sync(master);
+    }
+
+    /// Waits until this replica is connected and has applied all that `master` has written.
+    #[track_caller]
+    pub fn wait_in_sync(&self, master: &Server) {
+        let mut here = self.client();
+        let mut there = master.client();
+        wait_until("the replica is in sync", || {
+            let text = here.ok("INFO replication").text();
+            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name).map(|v| v.trim().to_owned()));
+            field("master_link_status:").as_deref() == Some("up")
+                && field("slave_repl_offset:") == Some(there.info("replication", "master_repl_offset"))
+        });
+    }
+
+    /// `DEBUG DIGEST-VALUE` of one key.
+    #[track_caller]
+    pub fn digest(&self, key: &str) -> String {
+        self.client().ok(&format!("DEBUG DIGEST-VALUE {key}")).items()[0].text()
+    }
+
+    /// `DEBUG DIGEST`: all databases in one number.
+    #[track_caller]
+    pub fn digest_all(&self) -> String {
+        self.client().ok("DEBUG DIGEST").text()
+    }
+
+    /// Fails unless the server still answers, and says what it logged if not.
+    #[track_caller]
+    pub fn assert_alive(&mut self) {
+        if let Some(status) = self.child.try_wait().expect("the server's state") {
+            panic!("the server ended: {status}\n{}", tail(&self.log()));
+        }
+        assert_eq!(self.client().run("PING"), "PONG");
+    }
+
+    #[track_caller]
+    fn wait_until_ready(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the server's state") {
+                panic!("the server ended while starting: {status}\n{}", tail(&self.log()));
+            }
+            if let Ok(mut client) = Client::try_connect(&self.socket()) {
+                if client.try_send(&[b"PING"]).is_ok() && client.try_read().is_ok_and(|reply| reply == "PONG") {
+                    return;
+                }
+            }
+            assert!(Instant::now() < deadline, "the server does not answer\n{}", tail(&self.log()));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Killed by a signal that the test did not send: the assertion failures of Redis and Rust's aborts end this way.
+        let log = self.log();
+        let crashed = log.contains("=== REDIS BUG REPORT START") || log.contains("panicked at");
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if crashed && !std::thread::panicking() {
+            panic!("the server crashed or the module panicked\n{}", tail(&log));
+        }
+        if std::thread::panicking() {
+            eprintln!("--- log of the server on port {} ---\n{}", self.port, tail(&log));
+        }
+    }
+}
+
+/// Waits until both servers hold exactly the same data, and fails with both digests if they never do.
+#[track_caller]
+pub fn same_data(master: &Server, replica: &Server) {
+    replica.wait_in_sync(master);
+    assert_eq!(master.digest_all(), replica.digest_all(), "master and replica hold different data");
+}
+
+/// The end of a log; from the start of the crash report if there is one.
+fn tail(log: &str) -> String {
+    if let Some(start) = log.find("=== REDIS BUG REPORT START").or_else(|| log.find("panicked at")) {
+        let from = log[..start].char_indices().rev().nth(600).map_or(0, |(index, _)| index);
+        return log[from..].lines().take(150).collect::<Vec<_>>().join("\n");
+    }
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+/// A port that is free now may be taken a moment later, so a server that could not bind is started again on another one.
+#[track_caller]
+fn spawn_on_free_port(folder: &Path, args: &[String], module: Option<&Path>) -> (Child, u16) {
+    for _ in 0..20 {
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let mut child = spawn(folder, port, args, module);
+        loop {
+            let has_ended = child.try_wait().expect("the server's state").is_some();
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+            if has_ended && log.contains("Address already in use") {
+                fs::remove_file(folder.join("log")).expect("remove the log");
+                break;
+            }
+            if has_ended || folder.join("socket").exists() {
+                return (child, port);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    panic!("no free port in 20 attempts");
+}
+
+fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>) -> Child {
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
+    let binary = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    let _ = fs::remove_file(folder.join("socket"));
+    // setpriv makes the kernel kill the server when the thread that runs this test ends, however it ends.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", &binary]);
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    command.arg("--unixsocket").arg(folder.join("socket")).arg("--dir").arg(folder);
+    command.args([
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--enable-debug-command",
+        "yes",
+        "--enable-module-command",
+        "yes",
+    ]);
+    command.args(["--repl-diskless-sync-delay", "0", "--latency-monitor-threshold", "0"]);
+    if let Some(module) = module {
+        command.arg("--loadmodule").arg(module);
+    }
+    command.args(args);
+    command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
+    command.spawn().expect("start redis-server through setpriv (util-linux)")
+}
+
+/// The module under test: `TSGEN_MODULE`, or this workspace's release build, brought up to date once per test binary.
+fn module() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        if let Some(path) = std::env::var_os("TSGEN_MODULE") {
+            return PathBuf::from(path);
+        }
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let status = Command::new(cargo)
+            .args(["build", "--release", "--quiet"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(status.expect("run cargo").success(), "cargo build --release failed");
+        // …/target/debug/deps/<test binary>
+        let binary = std::env::current_exe().expect("the path of this test binary");
+        let target = binary.ancestors().nth(3).expect("a target folder");
+        target.join("release/libtsgen.so")
+    })
+}

@@ -1,0 +1,289 @@
+//! Replies of the event-time half: ADD, MADD, ADVANCE, sources, the clock, GET, RANGE, REM, late elements, MAXLEN.
+
+use super::common::*;
+use crate::harness::*;
+
+#[test]
+fn add_replies_1_if_it_waits_0_if_ready_and_nil_if_forbidden() {
+    let server = Server::start(&[]);
+    server.client().play(
+        r#"
+        > TSGEN.ADD k 5 a x
+        1
+        > TSGEN.ADD k NX 5 a y
+        nil
+        > TSGEN.ADD k XX 5 b
+        nil
+        > TSGEN.ADD k NX 7 c
+        1
+        > TSGEN.ADD k XX 6 a z
+        1
+        > TSGEN.GET k a
+        ['waiting' 6 'z']
+        > TSGEN.ADVANCE k 6
+        6
+        > TSGEN.ADD k 6 late
+        0
+        > TSGEN.ADD k nx 7 late
+        nil
+        > TSGEN.GET k late
+        ['ready' 6 '']
+        > TYPE k
+        tsgen-tsg
+        "#,
+    );
+}
+
+#[test]
+fn add_xx_creates_no_key() {
+    let server = Server::start(&[]);
+    server.client().play("> TSGEN.ADD k XX 1 a\n nil\n > EXISTS k\n 0");
+}
+
+#[test]
+fn madd_replies_for_each_element_and_does_all_or_nothing() {
+    let server = Server::start(&[]);
+    server.client().play(
+        r#"
+        > TSGEN.MADD k 1 a x 9 b y
+        [1 1]
+        > TSGEN.ADVANCE k 5
+        5
+        > TSGEN.MADD k 5 c "" 6 d ""
+        [0 1]
+        > TSGEN.MADD k 8 e first 7 e second
+        [1 1]
+        > TSGEN.GET k e
+        ['waiting' 7 'second']
+        > TSGEN.CREATE strict LATE REJECT MAXLEN 3
+        OK
+        > TSGEN.ADVANCE strict 5
+        5
+        > TSGEN.MADD strict 6 a "" 5 b ""
+        -LATE …
+        > TSGEN.MADD strict 6 a "" 7 b "" 8 c "" 9 d ""
+        -FULL …
+        > TSGEN.RANGE strict - +
+        []
+        > TSGEN.MADD strict 6 a "" 7 b "" 8 c "" 9 c ""
+        [1 1 1 1]
+        "#,
+    );
+}
+
+#[test]
+fn advance_replies_with_the_watermark_whether_or_not_it_rose() {
+    let server = Server::start(&[]);
+    server.client().play(
+        r#"
+        > TSGEN.WATERMARK k
+        nil
+        > TSGEN.ADD k 1 a
+        1
+        > TSGEN.WATERMARK k
+        nil
+        > TSGEN.ADVANCE k -10
+        -10
+        > TSGEN.ADVANCE k 7
+        7
+        > TSGEN.ADVANCE k 3
+        7
+        > TSGEN.WATERMARK k
+        7
+        > TSGEN.ADVANCE new 4
+        4
+        > EXISTS new
+        1
+        > TSGEN.ADVANCE k 9223372036854775807
+        9223372036854775807
+        > TSGEN.ADD low -9223372036854775808 a
+        1
+        > TSGEN.ADVANCE low -9223372036854775808
+        -9223372036854775808
+        > TSGEN.CLAIM low w
+        [[<t> 1 'a' -9223372036854775808 '']]
+        "#,
+    );
+}
+
+#[test]
+fn the_watermark_over_sources_is_their_minimum_once_all_have_reported() {
+    let server = virtual_clock();
+    server.client().play(
+        r#"
+        > TSGEN.CREATE k SOURCES 3 a b c
+        OK
+        > TSGEN.MADD k 1 one "" 5 five "" 9 nine ""
+        [1 1 1]
+        > TSGEN.AT 1000 TSGEN.ADVANCE k 9 SOURCE a
+        nil
+        > TSGEN.AT 1001 TSGEN.ADVANCE k 5 SOURCE b
+        nil
+        > TSGEN.AT 1001 TSGEN.CLAIM k w COUNT 10
+        []
+        > TSGEN.SOURCES k
+        [['a' 9 1000] ['b' 5 1001] ['c' nil …]]
+        > TSGEN.AT 1002 TSGEN.ADVANCE k 1 SOURCE c
+        1
+        > TSGEN.AT 1003 TSGEN.ADVANCE k 7 SOURCE c
+        5
+        > TSGEN.AT 1004 TSGEN.ADVANCE k 3 SOURCE c
+        5
+        > TSGEN.SOURCES k
+        [['a' 9 1000] ['b' 5 1001] ['c' 7 …]]
+        > TSGEN.AT 1005 TSGEN.CLAIM k w COUNT 10
+        [[<t> 1 'one' 1 ''] [<u> 1 'five' 5 '']]
+        > TSGEN.WATERMARK k
+        5
+        > TSGEN.SOURCES none
+        []
+        "#,
+    );
+}
+
+#[test]
+fn get_range_and_rem_see_waiting_and_ready_elements() {
+    let server = virtual_clock();
+    server.client().play(
+        r#"
+        > TSGEN.MADD k 1 a x 2 b "" 3 c "" 4 d "" 5 e ""
+        [1 1 1 1 1]
+        > TSGEN.ADVANCE k 2
+        2
+        > TSGEN.RANGE k - +
+        [['a' 1 'x'] ['b' 2 ''] ['c' 3 ''] ['d' 4 ''] ['e' 5 '']]
+        > TSGEN.RANGE k 2 4
+        [['b' 2 ''] ['c' 3 ''] ['d' 4 '']]
+        > TSGEN.RANGE k (2 (4
+        [['c' 3 '']]
+        > TSGEN.RANGE k - 3 COUNT 2
+        [['a' 1 'x'] ['b' 2 '']]
+        > TSGEN.RANGE k 4 2
+        []
+        > TSGEN.RANGE none - +
+        []
+        > TSGEN.AT 1000 TSGEN.CLAIM k w
+        [[<t> 1 'a' 1 'x']]
+        > TSGEN.AT 1000 TSGEN.RANGE k - 2
+        [['b' 2 '']]
+        > TSGEN.AT 1000 TSGEN.GET k a
+        ['leased' 1 'x']
+        > TSGEN.GET k none
+        nil
+        > TSGEN.GET none a
+        nil
+        > TSGEN.REM k a b c none c
+        3
+        > TSGEN.ACK k <t>
+        0
+        > TSGEN.GET k a
+        nil
+        > TSGEN.RANGE k - +
+        [['d' 4 ''] ['e' 5 '']]
+        > TSGEN.REM none a
+        0
+        > TSGEN.REM k d e
+        2
+        > EXISTS k
+        1
+        "#,
+    );
+}
+
+#[test]
+fn with_clock_the_watermark_is_the_servers_clock_and_never_falls() {
+    let server = virtual_clock();
+    server.client().play(
+        r#"
+        > TSGEN.CREATE k CLOCK
+        OK
+        > TSGEN.AT 1000 TSGEN.ADD k +500 rel r
+        1
+        > TSGEN.AT 1000 TSGEN.ADD k 1200 abs a
+        1
+        > TSGEN.AT 1000 TSGEN.ADD k 1000 now n
+        0
+        > TSGEN.AT 1000 TSGEN.GET k rel
+        ['waiting' 1500 'r']
+        > TSGEN.AT 1000 TSGEN.CLAIM k w COUNT 5
+        [[<a> 1 'now' 1000 'n']]
+        > TSGEN.AT 1199 TSGEN.CLAIM k w COUNT 5
+        []
+        > TSGEN.AT 1200 TSGEN.CLAIM k w COUNT 5
+        [[<b> 1 'abs' 1200 'a']]
+        > TSGEN.AT 1499 TSGEN.GET k rel
+        ['waiting' 1500 'r']
+        > TSGEN.AT 1500 TSGEN.GET k rel
+        ['ready' 1500 'r']
+        > TSGEN.AT 1500 TSGEN.WATERMARK k
+        1500
+        > TSGEN.AT 1500 TSGEN.MADD k +0 x "" +1 y ""
+        [0 1]
+        > TSGEN.AT 1500 TSGEN.CLAIM k w COUNT 5
+        [[<c> 1 'rel' 1500 'r'] [<d> 1 'x' 1500 '']]
+        > TSGEN.AT 900 TSGEN.WATERMARK k
+        1500
+        > TSGEN.ADVANCE k 9000
+        -ERR …
+        "#,
+    );
+}
+
+#[test]
+fn late_elements_are_ready_or_rejected_as_the_key_says() {
+    let server = Server::start(&[]);
+    server.client().play(
+        r#"
+        > TSGEN.CREATE k LATE REJECT
+        OK
+        > TSGEN.ADD k 5 a
+        1
+        > TSGEN.ADVANCE k 5
+        5
+        > TSGEN.ADD k 5 late
+        -LATE …
+        > TSGEN.GET k late
+        nil
+        > TSGEN.ADD k 6 b
+        1
+        > TSGEN.ALTER k LATE READY
+        OK
+        > TSGEN.ADD k 5 late
+        0
+        "#,
+    );
+    assert_eq!(stat(&mut server.client(), "k", "late-arrivals"), 1);
+}
+
+#[test]
+fn maxlen_refuses_one_more_but_never_a_replacement() {
+    let server = Server::start(&[]);
+    server.client().play(
+        r#"
+        > TSGEN.CREATE k MAXLEN 2
+        OK
+        > TSGEN.ADD k 1 a
+        1
+        > TSGEN.ADD k 2 b
+        1
+        > TSGEN.ADD k 3 c
+        -FULL …
+        > TSGEN.ADD k 3 b new
+        1
+        > TSGEN.ADVANCE k 1
+        1
+        > TSGEN.CLAIM k w
+        [[<t> …]]
+        > TSGEN.ADD k 3 c
+        -FULL …
+        > TSGEN.ACK k <t>
+        1
+        > TSGEN.ADD k 3 c
+        1
+        > TSGEN.ALTER k MAXLEN 0
+        OK
+        > TSGEN.ADD k 3 d
+        1
+        "#,
+    );
+}

@@ -1,0 +1,121 @@
+//! The harness itself, on servers without the module: what it claims to see is what there is.
+
+use crate::harness::*;
+
+#[test]
+fn a_transcript_binds_integers_and_compares_replies() {
+    let server = Server::plain(&[]);
+    let mut c = server.client();
+    c.play(
+        r#"
+        > SET a "x \x00\"y"
+        OK
+        > GET a
+        'x \x00"y'
+        > INCR n
+        <n>
+        > GET n
+        '<n>'
+        > LPUSH l <n> two
+        2
+        > LRANGE l 0 -1
+        ['two' '1']
+        > GET none
+        nil
+        > LPUSH a 1
+        -WRONGTYPE …
+        > CONFIG GET appendonly
+        ['appendonly' 'no']
+        "#,
+    );
+    let mut three = server.client().resp3();
+    three.expect("CONFIG GET appendonly", "{'appendonly' 'no'}");
+    assert_eq!(crate::cmd!(c, "SET", "bin", &[0u8, 255][..]), "OK");
+    assert_eq!(c.run("GET bin").bytes(), [0, 255]);
+}
+
+#[test]
+#[should_panic(expected = "line 2 of the transcript")]
+fn a_reply_that_differs_fails_the_test() {
+    Server::plain(&[]).client().play("\n> SET a 1\nKO");
+}
+
+#[test]
+#[should_panic(expected = "the server ended")]
+fn a_crashed_server_fails_the_test() {
+    let mut server = Server::plain(&[]);
+    let mut c = server.client();
+    c.send(&[b"DEBUG", b"SEGFAULT"]);
+    assert!(c.try_read().is_err());
+    let _ = server.child_end();
+    server.assert_alive();
+}
+
+#[test]
+#[should_panic(expected = "crashed")]
+fn a_crash_that_nobody_looked_at_fails_the_test_too() {
+    let mut server = Server::plain(&[]);
+    server.client().send(&[b"DEBUG", b"SEGFAULT"]);
+    server.child_end();
+}
+
+#[test]
+fn a_blocked_client_is_seen_as_blocked_until_it_is_served() {
+    let server = Server::plain(&[]);
+    let mut c = server.client();
+    let mut blocked = Blocked::new(&server, "BLPOP l 0");
+    assert!(blocked.is_blocked(&mut c));
+    c.expect("LPUSH l x", "1");
+    assert!(!blocked.is_blocked(&mut c));
+    assert_eq!(blocked.reply(), "['l' 'x']");
+}
+
+#[test]
+fn the_feed_shows_what_is_replicated_literally() {
+    let server = Server::plain(&[]);
+    let mut c = server.client();
+    c.ok("SET before 1");
+    let mut feed = Feed::open(&server);
+    c.play("> SET a \"b c\"\n OK\n> GET a\n 'b c'\n> MULTI\n OK\n> INCR n\n QUEUED\n> INCR m\n QUEUED\n> EXEC\n [1 1]");
+    feed.expect(&mut c, &["SET a 'b c'", "MULTI", "INCR n", "INCR m", "EXEC"]);
+    feed.expect(&mut c, &[]);
+}
+
+#[test]
+fn a_replica_comes_in_sync_and_a_restart_keeps_the_data() {
+    let mut master = Server::plain(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let replica = Server::plain(&[]);
+    replica.replica_of(&master);
+    let mut c = master.client();
+    for i in 0..100 {
+        c.ok(&format!("SET k{i} {i}"));
+    }
+    same_data(&master, &replica);
+    let digest = master.digest_all();
+    for stop in [Stop::Kill, Stop::NoSave, Stop::Save] {
+        master.restart(stop);
+        assert_eq!(master.digest_all(), digest, "{stop:?}");
+    }
+    replica.wait_in_sync(&master);
+    assert_eq!(master.digest("k1").len(), 40);
+}
+
+#[test]
+fn a_payload_that_was_damaged_and_sealed_again_passes_the_checksum() {
+    let server = Server::plain(&[]);
+    let mut c = server.client();
+    c.ok("SET a hello");
+    let dump = c.run("DUMP a").bytes().to_vec();
+    let (mut value, version) = unseal(&dump);
+    let last = value.len() - 1;
+    value[last] = b'0';
+    assert_eq!(crate::cmd!(c, "RESTORE", "b", 0, &reseal(&value, version)), "OK");
+    c.expect("GET b", "'hell0'");
+}
+
+#[test]
+fn a_port_that_is_taken_is_not_the_end() {
+    let one = Server::plain(&[]);
+    let two = Server::plain(&[]);
+    assert_ne!(one.port, two.port);
+}

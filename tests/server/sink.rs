@@ -1,0 +1,161 @@
+//! SINK: what becomes ready is appended to a native stream by the server, and leaves the key in the same step.
+
+use super::common::*;
+use crate::harness::*;
+
+#[test]
+fn entries_arrive_in_the_stream_as_fields_in_order() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k SINK stream\n OK\n > TSGEN.MADD k 2 b \"\" 1 a \"x\\x00y\" 9 later z\n [1 1 1]\n > TSGEN.ADVANCE k 2\n 2");
+    wait_until("both are in the stream", || c.run("XLEN stream") == 2);
+    c.expect(
+        "XRANGE stream - +",
+        "[['…' ['id' 'a' 'timestamp' '1' 'payload' 'x\\x00y']] ['…' ['id' 'b' 'timestamp' '2' 'payload' '']]]",
+    );
+    assert_eq!(counts(&mut c, "k"), [1, 0, 0, 0, 0]);
+    c.expect("TSGEN.ADD k 1 late", "0");
+    wait_until("the late one too", || c.run("XLEN stream") == 3);
+}
+
+#[test]
+fn consumer_groups_read_it_as_any_stream() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k CLOCK SINK stream\n OK\n > XGROUP CREATE stream g $ MKSTREAM\n OK\n > TSGEN.ADD k +100 a x\n 1");
+    c.expect(
+        "XREADGROUP GROUP g w BLOCK 20000 STREAMS stream >",
+        "[['stream' [['<s>-<n>' ['id' 'a' 'timestamp' '<t>' 'payload' 'x']]]]]",
+    );
+    c.expect("XACK stream g <s>-<n>", "1");
+}
+
+#[test]
+fn sinkmaxlen_trims_about_there() {
+    let server = Server::start(&["--stream-node-max-entries", "10"]);
+    let mut c = server.client();
+    c.ok("TSGEN.CREATE k SINK stream SINKMAXLEN 20");
+    for i in 0..500 {
+        c.ok(&format!("TSGEN.ADD k {i} id{i}"));
+    }
+    c.ok("TSGEN.ADVANCE k 500");
+    wait_until("the key is empty", || counts(&mut c, "k") == [0; 5]);
+    let length = c.run("XLEN stream").int();
+    assert!((20..=40).contains(&length), "{length}");
+}
+
+#[test]
+fn many_entries_go_through_in_bounded_ticks_while_clients_are_served() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok("TSGEN.CREATE k SINK stream");
+    let add = |i: usize| ["TSGEN.ADD", "k", "1", &format!("id{i}"), "payload"].map(|word| word.as_bytes().to_vec());
+    c.pipeline((0..20_000).map(add));
+    c.ok("TSGEN.ADVANCE k 1");
+    wait_until("all are in the stream", || c.run("XLEN stream") == 20_000);
+    assert_eq!(counts(&mut c, "k"), [0; 5]);
+}
+
+#[test]
+fn claim_on_a_key_with_a_sink_is_an_error() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k SINK stream\n OK\n > TSGEN.CLAIM k w\n -ERR key has a SINK…\n > TSGEN.CLAIM k w BLOCK 0\n -ERR key has a SINK…");
+}
+
+#[test]
+fn alter_sets_moves_and_removes_the_sink() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play(
+        "> TSGEN.MADD k 1 a \"\" 2 b \"\" 3 c \"\"\n [1 1 1]\n > TSGEN.ADVANCE k 1\n 1\n > TSGEN.CLAIM k w\n [[<t> …]]",
+    );
+    c.play("> TSGEN.ALTER k SINK one\n -ERR …\n > TSGEN.ACK k <t>\n 1\n > TSGEN.ALTER k SINK one\n OK\n > TSGEN.ADVANCE k 2\n 2");
+    wait_until("b is in one", || c.run("XLEN one") == 1);
+    c.play("> TSGEN.ALTER k SINK two SINKMAXLEN 7\n OK\n > TSGEN.ADVANCE k 3\n 3");
+    wait_until("c is in two", || c.run("XLEN two") == 1);
+    assert_eq!(stat(&mut c, "k", "sinkmaxlen"), 7);
+    c.play("> TSGEN.ALTER k SINK \"\"\n OK\n > TSGEN.ADD k 1 d\n 0\n > TSGEN.CLAIM k w\n [[<u> 1 'd' 1 '']]\n > XLEN two\n 1");
+}
+
+#[test]
+fn a_sink_set_on_ready_entries_takes_them() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.MADD k 1 a \"\" 2 b \"\"\n [1 1]\n > TSGEN.ADVANCE k 2\n 2\n > TSGEN.ALTER k SINK stream\n OK");
+    wait_until("both are in the stream", || c.run("XLEN stream") == 2);
+}
+
+#[test]
+fn a_failing_append_keeps_the_entry_ready_counts_and_is_retried() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k SINK stream\n OK\n > SET stream wrong-type\n OK\n > TSGEN.ADD k 1 a\n 1\n > TSGEN.ADVANCE k 1\n 1");
+    wait_until("the failure is counted", || stat(&mut c, "k", "sink-errors") > 0);
+    assert_eq!(counts(&mut c, "k"), [0, 1, 0, 0, 0]);
+    c.ok("DEL stream");
+    wait_until("it is retried", || c.run("XLEN stream") == 1);
+    assert_eq!(counts(&mut c, "k"), [0; 5]);
+}
+
+#[test]
+fn at_maxmemory_the_entry_stays_and_goes_when_there_is_room() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k SINK stream\n OK\n > TSGEN.ADD k 1 a\n 1\n > CONFIG SET maxmemory 1\n OK\n > TSGEN.ADVANCE k 1\n 1");
+    wait_until("the failure is counted", || stat(&mut c, "k", "sink-errors") > 0);
+    c.play("> XLEN stream\n 0\n > CONFIG SET maxmemory 0\n OK");
+    wait_until("it is retried", || c.run("XLEN stream") == 1);
+}
+
+#[test]
+fn append_and_removal_are_one_transaction_for_replicas_and_the_aof() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k SINK stream SINKMAXLEN 50\n OK\n > TSGEN.MADD k 1 a x 2 b y\n [1 1]");
+    let mut feed = Feed::open(&server);
+    c.ok("TSGEN.ADVANCE k 2");
+    wait_until("both are in the stream", || c.run("XLEN stream") == 2);
+    let commands = feed.take(&mut c);
+    assert!(commands[0].ends_with("TSGEN.ADVANCE k 2"), "{commands:#?}");
+    let rest: Vec<&str> = commands[1..]
+        .iter()
+        .map(|line| {
+            line.split(' ').find(|word| !matches!(*word, "TSGEN.AT") && word.parse::<i64>().is_err()).unwrap_or("")
+        })
+        .collect();
+    assert_eq!(rest, ["MULTI", "XADD", "XADD", "TSGEN.DROPREADY", "EXEC"], "{commands:#?}");
+    assert!(!commands[2].contains(" * "), "the stream's ids are concrete: {commands:#?}");
+}
+
+#[test]
+fn a_crash_at_any_time_neither_loses_nor_doubles() {
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut c = server.client();
+    c.ok("TSGEN.CREATE k CLOCK SINK stream");
+    for i in 0..2000 {
+        c.ok(&format!("TSGEN.ADD k +{} id{i}", i / 10));
+    }
+    for _ in 0..3 {
+        server.restart(Stop::Kill);
+    }
+    let mut c = server.client();
+    wait_until("the key is empty", || counts(&mut c, "k") == [0; 5]);
+    let entries = c.ok("XRANGE stream - +");
+    let mut ids: Vec<String> = entries.items().iter().map(|entry| entry.items()[1].field("id").text()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((entries.items().len(), ids.len()), (2000, 2000));
+}
+
+#[test]
+fn renaming_the_key_keeps_its_sink_running() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k CLOCK SINK stream\n OK\n > TSGEN.ADD k +150 a\n 1\n > RENAME k renamed\n OK");
+    wait_until("it is in the stream", || c.run("XLEN stream") == 1);
+    c.play("> TSGEN.ADD renamed +150 b\n 1\n > MOVE renamed 3\n 1\n > SELECT 3\n OK");
+    wait_until("it is in the stream of its database", || c.run("XLEN stream") == 1);
+    c.play("> TSGEN.ADD renamed +150 c\n 1\n > SWAPDB 3 0\n OK\n > SELECT 0\n OK");
+    wait_until("and after SWAPDB", || c.run("XLEN stream") == 2);
+}
