@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(TARGET)/release/libtsgen.so
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test bench bench-smoke lint clean
+.PHONY: help setup build run demo test sim bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: build ## Play the newcomer's tour on a private server: each command and it
 
 test: build ## Run all tests, those on real servers included
 	cargo test --workspace
+
+sim: ## Simulate crashes and failovers of many seeds in virtual time (SEED=7 repeats one, SEEDS=1000 tries more)
+	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture
 
 bench: build ## Measure against sorted sets and streams, side by side (some minutes, 3 GB)
 	cargo bench --bench side_by_side

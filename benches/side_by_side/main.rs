@@ -1,0 +1,60 @@
+//! What this module costs next to what people use today, measured side by side in one run on one machine.
+//!
+//! A benchmark, not a test: it prints a table and says `MISS` where a target is not reached, but fails only if something
+//! breaks. Sorted sets and streams run on a plain redis-server of the same version, each on a fresh process, alternating with
+//! ours. Absolute numbers belong to the machine; the ratios are the claim.
+//!
+//! `make bench` runs everything, `make bench-smoke` everything at tiny sizes. By environment:
+//!
+//! | variable             | meaning                                                            | default        |
+//! |----------------------|--------------------------------------------------------------------|----------------|
+//! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
+//! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls replication`    | all            |
+//! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
+//! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
+//! | `TSGEN_BENCH_ROUNDS` | alternating rounds; the median counts                              | 5              |
+//! | `TSGEN_MODULE`       | the module to measure                                              | this workspace |
+
+#[path = "../../tests/harness/mod.rs"]
+#[allow(unused_imports)] // the harness serves tests too; this uses its servers and its client
+mod harness;
+
+mod add;
+mod advance;
+mod gauge;
+mod load;
+mod memory;
+mod pipe;
+mod probe;
+mod replication;
+mod rounds;
+mod scale;
+mod sched;
+mod settle;
+mod stalls;
+mod table;
+
+use scale::Scale;
+use table::Table;
+
+type Measure = fn(&Scale, &mut Table);
+
+const MEASURES: [(&str, Measure); 6] = [
+    ("add", add::measure),
+    ("settle", settle::measure),
+    ("advance", advance::measure),
+    ("memory", memory::measure),
+    ("stalls", stalls::measure),
+    ("replication", replication::measure),
+];
+
+fn main() {
+    let scale = Scale::from_env(&MEASURES.map(|(name, _)| name));
+    let mut table = Table::new(scale.has_verdicts);
+    for (name, measure) in MEASURES {
+        if scale.only.iter().any(|wanted| wanted == name) {
+            measure(&scale, &mut table);
+        }
+    }
+    table.finish();
+}

@@ -1,0 +1,65 @@
+//! How much is measured: the full sizes that the targets speak of, tiny ones for a smoke test, or what the environment says.
+
+use std::env;
+
+pub struct Scale {
+    /// The measures to run, by name.
+    pub only: Vec<String>,
+    /// Elements in one key, where cost per element is measured.
+    pub sizes: Vec<usize>,
+    /// Ready entries that one round claims and acknowledges.
+    pub settle_entries: usize,
+    /// Elements that one ADVANCE releases.
+    pub advance_elements: usize,
+    /// Elements in the one key whose stalls are looked for.
+    pub stall_elements: usize,
+    /// Alternating rounds of ours and theirs.
+    pub rounds: usize,
+    /// Whether the sizes are those of the targets, so that a verdict means something.
+    pub has_verdicts: bool,
+}
+
+impl Scale {
+    /// A word that is not understood is a panic: a typo must not silently measure something else.
+    pub fn from_env(measures: &[&str]) -> Self {
+        let is_smoke = match env::var("TSGEN_BENCH").as_deref() {
+            Ok("smoke") => true,
+            Ok("full" | "") | Err(_) => false,
+            Ok(other) => panic!("TSGEN_BENCH is 'smoke' or 'full', not '{other}'"),
+        };
+        let size = |full, smoke| if is_smoke { smoke } else { full };
+        let only = words("TSGEN_BENCH_ONLY");
+        for name in only.iter().flatten() {
+            assert!(measures.contains(&name.as_str()), "TSGEN_BENCH_ONLY takes {measures:?}, not '{name}'");
+        }
+        Self {
+            only: only.unwrap_or_else(|| measures.iter().map(|name| (*name).to_owned()).collect()),
+            sizes: numbers("TSGEN_BENCH_SIZES").unwrap_or_else(|| {
+                if is_smoke {
+                    vec![2_000]
+                } else {
+                    vec![200_000, 1_000_000]
+                }
+            }),
+            settle_entries: size(200_000, 2_000),
+            advance_elements: size(1_000_000, 2_000),
+            stall_elements: numbers("TSGEN_BENCH_STALL").map_or(size(10_000_000, 200_000), |numbers| numbers[0]),
+            rounds: numbers("TSGEN_BENCH_ROUNDS").map_or(size(5, 1), |numbers| numbers[0]),
+            has_verdicts: !is_smoke,
+        }
+    }
+}
+
+fn words(variable: &str) -> Option<Vec<String>> {
+    let text = env::var(variable).ok().filter(|text| !text.trim().is_empty())?;
+    Some(text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect())
+}
+
+/// At least one number, each at least 1.
+fn numbers(variable: &str) -> Option<Vec<usize>> {
+    let number = |word: &String| match word.replace('_', "").parse() {
+        Ok(number) if number > 0 => number,
+        _ => panic!("{variable} takes positive numbers, not '{word}'"),
+    };
+    Some(words(variable)?.iter().map(number).collect())
+}

@@ -1,0 +1,86 @@
+//! What the kernel says about a thread: how long it has run, and how long it was ready to run while something else did.
+//!
+//! A benchmark shares its machine. With these two, the time that something took can be told from the time it was kept waiting.
+//! What a hypervisor takes away is in neither, and remains in the results.
+
+use crate::harness::Server;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+pub struct Thread(Option<File>);
+
+/// Milliseconds since the thread started. Both stay 0 where the kernel does not tell (no schedstat).
+#[derive(Clone, Copy, Default)]
+pub struct Times {
+    /// On a processor. Exact while the thread sleeps; up to a tick old while it runs.
+    pub cpu: f64,
+    /// Ready, and not on a processor.
+    pub not_run: f64,
+}
+
+impl Times {
+    /// The server's own part of the milliseconds that the one command in this exchange took on the wall clock.
+    ///
+    /// The kernel ran something else before and after that command, too, so taking all of that time off may be too much: never
+    /// less than what the server used of a processor, unless the command was faster than even that.
+    pub fn own_of(self, wall: f64) -> f64 {
+        (wall - self.not_run).max(wall.min(self.cpu))
+    }
+}
+
+impl Thread {
+    /// The main thread of a server.
+    pub fn of(server: &Server) -> Self {
+        Self(File::open(format!("/proc/{0}/task/{0}/schedstat", server.pid())).ok())
+    }
+
+    /// The calling thread.
+    pub fn here() -> Self {
+        Self(File::open("/proc/thread-self/schedstat").ok())
+    }
+
+    pub fn times(&self) -> Times {
+        let mut text = [0; 64];
+        let length = self.0.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
+        let mut fields = text[..length].split(|byte| *byte == b' ').map(|field| {
+            let ns = std::str::from_utf8(field).ok().and_then(|ns| ns.parse::<f64>().ok());
+            ns.unwrap_or(0.0) / 1e6
+        });
+        Times { cpu: fields.next().unwrap_or(0.0), not_run: fields.next().unwrap_or(0.0) }
+    }
+}
+
+/// The longest of some spans, in milliseconds: on the wall clock, and without the time the kernel ran something else.
+/// The two need not be of the same span.
+#[derive(Clone, Copy, Default)]
+pub struct Longest {
+    pub wall: f64,
+    pub own: f64,
+}
+
+impl Longest {
+    pub fn or(self, other: Self) -> Self {
+        Self { wall: self.wall.max(other.wall), own: self.own.max(other.own) }
+    }
+}
+
+/// An exchange of this thread with a server, as this thread sees it.
+pub fn span(server: &Thread, here: &Thread, exchange: impl FnOnce()) -> Longest {
+    let not_run = || server.times().not_run + here.times().not_run;
+    let before = not_run();
+    let start = Instant::now();
+    exchange();
+    let wall = start.elapsed().as_secs_f64() * 1e3;
+    Longest { wall, own: wall - (not_run() - before) }
+}
+
+/// What a server used and was denied during an exchange.
+pub fn during(server: &Thread, exchange: impl FnOnce()) -> Times {
+    let before = server.times();
+    exchange();
+    // The server goes to sleep; only then is its time exact.
+    std::thread::sleep(Duration::from_millis(1));
+    let after = server.times();
+    Times { cpu: after.cpu - before.cpu, not_run: after.not_run - before.not_run }
+}
