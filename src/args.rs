@@ -42,14 +42,6 @@ impl<'a> Args<'a> {
         std::mem::take(&mut self.rest)
     }
 
-    /// Nothing may be left.
-    pub fn finish(&self) -> Outcome {
-        match self.peek() {
-            None => Ok(()),
-            Some(word) => Err(unknown_option(word)),
-        }
-    }
-
     /// What follows the word of an option.
     pub fn value_of(&mut self, word: &str) -> Result<&'a Str, Fail> {
         self.next().ok_or_else(|| Fail::from(format!("ERR {word} needs a value")))
@@ -69,6 +61,15 @@ impl<'a> Args<'a> {
     pub fn millis_of(&mut self, word: &str, min: i64) -> Result<Millis, Fail> {
         let ms = self.number_of(word, min, crate::config::MAX_MS)?;
         Ok(Millis(u64::try_from(ms).unwrap_or(0)))
+    }
+
+    /// Tokens and ranges of tokens, and nothing else; at least one.
+    pub fn only_tokens(&mut self) -> Result<Tokens, Fail> {
+        let tokens = self.tokens()?;
+        match self.rest {
+            [] => Ok(tokens),
+            _ => Err(BAD_TOKEN),
+        }
     }
 
     /// Tokens and ranges of tokens, as far as they go; at least one.

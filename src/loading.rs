@@ -2,14 +2,17 @@
 
 use crate::command::Fail;
 use crate::value::seed;
+use lazy_static::lazy_static;
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tsgen_engine::{Gate, Loader};
 
 type Unfinished = HashMap<(i32, Box<[u8]>), Box<dyn Any + Send>>;
 
-static UNFINISHED: LazyLock<Mutex<Unfinished>> = LazyLock::new(Mutex::default);
+lazy_static! {
+    static ref UNFINISHED: Mutex<Unfinished> = Mutex::default();
+}
 
 fn unfinished() -> MutexGuard<'static, Unfinished> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)

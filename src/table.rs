@@ -6,7 +6,7 @@ use crate::commands;
 use crate::redis::command::{entry, register as register_command, Entry as RawEntry, KeySpec, Registration};
 use crate::redis::{log, Ctx};
 use crate::syntax::Syntax;
-use std::sync::OnceLock;
+use lazy_static::lazy_static;
 
 /// A command in the table.
 pub struct Entry {
@@ -36,15 +36,13 @@ pub const fn tells_keys(row: &Row) -> bool {
     matches!(row.keys.last(), Some(KeySpec::After(_)))
 }
 
-static TABLE: OnceLock<Vec<Entry>> = OnceLock::new();
-
-/// All commands, sorted by name.
-fn all() -> &'static [Entry] {
-    TABLE.get_or_init(|| {
+lazy_static! {
+    /// All commands, sorted by name.
+    static ref TABLE: Vec<Entry> = {
         let mut entries = commands::all();
         entries.sort_by_key(|entry| entry.row.name);
         entries
-    })
+    };
 }
 
 /// The command of this name, in any case.
@@ -53,14 +51,13 @@ pub fn find(name: &[u8]) -> Option<&'static Entry> {
     let upper = upper.get_mut(..name.len())?;
     upper.copy_from_slice(name);
     upper.make_ascii_uppercase();
-    let entries = all();
-    let found = entries.binary_search_by(|entry| entry.row.name.to_bytes().cmp(upper)).ok()?;
-    entries.get(found)
+    let found = TABLE.binary_search_by(|entry| entry.row.name.to_bytes().cmp(upper)).ok()?;
+    TABLE.get(found)
 }
 
 /// Tells Redis of every command that clients can call.
 pub fn register(ctx: &Ctx) -> bool {
-    all().iter().filter(|entry| entry.row.public).all(|entry| {
+    TABLE.iter().filter(|entry| entry.row.public).all(|entry| {
         let row = entry.row;
         let registration = Registration {
             name: row.name,

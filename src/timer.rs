@@ -13,7 +13,8 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::sink;
 use crate::tsgen::Tsgen;
 use crate::waiting;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use lazy_static::lazy_static;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tsgen_engine::{Millis, Schedule, UnixMs};
 
@@ -42,7 +43,9 @@ struct State {
     ticks: u64,
 }
 
-static STATE: LazyLock<Mutex<State>> = LazyLock::new(Mutex::default);
+lazy_static! {
+    static ref STATE: Mutex<State> = Mutex::default();
+}
 
 /// Never held while Redis is called back into, only while a timer is armed or disarmed.
 fn state() -> MutexGuard<'static, State> {

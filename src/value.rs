@@ -5,8 +5,8 @@
 use crate::family::Family;
 use crate::redis::ctx::random_seed;
 use crate::timer;
+use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::OnceLock;
 use tsgen_engine::{Queue, UnixMs};
 
 /// The value of one key.
@@ -29,10 +29,13 @@ pub fn live() -> usize {
     LIVE.load(Ordering::Relaxed)
 }
 
+lazy_static! {
+    static ref SEED: [u64; 2] = random_seed();
+}
+
 /// Keys the hashes of ids, differently in every process: clients choose the ids.
 pub fn seed() -> [u64; 2] {
-    static SEED: OnceLock<[u64; 2]> = OnceLock::new();
-    *SEED.get_or_init(random_seed)
+    *SEED
 }
 
 impl<F: Family> Value<F> {

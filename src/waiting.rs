@@ -10,10 +10,11 @@ use crate::redis::block::{block_on, Wait};
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::timer;
+use lazy_static::lazy_static;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tsgen_engine::{Millis, UnixMs};
 
 /// While nothing may be written, blocked workers are asked again this often.
@@ -21,7 +22,9 @@ const PAUSE_STEP: Millis = Millis(10);
 
 type Waiters = HashMap<i32, HashMap<Box<[u8]>, usize>>;
 
-static WAITERS: LazyLock<Mutex<Waiters>> = LazyLock::new(Mutex::default);
+lazy_static! {
+    static ref WAITERS: Mutex<Waiters> = Mutex::default();
+}
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 
 /// Never held while Redis is called.

@@ -23,7 +23,7 @@ pub enum Error {
     HasSink,
     /// A sink cannot be set while entries are leased.
     Leased,
-    /// The token arguments name more current tokens than one command may touch.
+    /// The token arguments name more entries than one command may touch.
     TooManyTokens,
     /// An argument is outside its range; the text names it.
     OutOfRange(&'static str),
@@ -55,7 +55,7 @@ impl fmt::Display for Error {
             }
             Error::HasSink => "the key has a SINK; read its stream with XREADGROUP",
             Error::Leased => "SINK cannot be set while entries are leased",
-            Error::TooManyTokens => "token ranges of one command must not hold more than 10000 current tokens each",
+            Error::TooManyTokens => "the tokens of one command must not name more than 10000 entries",
             Error::OutOfRange(what) | Error::Damaged(what) => what,
         })
     }

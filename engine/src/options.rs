@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 
-/// Most entries that one CLAIM, one listing or one token range may touch.
+/// Most entries that one command touches.
 pub const MAX_COUNT: usize = 10_000;
 
 /// Delivery options of one key.
@@ -32,9 +32,6 @@ pub struct Sink {
     pub stream: Box<[u8]>,
     /// Approximate MAXLEN of the stream; 0: unbounded.
     pub max_len: u64,
-    /// Name of the key the sink was set on: a copy under another name does not feed the stream too.
-    #[serde(with = "serde_bytes")]
-    pub owner: Box<[u8]>,
 }
 
 impl Default for DeliveryOptions {

@@ -385,7 +385,7 @@ fn a_worker_that_is_blocked_sees_the_sink_that_was_set_meanwhile() {
     // It may be told at once or wait on; it must not be handed anything.
     c.ok(&format!("CLIENT UNBLOCK {}", worker.id));
     let reply = worker.reply().to_string();
-    assert!(reply == "[]" || reply.starts_with("-ERR key has a SINK"), "{reply}");
+    assert!(reply == "[]" || reply.starts_with("-ERR the key has a SINK"), "{reply}");
 }
 
 #[test]

@@ -216,8 +216,8 @@ fn too_few_or_too_many_arguments_are_an_arity_error() {
         let reply = c.run(&command.text());
         assert!(reply.to_string().contains("wrong number of arguments"), "{command}: {reply}");
         let reply = c.run(&format!("{} k", command.text()));
-        let takes_a_key_alone = ["info", "create", "watermark", "sources", "pending", "dead"];
-        if !takes_a_key_alone.iter().any(|name| command.text().ends_with(&format!(".{name}"))) {
+        let takes_a_key_alone = ["info", "create", "alter", "watermark", "sources", "pending", "dead"];
+        if !takes_a_key_alone.iter().any(|name| command.text().to_lowercase().ends_with(&format!(".{name}"))) {
             assert!(reply.to_string().contains("wrong number of arguments"), "{command} k: {reply}");
         }
     }
@@ -284,7 +284,7 @@ fn names_and_payloads_beyond_their_limits_are_refused() {
         ("payload", crate::cmd!(c, "TSGEN.ADD", "k", 1, "c", "0123456789x")),
         ("payload", crate::cmd!(c, "TSGEN.MADD", "k", 1, "c", "0123456789x")),
         ("consumer", crate::cmd!(c, "TSGEN.CLAIM", "k", &too_long)),
-        ("name", crate::cmd!(c, "TSGEN.CREATE", "n", "SOURCES", 1, &too_long)),
+        ("source", crate::cmd!(c, "TSGEN.CREATE", "n", "SOURCES", 1, &too_long)),
     ] {
         assert!(reply.is_error() && reply.to_string().contains(what), "{what}: {reply}");
         assert!(reply.to_string().len() < 300, "nothing is echoed");

@@ -23,13 +23,17 @@ pub struct Nack<'a> {
 
 impl<G: Gate> Queue<G> {
     pub(crate) fn check_ranges(&self, tokens: &[TokenRange]) -> Result<(), Error> {
-        let too_many = |range: &TokenRange| {
-            let wide = range.last - range.first >= MAX_COUNT as Token;
-            wide && (self.grants.count_range(*range, MAX_COUNT) > MAX_COUNT
-                || self.dead.range(range.first..=range.last).take(MAX_COUNT + 1).count() > MAX_COUNT)
-        };
-        if tokens.iter().any(too_many) {
-            return Err(Error::TooManyTokens);
+        // Counting is for those who name very many.
+        if tokens.iter().map(|range| (range.last - range.first).saturating_add(1)).fold(0, Token::saturating_add)
+            <= MAX_COUNT as Token
+        {
+            return Ok(());
+        }
+        let mut room = MAX_COUNT;
+        for range in tokens {
+            let held = self.grants.count_range(*range, room);
+            let dead = self.dead.range(range.first..=range.last).take(room + 1).count();
+            room = room.checked_sub(held + dead).ok_or(Error::TooManyTokens)?;
         }
         Ok(())
     }
@@ -133,18 +137,16 @@ impl<G: Gate> Queue<G> {
         Ok(settled)
     }
 
-    /// Hands back all leases of a consumer, ready at once and not counted as deliveries. O(log n) an entry.
+    /// Hands back up to [`MAX_COUNT`] running leases of a consumer, those with the lowest tokens first: ready at once and
+    /// not counted as deliveries. O(log n) an entry.
     pub fn release(&mut self, consumer: &[u8], now: UnixMs) -> Settled {
-        let leases = self.grants.of_consumer(consumer);
-        let (due, held): (Vec<_>, Vec<_>) = leases
-            .map(|(token, handle, terms)| (token, handle, terms.deadline))
-            .partition(|(.., deadline)| deadline.is_due(now));
-        let swept = self.lapse(due);
-        for (token, handle, _) in &held {
+        let running = self.grants.of_consumer(consumer).filter(|(.., terms)| !terms.deadline.is_due(now));
+        let held: Vec<_> = running.take(MAX_COUNT).map(|(token, handle, _)| (token, handle)).collect();
+        for (token, handle) in &held {
             self.grants.take(*token);
             self.hand_back(*handle);
         }
-        Settled { count: held.len(), changed: swept || !held.is_empty() }
+        Settled { count: held.len(), changed: !held.is_empty() }
     }
 
     fn hand_back(&mut self, handle: Handle) {

@@ -165,23 +165,46 @@ fn a_replica_takes_the_masters_token_and_tells_if_it_would_have_issued_another()
     assert_eq!((other.first, other.adopted), (99_999, true));
 }
 
-#[test]
-fn a_range_wider_than_a_command_may_touch_is_refused_whole() {
+/// Three claims, of 10 000, 1 and 1 entries.
+fn more_than_one_command_touches() -> (Tsgen, [Claim; 3]) {
     let mut key = Tsgen::create(Kind::External, Late::Ready, unbounded(), [1, 2]).expect("valid options");
-    for n in 0..10_001u32 {
+    for n in 0..10_002u32 {
         key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
     }
     key.advance(1, None, UnixMs(0)).expect("external");
-    claim(&mut key, 10_000, 0);
-    claim(&mut key, 1, 0);
-    let all = [TokenRange { first: 1, last: u64::MAX >> 1 }];
-    assert_eq!(key.ack(&all), Err(Error::TooManyTokens));
-    assert_eq!(key.len(), 10_001);
+    let claims = [10_000, 1, 1].map(|count| claim(&mut key, count, 0));
+    (key, claims)
+}
+
+#[test]
+fn tokens_of_more_entries_than_a_command_may_touch_are_refused_whole() {
+    let (mut key, [most, one, _]) = more_than_one_command_touches();
+    let everything = [TokenRange { first: 1, last: u64::MAX >> 1 }];
+    assert_eq!(key.ack(&everything), Err(Error::TooManyTokens));
+    let [most, one] = [tokens(&most)[0], tokens(&one)[0]];
+    assert_eq!(key.ack(&[most, one]), Err(Error::TooManyTokens));
+    assert_eq!(key.len(), 10_002);
+    assert_eq!(key.ack(&[most]).map(|settled| settled.count), Ok(10_000));
+}
+
+#[test]
+fn a_release_hands_back_as_many_as_one_command_touches() {
+    let (mut key, _) = more_than_one_command_touches();
+    let released = |count| Settled { count, changed: count > 0 };
+    assert_eq!([10_000, 2, 0].map(|_| key.release(b"w", UnixMs(0))), [10_000, 2, 0].map(released));
+}
+
+#[test]
+fn a_release_leaves_leases_that_have_ended_to_the_sweep() {
+    let mut key = ready(2, unbounded());
+    claim(&mut key, 2, 0);
+    assert_eq!(key.release(b"w", UnixMs(100)), Settled::default());
+    assert_eq!(key.stats(UnixMs(100)).ready, 2);
 }
 
 #[test]
 fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() {
-    let sink = Sink { stream: b"s"[..].into(), max_len: 0, owner: b"k"[..].into() };
+    let sink = Sink { stream: b"s"[..].into(), max_len: 0 };
     let options = DeliveryOptions { sink: Some(sink), ..unbounded() };
     let mut key = ready(3, unbounded());
     let held = claim(&mut key, 1, 0);

@@ -220,10 +220,9 @@ impl Naive {
     }
 
     pub fn release(&mut self, consumer: u8, now: i64) -> usize {
-        self.sweep(now, |item| item.consumer == consumer);
         let mut count = 0;
         for item in &mut self.items {
-            if item.consumer == consumer && matches!(item.state, State::Leased { .. }) {
+            if item.consumer == consumer && matches!(item.state, State::Leased { until } if until > now) {
                 count += 1;
                 item.state = State::Queued;
                 item.deliveries -= 1;

@@ -48,7 +48,7 @@ impl<F: Family> Command for Release<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.release.name,
         syntax: "key consumer",
-        summary: "Hands back all deliveries of a consumer, ready at once and not counted as deliveries",
+        summary: "Hands back the deliveries of a consumer, up to 10000, ready at once and not counted as deliveries",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
     };

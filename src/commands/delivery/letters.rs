@@ -17,8 +17,7 @@ const ALL_COUNT: usize = 1_000;
 impl Letters {
     fn parse(call: &mut Call<'_>) -> Result<Self, Fail> {
         if !call.args.peek().is_some_and(|word| is(word, "ALL")) {
-            let tokens = call.args.tokens()?;
-            call.args.finish()?;
+            let tokens = call.args.only_tokens()?;
             return Ok(Letters::Tokens(tokens));
         }
         call.args.next();

@@ -58,7 +58,7 @@ impl<'a> Given<'a> {
             (Some(b""), _) => None,
             (Some(stream), before) => {
                 let kept = before.filter(|before| *before.stream == *stream).map_or(0, |before| before.max_len);
-                Some(Sink { stream: stream.into(), max_len: max_len.unwrap_or(kept), owner: Box::default() })
+                Some(Sink { stream: stream.into(), max_len: max_len.unwrap_or(kept) })
             }
             (None, Some(before)) => Some(Sink { max_len: max_len.unwrap_or(before.max_len), ..before }),
             (None, None) => None,

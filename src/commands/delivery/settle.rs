@@ -23,8 +23,7 @@ impl<F: Family> Command for Ack<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let tokens = call.args.tokens()?;
-        call.args.finish()?;
+        let tokens = call.args.only_tokens()?;
         let mut key = keyspace::open::<F>(call.ctx, name)?;
         let Some(value) = key.value()? else {
             call.ctx.reply_int(0);
@@ -56,8 +55,7 @@ impl<F: Family> Command for Extend<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let lease = Millis(in_range("lease-ms", call.args.required()?, 1, MAX_MS)?.unsigned_abs());
-        let tokens = call.args.tokens()?;
-        call.args.finish()?;
+        let tokens = call.args.only_tokens()?;
         super::options::settle::<F>(call, name, F::VERBS.extend, |queue, now| {
             queue.extend(tokens.as_slice(), lease, now)
         })
