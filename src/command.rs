@@ -32,7 +32,7 @@ impl Row {
     pub const WRITE: Row = Row {
         name: c"",
         flags: "write",
-        keys: &[KeySpec::Write(1)],
+        keys: &[KeySpec::Update(1)],
         syntax: "key",
         summary: "",
         complexity: "O(1)",

@@ -5,14 +5,14 @@
 
 use crate::redis::config::{load, Number};
 use crate::redis::Ctx;
-use tsgen_engine::{DeliveryOptions, Millis};
+use tsgen_engine::{DeliveryOptions, Millis, Rules};
 
 /// Ten years: the longest duration.
 pub const MAX_MS: i64 = Millis::MAX_DURATION.0 as i64;
 /// Names are never longer, whatever is configured.
 pub const NAME_LIMIT: i64 = 64 * 1024;
 /// Payloads are never longer, whatever is configured: a snapshot has to hold one whole.
-const PAYLOAD_LIMIT: i64 = 128 * 1024 * 1024;
+pub const PAYLOAD_LIMIT: i64 = 128 * 1024 * 1024;
 
 static LEASE: Number = Number::new(c"lease", 30_000, 1, MAX_MS);
 static MAX_DELIVERIES: Number = Number::new(c"max-deliveries", 16, 0, u32::MAX as i64);
@@ -23,12 +23,20 @@ static MAX_LEN: Number = Number::new(c"max-len", 0, 0, i64::MAX);
 pub static MAX_NAME_SIZE: Number = Number::new(c"max-name-size", NAME_LIMIT, 1, NAME_LIMIT);
 /// Bytes of a payload, item or value.
 pub static MAX_PAYLOAD_SIZE: Number = Number::new(c"max-payload-size", 64 * 1024 * 1024, 0, PAYLOAD_LIMIT);
+static DEBOUNCE_IDLE: Number = Number::new(c"debounce-idle", 60_000, 1, MAX_MS);
+static DEBOUNCE_MAX_WAIT: Number = Number::new(c"debounce-max-wait", 0, 0, MAX_MS);
+static DEBOUNCE_MAX_ITEMS: Number = Number::new(c"debounce-max-items", 0, 0, i64::MAX);
+static DEBOUNCE_UNIQUE: Number = Number::new(c"debounce-unique", 1, 0, 1);
 static VIRTUAL_CLOCK: Number = Number::new(c"virtual-clock", 0, 0, 1);
 
 /// Tells Redis of them, and takes what redis.conf says.
 pub fn register(ctx: &Ctx) -> bool {
-    let numbers = [&LEASE, &MAX_DELIVERIES, &BACKOFF, &MAX_BACKOFF, &MAX_LEN, &MAX_NAME_SIZE, &MAX_PAYLOAD_SIZE];
-    numbers.into_iter().all(|number| number.register(ctx)) && VIRTUAL_CLOCK.register_switch(ctx) && load(ctx)
+    let delivery = [&LEASE, &MAX_DELIVERIES, &BACKOFF, &MAX_BACKOFF, &MAX_LEN, &MAX_NAME_SIZE, &MAX_PAYLOAD_SIZE];
+    let debounce = [&DEBOUNCE_IDLE, &DEBOUNCE_MAX_WAIT, &DEBOUNCE_MAX_ITEMS];
+    let switches = [&DEBOUNCE_UNIQUE, &VIRTUAL_CLOCK];
+    delivery.into_iter().chain(debounce).all(|number| number.register(ctx))
+        && switches.into_iter().all(|switch| switch.register_switch(ctx))
+        && load(ctx)
 }
 
 /// Whether ordinary clients may use `TSGEN.AT`.
@@ -36,9 +44,22 @@ pub fn virtual_clock() -> bool {
     VIRTUAL_CLOCK.get() != 0
 }
 
+fn unsigned(number: &Number) -> u64 {
+    u64::try_from(number.get()).unwrap_or(0)
+}
+
+/// The gate options of a DEBOUNCE key that is made now and not told otherwise.
+pub fn debounce_defaults() -> Rules {
+    Rules {
+        idle: Millis(unsigned(&DEBOUNCE_IDLE)),
+        max_wait: Millis(unsigned(&DEBOUNCE_MAX_WAIT)),
+        max_items: unsigned(&DEBOUNCE_MAX_ITEMS),
+        unique: DEBOUNCE_UNIQUE.get() != 0,
+    }
+}
+
 /// Options of a key that is made now and not told otherwise.
 pub fn delivery_defaults() -> DeliveryOptions {
-    let unsigned = |number: &Number| u64::try_from(number.get()).unwrap_or(0);
     DeliveryOptions {
         lease: Millis(unsigned(&LEASE)),
         max_deliveries: u32::try_from(MAX_DELIVERIES.get()).unwrap_or(0),

@@ -9,7 +9,9 @@ use crate::family::Family;
 use crate::redis::datatype::Stored;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::{log, Str};
+use crate::timer;
 use crate::value::{seed, Value};
+use crate::waiting;
 use std::ffi::CStr;
 use std::sync::mpsc::{channel, Sender};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -24,8 +26,11 @@ type Load = Box<dyn Send>;
 
 /// A value has appeared under a name without a write of ours: the timer looks at it as soon as it can.
 pub fn arrive<F: Family>(value: &Value<F>, db: i32, name: &Str) {
+    F::appeared(value, db, name.bytes());
     if value.is_driven() {
         events::follow_names();
+    }
+    if value.is_driven() || waiting::count(db, name.bytes()) > 0 {
         value.schedule(db, name.bytes(), UnixMs(0));
     }
 }
@@ -43,7 +48,9 @@ impl<F: Family> Value<F> {
             loader.push(&chunk).map_err(|error| error.to_string())?;
         }
         let mut queue = loader.finish().map_err(|error| error.to_string())?;
-        if from.key_name().is_none_or(|name| name.bytes() != &*owner) {
+        let under_its_name = from.key_name().is_some_and(|name| name.bytes() == &*owner);
+        let feeds_itself = queue.options().sink.as_ref().is_some_and(|sink| *sink.stream == *owner);
+        if !under_its_name || feeds_itself {
             queue.drop_sink();
         }
         Ok(Value::new(queue, UnixMs(i64::MIN)))
@@ -92,7 +99,7 @@ impl<F: Family> Stored for Value<F> {
     }
 
     fn digest(&self, digest: &mut Digest) {
-        self.queue.save(&mut |chunk| digest.add(chunk));
+        self.queue.fingerprint(&mut |chunk| digest.add(chunk));
         digest.end_sequence();
     }
 
@@ -114,8 +121,12 @@ impl<F: Family> Stored for Value<F> {
         self.queue.free_effort()
     }
 
-    fn unlinked(&self) {
-        self.unschedule();
+    fn unlinked(&self, db: i32, name: Option<&Str>) {
+        let at = self.unschedule();
+        if let Some(name) = name {
+            timer::forget_key(db, name.bytes(), at);
+            F::left(db, name.bytes());
+        }
     }
 
     fn free(self: Box<Self>) {

@@ -19,7 +19,7 @@ impl Effects {
     pub fn of<F: Family>(
         ctx: &Ctx,
         name: &Str,
-        value: &Value<F>,
+        value: &mut Value<F>,
         now: impl FnOnce() -> UnixMs,
         opens_at: Option<UnixMs>,
     ) -> Self {
@@ -36,9 +36,9 @@ impl Effects {
         if !watched || waiting::count(db, name.bytes()) == 0 {
             return Effects { wake: false };
         }
-        let wake = value.has_sink() || value.queue.claimable(now);
-        if let (false, Some(at)) = (wake, value.queue.next_deadline(now)) {
-            value.schedule(db, name.bytes(), at);
+        let wake = value.has_sink() || value.queue.has_ready(now);
+        if !wake {
+            value.schedule_wakeup(db, name.bytes(), now);
         }
         Effects { wake }
     }
@@ -61,11 +61,19 @@ impl Effects {
 }
 
 impl<F: Family> Value<F> {
+    /// Asks the timer to come when there may be something for a client that waits, of which there is nothing now.
+    pub fn schedule_wakeup(&mut self, db: i32, name: &[u8], now: UnixMs) {
+        let at = if self.queue.claimable(now) { Some(now) } else { self.queue.next_deadline(now) };
+        if let Some(at) = at {
+            self.schedule(db, name, at);
+        }
+    }
+
     /// Asks the timer to come when it has work with this key.
-    pub fn schedule_drive(&self, db: i32, name: &[u8], now: UnixMs, opens_at: Option<UnixMs>) {
+    pub fn schedule_drive(&mut self, db: i32, name: &[u8], now: UnixMs, opens_at: Option<UnixMs>) {
         events::follow_names();
         let feeds = match self.has_sink() {
-            true if self.queue.claimable(now) => Some(now.max(self.sink_rests_until)),
+            true if self.queue.claimable(now) => Some(if self.sink_rests(now) { self.sink_rests_until } else { now }),
             true => self.queue.next_deadline(now),
             false => None,
         };

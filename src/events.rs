@@ -1,9 +1,10 @@
 //! What happens to keys and to this node without a command of ours.
 
 use crate::loading;
-use crate::redis::event::{listen, listen_to_keys, Event};
-use crate::redis::{Ctx, Str};
+use crate::redis::event::{listen, listen_to_keys, Event, Events};
+use crate::redis::Ctx;
 use crate::timer;
+use crate::watch;
 use std::ffi::CStr;
 use tsgen_engine::UnixMs;
 
@@ -12,24 +13,36 @@ pub fn register(ctx: &Ctx) -> bool {
     listen(ctx, happened)
 }
 
-fn happened(_: &Ctx, event: Event) {
+fn happened(ctx: &Ctx, event: Event) {
     match event {
-        Event::Flushed(db) => timer::forget(db),
-        Event::Swapped(one, other) => timer::swap(one, other),
+        Event::Flushed(db) => {
+            timer::forget(db);
+            watch::forget(db);
+        }
+        Event::Swapped(one, other) => {
+            timer::swap(one, other);
+            watch::swap(one, other);
+        }
         Event::BecameMaster => timer::look_at_all(),
         Event::BecameReplica => {}
-        Event::LoadingEnded => loading::forget_unfinished(),
+        Event::LoadingEnded => {
+            loading::forget_unfinished();
+            watch::loaded(ctx);
+        }
+        Event::Saving => watch::saving(ctx),
+        Event::Cron => timer::mind_the_clock(),
     }
 }
 
 /// Keys that the timer must drive are followed when they get another name. Subscribed to only once there is such a key,
 /// because every SET EX, DEL and EXPIRE of the server pays for it. (COPY and RESTORE tell without.)
 pub fn follow_names() {
-    listen_to_keys(|db, event, key: &Str| {
+    listen_to_keys(Events::Generic, |ctx, event, key| {
         // Never opens the key: that could expire it here and now, and the replica would differ.
         if is_arrival(event) {
-            timer::note(db, key.bytes(), UnixMs(0));
+            timer::note(ctx.db(), key.bytes(), UnixMs(0));
         }
+        watch::saw(ctx, event, key);
     });
 }
 

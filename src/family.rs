@@ -7,6 +7,7 @@ use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::value::Value;
 use std::ffi::CStr;
+use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Gate, Queue, Ready, UnixMs};
 
 /// A command and the keyspace event it emits.
@@ -31,6 +32,7 @@ pub struct Verbs {
     pub discard: Verb,
     pub info: Verb,
     pub drop_ready: Verb,
+    pub sweep: Verb,
     /// Only its event: a gate has opened.
     pub ready: Verb,
 }
@@ -52,6 +54,7 @@ macro_rules! verbs {
             discard: $crate::family::verb!($upper, $lower, "DISCARD", "discard"),
             info: $crate::family::verb!($upper, $lower, "INFO", "info"),
             drop_ready: $crate::family::verb!($upper, $lower, "DROPREADY", "sink"),
+            sweep: $crate::family::verb!($upper, $lower, "SWEEP", "sweep"),
             ready: $crate::family::verb!($upper, $lower, "READY", "ready"),
         }
     };
@@ -94,6 +97,8 @@ pub trait Family: Sized + 'static {
     type Plan: Default;
     /// What ALTER says of the gate.
     type Change: Default;
+    /// What only this node knows of a value, beside its queue.
+    type Local: Default + Send;
 
     const VERBS: Verbs;
     /// Name and encoding version of the type of its values.
@@ -127,12 +132,25 @@ pub trait Family: Sized + 'static {
     /// Whether time alone opens the gate.
     fn opens_by_clock(queue: &Queue<Self::Gate>) -> bool;
     /// Whether the gate opened for anything after `after` and up to `now`.
-    fn opened_between(queue: &Queue<Self::Gate>, after: UnixMs, now: UnixMs) -> bool;
+    fn opened_between(queue: &mut Queue<Self::Gate>, after: UnixMs, now: UnixMs) -> bool;
+
+    /// A value has appeared under a name, or stands there.
+    fn appeared(_value: &Value<Self>, _db: i32, _name: &[u8]) {}
+    /// A value is gone from under its name.
+    fn left(_db: i32, _name: &[u8]) {}
+    /// What the timer does for a key of this family beside delivery; tells when it wants to come again.
+    fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _is_master: bool) -> Option<UnixMs> {
+        None
+    }
 
     /// Replies with one entry of a CLAIM.
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>);
     /// The fields and values of a ready entry in its stream.
     fn stream_fields(entry: &Ready<'_>, to: &mut Strings);
+    /// Whether keys can be bounded by MAXLEN.
+    const TAKES_MAXLEN: bool = true;
+    /// What INFO calls entries that are not ready yet.
+    const BEFORE_READY: &'static str;
     /// Number of fields that INFO starts with, and the fields.
     const GATE_FIELDS: usize;
     fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Self::Gate>, now: UnixMs);

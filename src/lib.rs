@@ -13,8 +13,10 @@ mod command;
 mod commands;
 mod config;
 mod datatype;
+mod debounce;
 mod effects;
 mod events;
+mod expiry;
 mod family;
 mod guard;
 mod info;
@@ -29,6 +31,7 @@ mod timer;
 mod tsgen;
 mod value;
 mod waiting;
+mod watch;
 
 use redis::Ctx;
 
@@ -38,6 +41,8 @@ const VERSION: i32 = 100;
 /// Registers everything; at load. False if Redis refused something: the module is not loaded then.
 fn start(ctx: &Ctx) -> bool {
     let registered = tsgen::register(ctx)
+        && debounce::register(ctx)
+        && expiry::register(ctx)
         && table::register(ctx)
         && config::register(ctx)
         && info::register(ctx)

@@ -48,6 +48,11 @@ pub fn claim<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: (usize, M
     ctx.replicate_at_with(AT, now.0, F::VERBS.claim.name, [name, consumer], options);
 }
 
+/// A stride of what time has ended, ended by the timer.
+pub fn sweep<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) {
+    ctx.replicate_at(AT, now.0, F::VERBS.sweep.name, &[name]);
+}
+
 /// Ready entries that have left for the sink.
 pub fn drop_ready<F: Family>(ctx: &Ctx, name: &Str, count: usize, now: UnixMs) {
     let count = OwnedStr::number(i64::try_from(count).unwrap_or(i64::MAX));

@@ -9,46 +9,61 @@ use crate::keyspace;
 use crate::redis::call::write;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
+use crate::value::SINK_REST;
 use std::time::Instant;
-use tsgen_engine::{Millis, Sink, UnixMs};
-
-/// Entries that are taken together; the clock is looked at in between.
-const BATCH: usize = 32;
-/// Rest after an append has failed.
-const REST: Millis = Millis(1_000);
+use tsgen_engine::{Sink, UnixMs};
 
 /// Moves ready entries until none is left, an append fails, or the time is over; then asks for another look if needed.
 pub fn feed<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) {
-    loop {
-        let Some(appends) = appends::<F>(ctx, db, name, now) else { return };
-        let wanted = appends.len();
-        let done = appends.iter().take_while(|append| append_one(ctx, append)).count();
-        let more = drop_appended::<F>(ctx, db, name, now, done, done < wanted);
-        if !more || Instant::now() >= until {
-            return;
+    while step::<F>(ctx, db, name, now, until).unwrap_or(false) && Instant::now() < until {}
+}
+
+/// Sweeps, appends the next ready entries to the stream, and takes them out of the key. True if there is more to do at once.
+fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> Option<bool> {
+    let (appends, swept) = appends::<F>(ctx, name, now)?;
+    let (mut done, mut failed) = (0, false);
+    for append in &appends {
+        failed = !append_one(ctx, append);
+        done += usize::from(!failed);
+        if failed || Instant::now() >= until {
+            break;
         }
     }
+    let mut key = keyspace::open::<F>(ctx, name).ok()?;
+    let value = key.value().ok()??;
+    if swept || done > 0 {
+        value.queue.drop_swept(done, now);
+        replicate::drop_ready::<F>(ctx, name, done, now);
+    }
+    if failed {
+        value.sink_errors += 1;
+        crate::info::count_sink_error();
+        value.sink_rests_until = now.after(SINK_REST);
+    }
+    // Asks the timer to come for what is left.
+    value.schedule_drive(db, name.bytes(), now, None);
+    let more = !failed && value.queue.claimable(now);
+    if done > 0 {
+        let effects = Effects::quiet(ctx, name);
+        drop(key);
+        effects.tell(ctx, name, [F::VERBS.drop_ready.event]);
+    }
+    Some(more)
 }
 
 /// The XADDs of the next ready entries, as strings of their own: an XADD may run other modules' code, so no value is
-/// borrowed meanwhile. `None` if there is nothing to do.
-fn appends<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs) -> Option<Vec<Strings>> {
-    let mut key = keyspace::peek::<F>(ctx, name)?;
-    let value = key.value().ok().flatten()?;
-    let sink = value.queue.options().sink.as_ref()?;
+/// borrowed meanwhile. And whether finding them has changed the key.
+fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(Vec<Strings>, bool)> {
+    let mut key = keyspace::open::<F>(ctx, name).ok()?;
+    let value = key.value().ok()??;
+    let sink = value.queue.options().sink.clone()?;
+    let (ready, swept) = value.queue.ready_batch(now);
     let append = |entry| {
-        let mut arguments = xadd(sink);
+        let mut arguments = xadd(&sink);
         F::stream_fields(&entry, &mut arguments);
         arguments
     };
-    let appends: Vec<_> = value.queue.ready_batch(BATCH, now).into_iter().map(append).collect();
-    if appends.is_empty() {
-        if let Some(at) = value.queue.next_deadline(now) {
-            value.schedule(db, name.bytes(), at);
-        }
-        return None;
-    }
-    Some(appends)
+    Some((ready.into_iter().map(append).collect(), swept))
 }
 
 /// The arguments of XADD up to the fields.
@@ -65,27 +80,4 @@ fn xadd(sink: &Sink) -> Strings {
 fn append_one(ctx: &Ctx, arguments: &Strings) -> bool {
     let arguments: Vec<&Str> = arguments.iter().map(|argument| &**argument).collect();
     write(ctx, c"XADD", &arguments)
-}
-
-/// What was appended leaves the key. True if there is more to do at once.
-fn drop_appended<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, done: usize, failed: bool) -> bool {
-    let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
-    let Ok(Some(value)) = key.value() else { return false };
-    if done > 0 && value.queue.drop_ready(done, now).changed {
-        replicate::drop_ready::<F>(ctx, name, done, now);
-    }
-    if failed {
-        value.sink_errors += 1;
-        crate::info::count_sink_error();
-        value.sink_rests_until = now.after(REST);
-    }
-    // Asks the timer to come for what is left.
-    value.schedule_drive(db, name.bytes(), now, None);
-    let more = !failed && value.queue.claimable(now);
-    if done > 0 {
-        let effects = Effects::quiet(ctx, name);
-        drop(key);
-        effects.tell(ctx, name, [F::VERBS.drop_ready.event]);
-    }
-    more
 }

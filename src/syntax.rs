@@ -126,7 +126,7 @@ impl Argument {
             0 => Argument { token, ..Argument::plain(word, Kind::Word) },
             1 if !owned[0].optional && owned[0].token.is_none() => {
                 let only = owned.remove(0);
-                Argument { token, name: word.to_lowercase(), ..only }
+                Argument { token, ..only }
             }
             _ => Argument { token, parts: owned, ..Argument::plain(word, Kind::Block) },
         }

@@ -1,19 +1,24 @@
 //! The one timer, over the one index of deadlines.
 //!
 //! A tick looks at the keys whose time has come and wakes whoever waits: blocked clients, subscribers of `ready`,
-//! the sink. It changes no queue by itself. It works for about a millisecond and then comes again at once.
+//! the sink. It ends what time has ended only where a client waits for what comes of it. It works for about a
+//! millisecond and then comes again at once.
 //!
 //! It does not know what is in a key; `Family` and `Value` tell.
 
+use crate::debounce::Debounce;
+use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::replicate;
 use crate::sink;
 use crate::tsgen::Tsgen;
 use crate::waiting;
 use lazy_static::lazy_static;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tsgen_engine::{Millis, Schedule, UnixMs};
@@ -22,15 +27,21 @@ use tsgen_engine::{Millis, Schedule, UnixMs};
 const BUDGET: Duration = Duration::from_millis(1);
 /// Looked at often enough that a clock that jumps ahead is noticed.
 const LONGEST_SLEEP: i64 = 1_000;
+/// A timer that is so much late was armed before the clock was set.
+const OVERDUE: i64 = 50;
 /// While writing is paused.
 const PAUSE_STEP: i64 = 10;
 /// While data is loaded.
 const LOADING_STEP: i64 = 100;
 /// On a replica: keys are only kept in mind, for the day it is promoted.
-const REPLICA_STEP: i64 = 1_000;
+const REPLICA_STEP: i64 = 10_000;
+/// Groups of one key that are sorted at once: some 0.2 ms.
+const SETTLE: usize = 1_000;
 
 /// What to do with a key whose time has come, for each family. True if the key is of that family.
-const FAMILIES: [Drive; 1] = [drive::<Tsgen>];
+const FAMILIES: [Drive; 3] = [drive::<Tsgen>, drive::<Debounce>, drive::<Expiry>];
+/// The same on a replica.
+const KEEP: [Drive; 3] = [keep::<Tsgen>, keep::<Debounce>, keep::<Expiry>];
 
 type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
 
@@ -38,10 +49,14 @@ type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
 struct State {
     schedule: Schedule,
     armed: Option<(UnixMs, Armed)>,
+    /// The time of day when it was last minded.
+    clock: i64,
     /// A tick is running; it arms the timer when it is done.
     ticking: bool,
     ticks: u64,
 }
+
+static MASTER_SINCE: AtomicI64 = AtomicI64::new(i64::MIN);
 
 lazy_static! {
     static ref STATE: Mutex<State> = Mutex::default();
@@ -53,6 +68,18 @@ fn state() -> MutexGuard<'static, State> {
 }
 
 impl State {
+    /// All keys are looked at now.
+    fn look_at_all(&mut self) {
+        let now = UnixMs(unix_ms());
+        let mut all = Vec::with_capacity(self.schedule.len());
+        while let Some(key) = self.schedule.due(UnixMs::NEVER) {
+            all.push(key);
+        }
+        for (db, name) in all {
+            self.schedule.note(db, &name, now);
+        }
+    }
+
     fn arm(&mut self, shortest: i64) {
         let Some(next) = self.schedule.next().filter(|_| !self.ticking) else { return };
         let now = unix_ms();
@@ -70,6 +97,29 @@ impl State {
     }
 }
 
+/// Redis times the timers of modules by the time of day, so that one armed before the clock was set may come far too late.
+pub fn mind_the_clock() {
+    let mut state = state();
+    let now = unix_ms();
+    let before = std::mem::replace(&mut state.clock, now);
+    let overdue = state.armed.as_ref().is_some_and(|(armed_at, _)| armed_at.0 < now - OVERDUE);
+    if now < before || overdue {
+        if let Some((_, armed)) = state.armed.take() {
+            armed.disarm();
+        }
+    }
+    if now < before {
+        // Not every look that was asked for is for a deadline; others would wait until that time of day comes again.
+        state.look_at_all();
+    }
+    state.arm(1);
+}
+
+/// When this node became a master; what came before was announced by another.
+pub fn master_since() -> UnixMs {
+    UnixMs(MASTER_SINCE.load(Ordering::Relaxed))
+}
+
 /// The timer looks at this key at `at`, or earlier.
 pub fn note(db: i32, name: &[u8], at: UnixMs) {
     let mut state = state();
@@ -77,17 +127,19 @@ pub fn note(db: i32, name: &[u8], at: UnixMs) {
     state.arm(1);
 }
 
+/// A key that the timer was to look at `at` is gone. Nothing is forgotten of a look that is due at once: it may be meant for
+/// a value that is just taking the place of the old one.
+pub fn forget_key(db: i32, name: &[u8], at: UnixMs) {
+    if at.0 > 0 && at != UnixMs::NEVER {
+        state().schedule.forget(db, name, at);
+    }
+}
+
 /// All keys that are kept in mind are looked at now: this node has become a master.
 pub fn look_at_all() {
+    MASTER_SINCE.store(unix_ms(), Ordering::Relaxed);
     let mut state = state();
-    let now = UnixMs(unix_ms());
-    let mut all = Vec::with_capacity(state.schedule.len());
-    while let Some(key) = state.schedule.due(UnixMs::NEVER) {
-        all.push(key);
-    }
-    for (db, name) in all {
-        state.schedule.note(db, &name, now);
-    }
+    state.look_at_all();
     state.arm(1);
 }
 
@@ -142,18 +194,16 @@ fn tick(ctx: &Ctx) {
         tick.shortest = LOADING_STEP;
     } else if !flags.is_master() {
         tick.shortest = REPLICA_STEP;
-        work(ctx, keep_in_mind);
+        work(ctx, &KEEP);
     } else if must_not_write() {
         tick.shortest = PAUSE_STEP;
     } else {
-        work(ctx, |ctx, db, name, now, until| {
-            FAMILIES.iter().any(|drive| drive(ctx, db, name, now, until));
-        });
+        work(ctx, &FAMILIES);
     }
 }
 
-/// Does `what` with the keys whose time has come, as long as the budget lasts.
-fn work(ctx: &Ctx, what: fn(&Ctx, i32, &Str, UnixMs, Instant)) {
+/// Does what each family does with the keys whose time has come, as long as the budget lasts.
+fn work(ctx: &Ctx, families: &[Drive]) {
     let until = Instant::now() + BUDGET;
     let now = UnixMs(unix_ms());
     let mut looked_at = 0u32;
@@ -161,7 +211,8 @@ fn work(ctx: &Ctx, what: fn(&Ctx, i32, &Str, UnixMs, Instant)) {
         let due = state().schedule.due(now);
         let Some((db, name)) = due else { break };
         if ctx.select_db(db) {
-            what(ctx, db, &OwnedStr::new(&name), now, until);
+            let name = OwnedStr::new(&name);
+            families.iter().any(|drive| drive(ctx, db, &name, now, until));
         }
         looked_at += 1;
         if looked_at % 4 == 0 && Instant::now() >= until {
@@ -171,39 +222,54 @@ fn work(ctx: &Ctx, what: fn(&Ctx, i32, &Str, UnixMs, Instant)) {
 }
 
 /// On a replica: keys that will need the timer after a promotion stay in the index, others leave it.
-fn keep_in_mind(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, _: Instant) {
-    let at = now.after(Millis(REPLICA_STEP.unsigned_abs()));
-    keep::<Tsgen>(ctx, db, name, at);
-}
-
-fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, at: UnixMs) {
-    if let Some(mut key) = keyspace::peek::<F>(ctx, name) {
-        if let Ok(Some(value)) = key.value() {
-            value.unschedule();
-            if value.is_driven() {
-                value.schedule(db, name.bytes(), at);
-            }
-        }
+fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
+    let again = F::tick(ctx, name, now, until, false);
+    let Some(mut key) = keyspace::peek::<F>(ctx, name) else { return false };
+    let Ok(Some(value)) = key.value() else { return false };
+    value.unschedule();
+    if value.is_driven() {
+        let settled = value.queue.settle(now, SETTLE);
+        let rest = if settled { REPLICA_STEP } else { 0 };
+        let at = now.after(Millis(rest.unsigned_abs()));
+        value.schedule(db, name.bytes(), again.map_or(at, |again| again.min(at)));
     }
+    true
 }
 
 fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
+    let again = F::tick(ctx, name, now, until, true);
     let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
+    F::appeared(value, db, name.bytes());
+    if let Some(again) = again {
+        value.schedule(db, name.bytes(), again);
+    }
+    if !value.queue.settle(now, SETTLE) {
+        // Very much has come due at once. What follows would have to look at all of it.
+        value.schedule(db, name.bytes(), now);
+        return true;
+    }
     let mut opened = false;
     let mut wake = false;
     let mut opens_at = None;
-    let feed = value.has_sink() && value.queue.claimable(now) && value.sink_rests_until.is_due(now);
+    let feed = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
     if F::opens_by_clock(&value.queue) {
-        opened = F::opened_between(&value.queue, value.announced, now);
+        opened = F::opened_between(&mut value.queue, value.announced, now);
         value.announced = now;
         opens_at = value.queue.next_opening(now);
     }
     if waiting::count(db, name.bytes()) > 0 {
-        wake = value.has_sink() || value.queue.claimable(now);
+        wake = value.has_sink() || value.queue.has_ready(now);
+        if !wake && value.queue.sweep_stride(now) {
+            // Whether what has ended is ready must be found out here: a client that is woken for nothing cannot tell
+            // replicas what it found, for Redis takes what is replicated only from one that gets its reply.
+            replicate::sweep::<F>(ctx, name, now);
+            ctx.signal_modified(name);
+            wake = value.queue.has_ready(now);
+        }
         if !wake {
-            opens_at = opens_at.into_iter().chain(value.queue.next_deadline(now)).min();
+            value.schedule_wakeup(db, name.bytes(), now);
         }
     }
     if !feed {

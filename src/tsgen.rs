@@ -45,7 +45,10 @@ fn late_option(args: &mut Args<'_>) -> Result<Late, Fail> {
 }
 
 fn sources_option(args: &mut Args<'_>, ctx: &Ctx) -> Result<Kind, Fail> {
-    let count = args.number_of("SOURCES", 1, MAX_SOURCES)?;
+    let count = args.value_of("SOURCES")?;
+    let count = integer(count.bytes()).filter(|count| (1..=MAX_SOURCES).contains(count));
+    let count = count
+        .ok_or(Fail::text("ERR SOURCES must be followed by the number of names, between 1 and 1000, and the names"))?;
     let source = |_| {
         let name = args.next().ok_or(Fail::text("ERR SOURCES must be followed by as many names as it says"))?.bytes();
         check_name(ctx, "source", name)?;
@@ -58,6 +61,7 @@ impl Family for Tsgen {
     type Gate = Watermark;
     type Plan = Plan;
     type Change = Change;
+    type Local = ();
 
     const VERBS: Verbs = verbs!("TSGEN", "tsgen");
     const TYPE: (&'static CStr, i32) = (c"tsgen-tsg", 1);
@@ -65,6 +69,7 @@ impl Family for Tsgen {
     const CREATE_SYNTAX: &'static str =
         concat!("key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] ", delivery_options!());
     const ALTER_SYNTAX: &'static str = concat!("key [WATERMARK timestamp] [LATE READY|REJECT] ", delivery_options!());
+    const BEFORE_READY: &'static str = "waiting";
     const GATE_FIELDS: usize = 3;
 
     fn data_type() -> &'static DataType<Value<Self>> {
@@ -99,7 +104,7 @@ impl Family for Tsgen {
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Watermark>, Error> {
-        Queue::create(plan.kind.unwrap_or(Kind::External), plan.late.unwrap_or(Late::Ready), options, seed)
+        Queue::<Watermark>::create(plan.kind.unwrap_or(Kind::External), plan.late.unwrap_or(Late::Ready), options, seed)
     }
 
     fn explain_gate(queue: &Queue<Watermark>, to: &mut Strings) {
@@ -119,6 +124,9 @@ impl Family for Tsgen {
     }
 
     fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+        if is(word, "CLOCK") || is(word, "SOURCES") {
+            return Err(Fail::text("ERR CLOCK and SOURCES are fixed when the key is created"));
+        }
         if is(word, "LATE") {
             set(&mut change.late, "LATE", late_option(args)?)?;
         } else if is(word, "WATERMARK") {
@@ -152,7 +160,7 @@ impl Family for Tsgen {
         queue.is_clock()
     }
 
-    fn opened_between(queue: &Queue<Watermark>, after: UnixMs, now: UnixMs) -> bool {
+    fn opened_between(queue: &mut Queue<Watermark>, after: UnixMs, now: UnixMs) -> bool {
         queue.any_between(Some(after.0), now.0)
     }
 

@@ -7,11 +7,15 @@ use crate::redis::ctx::random_seed;
 use crate::timer;
 use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use tsgen_engine::{Queue, UnixMs};
+use tsgen_engine::{Millis, Queue, UnixMs};
+
+/// Rest of a sink after an append has failed.
+pub const SINK_REST: Millis = Millis(1_000);
 
 /// The value of one key.
 pub struct Value<F: Family> {
     pub queue: Queue<F::Gate>,
+    pub local: F::Local,
     /// When the timer looks at this key next, if at all. So writers compare one number and touch nothing else. Redis
     /// tells of an unlinked value through a shared reference, hence an atomic.
     scheduled: AtomicI64,
@@ -44,6 +48,7 @@ impl<F: Family> Value<F> {
         LIVE.fetch_add(1, Ordering::Relaxed);
         Value {
             queue,
+            local: F::Local::default(),
             scheduled: AtomicI64::new(UnixMs::NEVER.0),
             announced,
             sink_errors: 0,
@@ -68,9 +73,14 @@ impl<F: Family> Value<F> {
         }
     }
 
-    /// The timer is not going to look at this key: it just does, or the key has another name now.
-    pub fn unschedule(&self) {
-        self.scheduled.store(UnixMs::NEVER.0, Ordering::Relaxed);
+    /// The timer is not going to look at this key: it just does, or the key has another name now. When it was going to.
+    pub fn unschedule(&self) -> UnixMs {
+        UnixMs(self.scheduled.swap(UnixMs::NEVER.0, Ordering::Relaxed))
+    }
+
+    /// Whether the sink rests after a failed append. A rest that seems longer than one is told by a clock that has stepped back.
+    pub fn sink_rests(&self, now: UnixMs) -> bool {
+        now < self.sink_rests_until && self.sink_rests_until <= now.after(SINK_REST)
     }
 }
 

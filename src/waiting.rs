@@ -91,12 +91,12 @@ impl<F: Family> Wait for Waiting<F> {
             Some(mut key) => match key.value() {
                 // As with BLPOP: a key of another type is not there.
                 Ok(None) | Err(_) => false,
-                Ok(Some(value)) if value.has_sink() || value.queue.claimable(now) => true,
                 Ok(Some(value)) => {
-                    if let Some(at) = value.queue.next_deadline(now) {
-                        value.schedule(self.db, name.bytes(), at);
+                    let serves = value.has_sink() || value.queue.has_ready(now);
+                    if !serves {
+                        value.schedule_wakeup(self.db, name.bytes(), now);
                     }
-                    false
+                    serves
                 }
             },
         };

@@ -1,7 +1,7 @@
 //! What this module costs next to what people use today, measured side by side in one run on one machine.
 //!
 //! A benchmark, not a test: it prints a table and says `MISS` where a target is not reached, but fails only if something
-//! breaks. Sorted sets and streams run on a plain redis-server of the same version, each on a fresh process, alternating with
+//! breaks. Sorted sets, streams and lists run on a plain redis-server of the same version, each on a fresh process, alternating with
 //! ours. Absolute numbers belong to the machine; the ratios are the claim.
 //!
 //! `make bench` runs everything, `make bench-smoke` everything at tiny sizes. By environment:
@@ -9,7 +9,8 @@
 //! | variable             | meaning                                                            | default        |
 //! |----------------------|--------------------------------------------------------------------|----------------|
 //! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
-//! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls replication`    | all            |
+//! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls replication`,   | all            |
+//! |                      | `push groups firing`                                               |                |
 //! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
 //! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
 //! | `TSGEN_BENCH_ROUNDS` | alternating rounds; the median counts                              | 5              |
@@ -21,11 +22,15 @@ mod harness;
 
 mod add;
 mod advance;
+mod firing;
 mod gauge;
+mod groups;
+mod growth;
 mod load;
 mod memory;
 mod pipe;
 mod probe;
+mod push;
 mod replication;
 mod rounds;
 mod scale;
@@ -39,13 +44,16 @@ use table::Table;
 
 type Measure = fn(&Scale, &mut Table);
 
-const MEASURES: [(&str, Measure); 6] = [
+const MEASURES: [(&str, Measure); 9] = [
     ("add", add::measure),
     ("settle", settle::measure),
     ("advance", advance::measure),
     ("memory", memory::measure),
     ("stalls", stalls::measure),
     ("replication", replication::measure),
+    ("push", push::measure),
+    ("groups", groups::measure),
+    ("firing", firing::measure),
 ];
 
 fn main() {

@@ -131,6 +131,25 @@ impl Scan {
     }
 }
 
+/// The integers and strings of a reply, in order, whatever arrays they stand in. Nils are left out.
+pub fn leaves(reply: &[u8]) -> Vec<&[u8]> {
+    let (mut leaves, mut at) = (Vec::new(), 0);
+    while at < reply.len() {
+        let end = at + reply[at..].iter().position(|byte| *byte == b'\r').expect("a whole reply");
+        let head = &reply[at..end];
+        at = end + 2;
+        match (head[0], length(head)) {
+            (b'*', _) | (b'$', None) => {}
+            (b'$', Some(length)) => {
+                leaves.push(&reply[at..at + length]);
+                at += length + 2;
+            }
+            _ => leaves.push(&head[1..]),
+        }
+    }
+    leaves
+}
+
 /// The length in a `$n` or `*n` line; none if it is -1, a nil.
 fn length(head: &[u8]) -> Option<usize> {
     head[1..].iter().try_fold(0, |length, byte| byte.is_ascii_digit().then(|| length * 10 + usize::from(byte - b'0')))

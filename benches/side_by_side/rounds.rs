@@ -41,6 +41,11 @@ impl Pair {
     }
 }
 
+/// Of at least one value.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    middle(&sorted(values))
+}
+
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

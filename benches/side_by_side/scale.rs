@@ -1,6 +1,7 @@
 //! How much is measured: the full sizes that the targets speak of, tiny ones for a smoke test, or what the environment says.
 
 use std::env;
+use std::time::Duration;
 
 pub struct Scale {
     /// The measures to run, by name.
@@ -13,10 +14,29 @@ pub struct Scale {
     pub advance_elements: usize,
     /// Elements in the one key whose stalls are looked for.
     pub stall_elements: usize,
+    /// Groups that are filled from nothing by some pushes each.
+    pub pushed_groups: usize,
+    /// Groups that collect, where pushing to one is measured, and keeping them.
+    pub live_groups: usize,
+    /// Pushes of one round to groups that are there.
+    pub pushes: usize,
+    /// How long a server is watched doing nothing.
+    pub idling: Duration,
+    pub firing: Firing,
     /// Alternating rounds of ours and theirs.
     pub rounds: usize,
     /// Whether the sizes are those of the targets, so that a verdict means something.
     pub has_verdicts: bool,
+}
+
+/// Groups that come due one after the other.
+#[derive(Clone, Copy)]
+pub struct Firing {
+    pub groups: usize,
+    /// The time over which they are pushed to; 0: as fast as they can be.
+    pub over_ms: u64,
+    /// Longer than pushing takes.
+    pub idle_ms: i64,
 }
 
 impl Scale {
@@ -44,6 +64,15 @@ impl Scale {
             settle_entries: size(200_000, 2_000),
             advance_elements: size(1_000_000, 2_000),
             stall_elements: numbers("TSGEN_BENCH_STALL").map_or(size(10_000_000, 200_000), |numbers| numbers[0]),
+            pushed_groups: size(100_000, 200),
+            live_groups: size(1_000_000, 2_000),
+            pushes: size(200_000, 2_000),
+            idling: Duration::from_millis(size(5_000, 100) as u64),
+            firing: if is_smoke {
+                Firing { groups: 500, over_ms: 50, idle_ms: 200 }
+            } else {
+                Firing { groups: 100_000, over_ms: 1_000, idle_ms: 3_000 }
+            },
             rounds: numbers("TSGEN_BENCH_ROUNDS").map_or(size(5, 1), |numbers| numbers[0]),
             has_verdicts: !is_smoke,
         }

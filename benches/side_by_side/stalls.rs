@@ -1,14 +1,14 @@
 //! How long one command, or one tick of the timer, keeps everybody else waiting when one key holds ten million elements.
 //!
-//! Evidence is the server's own: commandstats for single commands, the highest percentile of latencystats while filling. A
-//! PING beside them (see `probe`) sees what no command statistics show: ticks of the timer, and what the freeing of memory
-//! in the background does to the main thread. All of these are wall-clock times; where the kernel ran something else
-//! meanwhile, that is taken off (not while filling), and the uncorrected number noted below (see `sched`).
+//! Evidence is the server's own: commandstats for single commands, the highest percentile of latencystats while the key
+//! grows (see `growth`). A PING beside them (see `probe`) sees what no command statistics show: ticks of the timer, and what the
+//! freeing of memory in the background does to the main thread. All of these are wall-clock times; where the kernel ran
+//! something else meanwhile, that is taken off, and the uncorrected number noted below (see `sched`).
 
 use crate::gauge;
-use crate::harness::{wait_until, Client, Reply, Server};
-use crate::load::{self, Order, Store, END, KEY, PAYLOAD, START};
-use crate::pipe::{Pipe, Requests};
+use crate::growth;
+use crate::harness::{wait_until, Client, Reply};
+use crate::load::{Store, END, KEY, START};
 use crate::probe::Probe;
 use crate::scale::Scale;
 use crate::sched::{self, Longest, Thread};
@@ -17,8 +17,6 @@ use std::thread;
 use std::time::Duration;
 
 const LIMIT_MS: f64 = 5.0;
-/// Elements of one MADD, and of the run of ADDs before it in the same write.
-const PER_MADD: usize = 100;
 /// The most that one CLAIM hands out.
 const CLAIM: usize = 10_000;
 
@@ -28,21 +26,17 @@ pub fn measure(scale: &Scale, table: &mut Table) {
         "stalls",
         &format!("stalls at {count} elements in one key, random timestamps (theirs: a sorted set of the ids)"),
     );
-    let (theirs_fill, theirs_del) = sorted_set(count);
-
-    let server = load::server(Store::Tsgen, &[]);
-    let probe = Probe::start(&server);
-    fill(&server, count);
-    let pings = probe.take();
-    let mut client = server.client();
-    let slowest = gauge::slowest_us(&mut client, &["TSGEN.ADD", "TSGEN.MADD"]) / 1000.0;
+    let (server, theirs) = growth::twice(Store::SortedSet, count);
+    let theirs_del = timed(&mut server.client(), &Thread::of(&server), &format!("DEL {KEY}"));
+    drop(server);
+    let (server, ours) = growth::twice(Store::Tsgen, count);
     let what = "filling by ADD and by MADD of 100: the slowest command";
-    table.limit(what, slowest, Some(theirs_fill), Unit::Milliseconds, Some(LIMIT_MS));
-    let mut stall = Stall { client, thread: Thread::of(&server), probe, table, pings: Longest::default() };
-    stall.limit("filling: the longest PING", pings, None);
-    stall.probe.take();
+    table.limit(what, ours.command, Some(theirs.command), Unit::Milliseconds, Some(LIMIT_MS));
+    let mut stall = Stall { client: server.client(), thread: Thread::of(&server), probe: Probe::start(&server), table };
+    stall.limit("filling: the longest PING", ours.ping, Some(theirs.ping.own));
     stall.single_commands();
-    stall.limit("all these commands: the longest PING", stall.pings, None);
+    let pings = stall.probe.take();
+    stall.limit("all these commands: the longest PING", pings, None);
     stall.sink(count / 50);
     stall.removal(theirs_del);
 }
@@ -53,8 +47,6 @@ struct Stall<'a> {
     thread: Thread,
     probe: Probe,
     table: &'a mut Table,
-    /// The longest waits beside single commands so far.
-    pings: Longest,
 }
 
 impl Stall<'_> {
@@ -73,23 +65,31 @@ impl Stall<'_> {
         self.single("ACK of 1000 listed tokens", &format!("TSGEN.ACK {KEY} {}", listed.join(" ")));
         self.single("ACK of a range of 9000", &format!("TSGEN.ACK {KEY} {}-{last}", first + 1000));
         self.single("NACK of a range of 10000", &format!("TSGEN.NACK {KEY} {}", range(1)));
-        let three = [range(2), range(3), range(4)].join(" ");
-        self.single("ACK of three ranges of 10000", &format!("TSGEN.ACK {KEY} {three}"));
+        // One command takes no more than 10000 tokens, however they are named.
+        let third = |claim: usize| format!("{}-{}", claimed[claim].0, claimed[claim].0 + 3332);
+        let thirds = [third(2), third(3), third(4)].join(" ");
+        self.single("ACK of three ranges of 3333", &format!("TSGEN.ACK {KEY} {thirds}"));
+        (2..=4).for_each(|claim| drop(self.client.ok(&format!("TSGEN.ACK {KEY} {}", range(claim)))));
 
         self.claims("CLAIM COUNT 10000, the slowest of 10 more", 10, "crashed LEASE 600000");
         self.single("PENDING COUNT 10000", &format!("TSGEN.PENDING {KEY} COUNT {CLAIM}"));
-        self.single("RELEASE of 100000 leases", &format!("TSGEN.RELEASE {KEY} crashed"));
+        self.single("RELEASE of a consumer with 100000 leases", &format!("TSGEN.RELEASE {KEY} crashed"));
+        self.release("crashed");
         self.claims("CLAIM COUNT 10000 LEASE 1, the slowest of 10, leases ending", 10, "slow LEASE 1");
         thread::sleep(Duration::from_millis(5));
         self.single("CLAIM of one after up to 100000 leases have ended", &format!("TSGEN.CLAIM {KEY} next"));
         // A sink is refused while anything is leased.
-        self.client.ok(&format!("TSGEN.RELEASE {KEY} slow"));
-        self.client.ok(&format!("TSGEN.RELEASE {KEY} next"));
+        self.release("slow");
+        self.release("next");
+    }
+
+    /// One command may leave some.
+    fn release(&mut self, consumer: &str) {
+        while self.client.ok(&format!("TSGEN.RELEASE {KEY} {consumer}")).int() > 0 {}
     }
 
     /// The timer moves ready elements into a stream, tick by tick.
     fn sink(&mut self, entries: usize) {
-        self.probe.take();
         self.client.ok(&format!("TSGEN.ALTER {KEY} SINK bench:sink"));
         let client = &mut self.client;
         wait_until("the sink is fed", || client.ok("XLEN bench:sink").int() >= entries as i64);
@@ -103,16 +103,17 @@ impl Stall<'_> {
         let copy = timed(&mut self.client, &self.thread, &format!("COPY {KEY} bench:copy"));
         let what = "COPY (takes as long as the key is large, as in Redis itself)";
         self.table.limit(what, copy.own, None, Unit::Milliseconds, None);
-        self.probe.take();
         self.removed("DEL", &format!("DEL {KEY}"), Some(del_theirs.own));
         self.client.ok(&format!("COPY bench:copy {KEY}"));
-        self.probe.take();
         self.removed("UNLINK", &format!("UNLINK {KEY}"), None);
         self.removed("FLUSHALL SYNC", "FLUSHALL SYNC", None);
     }
 
     /// Times a command that drops a whole key, and watches until its memory is back.
     fn removed(&mut self, what: &str, command: &str, theirs: Option<f64>) {
+        // Or FLUSHALL SYNC would hand back to the kernel what was freed before it, which takes Redis 100 ms for 1 GB.
+        self.client.ok("MEMORY PURGE");
+        self.probe.take();
         let memory = gauge::used_memory(&mut self.client);
         let keys = self.client.ok("DBSIZE").int() as f64;
         let span = timed(&mut self.client, &self.thread, command);
@@ -127,7 +128,6 @@ impl Stall<'_> {
     fn single(&mut self, what: &str, command: &str) {
         let span = timed(&mut self.client, &self.thread, command);
         self.limit(what, span, None);
-        self.pings = self.pings.or(self.probe.take());
     }
 
     /// Claims of the largest COUNT; the first and the last token of each.
@@ -144,7 +144,6 @@ impl Stall<'_> {
             tokens.push((token(0), token(CLAIM - 1)));
         }
         self.limit(what, longest, None);
-        self.pings = self.pings.or(self.probe.take());
         tokens
     }
 
@@ -168,40 +167,4 @@ fn timed_reply(client: &mut Client, thread: &Thread, command: &str) -> (Longest,
     let times = sched::during(thread, || reply = client.ok(command));
     let wall = gauge::in_command_us(client, &[name]) / 1000.0;
     (Longest { wall, own: times.own_of(wall) }, reply)
-}
-
-/// The slowest ZADD while filling a sorted set, in milliseconds, and its DEL.
-fn sorted_set(count: usize) -> (f64, Longest) {
-    let server = load::server(Store::SortedSet, &[]);
-    let mut client = server.client();
-    load::fill(&server, Store::SortedSet, Order::Random, count);
-    let slowest = gauge::slowest_us(&mut client, &["ZADD"]) / 1000.0;
-    (slowest, timed(&mut client, &Thread::of(&server), &format!("DEL {KEY}")))
-}
-
-/// Fills the key, half of it by ADD and half by MADD.
-fn fill(server: &Server, count: usize) {
-    let mut pipe = Pipe::to(server);
-    let mut requests = Requests::default();
-    for start in (0..count).step_by(2 * PER_MADD) {
-        let half = count.min(start + PER_MADD);
-        for n in start..half {
-            load::push(&mut requests, Store::Tsgen, Order::Random, n);
-        }
-        if half < count {
-            push_madd(&mut requests, half, count.min(half + PER_MADD));
-        }
-        pipe.run(&mut requests);
-    }
-}
-
-fn push_madd(requests: &mut Requests, start: usize, end: usize) {
-    requests.begin(2 + 3 * (end - start));
-    requests.arg(b"TSGEN.MADD");
-    requests.arg(KEY.as_bytes());
-    for n in start..end {
-        requests.arg(load::timestamp(Order::Random, n).to_string().as_bytes());
-        requests.arg(&load::id(n));
-        requests.arg(&PAYLOAD);
-    }
 }

@@ -139,6 +139,18 @@ impl Entries {
         Place { key: word(header, 0) as i64, seq: word(header, 8) & MAX_SEQ }
     }
 
+    /// Moves it to another key. It must not stand in an [`Order`](crate::order::Order) meanwhile.
+    #[inline]
+    pub fn set_key(&mut self, handle: Handle, key: i64) {
+        self.header_mut(handle)[..8].copy_from_slice(&key.to_le_bytes());
+    }
+
+    /// Reads something of each, so that what follows finds them in the cache. In a loop of their own the reads of cold memory
+    /// overlap; between other work they would be waited for one by one.
+    pub fn warm(&self, handles: impl Iterator<Item = Handle>) {
+        std::hint::black_box(handles.fold(0, |sum, handle| sum ^ self.header(handle)[FLAGS]));
+    }
+
     /// Its name.
     #[inline]
     pub fn name(&self, handle: Handle) -> &[u8] {

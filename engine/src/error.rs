@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Error {
     /// The key holds MAXLEN entries and the write would add one more.
     Full,
+    /// The group would collect more bytes than one entry may have.
+    GroupFull,
     /// The element is at or below the watermark of a key that rejects late elements.
     Late,
     /// The watermark of this key is moved by the server's clock.
@@ -27,6 +29,8 @@ pub enum Error {
     TooManyTokens,
     /// An argument is outside its range; the text names it.
     OutOfRange(&'static str),
+    /// The key has issued all the places or tokens there are. No ordinary use gets there; a crafted snapshot does.
+    Exhausted,
     /// A snapshot is damaged, or of a version this build does not know.
     Damaged(&'static str),
 }
@@ -35,7 +39,7 @@ impl Error {
     /// The upper-case word that starts the error reply.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Full => "FULL",
+            Error::Full | Error::GroupFull => "FULL",
             Error::Late => "LATE",
             _ => "ERR",
         }
@@ -46,16 +50,18 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Error::Full => "the key holds MAXLEN entries",
+            Error::GroupFull => "a group must not hold more than 192 MiB of items",
             Error::Late => "timestamp is at or below the watermark",
             Error::ClockDriven => "the watermark of a CLOCK key is the server's clock",
-            Error::SourceNeeded => "SOURCE must name one of the key's sources",
-            Error::UnknownSource => "SOURCE must be one of the names the key was created with",
+            Error::SourceNeeded => "the key has SOURCES: ADVANCE key timestamp SOURCE name",
+            Error::UnknownSource => "SOURCE must be one of the names the key was created with, if any",
             Error::WatermarkNotBelow => {
                 "WATERMARK must not be above the current watermark; use TSGEN.ADVANCE to raise it"
             }
             Error::HasSink => "the key has a SINK; read its stream with XREADGROUP",
             Error::Leased => "SINK cannot be set while entries are leased",
             Error::TooManyTokens => "the tokens of one command must not name more than 10000 entries",
+            Error::Exhausted => "the key has used up its sequence numbers or tokens; copy its entries to another",
             Error::OutOfRange(what) | Error::Damaged(what) => what,
         })
     }

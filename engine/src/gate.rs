@@ -1,21 +1,33 @@
 //! What the delivery queue needs to know about the gate in front of it, and no more.
 
+pub mod idle;
+pub mod ttl;
 pub mod watermark;
 
 use crate::entries::{Entries, Handle};
 use crate::error::Error;
 use crate::order::Order;
 use crate::time::UnixMs;
-use serde::{de::DeserializeOwned, Serialize};
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
 
 /// The gate of one key.
 ///
 /// Entries that are neither leased nor resting nor dead stand in one order of *places*. The gate's whole influence
 /// on delivery is the *horizon*: an entry whose place key is at or below it is ready, one above it waits.
 /// So opening a gate moves nothing, however many entries it lets through.
+///
+/// A gate may also *collect*: hold things that are not entries yet. One of them becomes an entry when it *fires*. Those whose
+/// deadline has passed are fired by the sweep, like a lease that has ended.
 pub trait Gate: Clone + Sized {
     /// What a snapshot keeps of the gate.
     type Saved: Serialize + DeserializeOwned;
+    /// What a snapshot keeps of one thing that is being collected.
+    type Collected<'a>: Serialize + Deserialize<'a>
+    where
+        Self: 'a;
+
+    /// What is collected is what this node alone has seen: saved, but not compared with other nodes.
+    const COLLECTED_IS_LOCAL: bool = false;
 
     /// The highest place key that is ready at `now`; `None` if nothing is.
     fn horizon(&self, now: UnixMs) -> Option<i64>;
@@ -28,7 +40,7 @@ pub trait Gate: Clone + Sized {
     fn open_since(&self, key: i64) -> Option<UnixMs>;
 
     /// When time alone opens the gate next, after `now`.
-    fn next_opening(&self, order: &Order, entries: &Entries, now: UnixMs) -> Option<UnixMs>;
+    fn next_opening(&mut self, order: &Order, entries: &Entries, now: UnixMs) -> Option<UnixMs>;
 
     /// The word kept with an entry that has never been delivered.
     fn tag(&self, name: &[u8]) -> u32;
@@ -39,12 +51,38 @@ pub trait Gate: Clone + Sized {
     /// An entry was read from a snapshot. Fails if it cannot be one of this gate's.
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error>;
 
+    /// How many things are being collected, overdue ones included.
+    fn collecting(&self) -> usize;
+
+    /// Sorts up to `most` of them by their deadlines, of those whose turn seems to have come. False if some are left.
+    /// Changes nothing that shows.
+    fn settle(&mut self, now: UnixMs, most: usize) -> bool;
+
+    /// How many of them are overdue.
+    fn overdue(&mut self, now: UnixMs) -> usize;
+
+    /// The earliest deadline of them, if it has come.
+    fn first_due(&mut self, now: UnixMs) -> Option<UnixMs>;
+
+    /// Makes an entry of the one with the earliest deadline, if that has come. O(log n).
+    fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle>;
+
     /// What a snapshot must keep.
     fn save(&self) -> Self::Saved;
+
+    /// What a snapshot must keep of all that is being collected, in order of sequence numbers, each with about how many bytes it takes.
+    fn collected(&self) -> impl Iterator<Item = (usize, Self::Collected<'_>)>;
 
     /// The gate of a snapshot. Fails on a state that no gate can be in.
     fn load(saved: Self::Saved, seed: [u64; 2]) -> Result<Self, Error>;
 
+    /// Collects what was collected when the snapshot was taken; tells its sequence number, if it has one of the queue's. Fails if
+    /// it cannot be.
+    fn adopt_collected(&mut self, collected: Self::Collected<'_>) -> Result<Option<u64>, Error>;
+
     /// About how many bytes of heap this takes.
     fn memory(&self) -> usize;
+
+    /// How much work freeing what is being collected is, in allocations, roughly.
+    fn free_effort(&self) -> usize;
 }

@@ -47,7 +47,9 @@ pub(crate) struct Grants {
     by_token: BTreeMap<Token, Grant>,
     /// Only grants that have not lapsed.
     by_deadline: BTreeSet<(UnixMs, Token)>,
-    /// Only grants that have not lapsed. A consumer without leases is forgotten.
+    /// Only grants that have not lapsed, oldest first.
+    running: BTreeSet<Token>,
+    /// The same by consumer. A consumer without leases is forgotten.
     by_consumer: BTreeMap<Arc<[u8]>, BTreeSet<Token>>,
     leased: usize,
     member_slots: usize,
@@ -77,6 +79,7 @@ impl Grants {
         if !grant.terms.lapsed {
             self.leased += grant.live;
             self.by_deadline.insert((grant.terms.deadline, first));
+            self.running.insert(first);
             match self.by_consumer.get_mut(&grant.terms.consumer) {
                 Some(grants) => {
                     grants.insert(first);
@@ -95,6 +98,7 @@ impl Grants {
             return;
         }
         self.by_deadline.remove(&(terms.deadline, first));
+        self.running.remove(&first);
         if let Some(grants) = self.by_consumer.get_mut(&terms.consumer) {
             grants.remove(&first);
             if grants.is_empty() {
@@ -235,22 +239,28 @@ impl Grants {
         self.iter_range(TokenRange { first: after.saturating_add(1), last: Token::MAX })
     }
 
-    /// The running leases of one consumer, in token order.
-    pub fn of_consumer<'a>(&'a self, consumer: &[u8]) -> impl Iterator<Item = (Token, Handle, &'a Terms)> + 'a {
-        self.by_consumer
-            .get(consumer)
+    /// The running leases of one consumer with tokens above `after`, in their order.
+    pub fn of_consumer<'a>(
+        &'a self,
+        consumer: &[u8],
+        after: Token,
+    ) -> impl Iterator<Item = (Token, Handle, &'a Terms)> + 'a {
+        let grants = self.by_consumer.get(consumer);
+        // The grant that holds `after` may hold more tokens above it.
+        let from = grants.and_then(|grants| grants.range(..=after).next_back()).copied().unwrap_or(after);
+        grants
             .into_iter()
-            .flatten()
+            .flat_map(move |grants| grants.range(from..))
             .flat_map(|first| self.by_token.get(first).map(|grant| (*first, grant)))
-            .flat_map(|(first, grant)| self.iter_range(TokenRange { first, last: grant.last(first) }))
+            .flat_map(move |(first, grant)| {
+                self.iter_range(TokenRange { first: first.max(after.saturating_add(1)), last: grant.last(first) })
+            })
     }
 
-    /// The oldest running lease of each consumer whose deadline is after `now`.
-    pub fn oldest_running(&self, now: UnixMs) -> impl Iterator<Item = &Terms> {
-        self.by_consumer.values().filter_map(move |grants| {
-            let running = grants.iter().filter_map(|first| self.by_token.get(first));
-            running.map(|grant| &grant.terms).find(|terms| !terms.deadline.is_due(now))
-        })
+    /// The running lease with the lowest token, of those whose deadline is after `now`.
+    pub fn oldest_running(&self, now: UnixMs) -> Option<&Terms> {
+        let running = self.running.iter().filter_map(|first| self.by_token.get(first));
+        running.map(|grant| &grant.terms).find(|terms| !terms.deadline.is_due(now))
     }
 
     /// The earliest end of a running lease.
@@ -327,7 +337,8 @@ impl Grants {
 
     /// About how many bytes of heap this takes.
     pub fn memory(&self) -> usize {
-        const PER_GRANT: usize = 2 * (std::mem::size_of::<(Token, Grant)>() + std::mem::size_of::<(UnixMs, Token)>());
+        const PER_GRANT: usize =
+            2 * (size_of::<(Token, Grant)>() + size_of::<(UnixMs, Token)>() + 2 * size_of::<Token>());
         const PER_CONSUMER: usize = 128;
         self.member_slots * std::mem::size_of::<Handle>()
             + self.by_token.len() * PER_GRANT

@@ -5,7 +5,8 @@
 //! 1. The same operations with the same `now` lead to the same state and the same replies. No clock, no randomness, no
 //!    hash-table order reaches either; the hash seed shows nowhere.
 //! 2. An entry is in exactly one of: waiting, ready, leased, delayed, dead.
-//! 3. Nothing is handed out before its gate opens: the place key of a claimed entry is at or below the horizon.
+//! 3. Nothing is handed out before its gate opens: the place key of a claimed entry is at or below the horizon, and what is
+//!    being collected is no entry yet.
 //! 4. Nothing leaves except by ACK, DISCARD, an explicit removal or replacement, or into the sink.
 //! 5. A token is issued once, and tokens rise.
 //! 6. Operations check first and then change state without failing: an `Err` has changed nothing.
@@ -28,13 +29,16 @@ mod options;
 mod order;
 mod queue;
 mod schedule;
+mod shards;
 mod slab;
 mod snapshot;
 mod time;
 mod token;
 
-pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Which};
+pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Which, SINK_BATCH};
 pub use error::Error;
+pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules};
+pub use gate::ttl::{expired, Copied, Ending, Expired, Prefix, Scope, Tracked, Ttl};
 pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark};
 pub use gate::Gate;
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};
@@ -46,3 +50,9 @@ pub use token::{coalesce, Token, TokenRange, MAX_TOKEN};
 
 /// One TSGEN key.
 pub type Tsgen = Queue<Watermark>;
+
+/// One EXPIRY key.
+pub type Expiry = Queue<Ttl>;
+
+/// One DEBOUNCE key.
+pub type Debounce = Queue<Idle>;

@@ -167,20 +167,25 @@ impl Order {
 
     /// The first whose key is above `key`. O(log n), reading about 14 entries.
     pub fn first_after(&self, entries: &Entries, key: i64) -> Option<Handle> {
+        self.first_from(entries, beyond(key))
+    }
+
+    /// The first at this place or after it. O(log n), reading about 14 entries.
+    pub fn first_from(&self, entries: &Entries, place: Place) -> Option<Handle> {
         if self.len == 0 {
             return None;
         }
         let (mut node, mut next) = (self.root, None);
         for level in (1..=self.height).rev() {
             let inner = &self.inners[node];
-            let index = inner.child_for(beyond(key));
+            let index = inner.child_for(place);
             if index + 1 < inner.len() {
                 next = Some((inner.children[index + 1], level - 1));
             }
             node = inner.children[index];
         }
         let leaf = &self.leaves[node];
-        match leaf.handles().get(leaf.rank(entries, beyond(key))) {
+        match leaf.handles().get(leaf.rank(entries, place)) {
             Some(&handle) => Some(Handle(handle)),
             None => next.map(|(node, height)| self.first_below(node, height)),
         }
@@ -188,7 +193,12 @@ impl Order {
 
     /// In order, from the first whose key is at least `key`. O(log n) to begin, then O(1) a handle.
     pub fn iter_from(&self, entries: &Entries, key: i64) -> Iter<'_> {
-        Iter::from(self, entries, Place { key, seq: 0 })
+        self.iter_from_place(entries, Place { key, seq: 0 })
+    }
+
+    /// In order, from the first at this place or after it. O(log n) to begin, then O(1) a handle.
+    pub fn iter_from_place(&self, entries: &Entries, place: Place) -> Iter<'_> {
+        Iter::from(self, entries, place)
     }
 
     /// All, in order. O(1) a handle.

@@ -78,6 +78,20 @@ pub struct Totals {
     pub late: u64,
 }
 
+impl Totals {
+    /// As they are, unless somebody made them up: counting on never overflows.
+    pub(crate) fn bounded(self) -> Self {
+        let bound = |total: u64| total.min(u64::MAX >> 2);
+        Totals {
+            delivered: bound(self.delivered),
+            redelivered: bound(self.redelivered),
+            acked: bound(self.acked),
+            died: bound(self.died),
+            late: bound(self.late),
+        }
+    }
+}
+
 /// The answer of an operation that settles entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
@@ -106,9 +120,9 @@ impl<G: Gate> Queue<G> {
         })
     }
 
-    /// Number of entries in all states, without deliveries that a newer entry has superseded.
+    /// Number of entries in all states, without deliveries that a newer entry has superseded, and with what is being collected.
     pub fn len(&self) -> usize {
-        self.entries.len() - self.superseded
+        self.entries.len() - self.superseded + self.gate.collecting()
     }
 
     /// Whether the key holds nothing.
@@ -119,6 +133,12 @@ impl<G: Gate> Queue<G> {
     /// The options it works by.
     pub fn options(&self) -> &DeliveryOptions {
         &self.options
+    }
+
+    /// Does up to `most` steps of what reads would else have to wait for, where very much was collected; false if some are
+    /// left. Changes nothing that shows. The timer calls it.
+    pub fn settle(&mut self, now: UnixMs, most: usize) -> bool {
+        self.gate.settle(now, most)
     }
 
     /// About how many bytes of heap this takes. Cost: O(number of entries / 1000).
@@ -136,7 +156,19 @@ impl<G: Gate> Queue<G> {
 
     /// How much work freeing this is, in allocations, roughly.
     pub fn free_effort(&self) -> usize {
-        1 + self.entries.len() / 64
+        1 + self.entries.len() / 64 + self.gate.free_effort()
+    }
+
+    /// Fails if there is no room for so many more entries, of which `places` need a place of their own.
+    pub(crate) fn check_room(&self, wanted: usize, places: usize) -> Result<(), Error> {
+        let max = self.options.max_len;
+        if max != 0 && wanted > 0 && (self.len() + wanted) as u64 > max {
+            return Err(Error::Full);
+        }
+        if self.next_seq + places as u64 > MAX_SEQ {
+            return Err(Error::Exhausted);
+        }
+        Ok(())
     }
 
     // ---- The steps an entry takes. Each keeps the table above true. ----

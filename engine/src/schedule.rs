@@ -10,8 +10,21 @@ use std::sync::Arc;
 /// `(deadline, database, key)`, earliest first, at most one per key.
 #[derive(Default)]
 pub struct Schedule {
-    by_key: BTreeMap<(i32, Arc<[u8]>), UnixMs>,
-    by_time: BTreeSet<(UnixMs, i32, Arc<[u8]>)>,
+    /// Databases with any key. Few, and exchanged as a whole.
+    dbs: BTreeMap<i32, Keys>,
+}
+
+/// The keys of one database.
+#[derive(Default)]
+struct Keys {
+    by_key: BTreeMap<Arc<[u8]>, UnixMs>,
+    by_time: BTreeSet<(UnixMs, Arc<[u8]>)>,
+}
+
+impl Keys {
+    fn next(&self) -> Option<UnixMs> {
+        self.by_time.first().map(|first| first.0)
+    }
 }
 
 impl Schedule {
@@ -22,48 +35,72 @@ impl Schedule {
 
     /// Asks for a look at `key` at `at`, or earlier if an earlier look is already asked for. O(log keys).
     pub fn note(&mut self, db: i32, key: &[u8], at: UnixMs) {
-        let name: Arc<[u8]> = key.into();
-        let slot = (db, name.clone());
-        match self.by_key.get(&slot) {
-            Some(&earlier) if earlier <= at => return,
-            Some(&later) => {
-                self.by_time.remove(&(later, db, name.clone()));
+        let keys = self.dbs.entry(db).or_default();
+        let name: Arc<[u8]> = match keys.by_key.get_key_value(key) {
+            Some((_, &earlier)) if earlier <= at => return,
+            Some((name, &later)) => {
+                let name = name.clone();
+                keys.by_time.remove(&(later, name.clone()));
+                name
             }
-            None => {}
-        }
-        self.by_time.insert((at, db, name));
-        self.by_key.insert(slot, at);
+            None => key.into(),
+        };
+        keys.by_time.insert((at, name.clone()));
+        keys.by_key.insert(name, at);
     }
 
-    /// Takes one key whose time has come, the longest due first. O(log keys).
+    /// Forgets a look that was asked for at exactly this time: the key is gone. O(log keys).
+    pub fn forget(&mut self, db: i32, key: &[u8], at: UnixMs) {
+        let Some(keys) = self.dbs.get_mut(&db) else { return };
+        if keys.by_key.get(key) == Some(&at) {
+            if let Some((name, _)) = keys.by_key.remove_entry(key) {
+                keys.by_time.remove(&(at, name));
+            }
+            self.drop_if_empty(db);
+        }
+    }
+
+    /// Takes one key whose time has come, the longest due first. O(log keys + databases).
     pub fn due(&mut self, now: UnixMs) -> Option<(i32, Arc<[u8]>)> {
-        if !self.by_time.first()?.0.is_due(now) {
+        let (at, db) = self.first()?;
+        if !at.is_due(now) {
             return None;
         }
-        let (_, db, name) = self.by_time.pop_first()?;
-        self.by_key.remove(&(db, name.clone()));
+        let keys = self.dbs.get_mut(&db)?;
+        let (_, name) = keys.by_time.pop_first()?;
+        keys.by_key.remove(&name);
+        self.drop_if_empty(db);
         Some((db, name))
     }
 
-    /// When the next look is due.
-    pub fn next(&self) -> Option<UnixMs> {
-        self.by_time.first().map(|first| first.0)
+    fn first(&self) -> Option<(UnixMs, i32)> {
+        self.dbs.iter().filter_map(|(db, keys)| Some((keys.next()?, *db))).min()
     }
 
-    /// Number of keys with a look asked for.
+    fn drop_if_empty(&mut self, db: i32) {
+        if self.dbs.get(&db).is_some_and(|keys| keys.by_key.is_empty()) {
+            self.dbs.remove(&db);
+        }
+    }
+
+    /// When the next look is due. O(databases).
+    pub fn next(&self) -> Option<UnixMs> {
+        self.first().map(|(at, _)| at)
+    }
+
+    /// Number of keys with a look asked for. O(databases).
     pub fn len(&self) -> usize {
-        self.by_key.len()
+        self.dbs.values().map(|keys| keys.by_key.len()).sum()
     }
 
     /// Whether no look is asked for.
     pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.dbs.is_empty()
     }
 
-    /// Forgets the keys of one database. O(keys).
+    /// Forgets the keys of one database.
     pub fn forget_db(&mut self, db: i32) {
-        self.by_key.retain(|(of, _), _| *of != db);
-        self.by_time.retain(|(_, of, _)| *of != db);
+        self.dbs.remove(&db);
     }
 
     /// Forgets everything.
@@ -71,16 +108,13 @@ impl Schedule {
         *self = Self::default();
     }
 
-    /// Exchanges two databases. O(keys).
+    /// Exchanges two databases. O(databases), however many keys they have.
     pub fn swap_dbs(&mut self, one: i32, other: i32) {
-        let swapped = |db: i32| match db {
-            db if db == one => other,
-            db if db == other => one,
-            db => db,
-        };
-        self.by_key =
-            std::mem::take(&mut self.by_key).into_iter().map(|((db, key), at)| ((swapped(db), key), at)).collect();
-        self.by_time = self.by_key.iter().map(|((db, key), at)| (*at, *db, key.clone())).collect();
+        for (db, keys) in [(other, self.dbs.remove(&one)), (one, self.dbs.remove(&other))] {
+            if let Some(keys) = keys {
+                self.dbs.insert(db, keys);
+            }
+        }
     }
 }
 
@@ -103,6 +137,18 @@ mod tests {
         assert_eq!(drain(&mut schedule, 4), []);
         assert_eq!(drain(&mut schedule, 5), [(0, b"k".to_vec())]);
         assert!(schedule.is_empty());
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_forgotten_unless_another_look_was_asked_for() {
+        let mut schedule = Schedule::new();
+        schedule.note(0, b"k", UnixMs(10));
+        schedule.forget(0, b"k", UnixMs(20));
+        schedule.forget(1, b"k", UnixMs(10));
+        assert_eq!(schedule.len(), 1);
+        schedule.forget(0, b"k", UnixMs(10));
+        assert!(schedule.is_empty());
+        assert_eq!(drain(&mut schedule, 99), []);
     }
 
     #[test]

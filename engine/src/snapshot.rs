@@ -1,7 +1,7 @@
 //! A key as bytes: versioned, in chunks, the same for equal keys, and safe to read from anybody.
 //!
-//! A snapshot is a sequence of chunks of about 64 KiB, each one encoded [`Part`] (serde + bincode): head, entries,
-//! grants, end. Its order follows from the state alone, never from where things lie in memory, so equal keys have
+//! A snapshot is a sequence of chunks of about 64 KiB, each one encoded [`Part`] (serde + bincode): head, what is being
+//! collected, entries, grants, end. Its order follows from the state alone, never from where things lie in memory, so equal keys have
 //! equal snapshots, and a digest of the chunks is a digest of the key.
 //!
 //! Reading trusts nothing: lengths only bound what is really there, and whatever cannot have been written is refused.
@@ -38,13 +38,15 @@ fn encoding() -> Encoding {
 }
 
 #[derive(Serialize, Deserialize)]
-enum Part<'a, S> {
+enum Part<'a, S, C> {
     Head(Head<S>),
+    Collected(Vec<C>),
     #[serde(borrow)]
     Entries(Vec<SavedEntry<'a>>),
     #[serde(borrow)]
     Grants(Vec<SavedGrant<'a>>),
     End {
+        collected: u64,
         entries: u64,
     },
 }
@@ -111,7 +113,10 @@ struct SavedGrant<'a> {
     lapsed: bool,
 }
 
-fn encode<S: Serialize>(part: &Part<'_, S>, emit: &mut dyn FnMut(&[u8])) {
+/// A part of the snapshot of a key with this gate.
+type PartOf<'a, G> = Part<'a, <G as Gate>::Saved, <G as Gate>::Collected<'a>>;
+
+fn encode<S: Serialize, C: Serialize>(part: &Part<'_, S, C>, emit: &mut dyn FnMut(&[u8])) {
     match bincode::serde::encode_to_vec(part, encoding()) {
         Ok(chunk) => emit(&chunk),
         // Encoding into memory has no way to fail for these types.
@@ -119,9 +124,34 @@ fn encode<S: Serialize>(part: &Part<'_, S>, emit: &mut dyn FnMut(&[u8])) {
     }
 }
 
+/// Puts things together, each told with about how many bytes it takes, until they fill a chunk.
+fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: impl FnMut(Vec<T>)) {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    for (size, thing) in things {
+        bytes += size;
+        chunk.push(thing);
+        if bytes >= CHUNK {
+            emit(std::mem::take(&mut chunk));
+            bytes = 0;
+        }
+    }
+    if !chunk.is_empty() {
+        emit(chunk);
+    }
+}
+
 impl<G: Gate> Queue<G> {
     /// Tells the key, chunk by chunk. O(n).
     pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
+        self.tell(true, emit);
+    }
+
+    /// Tells what is equal on master and replica, chunk by chunk. O(n).
+    pub fn fingerprint(&self, emit: &mut dyn FnMut(&[u8])) {
+        self.tell(!G::COLLECTED_IS_LOCAL, emit);
+    }
+
+    fn tell(&self, with_collected: bool, emit: &mut dyn FnMut(&[u8])) {
         let head = Head {
             version: VERSION,
             gate: self.gate.save(),
@@ -130,13 +160,21 @@ impl<G: Gate> Queue<G> {
             next_seq: self.next_seq,
             last_token: self.last_token,
         };
-        encode(&Part::Head(head), emit);
-        self.save_entries(emit);
-        self.save_grants(emit);
-        encode::<G::Saved>(&Part::End { entries: self.entries.len() as u64 }, emit);
+        let mut put = |part: PartOf<'_, G>| encode(&part, emit);
+        put(Part::Head(head));
+        let mut collected = 0;
+        if with_collected {
+            chunked(self.gate.collected(), |chunk| {
+                collected += chunk.len() as u64;
+                put(Part::Collected(chunk));
+            });
+        }
+        chunked(self.saved_entries(), |chunk| put(Part::Entries(chunk)));
+        chunked(self.saved_grants(), |chunk| put(Part::Grants(chunk)));
+        put(Part::End { collected, entries: self.entries.len() as u64 });
     }
 
-    fn save_entries(&self, emit: &mut dyn FnMut(&[u8])) {
+    fn saved_entries(&self) -> impl Iterator<Item = (usize, SavedEntry<'_>)> {
         let queued = self.order.iter();
         let delayed = self.delays.values().copied();
         let leased = self
@@ -145,20 +183,10 @@ impl<G: Gate> Queue<G> {
             .map(|(_, handle, _)| handle)
             .filter(|handle| self.entries.state(*handle) == State::Leased);
         let dead = self.dead.values().map(|death| death.handle);
-        let mut chunk = Vec::new();
-        let mut bytes = 0;
-        for handle in queued.chain(delayed).chain(leased).chain(dead) {
+        queued.chain(delayed).chain(leased).chain(dead).map(|handle| {
             let entry = self.saved(handle);
-            bytes += entry.name.len() + entry.body.len() + std::mem::size_of::<SavedEntry<'_>>() / 2;
-            chunk.push(entry);
-            if bytes >= CHUNK {
-                encode::<G::Saved>(&Part::Entries(std::mem::take(&mut chunk)), emit);
-                bytes = 0;
-            }
-        }
-        if !chunk.is_empty() {
-            encode::<G::Saved>(&Part::Entries(chunk), emit);
-        }
+            (entry.name.len() + entry.body.len() + size_of::<SavedEntry<'_>>() / 2, entry)
+        })
     }
 
     fn saved(&self, handle: Handle) -> SavedEntry<'_> {
@@ -184,24 +212,17 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    fn save_grants(&self, emit: &mut dyn FnMut(&[u8])) {
-        const GRANTS_PER_CHUNK: usize = 1024;
-        let mut chunk = Vec::new();
-        for (run, terms) in self.grants.runs() {
-            chunk.push(SavedGrant {
+    fn saved_grants(&self) -> impl Iterator<Item = (usize, SavedGrant<'_>)> {
+        self.grants.runs().map(|(run, terms)| {
+            let grant = SavedGrant {
                 first: run.first,
                 count: run.last - run.first + 1,
                 consumer: &terms.consumer,
                 deadline: terms.deadline,
                 claimed_at: terms.claimed_at,
                 lapsed: terms.lapsed,
-            });
-            if chunk.len() == GRANTS_PER_CHUNK {
-                encode::<G::Saved>(&Part::Grants(std::mem::take(&mut chunk)), emit);
-            }
-        }
-        if !chunk.is_empty() {
-            encode::<G::Saved>(&Part::Grants(chunk), emit);
-        }
+            };
+            (terms.consumer.len() + size_of::<SavedGrant<'_>>() / 2, grant)
+        })
     }
 }

@@ -19,7 +19,7 @@ pub struct At;
 impl Command for At {
     const ROW: &'static Row = &Row {
         name: crate::replicate::AT,
-        keys: &[KeySpec::Write(3)],
+        keys: &[KeySpec::ReadUpdate(3)],
         syntax: "unix-ms command key [arg ...]",
         summary: "Runs one command of this module at a given time; for replicas, the AOF and tests",
         complexity: "That of the command",
@@ -33,8 +33,13 @@ impl Command for At {
         if !(flags.is_replicated() || flags.is_loading() || config::virtual_clock()) {
             return Err(FORBIDDEN);
         }
-        let entry = table::find(name.bytes())
-            .filter(|entry| entry.row.keys.iter().any(|key| matches!(key, KeySpec::Read(1) | KeySpec::Write(1))));
+        let entry = table::find(name.bytes()).filter(|entry| {
+            entry
+                .row
+                .keys
+                .iter()
+                .any(|key| matches!(key, KeySpec::Read(1) | KeySpec::Update(1) | KeySpec::ReadUpdate(1)))
+        });
         let entry = entry.ok_or(UNKNOWN)?;
         let given = call.args.take_rest();
         let mut inner = Call::new(call.ctx, entry.row, given, Some(UnixMs(ms)));

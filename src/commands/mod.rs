@@ -1,7 +1,9 @@
 //! The handlers. Those of `delivery` are the same for every family and generic over it.
 
 pub mod at;
+pub mod debounce;
 pub mod delivery;
+pub mod expiry;
 pub mod load;
 pub mod tsgen;
 
@@ -14,5 +16,9 @@ pub fn all() -> Vec<Entry> {
     let mut all = vec![Entry::of::<at::At>()];
     all.extend(tsgen::all());
     all.extend(delivery::all::<crate::tsgen::Tsgen>());
+    all.extend(debounce::all());
+    all.extend(delivery::all::<crate::debounce::Debounce>());
+    all.extend(expiry::all());
+    all.extend(delivery::all::<crate::expiry::Expiry>());
     all
 }

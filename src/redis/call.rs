@@ -5,6 +5,23 @@ use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::c_int;
 
+/// Runs a command that only reads, and tells the string it replies with.
+pub fn read(ctx: &Ctx, command: &CStr, argument: &Str) -> Option<Vec<u8>> {
+    // SAFETY: a live context and string; the reply is freed once, its bytes are copied before.
+    unsafe {
+        let reply = api!(RedisModule_Call(ctx.raw(), command.as_ptr(), c"Es".as_ptr(), argument.raw()));
+        if reply.is_null() {
+            return None;
+        }
+        let mut length = 0;
+        let bytes = api!(RedisModule_CallReplyStringPtr(reply, &mut length));
+        let is_string = api!(RedisModule_CallReplyType(reply)) == raw::REDISMODULE_REPLY_STRING as c_int;
+        let copied = (is_string && !bytes.is_null()).then(|| std::slice::from_raw_parts(bytes.cast(), length).to_vec());
+        api!(RedisModule_FreeCallReply(reply));
+        copied
+    }
+}
+
 /// Runs a command as a write of our own: replicated, and subject to the checks a client's write is subject to (role,
 /// disk errors, too few replicas, maxmemory). False if Redis refused it.
 pub fn write(ctx: &Ctx, command: &CStr, arguments: &[&Str]) -> bool {

@@ -56,10 +56,10 @@ impl<'c> KeyRequest<'c> {
         asked.then_some(KeyRequest(ctx))
     }
 
-    /// There is a key at this position of argv, which the command reads and writes.
+    /// There is a key at this position of argv, which the command changes without telling what is in it.
     pub fn key_at(&self, position: usize) {
         let Ok(position) = c_int::try_from(position) else { return };
-        let flags = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_UPDATE;
+        let flags = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE;
         // SAFETY: a live context during a keys-position request.
         unsafe { api!(RedisModule_KeyAtPosWithFlags(self.0.raw(), position, flags as c_int)) };
     }
@@ -70,8 +70,10 @@ impl<'c> KeyRequest<'c> {
 pub enum KeySpec {
     /// At this position, only read.
     Read(c_int),
+    /// At this position, changed; nothing that is in it is told. Enough for who may only write (ACL `%W~`).
+    Update(c_int),
     /// At this position, read and changed.
-    Write(c_int),
+    ReadUpdate(c_int),
     /// After this word, if it is there; the handler tells better.
     After(&'static CStr),
 }
@@ -92,7 +94,7 @@ pub struct Registration<'a> {
 pub fn register(ctx: &Ctx, entry: Entry, command: &Registration<'_>) -> bool {
     let mut texts = Texts::default();
     let first_key = command.keys.iter().find_map(|key| match key {
-        KeySpec::Read(at) | KeySpec::Write(at) => Some(*at),
+        KeySpec::Read(at) | KeySpec::Update(at) | KeySpec::ReadUpdate(at) => Some(*at),
         KeySpec::After(_) => None,
     });
     let (first, step) = first_key.map_or((0, 0), |at| (at, 1));
@@ -136,13 +138,18 @@ fn key_specs(keys: &[KeySpec]) -> Vec<raw::RedisModuleCommandKeySpec> {
     // If the handler tells keys itself, the specs are incomplete, and Redis asks it.
     let told = keys.iter().any(|key| matches!(key, KeySpec::After(_)));
     let incomplete = if told { raw::REDISMODULE_CMD_KEY_INCOMPLETE } else { 0 };
-    let changes = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_UPDATE;
-    let reads = raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS;
+    let flags = |key: &KeySpec| match key {
+        KeySpec::Read(_) => raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS,
+        KeySpec::Update(_) | KeySpec::After(_) => raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE,
+        KeySpec::ReadUpdate(_) => {
+            raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_UPDATE
+        }
+    };
     let spec = |key: &KeySpec| {
         let mut spec = no_spec();
-        spec.flags = u64::from(incomplete | if matches!(key, KeySpec::Read(_)) { reads } else { changes });
+        spec.flags = u64::from(incomplete | flags(key));
         match key {
-            KeySpec::Read(at) | KeySpec::Write(at) => {
+            KeySpec::Read(at) | KeySpec::Update(at) | KeySpec::ReadUpdate(at) => {
                 spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
                 spec.bs.index.pos = *at;
             }

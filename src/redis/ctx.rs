@@ -82,6 +82,27 @@ impl Ctx {
         unsafe { api!(RedisModule_GetSelectedDb(self.raw())) }
     }
 
+    /// Whether the user of the current client may read a key of this name. True if there is no user to ask about.
+    pub fn may_read(&self, key: &Str) -> bool {
+        // SAFETY: a live context; names and users are freed once, after use.
+        unsafe {
+            let name = api!(RedisModule_GetCurrentUserName(self.raw()));
+            if name.is_null() {
+                return true;
+            }
+            let user = api!(RedisModule_GetModuleUserFromUserName(name));
+            api!(RedisModule_FreeString(self.raw(), name));
+            if user.is_null() {
+                return false;
+            }
+            let flags = raw::REDISMODULE_CMD_KEY_ACCESS as c_int;
+            let allowed =
+                api!(RedisModule_ACLCheckKeyPermissions(user, key.raw(), flags)) == raw::REDISMODULE_OK as c_int;
+            api!(RedisModule_FreeModuleUser(user));
+            allowed
+        }
+    }
+
     /// False if there is no such database.
     pub fn select_db(&self, db: i32) -> bool {
         // SAFETY: a live context.

@@ -1,6 +1,6 @@
 //! Types of values that live under a key of ours.
 
-use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
+use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver, UnlinkedKey};
 use super::{api, Ctx, Str};
 use crate::guard;
 use redis_module::raw;
@@ -26,7 +26,7 @@ pub trait Stored: Sized + Send + 'static {
     fn memory(&self) -> usize;
     fn free_effort(&self) -> usize;
     /// It has left its name; it may live on under another.
-    fn unlinked(&self);
+    fn unlinked(&self, db: i32, name: Option<&Str>);
     /// May be called on any thread.
     fn free(self: Box<Self>);
 }
@@ -135,10 +135,10 @@ unsafe extern "C" fn free_effort<T: Stored>(_: *mut raw::RedisModuleKeyOptCtx, v
     guard::catch("free_effort", || value.free_effort()).unwrap_or(1)
 }
 
-unsafe extern "C" fn unlinked<T: Stored>(_: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
-    // SAFETY: Redis lends the value until we return.
-    let value = unsafe { borrow::<T>(value) };
-    guard::catch("unlink", || value.unlinked());
+unsafe extern "C" fn unlinked<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
+    // SAFETY: Redis lends context and value until we return.
+    let (key, value) = unsafe { (UnlinkedKey::new(ctx), borrow::<T>(value)) };
+    guard::catch("unlink", || value.unlinked(key.db(), key.name()));
 }
 
 unsafe extern "C" fn copy<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> *mut c_void {

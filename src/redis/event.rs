@@ -15,12 +15,41 @@ pub enum Event {
     BecameReplica,
     /// Loading of an RDB or AOF is over, well or not.
     LoadingEnded,
+    /// A file is about to be written, perhaps in a child process.
+    Saving,
+    /// Comes ten times a second or so, whatever the time of day is set to.
+    Cron,
 }
 
 /// Who is told.
 pub type Listener = fn(&Ctx, Event);
 
 static LISTENER: std::sync::OnceLock<Listener> = std::sync::OnceLock::new();
+
+static BEFORE_SLEEP: std::sync::OnceLock<fn(&Ctx)> = std::sync::OnceLock::new();
+
+/// Calls `work` before each time the server's loop sleeps, before the AOF is flushed and replies go out. At most once.
+pub fn before_sleep(work: fn(&Ctx)) {
+    let Some(ctx) = Ctx::own() else { return };
+    if BEFORE_SLEEP.set(work).is_ok() {
+        let event = raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_EVENTLOOP, dataver: 1 };
+        // SAFETY: a live context; the callback matches the event.
+        unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(loop_event))) };
+    }
+}
+
+unsafe extern "C" fn loop_event(ctx: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, sub: u64, _: *mut c_void) {
+    if sub != raw::REDISMODULE_SUBEVENT_EVENTLOOP_BEFORE_SLEEP {
+        return;
+    }
+    // SAFETY: Redis lends the context until we return.
+    let ctx = unsafe { Ctx::borrow(ctx) };
+    guard::catch("the server's loop", || {
+        if let Some(work) = BEFORE_SLEEP.get() {
+            work(ctx);
+        }
+    });
+}
 
 /// Subscribes to the events above, once.
 pub fn listen(ctx: &Ctx, listener: Listener) -> bool {
@@ -32,6 +61,8 @@ pub fn listen(ctx: &Ctx, listener: Listener) -> bool {
         raw::REDISMODULE_EVENT_SWAPDB,
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
         raw::REDISMODULE_EVENT_LOADING,
+        raw::REDISMODULE_EVENT_PERSISTENCE,
+        raw::REDISMODULE_EVENT_CRON_LOOP,
     ];
     ids.into_iter().all(|id| {
         let event = raw::RedisModuleEvent { id, dataver: 1 };
@@ -67,6 +98,14 @@ unsafe extern "C" fn happened(
             raw::REDISMODULE_EVENT_LOADING,
             raw::REDISMODULE_SUBEVENT_LOADING_ENDED | raw::REDISMODULE_SUBEVENT_LOADING_FAILED,
         ) => Event::LoadingEnded,
+        (
+            raw::REDISMODULE_EVENT_PERSISTENCE,
+            raw::REDISMODULE_SUBEVENT_PERSISTENCE_RDB_START
+            | raw::REDISMODULE_SUBEVENT_PERSISTENCE_AOF_START
+            | raw::REDISMODULE_SUBEVENT_PERSISTENCE_SYNC_RDB_START
+            | raw::REDISMODULE_SUBEVENT_PERSISTENCE_SYNC_AOF_START,
+        ) => Event::Saving,
+        (raw::REDISMODULE_EVENT_CRON_LOOP, _) => Event::Cron,
         _ => return,
     };
     // SAFETY: Redis lends the context until we return.
@@ -78,27 +117,46 @@ unsafe extern "C" fn happened(
     });
 }
 
-/// Who is told of generic keyspace events: database, event, key. It must not open keys.
-pub type KeyListener = fn(db: i32, event: &CStr, key: &Str);
+/// Who is told of keyspace events: context, event, key. It must not open keys, unless data is being loaded.
+pub type KeyListener = fn(ctx: &Ctx, event: &CStr, key: &Str);
 
-static KEY_LISTENER: std::sync::OnceLock<KeyListener> = std::sync::OnceLock::new();
+/// Classes of keyspace events.
+#[derive(Clone, Copy)]
+pub enum Events {
+    /// Class `g`: del, expire, rename, restore, …
+    Generic,
+    /// Classes `x` and `e`: expired and evicted.
+    Ends,
+}
 
-/// Subscribes to generic keyspace events (class `g`), at most once. There is no way back, and each event then costs its
-/// writer some 0.45 us.
-pub fn listen_to_keys(listener: KeyListener) {
-    if KEY_LISTENER.get().is_some() {
+static KEY_LISTENERS: [std::sync::OnceLock<KeyListener>; 2] = [const { std::sync::OnceLock::new() }; 2];
+
+/// Subscribes to a class of events, at most once. There is no way back, and each event then costs its writer some 0.45 us.
+pub fn listen_to_keys(events: Events, listener: KeyListener) {
+    let slot = &KEY_LISTENERS[events as usize];
+    if slot.get().is_some() {
         return;
     }
     let Some(ctx) = Ctx::own() else { return };
-    if KEY_LISTENER.set(listener).is_ok() {
-        // SAFETY: a live context; the callback matches.
-        unsafe {
-            api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), raw::REDISMODULE_NOTIFY_GENERIC, Some(key_event)))
-        };
+    if slot.set(listener).is_err() {
+        return;
+    }
+    // SAFETY: a live context; the callbacks match.
+    unsafe {
+        match events {
+            Events::Generic => {
+                let classes = raw::REDISMODULE_NOTIFY_GENERIC;
+                api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), classes, Some(key_event::<0>)));
+            }
+            Events::Ends => {
+                let classes = raw::REDISMODULE_NOTIFY_EXPIRED | raw::REDISMODULE_NOTIFY_EVICTED;
+                api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), classes, Some(key_event::<1>)));
+            }
+        }
     }
 }
 
-unsafe extern "C" fn key_event(
+unsafe extern "C" fn key_event<const CLASS: usize>(
     ctx: *mut raw::RedisModuleCtx,
     _: c_int,
     event: *const c_char,
@@ -107,8 +165,8 @@ unsafe extern "C" fn key_event(
     // SAFETY: Redis lends context, event name and key name until we return.
     let (ctx, event, key) = unsafe { (Ctx::borrow(ctx), CStr::from_ptr(event), Str::borrow(key)) };
     guard::catch("a keyspace event", || {
-        if let Some(listener) = KEY_LISTENER.get() {
-            listener(ctx.db(), event, key);
+        if let Some(listener) = KEY_LISTENERS[CLASS].get() {
+            listener(ctx, event, key);
         }
     });
     raw::REDISMODULE_OK as c_int

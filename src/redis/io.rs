@@ -151,6 +151,31 @@ impl Digest {
     }
 }
 
+/// The key whose value is unlinked: its database and name.
+pub struct UnlinkedKey(*mut raw::RedisModuleKeyOptCtx);
+
+impl UnlinkedKey {
+    /// # Safety
+    /// `raw` must be live for as long as this is used.
+    pub unsafe fn new(raw: *mut raw::RedisModuleKeyOptCtx) -> Self {
+        UnlinkedKey(raw)
+    }
+
+    pub fn db(&self) -> i32 {
+        // SAFETY: a live context.
+        let db: c_int = unsafe { api!(RedisModule_GetDbIdFromOptCtx(self.0)) };
+        db
+    }
+
+    pub fn name(&self) -> Option<&Str> {
+        // SAFETY: a live context; the name lives as long as it.
+        unsafe {
+            let name = api!(RedisModule_GetKeyNameFromOptCtx(self.0));
+            (!name.is_null()).then(|| Str::borrow(name))
+        }
+    }
+}
+
 /// The key that COPY writes: its database and name.
 pub struct CopyTarget(*mut raw::RedisModuleKeyOptCtx);
 

@@ -68,6 +68,84 @@ impl<'c> Key<'c> {
     }
 }
 
+/// What kind of value a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    String,
+    List,
+    Hash,
+    Set,
+    SortedSet,
+    Stream,
+    /// A module's, with the type's address: ours are known by it.
+    Module(usize),
+}
+
+/// A glance at an open key.
+pub struct Look {
+    key: NonNull<raw::RedisModuleKey>,
+}
+
+impl Look {
+    /// # Safety
+    /// `key` must stay open for as long as this is used.
+    pub unsafe fn at(key: NonNull<raw::RedisModuleKey>) -> Self {
+        Look { key }
+    }
+
+    /// Until when the key lives, in Unix ms; `None`: for ever.
+    pub fn deadline(&self) -> Option<i64> {
+        // SAFETY: an open key.
+        let at = unsafe { api!(RedisModule_GetAbsExpire(self.key.as_ptr())) };
+        (at != i64::from(raw::REDISMODULE_NO_EXPIRE)).then_some(at)
+    }
+
+    /// What it holds; `None`: nothing.
+    pub fn kind(&self) -> Option<Kind> {
+        // SAFETY: an open key.
+        let kind = unsafe { api!(RedisModule_KeyType(self.key.as_ptr())) };
+        Some(match kind as isize {
+            raw::REDISMODULE_KEYTYPE_STRING => Kind::String,
+            raw::REDISMODULE_KEYTYPE_LIST => Kind::List,
+            raw::REDISMODULE_KEYTYPE_HASH => Kind::Hash,
+            raw::REDISMODULE_KEYTYPE_SET => Kind::Set,
+            raw::REDISMODULE_KEYTYPE_ZSET => Kind::SortedSet,
+            raw::REDISMODULE_KEYTYPE_STREAM => Kind::Stream,
+            raw::REDISMODULE_KEYTYPE_MODULE => {
+                // SAFETY: an open key.
+                Kind::Module(unsafe { api!(RedisModule_ModuleTypeGetType(self.key.as_ptr())) } as usize)
+            }
+            _ => return None,
+        })
+    }
+
+    /// Bytes of a string, elements of anything else.
+    pub fn length(&self) -> usize {
+        // SAFETY: an open key.
+        unsafe { api!(RedisModule_ValueLength(self.key.as_ptr())) }
+    }
+
+    /// The bytes of a string. Redis may store it differently from then on; only for keys that are about to go.
+    pub fn string(&self) -> &[u8] {
+        let mut length = 0;
+        // SAFETY: an open key that holds a string; the bytes live until it is closed or changed.
+        unsafe {
+            let bytes = api!(RedisModule_StringDMA(self.key.as_ptr(), &mut length, raw::REDISMODULE_READ as c_int));
+            if bytes.is_null() {
+                return &[];
+            }
+            std::slice::from_raw_parts(bytes.cast(), length)
+        }
+    }
+}
+
+impl Key<'_> {
+    /// A glance at it.
+    pub fn look(&self) -> Look {
+        Look { key: self.raw }
+    }
+}
+
 impl Drop for Key<'_> {
     fn drop(&mut self) {
         // SAFETY: open, and closed once.

@@ -35,6 +35,13 @@ fn missing() -> Vec<&'static str> {
         RedisModule_RegisterInfoFunc,
         RedisModule_SubscribeToServerEvent,
         RedisModule_SetModuleOptions,
+        RedisModule_Scan,
+        RedisModule_GetCurrentUserName,
+        RedisModule_GetModuleUserFromUserName,
+        RedisModule_ACLCheckKeyPermissions,
+        RedisModule_GetUsedMemoryRatio,
+        RedisModule_GetDbIdFromOptCtx,
+        RedisModule_GetKeyNameFromOptCtx,
     ];
     asked.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect()
 }

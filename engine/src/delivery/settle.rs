@@ -49,6 +49,7 @@ impl<G: Gate> Queue<G> {
             self.grants.take_range(*range, &mut taken);
             self.take_lapsed_dead(*range, &mut taken);
         }
+        self.entries.warm(taken.iter().map(|(_, handle)| *handle));
         for (_, handle) in &taken {
             if self.entries.state(*handle) != State::Leased {
                 self.lift(*handle);
@@ -82,6 +83,7 @@ impl<G: Gate> Queue<G> {
             swept |= self.catch_up(*range, now);
             self.grants.take_range(*range, &mut failed);
         }
+        self.entries.warm(failed.iter().map(|(_, handle)| *handle));
         for (token, handle) in &failed {
             self.fail(*token, *handle, how, now);
         }
@@ -140,8 +142,9 @@ impl<G: Gate> Queue<G> {
     /// Hands back up to [`MAX_COUNT`] running leases of a consumer, those with the lowest tokens first: ready at once and
     /// not counted as deliveries. O(log n) an entry.
     pub fn release(&mut self, consumer: &[u8], now: UnixMs) -> Settled {
-        let running = self.grants.of_consumer(consumer).filter(|(.., terms)| !terms.deadline.is_due(now));
+        let running = self.grants.of_consumer(consumer, 0).filter(|(.., terms)| !terms.deadline.is_due(now));
         let held: Vec<_> = running.take(MAX_COUNT).map(|(token, handle, _)| (token, handle)).collect();
+        self.entries.warm(held.iter().map(|(_, handle)| *handle));
         for (token, handle) in &held {
             self.grants.take(*token);
             self.hand_back(*handle);

@@ -1,4 +1,4 @@
-//! The sweep: leases and delays that have ended, ended.
+//! The sweep: leases and delays that have ended, ended, and what has collected long enough, fired.
 
 use crate::entries::Handle;
 use crate::gate::Gate;
@@ -27,6 +27,13 @@ pub(crate) enum Goal {
     All,
 }
 
+/// What the sweep may come to next.
+enum Due {
+    Lease,
+    Delay(Handle),
+    Firing,
+}
+
 impl Goal {
     fn exhausted(self, done: usize) -> bool {
         !matches!(self, Goal::All) && done >= SWEEP_AT_MOST
@@ -34,7 +41,7 @@ impl Goal {
 }
 
 impl<G: Gate> Queue<G> {
-    /// Ends what is due, earliest deadline first (leases before delays, then by token or place). True if anything was.
+    /// Ends what is due, earliest deadline first (leases before delays before firings, then by token or place). True if anything was.
     pub(crate) fn sweep(&mut self, now: UnixMs, goal: Goal) -> bool {
         let mut done = 0;
         loop {
@@ -52,6 +59,11 @@ impl<G: Gate> Queue<G> {
         done > 0
     }
 
+    /// Lets a stride of what time has ended end: for who must know whether anything is ready then. True if there was any.
+    pub fn sweep_stride(&mut self, now: UnixMs) -> bool {
+        self.sweep(now, Goal::Ready(0))
+    }
+
     fn reached(&self, goal: Goal, now: UnixMs) -> bool {
         match goal {
             Goal::Ready(wanted) => {
@@ -62,22 +74,30 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// Ends up to `most` leases of one deadline, or one delay; tells how many.
+    /// Ends up to `most` leases of one deadline, or one delay, or fires one thing that was collected; tells how many.
     fn sweep_next(&mut self, now: UnixMs, most: usize) -> usize {
-        let delay = self.delays.first_key_value().map(|((until, _), handle)| (*until, *handle));
-        let delay = delay.filter(|(until, _)| until.is_due(now));
-        let lease = self.grants.next_deadline().filter(|deadline| deadline.is_due(now));
-        match (lease, delay) {
-            (Some(lease), Some((until, handle))) if until < lease => self.end_delay(handle),
-            (None, Some((_, handle))) => self.end_delay(handle),
-            (Some(_), _) => self.end_leases(now, most),
-            (None, None) => 0,
+        let lease = self.grants.next_deadline().map(|deadline| (deadline, Due::Lease));
+        let delay = self.delays.first_key_value().map(|((until, _), handle)| (*until, Due::Delay(*handle)));
+        let firing = self.gate.first_due(now).map(|deadline| (deadline, Due::Firing));
+        // Of equal deadlines, leases come before delays and these before firings.
+        let first = [lease, delay, firing].into_iter().flatten().min_by_key(|(deadline, _)| *deadline);
+        match first.filter(|(deadline, _)| deadline.is_due(now)) {
+            Some((_, Due::Lease)) => self.end_leases(now, most),
+            Some((_, Due::Delay(handle))) => self.end_delay(handle),
+            Some((_, Due::Firing)) => self.fire(now),
+            None => 0,
         }
     }
 
     fn end_delay(&mut self, handle: Handle) -> usize {
         self.lift(handle);
         self.queue_up(handle);
+        1
+    }
+
+    fn fire(&mut self, now: UnixMs) -> usize {
+        let Some(handle) = self.gate.fire(now, &mut self.entries) else { return 0 };
+        self.order.insert(&self.entries, handle);
         1
     }
 

@@ -212,12 +212,17 @@ fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() 
     key.nack(&tokens(&held), &Nack { delay: Some(Millis(50)), ..FAILED }, UnixMs(0)).expect("few");
     assert_eq!(key.alter_delivery(options, UnixMs(0)), Ok(true));
     assert_eq!(key.claim(b"w", 1, LEASE, None, UnixMs(0)), Err(Error::HasSink));
-    let batch =
-        |key: &Tsgen, now| key.ready_batch(9, UnixMs(now)).iter().map(|entry| entry.name[0]).collect::<Vec<_>>();
-    assert_eq!(batch(&key, 0), [1, 2]);
-    assert_eq!(batch(&key, 50), [0, 1, 2], "what rests is ready again in its old place");
-    assert_eq!(key.drop_ready(2, UnixMs(50)).count, 2);
-    assert_eq!(batch(&key, 50), [2]);
+    let batch = |key: &mut Tsgen, now| {
+        let (batch, swept) = key.ready_batch(UnixMs(now));
+        (batch.iter().map(|entry| entry.name[0]).collect::<Vec<_>>(), swept)
+    };
+    assert_eq!(batch(&mut key, 0), (vec![1, 2], false));
+    let mut replica = key.clone();
+    assert_eq!(batch(&mut key, 50), (vec![0, 1, 2], true), "what rests is ready again in its old place");
+    assert_eq!(key.drop_swept(2, UnixMs(50)).count, 2);
+    assert_eq!(batch(&mut key, 50), (vec![2], false));
+    assert_eq!(replica.drop_ready(2, UnixMs(50)), Settled { count: 2, changed: true });
+    assert_eq!(batch(&mut replica, 50), (vec![2], false));
 }
 
 #[test]

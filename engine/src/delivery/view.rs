@@ -3,7 +3,7 @@
 //! Where nothing is due, counts cost O(log n). What is due and not yet swept is walked; a claim sweeps it.
 
 use super::sweep::LEASE_ENDED;
-use crate::entries::{Handle, State};
+use crate::entries::{Handle, Place, State};
 use crate::gate::Gate;
 use crate::grants::Terms;
 use crate::options::LeaseEnd;
@@ -45,7 +45,7 @@ pub struct DeadLetter<'a> {
 /// Where a key stands: exact counts and ages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Entries behind the gate.
+    /// Entries behind the gate, or being collected.
     pub waiting: usize,
     /// Entries that can be claimed.
     pub ready: usize,
@@ -55,9 +55,9 @@ pub struct Stats {
     pub delayed: usize,
     /// Dead letters.
     pub dead: usize,
-    /// For how long the oldest ready entry has been ready.
+    /// For how long the gate has been open for the oldest ready entry, as far as is known.
     pub oldest_ready_age: Option<Millis>,
-    /// For how long the oldest running lease has been held.
+    /// For how long the running lease with the lowest token has been held.
     pub oldest_lease_age: Option<Millis>,
     /// The next time at which anything ends or opens by time alone.
     pub next_deadline: Option<UnixMs>,
@@ -143,7 +143,7 @@ impl<G: Gate> Queue<G> {
             |(token, handle, terms): (Token, Handle, &'_ Terms)| (token, handle, terms.deadline, running(terms));
         let listed: Vec<_> = match consumer {
             Some(consumer) => {
-                let leases = self.grants.of_consumer(consumer).filter(|(token, ..)| *token > after);
+                let leases = self.grants.of_consumer(consumer, after);
                 leases.map(pending).filter(|lease| lease.3).take(count).collect()
             }
             None => self.grants.iter_after(after).map(pending).filter(|lease| lease.3).take(count).collect(),
@@ -174,18 +174,22 @@ impl<G: Gate> Queue<G> {
         for (token, handle, standing) in self.unswept(now) {
             if let (Standing::Dead { at }, true) = (standing, token >= from) {
                 letters.insert(token, letter(token, handle, at, LEASE_ENDED));
+                if letters.len() > count {
+                    letters.pop_last();
+                }
             }
         }
-        letters.into_values().take(count).collect()
+        letters.into_values().collect()
     }
 
     /// Exact counts per state, ages, the next deadline and totals. O(log n), and O(what is due and not yet swept).
-    pub fn stats(&self, now: UnixMs) -> Stats {
+    pub fn stats(&mut self, now: UnixMs) -> Stats {
         let horizon = self.gate.horizon(now);
-        let ready = horizon.map_or(0, |key| self.order.count_through(&self.entries, key));
+        let queued = horizon.map_or(0, |key| self.order.count_through(&self.entries, key));
+        let overdue = self.gate.overdue(now);
         let mut stats = Stats {
-            waiting: self.order.len() - ready,
-            ready,
+            waiting: self.order.len() - queued + self.gate.collecting() - overdue,
+            ready: queued + overdue,
             leased: self.grants.leased(),
             delayed: self.delays.len(),
             dead: self.dead.len(),
@@ -194,6 +198,9 @@ impl<G: Gate> Queue<G> {
         };
         let mut oldest =
             self.order.first().filter(|first| self.ready(*first, now)).map(|first| self.entries.place(first).key);
+        if let Some(at) = self.gate.first_due(now) {
+            oldest = Some(oldest.map_or(at.0, |oldest| oldest.min(at.0)));
+        }
         let mut next = self.next_deadline(now);
         for (token, handle, standing) in self.unswept(now) {
             if token != 0 {
@@ -220,22 +227,22 @@ impl<G: Gate> Queue<G> {
             }
         }
         stats.oldest_ready_age = oldest.and_then(|key| self.gate.open_since(key)).map(|since| now.since(since));
-        let claimed = self.grants.oldest_running(now).map(|terms| terms.claimed_at).min();
-        stats.oldest_lease_age = claimed.map(|at| now.since(at));
+        stats.oldest_lease_age = self.grants.oldest_running(now).map(|terms| now.since(terms.claimed_at));
         stats.next_deadline = next;
         stats
     }
 
     /// The next time after `now` at which a lease or delay ends, or time alone opens the gate.
     /// What is due already is not a deadline any more: [`Queue::claimable`] tells of it.
-    pub fn next_deadline(&self, now: UnixMs) -> Option<UnixMs> {
+    pub fn next_deadline(&mut self, now: UnixMs) -> Option<UnixMs> {
         let later = UnixMs(now.0.saturating_add(1));
-        let delays = self.delays.iter().map(|((until, _), _)| *until).find(|until| *until >= later);
+        let first = Place { key: i64::MIN, seq: 0 };
+        let delays = self.delays.range((later, first)..).next().map(|((until, _), _)| *until);
         [self.grants.next_deadline_after(now), delays, self.next_opening(now)].into_iter().flatten().min()
     }
 
     /// The next time after `now` at which time alone opens the gate.
-    pub fn next_opening(&self, now: UnixMs) -> Option<UnixMs> {
+    pub fn next_opening(&mut self, now: UnixMs) -> Option<UnixMs> {
         self.gate.next_opening(&self.order, &self.entries, now)
     }
 }

@@ -90,7 +90,7 @@ impl Watermark {
         let since = self.rises.last().map_or(now, |(_, before)| now.max(*before));
         self.rises.push((to, since));
         if self.rises.len() > RISES {
-            // Of two neighbours the later one stays, the last of all among them: an age may be told too low, never too high.
+            // Of two neighbours the later one stays, the last of all among them: the time since a rise may be told too short.
             let mut keep = false;
             self.rises.retain(|_| {
                 keep = !keep;
@@ -104,8 +104,14 @@ impl Watermark {
     }
 }
 
+/// There is none.
+#[derive(Serialize, Deserialize)]
+pub enum Nothing {}
+
+/// It collects nothing: an element is an entry from the start.
 impl Gate for Watermark {
     type Saved = Saved;
+    type Collected<'a> = Nothing;
 
     fn horizon(&self, now: UnixMs) -> Option<i64> {
         match self.kind {
@@ -130,7 +136,7 @@ impl Gate for Watermark {
         }
     }
 
-    fn next_opening(&self, order: &Order, entries: &Entries, now: UnixMs) -> Option<UnixMs> {
+    fn next_opening(&mut self, order: &Order, entries: &Entries, now: UnixMs) -> Option<UnixMs> {
         if self.kind != Kind::Clock {
             return None;
         }
@@ -152,8 +158,40 @@ impl Gate for Watermark {
         if self.names.get_hashed(entries, name, hash).is_some() {
             return Err(Error::Damaged("an id stands twice"));
         }
-        self.names.insert(entries, handle, hash);
+        self.names.insert(handle, hash);
         Ok(())
+    }
+
+    fn collecting(&self) -> usize {
+        0
+    }
+
+    fn settle(&mut self, _: UnixMs, _: usize) -> bool {
+        true
+    }
+
+    fn overdue(&mut self, _: UnixMs) -> usize {
+        0
+    }
+
+    fn first_due(&mut self, _: UnixMs) -> Option<UnixMs> {
+        None
+    }
+
+    fn fire(&mut self, _: UnixMs, _: &mut Entries) -> Option<Handle> {
+        None
+    }
+
+    fn collected(&self) -> impl Iterator<Item = (usize, Nothing)> {
+        std::iter::empty()
+    }
+
+    fn adopt_collected(&mut self, collected: Nothing) -> Result<Option<u64>, Error> {
+        match collected {}
+    }
+
+    fn free_effort(&self) -> usize {
+        0
     }
 
     fn save(&self) -> Saved {
@@ -163,11 +201,15 @@ impl Gate for Watermark {
     fn load(saved: Saved, seed: [u64; 2]) -> Result<Self, Error> {
         let gate = Watermark::new(saved.kind, saved.late, seed).map_err(|_| Error::Damaged("impossible sources"))?;
         let rising = saved.rises.is_sorted() && saved.rises.len() <= RISES;
-        let from_sources = match &gate.kind {
-            Kind::Sources(sources) => saved.reached.is_none() || Self::slowest(sources).is_some(),
-            _ => true,
+        let last_rise = saved.rises.last().map(|(watermark, _)| *watermark);
+        let reached = match &gate.kind {
+            Kind::Clock => saved.rises.is_empty(),
+            Kind::External => saved.reached == last_rise,
+            Kind::Sources(sources) => {
+                saved.reached == last_rise && (last_rise.is_none() || Self::slowest(sources).is_some())
+            }
         };
-        if !rising || !from_sources {
+        if !rising || !reached {
             return Err(Error::Damaged("impossible watermark"));
         }
         Ok(Watermark { reached: saved.reached, rises: saved.rises, ..gate })

@@ -1,7 +1,7 @@
 //! Reading a snapshot. Every chunk may be hostile: a damaged one is an error, and never a panic or an allocation
 //! that the chunk's own length does not pay for.
 
-use super::{encoding, Head, Part, SavedEntry, SavedGrant, SavedStatus, VERSION};
+use super::{encoding, Head, Part, PartOf, SavedEntry, SavedGrant, SavedStatus, VERSION};
 use crate::entries::{Handle, Place, State, MAX_NAME, MAX_SEQ};
 use crate::error::Error;
 use crate::gate::Gate;
@@ -22,6 +22,8 @@ pub struct Loader<G> {
     last_queued: Option<Place>,
     /// The places of all other entries.
     elsewhere: BTreeSet<Place>,
+    /// The sequence numbers of what is being collected: no entry has one of them.
+    collected: BTreeSet<u64>,
     ended: bool,
 }
 
@@ -49,35 +51,47 @@ impl<G: Gate> Loader<G> {
             grants: Vec::new(),
             last_queued: None,
             elsewhere: BTreeSet::new(),
+            collected: BTreeSet::new(),
             ended: false,
         }
     }
 
     /// Reads the next chunk. After an error the loader is good for nothing but being dropped.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Error> {
-        let (part, length): (Part<'_, G::Saved>, usize) = bincode::serde::borrow_decode_from_slice(chunk, encoding())
+        let (part, length): (PartOf<'_, G>, usize) = bincode::serde::borrow_decode_from_slice(chunk, encoding())
             .map_err(|_| Error::Damaged("a chunk does not decode"))?;
         require(length == chunk.len(), "bytes after the end of a chunk")?;
         require(!self.ended, "a chunk after the last")?;
         match part {
             Part::Head(head) => self.head(head),
+            Part::Collected(collected) => collected.into_iter().try_for_each(|one| self.collected(one)),
             Part::Entries(entries) => entries.into_iter().try_for_each(|entry| self.entry(entry)),
             Part::Grants(grants) => grants.into_iter().try_for_each(|grant| self.grant(grant)),
-            Part::End { entries } => self.end(entries),
+            Part::End { collected, entries } => self.end(collected, entries),
         }
     }
 
     fn head(&mut self, head: Head<G::Saved>) -> Result<(), Error> {
         require(self.queue.is_none(), "two heads")?;
         require(head.version == VERSION, "a version this build does not know")?;
-        require(head.next_seq < MAX_SEQ / 2, "impossible counters")?;
+        require(head.next_seq <= MAX_SEQ, "impossible counters")?;
         require(head.last_token <= MAX_TOKEN, "impossible counters")?;
         let gate = G::load(head.gate, self.seed)?;
         let mut queue = Queue::with_gate(gate, head.options).map_err(|_| Error::Damaged("impossible options"))?;
-        queue.totals = head.totals;
+        queue.totals = head.totals.bounded();
         queue.next_seq = head.next_seq;
         queue.last_token = head.last_token;
         self.queue = Some(queue);
+        Ok(())
+    }
+
+    fn collected(&mut self, collected: G::Collected<'_>) -> Result<(), Error> {
+        let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
+        require(queue.entries.is_empty(), "something collected after entries")?;
+        let Some(seq) = queue.gate.adopt_collected(collected)? else { return Ok(()) };
+        require(seq < queue.next_seq, "impossible place")?;
+        require(self.collected.last() < Some(&seq), "places out of order")?;
+        self.collected.insert(seq);
         Ok(())
     }
 
@@ -86,6 +100,7 @@ impl<G: Gate> Loader<G> {
         let place = Place { key: entry.key, seq: entry.seq };
         require(entry.name.len() <= MAX_NAME, "a name too long")?;
         require(place.seq < queue.next_seq, "impossible place")?;
+        require(!self.collected.contains(&place.seq), "a place stands twice")?;
         let tag = queue.gate.tag(entry.name);
         let queued = matches!(entry.status, SavedStatus::Fresh | SavedStatus::Queued { .. });
         if queued {
@@ -181,9 +196,10 @@ impl<G: Gate> Loader<G> {
         Ok(())
     }
 
-    fn end(&mut self, entries: u64) -> Result<(), Error> {
+    fn end(&mut self, collected: u64, entries: u64) -> Result<(), Error> {
         self.ended = true;
         let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
+        require(queue.gate.collecting() as u64 == collected, "something collected is missing")?;
         require(queue.entries.len() as u64 == entries, "entries are missing")?;
         for place in &self.elsewhere {
             require(!queue.order.contains(&queue.entries, *place), "a place stands twice")?;

@@ -1,6 +1,34 @@
-//! What a TSGEN key should do, said as simply as possible: a list, scanned from end to end by every operation.
+//! What a key should do, said as simply as possible: lists, scanned from end to end by every operation. Here is delivery,
+//! the same for every family; the gates are in `naive/`.
 
-use tsgen_engine::{Added, DeliveryOptions, Guard, Millis, TokenRange};
+#[path = "naive/idle.rs"]
+pub mod idle;
+#[path = "naive/watermark.rs"]
+pub mod watermark;
+
+use std::fmt::Debug;
+use tsgen_engine::{DeliveryOptions, Millis, TokenRange, Totals};
+
+/// What delivery has to be told of a gate.
+pub trait Gate: Clone + Debug {
+    /// What an entry carries besides its name and its key.
+    type Content: Clone + PartialEq + Debug;
+
+    /// The highest key that is ready.
+    fn horizon(&self, now: i64) -> Option<i64>;
+
+    /// Something was taken: time must not close the gate any more.
+    fn commit(&mut self, now: i64);
+
+    /// Takes out what has collected up to its deadline: these are entries now.
+    fn fire(&mut self, now: i64) -> Vec<Entry<Self::Content>>;
+
+    /// The deadlines of all that is being collected.
+    fn deadlines(&self) -> Vec<i64>;
+
+    /// Whether time opens the gate, so that the key of an entry is the time at which it was or will be ready.
+    fn by_time(&self) -> bool;
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
@@ -11,46 +39,86 @@ pub enum State {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Item {
-    pub id: u8,
-    pub timestamp: i64,
+pub struct Entry<C> {
+    pub name: Vec<u8>,
+    pub key: i64,
     pub seq: u64,
-    pub payload: Vec<u8>,
+    pub content: C,
     pub deliveries: u32,
     /// Of the last delivery; 0 once stale.
     pub token: u64,
     pub consumer: u8,
+    pub claimed_at: i64,
     pub state: State,
     pub superseded: bool,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct Naive {
-    pub items: Vec<Item>,
-    pub clock: bool,
-    pub reject_late: bool,
-    pub watermark: Option<i64>,
-    pub options: DeliveryOptions,
-    pub seq: u64,
-    pub last_token: u64,
-}
-
-impl Naive {
-    pub fn horizon(&self, now: i64) -> Option<i64> {
-        if self.clock {
-            Some(self.watermark.unwrap_or(now).max(now))
-        } else {
-            self.watermark
+impl<C> Entry<C> {
+    pub fn new(name: &[u8], key: i64, seq: u64, content: C) -> Self {
+        Entry {
+            name: name.to_vec(),
+            key,
+            seq,
+            content,
+            deliveries: 0,
+            token: 0,
+            consumer: 0,
+            claimed_at: 0,
+            state: State::Queued,
+            superseded: false,
         }
     }
 
-    pub fn is_ready(&self, item: &Item, now: i64) -> bool {
-        item.state == State::Queued && self.horizon(now).is_some_and(|watermark| item.timestamp <= watermark)
+    fn named(&self, ranges: &[TokenRange]) -> bool {
+        self.token != 0 && ranges.iter().any(|range| (range.first..=range.last).contains(&self.token))
+    }
+}
+
+/// An entry as a worker or the sink gets it; the sink gets token and deliveries 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handed<C> {
+    pub token: u64,
+    pub deliveries: u32,
+    pub name: Vec<u8>,
+    pub key: i64,
+    pub content: C,
+}
+
+#[derive(Clone, Debug)]
+pub struct Naive<G: Gate> {
+    pub gate: G,
+    pub entries: Vec<Entry<G::Content>>,
+    pub options: DeliveryOptions,
+    pub seq: u64,
+    pub last_token: u64,
+    pub totals: Totals,
+}
+
+impl<G: Gate> Naive<G> {
+    pub fn new(gate: G, options: DeliveryOptions) -> Self {
+        Naive { gate, entries: Vec::new(), options, seq: 0, last_token: 0, totals: Totals::default() }
     }
 
-    pub fn state_name(&self, item: &Item, now: i64) -> &'static str {
-        match item.state {
-            State::Queued if self.is_ready(item, now) => "ready",
+    pub fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq - 1
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.iter().filter(|entry| !entry.superseded).count() + self.gate.deadlines().len()
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.options.max_len == 0 || (self.len() as u64) < self.options.max_len
+    }
+
+    pub fn is_ready(&self, entry: &Entry<G::Content>, now: i64) -> bool {
+        entry.state == State::Queued && self.gate.horizon(now).is_some_and(|horizon| entry.key <= horizon)
+    }
+
+    pub fn state_name(&self, entry: &Entry<G::Content>, now: i64) -> &'static str {
+        match entry.state {
+            State::Queued if self.is_ready(entry, now) => "ready",
             State::Queued => "waiting",
             State::Leased { .. } => "leased",
             State::Delayed { .. } => "delayed",
@@ -59,10 +127,12 @@ impl Naive {
     }
 
     fn lapse(&mut self, index: usize) {
-        let State::Leased { until } = self.items[index].state else { return };
-        let deliveries = self.items[index].deliveries;
+        let State::Leased { until } = self.entries[index].state else { return };
+        let deliveries = self.entries[index].deliveries;
         let delay = self.options.delay_after(deliveries).0 as i64;
-        self.items[index].state = if self.options.max_deliveries != 0 && deliveries >= self.options.max_deliveries {
+        let dies = self.options.max_deliveries != 0 && deliveries >= self.options.max_deliveries;
+        self.entries[index].state = if dies {
+            self.totals.died += u64::from(!self.entries[index].superseded);
             State::Dead { at: until, by_lease_end: true, reason: b"lease ended".to_vec() }
         } else if delay > 0 {
             State::Delayed { until: until + delay }
@@ -71,148 +141,135 @@ impl Naive {
         };
     }
 
-    /// Everything due by `now`, among the items that are meant, ends.
-    pub fn sweep(&mut self, now: i64, meant: impl Fn(&Item) -> bool) {
-        for index in 0..self.items.len() {
-            let due = matches!(self.items[index].state, State::Leased { until } if until <= now);
-            if due && meant(&self.items[index]) {
+    /// Every lease due by `now`, of the entries that are meant, ends.
+    fn sweep(&mut self, now: i64, meant: impl Fn(&Entry<G::Content>) -> bool) {
+        for index in 0..self.entries.len() {
+            let due = matches!(self.entries[index].state, State::Leased { until } if until <= now);
+            if due && meant(&self.entries[index]) {
                 self.lapse(index);
             }
         }
-        self.items.retain(|item| !item.superseded || matches!(item.state, State::Leased { .. }));
+        self.entries.retain(|entry| !entry.superseded || matches!(entry.state, State::Leased { .. }));
     }
 
     pub fn sweep_all(&mut self, now: i64) {
         self.sweep(now, |_| true);
-        for item in &mut self.items {
-            if matches!(item.state, State::Delayed { until } if until <= now) {
-                item.state = State::Queued;
+        for entry in &mut self.entries {
+            if matches!(entry.state, State::Delayed { until } if until <= now) {
+                entry.state = State::Queued;
             }
         }
+        let fired = self.gate.fire(now);
+        self.entries.extend(fired);
     }
 
-    pub fn swept(&self, now: i64) -> Naive {
+    pub fn swept(&self, now: i64) -> Self {
         let mut swept = self.clone();
         swept.sweep_all(now);
         swept
     }
 
-    pub fn newest(&self, id: u8) -> Option<usize> {
-        self.items.iter().position(|item| item.id == id && !item.superseded)
+    /// Whether something is ready, or fires.
+    pub fn has_ready(&self, now: i64) -> bool {
+        self.entries.iter().any(|entry| self.is_ready(entry, now)) || self.gate.deadlines().iter().any(|at| *at <= now)
     }
 
-    pub fn add(
-        &mut self,
-        guard: Guard,
-        timestamp: i64,
-        id: u8,
-        payload: &[u8],
-        now: i64,
-    ) -> Result<Added, &'static str> {
-        let old = self.newest(id);
-        if (guard == Guard::IfAbsent && old.is_some()) || (guard == Guard::IfPresent && old.is_none()) {
-            return Ok(Added::Refused);
-        }
-        let late = self.horizon(now).is_some_and(|watermark| timestamp <= watermark);
-        if late && self.reject_late {
-            return Err("LATE");
-        }
-        let held = self.items.iter().filter(|item| !item.superseded).count() as u64;
-        if old.is_none() && self.options.max_len != 0 && held >= self.options.max_len {
-            return Err("FULL");
-        }
-        if let Some(old) = old {
-            if matches!(self.items[old].state, State::Leased { .. }) {
-                self.items[old].superseded = true;
-            } else {
-                self.items.remove(old);
-            }
-        }
-        self.items.push(Item {
-            id,
-            timestamp,
-            seq: self.seq,
-            payload: payload.to_vec(),
-            deliveries: 0,
-            token: 0,
-            consumer: 0,
-            state: State::Queued,
-            superseded: false,
+    /// Whether something is ready, or a sweep would find something.
+    pub fn claimable(&self, now: i64) -> bool {
+        let ended = |entry: &Entry<_>| match entry.state {
+            State::Leased { until } | State::Delayed { until } => until <= now,
+            _ => false,
+        };
+        self.has_ready(now) || self.entries.iter().any(ended)
+    }
+
+    /// When something ends or opens next. What is due already is not a deadline.
+    pub fn next_deadline(&self, now: i64) -> Option<i64> {
+        let ends = self.entries.iter().filter_map(|entry| match entry.state {
+            State::Leased { until } | State::Delayed { until } => Some(until),
+            State::Queued if self.gate.by_time() && !self.is_ready(entry, now) => Some(entry.key),
+            _ => None,
         });
-        self.seq += 1;
-        Ok(if late { Added::Ready } else { Added::Waits })
+        ends.chain(self.gate.deadlines()).filter(|at| *at > now).min()
     }
 
-    pub fn rem(&mut self, id: u8) -> bool {
-        self.newest(id).map(|index| self.items.remove(index)).is_some()
-    }
-
-    /// (token, deliveries, id) of each.
-    pub fn claim(&mut self, consumer: u8, count: usize, lease: i64, now: i64) -> Vec<(u64, u32, u8)> {
-        self.sweep_all(now);
+    /// The ready entries, as indexes, oldest first.
+    fn ready(&self, now: i64) -> Vec<usize> {
         let mut ready: Vec<usize> =
-            (0..self.items.len()).filter(|index| self.is_ready(&self.items[*index], now)).collect();
-        ready.sort_by_key(|index| (self.items[*index].timestamp, self.items[*index].seq));
+            (0..self.entries.len()).filter(|index| self.is_ready(&self.entries[*index], now)).collect();
+        ready.sort_by_key(|index| (self.entries[*index].key, self.entries[*index].seq));
+        ready
+    }
+
+    fn handed(&self, index: usize, token: u64, deliveries: u32) -> Handed<G::Content> {
+        let Entry { name, key, content, .. } = self.entries[index].clone();
+        Handed { token, deliveries, name, key, content }
+    }
+
+    pub fn claim(&mut self, consumer: u8, count: usize, lease: i64, now: i64) -> Vec<Handed<G::Content>> {
+        self.sweep_all(now);
+        let mut ready = self.ready(now);
         ready.truncate(count);
-        if !ready.is_empty() && self.clock {
-            self.watermark = self.horizon(now);
+        if !ready.is_empty() {
+            self.gate.commit(now);
         }
         let first = (self.last_token + 1).max(now.max(0) as u64 * 1024);
         let mut claimed = Vec::new();
         for (token, index) in (first..).zip(ready) {
-            let item = &mut self.items[index];
-            item.token = token;
-            item.deliveries += 1;
-            item.consumer = consumer;
-            item.state = State::Leased { until: now + lease };
-            claimed.push((token, item.deliveries, item.id));
+            let entry = &mut self.entries[index];
+            self.totals.delivered += 1;
+            self.totals.redelivered += u64::from(entry.deliveries > 0);
+            entry.token = token;
+            entry.deliveries += 1;
+            entry.consumer = consumer;
+            entry.claimed_at = now;
+            entry.state = State::Leased { until: now + lease };
+            let deliveries = entry.deliveries;
+            claimed.push(self.handed(index, token, deliveries));
             self.last_token = token;
         }
         claimed
     }
 
-    fn named(ranges: &[TokenRange], token: u64) -> bool {
-        token != 0 && ranges.iter().any(|range| (range.first..=range.last).contains(&token))
-    }
-
     pub fn ack(&mut self, ranges: &[TokenRange]) -> usize {
-        let before = self.items.len();
-        self.items.retain(|item| {
-            !Self::named(ranges, item.token) || matches!(item.state, State::Dead { by_lease_end: false, .. })
-        });
-        before - self.items.len()
+        let before = self.entries.len();
+        self.entries
+            .retain(|entry| !entry.named(ranges) || matches!(entry.state, State::Dead { by_lease_end: false, .. }));
+        self.totals.acked += (before - self.entries.len()) as u64;
+        before - self.entries.len()
     }
 
     pub fn nack(&mut self, ranges: &[TokenRange], delay: Option<Millis>, dead: bool, reason: &[u8], now: i64) -> usize {
-        self.sweep(now, |item| Self::named(ranges, item.token));
+        self.sweep(now, |entry| entry.named(ranges));
         let mut count = 0;
-        for item in &mut self.items {
-            if !Self::named(ranges, item.token) || matches!(item.state, State::Dead { .. }) {
+        for entry in &mut self.entries {
+            if !entry.named(ranges) || matches!(entry.state, State::Dead { .. }) {
                 continue;
             }
             count += 1;
-            if item.superseded {
-                item.state = State::Queued;
+            if entry.superseded {
+                entry.state = State::Queued;
                 continue;
             }
-            if dead || self.options.exhausted(item.deliveries) {
-                item.state = State::Dead { at: now, by_lease_end: false, reason: reason.to_vec() };
+            if dead || self.options.exhausted(entry.deliveries) {
+                entry.state = State::Dead { at: now, by_lease_end: false, reason: reason.to_vec() };
+                self.totals.died += 1;
                 continue;
             }
-            item.token = 0;
-            let delay = delay.unwrap_or(self.options.delay_after(item.deliveries)).0 as i64;
-            item.state = if delay == 0 { State::Queued } else { State::Delayed { until: now + delay } };
+            entry.token = 0;
+            let delay = delay.unwrap_or(self.options.delay_after(entry.deliveries)).0 as i64;
+            entry.state = if delay == 0 { State::Queued } else { State::Delayed { until: now + delay } };
         }
-        self.items.retain(|item| !(item.superseded && item.state == State::Queued));
+        self.entries.retain(|entry| !(entry.superseded && entry.state == State::Queued));
         count
     }
 
     pub fn extend(&mut self, ranges: &[TokenRange], lease: i64, now: i64) -> usize {
-        self.sweep(now, |item| Self::named(ranges, item.token));
+        self.sweep(now, |entry| entry.named(ranges));
         let mut count = 0;
-        for item in &mut self.items {
-            if Self::named(ranges, item.token) && !matches!(item.state, State::Dead { .. }) {
-                item.state = State::Leased { until: now + lease };
+        for entry in &mut self.entries {
+            if entry.named(ranges) && !matches!(entry.state, State::Dead { .. }) {
+                entry.state = State::Leased { until: now + lease };
                 count += 1;
             }
         }
@@ -221,15 +278,15 @@ impl Naive {
 
     pub fn release(&mut self, consumer: u8, now: i64) -> usize {
         let mut count = 0;
-        for item in &mut self.items {
-            if item.consumer == consumer && matches!(item.state, State::Leased { until } if until > now) {
+        for entry in &mut self.entries {
+            if entry.consumer == consumer && matches!(entry.state, State::Leased { until } if until > now) {
                 count += 1;
-                item.state = State::Queued;
-                item.deliveries -= 1;
-                item.token = 0;
+                entry.state = State::Queued;
+                entry.deliveries -= 1;
+                entry.token = 0;
             }
         }
-        self.items.retain(|item| !(item.superseded && item.state == State::Queued));
+        self.entries.retain(|entry| !(entry.superseded && entry.state == State::Queued));
         count
     }
 
@@ -237,14 +294,14 @@ impl Naive {
     fn letters(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> Vec<usize> {
         match which {
             Ok(_) => self.sweep_all(now),
-            Err(ranges) => self.sweep(now, |item| Self::named(ranges, item.token)),
+            Err(ranges) => self.sweep(now, |entry| entry.named(ranges)),
         }
         let mut dead: Vec<usize> =
-            (0..self.items.len()).filter(|index| matches!(self.items[*index].state, State::Dead { .. })).collect();
-        dead.sort_by_key(|index| self.items[*index].token);
+            (0..self.entries.len()).filter(|index| matches!(self.entries[*index].state, State::Dead { .. })).collect();
+        dead.sort_by_key(|index| self.entries[*index].token);
         match which {
             Ok(count) => dead.truncate(count),
-            Err(ranges) => dead.retain(|index| Self::named(ranges, self.items[*index].token)),
+            Err(ranges) => dead.retain(|index| self.entries[*index].named(ranges)),
         }
         dead
     }
@@ -252,31 +309,31 @@ impl Naive {
     pub fn requeue(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> usize {
         let letters = self.letters(which, now);
         for index in &letters {
-            let item = &mut self.items[*index];
-            item.state = State::Queued;
-            item.deliveries = 0;
-            item.token = 0;
+            let entry = &mut self.entries[*index];
+            entry.state = State::Queued;
+            entry.deliveries = 0;
+            entry.token = 0;
         }
         letters.len()
     }
 
     pub fn discard(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> usize {
         let letters = self.letters(which, now);
-        let tokens: Vec<u64> = letters.iter().map(|index| self.items[*index].token).collect();
-        self.items.retain(|item| !matches!(item.state, State::Dead { .. }) || !tokens.contains(&item.token));
+        let seqs: Vec<u64> = letters.iter().map(|index| self.entries[*index].seq).collect();
+        self.entries.retain(|entry| !seqs.contains(&entry.seq));
         letters.len()
     }
 
-    pub fn drop_ready(&mut self, count: usize, now: i64) -> usize {
+    pub fn drop_ready(&mut self, count: usize, now: i64) -> Vec<Handed<G::Content>> {
         self.sweep_all(now);
-        let mut ready: Vec<(i64, u64)> =
-            self.items.iter().filter(|item| self.is_ready(item, now)).map(|item| (item.timestamp, item.seq)).collect();
-        ready.sort_unstable();
+        let mut ready = self.ready(now);
         ready.truncate(count);
-        if !ready.is_empty() && self.clock {
-            self.watermark = self.horizon(now);
+        if !ready.is_empty() {
+            self.gate.commit(now);
         }
-        self.items.retain(|item| item.state != State::Queued || !ready.contains(&(item.timestamp, item.seq)));
-        ready.len()
+        let dropped = ready.iter().map(|index| self.handed(*index, 0, 0)).collect();
+        let seqs: Vec<u64> = ready.iter().map(|index| self.entries[*index].seq).collect();
+        self.entries.retain(|entry| !seqs.contains(&entry.seq));
+        dropped
     }
 }

@@ -29,7 +29,7 @@ impl<F: Family> Command for Alter<F> {
         let (mut change, mut given) = (F::Change::default(), Given::default());
         while let Some(word) = call.args.next() {
             let known = F::change_option(&mut change, word, &mut call.args)?
-                || given.read(word, &mut call.args, call.ctx, name)?;
+                || given.read::<F>(word, &mut call.args, call.ctx, name)?;
             if !known {
                 return Err(unknown_option(word));
             }

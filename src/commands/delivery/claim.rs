@@ -6,6 +6,7 @@ use crate::effects::Effects;
 use crate::family::Family;
 use crate::info::count_adopted_token;
 use crate::keyspace::{self, Opened};
+use crate::redis::command::KeySpec;
 use crate::redis::{Ctx, Str};
 use crate::{replicate, waiting};
 use std::marker::PhantomData;
@@ -32,6 +33,7 @@ impl<F: Family> Command for ClaimEntries<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.claim.name,
         flags: "write blocking",
+        keys: &[KeySpec::ReadUpdate(1)],
         syntax: "key consumer [COUNT n] [LEASE ms] [BLOCK ms]",
         summary: "Leases ready entries to a consumer, oldest first, or waits until there are some",
         complexity: "O(log(N)) for each entry leased",
@@ -101,39 +103,30 @@ fn parse(call: &mut Call<'_>) -> Result<Options, Fail> {
 
 /// Blocks the client, and has the timer come when the key may have something.
 fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, timeout: Millis, now: UnixMs) {
-    let next = keyspace::peek::<F>(ctx, name).and_then(|mut key| {
-        let value = key.value().ok().flatten()?;
-        value.queue.next_deadline(now).map(|at| value.schedule(ctx.db(), name.bytes(), at))
-    });
-    let _ = next;
+    if let Some(mut key) = keyspace::peek::<F>(ctx, name) {
+        if let Ok(Some(value)) = key.value() {
+            value.schedule_wakeup(ctx.db(), name.bytes(), now);
+        }
+    }
     waiting::wait::<F>(ctx, name, consumer, wanted, timeout);
 }
 
-/// Serves a client that waits. True if it has its reply.
+/// Serves a client that waits, once the key has something ready or a sink. True if it has its reply; nothing has changed if not.
 pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
     let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     let lease = wanted.lease.unwrap_or(value.queue.options().lease);
-    let claim = match value.queue.claim(consumer.bytes(), wanted.count, lease, None, now) {
-        Ok(claim) => claim,
-        Err(error) => {
-            Fail::from(error).reply(ctx, F::VERBS.claim.name);
-            return true;
+    let outcome = match value.queue.claim(consumer.bytes(), wanted.count, lease, None, now) {
+        Ok(claim) => {
+            replicate::claim::<F>(ctx, name, consumer, (wanted.count, lease), &claim, now);
+            finish(ctx, name, key, &claim, now)
         }
+        Err(error) => Err(error.into()),
     };
-    if claim.changed {
-        replicate::claim::<F>(ctx, name, consumer, (wanted.count, lease), &claim, now);
+    if let Err(fail) = outcome {
+        fail.reply(ctx, F::VERBS.claim.name);
     }
-    if claim.count > 0 {
-        return finish(ctx, name, key, &claim, now).is_ok();
-    }
-    if let Some(at) = value.queue.next_deadline(now) {
-        value.schedule(ctx.db(), name.bytes(), at);
-    }
-    if claim.changed {
-        ctx.signal_modified(name);
-    }
-    false
+    true
 }
 
 /// Replies with what was claimed, and tells others.

@@ -3,6 +3,7 @@
 use super::options::{self, sink_position, Given};
 use crate::args::unknown_option;
 use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::datatype::arrive;
 use crate::effects::Effects;
 use crate::family::{Family, Strings};
 use crate::keyspace;
@@ -16,7 +17,7 @@ use tsgen_engine::{Queue, UnixMs};
 pub const BUSY: Fail = Fail::text("BUSYKEY Target key name already exists.");
 
 /// CREATE and ALTER: the key, and the stream of its sink.
-pub const KEYS: &[KeySpec] = &[KeySpec::Write(1), KeySpec::After(c"SINK")];
+pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
 
 pub struct Create<F>(PhantomData<F>);
 
@@ -35,7 +36,7 @@ impl<F: Family> Command for Create<F> {
         let (mut plan, mut given) = (F::Plan::default(), Given::default());
         while let Some(word) = call.args.next() {
             let known = F::plan_option(&mut plan, word, &mut call.args, call.ctx)?
-                || given.read(word, &mut call.args, call.ctx, name)?;
+                || given.read::<F>(word, &mut call.args, call.ctx, name)?;
             if !known {
                 return Err(unknown_option(word));
             }
@@ -46,7 +47,11 @@ impl<F: Family> Command for Create<F> {
             return Err(BUSY);
         }
         let now = call.now();
-        let value = key.create(Value::<F>::new(F::create(plan, options, seed())?, now))?;
+        // A repeated CREATE does not say when it was.
+        let flags = call.ctx.flags();
+        let announced = if flags.is_loading() || flags.is_replicated() { UnixMs(i64::MIN) } else { now };
+        let value = key.create(Value::<F>::new(F::create(plan, options, seed())?, announced))?;
+        arrive(value, call.ctx.db(), name);
         replicate::creation(call.ctx, name, value);
         call.ctx.reply_simple(c"OK");
         let effects = Effects::of(call.ctx, name, value, || now, None);
@@ -79,6 +84,6 @@ pub fn by_default<F: Family>(now: UnixMs) -> Result<Value<F>, Fail> {
 pub fn explain<F: Family>(queue: &Queue<F::Gate>) -> Strings {
     let mut arguments = Strings::new();
     F::explain_gate(queue, &mut arguments);
-    options::explain(queue.options(), &mut arguments);
+    options::explain::<F>(queue.options(), &mut arguments);
     arguments
 }

@@ -38,7 +38,9 @@ impl<F: Family> Command for HandBack<F> {
         let reason = reason.unwrap_or_default();
         check_name(call.ctx, "REASON", reason)?;
         let how = Nack { delay, dead: dead.is_some(), reason };
-        super::options::settle::<F>(call, name, F::VERBS.nack, |queue, now| queue.nack(tokens.as_slice(), &how, now))
+        super::options::settle_with::<F>(call, name, &[F::VERBS.nack.event], |queue, now| {
+            queue.nack(tokens.as_slice(), &how, now)
+        })
     }
 }
 
@@ -56,6 +58,8 @@ impl<F: Family> Command for Release<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, consumer) = (call.args.required()?, call.args.required()?.bytes());
         check_name(call.ctx, "consumer", consumer)?;
-        super::options::settle::<F>(call, name, F::VERBS.release, |queue, now| Ok(queue.release(consumer, now)))
+        super::options::settle_with::<F>(call, name, &[F::VERBS.release.event], |queue, now| {
+            Ok(queue.release(consumer, now))
+        })
     }
 }

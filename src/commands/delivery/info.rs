@@ -26,7 +26,7 @@ impl<F: Family> Command for Info<F> {
         let stats = value.queue.stats(now);
         ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS);
         F::reply_gate_fields(ctx, &value.queue, now);
-        reply_counts(ctx, &stats, value.sink_errors);
+        reply_counts(ctx, F::BEFORE_READY, &stats, value.sink_errors);
         reply_options(ctx, value);
         Ok(())
     }
@@ -35,10 +35,10 @@ impl<F: Family> Command for Info<F> {
 const COUNTS: usize = 14;
 const OPTIONS: usize = 7;
 
-fn reply_counts(ctx: &Ctx, stats: &Stats, sink_errors: u64) {
+fn reply_counts(ctx: &Ctx, before_ready: &str, stats: &Stats, sink_errors: u64) {
     let age = |age: Option<tsgen_engine::Millis>| age.map(|age| age.0 as i64);
     let fields: [(&str, Option<i64>); COUNTS] = [
-        ("waiting", Some(stats.waiting as i64)),
+        (before_ready, Some(stats.waiting as i64)),
         ("ready", Some(stats.ready as i64)),
         ("leased", Some(stats.leased as i64)),
         ("delayed", Some(stats.delayed as i64)),

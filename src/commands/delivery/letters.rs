@@ -53,7 +53,9 @@ impl<F: Family> Command for Requeue<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let letters = Letters::parse(call)?;
-        super::options::settle::<F>(call, name, F::VERBS.requeue, |queue, now| queue.requeue(letters.which(), now))
+        super::options::settle_with::<F>(call, name, &[F::VERBS.requeue.event], |queue, now| {
+            queue.requeue(letters.which(), now)
+        })
     }
 }
 
@@ -71,6 +73,8 @@ impl<F: Family> Command for Discard<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let letters = Letters::parse(call)?;
-        super::options::settle::<F>(call, name, F::VERBS.discard, |queue, now| queue.discard(letters.which(), now))
+        super::options::settle_with::<F>(call, name, &[F::VERBS.discard.event], |queue, now| {
+            queue.discard(letters.which(), now)
+        })
     }
 }

@@ -3,13 +3,15 @@
 mod alter;
 pub mod claim;
 pub mod create;
-mod drop_ready;
 mod hand_back;
 mod info;
+mod internal;
 mod letters;
 mod listing;
 mod options;
 mod settle;
+
+pub use options::settle_with;
 
 use crate::commands::load::Load;
 use crate::family::Family;
@@ -30,7 +32,8 @@ pub fn all<F: Family>() -> Vec<Entry> {
         Entry::of::<letters::Requeue<F>>(),
         Entry::of::<letters::Discard<F>>(),
         Entry::of::<info::Info<F>>(),
-        Entry::of::<drop_ready::DropReady<F>>(),
+        Entry::of::<internal::DropReady<F>>(),
+        Entry::of::<internal::Sweep<F>>(),
         Entry::of::<Load<F>>(),
     ]
 }

@@ -3,9 +3,10 @@
 use crate::args::{check_name, is, set, Args};
 use crate::command::{Call, Fail, Outcome};
 use crate::effects::Effects;
-use crate::family::{Family, Strings, Verb};
+use crate::family::{Family, Strings};
 use crate::keyspace;
 use crate::redis::{Ctx, OwnedStr, Str};
+use std::ffi::CStr;
 use tsgen_engine::{DeliveryOptions, Error, Millis, Queue, Settled, Sink, UnixMs};
 
 /// Options that were given.
@@ -26,8 +27,9 @@ pub const WORDS: [&str; 7] = ["LEASE", "MAXDELIVERIES", "BACKOFF", "MAXBACKOFF",
 
 impl<'a> Given<'a> {
     /// Reads one option if `word` is one. `key` is what it is for.
-    pub fn read(&mut self, word: &Str, args: &mut Args<'a>, ctx: &Ctx, key: &Str) -> Result<bool, Fail> {
-        let Some(option) = WORDS.into_iter().find(|option| is(word, option)) else { return Ok(false) };
+    pub fn read<F: Family>(&mut self, word: &Str, args: &mut Args<'a>, ctx: &Ctx, key: &Str) -> Result<bool, Fail> {
+        let option = WORDS.into_iter().find(|option| is(word, option));
+        let Some(option) = option.filter(|option| F::TAKES_MAXLEN || *option != "MAXLEN") else { return Ok(false) };
         let length = |args: &mut Args<'a>| args.number_of(option, 0, i64::MAX).map(i64::unsigned_abs);
         match option {
             "LEASE" => set(&mut self.lease, option, args.millis_of(option, 1)?)?,
@@ -78,7 +80,7 @@ impl<'a> Given<'a> {
 }
 
 /// The arguments of CREATE that say all of these options.
-pub fn explain(options: &DeliveryOptions, to: &mut Strings) {
+pub fn explain<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
     let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
     let numbers = [
         ("LEASE", options.lease.0),
@@ -87,7 +89,7 @@ pub fn explain(options: &DeliveryOptions, to: &mut Strings) {
         ("MAXBACKOFF", options.max_backoff.0),
         ("MAXLEN", options.max_len),
     ];
-    for (word, value) in numbers {
+    for (word, value) in numbers.into_iter().filter(|(word, _)| F::TAKES_MAXLEN || *word != "MAXLEN") {
         to.extend([OwnedStr::new(word.as_bytes()), number(value)]);
     }
     if let Some(sink) = &options.sink {
@@ -116,11 +118,11 @@ pub fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
     None
 }
 
-/// Runs a time-dependent operation that settles entries: apply, replicate, reply, tell.
-pub fn settle<F: Family>(
+/// Runs a time-dependent operation that settles entries: apply, replicate, reply, tell. `events` are told if it was about any.
+pub fn settle_with<F: Family>(
     call: &Call<'_>,
     name: &Str,
-    verb: Verb,
+    events: &[&'static CStr],
     operation: impl FnOnce(&mut Queue<F::Gate>, UnixMs) -> Result<Settled, Error>,
 ) -> Outcome {
     let mut key = keyspace::open::<F>(call.ctx, name)?;
@@ -135,7 +137,7 @@ pub fn settle<F: Family>(
         call.replicate_timed(now);
         let effects = Effects::of(call.ctx, name, value, || now, None);
         drop(key);
-        effects.tell(call.ctx, name, (settled.count > 0).then_some(verb.event));
+        effects.tell(call.ctx, name, events.iter().copied().filter(|_| settled.count > 0));
     }
     Ok(())
 }

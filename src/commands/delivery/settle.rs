@@ -56,7 +56,7 @@ impl<F: Family> Command for Extend<F> {
         let name = call.args.required()?;
         let lease = Millis(in_range("lease-ms", call.args.required()?, 1, MAX_MS)?.unsigned_abs());
         let tokens = call.args.only_tokens()?;
-        super::options::settle::<F>(call, name, F::VERBS.extend, |queue, now| {
+        super::options::settle_with::<F>(call, name, &[F::VERBS.extend.event], |queue, now| {
             queue.extend(tokens.as_slice(), lease, now)
         })
     }

@@ -4,6 +4,7 @@ use super::event;
 use crate::args::{check_name, check_payload, integer, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::commands::create;
+use crate::config::MAX_MS;
 use crate::effects::Effects;
 use crate::family::Family;
 use crate::keyspace::{self, Opened};
@@ -12,7 +13,10 @@ use crate::replicate;
 use crate::tsgen::Tsgen;
 use tsgen_engine::{Added, Guard, Millis, UnixMs};
 
-pub const BAD_TIMESTAMP: Fail = Fail::text("ERR timestamp must be an integer; +ms needs a CLOCK key");
+const BAD_TIMESTAMP: Fail = Fail::text("ERR timestamp must be a signed 64-bit integer; it stands before the id");
+const BAD_DELAY: Fail = Fail::text("ERR timestamp +ms must be between +0 and +315360000000");
+const NEEDS_CLOCK: Fail = Fail::text("ERR timestamp +ms needs a CLOCK key");
+const TWO_GUARDS: Fail = Fail::text("ERR NX and XX exclude each other and may be given once");
 
 /// A timestamp as clients write it.
 #[derive(Clone, Copy)]
@@ -24,20 +28,20 @@ pub enum When {
 
 impl When {
     pub fn parse(text: &Str) -> Result<Self, Fail> {
-        let when = match text.bytes() {
+        match text.bytes() {
             [b'+', delay @ ..] => {
-                integer(delay).and_then(|ms| u64::try_from(ms).ok()).map(|ms| When::After(Millis(ms)))
+                let ms = integer(delay).filter(|ms| (0..=MAX_MS).contains(ms)).ok_or(BAD_DELAY)?;
+                Ok(When::After(Millis(ms.unsigned_abs())))
             }
-            at => integer(at).map(When::At),
-        };
-        when.ok_or(BAD_TIMESTAMP)
+            at => integer(at).map(When::At).ok_or(BAD_TIMESTAMP),
+        }
     }
 
     pub fn resolve(self, is_clock: bool, now: UnixMs) -> Result<i64, Fail> {
         match self {
             When::At(timestamp) => Ok(timestamp),
             When::After(delay) if is_clock => Ok(now.after(delay).0),
-            When::After(_) => Err(BAD_TIMESTAMP),
+            When::After(_) => Err(NEEDS_CLOCK),
         }
     }
 }
@@ -60,6 +64,9 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Element<'a>, Fail> {
     };
     if guard != Guard::Always {
         first = call.args.required()?;
+        if is(first, "NX") || is(first, "XX") {
+            return Err(TWO_GUARDS);
+        }
     }
     let when = When::parse(first)?;
     let id = call.args.required()?.bytes();

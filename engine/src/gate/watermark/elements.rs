@@ -101,7 +101,7 @@ impl Queue<Watermark> {
     ///
     /// An element of that id that is waiting, ready, delayed or dead is replaced; one that is leased is superseded:
     /// its token still settles, but it never comes back.
-    /// Errors: [`Error::Late`], [`Error::Full`].
+    /// Errors: [`Error::Late`], [`Error::Full`], [`Error::Exhausted`].
     pub fn add(
         &mut self,
         guard: Guard,
@@ -117,22 +117,26 @@ impl Queue<Watermark> {
             _ => {}
         }
         let late = self.is_late(timestamp, now)?;
-        self.check_room(usize::from(old.is_none()))?;
+        self.check_room(usize::from(old.is_none()), 1)?;
+        self.gate.commit(now);
         self.put(timestamp, id, payload, hash, old);
         Ok(self.count_late(late))
     }
 
     /// Adds all of these elements or none; tells for each whether it waits. O(log n) an element.
     ///
-    /// Errors: [`Error::Late`], [`Error::Full`].
+    /// Errors: [`Error::Late`], [`Error::Full`], [`Error::Exhausted`].
     pub fn madd(&mut self, elements: &[(i64, &[u8], &[u8])], now: UnixMs) -> Result<Vec<Added>, Error> {
         for (timestamp, ..) in elements {
             self.is_late(*timestamp, now)?;
         }
+        let mut new = 0;
         if self.options.max_len != 0 {
             let ids: BTreeSet<&[u8]> = elements.iter().map(|(_, id, _)| *id).collect();
-            self.check_room(ids.into_iter().filter(|id| self.find(id).is_none()).count())?;
+            new = ids.into_iter().filter(|id| self.find(id).is_none()).count();
         }
+        self.check_room(new, elements.len())?;
+        self.gate.commit(now);
         let add = |(timestamp, id, payload): &(i64, &[u8], &[u8])| {
             let late = self.is_late(*timestamp, now)?;
             let hash = self.gate.names.hash(id);
@@ -164,18 +168,10 @@ impl Queue<Watermark> {
         }
     }
 
-    fn check_room(&self, wanted: usize) -> Result<(), Error> {
-        let max = self.options.max_len;
-        if max != 0 && wanted > 0 && (self.len() + wanted) as u64 > max {
-            return Err(Error::Full);
-        }
-        Ok(())
-    }
-
     fn put(&mut self, timestamp: i64, id: &[u8], payload: &[u8], hash: u32, old: Option<Handle>) {
         let new = self.enter(timestamp, id, payload, hash);
         let Some(old) = old else {
-            self.gate.names.insert(&self.entries, new, hash);
+            self.gate.names.insert(new, hash);
             return;
         };
         self.gate.names.replace(old, new, hash);
@@ -248,13 +244,15 @@ impl Queue<Watermark> {
             return Err(Error::ClockDriven);
         }
         let reached = self.gate.reached.filter(|reached| *reached >= to).ok_or(Error::WatermarkNotBelow)?;
+        let mut lowered = false;
         if let Kind::Sources(sources) = &mut self.gate.kind {
-            for source in sources {
-                source.timestamp = source.timestamp.map(|timestamp| timestamp.min(to));
+            for timestamp in sources.iter_mut().filter_map(|source| source.timestamp.as_mut()) {
+                lowered |= *timestamp > to;
+                *timestamp = to.min(*timestamp);
             }
         }
         if reached == to {
-            return Ok(false);
+            return Ok(lowered);
         }
         self.gate.rises.retain(|(watermark, _)| *watermark < to);
         self.gate.rise(to, now);

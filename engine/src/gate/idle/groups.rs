@@ -1,0 +1,279 @@
+//! The operations of DEBOUNCE itself: items pushed to groups, and groups that are looked at, flushed or cancelled.
+
+use super::items::{cost, Items, Reader, MAX_COLLECTED};
+use super::{Collected, Head, Idle, Reason, Rules};
+use crate::entries::Place;
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::options::DeliveryOptions;
+use crate::queue::{Queue, Settled};
+use crate::time::{Millis, UnixMs};
+
+/// What a push did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// How many items the group collects now.
+    pub collecting: usize,
+    /// How many entries it made by filling groups.
+    pub filled: usize,
+    /// When the group fires, if it collects anything.
+    pub fires_at: Option<UnixMs>,
+}
+
+/// A collecting group with its items.
+#[derive(Clone, Debug)]
+pub struct Collecting<'a> {
+    /// When it fires if nothing more is pushed.
+    pub fires_at: UnixMs,
+    /// Items and when each came, in order.
+    pub items: Reader<'a>,
+    /// How many these are.
+    pub count: usize,
+}
+
+/// A collecting group in a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// How many items it has.
+    pub items: usize,
+    /// When it fires if nothing more is pushed.
+    pub fires_at: UnixMs,
+}
+
+impl Queue<Idle> {
+    /// An empty key. `seed` keys the hashes of groups and items and shows nowhere.
+    ///
+    /// Errors: rules or options out of range.
+    pub fn create(rules: Rules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
+        Queue::with_gate(Idle::new(rules, seed)?, options)
+    }
+
+    /// When its groups fire.
+    pub fn rules(&self) -> &Rules {
+        &self.gate.rules
+    }
+
+    /// Changes when groups fire, from their next push on; whether items are unique is fixed. True if anything changed.
+    ///
+    /// Errors: rules out of range.
+    pub fn alter_rules(
+        &mut self,
+        idle: Option<Millis>,
+        max_wait: Option<Millis>,
+        max_items: Option<u64>,
+    ) -> Result<bool, Error> {
+        let before = self.gate.rules;
+        let rules = Rules {
+            idle: idle.unwrap_or(before.idle),
+            max_wait: max_wait.unwrap_or(before.max_wait),
+            max_items: max_items.unwrap_or(before.max_items),
+            ..before
+        };
+        rules.check()?;
+        self.gate.rules = rules;
+        Ok(rules != before)
+    }
+
+    /// Adds items to a group and restarts its idle timeout. A group that is overdue fires first, and one that gets full fires at
+    /// once; what is left of `items` then starts another. O(1) an item, O(log n) if a group begins or fires.
+    ///
+    /// Errors: [`Error::Full`]; [`Error::GroupFull`].
+    pub fn push<I: AsRef<[u8]>>(&mut self, name: &[u8], items: &[I], now: UnixMs) -> Result<Pushed, Error> {
+        let hash = self.gate.hash(name);
+        let mut head = self.gate.find(name, hash);
+        let overdue = head.filter(|head| self.gate.group(*head).fires_at.is_due(now));
+        self.check_push(head.filter(|_| overdue.is_none()), items)?;
+        let mut pushed = Pushed::default();
+        if let Some(due) = overdue {
+            let handle = self.gate.fire_overdue(due, &mut self.entries);
+            self.order.insert(&self.entries, handle);
+            head = None;
+        }
+        let rules = self.gate.rules;
+        for item in items {
+            let item = item.as_ref();
+            let at = match head {
+                Some(head) => head,
+                None => self.begin(name, hash, item.len() + 2, now),
+            };
+            head = Some(at);
+            let count = self.gate.collect(at, item, now);
+            if rules.max_items != 0 && count as u64 >= rules.max_items {
+                self.fire_now(at, Reason::Full, now);
+                pushed.filled += 1;
+                head = None;
+            }
+        }
+        if let Some(head) = head {
+            let deadline = rules.deadline(self.gate.group(head).items.first_at(), now);
+            self.gate.set_deadline(head, deadline);
+            pushed.fires_at = Some(deadline.0);
+            pushed.collecting = self.gate.group(head).items.len();
+        }
+        Ok(pushed)
+    }
+
+    fn begin(&mut self, name: &[u8], hash: u32, room: usize, now: UnixMs) -> Head {
+        let (fires_at, reason) = self.gate.rules.deadline(now, now);
+        let group = Collected { items: Items::new(now, room), fires_at, reason, is_overdue: false };
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.gate.begin(name, hash, seq, group)
+    }
+
+    /// Fails if there is no room for this push. `head`: the group it begins with, if that collects already.
+    fn check_push<I: AsRef<[u8]>>(&self, head: Option<Head>, items: &[I]) -> Result<(), Error> {
+        let max_len = self.options.max_len;
+        let size = head.map_or(0, |head| self.gate.group(head).items.size());
+        let cost_of_all: usize = items.iter().map(|item| cost(item.as_ref())).sum();
+        let rules = self.gate.rules;
+        // Nearly always it is this simple. Otherwise the push is done in thought.
+        let fits = size + cost_of_all < MAX_COLLECTED;
+        let begun = if rules.max_items == 0 {
+            if !fits {
+                return Err(Error::GroupFull);
+            }
+            usize::from(head.is_none())
+        } else if fits && max_len == 0 {
+            return self.check_room(0, items.len());
+        } else {
+            self.begun_by(head, items)?
+        };
+        self.check_room(begun, begun)
+    }
+
+    /// How many groups a push begins, full ones included.
+    fn begun_by<I: AsRef<[u8]>>(&self, head: Option<Head>, items: &[I]) -> Result<usize, Error> {
+        let rules = self.gate.rules;
+        let mut old = head.map(|head| &self.gate.group(head).items);
+        let mut new = std::collections::BTreeSet::new();
+        let (mut count, mut size) = old.map_or((0, 0), |items| (items.len(), items.size()));
+        let mut begun = 0;
+        let mut open = old.is_some();
+        for item in items.iter().map(AsRef::as_ref) {
+            if !open {
+                begun += 1;
+                open = true;
+            }
+            let is_known = rules.unique
+                && (new.contains(item) || old.is_some_and(|old| old.contains(item, |item| self.gate.hash(item))));
+            if !is_known {
+                new.insert(item);
+                count += 1;
+                size += cost(item);
+            }
+            if size >= MAX_COLLECTED {
+                return Err(Error::GroupFull);
+            }
+            if count as u64 >= rules.max_items {
+                (old, count, size, open) = (None, 0, 0, false);
+                new.clear();
+            }
+        }
+        Ok(begun)
+    }
+
+    fn fire_now(&mut self, head: Head, reason: Reason, now: UnixMs) {
+        let handle = self.gate.fire_group(head, reason, now, &mut self.entries);
+        self.order.insert(&self.entries, handle);
+    }
+
+    /// The group of this name, if it collects.
+    fn find_collecting(&self, name: &[u8], now: UnixMs) -> Option<Head> {
+        let head = self.gate.find(name, self.gate.hash(name))?;
+        (!self.gate.group(head).fires_at.is_due(now)).then_some(head)
+    }
+
+    /// The group of this name, if it collects. O(1).
+    pub fn collecting(&self, name: &[u8], now: UnixMs) -> Option<Collecting<'_>> {
+        let group = self.gate.group(self.find_collecting(name, now)?);
+        Some(Collecting { fires_at: group.fires_at, items: group.items.iter(), count: group.items.len() })
+    }
+
+    /// Up to `count` collecting groups, next to fire first, from just behind the group `after`; from the first if that
+    /// does not collect (any more). O(log n) a group listed, and O(1) for each that fires before `after`.
+    pub fn groups(&mut self, after: Option<&[u8]>, count: usize, now: UnixMs) -> Vec<Group<'_>> {
+        self.gate.settle(now, usize::MAX);
+        let after = after.and_then(|name| self.find_collecting(name, now));
+        let mut from = match after {
+            Some(head) => {
+                Place { key: self.gate.group(head).fires_at.0, seq: self.gate.heads.place(head.handle).seq + 1 }
+            }
+            None => Place { key: i64::MIN, seq: 0 },
+        };
+        if after.is_some() {
+            self.gate.settle_before(from);
+        }
+        let mut listed = Vec::new();
+        while let Some((head, place)) = self.gate.first_settled(from).filter(|_| listed.len() < count) {
+            listed.push(head);
+            from = Place { seq: place.seq + 1, ..place };
+        }
+        let group = |head| {
+            let group = self.gate.group(head);
+            Group { name: self.gate.heads.name(head.handle), items: group.items.len(), fires_at: group.fires_at }
+        };
+        listed.into_iter().map(group).collect()
+    }
+
+    /// Fires these groups now, as far as they collect. O(log n) each.
+    pub fn flush<N: AsRef<[u8]>>(&mut self, names: &[N], now: UnixMs) -> Settled {
+        let mut count = 0;
+        for name in names {
+            if let Some(head) = self.find_collecting(name.as_ref(), now) {
+                self.fire_now(head, Reason::Flush, now);
+                count += 1;
+            }
+        }
+        Settled { count, changed: count > 0 }
+    }
+
+    /// Fires up to `count` collecting groups now, next to fire first. O(log n) each.
+    pub fn flush_all(&mut self, count: usize, now: UnixMs) -> Settled {
+        self.gate.settle(now, usize::MAX);
+        let mut flushed = 0;
+        let start = Place { key: i64::MIN, seq: 0 };
+        while let Some((head, _)) = self.gate.first_settled(start).filter(|_| flushed < count) {
+            self.fire_now(head, Reason::Flush, now);
+            flushed += 1;
+        }
+        Settled { count: flushed, changed: flushed > 0 }
+    }
+
+    /// Drops these groups with their items, as far as they collect. O(log n) each.
+    pub fn cancel<N: AsRef<[u8]>>(&mut self, names: &[N], now: UnixMs) -> Settled {
+        let mut count = 0;
+        for name in names {
+            if let Some(head) = self.find_collecting(name.as_ref(), now) {
+                self.gate.end(head);
+                count += 1;
+            }
+        }
+        Settled { count, changed: count > 0 }
+    }
+
+    /// Whether the deadline of a group passed up to `now`: after `after` if it has not fired yet, after `fired_after` if it has.
+    pub fn fired_between(&mut self, after: UnixMs, fired_after: UnixMs, now: UnixMs) -> bool {
+        self.gate.settle(now, usize::MAX);
+        let overdue = self.gate.overdue.first_after(&self.gate.heads, after.0);
+        overdue.is_some() || self.gate.last_fired_at > fired_after
+    }
+}
+
+impl Idle {
+    /// Adds an item to a group, unless it must be unique and is not; tells how many there are.
+    fn collect(&mut self, head: Head, item: &[u8], now: UnixMs) -> usize {
+        let (unique, hasher) = (self.rules.unique, &self.hasher);
+        let items = &mut self.groups[head.number].items;
+        let before = items.memory();
+        if unique {
+            items.push_new(item, now, |item| hasher.hash(item) as u32);
+        } else {
+            items.push(item, now);
+        }
+        self.held = self.held + items.memory() - before;
+        items.len()
+    }
+}

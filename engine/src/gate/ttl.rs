@@ -1,0 +1,250 @@
+//! The TTL gate: a watched Redis key is delivered, with its value, once its time to live has run out.
+//!
+//! The gate holds which keys are watched, and until when each lives. It learns that from outside: `track`, `untrack` and `keep` say
+//! what a node has seen in its own keyspace. They are not replicated, every node sees for itself, so what is tracked is *local*: saved,
+//! but no part of what master and replica are compared by. Only [`Queue::expire`] makes an entry. The master decides it,
+//! and replicas repeat it with everything it needs.
+//!
+//! A key lives up to and with the millisecond of its deadline: as Redis sees it, it has expired when `now > deadline`.
+
+mod tracking;
+
+pub use tracking::{expired, Copied, Ending, Expired, Tracked};
+
+use super::Gate;
+use crate::entries::{Entries, Handle, Place, MAX_NAME};
+use crate::error::Error;
+use crate::names::Names;
+use crate::order::Order;
+use crate::slab::Slab;
+use crate::time::UnixMs;
+use serde::{Deserialize, Serialize};
+
+/// Most prefixes of one key: every event of a watched database is compared with each.
+const MAX_PREFIXES: usize = 100;
+
+/// Which keys are watched, and what of them is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Keys whose names start with one of these.
+    pub prefixes: Vec<Prefix>,
+    /// Values of more bytes are not kept.
+    pub max_value: u64,
+}
+
+/// The beginning of a key's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Prefix(#[serde(with = "serde_bytes")] pub Box<[u8]>);
+
+impl Scope {
+    fn check(&self) -> Result<(), Error> {
+        let mut sorted: Vec<&Prefix> = self.prefixes.iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if sorted.is_empty() || sorted.len() != self.prefixes.len() || sorted.len() > MAX_PREFIXES {
+            return Err(Error::OutOfRange("PREFIX must be given 1 to 100 times, each only once"));
+        }
+        Ok(())
+    }
+
+    /// Whether a key of this name is watched. O(prefixes).
+    pub fn covers(&self, name: &[u8]) -> bool {
+        self.prefixes.iter().any(|prefix| name.starts_with(&prefix.0))
+    }
+}
+
+/// The gate of an EXPIRY key.
+#[derive(Clone)]
+pub struct Ttl {
+    scope: Scope,
+    names: Names,
+    /// One block for each tracked key. Its place is its deadline and a number, its name the key's, its body the number in `watched`.
+    heads: Entries,
+    deadlines: Order,
+    watched: Slab<Watched>,
+    /// Bytes of the values in `watched`.
+    held: usize,
+    next_head: u64,
+}
+
+/// What is known of a tracked key beside its deadline.
+#[derive(Clone, Default)]
+struct Watched {
+    value: Option<Copied>,
+    /// Redis has thrown it out for want of memory; its deadline stands.
+    evicted: bool,
+}
+
+/// A tracked key in a snapshot.
+#[derive(Serialize, Deserialize)]
+pub struct SavedKey<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    name: &'a [u8],
+    deadline: UnixMs,
+    #[serde(borrow)]
+    value: Option<SavedValue<'a>>,
+    evicted: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedValue<'a> {
+    kind: u8,
+    #[serde(borrow, with = "serde_bytes")]
+    bytes: Option<&'a [u8]>,
+}
+
+impl Ttl {
+    fn new(scope: Scope, seed: [u64; 2]) -> Result<Self, Error> {
+        scope.check()?;
+        Ok(Ttl {
+            scope,
+            names: Names::new(seed),
+            heads: Entries::new(),
+            deadlines: Order::new(),
+            watched: Slab::new(),
+            held: 0,
+            next_head: 0,
+        })
+    }
+
+    fn find(&self, name: &[u8]) -> Option<Handle> {
+        self.names.get(&self.heads, name)
+    }
+
+    fn number(&self, head: Handle) -> u32 {
+        let body = self.heads.body(head);
+        u32::from_le_bytes(*body.first_chunk().expect("a head's body is a number"))
+    }
+
+    fn watched(&self, head: Handle) -> &Watched {
+        &self.watched[self.number(head)]
+    }
+
+    fn deadline(&self, head: Handle) -> UnixMs {
+        UnixMs(self.heads.place(head).key)
+    }
+
+    fn begin(&mut self, name: &[u8], deadline: UnixMs, watched: Watched) {
+        let hash = self.names.hash(name);
+        self.held += watched.size();
+        let number = self.watched.insert(watched);
+        let place = Place { key: deadline.0, seq: self.next_head };
+        self.next_head += 1;
+        let head = self.heads.insert(place, name, &number.to_le_bytes(), hash);
+        self.names.insert(head, hash);
+        self.deadlines.insert(&self.heads, head);
+    }
+
+    fn end(&mut self, head: Handle) -> Watched {
+        let watched = self.watched.remove(self.number(head));
+        self.held -= watched.size();
+        self.deadlines.remove(&self.heads, head);
+        self.names.remove(&self.heads, head);
+        self.heads.remove(head);
+        watched
+    }
+
+    fn move_to(&mut self, head: Handle, deadline: UnixMs) {
+        self.deadlines.remove(&self.heads, head);
+        self.heads.set_key(head, deadline.0);
+        self.deadlines.insert(&self.heads, head);
+    }
+}
+
+impl Watched {
+    fn size(&self) -> usize {
+        self.value.as_ref().map_or(0, Copied::size)
+    }
+}
+
+impl Gate for Ttl {
+    type Saved = Scope;
+    type Collected<'a> = SavedKey<'a>;
+
+    const COLLECTED_IS_LOCAL: bool = true;
+
+    fn horizon(&self, _: UnixMs) -> Option<i64> {
+        Some(i64::MAX)
+    }
+
+    fn commit(&mut self, _: UnixMs) {}
+
+    fn open_since(&self, key: i64) -> Option<UnixMs> {
+        Some(UnixMs(key))
+    }
+
+    /// An expiry is made from outside, but not before this.
+    fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
+        let first = self.deadlines.first()?;
+        Some(UnixMs(self.deadline(first).0.max(now.0).saturating_add(1)))
+    }
+
+    fn tag(&self, _: &[u8]) -> u32 {
+        0
+    }
+
+    fn forget(&mut self, _: &Entries, _: Handle) {}
+
+    fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
+        tracking::check_expired(entries.body(handle))
+    }
+
+    fn collecting(&self) -> usize {
+        self.heads.len()
+    }
+
+    fn settle(&mut self, _: UnixMs, _: usize) -> bool {
+        true
+    }
+
+    /// What is overdue waits for who can tell whether the key has really expired.
+    fn overdue(&mut self, _: UnixMs) -> usize {
+        0
+    }
+
+    fn first_due(&mut self, _: UnixMs) -> Option<UnixMs> {
+        None
+    }
+
+    fn fire(&mut self, _: UnixMs, _: &mut Entries) -> Option<Handle> {
+        None
+    }
+
+    fn save(&self) -> Scope {
+        self.scope.clone()
+    }
+
+    fn collected(&self) -> impl Iterator<Item = (usize, SavedKey<'_>)> {
+        self.deadlines.iter().map(|head| {
+            let (name, watched) = (self.heads.name(head), self.watched(head));
+            let value =
+                watched.value.as_ref().map(|value| SavedValue { kind: value.kind, bytes: value.bytes.as_deref() });
+            let saved = SavedKey { name, deadline: self.deadline(head), value, evicted: watched.evicted };
+            (name.len() + watched.size() + 16, saved)
+        })
+    }
+
+    fn load(scope: Scope, seed: [u64; 2]) -> Result<Self, Error> {
+        Ttl::new(scope, seed).map_err(|_| Error::Damaged("impossible prefixes"))
+    }
+
+    fn adopt_collected(&mut self, saved: SavedKey<'_>) -> Result<Option<u64>, Error> {
+        if saved.name.len() > MAX_NAME || !self.scope.covers(saved.name) || self.find(saved.name).is_some() {
+            return Err(Error::Damaged("an impossible tracked key"));
+        }
+        let value = saved.value.map(|value| Copied { kind: value.kind, bytes: value.bytes.map(Into::into) });
+        self.begin(saved.name, saved.deadline, Watched { value, evicted: saved.evicted });
+        Ok(None)
+    }
+
+    fn memory(&self) -> usize {
+        self.names.memory() + self.heads.memory() + self.deadlines.memory() + self.watched.memory() + self.held
+    }
+
+    fn free_effort(&self) -> usize {
+        self.heads.len() / 8
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use crate::{expired, Copied, DeliveryOptions, Ending, Error, Expiry, Loader, Millis, Prefix, Scope, UnixMs};
+
+fn scope(prefixes: &[&str]) -> Scope {
+    let prefix = |prefix: &&str| Prefix(prefix.as_bytes().into());
+    Scope { prefixes: prefixes.iter().map(prefix).collect(), max_value: 8 }
+}
+
+fn watcher() -> Expiry {
+    Expiry::create(scope(&["order:"]), DeliveryOptions::default(), [1, 2]).expect("a prefix")
+}
+
+fn copied(text: &str) -> Copied {
+    Copied { kind: 1, bytes: Some(text.as_bytes().into()) }
+}
+
+fn listed(key: &Expiry) -> Vec<(String, i64)> {
+    let tracked = key.tracked(None, 99);
+    tracked.iter().map(|key| (String::from_utf8_lossy(key.name).into_owned(), key.deadline.0)).collect()
+}
+
+fn claim(key: &mut Expiry) -> Vec<(String, i64, Ending, Option<String>)> {
+    let claim = key.claim(b"w", 99, Millis(1_000), None, UnixMs(0)).expect("no sink");
+    let told = |entry: crate::Delivered<'_>| {
+        let expired = expired(entry.body);
+        let value = expired.value.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        (String::from_utf8_lossy(entry.name).into_owned(), entry.key, expired.ending, value)
+    };
+    key.delivered(&claim).map(told).collect()
+}
+
+fn restore(key: &Expiry) -> Expiry {
+    let mut loader = Loader::new([7, 8]);
+    key.save(&mut |chunk| loader.push(chunk).expect("a chunk just saved loads"));
+    loader.finish().expect("a snapshot just taken is whole")
+}
+
+fn fingerprint(key: &Expiry) -> Vec<Vec<u8>> {
+    let mut chunks = Vec::new();
+    key.fingerprint(&mut |chunk| chunks.push(chunk.to_vec()));
+    chunks
+}
+
+#[test]
+fn prefixes_must_be_there_and_differ() {
+    for prefixes in [&[][..], &["a", "b", "a"]] {
+        let refused = Expiry::create(scope(prefixes), DeliveryOptions::default(), [1, 2]);
+        assert!(matches!(refused, Err(Error::OutOfRange(_))), "{prefixes:?}");
+    }
+    assert!(scope(&["a:", ""]).covers(b"whatever"));
+    assert!(!scope(&["a:", "b:"]).covers(b"a"));
+}
+
+#[test]
+fn a_new_deadline_moves_a_key_and_its_value_stays() {
+    let mut key = watcher();
+    key.track(b"order:1", UnixMs(100));
+    key.track(b"order:2", UnixMs(200));
+    key.keep(b"order:1", copied("one"));
+    key.track(b"order:1", UnixMs(300));
+    assert_eq!(listed(&key), [("order:2".into(), 200), ("order:1".into(), 300)]);
+    assert_eq!(key.kept(b"order:1"), Some(&copied("one")));
+    assert!(key.untrack(b"order:2") && !key.untrack(b"order:2"));
+    assert_eq!(key.tracked_until(b"order:1"), Some((UnixMs(300), false)));
+}
+
+#[test]
+fn an_expiry_is_delivered_with_its_value_and_once() {
+    let mut key = watcher();
+    key.track(b"order:1", UnixMs(100));
+    key.expire(b"order:1", UnixMs(100), Ending::Expired, Some((1, Some(b"one")))).expect("room");
+    assert_eq!(listed(&key), []);
+    assert_eq!(claim(&mut key), [("order:1".into(), 100, Ending::Expired, Some("one".into()))]);
+}
+
+#[test]
+fn an_expiry_leaves_a_later_deadline_of_the_same_name_alone() {
+    let mut key = watcher();
+    key.track(b"order:1", UnixMs(500));
+    key.expire(b"order:1", UnixMs(100), Ending::Evicted, None).expect("room");
+    assert_eq!(listed(&key), [("order:1".into(), 500)]);
+    assert_eq!(claim(&mut key), [("order:1".into(), 100, Ending::Evicted, None)]);
+}
+
+#[test]
+fn values_beyond_the_bound_are_not_kept() {
+    let mut key = watcher();
+    key.track(b"order:1", UnixMs(100));
+    key.keep(b"order:1", copied("12345678"));
+    assert_eq!(key.kept(b"order:1"), Some(&copied("12345678")));
+    key.keep(b"order:1", copied("123456789"));
+    assert_eq!(key.kept(b"order:1"), Some(&Copied { kind: 1, bytes: None }), "its type is known");
+    key.keep(b"nobody", copied("1"));
+    assert_eq!(key.len(), 1);
+}
+
+#[test]
+fn listings_page_and_find_what_ends_in_between() {
+    let mut key = watcher();
+    for n in 0..6 {
+        key.track(format!("order:{n}").as_bytes(), UnixMs(100 + n / 2));
+    }
+    let names = |listed: Vec<crate::Tracked<'_>>| listed.iter().map(|key| key.name[6] as char).collect::<String>();
+    assert_eq!(names(key.tracked(Some(b"order:2"), 2)), "34");
+    assert_eq!(names(key.tracked(Some(b"gone"), 2)), "01");
+    assert_eq!(names(key.ending_between(UnixMs(100), UnixMs(101), 9)), "23");
+    assert_eq!(names(key.ending_between(UnixMs(i64::MIN), UnixMs(101), 3)), "012");
+}
+
+#[test]
+fn what_is_tracked_is_saved_but_is_not_what_nodes_are_compared_by() {
+    let mut key = watcher();
+    let before = fingerprint(&key);
+    key.track(b"order:1", UnixMs(100));
+    key.keep(b"order:1", copied("one"));
+    key.note_evicted(b"order:1");
+    assert_eq!(fingerprint(&key), before);
+    let mut loaded = restore(&key);
+    assert_eq!(listed(&loaded), listed(&key));
+    assert_eq!(loaded.kept(b"order:1"), Some(&copied("one")));
+    assert_eq!(loaded.tracked_until(b"order:1"), Some((UnixMs(100), true)));
+    assert_eq!(loaded.stats(UnixMs(0)).waiting, 1);
+}
+
+#[test]
+fn a_new_life_of_an_evicted_key_is_not_evicted() {
+    let mut key = watcher();
+    key.track(b"order:1", UnixMs(100));
+    key.note_evicted(b"order:1");
+    key.track(b"order:1", UnixMs(100));
+    assert_eq!(key.tracked_until(b"order:1"), Some((UnixMs(100), false)));
+}

@@ -1,0 +1,182 @@
+//! The operations of EXPIRY itself: what a node sees of watched keys, and expiries.
+//!
+//! The body of an entry: how the key ended (1), whether its type is known (1), its type (1), whether there is a value (1), the value.
+
+use super::{Scope, Ttl, Watched};
+use crate::entries::{Handle, Place};
+use crate::error::Error;
+use crate::options::DeliveryOptions;
+use crate::queue::Queue;
+use crate::time::UnixMs;
+
+/// A copy of a key's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// The type of the key, as whoever made the copy numbers types.
+    pub kind: u8,
+    /// The value; none if it is larger than the scope allows.
+    pub bytes: Option<Box<[u8]>>,
+}
+
+impl Copied {
+    pub(super) fn size(&self) -> usize {
+        self.bytes.as_ref().map_or(0, |bytes| bytes.len())
+    }
+}
+
+/// How a watched key ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its time to live ran out.
+    Expired,
+    /// It was evicted before that.
+    Evicted,
+}
+
+/// An expiry as its worker sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired<'a> {
+    /// How the key ended.
+    pub ending: Ending,
+    /// The type of its value, if it was seen in time.
+    pub kind: Option<u8>,
+    /// Its value, if that was kept.
+    pub value: Option<&'a [u8]>,
+}
+
+/// A tracked key in a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tracked<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// The last millisecond of its life.
+    pub deadline: UnixMs,
+}
+
+const HEADER: usize = 4;
+
+/// What the body of an entry says; it must have passed the check of a snapshot.
+pub fn expired(body: &[u8]) -> Expired<'_> {
+    let (ending, kind, value) = match body {
+        [ending, 1, kind, 1, value @ ..] => (*ending, Some(*kind), Some(value)),
+        [ending, 1, kind, ..] => (*ending, Some(*kind), None),
+        [ending, ..] => (*ending, None, None),
+        [] => (0, None, None),
+    };
+    Expired { ending: if ending == 1 { Ending::Evicted } else { Ending::Expired }, kind, value }
+}
+
+/// Fails unless this is the body of an expiry.
+pub fn check_expired(body: &[u8]) -> Result<(), Error> {
+    match body {
+        [0 | 1, 1, _, 1, ..] | [0 | 1, 1, _, 0] | [0 | 1, 0, 0, 0] => Ok(()),
+        _ => Err(Error::Damaged("an impossible expiry")),
+    }
+}
+
+impl Queue<Ttl> {
+    /// An empty key. `seed` keys the hashes of names and shows nowhere.
+    ///
+    /// Errors: prefixes missing, repeated or too many; options out of range.
+    pub fn create(scope: Scope, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
+        Queue::with_gate(Ttl::new(scope, seed)?, options)
+    }
+
+    /// Which keys are watched.
+    pub fn scope(&self) -> &Scope {
+        &self.gate.scope
+    }
+
+    /// This node has seen that a key lives until `deadline`. Its value, as far as it was known, is kept. O(log n).
+    pub fn track(&mut self, name: &[u8], deadline: UnixMs) {
+        match self.gate.find(name) {
+            Some(head) => {
+                let number = self.gate.number(head);
+                self.gate.watched[number].evicted = false;
+                if self.gate.deadline(head) != deadline {
+                    self.gate.move_to(head, deadline);
+                }
+            }
+            None => self.gate.begin(name, deadline, Watched::default()),
+        }
+    }
+
+    /// This node has seen that a key is gone, or lives for ever. True if it was tracked. O(log n).
+    pub fn untrack(&mut self, name: &[u8]) -> bool {
+        let head = self.gate.find(name);
+        head.is_some_and(|head| {
+            self.gate.end(head);
+            true
+        })
+    }
+
+    /// Keeps the value of a tracked key, without its bytes if these are more than the scope allows. O(its bytes).
+    pub fn keep(&mut self, name: &[u8], value: Copied) {
+        let Some(head) = self.gate.find(name) else { return };
+        let number = self.gate.number(head);
+        let watched = &mut self.gate.watched[number];
+        let before = watched.size();
+        let max = self.gate.scope.max_value;
+        watched.value = Some(Copied { bytes: value.bytes.filter(|bytes| bytes.len() as u64 <= max), ..value });
+        self.gate.held = self.gate.held + watched.size() - before;
+    }
+
+    /// This node has seen a tracked key thrown out for want of memory: it is delivered at its deadline all the same.
+    pub fn note_evicted(&mut self, name: &[u8]) {
+        if let Some(head) = self.gate.find(name) {
+            let number = self.gate.number(head);
+            self.gate.watched[number].evicted = true;
+        }
+    }
+
+    /// The deadline of a tracked key, and whether it was evicted. O(1).
+    pub fn tracked_until(&self, name: &[u8]) -> Option<(UnixMs, bool)> {
+        self.gate.find(name).map(|head| (self.gate.deadline(head), self.gate.watched(head).evicted))
+    }
+
+    /// The value kept of a tracked key. O(1).
+    pub fn kept(&self, name: &[u8]) -> Option<&Copied> {
+        self.gate.find(name).and_then(|head| self.gate.watched(head).value.as_ref())
+    }
+
+    /// Up to `count` tracked keys whose deadlines lie after `after` and not after `until`, next first. O(log n) and O(1) each.
+    pub fn ending_between(&self, after: UnixMs, until: UnixMs, count: usize) -> Vec<Tracked<'_>> {
+        let from = after.0.saturating_add(1);
+        self.listing(Place { key: from, seq: 0 }).take(count).take_while(|tracked| tracked.deadline <= until).collect()
+    }
+
+    /// Up to `count` tracked keys, next first, from just behind the key `after`; from the first if that is not tracked (any more).
+    pub fn tracked(&self, after: Option<&[u8]>, count: usize) -> Vec<Tracked<'_>> {
+        let after = after.and_then(|name| self.gate.find(name)).map(|head| self.gate.heads.place(head));
+        let from = after.map_or(Place { key: i64::MIN, seq: 0 }, |place| Place { seq: place.seq + 1, ..place });
+        self.listing(from).take(count).collect()
+    }
+
+    fn listing(&self, from: Place) -> impl Iterator<Item = Tracked<'_>> {
+        let tracked = |head: Handle| Tracked { name: self.gate.heads.name(head), deadline: self.gate.deadline(head) };
+        self.gate.deadlines.iter_from_place(&self.gate.heads, from).map(tracked)
+    }
+
+    /// The life of a key has ended at `deadline`: its entry is ready. The key is not tracked any more, unless for a later deadline.
+    /// O(log n) and O(bytes).
+    ///
+    /// Errors: [`Error::Exhausted`].
+    pub fn expire(
+        &mut self,
+        name: &[u8],
+        deadline: UnixMs,
+        ending: Ending,
+        value: Option<(u8, Option<&[u8]>)>,
+    ) -> Result<(), Error> {
+        self.check_room(0, 1)?;
+        if let Some(head) = self.gate.find(name).filter(|head| self.gate.deadline(*head) <= deadline) {
+            self.gate.end(head);
+        }
+        let (kind, bytes) = value.map_or((None, None), |(kind, bytes)| (Some(kind), bytes));
+        let mut body = Vec::with_capacity(HEADER + bytes.map_or(0, <[u8]>::len));
+        body.extend([ending as u8, u8::from(kind.is_some()), kind.unwrap_or(0), u8::from(bytes.is_some())]);
+        body.extend_from_slice(bytes.unwrap_or_default());
+        self.enter(deadline.0, name, &body, 0);
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! A hash table that never stops to grow.
+//!
+//! Extendible hashing: a directory of small hash tables ("shards"). Only one shard is rebuilt at a time, so that no insert
+//! stops a server for as long as a table of millions takes to grow. It keeps small items and asks its user for their
+//! hashes and for equality; it does not know what an item means, and no order of it is ever visible.
+
+use hashbrown::HashTable;
+
+/// Buckets of a full-grown shard, and the items it then takes: it splits, never grows further.
+const SHARD_BUCKETS: usize = 2048;
+const SHARD_ITEMS: usize = SHARD_BUCKETS / 8 * 7;
+/// The directory is at most this much larger than the number of shards. Only equal hashes could make it so; a shard that
+/// must not split grows instead.
+const MAX_SPARSENESS: usize = 64;
+const MAX_DEPTH: u32 = 26;
+
+/// Items under 32-bit hashes. About 4 bytes an item beside its own, for items of 4 bytes.
+#[derive(Clone)]
+pub struct Shards<T> {
+    /// By the first `depth` bits of a skewed hash, the number of the shard. Always a power of two long.
+    directory: Vec<u32>,
+    depth: u32,
+    shards: Vec<Shard<T>>,
+    len: usize,
+}
+
+#[derive(Clone)]
+struct Shard<T> {
+    items: HashTable<T>,
+    /// How many of the first bits its hashes have in common.
+    depth: u32,
+}
+
+impl<T: Copy> Shards<T> {
+    /// No items.
+    pub fn new() -> Self {
+        Shards { directory: vec![0], depth: 0, shards: vec![Shard { items: HashTable::new(), depth: 0 }], len: 0 }
+    }
+
+    /// How many items there are.
+    #[cfg(test)]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes of heap asked of the allocator. O(shards), that is items / 1250.
+    pub fn memory(&self) -> usize {
+        self.directory.capacity() * size_of::<u32>()
+            + self.shards.capacity() * size_of::<Shard<T>>()
+            + self.shards.iter().map(|shard| shard.items.allocation_size()).sum::<usize>()
+    }
+
+    /// The item with this hash that `is` the one. O(1).
+    #[inline]
+    pub fn find(&self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<T> {
+        self.shards[self.shard_of(hash)].items.find(mixed(hash), |&item| is(item)).copied()
+    }
+
+    /// The same, to be replaced by another item with the same hash. O(1).
+    #[inline]
+    pub fn find_mut(&mut self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<&mut T> {
+        let number = self.shard_of(hash);
+        self.shards[number].items.find_mut(mixed(hash), |&item| is(item))
+    }
+
+    /// Adds an item that is not there yet. O(1), now and then O(1792) to split a shard; `hash_of` tells the hash of any item
+    /// that is in here.
+    #[inline]
+    pub fn insert(&mut self, hash: u32, item: T, hash_of: impl Fn(T) -> u32) {
+        let mut number = self.shard_of(hash);
+        while self.is_full(number) {
+            if !self.make_room(number, hash, &hash_of) {
+                break;
+            }
+            number = self.shard_of(hash);
+        }
+        self.shards[number].items.insert_unique(mixed(hash), item, |&item| mixed(hash_of(item)));
+        self.len += 1;
+    }
+
+    /// Takes the item with this hash out that `is` the one. O(1). False if there is none.
+    pub fn remove(&mut self, hash: u32, mut is: impl FnMut(T) -> bool) -> bool {
+        let number = self.shard_of(hash);
+        let items = &mut self.shards[number].items;
+        let Ok(found) = items.find_entry(mixed(hash), |&item| is(item)) else {
+            return false;
+        };
+        found.remove();
+        if items.is_empty() {
+            *items = HashTable::new();
+        }
+        self.len -= 1;
+        if self.len == 0 {
+            *self = Shards::new();
+        }
+        true
+    }
+
+    #[inline]
+    fn shard_of(&self, hash: u32) -> usize {
+        self.directory[prefix(hash, self.depth)] as usize
+    }
+
+    /// Whether one more item would make the table larger than a shard shall be.
+    #[inline]
+    fn is_full(&self, number: usize) -> bool {
+        let items = &self.shards[number].items;
+        items.len() == items.capacity() && items.num_buckets() >= SHARD_BUCKETS
+    }
+
+    /// Splits the shard of this hash; or only rebuilds it, if it is full of what removed items left behind. False if neither helps.
+    #[cold]
+    fn make_room(&mut self, number: usize, hash: u32, hash_of: impl Fn(T) -> u32) -> bool {
+        let shard = &self.shards[number];
+        let items = shard.items.len();
+        let split = items > SHARD_ITEMS / 4 * 3;
+        let sparse = self.directory.len() >= self.shards.len() * MAX_SPARSENESS || self.depth == MAX_DEPTH;
+        if items > SHARD_ITEMS || (split && shard.depth == self.depth && sparse) {
+            return false;
+        }
+        let depth = shard.depth;
+        // The hashes first, in a loop of its own: reading what is cold is what this costs, and so the reads overlap.
+        let hashed: Vec<(u32, T)> = shard.items.iter().map(|&item| (hash_of(item), item)).collect();
+        let empty = || HashTable::with_capacity(SHARD_ITEMS);
+        let (mut low, mut high) = (empty(), if split { empty() } else { HashTable::new() });
+        for (hash, item) in hashed {
+            let half = if split && prefix(hash, depth + 1) & 1 == 1 { &mut high } else { &mut low };
+            half.insert_unique(mixed(hash), item, |&item| mixed(hash_of(item)));
+        }
+        self.shards[number].items = low;
+        if split {
+            self.shards[number].depth += 1;
+            self.enter_sibling(Shard { items: high, depth: depth + 1 }, hash);
+        }
+        true
+    }
+
+    /// Lets the upper half of the directory's items for the shard of this hash mean its new sibling.
+    fn enter_sibling(&mut self, sibling: Shard<T>, hash: u32) {
+        let (depth, number) = (sibling.depth, self.shards.len() as u32);
+        self.shards.push(sibling);
+        if depth > self.depth {
+            self.directory = self.directory.iter().flat_map(|&number| [number; 2]).collect();
+            self.depth += 1;
+        }
+        let upper = prefix(hash, depth) | 1;
+        let items = self.depth - depth;
+        self.directory[upper << items..(upper + 1) << items].fill(number);
+    }
+
+    /// Fails unless the directory and its shards agree.
+    #[cfg(test)]
+    pub fn check(&self) {
+        for (slot, &number) in self.directory.iter().enumerate() {
+            let shard = &self.shards[number as usize];
+            assert!(shard.depth <= self.depth);
+            let items = self.depth - shard.depth;
+            let first = slot >> items << items;
+            assert!(self.directory[first..first + (1 << items)].iter().all(|&other| other == number));
+        }
+    }
+}
+
+/// The first bits of the skewed hash. With x = hash / 2^32 it is (x * x + 2 * x) / 3: twice as dense at one end as at the other. So the shards
+/// are at any time in all phases between just split and about to, and the memory per item does not swing between 6 and 12 bytes.
+#[inline]
+fn prefix(hash: u32, depth: u32) -> usize {
+    let x = u64::from(hash);
+    let y = (((x * x) >> 32) + 2 * x) / 3;
+    (y >> (32 - depth)) as usize
+}
+
+/// The hash inside a shard, whose items agree in the first bits of theirs: the table needs seven good bits at the top and eleven at the bottom.
+#[inline]
+fn mixed(hash: u32) -> u64 {
+    let product = u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ (product >> 32)
+}

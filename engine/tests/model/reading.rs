@@ -1,0 +1,101 @@
+//! Whatever can be read of a key, of every family.
+
+use crate::naive::{Gate as _, Naive, State};
+use crate::world::{snapshot, Family, World};
+use tsgen_engine::{Millis, Queue, UnixMs};
+
+impl<F: Family> World<F> {
+    /// Both sides are equal to the byte, and everything that can be read is as the naive list has it.
+    pub fn check(&self) {
+        assert_eq!(snapshot(&self.master), snapshot(&self.replica), "master and replica differ");
+        // One side is read as well as the other. A copy of it, for reading must not prepare what the next step finds.
+        let key = if self.steps % 2 == 0 { &self.master } else { &self.replica };
+        let naive = self.naive.swept(self.now);
+        self.check_deadlines(key);
+        check_stats(key, &naive, self.now);
+        check_listings(key, &naive, self.now);
+        F::check(key, &naive, self.now);
+    }
+
+    fn check_deadlines(&self, key: &Queue<F>) {
+        let mut read = key.clone();
+        assert_eq!(read.next_deadline(UnixMs(self.now)).map(|at| at.0), self.naive.next_deadline(self.now));
+        let mut read = key.clone();
+        assert_eq!(read.claimable(UnixMs(self.now)), self.naive.claimable(self.now), "claimable");
+        let mut read = key.clone();
+        assert_eq!(read.has_ready(UnixMs(self.now)), self.naive.has_ready(self.now), "has ready");
+        assert_eq!(key.len(), self.naive.len());
+    }
+}
+
+fn check_stats<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64) {
+    let stats = key.clone().stats(UnixMs(now));
+    let count = |name| naive.entries.iter().filter(|entry| naive.state_name(entry, now) == name).count();
+    assert_eq!(
+        [stats.waiting, stats.ready, stats.leased, stats.delayed, stats.dead],
+        [
+            count("waiting") + naive.gate.deadlines().len(),
+            count("ready"),
+            count("leased"),
+            count("delayed"),
+            count("dead")
+        ],
+        "waiting, ready, leased, delayed, dead"
+    );
+    assert_eq!(stats.totals, naive.totals);
+    assert_eq!(stats.next_deadline.map(|at| at.0), naive.next_deadline(now));
+    let age = |at: i64| Millis((now - at).max(0) as u64);
+    let leased = naive.entries.iter().filter(|entry| matches!(entry.state, State::Leased { .. }));
+    let oldest = leased.min_by_key(|entry| entry.token);
+    assert_eq!(stats.oldest_lease_age, oldest.map(|entry| age(entry.claimed_at)));
+    if naive.gate.by_time() {
+        let ready = naive.entries.iter().filter(|entry| naive.is_ready(entry, now));
+        assert_eq!(stats.oldest_ready_age, ready.map(|entry| entry.key).min().map(age));
+    }
+}
+
+fn check_listings<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64) {
+    let mut entries = naive.entries.clone();
+    entries.sort_by_key(|entry| entry.token);
+    let leases = entries.iter().filter_map(|entry| match entry.state {
+        State::Leased { until } => {
+            Some((entry.token, vec![entry.consumer], until, entry.deliveries, entry.name.clone()))
+        }
+        _ => None,
+    });
+    let leases: Vec<_> = leases.collect();
+    let pending = |consumer: Option<&[u8]>, after, count| -> Vec<_> {
+        let listed = key.pending(consumer, after, count, UnixMs(now));
+        let lease = listed.iter().map(|lease| {
+            (lease.token, lease.consumer.to_vec(), lease.lease_ends_at.0, lease.deliveries, lease.name.to_vec())
+        });
+        lease.collect()
+    };
+    assert_eq!(pending(None, None, 1000), leases);
+    assert_eq!(
+        pending(Some(&[1]), None, 1000),
+        leases.iter().filter(|lease| lease.1 == [1]).cloned().collect::<Vec<_>>()
+    );
+    if let [first, second, ..] = &leases[..] {
+        assert_eq!(pending(None, Some(first.0), 1), std::slice::from_ref(second));
+    }
+
+    let letters = entries.iter().filter_map(|entry| match &entry.state {
+        State::Dead { at, reason, .. } => {
+            Some((entry.token, entry.deliveries, entry.name.clone(), *at, reason.clone()))
+        }
+        _ => None,
+    });
+    let letters: Vec<_> = letters.collect();
+    let dead = |after, count| -> Vec<_> {
+        let listed = key.dead(after, count, UnixMs(now));
+        let letter = listed.iter().map(|letter| {
+            (letter.token, letter.deliveries, letter.name.to_vec(), letter.died_at.0, letter.reason.to_vec())
+        });
+        letter.collect()
+    };
+    assert_eq!(dead(None, 1000), letters);
+    if let [first, second, ..] = &letters[..] {
+        assert_eq!(dead(Some(first.0), 1), std::slice::from_ref(second));
+    }
+}

@@ -1,0 +1,176 @@
+//! A key of each family with something in every state, and what can be done to any key.
+
+use std::collections::BTreeSet;
+use tsgen_engine::{
+    fired, Debounce, DeliveryOptions, Gate, Guard, Idle, Kind, Late, Millis, Nack, Queue, Rules, Source, TokenRange,
+    Tsgen, UnixMs, Watermark, Which,
+};
+
+const NOW: UnixMs = UnixMs(1_000);
+
+/// What the tests have to be told of a family.
+pub trait Family: Gate {
+    /// Keys with entries in every state.
+    fn everything() -> Vec<Queue<Self>>;
+
+    /// Its own operations.
+    fn exercise(key: &mut Queue<Self>, now: UnixMs);
+}
+
+impl Family for Watermark {
+    /// With a superseded delivery, lapsed tokens, and sources, too.
+    fn everything() -> Vec<Tsgen> {
+        let source = |name: &str| Source { name: name.as_bytes().into(), timestamp: None, reported_at: UnixMs(0) };
+        let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
+        let kind = Kind::Sources(vec![source("a"), source("b")]);
+        let mut key = Tsgen::create(kind, Late::Ready, options, [3, 4]).expect("valid");
+        for n in 0..40u8 {
+            key.add(Guard::Always, i64::from(n), &[n; 5], &vec![n; usize::from(n)], NOW).expect("room");
+        }
+        key.advance(30, Some(b"a"), NOW).expect("a source");
+        key.advance(29, Some(b"b"), NOW).expect("a source");
+        let first = fail_some(&mut key);
+        key.add(Guard::Always, 3, &[3; 5], b"newer", NOW).expect("room");
+        lose_some(&mut key, first);
+        key.add(Guard::Always, 99, &[5; 5], b"supersedes a running lease", NOW).expect("room");
+        check_states(&mut key);
+        vec![key]
+    }
+
+    fn exercise(key: &mut Tsgen, now: UnixMs) {
+        key.range(i64::MIN, i64::MAX, 100, now);
+        key.add(Guard::Always, 5, b"new", b"", now).ok();
+        key.rem(&[39; 5]);
+        key.advance(35, Some(b"a"), now).ok();
+    }
+}
+
+impl Family for Idle {
+    fn everything() -> Vec<Debounce> {
+        vec![with_groups(true), with_groups(false)]
+    }
+
+    fn exercise(key: &mut Debounce, now: UnixMs) {
+        let all: Vec<_> = key.groups(None, 100, now).iter().map(|group| group.name.to_vec()).collect();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "a group twice");
+        for group in &all {
+            check_items(key, group, now);
+            key.push(group, &[b"one more"], now).ok();
+            check_items(key, group, now);
+            key.groups(Some(group), 3, now);
+        }
+        for group in ["new", "large", "another"] {
+            key.push(group.as_bytes(), &["item", "", "item", "one more"], now).ok();
+            key.push(group.as_bytes(), &[[7; 2]], UnixMs(now.0.saturating_sub(100))).ok();
+        }
+        key.alter_rules(Some(Millis(10)), Some(Millis(50)), Some(3)).ok();
+        key.push(b"other", &["a", "b", "c", "d"], now).ok();
+        key.flush(&["new", "nobody"], now);
+        key.cancel(&["large"], now);
+        key.flush_all(1, now);
+        let (batch, _) = key.ready_batch(now);
+        for ready in batch {
+            assert!(fired(ready.body).1.count() > 0);
+        }
+        // The clock steps back, and is put right again.
+        key.groups(None, 100, UnixMs(0));
+        key.push(b"other", &["e"], UnixMs(0)).ok();
+        key.fired_between(UnixMs(0), UnixMs(0), now);
+    }
+}
+
+/// With groups that fired for every reason, that collect, and that are overdue.
+fn with_groups(unique: bool) -> Debounce {
+    let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
+    let rules = Rules { idle: Millis(300), max_wait: Millis(500), max_items: 25, unique };
+    let mut key = Debounce::create(rules, options, [3, 4]).expect("valid");
+    for n in 0..30u8 {
+        let (group, at) = ([n % 15], UnixMs(i64::from(n) * 30));
+        key.push(&group, &[[n; 3]], at).expect("room");
+        key.push(&group, &[vec![n; usize::from(n)]], UnixMs(at.0 - 20)).expect("room");
+    }
+    key.push(b"full", &(0..28u8).map(|n| [n]).collect::<Vec<_>>(), UnixMs(900)).expect("room");
+    key.push(b"flushed", &["x"], NOW).expect("room");
+    key.flush(&["flushed"], NOW);
+    let first = fail_some(&mut key);
+    lose_some(&mut key, first);
+    for (group, at) in [("new", 1_200), ("new", 1_300), ("overdue", 850), ("other", 1_300), ("b", 1_300), ("c", 1_300)]
+    {
+        key.push(group.as_bytes(), &[group, "item"], UnixMs(at)).expect("room");
+    }
+    key.push(b"large", &(0..20u8).map(|n| [n]).collect::<Vec<_>>(), UnixMs(1_150)).expect("room");
+    check_states(&mut key);
+    key
+}
+
+fn check_items(key: &Debounce, group: &[u8], now: UnixMs) {
+    let Some(collecting) = key.collecting(group, now) else { return };
+    let items: Vec<_> = collecting.items.map(|(item, _)| item).collect();
+    assert_eq!(items.len(), collecting.count);
+    if key.rules().unique {
+        assert_eq!(items.iter().collect::<BTreeSet<_>>().len(), items.len(), "an item twice");
+    }
+}
+
+/// Ten are claimed at 1000 until 1100: one is delayed, one dead, one extended. Tells the first token.
+fn fail_some<G: Gate>(key: &mut Queue<G>) -> u64 {
+    let first = key.claim(b"w", 10, Millis(100), None, NOW).expect("no sink").first;
+    let token = |n: u64| [TokenRange::one(first + n)];
+    key.nack(&token(0), &Nack { delay: Some(Millis(500)), dead: false, reason: b"" }, NOW).expect("current");
+    key.nack(&token(1), &Nack { delay: None, dead: true, reason: b"broken" }, NOW).expect("current");
+    key.extend(&token(5), Millis(10_000), NOW).expect("current");
+    first
+}
+
+/// At 1100 all leases but the extended one lapse; three are claimed again and die at 1200 of having been claimed twice.
+fn lose_some<G: Gate>(key: &mut Queue<G>, first: u64) {
+    key.claim(b"v", 3, Millis(100), None, UnixMs(1_100)).expect("no sink");
+    key.claim(b"v", 4, Millis(10_000), None, UnixMs(1_200)).expect("no sink");
+    assert!(key.pending(None, None, 100, UnixMs(1_200)).iter().any(|lease| lease.token == first + 5));
+}
+
+fn check_states<G: Gate>(key: &mut Queue<G>) {
+    let stats = key.stats(UnixMs(1_200));
+    for (name, count) in [
+        ("waiting", stats.waiting),
+        ("ready", stats.ready),
+        ("leased", stats.leased),
+        ("delayed", stats.delayed),
+        ("dead", stats.dead),
+    ] {
+        assert!(count > 0, "nothing is {name}: {stats:?}");
+    }
+}
+
+pub fn chunks<G: Gate>(key: &Queue<G>) -> Vec<Vec<u8>> {
+    let mut chunks = Vec::new();
+    key.save(&mut |chunk| chunks.push(chunk.to_vec()));
+    chunks
+}
+
+/// Whatever loads must be a key like any other: every operation works on it, and it saves and loads again.
+pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue<F>) {
+    let all = TokenRange { first: 1, last: u64::MAX >> 1 };
+    let later = UnixMs(5_000);
+    // What was saved soon after it was loaded, and what was worked with, are the same kind of thing.
+    F::exercise(&mut key.clone(), UnixMs(1_250));
+    key.stats(later);
+    key.claimable(later);
+    key.pending(None, None, 100, later);
+    key.dead(None, 100, later);
+    F::exercise(&mut key, later);
+    key.claim(b"x", 7, Millis(50), None, later).ok();
+    key.extend(&[all], Millis(10), later).ok();
+    key.nack(&[all], &Nack { delay: None, dead: false, reason: b"" }, UnixMs(5_005)).ok();
+    key.requeue(Which::All(5), UnixMs(9_000)).ok();
+    key.release(b"x", UnixMs(9_000));
+    let again = load(&chunks(&key));
+    assert_eq!(chunks(&again), chunks(&key));
+    key.ack(&[all]).ok();
+    key.discard(Which::Tokens(&[all]), UnixMs::NEVER).ok();
+    key.drop_ready(3, UnixMs(9_000));
+    while key.claim(b"x", 100, Millis(50), None, UnixMs(9_000)).is_ok_and(|claim| claim.count > 0) {
+        key.ack(&[all]).expect("few");
+    }
+    F::exercise(&mut key, UnixMs::NEVER);
+}

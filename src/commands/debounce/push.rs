@@ -1,0 +1,56 @@
+//! `DEBOUNCE.PUSH`: items for one group, whose quiet time starts anew. The hot path.
+
+use super::event;
+use crate::args::{check_name, check_payload};
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::commands::create;
+use crate::debounce::Debounce;
+use crate::effects::Effects;
+use crate::family::Family;
+use crate::keyspace;
+use crate::replicate;
+
+pub struct Push;
+
+impl Command for Push {
+    const ROW: &'static Row = &Row {
+        name: c"DEBOUNCE.PUSH",
+        flags: "write deny-oom fast",
+        syntax: "key group item [item ...]",
+        summary: "Adds items to a group and restarts its idle timeout; replies with the number of items collecting",
+        complexity: "O(1) for each item, O(log(N)) if a group begins or fires",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let (name, group) = (call.args.required()?, call.args.required()?.bytes());
+        check_name(call.ctx, "group", group)?;
+        let items = call.args.take_rest();
+        if items.is_empty() {
+            return Err(Fail::Arity);
+        }
+        for item in items {
+            check_payload(call.ctx, "item", item.bytes())?;
+        }
+        let now = call.now();
+        let mut key = keyspace::open::<Debounce>(call.ctx, name)?;
+        let created = key.value()?.is_none();
+        if created {
+            let mut value = create::by_default::<Debounce>(now)?;
+            // Refused before the key is made.
+            value.queue.push(group, items, now)?;
+            let value = key.create(create::by_default::<Debounce>(now)?)?;
+            replicate::creation(call.ctx, name, value);
+        }
+        let Some(value) = key.value()? else { return Ok(()) };
+        let pushed = value.queue.push(group, items, now)?;
+        call.ctx.reply_int(i64::try_from(pushed.collecting).unwrap_or(i64::MAX));
+        call.replicate_timed(now);
+        let effects = Effects::of(call.ctx, name, value, || now, pushed.fires_at);
+        drop(key);
+        let create = created.then_some(Debounce::VERBS.create.event);
+        let opened = (pushed.filled > 0).then_some(Debounce::VERBS.ready.event);
+        effects.tell(call.ctx, name, create.into_iter().chain([event::PUSH]).chain(opened));
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! The commands that only EXPIRY has.
+
+mod fire;
+mod tracked;
+
+use crate::table::Entry;
+
+pub fn all() -> Vec<Entry> {
+    vec![Entry::of::<tracked::ListTracked>(), Entry::of::<fire::Fire>(), Entry::of::<fire::Evict>()]
+}

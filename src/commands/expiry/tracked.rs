@@ -1,0 +1,47 @@
+//! `EXPIRY.TRACKED`: the keys that are watched, next to expire first. As this node sees them.
+
+use crate::args::{check_name, is, set, unknown_option};
+use crate::command::{Call, Command, Outcome, Row};
+use crate::expiry::Expiry;
+use crate::keyspace;
+use crate::watch;
+
+const DEFAULT_COUNT: usize = 100;
+
+pub struct ListTracked;
+
+impl Command for ListTracked {
+    const ROW: &'static Row = &Row {
+        name: c"EXPIRY.TRACKED",
+        syntax: "key [COUNT n] [AFTER watched]",
+        summary: "Lists watched keys that have a time to live, next to expire first, with their deadlines",
+        complexity: "O(log(N)+M) with M being the number of keys listed",
+        ..Row::READ
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let (mut count, mut after) = (None, None);
+        while let Some(word) = call.args.next() {
+            if is(word, "COUNT") {
+                set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
+            } else if is(word, "AFTER") {
+                set(&mut after, "AFTER", call.args.value_of("AFTER")?.bytes())?;
+                check_name(call.ctx, "AFTER", after.unwrap_or_default())?;
+            } else {
+                return Err(unknown_option(word));
+            }
+        }
+        watch::look_at_seen(call.ctx);
+        let mut key = keyspace::peek::<Expiry>(call.ctx, name);
+        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+        let listed = value.map_or(Vec::new(), |value| value.queue.tracked(after, count.unwrap_or(DEFAULT_COUNT)));
+        call.ctx.reply_array(listed.len());
+        for tracked in listed {
+            call.ctx.reply_array(2);
+            call.ctx.reply_bytes(tracked.name);
+            call.ctx.reply_int(tracked.deadline.0);
+        }
+        Ok(())
+    }
+}

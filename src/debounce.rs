@@ -1,0 +1,174 @@
+//! The family DEBOUNCE: items that are delivered by groups, once a group has been quiet. What it adds to delivery, at the
+//! edge.
+
+use crate::args::{is, set, Args};
+use crate::command::Fail;
+use crate::config;
+use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::redis::datatype::DataType;
+use crate::redis::{Ctx, OwnedStr, Str};
+use crate::timer;
+use crate::value::Value;
+use std::ffi::CStr;
+use tsgen_engine::{fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Reader, Ready, Rules, UnixMs};
+
+pub struct Debounce;
+
+static TYPE: DataType<Value<Debounce>> = DataType::new();
+
+/// Tells Redis of the type; at load.
+pub fn register(ctx: &Ctx) -> bool {
+    TYPE.register(ctx)
+}
+
+/// The gate options of CREATE.
+#[derive(Default)]
+pub struct Plan {
+    timing: Change,
+    unique: Option<bool>,
+}
+
+/// The gate options of ALTER.
+#[derive(Default)]
+pub struct Change {
+    idle: Option<Millis>,
+    max_wait: Option<Millis>,
+    max_items: Option<u64>,
+}
+
+const WORDS: [&str; 4] = ["IDLE", "MAXWAIT", "MAXITEMS", "UNIQUE"];
+
+fn timing_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+    if is(word, "IDLE") {
+        set(&mut change.idle, "IDLE", args.millis_of("IDLE", 1)?)?;
+    } else if is(word, "MAXWAIT") {
+        set(&mut change.max_wait, "MAXWAIT", args.millis_of("MAXWAIT", 0)?)?;
+    } else if is(word, "MAXITEMS") {
+        set(&mut change.max_items, "MAXITEMS", args.number_of("MAXITEMS", 0, i64::MAX)?.unsigned_abs())?;
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+fn unique_option(args: &mut Args<'_>) -> Result<bool, Fail> {
+    match args.value_of("UNIQUE")? {
+        word if is(word, "YES") => Ok(true),
+        word if is(word, "NO") => Ok(false),
+        _ => Err(Fail::text("ERR UNIQUE must be yes or no")),
+    }
+}
+
+/// Replies with items and the times they came, flat.
+pub fn reply_items(ctx: &Ctx, items: &Reader<'_>) {
+    ctx.reply_array(2 * items.clone().count());
+    for (item, at) in items.clone() {
+        ctx.reply_bytes(item);
+        ctx.reply_int(at.0);
+    }
+}
+
+impl Family for Debounce {
+    type Gate = Idle;
+    type Plan = Plan;
+    type Change = Change;
+    type Local = ();
+
+    const VERBS: Verbs = verbs!("DEBOUNCE", "debounce");
+    const TYPE: (&'static CStr, i32) = (c"tsgen-deb", 1);
+    const LOAD: &'static CStr = c"DEBOUNCE.LOAD";
+    const CREATE_SYNTAX: &'static str =
+        concat!("key [IDLE ms] [MAXWAIT ms] [MAXITEMS n] [UNIQUE yes|no] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str = concat!("key [IDLE ms] [MAXWAIT ms] [MAXITEMS n] ", delivery_options!());
+    const BEFORE_READY: &'static str = "collecting";
+    const GATE_FIELDS: usize = 5;
+
+    fn data_type() -> &'static DataType<Value<Self>> {
+        &TYPE
+    }
+
+    fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
+        if is(word, "UNIQUE") {
+            set(&mut plan.unique, "UNIQUE", unique_option(args)?)?;
+            return Ok(true);
+        }
+        timing_option(&mut plan.timing, word, args)
+    }
+
+    fn plan_option_width(word: &Str, _: Option<&Str>) -> Option<usize> {
+        WORDS.iter().any(|option| is(word, option)).then_some(2)
+    }
+
+    fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Idle>, Error> {
+        let defaults = config::debounce_defaults();
+        let rules = Rules {
+            idle: plan.timing.idle.unwrap_or(defaults.idle),
+            max_wait: plan.timing.max_wait.unwrap_or(defaults.max_wait),
+            max_items: plan.timing.max_items.unwrap_or(defaults.max_items),
+            unique: plan.unique.unwrap_or(defaults.unique),
+        };
+        Queue::<Idle>::create(rules, options, seed)
+    }
+
+    fn explain_gate(queue: &Queue<Idle>, to: &mut Strings) {
+        let rules = queue.rules();
+        let numbers = [rules.idle.0, rules.max_wait.0, rules.max_items];
+        for (word, number) in WORDS.into_iter().zip(numbers) {
+            to.extend([OwnedStr::new(word.as_bytes()), OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX))]);
+        }
+        to.extend([OwnedStr::new(b"UNIQUE"), OwnedStr::new(if rules.unique { b"yes" } else { b"no" })]);
+    }
+
+    fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+        if is(word, "UNIQUE") {
+            return Err(Fail::text("ERR UNIQUE is fixed when the key is created"));
+        }
+        timing_option(change, word, args)
+    }
+
+    fn check_change(_: &Queue<Idle>, _: &Change, _: UnixMs) -> Result<(), Fail> {
+        Ok(())
+    }
+
+    fn change(queue: &mut Queue<Idle>, change: Change, _: UnixMs) -> Result<bool, Error> {
+        queue.alter_rules(change.idle, change.max_wait, change.max_items)
+    }
+
+    fn opens_by_clock(_: &Queue<Idle>) -> bool {
+        true
+    }
+
+    fn opened_between(queue: &mut Queue<Idle>, after: UnixMs, now: UnixMs) -> bool {
+        queue.fired_between(after, after.max(timer::master_since()), now)
+    }
+
+    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
+        let (reason, items) = fired(entry.body);
+        ctx.reply_array(5);
+        ctx.reply_int(entry.token as i64);
+        ctx.reply_int(i64::from(entry.deliveries));
+        ctx.reply_bytes(entry.name);
+        ctx.reply_bytes(reason.as_str().as_bytes());
+        reply_items(ctx, &items);
+    }
+
+    fn stream_fields(entry: &Ready<'_>, to: &mut Strings) {
+        let (reason, items) = fired(entry.body);
+        to.extend([b"group", entry.name, b"reason", reason.as_str().as_bytes()].map(OwnedStr::new));
+        for (item, at) in items {
+            to.extend([OwnedStr::new(b"item"), OwnedStr::new(item), OwnedStr::new(b"at"), OwnedStr::number(at.0)]);
+        }
+    }
+
+    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Idle>, _: UnixMs) {
+        let rules = queue.rules();
+        ctx.reply_bytes(b"gate");
+        ctx.reply_bytes(b"idle");
+        for (name, number) in [("idle", rules.idle.0), ("maxwait", rules.max_wait.0), ("maxitems", rules.max_items)] {
+            ctx.reply_bytes(name.as_bytes());
+            ctx.reply_int(i64::try_from(number).unwrap_or(i64::MAX));
+        }
+        ctx.reply_bytes(b"unique");
+        ctx.reply_bytes(if rules.unique { b"yes" } else { b"no" });
+    }
+}

@@ -1,0 +1,454 @@
+//! The family EXPIRY: watched keys that are delivered, with their values, once their time to live has run out. What it adds to
+//! delivery, at the edge.
+//!
+//! A node learns of watched keys in `watch`, and by walking over the keyspace when a watcher appears. Each keeps an eye on
+//! the deadlines with the timer: shortly before one it copies the value; after it, the master looks whether Redis sees the key as expired,
+//! and then tells everybody with `EXPIRY.FIRE`.
+
+use crate::args::{is, set, Args};
+use crate::command::Fail;
+use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
+use crate::debounce::Debounce;
+use crate::effects::Effects;
+use crate::family::{verbs, Family, Strings, Verbs};
+use crate::keyspace;
+use crate::redis::call::read;
+use crate::redis::ctx::{must_not_write, unix_ms};
+use crate::redis::datatype::DataType;
+use crate::redis::key::{Key, Kind};
+use crate::redis::scan::Cursor;
+use crate::redis::{Ctx, OwnedStr, Str};
+use crate::replicate;
+use crate::tsgen::Tsgen;
+use crate::value::Value;
+use crate::watch::{self, life, life_of, Life};
+use std::ffi::CStr;
+use std::time::Instant;
+use tsgen_engine::{
+    expired, Copied, Delivered, DeliveryOptions, Ending, Error, Prefix, Queue, Ready, Scope, Ttl, UnixMs,
+};
+
+pub struct Expiry;
+
+static TYPE: DataType<Value<Expiry>> = DataType::new();
+
+/// So long before its deadline a value is copied; a second time, where there is still time, to have what was written last.
+pub const LEAD: i64 = 20;
+const LAST_LEAD: i64 = 2;
+/// Keys that are looked at between two looks at the clock.
+const BATCH: usize = 64;
+/// The bytes of a value that are kept, unless MAXVALUE says otherwise.
+const MAX_VALUE: u64 = 64 * 1024;
+
+/// What only this node knows of a watcher.
+pub struct Local {
+    /// Walks over the keys that were there before the watcher.
+    scan: Option<Cursor>,
+    /// Up to which deadline values have been copied, at each lead.
+    copied: [UnixMs; 2],
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Local { scan: Some(Cursor::new()), copied: [UnixMs(i64::MIN); 2] }
+    }
+}
+
+/// Tells Redis of the type; at load.
+pub fn register(ctx: &Ctx) -> bool {
+    TYPE.register(ctx)
+}
+
+/// Whether this type is one of ours: keys of these are not watched.
+pub fn is_ours(of: usize) -> bool {
+    [TYPE.raw() as usize, Tsgen::data_type().raw() as usize, Debounce::data_type().raw() as usize].contains(&of)
+}
+
+/// The gate options of CREATE.
+#[derive(Default)]
+pub struct Plan {
+    prefixes: Vec<Prefix>,
+    max_value: Option<u64>,
+}
+
+/// The types of keys, as an entry names them.
+const TYPES: [&str; 7] = ["string", "list", "hash", "set", "zset", "stream", "module"];
+
+fn type_number(kind: Kind) -> u8 {
+    match kind {
+        Kind::String => 0,
+        Kind::List => 1,
+        Kind::Hash => 2,
+        Kind::Set => 3,
+        Kind::SortedSet => 4,
+        Kind::Stream => 5,
+        Kind::Module(_) => 6,
+    }
+}
+
+/// The number of a type from its name.
+pub fn type_of(name: &Str) -> Option<u8> {
+    TYPES.iter().position(|known| is(name, known)).map(|number| number as u8)
+}
+
+fn type_name(number: u8) -> &'static str {
+    TYPES.get(usize::from(number)).copied().unwrap_or("module")
+}
+
+pub fn ending_name(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Expired => "expired",
+        Ending::Evicted => "evicted",
+    }
+}
+
+/// A user who may not read all keys of a prefix must not learn of them this way.
+fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
+    // A name nobody gives, so that only a pattern that ends with * allows it.
+    const SUFFIX: &[u8] = b"\x01tsgen\x01any name that begins so";
+    let longer = OwnedStr::new(&[prefix, SUFFIX].concat());
+    if ctx.may_read(&longer) && ctx.may_read(&OwnedStr::new(prefix)) {
+        return Ok(());
+    }
+    Err(Fail::text("NOPERM this user has no permission to read all keys with this PREFIX"))
+}
+
+/// A copy of the value of a key, as far as it is not longer than `max`.
+fn copy_of(ctx: &Ctx, name: &Str, max: u64) -> Option<Copied> {
+    let (kind, length) = {
+        let key = Key::open_read(ctx, name)?;
+        let look = key.look();
+        (look.kind()?, look.length())
+    };
+    let command = if kind == Kind::String { c"GET" } else { c"DUMP" };
+    // Elements are at least a byte each.
+    let bytes = if length as u64 <= max { read(ctx, command, name) } else { None };
+    Some(Copied { kind: type_number(kind), bytes: bytes.map(Into::into) })
+}
+
+/// The life of a key has ended: its entry is ready here and everywhere.
+fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Ending, now: UnixMs) {
+    let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return };
+    let Ok(Some(value)) = opened.value() else { return };
+    let kept = value.queue.kept(key.bytes()).cloned();
+    let told = kept.as_ref().map(|copied| (copied.kind, copied.bytes.as_deref()));
+    if value.queue.expire(key.bytes(), deadline, ending, told).is_err() {
+        value.queue.untrack(key.bytes());
+        return;
+    }
+    let mut arguments = vec![OwnedStr::number(deadline.0), OwnedStr::new(ending_name(ending).as_bytes())];
+    if let Some((kind, bytes)) = told {
+        arguments.push(OwnedStr::new(type_name(kind).as_bytes()));
+        arguments.extend(bytes.map(OwnedStr::new));
+    }
+    let arguments: Vec<&Str> = [watcher, key].into_iter().chain(arguments.iter().map(|one| &**one)).collect();
+    ctx.replicate_at(replicate::AT, now.0, FIRE, &arguments);
+    let effects = Effects::of(ctx, watcher, value, || now, None);
+    drop(opened);
+    effects.tell(ctx, watcher, [Expiry::VERBS.ready.event]);
+}
+
+/// The command that tells replicas and the AOF of an expiry.
+pub const FIRE: &CStr = c"EXPIRY.FIRE";
+/// The command that tells them of an eviction.
+pub const EVICT: &CStr = c"EXPIRY.EVICT";
+
+/// Redis has deleted `key` because its time was over. Replicas do not see that, they are told. False if there is no such watcher.
+pub fn has_expired(ctx: &Ctx, watcher: &Str, key: &Str) -> bool {
+    let Some(mut opened) = keyspace::peek::<Expiry>(ctx, watcher) else { return false };
+    let Ok(Some(value)) = opened.value() else { return false };
+    let tracked = value.queue.tracked_until(key.bytes());
+    drop(opened);
+    if let Some((deadline, _)) = tracked {
+        fire(ctx, watcher, key, deadline, Ending::Expired, UnixMs(unix_ms()));
+    }
+    true
+}
+
+/// Redis has thrown `key` out for want of memory. False if there is no such watcher.
+pub fn was_evicted(ctx: &Ctx, watcher: &Str, key: &Str) -> bool {
+    let Some(mut opened) = keyspace::peek::<Expiry>(ctx, watcher) else { return false };
+    let Ok(Some(value)) = opened.value() else { return false };
+    value.queue.note_evicted(key.bytes());
+    let tracked = value.queue.tracked_until(key.bytes());
+    drop(opened);
+    if let Some((deadline, true)) = tracked {
+        let deadline = OwnedStr::number(deadline.0);
+        ctx.replicate_at(replicate::AT, unix_ms(), EVICT, &[watcher, key, &deadline]);
+    }
+    true
+}
+
+/// Copies the values of strings whose deadlines were over when data had been loaded, before anybody touches the keys.
+pub fn keep_overdue(ctx: &Ctx, watcher: &Str) {
+    let now = UnixMs(unix_ms());
+    let any = with_queue(ctx, watcher, |queue| !queue.ending_between(UnixMs(i64::MIN), now, 1).is_empty());
+    if any != Some(true) {
+        return;
+    }
+    let mut cursor = Cursor::new();
+    let mut more = true;
+    while more {
+        more = cursor.step(ctx, |name, look| {
+            let due = matches!(life_of(look), Life::Until(deadline) if deadline.is_due(now));
+            if due && look.kind() == Some(Kind::String) {
+                with_queue(ctx, watcher, |queue| {
+                    if queue.tracked_until(name.bytes()).is_some() {
+                        let is_small = look.length() as u64 <= queue.scope().max_value;
+                        let bytes = is_small.then(|| look.string().into());
+                        queue.keep(name.bytes(), Copied { kind: type_number(Kind::String), bytes });
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// Copies the values of all tracked strings.
+pub fn keep_strings(ctx: &Ctx, watcher: &Str) {
+    let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
+        queue.tracked(None, usize::MAX).iter().map(|tracked| tracked.name.into()).collect()
+    };
+    for name in with_queue(ctx, watcher, names).unwrap_or_default() {
+        let name = OwnedStr::new(&name);
+        let is_string = Key::open_read(ctx, &name).is_some_and(|key| key.look().kind() == Some(Kind::String));
+        if is_string {
+            keep(ctx, watcher, &name);
+        }
+    }
+}
+
+fn keep(ctx: &Ctx, watcher: &Str, name: &Str) {
+    let max = with_queue(ctx, watcher, |queue| queue.scope().max_value).unwrap_or(0);
+    if let Some(copied) = copy_of(ctx, name, max) {
+        with_queue(ctx, watcher, |queue| queue.keep(name.bytes(), copied));
+    }
+}
+
+/// Does something with a watcher's queue, of which nothing replicates. Nothing in it may call other code on the keyspace.
+fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>) -> R) -> Option<R> {
+    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+    let value = opened.value().ok()??;
+    Some(what(&mut value.queue))
+}
+
+/// Walks on over the keys that were there before the watcher. True if there is more to walk.
+fn scan(ctx: &Ctx, watcher: &Str, until: Instant) -> Option<bool> {
+    let mut cursor = keyspace::peek::<Expiry>(ctx, watcher)?.value().ok()??.local.scan.take()?;
+    let mut more = true;
+    while more && Instant::now() < until {
+        let mut met = Vec::new();
+        let scope = with_queue(ctx, watcher, |queue| queue.scope().clone())?;
+        more = cursor.step(ctx, |name, look| {
+            if let (true, Life::Until(deadline)) = (scope.covers(name.bytes()), life_of(look)) {
+                met.push((Box::<[u8]>::from(name.bytes()), deadline));
+            }
+        });
+        with_queue(ctx, watcher, |queue| met.iter().for_each(|(name, deadline)| queue.track(name, *deadline)));
+    }
+    if more {
+        let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+        opened.value().ok()??.local.scan = Some(cursor);
+    }
+    Some(more)
+}
+
+/// Copies values of keys that end soon. True if there are more.
+fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs) -> Option<bool> {
+    for (nth, lead) in [LEAD, LAST_LEAD].into_iter().enumerate() {
+        let horizon = UnixMs(now.0.saturating_add(lead));
+        let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+        let value = opened.value().ok()??;
+        // A clock that has stepped back makes them end soon once more.
+        let after = value.local.copied[nth].min(horizon);
+        let ending = value.queue.ending_between(after, horizon, BATCH);
+        let full = ending.len() == BATCH;
+        // Keys of one millisecond are copied together or, where there are too many, once more.
+        let through = if full { UnixMs(ending[BATCH - 1].deadline.0 - 1).max(after) } else { horizon };
+        let stuck = full && through == after;
+        let names: Vec<OwnedStr> = ending.iter().map(|tracked| OwnedStr::new(tracked.name)).collect();
+        value.local.copied[nth] = if stuck { ending[BATCH - 1].deadline } else { through };
+        drop(opened);
+        for name in &names {
+            keep(ctx, watcher, name);
+        }
+        if full {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Fires what has expired. True if there is more.
+fn fire_due(ctx: &Ctx, watcher: &Str, now: UnixMs) -> Option<bool> {
+    let last = UnixMs(now.0 - 1);
+    let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, bool)> {
+        let due = queue.ending_between(UnixMs(i64::MIN), last, BATCH);
+        let evicted = |name| queue.tracked_until(name).is_some_and(|(_, evicted)| evicted);
+        due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, evicted(one.name))).collect()
+    };
+    let due = with_queue(ctx, watcher, due)?;
+    let full = due.len() == BATCH;
+    for (key, deadline, evicted) in due {
+        match life(ctx, &key) {
+            Life::Absent if evicted => fire(ctx, watcher, &key, deadline, Ending::Evicted, now),
+            Life::Absent => fire(ctx, watcher, &key, deadline, Ending::Expired, now),
+            // What no event has told of: it lives longer, or for ever.
+            Life::Until(other) if other != deadline => {
+                with_queue(ctx, watcher, |queue| queue.track(key.bytes(), other));
+            }
+            // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.
+            Life::Until(_) => return Some(true),
+            Life::Endless => {
+                with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
+            }
+        }
+    }
+    Some(full)
+}
+
+impl Family for Expiry {
+    type Gate = Ttl;
+    type Plan = Plan;
+    type Change = ();
+    type Local = Local;
+
+    const VERBS: Verbs = verbs!("EXPIRY", "expiry");
+    const TYPE: (&'static CStr, i32) = (c"tsgen-exp", 1);
+    const LOAD: &'static CStr = c"EXPIRY.LOAD";
+    const CREATE_SYNTAX: &'static str = concat!(
+        "key PREFIX prefix [PREFIX prefix ...] [MAXVALUE n] ",
+        "[LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [SINK stream [SINKMAXLEN n]]"
+    );
+    const ALTER_SYNTAX: &'static str =
+        "key [LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [SINK stream [SINKMAXLEN n]]";
+    const BEFORE_READY: &'static str = "waiting";
+    const GATE_FIELDS: usize = 3;
+    const TAKES_MAXLEN: bool = false;
+
+    fn data_type() -> &'static DataType<Value<Self>> {
+        &TYPE
+    }
+
+    fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail> {
+        if is(word, "PREFIX") {
+            let prefix = args.value_of("PREFIX")?.bytes();
+            let flags = ctx.flags();
+            if !flags.is_replicated() && !flags.is_loading() {
+                check_prefix(ctx, prefix)?;
+            }
+            plan.prefixes.push(Prefix(prefix.into()));
+        } else if is(word, "MAXVALUE") {
+            let max = args.number_of("MAXVALUE", 0, PAYLOAD_LIMIT)?.unsigned_abs();
+            set(&mut plan.max_value, "MAXVALUE", max)?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn plan_option_width(word: &Str, _: Option<&Str>) -> Option<usize> {
+        (is(word, "PREFIX") || is(word, "MAXVALUE")).then_some(2)
+    }
+
+    fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Ttl>, Error> {
+        let max_value = plan.max_value.unwrap_or(MAX_VALUE.min(MAX_PAYLOAD_SIZE.get().unsigned_abs()));
+        let options = DeliveryOptions { max_len: 0, ..options };
+        Queue::<Ttl>::create(Scope { prefixes: plan.prefixes, max_value }, options, seed)
+    }
+
+    fn explain_gate(queue: &Queue<Ttl>, to: &mut Strings) {
+        for prefix in &queue.scope().prefixes {
+            to.extend([OwnedStr::new(b"PREFIX"), OwnedStr::new(&prefix.0)]);
+        }
+        let max_value = i64::try_from(queue.scope().max_value).unwrap_or(i64::MAX);
+        to.extend([OwnedStr::new(b"MAXVALUE"), OwnedStr::number(max_value)]);
+    }
+
+    fn change_option(_: &mut (), word: &Str, _: &mut Args<'_>) -> Result<bool, Fail> {
+        if is(word, "PREFIX") || is(word, "MAXVALUE") {
+            return Err(Fail::text("ERR PREFIX and MAXVALUE are fixed when the key is created"));
+        }
+        Ok(false)
+    }
+
+    fn check_change(_: &Queue<Ttl>, _: &(), _: UnixMs) -> Result<(), Fail> {
+        Ok(())
+    }
+
+    fn change(_: &mut Queue<Ttl>, _: (), _: UnixMs) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    fn opens_by_clock(_: &Queue<Ttl>) -> bool {
+        true
+    }
+
+    fn opened_between(_: &mut Queue<Ttl>, _: UnixMs, _: UnixMs) -> bool {
+        // Whoever fires tells.
+        false
+    }
+
+    fn appeared(value: &Value<Self>, db: i32, name: &[u8]) {
+        watch::add(db, name, value.queue.scope());
+    }
+
+    fn left(db: i32, name: &[u8]) {
+        watch::remove(db, name);
+    }
+
+    fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
+        watch::look_at_seen(ctx);
+        let more = scan(ctx, name, until).unwrap_or(false);
+        let more = copy_values(ctx, name, now).unwrap_or(false) || more;
+        let more = (is_master && !must_not_write() && fire_due(ctx, name, now).unwrap_or(false)) || more;
+        if more {
+            return Some(now);
+        }
+        let mut opened = keyspace::peek::<Expiry>(ctx, name)?;
+        let value = opened.value().ok()??;
+        let next_copy = |nth: usize, lead: i64| {
+            let next = value.queue.ending_between(value.local.copied[nth], UnixMs::NEVER, 1);
+            next.first().map(|tracked| UnixMs(tracked.deadline.0.saturating_sub(lead)))
+        };
+        let looks = [next_copy(0, LEAD), next_copy(1, LAST_LEAD)];
+        let first = value.queue.tracked(None, 1).first().map(|tracked| UnixMs(tracked.deadline.0.saturating_add(1)));
+        looks.into_iter().flatten().chain(first.filter(|_| is_master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
+    }
+
+    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
+        let expired = expired(entry.body);
+        ctx.reply_array(7);
+        ctx.reply_int(entry.token as i64);
+        ctx.reply_int(i64::from(entry.deliveries));
+        ctx.reply_bytes(entry.name);
+        for text in [expired.kind.map(|kind| type_name(kind).as_bytes()), expired.value] {
+            match text {
+                Some(text) => ctx.reply_bytes(text),
+                None => ctx.reply_null(),
+            }
+        }
+        ctx.reply_int(entry.key);
+        ctx.reply_bytes(ending_name(expired.ending).as_bytes());
+    }
+
+    fn stream_fields(entry: &Ready<'_>, to: &mut Strings) {
+        let expired = expired(entry.body);
+        let (kind, bytes) = (expired.kind.map_or("", type_name), expired.value.unwrap_or_default());
+        to.extend([b"key", entry.name, b"type", kind.as_bytes(), b"value", bytes, b"deadline"].map(OwnedStr::new));
+        to.push(OwnedStr::number(entry.key));
+        to.extend([b"reason", ending_name(expired.ending).as_bytes()].map(OwnedStr::new));
+    }
+
+    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Ttl>, _: UnixMs) {
+        ctx.reply_bytes(b"gate");
+        ctx.reply_bytes(b"ttl");
+        ctx.reply_bytes(b"prefixes");
+        ctx.reply_array(queue.scope().prefixes.len());
+        for prefix in &queue.scope().prefixes {
+            ctx.reply_bytes(&prefix.0);
+        }
+        ctx.reply_bytes(b"maxvalue");
+        ctx.reply_int(i64::try_from(queue.scope().max_value).unwrap_or(i64::MAX));
+    }
+}

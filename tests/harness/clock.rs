@@ -1,0 +1,90 @@
+//! A clock of the test's own for real servers: hours pass in no time, and the time of day steps as administrators let it.
+//!
+//! Servers started under it are preloaded with `tests/shim/clock.rs`, which adds what a file says to the machine's clocks.
+
+use super::now_ms;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const DAY_MS: i64 = 86_400_000;
+
+pub struct Clock {
+    folder: tempfile::TempDir,
+    file: File,
+    /// How far the time of day is ahead, and the monotonic clock.
+    shifts: [i64; 2],
+}
+
+impl Clock {
+    /// At the time of this machine.
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("tsgen-clock-").tempdir().expect("a temporary folder");
+        let file = File::create(folder.path().join("shifts")).expect("a file for the clock");
+        let clock = Self { folder, file, shifts: [0, 0] };
+        clock.write();
+        clock
+    }
+
+    /// At noon (UTC) of some day to come.
+    pub fn at_noon() -> Self {
+        let mut clock = Self::new();
+        let now = now_ms();
+        clock.pass((now / DAY_MS + 1) * DAY_MS + DAY_MS / 2 - now);
+        clock
+    }
+
+    /// Lets time pass: all clocks go on by so much at once.
+    pub fn pass(&mut self, ms: i64) {
+        self.shifts = self.shifts.map(|shift| shift + ms);
+        self.write();
+    }
+
+    /// Lets time pass up to this time of day.
+    pub fn pass_to(&mut self, ms: i64) {
+        self.pass(ms - self.now_ms());
+    }
+
+    /// Sets the time of day forward or back, with no time passing.
+    pub fn step(&mut self, ms: i64) {
+        self.shifts[0] += ms;
+        self.write();
+    }
+
+    /// The time of day under this clock.
+    pub fn now_ms(&self) -> i64 {
+        now_ms() + self.shifts[0]
+    }
+
+    fn write(&self) {
+        let bytes: Vec<u8> = self.shifts.iter().flat_map(|shift| shift.to_ne_bytes()).collect();
+        self.file.write_all_at(&bytes, 0).expect("set the clock");
+    }
+
+    /// What a process needs in its environment to live under this clock.
+    pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
+        vec![("LD_PRELOAD", shim().to_owned()), ("TSGEN_CLOCK", self.folder.path().join("shifts"))]
+    }
+}
+
+/// The shim, built once per test binary.
+fn shim() -> &'static Path {
+    static SHIM: OnceLock<PathBuf> = OnceLock::new();
+    SHIM.get_or_init(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim/clock.rs");
+        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("libclock-{}.so", std::process::id()));
+        let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+        let status = Command::new(rustc)
+            .args(["--edition", "2021", "--crate-type", "cdylib", "-C", "opt-level=2", "-C", "panic=abort", "-o"])
+            .arg(&built)
+            .arg(source)
+            .status();
+        assert!(status.expect("run rustc").success(), "the clock shim does not build");
+        // One name for all runs. Replacing it does not disturb a process that has it mapped.
+        let kept = built.with_file_name("libclock.so");
+        std::fs::rename(&built, &kept).expect("keep the clock shim");
+        kept
+    })
+}
