@@ -8,7 +8,7 @@ use crate::events;
 use crate::family::Family;
 use crate::redis::datatype::Stored;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
-use crate::redis::{log, Str};
+use crate::redis::{log, Ctx, Str};
 use crate::timer;
 use crate::value::{seed, Value};
 use crate::waiting;
@@ -52,6 +52,9 @@ impl<F: Family> Value<F> {
         let feeds_itself = queue.options().sink.as_ref().is_some_and(|sink| *sink.stream == *owner);
         if !under_its_name || feeds_itself {
             queue.drop_sink();
+        }
+        if !Ctx::own().is_some_and(|ctx| ctx.flags().is_loading()) {
+            F::transplanted(&mut queue);
         }
         Ok(Value::new(queue, UnixMs(i64::MIN)))
     }
@@ -106,6 +109,7 @@ impl<F: Family> Stored for Value<F> {
     fn copy(&self, to: &CopyTarget) -> Box<Self> {
         let mut queue = self.queue.clone();
         queue.drop_sink();
+        F::transplanted(&mut queue);
         let value = Value::new(queue, self.announced);
         if let Some(name) = to.name() {
             arrive(&value, to.db(), name);

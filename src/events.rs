@@ -23,13 +23,17 @@ fn happened(ctx: &Ctx, event: Event) {
             timer::swap(one, other);
             watch::swap(one, other);
         }
-        Event::BecameMaster => timer::look_at_all(),
+        Event::BecameMaster => {
+            watch::keep_overdue(ctx);
+            timer::look_at_all();
+        }
         Event::BecameReplica => {}
         Event::LoadingEnded => {
             loading::forget_unfinished();
-            watch::loaded(ctx);
+            watch::keep_overdue(ctx);
         }
         Event::Saving => watch::saving(ctx),
+        Event::Saved => watch::saved(ctx),
         Event::Cron => timer::mind_the_clock(),
     }
 }

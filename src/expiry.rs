@@ -12,8 +12,8 @@ use crate::debounce::Debounce;
 use crate::effects::Effects;
 use crate::family::{verbs, Family, Strings, Verbs};
 use crate::keyspace;
-use crate::redis::call::read;
-use crate::redis::ctx::{must_not_write, unix_ms};
+use crate::redis::call::{memory_usage, read};
+use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
 use crate::redis::key::{Key, Kind};
 use crate::redis::scan::Cursor;
@@ -25,16 +25,16 @@ use crate::watch::{self, life, life_of, Life};
 use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{
-    expired, Copied, Delivered, DeliveryOptions, Ending, Error, Prefix, Queue, Ready, Scope, Ttl, UnixMs,
+    expired, Copied, Delivered, DeliveryOptions, Ending, Error, Mark, Prefix, Queue, Ready, Scope, Ttl, UnixMs,
 };
 
 pub struct Expiry;
 
 static TYPE: DataType<Value<Expiry>> = DataType::new();
 
-/// So long before its deadline a value is copied; a second time, where there is still time, to have what was written last.
-pub const LEAD: i64 = 20;
-const LAST_LEAD: i64 = 2;
+/// So long before its deadline a value is copied: early, to have something should the server be held up; in good time; and at the last
+/// moment, to have what was written last.
+const LEADS: [i64; 3] = [500, 20, 2];
 /// Keys that are looked at between two looks at the clock.
 const BATCH: usize = 64;
 /// The bytes of a value that are kept, unless MAXVALUE says otherwise.
@@ -44,13 +44,16 @@ const MAX_VALUE: u64 = 64 * 1024;
 pub struct Local {
     /// Walks over the keys that were there before the watcher.
     scan: Option<Cursor>,
-    /// Up to which deadline values have been copied, at each lead.
-    copied: [UnixMs; 2],
+    /// What ended before this was never ours.
+    since: UnixMs,
+    /// Up to where values have been copied, at each lead.
+    copied: [Mark; 3],
 }
 
 impl Default for Local {
     fn default() -> Self {
-        Local { scan: Some(Cursor::new()), copied: [UnixMs(i64::MIN); 2] }
+        let since = UnixMs(unix_ms());
+        Local { scan: Some(Cursor::new()), since, copied: [Mark::at(since); 3] }
     }
 }
 
@@ -104,10 +107,12 @@ pub fn ending_name(ending: Ending) -> &'static str {
 
 /// A user who may not read all keys of a prefix must not learn of them this way.
 fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
-    // A name nobody gives, so that only a pattern that ends with * allows it.
-    const SUFFIX: &[u8] = b"\x01tsgen\x01any name that begins so";
-    let longer = OwnedStr::new(&[prefix, SUFFIX].concat());
-    if ctx.may_read(&longer) && ctx.may_read(&OwnedStr::new(prefix)) {
+    // Names nobody can foresee, with nothing in common, so that only a pattern that ends with * allows both.
+    let allowed = |last: u8| {
+        let random = random_seed().map(u64::to_le_bytes).concat();
+        ctx.may_read(&OwnedStr::new(&[prefix, &random, &[last]].concat()))
+    };
+    if allowed(0) && allowed(1) && ctx.may_read(&OwnedStr::new(prefix)) {
         return Ok(());
     }
     Err(Fail::text("NOPERM this user has no permission to read all keys with this PREFIX"))
@@ -120,21 +125,25 @@ fn copy_of(ctx: &Ctx, name: &Str, max: u64) -> Option<Copied> {
         let look = key.look();
         (look.kind()?, look.length())
     };
+    // Elements are at least a byte each, and what takes very much more memory than allowed need not be dumped to see that.
+    let is_small = length as u64 <= max
+        && (kind == Kind::String
+            || memory_usage(ctx, name).is_some_and(|bytes| bytes.unsigned_abs() / 16 <= max + 4096));
     let command = if kind == Kind::String { c"GET" } else { c"DUMP" };
-    // Elements are at least a byte each.
-    let bytes = if length as u64 <= max { read(ctx, command, name) } else { None };
-    Some(Copied { kind: type_number(kind), bytes: bytes.map(Into::into) })
+    // It may end between the one look and the other: then there is no copy, which is not the same as a value too large.
+    let bytes = if is_small { Some(read(ctx, command, name)?.into()) } else { None };
+    Some(Copied { kind: type_number(kind), bytes })
 }
 
-/// The life of a key has ended: its entry is ready here and everywhere.
-fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Ending, now: UnixMs) {
-    let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return };
-    let Ok(Some(value)) = opened.value() else { return };
+/// The life of a key has ended: its entry is made here and everywhere. True if it was.
+pub fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Ending) -> bool {
+    let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return false };
+    let Ok(Some(value)) = opened.value() else { return false };
     let kept = value.queue.kept(key.bytes()).cloned();
     let told = kept.as_ref().map(|copied| (copied.kind, copied.bytes.as_deref()));
     if value.queue.expire(key.bytes(), deadline, ending, told).is_err() {
         value.queue.untrack(key.bytes());
-        return;
+        return false;
     }
     let mut arguments = vec![OwnedStr::number(deadline.0), OwnedStr::new(ending_name(ending).as_bytes())];
     if let Some((kind, bytes)) = told {
@@ -142,8 +151,20 @@ fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Ending, n
         arguments.extend(bytes.map(OwnedStr::new));
     }
     let arguments: Vec<&Str> = [watcher, key].into_iter().chain(arguments.iter().map(|one| &**one)).collect();
-    ctx.replicate_at(replicate::AT, now.0, FIRE, &arguments);
-    let effects = Effects::of(ctx, watcher, value, || now, None);
+    ctx.replicate_at(replicate::AT, unix_ms(), FIRE, &arguments);
+    true
+}
+
+/// The same for a key whose deadline nobody could see: it was a moment ago.
+pub fn fire_unknown(ctx: &Ctx, watcher: &Str, key: &Str) -> bool {
+    fire(ctx, watcher, key, UnixMs(unix_ms() - 1), Ending::Expired)
+}
+
+/// Entries were made: tells blocked workers, the sink and subscribers, once for however many.
+pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
+    let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return };
+    let Ok(Some(value)) = opened.value() else { return };
+    let effects = Effects::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
     drop(opened);
     effects.tell(ctx, watcher, [Expiry::VERBS.ready.event]);
 }
@@ -153,30 +174,70 @@ pub const FIRE: &CStr = c"EXPIRY.FIRE";
 /// The command that tells them of an eviction.
 pub const EVICT: &CStr = c"EXPIRY.EVICT";
 
-/// Redis has deleted `key` because its time was over. Replicas do not see that, they are told. False if there is no such watcher.
-pub fn has_expired(ctx: &Ctx, watcher: &Str, key: &Str) -> bool {
-    let Some(mut opened) = keyspace::peek::<Expiry>(ctx, watcher) else { return false };
-    let Ok(Some(value)) = opened.value() else { return false };
-    let tracked = value.queue.tracked_until(key.bytes());
-    drop(opened);
-    if let Some((deadline, _)) = tracked {
-        fire(ctx, watcher, key, deadline, Ending::Expired, UnixMs(unix_ms()));
-    }
-    true
+/// Redis has thrown `key` out for want of memory. Nothing is ready by that: always false.
+pub fn was_evicted(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> bool {
+    with_queue(ctx, watcher, |queue| queue.note_evicted(key.bytes()));
+    let deadline = OwnedStr::number(deadline.0);
+    ctx.replicate_at(replicate::AT, unix_ms(), EVICT, &[watcher, key, &deadline]);
+    false
 }
 
-/// Redis has thrown `key` out for want of memory. False if there is no such watcher.
-pub fn was_evicted(ctx: &Ctx, watcher: &Str, key: &Str) -> bool {
-    let Some(mut opened) = keyspace::peek::<Expiry>(ctx, watcher) else { return false };
-    let Ok(Some(value)) = opened.value() else { return false };
-    value.queue.note_evicted(key.bytes());
-    let tracked = value.queue.tracked_until(key.bytes());
+/// Until when a key is tracked, if it is; `None` if there is no such watcher.
+pub fn tracked_until(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Option<UnixMs>> {
+    with_queue(ctx, watcher, |queue| queue.tracked_until(key.bytes()).map(|(deadline, _)| deadline))
+}
+
+/// Whether the watcher has not come across all keys yet that were there before it.
+pub fn is_scanning(ctx: &Ctx, watcher: &Str) -> bool {
+    let scanning = |mut opened: keyspace::Opened<'_, Expiry>| {
+        opened.value().ok().flatten().is_some_and(|value| value.local.scan.is_some())
+    };
+    keyspace::peek::<Expiry>(ctx, watcher).is_some_and(scanning)
+}
+
+/// A key lives until `deadline`. Where that is soon, its value is copied at once.
+pub fn track(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) {
+    let now = unix_ms();
+    let Some(mut opened) = keyspace::peek::<Expiry>(ctx, watcher) else { return };
+    let Ok(Some(value)) = opened.value() else { return };
+    value.queue.track(key.bytes(), deadline);
+    value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
     drop(opened);
-    if let Some((deadline, true)) = tracked {
-        let deadline = OwnedStr::number(deadline.0);
-        ctx.replicate_at(replicate::AT, unix_ms(), EVICT, &[watcher, key, &deadline]);
+    if deadline.0 <= now.saturating_add(LEADS[0]) {
+        keep(ctx, watcher, key);
     }
-    true
+}
+
+/// A key is gone, or lives for ever. One that was evicted stays.
+pub fn untrack(ctx: &Ctx, watcher: &Str, key: &Str) {
+    with_queue(ctx, watcher, |queue| {
+        if !queue.tracked_until(key.bytes()).is_some_and(|(_, evicted)| evicted) {
+            queue.untrack(key.bytes());
+        }
+    });
+}
+
+/// The deadline of a tracked key, once the key itself was asked; `None` if it has none any more.
+pub fn confirmed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<UnixMs> {
+    let tracked = tracked_until(ctx, watcher, key)??;
+    match life(ctx, key) {
+        Life::Until(deadline) if deadline != tracked => {
+            track(ctx, ctx.db(), watcher, key, deadline);
+            Some(deadline)
+        }
+        // Gone and not yet told of: evicted, or just expired.
+        Life::Until(_) | Life::Absent => Some(tracked),
+        Life::Endless => {
+            untrack(ctx, watcher, key);
+            None
+        }
+    }
+}
+
+/// The values that were copied for a file are not needed any more.
+pub fn forget_values(ctx: &Ctx, watcher: &Str) {
+    let soon = UnixMs(unix_ms().saturating_add(LEADS[0]));
+    with_queue(ctx, watcher, |queue| queue.forget_values(soon));
 }
 
 /// Copies the values of strings whose deadlines were over when data had been loaded, before anybody touches the keys.
@@ -234,14 +295,20 @@ fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>) ->
 
 /// Walks on over the keys that were there before the watcher. True if there is more to walk.
 fn scan(ctx: &Ctx, watcher: &Str, until: Instant) -> Option<bool> {
-    let mut cursor = keyspace::peek::<Expiry>(ctx, watcher)?.value().ok()??.local.scan.take()?;
+    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+    let local = &mut opened.value().ok()??.local;
+    let (mut cursor, since) = (local.scan.take()?, local.since);
+    drop(opened);
     let mut more = true;
     while more && Instant::now() < until {
         let mut met = Vec::new();
         let scope = with_queue(ctx, watcher, |queue| queue.scope().clone())?;
         more = cursor.step(ctx, |name, look| {
             if let (true, Life::Until(deadline)) = (scope.covers(name.bytes()), life_of(look)) {
-                met.push((Box::<[u8]>::from(name.bytes()), deadline));
+                // What had expired before is only waiting to be deleted.
+                if deadline >= since {
+                    met.push((Box::<[u8]>::from(name.bytes()), deadline));
+                }
             }
         });
         with_queue(ctx, watcher, |queue| met.iter().for_each(|(name, deadline)| queue.track(name, *deadline)));
@@ -253,34 +320,37 @@ fn scan(ctx: &Ctx, watcher: &Str, until: Instant) -> Option<bool> {
     Some(more)
 }
 
-/// Copies values of keys that end soon. True if there are more.
-fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs) -> Option<bool> {
-    for (nth, lead) in [LEAD, LAST_LEAD].into_iter().enumerate() {
+/// Copies values of keys that end soon, as far as the time reaches. True if there are more.
+pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant) -> Option<bool> {
+    for (nth, lead) in LEADS.into_iter().enumerate().rev() {
         let horizon = UnixMs(now.0.saturating_add(lead));
-        let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-        let value = opened.value().ok()??;
-        // A clock that has stepped back makes them end soon once more.
-        let after = value.local.copied[nth].min(horizon);
-        let ending = value.queue.ending_between(after, horizon, BATCH);
-        let full = ending.len() == BATCH;
-        // Keys of one millisecond are copied together or, where there are too many, once more.
-        let through = if full { UnixMs(ending[BATCH - 1].deadline.0 - 1).max(after) } else { horizon };
-        let stuck = full && through == after;
-        let names: Vec<OwnedStr> = ending.iter().map(|tracked| OwnedStr::new(tracked.name)).collect();
-        value.local.copied[nth] = if stuck { ending[BATCH - 1].deadline } else { through };
-        drop(opened);
-        for name in &names {
-            keep(ctx, watcher, name);
-        }
-        if full {
-            return Some(true);
+        loop {
+            let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+            let value = opened.value().ok()??;
+            // A clock that has stepped back makes them end soon once more.
+            let mark = value.local.copied[nth].min(Mark::at(UnixMs(horizon.0.saturating_add(1))));
+            let ending = value.queue.ending_behind(mark, horizon, BATCH);
+            let names: Vec<OwnedStr> = ending.iter().map(|(tracked, _)| OwnedStr::new(tracked.name)).collect();
+            let next = ending.last().map_or(mark, |(_, mark)| *mark);
+            value.local.copied[nth] = next;
+            drop(opened);
+            for name in &names {
+                keep(ctx, watcher, name);
+            }
+            if names.len() < BATCH {
+                break;
+            }
+            if Instant::now() >= until {
+                return Some(true);
+            }
         }
     }
     Some(false)
 }
 
-/// Fires what has expired. True if there is more.
-fn fire_due(ctx: &Ctx, watcher: &Str, now: UnixMs) -> Option<bool> {
+/// How tracked keys that are overdue stand: what no event has told of is found out here. The master fires what has expired.
+/// True if there is more to do at once.
+fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
     let last = UnixMs(now.0 - 1);
     let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, bool)> {
         let due = queue.ending_between(UnixMs(i64::MIN), last, BATCH);
@@ -288,23 +358,25 @@ fn fire_due(ctx: &Ctx, watcher: &Str, now: UnixMs) -> Option<bool> {
         due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, evicted(one.name))).collect()
     };
     let due = with_queue(ctx, watcher, due)?;
-    let full = due.len() == BATCH;
+    let (mut more, mut fired) = (due.len() == BATCH && is_master, false);
     for (key, deadline, evicted) in due {
         match life(ctx, &key) {
-            Life::Absent if evicted => fire(ctx, watcher, &key, deadline, Ending::Evicted, now),
-            Life::Absent => fire(ctx, watcher, &key, deadline, Ending::Expired, now),
-            // What no event has told of: it lives longer, or for ever.
-            Life::Until(other) if other != deadline => {
-                with_queue(ctx, watcher, |queue| queue.track(key.bytes(), other));
+            // A replica waits to be told.
+            Life::Absent if !is_master => {}
+            Life::Absent => {
+                let ending = if evicted { Ending::Evicted } else { Ending::Expired };
+                fired |= fire(ctx, watcher, &key, deadline, ending);
             }
+            Life::Until(other) if other != deadline => track(ctx, db, watcher, &key, other),
             // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.
-            Life::Until(_) => return Some(true),
-            Life::Endless => {
-                with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
-            }
+            Life::Until(_) => more = is_master,
+            Life::Endless => drop(with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))),
         }
     }
-    Some(full)
+    if fired {
+        tell_ready(ctx, watcher);
+    }
+    Some(more)
 }
 
 impl Family for Expiry {
@@ -397,23 +469,34 @@ impl Family for Expiry {
         watch::remove(db, name);
     }
 
+    fn transplanted(queue: &mut Queue<Ttl>) {
+        queue.forget_to_come(UnixMs(unix_ms()));
+    }
+
     fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-        watch::look_at_seen(ctx);
+        let db = ctx.db();
+        watch::look_at_seen(ctx, is_master);
+        if watch::has_moved(db, name.bytes()) {
+            let mut opened = keyspace::peek::<Expiry>(ctx, name)?;
+            let value = opened.value().ok()??;
+            value.queue.forget_to_come(now);
+            value.local = Local::default();
+        }
         let more = scan(ctx, name, until).unwrap_or(false);
-        let more = copy_values(ctx, name, now).unwrap_or(false) || more;
-        let more = (is_master && !must_not_write() && fire_due(ctx, name, now).unwrap_or(false)) || more;
+        let more = copy_values(ctx, name, now, until).unwrap_or(false) || more;
+        let more = look_at_due(ctx, db, name, now, is_master).unwrap_or(false) || more;
         if more {
             return Some(now);
         }
         let mut opened = keyspace::peek::<Expiry>(ctx, name)?;
         let value = opened.value().ok()??;
-        let next_copy = |nth: usize, lead: i64| {
-            let next = value.queue.ending_between(value.local.copied[nth], UnixMs::NEVER, 1);
-            next.first().map(|tracked| UnixMs(tracked.deadline.0.saturating_sub(lead)))
+        let next_copy = |(nth, lead): (usize, i64)| {
+            let next = value.queue.ending_behind(value.local.copied[nth], UnixMs::NEVER, 1);
+            next.first().map(|(tracked, _)| UnixMs(tracked.deadline.0.saturating_sub(lead)))
         };
-        let looks = [next_copy(0, LEAD), next_copy(1, LAST_LEAD)];
+        let copies = LEADS.into_iter().enumerate().filter_map(next_copy);
         let first = value.queue.tracked(None, 1).first().map(|tracked| UnixMs(tracked.deadline.0.saturating_add(1)));
-        looks.into_iter().flatten().chain(first.filter(|_| is_master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
+        copies.chain(first.filter(|_| is_master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

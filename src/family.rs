@@ -136,6 +136,8 @@ pub trait Family: Sized + 'static {
 
     /// A value has appeared under a name, or stands there.
     fn appeared(_value: &Value<Self>, _db: i32, _name: &[u8]) {}
+    /// A value is about to appear in another keyspace than where it was made.
+    fn transplanted(_queue: &mut Queue<Self::Gate>) {}
     /// A value is gone from under its name.
     fn left(_db: i32, _name: &[u8]) {}
     /// What the timer does for a key of this family beside delivery; tells when it wants to come again.

@@ -17,6 +17,7 @@ use crate::replicate;
 use crate::sink;
 use crate::tsgen::Tsgen;
 use crate::waiting;
+use crate::watch;
 use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -193,10 +194,10 @@ fn tick(ctx: &Ctx) {
     if flags.is_loading() {
         tick.shortest = LOADING_STEP;
     } else if !flags.is_master() {
-        tick.shortest = REPLICA_STEP;
         work(ctx, &KEEP);
     } else if must_not_write() {
         tick.shortest = PAUSE_STEP;
+        watch::copy_values(ctx, UnixMs(unix_ms()), Instant::now() + BUDGET);
     } else {
         work(ctx, &FAMILIES);
     }

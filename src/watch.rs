@@ -6,18 +6,18 @@
 //!
 //! The index of watchers stands beside the keyspace and is not trusted: a watcher that is not there any more is dropped from it.
 
-use crate::expiry::Expiry;
-use crate::keyspace;
+use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::{expiry, timer};
 use lazy_static::lazy_static;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tsgen_engine::{Scope, UnixMs};
+use std::time::Instant;
+use tsgen_engine::{Ending, Scope, UnixMs, MAX_NAME};
 
 /// The watchers of one database, by name.
 type Watchers = BTreeMap<Box<[u8]>, Arc<Scope>>;
@@ -25,7 +25,11 @@ type Watchers = BTreeMap<Box<[u8]>, Arc<Scope>>;
 #[derive(Default)]
 struct State {
     dbs: BTreeMap<i32, Watchers>,
-    seen: Vec<Seen>,
+    seen: VecDeque<Seen>,
+    /// The watcher that left last: it may be on its way to another name.
+    left: Option<(Box<[u8]>, Arc<Scope>)>,
+    /// Watchers that have come from another database, and know the keys of that.
+    moved: BTreeSet<(i32, Box<[u8]>)>,
 }
 
 /// Something happened to a watched key.
@@ -37,7 +41,10 @@ struct Seen {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
-    Changed,
+    /// It has got, or may have got, a deadline.
+    Set,
+    /// It was deleted, moved away or made to live for ever.
+    Ended,
     Expired,
     Evicted,
 }
@@ -65,6 +72,10 @@ impl State {
     }
 }
 
+fn anybody() -> bool {
+    WATCHERS.load(Ordering::Relaxed) != 0
+}
+
 /// A watcher stands under this name. The first one subscribes to the events of keys, for good.
 pub fn add(db: i32, name: &[u8], scope: &Scope) {
     {
@@ -78,17 +89,17 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     }
     crate::events::follow_names();
     listen_to_keys(Events::Ends, saw);
-    before_sleep(look_at_seen);
+    before_sleep(|ctx| look_at_seen(ctx, true));
 }
 
 /// No watcher stands under this name any more.
 pub fn remove(db: i32, name: &[u8]) {
-    if WATCHERS.load(Ordering::Relaxed) == 0 {
+    if !anybody() {
         return;
     }
     let mut state = state();
-    if let Some(watchers) = state.dbs.get_mut(&db) {
-        watchers.remove(name);
+    if let Some(scope) = state.dbs.get_mut(&db).and_then(|watchers| watchers.remove(name)) {
+        state.left = Some((name.into(), scope));
     }
     state.count();
 }
@@ -123,64 +134,171 @@ pub fn swap(one: i32, other: i32) {
     }
 }
 
-/// All watchers.
-pub fn all() -> Vec<(i32, Box<[u8]>)> {
+/// Whether a watcher has just come from another database; asked once.
+pub fn has_moved(db: i32, name: &[u8]) -> bool {
+    state().moved.remove(&(db, Box::from(name)))
+}
+
+fn all() -> Vec<(i32, Box<[u8]>)> {
     let state = state();
     state.dbs.iter().flat_map(|(db, watchers)| watchers.keys().map(|name| (*db, name.clone()))).collect()
 }
 
+/// Does something for each watcher.
+fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
+    if !anybody() {
+        return;
+    }
+    let selected = ctx.db();
+    for (db, watcher) in all() {
+        if ctx.select_db(db) {
+            what(&OwnedStr::new(&watcher));
+        }
+    }
+    ctx.select_db(selected);
+}
+
+/// A watcher has got this name, by RENAME or MOVE: it goes on watching at once.
+fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
+    let mut state = state();
+    let Some((_, scope)) = state.left.take() else { return };
+    // Should it be something else that was renamed, this is found out when it is looked for.
+    state.dbs.entry(db).or_default().insert(name.into(), scope);
+    if from_elsewhere {
+        state.moved.insert((db, name.into()));
+    }
+    state.count();
+}
+
 /// An event of a key, of whatever class.
 pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
-    if WATCHERS.load(Ordering::Relaxed) == 0 {
+    let (db, name) = (ctx.db(), key.bytes());
+    match event.to_bytes() {
+        b"rename_to" => follow(db, name, false),
+        b"move_to" => follow(db, name, true),
+        b"rename_from" | b"move_from" => {}
+        _ if anybody() => state().left = None,
+        _ => {}
+    }
+    if !anybody() || name.len() > MAX_NAME {
         return;
     }
     let what = match event.to_bytes() {
         b"expired" => What::Expired,
         b"evicted" => What::Evicted,
-        b"expire" | b"persist" | b"del" | b"restore" | b"rename_from" | b"rename_to" | b"move_from" | b"move_to"
-        | b"copy_to" => What::Changed,
+        b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
+        b"persist" | b"del" | b"rename_from" | b"move_from" => What::Ended,
         _ => return,
     };
-    let (db, name) = (ctx.db(), key.bytes());
-    {
+    let watchers = {
         let mut state = state();
-        if !state.dbs.get(&db).is_some_and(|watchers| watchers.values().any(|scope| scope.covers(name))) {
+        let watchers = state.covering(db, name);
+        if watchers.is_empty() {
             return;
         }
-        state.seen.push(Seen { db, name: name.into(), what });
+        state.seen.push_back(Seen { db, name: name.into(), what });
+        watchers
+    };
+    let flags = ctx.flags();
+    if flags.is_loading() || !flags.is_master() {
+        // Nothing expires here by being looked at: it can be done at once, and must, for a replica's clock may be ahead.
+        look_at_seen(ctx, false);
+        return;
     }
-    // The loop does not sleep while data is loaded, and nothing expires, so the key can be looked at.
-    if ctx.flags().is_loading() {
-        look_at_seen(ctx);
+    // What the look before the next sleep asks of the timer comes too late for that sleep, so the timer comes now.
+    for watcher in watchers {
+        timer::note(db, &watcher, UnixMs(0));
     }
 }
 
-/// Looks at what was seen, in the order in which it was.
-pub fn look_at_seen(ctx: &Ctx) {
-    if WATCHERS.load(Ordering::Relaxed) == 0 {
+/// Looks at what was seen, in the order in which it was. What has expired or was evicted is told only if it may be, else kept.
+pub fn look_at_seen(ctx: &Ctx, may_tell: bool) {
+    if !anybody() {
         return;
     }
-    let seen = std::mem::take(&mut state().seen);
+    let may_tell = may_tell && ctx.flags().is_master() && !must_not_write();
+    let mut seen = std::mem::take(&mut state().seen);
+    if seen.is_empty() {
+        return;
+    }
     let selected = ctx.db();
-    for Seen { db, name, what } in seen {
-        let watchers = state().covering(db, &name);
-        if watchers.is_empty() || !ctx.select_db(db) {
+    let mut left: BTreeMap<(i32, Box<[u8]>), usize> = BTreeMap::new();
+    for one in &seen {
+        *left.entry((one.db, one.name.clone())).or_default() += 1;
+    }
+    let (mut kept, mut waiting) = (VecDeque::new(), BTreeSet::new());
+    let mut fired = BTreeSet::new();
+    while let Some(one) = seen.pop_front() {
+        let of = (one.db, one.name.clone());
+        let must_wait = matches!(one.what, What::Expired | What::Evicted) && !may_tell;
+        if must_wait || waiting.contains(&of) {
+            waiting.insert(of);
+            kept.push_back(one);
             continue;
         }
-        let key = OwnedStr::new(&name);
-        for watcher in watchers {
-            let watcher = OwnedStr::new(&watcher);
-            let known = match what {
-                What::Changed => changed(ctx, db, &watcher, &key),
-                What::Expired => expiry::has_expired(ctx, &watcher, &key),
-                What::Evicted => expiry::was_evicted(ctx, &watcher, &key),
-            };
-            if !known {
-                remove(db, watcher.bytes());
+        let later = left.get_mut(&of).map_or(0, |left| {
+            *left -= 1;
+            *left
+        });
+        let watchers = state().covering(one.db, &one.name);
+        if watchers.is_empty() || !ctx.select_db(one.db) {
+            continue;
+        }
+        let key = OwnedStr::new(&one.name);
+        for name in watchers {
+            let watcher = OwnedStr::new(&name);
+            match look(ctx, one.db, &watcher, &key, one.what, later == 0, may_tell) {
+                None => remove(one.db, &name),
+                Some(true) => drop(fired.insert((one.db, name))),
+                Some(false) => {}
             }
         }
     }
+    for (db, watcher) in fired {
+        if ctx.select_db(db) {
+            expiry::tell_ready(ctx, &OwnedStr::new(&watcher));
+        }
+    }
     ctx.select_db(selected);
+    if !kept.is_empty() {
+        let mut state = state();
+        kept.append(&mut state.seen);
+        state.seen = kept;
+    }
+}
+
+/// What one watcher makes of one event. True if it fired; `None` if it is not there.
+fn look(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, what: What, is_last: bool, may_tell: bool) -> Option<bool> {
+    let tracked = expiry::tracked_until(ctx, watcher, key)?;
+    match (what, tracked) {
+        (What::Expired, Some(deadline)) => Some(expiry::fire(ctx, watcher, key, deadline, Ending::Expired)),
+        // It was there before the watcher, which has not come across it yet.
+        (What::Expired, None) if expiry::is_scanning(ctx, watcher) => Some(expiry::fire_unknown(ctx, watcher, key)),
+        (What::Expired, None) => Some(false),
+        (What::Evicted, Some(deadline)) => Some(expiry::was_evicted(ctx, watcher, key, deadline)),
+        (What::Evicted, None) => Some(false),
+        // What happened to it later tells. Its deadline cannot be seen any more; should it have expired, it was a moment ago.
+        (What::Set, _) if !is_last => {
+            expiry::track(ctx, db, watcher, key, UnixMs(unix_ms() - 1));
+            Some(false)
+        }
+        (What::Set | What::Ended, _) => match life(ctx, key) {
+            Life::Until(deadline) => {
+                expiry::track(ctx, db, watcher, key, deadline);
+                Some(false)
+            }
+            // It has come and gone while nobody could look: its time was over at once.
+            Life::Absent if what == What::Set && may_tell => {
+                let fired = expiry::fire_unknown(ctx, watcher, key);
+                expiry::untrack(ctx, watcher, key);
+                Some(fired)
+            }
+            Life::Absent | Life::Endless => {
+                expiry::untrack(ctx, watcher, key);
+                Some(false)
+            }
+        },
+    }
 }
 
 /// How a key stands.
@@ -209,40 +327,30 @@ pub fn life(ctx: &Ctx, name: &Str) -> Life {
     Key::open_read(ctx, name).map_or(Life::Absent, |key| life_of(&key.look()))
 }
 
-/// Something happened to `key`. False if the watcher is not there.
-fn changed(ctx: &Ctx, db: i32, watcher: &Str, key: &Str) -> bool {
-    let life = life(ctx, key);
-    let Some(mut opened) = keyspace::peek::<Expiry>(ctx, watcher) else { return false };
-    let Ok(Some(value)) = opened.value() else { return false };
-    match life {
-        Life::Until(deadline) => {
-            value.queue.track(key.bytes(), deadline);
-            value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(expiry::LEAD)));
-        }
-        Life::Absent if value.queue.tracked_until(key.bytes()).is_some_and(|(_, evicted)| evicted) => {}
-        Life::Absent | Life::Endless => {
-            value.queue.untrack(key.bytes());
-        }
-    }
-    true
-}
-
-/// Loading has ended: the values of keys whose time was over meanwhile are still there, until somebody touches the keys.
-pub fn loaded(ctx: &Ctx) {
+/// The values of strings whose time is over are still there, until somebody touches the keys: after loading, and on a replica that
+/// becomes a master.
+pub fn keep_overdue(ctx: &Ctx) {
+    for_each(ctx, |watcher| expiry::keep_overdue(ctx, watcher));
     for (db, watcher) in all() {
-        if ctx.select_db(db) {
-            expiry::keep_overdue(ctx, &OwnedStr::new(&watcher));
-            timer::note(db, &watcher, UnixMs(0));
-        }
+        timer::note(db, &watcher, UnixMs(0));
     }
 }
 
-/// A file is about to be written: it shall hold the values of watched strings as they are now.
+/// A file is about to be written: it shall hold the values of watched strings as they are now. Often in a child process, which
+/// tells nobody anything.
 pub fn saving(ctx: &Ctx) {
-    look_at_seen(ctx);
-    for (db, watcher) in all() {
-        if ctx.select_db(db) {
-            expiry::keep_strings(ctx, &OwnedStr::new(&watcher));
-        }
-    }
+    look_at_seen(ctx, false);
+    for_each(ctx, |watcher| expiry::keep_strings(ctx, watcher));
+}
+
+/// The file was written by this process: the values are not needed any more.
+pub fn saved(ctx: &Ctx) {
+    for_each(ctx, |watcher| expiry::forget_values(ctx, watcher));
+}
+
+/// While nothing may be written, deadlines come near all the same.
+pub fn copy_values(ctx: &Ctx, now: UnixMs, until: Instant) {
+    for_each(ctx, |watcher| {
+        expiry::copy_values(ctx, watcher, now, until);
+    });
 }

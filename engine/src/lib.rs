@@ -36,9 +36,10 @@ mod time;
 mod token;
 
 pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Which, SINK_BATCH};
+pub use entries::MAX_NAME;
 pub use error::Error;
 pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules};
-pub use gate::ttl::{expired, Copied, Ending, Expired, Prefix, Scope, Tracked, Ttl};
+pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Scope, Tracked, Ttl};
 pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark};
 pub use gate::Gate;
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};

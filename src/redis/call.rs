@@ -22,6 +22,22 @@ pub fn read(ctx: &Ctx, command: &CStr, argument: &Str) -> Option<Vec<u8>> {
     }
 }
 
+/// About how many bytes of memory a key takes, from a few samples of it.
+pub fn memory_usage(ctx: &Ctx, key: &Str) -> Option<i64> {
+    // SAFETY: a live context and string; the reply is freed once, after its number was read.
+    unsafe {
+        let reply =
+            api!(RedisModule_Call(ctx.raw(), c"MEMORY".as_ptr(), c"Ecs".as_ptr(), c"USAGE".as_ptr(), key.raw()));
+        if reply.is_null() {
+            return None;
+        }
+        let is_number = api!(RedisModule_CallReplyType(reply)) == raw::REDISMODULE_REPLY_INTEGER as c_int;
+        let bytes = is_number.then(|| api!(RedisModule_CallReplyInteger(reply)));
+        api!(RedisModule_FreeCallReply(reply));
+        bytes
+    }
+}
+
 /// Runs a command as a write of our own: replicated, and subject to the checks a client's write is subject to (role,
 /// disk errors, too few replicas, maxmemory). False if Redis refused it.
 pub fn write(ctx: &Ctx, command: &CStr, arguments: &[&Str]) -> bool {

@@ -17,6 +17,8 @@ pub enum Event {
     LoadingEnded,
     /// A file is about to be written, perhaps in a child process.
     Saving,
+    /// It was written.
+    Saved,
     /// Comes ten times a second or so, whatever the time of day is set to.
     Cron,
 }
@@ -105,6 +107,10 @@ unsafe extern "C" fn happened(
             | raw::REDISMODULE_SUBEVENT_PERSISTENCE_SYNC_RDB_START
             | raw::REDISMODULE_SUBEVENT_PERSISTENCE_SYNC_AOF_START,
         ) => Event::Saving,
+        (
+            raw::REDISMODULE_EVENT_PERSISTENCE,
+            raw::REDISMODULE_SUBEVENT_PERSISTENCE_ENDED | raw::REDISMODULE_SUBEVENT_PERSISTENCE_FAILED,
+        ) => Event::Saved,
         (raw::REDISMODULE_EVENT_CRON_LOOP, _) => Event::Cron,
         _ => return,
     };

@@ -8,8 +8,8 @@ use crate::queue::Queue;
 use crate::time::UnixMs;
 
 impl<G: Gate> Queue<G> {
-    /// Goes on with these options. True if they are not the old ones. What had ended before ends by the old ones
-    /// first, so this costs O(log n) for each lease and delay that is due and not yet swept.
+    /// Goes on with these options. True if they are not the old ones. If they say otherwise of what happens at the end of
+    /// a lease, this costs O(log n) for each lease and delay that is due and not yet swept.
     ///
     /// Errors: options out of range; [`Error::Leased`] if a sink is set while entries are leased.
     pub fn alter_delivery(&mut self, options: DeliveryOptions, now: UnixMs) -> Result<bool, Error> {
@@ -17,11 +17,15 @@ impl<G: Gate> Queue<G> {
         if options == self.options {
             return Ok(false);
         }
-        let running = self.grants.leased() - self.grants.due(now).count();
-        if options.sink.is_some() && options.sink != self.options.sink && running > 0 {
+        let sets_sink = options.sink.is_some() && options.sink != self.options.sink;
+        if sets_sink && self.grants.leased() > self.grants.due(now).count() {
             return Err(Error::Leased);
         }
-        self.sweep(now, Goal::All);
+        // What has ended before ends by the old options, where it makes a difference.
+        let fate = |options: &DeliveryOptions| (options.max_deliveries, options.backoff, options.max_backoff);
+        if fate(&options) != fate(&self.options) {
+            self.sweep(now, Goal::All);
+        }
         self.options = options;
         Ok(true)
     }

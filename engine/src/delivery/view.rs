@@ -148,6 +148,7 @@ impl<G: Gate> Queue<G> {
             }
             None => self.grants.iter_after(after).map(pending).filter(|lease| lease.3).take(count).collect(),
         };
+        self.entries.warm(listed.iter().map(|(_, handle, ..)| *handle));
         let entry = |(token, handle, lease_ends_at, _)| {
             let consumer = self.grants.get(token).map_or(&[][..], |(_, terms)| &terms.consumer);
             Pending {

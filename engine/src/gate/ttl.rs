@@ -9,7 +9,7 @@
 
 mod tracking;
 
-pub use tracking::{expired, Copied, Ending, Expired, Tracked};
+pub use tracking::{expired, Copied, Ending, Expired, Mark, Tracked};
 
 use super::Gate;
 use crate::entries::{Entries, Handle, Place, MAX_NAME};

@@ -231,7 +231,10 @@ impl<F: Family> World<F> {
                 assert_eq!(changed, options != self.naive.options);
                 if changed {
                     self.replica.alter_delivery(options.clone(), UnixMs(now)).expect("valid");
-                    self.naive.sweep_all(now);
+                    let retry = |options: &DeliveryOptions| (options.max_deliveries, options.backoff);
+                    if retry(&options) != retry(&self.naive.options) {
+                        self.naive.sweep_all(now);
+                    }
                     self.naive.options = options;
                 }
             }

@@ -2,8 +2,9 @@
 
 use crate::args::{check_name, is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
-use crate::expiry::Expiry;
+use crate::expiry::{self, Expiry};
 use crate::keyspace;
+use crate::redis::OwnedStr;
 use crate::watch;
 
 const DEFAULT_COUNT: usize = 100;
@@ -32,15 +33,21 @@ impl Command for ListTracked {
                 return Err(unknown_option(word));
             }
         }
-        watch::look_at_seen(call.ctx);
-        let mut key = keyspace::peek::<Expiry>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
-        let listed = value.map_or(Vec::new(), |value| value.queue.tracked(after, count.unwrap_or(DEFAULT_COUNT)));
+        watch::look_at_seen(call.ctx, false);
+        let names: Vec<OwnedStr> = {
+            let mut key = keyspace::peek::<Expiry>(call.ctx, name);
+            let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+            let listed = value.map_or(Vec::new(), |value| value.queue.tracked(after, count.unwrap_or(DEFAULT_COUNT)));
+            listed.iter().map(|tracked| OwnedStr::new(tracked.name)).collect()
+        };
+        // Not every change is told by an event: what is listed is looked at.
+        let listed: Vec<_> =
+            names.iter().filter_map(|key| Some((key, expiry::confirmed(call.ctx, name, key)?))).collect();
         call.ctx.reply_array(listed.len());
-        for tracked in listed {
+        for (key, deadline) in listed {
             call.ctx.reply_array(2);
-            call.ctx.reply_bytes(tracked.name);
-            call.ctx.reply_int(tracked.deadline.0);
+            call.ctx.reply_bytes(key.bytes());
+            call.ctx.reply_int(deadline.0);
         }
         Ok(())
     }

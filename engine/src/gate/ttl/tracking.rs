@@ -3,7 +3,7 @@
 //! The body of an entry: how the key ended (1), whether its type is known (1), its type (1), whether there is a value (1), the value.
 
 use super::{Scope, Ttl, Watched};
-use crate::entries::{Handle, Place};
+use crate::entries::{Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
@@ -53,6 +53,17 @@ pub struct Tracked<'a> {
     pub deadline: UnixMs,
 }
 
+/// A place between two tracked keys: behind those of earlier deadlines, and some of this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(UnixMs, u64);
+
+impl Mark {
+    /// Before all keys with this deadline.
+    pub fn at(deadline: UnixMs) -> Self {
+        Mark(deadline, 0)
+    }
+}
+
 const HEADER: usize = 4;
 
 /// What the body of an entry says; it must have passed the check of a snapshot.
@@ -87,8 +98,12 @@ impl Queue<Ttl> {
         &self.gate.scope
     }
 
-    /// This node has seen that a key lives until `deadline`. Its value, as far as it was known, is kept. O(log n).
+    /// This node has seen that a key lives until `deadline`. Its value, as far as it was known, is kept. O(log n). A name longer than
+    /// an entry can have is not tracked.
     pub fn track(&mut self, name: &[u8], deadline: UnixMs) {
+        if name.len() > MAX_NAME {
+            return;
+        }
         match self.gate.find(name) {
             Some(head) => {
                 let number = self.gate.number(head);
@@ -137,6 +152,41 @@ impl Queue<Ttl> {
     /// The value kept of a tracked key. O(1).
     pub fn kept(&self, name: &[u8]) -> Option<&Copied> {
         self.gate.find(name).and_then(|head| self.gate.watched(head).value.as_ref())
+    }
+
+    /// What is tracked under deadlines from `now` on is forgotten: these keys were seen in another keyspace.
+    pub fn forget_to_come(&mut self, now: UnixMs) {
+        let from = Place { key: now.0, seq: 0 };
+        let to_come: Vec<Handle> = self.gate.deadlines.iter_from_place(&self.gate.heads, from).collect();
+        for head in to_come {
+            self.gate.end(head);
+        }
+    }
+
+    /// The values kept of keys with deadlines after `after` are forgotten.
+    pub fn forget_values(&mut self, after: UnixMs) {
+        let from = Place { key: after.0.saturating_add(1), seq: 0 };
+        let later: Vec<Handle> = self.gate.deadlines.iter_from_place(&self.gate.heads, from).collect();
+        for head in later {
+            let number = self.gate.number(head);
+            let watched = &mut self.gate.watched[number];
+            if !watched.evicted {
+                self.gate.held -= watched.size();
+                watched.value = None;
+            }
+        }
+    }
+
+    /// Up to `count` tracked keys behind `mark` whose deadlines lie not after `until`, next first, each with the mark to go on from.
+    /// O(log n) and O(1) each.
+    pub fn ending_behind(&self, mark: Mark, until: UnixMs, count: usize) -> Vec<(Tracked<'_>, Mark)> {
+        let heads = self.gate.deadlines.iter_from_place(&self.gate.heads, Place { key: mark.0 .0, seq: mark.1 });
+        let marked = |head: Handle| {
+            let place = self.gate.heads.place(head);
+            let tracked = Tracked { name: self.gate.heads.name(head), deadline: UnixMs(place.key) };
+            (tracked, Mark(tracked.deadline, place.seq + 1))
+        };
+        heads.take(count).map(marked).take_while(|(tracked, _)| tracked.deadline <= until).collect()
     }
 
     /// Up to `count` tracked keys whose deadlines lie after `after` and not after `until`, next first. O(log n) and O(1) each.

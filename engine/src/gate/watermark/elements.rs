@@ -283,6 +283,7 @@ impl Queue<Watermark> {
     pub fn range(&self, min: i64, max: i64, count: usize, now: UnixMs) -> Vec<Element<'_>> {
         let stored = self.order.iter_from(&self.entries, min);
         let handles = self.with_returned(stored, now, |place| (min..=max).contains(&place.key), count);
+        self.entries.warm(handles.iter().copied());
         handles.into_iter().map(|handle| self.element(handle, self.state_name(handle, now))).collect()
     }
 }

@@ -1,0 +1,207 @@
+//! A server that is killed around a deadline, and what its files say when it comes back.
+
+use super::expiry::*;
+use crate::harness::*;
+
+const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
+fn pass(ms: i64) {
+    wait_until("the time has passed", || now_ms() > ms);
+}
+
+/// How the AOF is when the server dies.
+#[derive(Clone, Copy, Debug)]
+enum Rewritten {
+    No,
+    Plain,
+    WithPreamble,
+}
+
+#[track_caller]
+fn rewrite(c: &mut Client, how: Rewritten) {
+    let preamble = match how {
+        Rewritten::No => return,
+        Rewritten::Plain => "no",
+        Rewritten::WithPreamble => "yes",
+    };
+    c.ok(&format!("CONFIG SET aof-use-rdb-preamble {preamble}"));
+    c.ok("BGREWRITEAOF");
+    wait_until("the rewrite is over", || {
+        c.info("persistence", "aof_rewrite_in_progress") == "0" && c.info("persistence", "aof_rewrite_scheduled") == "0"
+    });
+    assert_eq!(c.info("persistence", "aof_last_bgrewrite_status"), "ok");
+}
+
+const ALL: [Rewritten; 3] = [Rewritten::No, Rewritten::Plain, Rewritten::WithPreamble];
+
+#[test]
+fn killed_before_the_deadline_and_back_before_it_a_server_delivers_in_time() {
+    for how in ALL {
+        let (mut server, mut c) = watching(&ALWAYS);
+        c.ok("SET k:1 v PX 1200");
+        rewrite(&mut c, how);
+        c.ok("SET k:2 v PX 1200");
+        c.ok("APPEND k:1 !");
+        server.restart(Stop::Kill);
+        let mut c = server.client();
+        assert_eq!(tracked_names(&mut c, "w"), ["k:1", "k:2"], "{how:?}");
+        let got = take(&mut c, "w", 2);
+        assert_eq!(pairs(&got), [pair("k:1", "v!"), pair("k:2", "v")], "{how:?}");
+        assert!(got.iter().all(|entry| now_ms() - entry.deadline < 2_000));
+        assert_eq!(delivered(&mut c, "w", "k:", 30), [], "{how:?}");
+    }
+}
+
+/// The value is the one last written, although nobody was there at the deadline.
+#[test]
+fn killed_before_the_deadline_and_back_after_it_a_server_delivers_the_value_last_written() {
+    for how in ALL {
+        let (mut server, mut c) = watching(&ALWAYS);
+        c.ok("SET k:1 v PX 700");
+        c.ok("SET k:int 41 PX 700");
+        c.ok("SET k:done v PX 700");
+        c.ok("SET k:longer v PX 700");
+        c.ok("SET k:kept v PX 700");
+        rewrite(&mut c, how);
+        c.play("> APPEND k:1 !\n 2\n > INCR k:int\n 42\n > DEL k:done\n 1\n > PEXPIRE k:longer 1000000\n 1\n > PERSIST k:kept\n 1");
+        let end = c.ok("PEXPIRETIME k:int").int();
+        server.stop(Stop::Kill);
+        pass(end + 20);
+        server.start_again();
+        let mut c = server.client();
+        let mut got = pairs(&delivered(&mut c, "w", "k:", 60));
+        got.sort();
+        assert_eq!(got, [pair("k:1", "v!"), pair("k:int", "42")], "{how:?}");
+        assert_eq!(tracked_names(&mut c, "w"), ["k:longer"], "{how:?}");
+        let digest = server.digest("w");
+        server.restart(Stop::Kill);
+        assert_eq!(server.digest("w"), digest, "{how:?}");
+    }
+}
+
+#[test]
+fn killed_at_the_deadline_a_server_delivers_once() {
+    for after in [-3, -1, 0, 1, 2, 4] {
+        let (mut server, mut c) = watching(&ALWAYS);
+        c.ok("SET k:1 v PX 150");
+        let end = c.ok("PEXPIRETIME k:1").int();
+        while now_ms() < end + after {}
+        server.restart(Stop::Kill);
+        let mut c = server.client();
+        assert_eq!(
+            pairs(&delivered(&mut c, "w", "k:", 40)),
+            [pair("k:1", "v")],
+            "killed {after} ms after the deadline"
+        );
+    }
+}
+
+#[test]
+fn killed_after_delivery_a_server_knows_what_is_leased_and_what_is_done() {
+    for how in ALL {
+        let (mut server, mut c) = watching(&ALWAYS);
+        for n in 1..=3 {
+            c.ok(&format!("SET k:{n} v{n} PX {}", 10 * n));
+        }
+        let got = take(&mut c, "w", 2);
+        c.ok(&format!("EXPIRY.ACK w {}", got[0].token));
+        wait_until("all have expired", || expiries(&mut c, "w") == [0, 1, 1, 0, 0]);
+        rewrite(&mut c, how);
+        let digest = server.digest("w");
+        server.restart(Stop::Kill);
+        let mut c = server.client();
+        assert_eq!((server.digest("w"), expiries(&mut c, "w")), (digest, [0, 1, 1, 0, 0]), "{how:?}");
+        assert_eq!(pairs(&delivered(&mut c, "w", "k:", 30)), [pair("k:3", "v3")], "{how:?}");
+    }
+}
+
+#[test]
+fn an_order_completed_in_time_is_not_delivered_after_a_restart_long_after() {
+    for how in ALL {
+        let (mut server, mut c) = watching(&ALWAYS);
+        c.ok("SET k:done v PX 300");
+        let end = c.ok("PEXPIRETIME k:done").int();
+        c.ok("SET k:renamed v PX 300");
+        c.ok("SET k:over v PX 300");
+        c.ok("DEL k:done");
+        c.ok("RENAME k:renamed away");
+        c.ok("SET k:over v2");
+        rewrite(&mut c, how);
+        pass(end + 20);
+        server.restart(Stop::Kill);
+        let mut c = server.client();
+        assert_eq!(pairs(&delivered(&mut c, "w", "k:", 40)), [], "{how:?}");
+        c.expect("GET k:over", "'v2'");
+    }
+}
+
+#[test]
+fn with_rdb_alone_what_the_last_save_knew_is_delivered_with_its_values() {
+    let (mut server, mut c) = watching(&[]);
+    c.ok("SET k:1 v PX 900");
+    c.ok("APPEND k:1 !");
+    c.ok("SET k:done v PX 900");
+    c.ok("RPUSH k:list a");
+    c.ok("PEXPIRE k:list 900");
+    let end = c.ok("PEXPIRETIME k:list").int();
+    c.ok("DEL k:done");
+    c.ok("BGSAVE");
+    wait_until("it is saved", || c.info("persistence", "rdb_bgsave_in_progress") == "0");
+    c.ok("APPEND k:1 lost");
+    c.ok("SET k:lost v PX 900");
+    server.stop(Stop::Kill);
+    pass(end + 20);
+    server.start_again();
+    let mut c = server.client();
+    // Of a list there is no value, unless it was saved within some milliseconds of its end.
+    assert_eq!(pairs(&delivered(&mut c, "w", "k:", 40)), [pair("k:1", "v!"), pair("k:list", "(nil)")]);
+}
+
+#[test]
+fn a_shutdown_that_saves_keeps_tracked_keys_and_values() {
+    let (mut server, mut c) = watching(&[]);
+    c.ok("SET k:1 v PX 700");
+    c.ok("SET k:2 v EX 1000");
+    let end = c.ok("PEXPIRETIME k:1").int();
+    server.stop(Stop::Save);
+    pass(end + 20);
+    server.start_again();
+    let mut c = server.client();
+    assert_eq!(pairs(&delivered(&mut c, "w", "k:", 40)), [pair("k:1", "v")]);
+    assert_eq!(tracked_names(&mut c, "w"), ["k:2"]);
+}
+
+#[test]
+fn debug_reload_and_loadaof_change_nothing() {
+    let (server, mut c) = watching(&ALWAYS);
+    c.ok("SET k:ended v PX 20");
+    c.ok("SET k:1 v PX 900");
+    c.ok("SET k:2 v EX 1000");
+    c.ok("SET k:done v PX 900");
+    c.ok("DEL k:done");
+    wait_until("one has expired", || expiries(&mut c, "w")[1] == 1);
+    let (digest, listed) = (server.digest("w"), tracked(&mut c, "w"));
+    for how in ["DEBUG RELOAD", "DEBUG LOADAOF", "DEBUG RELOAD"] {
+        c.ok(how);
+        assert_eq!((server.digest("w"), tracked(&mut c, "w")), (digest.clone(), listed.clone()), "{how}");
+    }
+    assert_eq!(pairs(&delivered(&mut c, "w", "k:", 1_000)), [pair("k:ended", "v"), pair("k:1", "v")]);
+}
+
+#[test]
+fn deadlines_that_pass_during_a_rewrite_are_delivered_once_after_a_restart() {
+    let (mut server, mut c) = watching(&ALWAYS);
+    for n in 0..150 {
+        c.ok(&format!("SET k:{n} v{n} PX {}", 20 + 3 * n));
+    }
+    for how in [Rewritten::Plain, Rewritten::WithPreamble, Rewritten::Plain, Rewritten::WithPreamble] {
+        rewrite(&mut c, how);
+    }
+    server.restart(Stop::Kill);
+    let mut c = server.client();
+    let mut keys: Vec<String> = delivered(&mut c, "w", "k:", 600).into_iter().map(|entry| entry.key).collect();
+    keys.sort();
+    let mut expected: Vec<String> = (0..150).map(|n| format!("k:{n}")).collect();
+    expected.sort();
+    assert_eq!(keys, expected);
+}

@@ -1,0 +1,182 @@
+//! What could go wrong between the moment at which something happens to a watched key and the one at which it is looked at.
+
+use super::expiry::*;
+use crate::harness::*;
+
+fn bytes(words: &[&str]) -> Vec<Vec<u8>> {
+    words.iter().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+/// Sends all lines at once, so that the server reads them in one turn of its loop.
+#[track_caller]
+fn at_once(c: &mut Client, lines: &[&str]) -> Vec<Reply> {
+    let lines: Vec<Vec<Vec<u8>>> = lines.iter().map(|line| words(line)).collect();
+    c.pipeline(lines)
+}
+
+/// An expiry that was noticed in the same turn of the loop in which a pause began was told to replicas during the pause, and
+/// Redis asserts that nobody does that.
+#[test]
+fn an_expiry_noticed_just_before_a_pause_does_not_kill_the_server() {
+    let (mut server, mut c) = watching(&["--appendonly", "yes"]);
+    let replies = at_once(&mut c, &["SET k:1 v PX 100", "DEBUG SLEEP 0", "SET k:2 v PX 100"]);
+    assert_eq!(replies.len(), 3);
+    c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
+    // The loop does not sleep between the end of the key's life and the pause.
+    at_once(&mut c, &["DEBUG SLEEP 0.15", "GET k:1", "CLIENT PAUSE 100 WRITE", "PING"]);
+    server.assert_alive();
+    let mut keys: Vec<String> = take(&mut c, "w", 2).into_iter().map(|entry| entry.key).collect();
+    keys.sort();
+    assert_eq!(keys, ["k:1", "k:2"]);
+}
+
+/// The whole life of a key may lie between two looks.
+#[test]
+fn a_key_that_ends_in_the_turn_of_the_loop_in_which_it_began_is_delivered() {
+    let (_server, mut c) = watching(&[]);
+    at_once(&mut c, &["SET k:new v PX 5", "DEBUG SLEEP 0.03"]);
+    let entries = delivered(&mut c, "w", "k:", 40);
+    let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(keys, ["k:new"]);
+}
+
+#[test]
+fn a_deadline_that_was_moved_and_passed_in_one_turn_of_the_loop_is_delivered() {
+    let (_server, mut c) = watching(&[]);
+    c.ok("SET k:moved v EX 1000");
+    c.ok("SET k:read v EX 1000");
+    at_once(&mut c, &["PEXPIRE k:moved 5", "PEXPIRE k:read 5", "DEBUG SLEEP 0.03", "GET k:read"]);
+    let mut keys: Vec<String> = delivered(&mut c, "w", "k:", 40).into_iter().map(|entry| entry.key).collect();
+    keys.sort();
+    assert_eq!(keys, ["k:moved", "k:read"]);
+}
+
+/// Hundreds of keys end at midnight, in the same millisecond.
+#[test]
+fn many_keys_of_one_millisecond_are_all_delivered_with_their_values() {
+    let (_server, mut c) = watching(&[]);
+    let at = (now_ms() + 500).to_string();
+    let sets = (0..500).map(|n| bytes(&["SET", &format!("k:{n}"), &format!("v{n}"), "PXAT", &at]));
+    c.pipeline(sets.collect::<Vec<_>>());
+    let entries = take(&mut c, "w", 500);
+    let wrong: Vec<_> =
+        entries.iter().map(Entry::pair).filter(|(key, value)| *value != key.replace("k:", "v")).collect();
+    assert!(wrong.is_empty(), "{} of 500 without the value: {:?}…", wrong.len(), &wrong[..wrong.len().min(3)]);
+}
+
+#[test]
+fn a_burst_of_keys_within_some_milliseconds_is_delivered_with_values() {
+    let (_server, mut c) = watching(&[]);
+    let begin = now_ms() + 800;
+    let sets = (0..6_000i64)
+        .map(|n| bytes(&["SET", &format!("k:{n}"), &format!("v{n}"), "PXAT", &(begin + n / 150).to_string()]));
+    c.pipeline(sets.collect::<Vec<_>>());
+    let entries = take(&mut c, "w", 6_000);
+    let wrong: Vec<_> =
+        entries.iter().map(Entry::pair).filter(|(key, value)| *value != key.replace("k:", "v")).collect();
+    assert!(wrong.is_empty(), "{} of 6000 without the value: {:?}…", wrong.len(), &wrong[..wrong.len().min(3)]);
+}
+
+/// Names in Redis may be longer than ours.
+#[test]
+fn a_key_with_a_huge_name_does_not_spoil_the_watcher() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.expect("EXPIRY.CREATE w PREFIX k:", "OK");
+    let name = format!("k:{}", "x".repeat(70_000));
+    assert_eq!(crate::cmd!(c, "SET", &name, "v", "PX", 100_000), "OK");
+    c.ok("SET k:1 v PX 100000");
+    c.ok("DEBUG RELOAD");
+    c.expect("EXISTS w", "1");
+    assert!(tracked_names(&mut c, "w").contains(&"k:1".to_owned()));
+}
+
+/// The child that writes the file has seen the expiry, and the parent sees it again.
+#[test]
+fn an_expiry_noticed_just_before_a_rewrite_is_in_the_aof_once() {
+    let (mut server, mut c) = watching(&["--appendonly", "yes", "--appendfsync", "always"]);
+    c.ok("SET k:1 v PX 100");
+    c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
+    at_once(&mut c, &["DEBUG SLEEP 0.15", "GET k:1", "BGREWRITEAOF"]);
+    wait_until("the rewrite is over", || c.info("persistence", "aof_rewrite_in_progress") == "0");
+    assert_eq!(expiries(&mut c, "w"), [0, 1, 0, 0, 0]);
+    let digest = server.digest("w");
+    server.restart(Stop::Kill);
+    assert_eq!(expiries(&mut server.client(), "w"), [0, 1, 0, 0, 0]);
+    assert_eq!(server.digest("w"), digest);
+}
+
+#[test]
+fn an_expiry_noticed_just_before_a_full_sync_is_on_the_replica_once() {
+    let (server, mut c) = watching(&["--repl-diskless-sync", "no"]);
+    let replica = Server::start(&[]);
+    c.ok("SET k:1 v PX 400");
+    c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
+    // The replica asks for its copy while the loop is held, so the file is begun in the turn in which the key is found to have ended.
+    let mut reader = server.client();
+    c.send(&[b"DEBUG", b"SLEEP", b"0.5"]);
+    replica.client().ok(&format!("REPLICAOF 127.0.0.1 {}", server.port));
+    reader.send(&[b"GET", b"k:1"]);
+    reader.read();
+    c.read();
+    same_data(&server, &replica);
+    assert_eq!(expiries(&mut c, "w"), [0, 1, 0, 0, 0]);
+}
+
+/// Events of keys name no watcher while that is between two names.
+#[test]
+fn keys_set_in_the_transaction_that_renames_the_watcher_are_tracked() {
+    let (_server, mut c) = watching(&[]);
+    // The walk over what was there is over, so only events tell.
+    delivered(&mut c, "w", "k:", 40);
+    at_once(&mut c, &["MULTI", "RENAME w v", "SET k:1 x PX 50", "EXEC"]);
+    assert_eq!(pairs(&delivered(&mut c, "v", "k:", 120)), [pair("k:1", "x")]);
+}
+
+#[test]
+fn copies_are_made_of_keys_whose_lives_were_cut_short() {
+    let (_server, mut c) = watching(&[]);
+    // A key of the same time makes the timer look ahead further than the others live.
+    for n in 0..40 {
+        c.ok("SET k:a x PX 25");
+        c.ok("SET k:long v EX 100");
+        c.ok(&format!("SET k:{n} v PX 4"));
+        c.ok("PEXPIRE k:long 9");
+    }
+    let entries = delivered(&mut c, "w", "k:", 60);
+    let missing = entries.iter().filter(|entry| entry.value.is_none()).count();
+    assert_eq!(missing, 0, "of {} entries without value", entries.len());
+}
+
+/// The loop stands still over the deadline, as a slow command makes it.
+#[test]
+fn a_key_that_ended_while_the_server_was_busy_is_delivered_with_its_value() {
+    let (_server, mut c) = watching(&[]);
+    c.ok("SET k:1 v PX 100");
+    c.ok("DEBUG SLEEP 0.2");
+    assert_eq!(take_one(&mut c, "w").pair(), pair("k:1", "v"));
+}
+
+#[test]
+fn a_key_that_ended_during_a_pause_is_delivered_afterwards_with_its_value() {
+    let (_server, mut c) = watching(&[]);
+    c.ok("SET k:1 v PX 150");
+    let deadline = c.ok("PEXPIRETIME k:1").int();
+    c.ok("CLIENT PAUSE 300 WRITE");
+    wait_until("the deadline is over", || now_ms() > deadline + 50);
+    assert_eq!(expiries(&mut c, "w"), [1, 0, 0, 0, 0]);
+    assert_eq!(take_one(&mut c, "w").pair(), pair("k:1", "v"));
+}
+
+/// What nobody watched when it ended is not news.
+#[test]
+fn what_had_ended_before_the_watcher_came_is_not_delivered() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
+    c.ok("SET k:old v PX 5");
+    let end = now_ms() + 20;
+    wait_until("it has ended", || now_ms() > end);
+    c.ok("EXPIRY.CREATE w PREFIX k:");
+    assert_eq!(pairs(&delivered(&mut c, "w", "k:", 60)), []);
+}

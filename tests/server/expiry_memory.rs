@@ -1,0 +1,118 @@
+//! Watched keys that Redis throws out for want of memory: they are delivered at their deadlines all the same.
+
+use super::expiry::*;
+use crate::harness::*;
+
+/// Lets Redis evict every key that it may, and then gives it all memory again.
+#[track_caller]
+fn evict(c: &mut Client, key: &str) {
+    c.ok("CONFIG SET maxmemory 1mb");
+    wait_until("the key is evicted", || {
+        c.run("SET other x");
+        c.run(&format!("EXISTS {key}")) == 0
+    });
+    c.ok("CONFIG SET maxmemory 0");
+}
+
+#[track_caller]
+fn evicting() -> (Server, Client) {
+    // The watcher has no TTL, so it stays.
+    watching(&["--maxmemory-policy", "volatile-ttl"])
+}
+
+#[test]
+fn an_evicted_key_is_delivered_at_its_deadline_and_says_so() {
+    let (_server, mut c) = evicting();
+    c.ok("SET k:1 v PX 400");
+    let end = c.ok("PEXPIRETIME k:1").int();
+    evict(&mut c, "k:1");
+    assert!(now_ms() < end, "too late to tell");
+    assert_eq!(tracked(&mut c, "w"), [("k:1".to_owned(), end)]);
+    let entry = take_one(&mut c, "w");
+    assert_eq!((entry.key.as_str(), entry.deadline, entry.reason.as_str()), ("k:1", end, "evicted"));
+    assert!((1..200).contains(&(now_ms() - end)), "{} ms after the deadline", now_ms() - end);
+}
+
+#[test]
+fn an_evicted_key_that_is_set_again_is_an_ordinary_key_again() {
+    let (_server, mut c) = evicting();
+    c.ok("SET k:1 v PX 300");
+    c.ok("SET k:2 v PX 300");
+    evict(&mut c, "k:1");
+    c.ok("SET k:1 v2 PX 350");
+    c.ok("SET k:2 v2");
+    let got = delivered(&mut c, "w", "k:", 450);
+    assert_eq!(
+        got.iter().map(|entry| (entry.pair(), entry.reason.as_str())).collect::<Vec<_>>(),
+        [(pair("k:1", "v2"), "expired")]
+    );
+}
+
+#[test]
+fn an_eviction_is_told_to_replicas_and_survives_promotion_and_restart() {
+    let (mut master, mut c) =
+        watching(&["--maxmemory-policy", "volatile-ttl", "--appendonly", "yes", "--appendfsync", "always"]);
+    let replica = Server::start(&[]);
+    replica.replica_of(&master);
+    c.ok("SET k:1 v PX 2500");
+    let end = c.ok("PEXPIRETIME k:1").int();
+    let mut feed = Feed::open(&master);
+    evict(&mut c, "k:1");
+    let told: Vec<String> = feed.take(&mut c).into_iter().filter(|line| line.contains("k:1")).collect();
+    assert!(
+        told.len() == 2 && told[0].ends_with(" k:1") && told[1].ends_with(&format!("EXPIRY.EVICT w k:1 {end}")),
+        "{told:?}"
+    );
+    replica.wait_in_sync(&master);
+    assert!(now_ms() < end, "too late to tell");
+    assert_eq!(tracked(&mut replica.client(), "w"), tracked(&mut c, "w"));
+    master.restart(Stop::Kill);
+    let mut c = master.client();
+    c.ok("CONFIG SET maxmemory 0");
+    assert_eq!(tracked_names(&mut c, "w"), ["k:1"]);
+    let mut r = replica.client();
+    r.ok("REPLICAOF NO ONE");
+    for client in [&mut c, &mut r] {
+        let entry = take_one(client, "w");
+        assert_eq!((entry.key.as_str(), entry.deadline, entry.reason.as_str()), ("k:1", end, "evicted"));
+    }
+}
+
+#[test]
+fn expiries_are_delivered_and_drained_while_memory_is_full() {
+    let (_server, mut c) = watching(&["--maxmemory-policy", "noeviction"]);
+    c.ok("SET k:1 v PX 150");
+    c.ok("CONFIG SET maxmemory 1mb");
+    c.play("> SET other x\n -OOM …\n > EXPIRY.CREATE v PREFIX a\n -OOM …");
+    let entry = take_one(&mut c, "w");
+    assert_eq!(entry.pair(), pair("k:1", "v"));
+    c.expect(&format!("EXPIRY.ACK w {}", entry.token), "1");
+}
+
+#[test]
+fn a_value_that_changes_very_often_is_not_kept_very_often() {
+    let (_server, mut c) = watching(&[]);
+    let value = "x".repeat(60_000);
+    for n in 0..50 {
+        c.ok(&format!("SET k:{n} {value} EX 1000"));
+    }
+    let before = c.ok("MEMORY USAGE w SAMPLES 0").int();
+    for _ in 0..200 {
+        c.ok("APPEND k:1 y");
+    }
+    assert!(c.ok("MEMORY USAGE w SAMPLES 0").int() <= before + 1_000);
+    assert!(before < 50_000, "{before} bytes for 50 tracked keys");
+}
+
+#[test]
+fn saving_in_the_foreground_leaves_no_copies_behind() {
+    let (_server, mut c) = watching(&[]);
+    let value = "x".repeat(60_000);
+    for n in 0..50 {
+        c.ok(&format!("SET k:{n} {value} EX 1000"));
+    }
+    let before = c.ok("MEMORY USAGE w SAMPLES 0").int();
+    c.ok("SAVE");
+    let after = c.ok("MEMORY USAGE w SAMPLES 0").int();
+    assert!(after < before + 100_000, "{before} bytes before, {after} after");
+}
