@@ -22,7 +22,9 @@ use crate::replicate;
 use crate::tsgen::Tsgen;
 use crate::value::Value;
 use crate::watch::{self, life, life_of, Life};
+use std::collections::HashSet;
 use std::ffi::CStr;
+use std::ops::Range;
 use std::time::Instant;
 use tsgen_engine::{
     expired, Copied, Delivered, DeliveryOptions, Ending, Error, Mark, Prefix, Queue, Ready, Scope, Ttl, UnixMs,
@@ -187,34 +189,36 @@ pub fn tracked_until(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Option<UnixM
     with_queue(ctx, watcher, |queue| queue.tracked_until(key.bytes()).map(|(deadline, _)| deadline))
 }
 
-/// Whether the watcher has not come across all keys yet that were there before it.
-pub fn is_scanning(ctx: &Ctx, watcher: &Str) -> bool {
-    let scanning = |mut opened: keyspace::Opened<'_, Expiry>| {
-        opened.value().ok().flatten().is_some_and(|value| value.local.scan.is_some())
-    };
-    keyspace::peek::<Expiry>(ctx, watcher).is_some_and(scanning)
-}
-
 /// A key lives until `deadline`. Where that is soon, its value is copied at once.
-pub fn track(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) {
+///
+/// `None` if there is no such watcher, as with all that follow.
+pub fn track(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
     let now = unix_ms();
-    let Some(mut opened) = keyspace::peek::<Expiry>(ctx, watcher) else { return };
-    let Ok(Some(value)) = opened.value() else { return };
+    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+    let value = opened.value().ok()??;
     value.queue.track(key.bytes(), deadline);
+    // It may have another value now.
+    value.queue.forget_value(key.bytes());
     value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
     drop(opened);
     if deadline.0 <= now.saturating_add(LEADS[0]) {
         keep(ctx, watcher, key);
     }
+    Some(())
+}
+
+/// A key had a deadline that nobody could see, and has ended.
+pub fn track_unseen(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
+    with_queue(ctx, watcher, |queue| queue.track(key.bytes(), UnixMs(unix_ms() - 1)))
 }
 
 /// A key is gone, or lives for ever. One that was evicted stays.
-pub fn untrack(ctx: &Ctx, watcher: &Str, key: &Str) {
+pub fn untrack(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
     with_queue(ctx, watcher, |queue| {
         if !queue.tracked_until(key.bytes()).is_some_and(|(_, evicted)| evicted) {
             queue.untrack(key.bytes());
         }
-    });
+    })
 }
 
 /// The deadline of a tracked key, once the key itself was asked; `None` if it has none any more.
@@ -240,26 +244,33 @@ pub fn forget_values(ctx: &Ctx, watcher: &Str) {
     with_queue(ctx, watcher, |queue| queue.forget_values(soon));
 }
 
-/// Copies the values of strings whose deadlines were over when data had been loaded, before anybody touches the keys.
-pub fn keep_overdue(ctx: &Ctx, watcher: &Str) {
+/// Copies the values of strings whose deadlines are over, before anybody touches the keys, for all watchers of a database in one
+/// walk over it; and forgets values that were copied for a file.
+pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     let now = UnixMs(unix_ms());
-    let any = with_queue(ctx, watcher, |queue| !queue.ending_between(UnixMs(i64::MIN), now, 1).is_empty());
-    if any != Some(true) {
-        return;
-    }
-    let mut cursor = Cursor::new();
-    let mut more = true;
+    let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
+        let overdue = queue.ending_between(UnixMs(i64::MIN), now, usize::MAX);
+        overdue.iter().map(|tracked| tracked.name.into()).collect()
+    };
+    let overdue: HashSet<Box<[u8]>> =
+        watchers.iter().flat_map(|watcher| with_queue(ctx, watcher, names).unwrap_or_default()).collect();
+    let max = watchers.iter().filter_map(|watcher| with_queue(ctx, watcher, |queue| queue.scope().max_value)).max();
+    let (mut cursor, mut more, mut met) = (Cursor::new(), !overdue.is_empty(), Vec::new());
     while more {
         more = cursor.step(ctx, |name, look| {
             let due = matches!(life_of(look), Life::Until(deadline) if deadline.is_due(now));
-            if due && look.kind() == Some(Kind::String) {
-                with_queue(ctx, watcher, |queue| {
-                    if queue.tracked_until(name.bytes()).is_some() {
-                        let is_small = look.length() as u64 <= queue.scope().max_value;
-                        let bytes = is_small.then(|| look.string().into());
-                        queue.keep(name.bytes(), Copied { kind: type_number(Kind::String), bytes });
-                    }
-                });
+            if due && look.kind() == Some(Kind::String) && overdue.contains(name.bytes()) {
+                let bytes = (look.length() as u64 <= max.unwrap_or(0)).then(|| look.string().into());
+                met.push((Box::<[u8]>::from(name.bytes()), bytes));
+            }
+        });
+    }
+    let soon = UnixMs(now.0.saturating_add(LEADS[0]));
+    for watcher in watchers {
+        with_queue(ctx, watcher, |queue| {
+            queue.forget_values(soon);
+            for (name, bytes) in &met {
+                queue.keep(name, Copied { kind: type_number(Kind::String), bytes: bytes.clone() });
             }
         });
     }
@@ -320,9 +331,15 @@ fn scan(ctx: &Ctx, watcher: &Str, until: Instant) -> Option<bool> {
     Some(more)
 }
 
-/// Copies values of keys that end soon, as far as the time reaches. True if there are more.
-pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant) -> Option<bool> {
-    for (nth, lead) in LEADS.into_iter().enumerate().rev() {
+/// Copies values of keys that end soon, at every lead.
+pub fn copy_all_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant) {
+    copy_values(ctx, watcher, now, until, 0..LEADS.len());
+}
+
+/// Copies values of keys that end soon, at these leads and as far as the time reaches. True if there are more.
+fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads: Range<usize>) -> Option<bool> {
+    for nth in leads.rev() {
+        let lead = LEADS[nth];
         let horizon = UnixMs(now.0.saturating_add(lead));
         loop {
             let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
@@ -364,10 +381,11 @@ fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) 
             // A replica waits to be told.
             Life::Absent if !is_master => {}
             Life::Absent => {
+                watch::swallow_expired(db, key.bytes());
                 let ending = if evicted { Ending::Evicted } else { Ending::Expired };
                 fired |= fire(ctx, watcher, &key, deadline, ending);
             }
-            Life::Until(other) if other != deadline => track(ctx, db, watcher, &key, other),
+            Life::Until(other) if other != deadline => drop(track(ctx, db, watcher, &key, other)),
             // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.
             Life::Until(_) => more = is_master,
             Life::Endless => drop(with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))),
@@ -483,8 +501,13 @@ impl Family for Expiry {
             value.local = Local::default();
         }
         let more = scan(ctx, name, until).unwrap_or(false);
-        let more = copy_values(ctx, name, now, until).unwrap_or(false) || more;
-        let more = look_at_due(ctx, db, name, now, is_master).unwrap_or(false) || more;
+        // What ends next first, then what has ended, and with what time is left the copies for bad times.
+        let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false) || more;
+        let mut due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);
+        while due && Instant::now() < until {
+            due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);
+        }
+        let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
         if more {
             return Some(now);
         }

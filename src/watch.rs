@@ -6,13 +6,13 @@
 //!
 //! The index of watchers stands beside the keyspace and is not trusted: a watcher that is not there any more is dropped from it.
 
-use crate::redis::ctx::{must_not_write, unix_ms};
+use crate::redis::ctx::must_not_write;
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::{expiry, timer};
 use lazy_static::lazy_static;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,6 +111,7 @@ pub fn forget(db: Option<i32>) {
         Some(db) => {
             state.dbs.remove(&db);
             state.seen.retain(|seen| seen.db != db);
+            state.moved.retain(|(of, _)| *of != db);
         }
         None => *state = State::default(),
     }
@@ -125,13 +126,15 @@ pub fn swap(one: i32, other: i32) {
             state.dbs.insert(db, watchers);
         }
     }
+    let swapped = |db: i32| match db {
+        db if db == one => other,
+        db if db == other => one,
+        db => db,
+    };
     for seen in &mut state.seen {
-        seen.db = match seen.db {
-            db if db == one => other,
-            db if db == other => one,
-            db => db,
-        };
+        seen.db = swapped(seen.db);
     }
+    state.moved = std::mem::take(&mut state.moved).into_iter().map(|(db, name)| (swapped(db), name)).collect();
 }
 
 /// Whether a watcher has just come from another database; asked once.
@@ -216,38 +219,42 @@ pub fn look_at_seen(ctx: &Ctx, may_tell: bool) {
     if !anybody() {
         return;
     }
-    let may_tell = may_tell && ctx.flags().is_master() && !must_not_write();
-    let mut seen = std::mem::take(&mut state().seen);
+    let seen = Vec::from(std::mem::take(&mut state().seen));
     if seen.is_empty() {
         return;
     }
+    let flags = ctx.flags();
+    let may_tell = may_tell && flags.is_master() && !must_not_write();
+    let must_keep_ended = !may_tell && flags.is_master() && !flags.is_loading();
+    let next = next_of_each(&seen);
     let selected = ctx.db();
-    let mut left: BTreeMap<(i32, Box<[u8]>), usize> = BTreeMap::new();
-    for one in &seen {
-        *left.entry((one.db, one.name.clone())).or_default() += 1;
-    }
-    let (mut kept, mut waiting) = (VecDeque::new(), BTreeSet::new());
-    let mut fired = BTreeSet::new();
-    while let Some(one) = seen.pop_front() {
-        let of = (one.db, one.name.clone());
-        let must_wait = matches!(one.what, What::Expired | What::Evicted) && !may_tell;
-        if must_wait || waiting.contains(&of) {
-            waiting.insert(of);
-            kept.push_back(one);
+    let (mut kept, mut waiting, mut fired) = (Vec::new(), HashSet::new(), BTreeSet::new());
+    for (nth, one) in seen.iter().enumerate() {
+        let next = next[nth].map(|later| seen[later].what);
+        let told = matches!(one.what, What::Expired | What::Evicted);
+        if (told && !may_tell) || waiting.contains(&(one.db, &*one.name)) {
+            waiting.insert((one.db, &*one.name));
+            kept.push(nth);
             continue;
         }
-        let later = left.get_mut(&of).map_or(0, |left| {
-            *left -= 1;
-            *left
-        });
+        // Of several changes the last one counts.
+        if !told && matches!(next, Some(What::Set | What::Ended)) {
+            continue;
+        }
         let watchers = state().covering(one.db, &one.name);
         if watchers.is_empty() || !ctx.select_db(one.db) {
             continue;
         }
         let key = OwnedStr::new(&one.name);
+        if one.what == What::Set && next.is_none() && must_keep_ended && life(ctx, &key) == Life::Absent {
+            // It has come and gone; that must be told.
+            waiting.insert((one.db, &*one.name));
+            kept.push(nth);
+            continue;
+        }
         for name in watchers {
             let watcher = OwnedStr::new(&name);
-            match look(ctx, one.db, &watcher, &key, one.what, later == 0, may_tell) {
+            match look(ctx, one.db, &watcher, &key, one.what, next, may_tell) {
                 None => remove(one.db, &name),
                 Some(true) => drop(fired.insert((one.db, name))),
                 Some(false) => {}
@@ -261,40 +268,58 @@ pub fn look_at_seen(ctx: &Ctx, may_tell: bool) {
     }
     ctx.select_db(selected);
     if !kept.is_empty() {
+        let mut all: Vec<Option<Seen>> = seen.into_iter().map(Some).collect();
         let mut state = state();
-        kept.append(&mut state.seen);
-        state.seen = kept;
+        for one in kept.into_iter().rev().filter_map(|nth| all[nth].take()) {
+            state.seen.push_front(one);
+        }
     }
 }
 
-/// What one watcher makes of one event. True if it fired; `None` if it is not there.
-fn look(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, what: What, is_last: bool, may_tell: bool) -> Option<bool> {
-    let tracked = expiry::tracked_until(ctx, watcher, key)?;
-    match (what, tracked) {
-        (What::Expired, Some(deadline)) => Some(expiry::fire(ctx, watcher, key, deadline, Ending::Expired)),
-        // It was there before the watcher, which has not come across it yet.
-        (What::Expired, None) if expiry::is_scanning(ctx, watcher) => Some(expiry::fire_unknown(ctx, watcher, key)),
-        (What::Expired, None) => Some(false),
-        (What::Evicted, Some(deadline)) => Some(expiry::was_evicted(ctx, watcher, key, deadline)),
-        (What::Evicted, None) => Some(false),
-        // What happened to it later tells. Its deadline cannot be seen any more; should it have expired, it was a moment ago.
-        (What::Set, _) if !is_last => {
-            expiry::track(ctx, db, watcher, key, UnixMs(unix_ms() - 1));
+/// For each event, the next one of the same key.
+fn next_of_each(seen: &[Seen]) -> Vec<Option<usize>> {
+    let mut later = HashMap::with_capacity(seen.len());
+    let mut next: Vec<_> =
+        seen.iter().enumerate().rev().map(|(nth, one)| later.insert((one.db, &*one.name), nth)).collect();
+    next.reverse();
+    next
+}
+
+/// What one watcher makes of one event, after which comes `next`. True if it fired; `None` if it is not there.
+fn look(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, what: What, next: Option<What>, may_tell: bool) -> Option<bool> {
+    match what {
+        What::Expired => match expiry::tracked_until(ctx, watcher, key)? {
+            Some(deadline) => Some(expiry::fire(ctx, watcher, key, deadline, Ending::Expired)),
+            // It was there before the watcher, which had not come across it yet, or was told of already.
+            None => Some(false),
+        },
+        What::Evicted => {
+            let deadline = expiry::tracked_until(ctx, watcher, key)?;
+            Some(deadline.is_some_and(|deadline| expiry::was_evicted(ctx, watcher, key, deadline)))
+        }
+        // It had got a deadline, which cannot be seen any more, and has ended since: a moment ago.
+        What::Set if next == Some(What::Expired) => {
+            expiry::track_unseen(ctx, watcher, key)?;
             Some(false)
         }
-        (What::Set | What::Ended, _) => match life(ctx, key) {
+        // When it would have expired nobody can tell.
+        What::Set if next == Some(What::Evicted) => {
+            expiry::untrack(ctx, watcher, key)?;
+            Some(false)
+        }
+        What::Set | What::Ended => match life(ctx, key) {
             Life::Until(deadline) => {
-                expiry::track(ctx, db, watcher, key, deadline);
+                expiry::track(ctx, db, watcher, key, deadline)?;
                 Some(false)
             }
             // It has come and gone while nobody could look: its time was over at once.
             Life::Absent if what == What::Set && may_tell => {
                 let fired = expiry::fire_unknown(ctx, watcher, key);
-                expiry::untrack(ctx, watcher, key);
+                expiry::untrack(ctx, watcher, key)?;
                 Some(fired)
             }
             Life::Absent | Life::Endless => {
-                expiry::untrack(ctx, watcher, key);
+                expiry::untrack(ctx, watcher, key)?;
                 Some(false)
             }
         },
@@ -330,9 +355,28 @@ pub fn life(ctx: &Ctx, name: &Str) -> Life {
 /// The values of strings whose time is over are still there, until somebody touches the keys: after loading, and on a replica that
 /// becomes a master.
 pub fn keep_overdue(ctx: &Ctx) {
-    for_each(ctx, |watcher| expiry::keep_overdue(ctx, watcher));
+    if !anybody() {
+        return;
+    }
+    let selected = ctx.db();
+    let mut dbs: BTreeMap<i32, Vec<OwnedStr>> = BTreeMap::new();
     for (db, watcher) in all() {
         timer::note(db, &watcher, UnixMs(0));
+        dbs.entry(db).or_default().push(OwnedStr::new(&watcher));
+    }
+    for (db, watchers) in dbs {
+        if ctx.select_db(db) {
+            expiry::keep_overdue(ctx, &watchers);
+        }
+    }
+    ctx.select_db(selected);
+}
+
+/// The event of a key that has just been deleted by being looked at, which is told of already.
+pub fn swallow_expired(db: i32, key: &[u8]) {
+    let mut state = state();
+    if state.seen.back().is_some_and(|last| last.db == db && *last.name == *key && last.what == What::Expired) {
+        state.seen.pop_back();
     }
 }
 
@@ -351,6 +395,6 @@ pub fn saved(ctx: &Ctx) {
 /// While nothing may be written, deadlines come near all the same.
 pub fn copy_values(ctx: &Ctx, now: UnixMs, until: Instant) {
     for_each(ctx, |watcher| {
-        expiry::copy_values(ctx, watcher, now, until);
+        expiry::copy_all_values(ctx, watcher, now, until);
     });
 }

@@ -225,6 +225,7 @@ fn read(receipts: &mut Receipts, mut pipe: Pipe) {
     }
 }
 
-fn now_ms() -> f64 {
+/// Milliseconds since 1970, and parts of one.
+pub fn now_ms() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64() * 1e3
 }

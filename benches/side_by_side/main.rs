@@ -10,7 +10,7 @@
 //! |----------------------|--------------------------------------------------------------------|----------------|
 //! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
 //! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls replication`,   | all            |
-//! |                      | `push groups firing`                                               |                |
+//! |                      | `push groups firing expiry watching`                               |                |
 //! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
 //! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
 //! | `TSGEN_BENCH_ROUNDS` | alternating rounds; the median counts                              | 5              |
@@ -22,6 +22,8 @@ mod harness;
 
 mod add;
 mod advance;
+mod due;
+mod expiry;
 mod firing;
 mod gauge;
 mod groups;
@@ -38,13 +40,14 @@ mod sched;
 mod settle;
 mod stalls;
 mod table;
+mod watching;
 
 use scale::Scale;
 use table::Table;
 
 type Measure = fn(&Scale, &mut Table);
 
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 11] = [
     ("add", add::measure),
     ("settle", settle::measure),
     ("advance", advance::measure),
@@ -54,6 +57,8 @@ const MEASURES: [(&str, Measure); 9] = [
     ("push", push::measure),
     ("groups", groups::measure),
     ("firing", firing::measure),
+    ("expiry", expiry::measure),
+    ("watching", watching::measure),
 ];
 
 fn main() {

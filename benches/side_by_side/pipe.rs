@@ -131,7 +131,7 @@ impl Scan {
     }
 }
 
-/// The integers and strings of a reply, in order, whatever arrays they stand in. Nils are left out.
+/// The integers and strings of a reply, in order, whatever arrays they stand in. A nil is an empty string, and as an array nothing.
 pub fn leaves(reply: &[u8]) -> Vec<&[u8]> {
     let (mut leaves, mut at) = (Vec::new(), 0);
     while at < reply.len() {
@@ -139,7 +139,8 @@ pub fn leaves(reply: &[u8]) -> Vec<&[u8]> {
         let head = &reply[at..end];
         at = end + 2;
         match (head[0], length(head)) {
-            (b'*', _) | (b'$', None) => {}
+            (b'*', _) => {}
+            (b'$', None) => leaves.push(b"" as &[u8]),
             (b'$', Some(length)) => {
                 leaves.push(&reply[at..at + length]);
                 at += length + 2;

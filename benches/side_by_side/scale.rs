@@ -23,6 +23,9 @@ pub struct Scale {
     /// How long a server is watched doing nothing.
     pub idling: Duration,
     pub firing: Firing,
+    pub expiring: Expiring,
+    /// SETs of one round.
+    pub sets: usize,
     /// Alternating rounds of ours and theirs.
     pub rounds: usize,
     /// Whether the sizes are those of the targets, so that a verdict means something.
@@ -37,6 +40,27 @@ pub struct Firing {
     pub over_ms: u64,
     /// Longer than pushing takes.
     pub idle_ms: i64,
+}
+
+/// Watched keys that expire.
+pub struct Expiring {
+    /// Other keys that have a time to live and are not due, one number for each time.
+    pub others: Vec<usize>,
+    /// As many as come due all the time.
+    pub due: Due,
+    /// As many as come due when much was set in the same second.
+    pub crowd: Due,
+    /// How long the last of Redis's own events is waited for.
+    pub patience: Duration,
+}
+
+/// Keys whose deadlines are evenly spread.
+#[derive(Clone, Copy)]
+pub struct Due {
+    pub keys: usize,
+    pub over_ms: u64,
+    /// From before the first key is set to its deadline; longer than it takes to set them.
+    pub lead_ms: i64,
 }
 
 impl Scale {
@@ -73,6 +97,22 @@ impl Scale {
             } else {
                 Firing { groups: 100_000, over_ms: 1_000, idle_ms: 3_000 }
             },
+            expiring: if is_smoke {
+                Expiring {
+                    others: vec![0, 1_000],
+                    due: Due { keys: 100, over_ms: 100, lead_ms: 100 },
+                    crowd: Due { keys: 1_000, over_ms: 100, lead_ms: 200 },
+                    patience: Duration::from_millis(100),
+                }
+            } else {
+                Expiring {
+                    others: vec![0, 10_000, 100_000, 1_000_000],
+                    due: Due { keys: 1_000, over_ms: 2_000, lead_ms: 1_000 },
+                    crowd: Due { keys: 100_000, over_ms: 1_000, lead_ms: 2_500 },
+                    patience: Duration::from_secs(20),
+                }
+            },
+            sets: size(200_000, 2_000),
             rounds: numbers("TSGEN_BENCH_ROUNDS").map_or(size(5, 1), |numbers| numbers[0]),
             has_verdicts: !is_smoke,
         }

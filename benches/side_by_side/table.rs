@@ -8,6 +8,7 @@ pub enum Unit {
     Microseconds,
     Milliseconds,
     Bytes,
+    Entries,
     Percent,
 }
 
@@ -17,6 +18,7 @@ impl Unit {
             Self::Nanoseconds => format!("{value:.0} ns"),
             Self::Microseconds => format!("{value:.2} us"),
             Self::Milliseconds => format!("{value:.2} ms"),
+            Self::Entries => format!("{value:.0}"),
             Self::Bytes => format!("{value:.0} B"),
             Self::Percent => format!("{value:.2} %"),
         }

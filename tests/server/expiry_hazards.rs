@@ -180,3 +180,55 @@ fn what_had_ended_before_the_watcher_came_is_not_delivered() {
     c.ok("EXPIRY.CREATE w PREFIX k:");
     assert_eq!(pairs(&delivered(&mut c, "w", "k:", 60)), []);
 }
+
+#[test]
+fn what_ends_while_a_new_watcher_walks_over_many_keys_is_delivered_once() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok("DEBUG POPULATE 300000");
+    c.ok("EXPIRY.CREATE w PREFIX k:");
+    for n in 0..8 {
+        c.ok(&format!("SET k:{n} v PX {}", 20 + n));
+    }
+    let mut keys: Vec<String> = delivered(&mut c, "w", "k:", 300).into_iter().map(|entry| entry.key).collect();
+    keys.sort();
+    assert_eq!(keys, (0..8).map(|n| format!("k:{n}")).collect::<Vec<_>>());
+}
+
+/// Its deadline was never seen, so nobody can say when it would have expired.
+#[test]
+fn a_key_evicted_in_the_turn_in_which_it_got_its_deadline_is_not_delivered_early() {
+    let (_server, mut c) = watching(&["--maxmemory-policy", "volatile-ttl"]);
+    let used: i64 = c.info("memory", "used_memory").parse().expect("a number");
+    c.ok(&format!("CONFIG SET maxmemory {}", used + 1_500_000));
+    for command in ["SET k:1 v EX 1000", "SETRANGE big 3000000 x", "SET other 1"] {
+        c.send(&words(command).iter().map(Vec::as_slice).collect::<Vec<_>>());
+    }
+    for _ in 0..3 {
+        c.read();
+    }
+    c.ok("CONFIG SET maxmemory 0");
+    c.expect("EXISTS k:1", "0");
+    assert_eq!(pairs(&delivered(&mut c, "w", "k:", 300)), []);
+}
+
+#[test]
+fn a_value_that_was_overwritten_is_never_delivered_as_the_last() {
+    let (_server, mut c) = watching(&[]);
+    c.ok("SET k:1 old PX 400");
+    c.ok("SET k:1 new PX 1200");
+    c.ok("DEBUG SLEEP 1.4");
+    let entries = delivered(&mut c, "w", "k:", 100);
+    assert_eq!(entries.len(), 1);
+    assert_ne!(entries[0].pair().1, "old");
+}
+
+#[test]
+fn a_read_or_a_save_in_the_turn_in_which_a_key_came_and_went_loses_nothing() {
+    for between in ["EXPIRY.TRACKED w", "SAVE"] {
+        let (_server, mut c) = watching(&[]);
+        at_once(&mut c, &["SET k:1 v PX 3", "DEBUG SLEEP 0.006", between]);
+        let entries = delivered(&mut c, "w", "k:", 100);
+        assert_eq!(entries.len(), 1, "{between}");
+    }
+}

@@ -229,7 +229,9 @@ impl Gate for Ttl {
     }
 
     fn adopt_collected(&mut self, saved: SavedKey<'_>) -> Result<Option<u64>, Error> {
-        if saved.name.len() > MAX_NAME || !self.scope.covers(saved.name) || self.find(saved.name).is_some() {
+        let known_kind = saved.value.as_ref().is_none_or(|value| value.kind < tracking::KINDS);
+        let fits = saved.name.len() <= MAX_NAME && saved.deadline.0 >= 0 && known_kind;
+        if !fits || !self.scope.covers(saved.name) || self.find(saved.name).is_some() {
             return Err(Error::Damaged("an impossible tracked key"));
         }
         let value = saved.value.map(|value| Copied { kind: value.kind, bytes: value.bytes.map(Into::into) });

@@ -51,7 +51,7 @@ impl Command for Evict {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, watched) = (call.args.required()?, call.args.required()?.bytes());
-        let deadline = UnixMs(in_range("deadline", call.args.required()?, i64::MIN, i64::MAX)?);
+        let deadline = UnixMs(in_range("deadline", call.args.required()?, 0, i64::MAX)?);
         // The deletion that came with it was seen first.
         crate::watch::look_at_seen(call.ctx, false);
         let mut key = keyspace::open::<Expiry>(call.ctx, name)?;

@@ -53,6 +53,9 @@ pub struct Tracked<'a> {
     pub deadline: UnixMs,
 }
 
+/// How many types of keys there are.
+pub const KINDS: u8 = 7;
+
 /// A place between two tracked keys: behind those of earlier deadlines, and some of this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(UnixMs, u64);
@@ -80,7 +83,8 @@ pub fn expired(body: &[u8]) -> Expired<'_> {
 /// Fails unless this is the body of an expiry.
 pub fn check_expired(body: &[u8]) -> Result<(), Error> {
     match body {
-        [0 | 1, 1, _, 1, ..] | [0 | 1, 1, _, 0] | [0 | 1, 0, 0, 0] => Ok(()),
+        [0 | 1, 1, kind, 1, ..] | [0 | 1, 1, kind, 0] if *kind < KINDS => Ok(()),
+        [0 | 1, 0, 0, 0] => Ok(()),
         _ => Err(Error::Damaged("an impossible expiry")),
     }
 }
@@ -136,6 +140,16 @@ impl Queue<Ttl> {
         self.gate.held = self.gate.held + watched.size() - before;
     }
 
+    /// The value kept of a tracked key is not its value any more.
+    pub fn forget_value(&mut self, name: &[u8]) {
+        if let Some(head) = self.gate.find(name) {
+            let number = self.gate.number(head);
+            let watched = &mut self.gate.watched[number];
+            self.gate.held -= watched.size();
+            watched.value = None;
+        }
+    }
+
     /// This node has seen a tracked key thrown out for want of memory: it is delivered at its deadline all the same.
     pub fn note_evicted(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
@@ -189,9 +203,9 @@ impl Queue<Ttl> {
         heads.take(count).map(marked).take_while(|(tracked, _)| tracked.deadline <= until).collect()
     }
 
-    /// Up to `count` tracked keys whose deadlines lie after `after` and not after `until`, next first. O(log n) and O(1) each.
+    /// Up to `count` tracked keys whose deadlines lie after `after` (from the first on, if that is the least there is) and not after `until`, next first. O(log n) and O(1) each.
     pub fn ending_between(&self, after: UnixMs, until: UnixMs, count: usize) -> Vec<Tracked<'_>> {
-        let from = after.0.saturating_add(1);
+        let from = if after.0 == i64::MIN { i64::MIN } else { after.0.saturating_add(1) };
         self.listing(Place { key: from, seq: 0 }).take(count).take_while(|tracked| tracked.deadline <= until).collect()
     }
 

@@ -1,0 +1,93 @@
+//! What watching costs those who write: the server's CPU of `SET key value EX 1000`, pipelined, of keys that are watched, and of
+//! others beside a watcher; against the same module without a watcher, and that against a plain server.
+//!
+//! All four take turns in every round, each on a fresh process, and a round is compared within itself.
+
+use crate::gauge;
+use crate::harness::Server;
+use crate::load::{self, KEY, PAYLOAD};
+use crate::pipe::{Pipe, Requests};
+use crate::push::PER_WRITE;
+use crate::rounds::Pair;
+use crate::scale::Scale;
+use crate::table::{Table, Unit};
+
+/// Two prefixes of the same length, of which the first may be watched.
+const WATCHED: &str = "watched:";
+const ANOTHER: &str = "another:";
+
+/// A server, and the keys that are written on it.
+#[derive(Clone, Copy)]
+struct Setting {
+    has_module: bool,
+    has_watcher: bool,
+    prefix: &'static str,
+}
+
+const PLAIN: usize = 0;
+const NO_WATCHER: usize = 1;
+const BESIDE: usize = 2;
+const UNDER: usize = 3;
+const SETTINGS: [Setting; 4] = [
+    Setting { has_module: false, has_watcher: false, prefix: ANOTHER },
+    Setting { has_module: true, has_watcher: false, prefix: ANOTHER },
+    Setting { has_module: true, has_watcher: true, prefix: ANOTHER },
+    Setting { has_module: true, has_watcher: true, prefix: WATCHED },
+];
+
+/// Which keys are written, one after the other, in this order.
+const WRITES: [&str; 3] = ["new keys", "each key again", "one key all the time"];
+
+/// Nanoseconds per SET, for each of [`WRITES`].
+type Costs = [f64; WRITES.len()];
+
+pub fn measure(scale: &Scale, table: &mut Table) {
+    let sets = scale.sets;
+    table.section("watching", &format!("{sets} times SET EX 1000 (64-byte values), pipelined: server CPU per SET"));
+    let rounds: Vec<[Costs; SETTINGS.len()]> = (0..scale.rounds).map(|round| in_turn(round, sets)).collect();
+    for (what, ours, theirs, target) in [
+        ("unwatched, there is a watcher; theirs: none", BESIDE, NO_WATCHER, Some(1.6)),
+        ("watched; theirs: no watcher", UNDER, NO_WATCHER, Some(2.5)),
+        ("no watcher; theirs: no module", NO_WATCHER, PLAIN, None),
+    ] {
+        for (write, name) in WRITES.iter().enumerate() {
+            let samples: Vec<(f64, f64)> =
+                rounds.iter().map(|settings| (settings[ours][write], settings[theirs][write])).collect();
+            table.ratio(&format!("{what}: {name}"), &Pair::of(&samples, |ns| *ns), Unit::Nanoseconds, target);
+        }
+    }
+}
+
+/// One round. Who goes first changes.
+fn in_turn(round: usize, sets: usize) -> [Costs; SETTINGS.len()] {
+    let mut costs = [Costs::default(); SETTINGS.len()];
+    for turn in 0..SETTINGS.len() {
+        let setting = (round + turn) % SETTINGS.len();
+        costs[setting] = cost(SETTINGS[setting], sets);
+    }
+    costs
+}
+
+fn cost(setting: Setting, sets: usize) -> Costs {
+    let server = if setting.has_module { Server::start(&[]) } else { Server::plain(&[]) };
+    if setting.has_watcher {
+        server.client().ok(&format!("EXPIRY.CREATE {KEY} PREFIX {WATCHED}"));
+    }
+    let cost = |number: &dyn Fn(usize) -> usize| ns_per_set(&server, setting.prefix, (0..sets).map(number));
+    [cost(&|n| n), cost(&|n| n), cost(&|_| 0)]
+}
+
+fn ns_per_set(server: &Server, prefix: &str, numbers: impl ExactSizeIterator<Item = usize>) -> f64 {
+    let (mut client, mut pipe, mut requests) = (server.client(), Pipe::to(server), Requests::default());
+    let count = numbers.len() as f64;
+    let before = gauge::cpu_us(&mut client);
+    for number in numbers {
+        let name = [prefix.as_bytes(), &load::id(number)].concat();
+        requests.push(&[b"SET", &name, &PAYLOAD, b"EX", b"1000"]);
+        if requests.count == PER_WRITE {
+            pipe.run(&mut requests);
+        }
+    }
+    pipe.run(&mut requests);
+    (gauge::cpu_us(&mut client) - before) * 1000.0 / count
+}
