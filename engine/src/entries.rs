@@ -146,8 +146,12 @@ impl Entries {
     }
 
     /// Reads something of each, so that what follows finds them in the cache. In a loop of their own the reads of cold memory
-    /// overlap; between other work they would be waited for one by one.
-    pub fn warm(&self, handles: impl Iterator<Item = Handle>) {
+    /// overlap; between other work they would be waited for one by one. Worth it for many only: a few are as often as not warm.
+    pub fn warm(&self, handles: impl ExactSizeIterator<Item = Handle>) {
+        const MANY: usize = 1_000;
+        if handles.len() < MANY {
+            return;
+        }
         let ends = |handle| {
             let block = self.pages.block(handle);
             block[FLAGS] ^ block[block.len() - 1]
