@@ -1,63 +1,30 @@
 //! The family EXPIRY: watched keys that are delivered, with their values, once their time to live has run out. What it adds to
 //! delivery, at the edge.
 //!
-//! A node learns of watched keys in `watch`, and by walking over the keyspace when a watcher appears. Each keeps an eye on
-//! the deadlines with the timer: shortly before one it copies the value; after it, the master looks whether Redis sees the key as expired,
-//! and then tells everybody with `EXPIRY.FIRE`.
+//! How a node learns of watched keys is in `watch`, what it does about them in `tracking`.
 
 use crate::args::{is, set, Args};
 use crate::command::Fail;
 use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::debounce::Debounce;
-use crate::effects::Effects;
 use crate::family::{verbs, Family, Strings, Verbs};
-use crate::keyspace;
-use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
-use crate::redis::key::{Key, Kind};
-use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::replicate;
+use crate::tracking::{self, ending_name, type_name, Local};
 use crate::tsgen::Tsgen;
 use crate::value::Value;
-use crate::watch::{self, life, life_of, Life};
-use std::collections::HashSet;
+use crate::watch;
 use std::ffi::CStr;
-use std::ops::Range;
 use std::time::Instant;
-use tsgen_engine::{
-    expired, Copied, Delivered, DeliveryOptions, Ending, Error, Mark, Prefix, Queue, Ready, Scope, Ttl, UnixMs,
-};
+use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Prefix, Queue, Ready, Scope, Ttl, UnixMs};
 
 pub struct Expiry;
 
 static TYPE: DataType<Value<Expiry>> = DataType::new();
 
-/// So long before its deadline a value is copied: early, to have something should the server be held up; in good time; and at the last
-/// moment, to have what was written last.
-const LEADS: [i64; 3] = [500, 20, 2];
-/// Keys that are looked at between two looks at the clock.
-const BATCH: usize = 64;
 /// The bytes of a value that are kept, unless MAXVALUE says otherwise.
 const MAX_VALUE: u64 = 64 * 1024;
-
-/// What only this node knows of a watcher.
-pub struct Local {
-    /// Walks over the keys that were there before the watcher.
-    scan: Option<Cursor>,
-    /// What ended before this was never ours.
-    since: UnixMs,
-    /// Up to where values have been copied, at each lead.
-    copied: [Mark; 3],
-}
-
-impl Default for Local {
-    fn default() -> Self {
-        let since = UnixMs(unix_ms());
-        Local { scan: Some(Cursor::new()), since, copied: [Mark::at(since); 3] }
-    }
-}
 
 /// Tells Redis of the type; at load.
 pub fn register(ctx: &Ctx) -> bool {
@@ -76,37 +43,6 @@ pub struct Plan {
     max_value: Option<u64>,
 }
 
-/// The types of keys, as an entry names them.
-const TYPES: [&str; 7] = ["string", "list", "hash", "set", "zset", "stream", "module"];
-
-fn type_number(kind: Kind) -> u8 {
-    match kind {
-        Kind::String => 0,
-        Kind::List => 1,
-        Kind::Hash => 2,
-        Kind::Set => 3,
-        Kind::SortedSet => 4,
-        Kind::Stream => 5,
-        Kind::Module(_) => 6,
-    }
-}
-
-/// The number of a type from its name.
-pub fn type_of(name: &Str) -> Option<u8> {
-    TYPES.iter().position(|known| is(name, known)).map(|number| number as u8)
-}
-
-fn type_name(number: u8) -> &'static str {
-    TYPES.get(usize::from(number)).copied().unwrap_or("module")
-}
-
-pub fn ending_name(ending: Ending) -> &'static str {
-    match ending {
-        Ending::Expired => "expired",
-        Ending::Evicted => "evicted",
-    }
-}
-
 /// A user who may not read all keys of a prefix must not learn of them this way.
 fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
     // Names nobody can foresee, with nothing in common, so that only a pattern that ends with * allows both.
@@ -118,283 +54,6 @@ fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
         return Ok(());
     }
     Err(Fail::text("NOPERM this user has no permission to read all keys with this PREFIX"))
-}
-
-/// A copy of the value of a key, as far as it is not longer than `max`.
-fn copy_of(ctx: &Ctx, name: &Str, max: u64) -> Option<Copied> {
-    let (kind, length) = {
-        let key = Key::open_read(ctx, name)?;
-        let look = key.look();
-        (look.kind()?, look.length())
-    };
-    // Elements are at least a byte each, and what takes very much more memory than allowed need not be dumped to see that.
-    let is_small = length as u64 <= max
-        && (kind == Kind::String
-            || memory_usage(ctx, name).is_some_and(|bytes| bytes.unsigned_abs() / 16 <= max + 4096));
-    let command = if kind == Kind::String { c"GET" } else { c"DUMP" };
-    // It may end between the one look and the other: then there is no copy, which is not the same as a value too large.
-    let bytes = if is_small { Some(read(ctx, command, name)?.into()) } else { None };
-    Some(Copied { kind: type_number(kind), bytes })
-}
-
-/// The life of a key has ended: its entry is made here and everywhere. True if it was.
-pub fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Ending) -> bool {
-    let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return false };
-    let Ok(Some(value)) = opened.value() else { return false };
-    let kept = value.queue.kept(key.bytes()).cloned();
-    let told = kept.as_ref().map(|copied| (copied.kind, copied.bytes.as_deref()));
-    if value.queue.expire(key.bytes(), deadline, ending, told).is_err() {
-        value.queue.untrack(key.bytes());
-        return false;
-    }
-    let mut arguments = vec![OwnedStr::number(deadline.0), OwnedStr::new(ending_name(ending).as_bytes())];
-    if let Some((kind, bytes)) = told {
-        arguments.push(OwnedStr::new(type_name(kind).as_bytes()));
-        arguments.extend(bytes.map(OwnedStr::new));
-    }
-    let arguments: Vec<&Str> = [watcher, key].into_iter().chain(arguments.iter().map(|one| &**one)).collect();
-    ctx.replicate_at(replicate::AT, unix_ms(), FIRE, &arguments);
-    true
-}
-
-/// The same for a key whose deadline nobody could see: it was a moment ago.
-pub fn fire_unknown(ctx: &Ctx, watcher: &Str, key: &Str) -> bool {
-    fire(ctx, watcher, key, UnixMs(unix_ms() - 1), Ending::Expired)
-}
-
-/// Entries were made: tells blocked workers, the sink and subscribers, once for however many.
-pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
-    let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return };
-    let Ok(Some(value)) = opened.value() else { return };
-    let effects = Effects::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
-    drop(opened);
-    effects.tell(ctx, watcher, [Expiry::VERBS.ready.event]);
-}
-
-/// The command that tells replicas and the AOF of an expiry.
-pub const FIRE: &CStr = c"EXPIRY.FIRE";
-/// The command that tells them of an eviction.
-pub const EVICT: &CStr = c"EXPIRY.EVICT";
-
-/// Redis has thrown `key` out for want of memory. Nothing is ready by that: always false.
-pub fn was_evicted(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> bool {
-    with_queue(ctx, watcher, |queue| queue.note_evicted(key.bytes()));
-    let deadline = OwnedStr::number(deadline.0);
-    ctx.replicate_at(replicate::AT, unix_ms(), EVICT, &[watcher, key, &deadline]);
-    false
-}
-
-/// Until when a key is tracked, if it is; `None` if there is no such watcher.
-pub fn tracked_until(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Option<UnixMs>> {
-    with_queue(ctx, watcher, |queue| queue.tracked_until(key.bytes()).map(|(deadline, _)| deadline))
-}
-
-/// A key lives until `deadline`. Where that is soon, its value is copied at once.
-///
-/// `None` if there is no such watcher, as with all that follow.
-pub fn track(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
-    let now = unix_ms();
-    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-    let value = opened.value().ok()??;
-    value.queue.track(key.bytes(), deadline);
-    // It may have another value now.
-    value.queue.forget_value(key.bytes());
-    value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
-    drop(opened);
-    if deadline.0 <= now.saturating_add(LEADS[0]) {
-        keep(ctx, watcher, key);
-    }
-    Some(())
-}
-
-/// A key had a deadline that nobody could see, and has ended.
-pub fn track_unseen(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
-    with_queue(ctx, watcher, |queue| queue.track(key.bytes(), UnixMs(unix_ms() - 1)))
-}
-
-/// A key is gone, or lives for ever. One that was evicted stays.
-pub fn untrack(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
-    with_queue(ctx, watcher, |queue| {
-        if !queue.tracked_until(key.bytes()).is_some_and(|(_, evicted)| evicted) {
-            queue.untrack(key.bytes());
-        }
-    })
-}
-
-/// The deadline of a tracked key, once the key itself was asked; `None` if it has none any more.
-pub fn confirmed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<UnixMs> {
-    let tracked = tracked_until(ctx, watcher, key)??;
-    match life(ctx, key) {
-        Life::Until(deadline) if deadline != tracked => {
-            track(ctx, ctx.db(), watcher, key, deadline);
-            Some(deadline)
-        }
-        // Gone and not yet told of: evicted, or just expired.
-        Life::Until(_) | Life::Absent => Some(tracked),
-        Life::Endless => {
-            untrack(ctx, watcher, key);
-            None
-        }
-    }
-}
-
-/// The values that were copied for a file are not needed any more.
-pub fn forget_values(ctx: &Ctx, watcher: &Str) {
-    let soon = UnixMs(unix_ms().saturating_add(LEADS[0]));
-    with_queue(ctx, watcher, |queue| queue.forget_values(soon));
-}
-
-/// Copies the values of strings whose deadlines are over, before anybody touches the keys, for all watchers of a database in one
-/// walk over it; and forgets values that were copied for a file.
-pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
-    let now = UnixMs(unix_ms());
-    let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
-        let overdue = queue.ending_between(UnixMs(i64::MIN), now, usize::MAX);
-        overdue.iter().map(|tracked| tracked.name.into()).collect()
-    };
-    let overdue: HashSet<Box<[u8]>> =
-        watchers.iter().flat_map(|watcher| with_queue(ctx, watcher, names).unwrap_or_default()).collect();
-    let max = watchers.iter().filter_map(|watcher| with_queue(ctx, watcher, |queue| queue.scope().max_value)).max();
-    let (mut cursor, mut more, mut met) = (Cursor::new(), !overdue.is_empty(), Vec::new());
-    while more {
-        more = cursor.step(ctx, |name, look| {
-            let due = matches!(life_of(look), Life::Until(deadline) if deadline.is_due(now));
-            if due && look.kind() == Some(Kind::String) && overdue.contains(name.bytes()) {
-                let bytes = (look.length() as u64 <= max.unwrap_or(0)).then(|| look.string().into());
-                met.push((Box::<[u8]>::from(name.bytes()), bytes));
-            }
-        });
-    }
-    let soon = UnixMs(now.0.saturating_add(LEADS[0]));
-    for watcher in watchers {
-        with_queue(ctx, watcher, |queue| {
-            queue.forget_values(soon);
-            for (name, bytes) in &met {
-                queue.keep(name, Copied { kind: type_number(Kind::String), bytes: bytes.clone() });
-            }
-        });
-    }
-}
-
-/// Copies the values of all tracked strings.
-pub fn keep_strings(ctx: &Ctx, watcher: &Str) {
-    let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
-        queue.tracked(None, usize::MAX).iter().map(|tracked| tracked.name.into()).collect()
-    };
-    for name in with_queue(ctx, watcher, names).unwrap_or_default() {
-        let name = OwnedStr::new(&name);
-        let is_string = Key::open_read(ctx, &name).is_some_and(|key| key.look().kind() == Some(Kind::String));
-        if is_string {
-            keep(ctx, watcher, &name);
-        }
-    }
-}
-
-fn keep(ctx: &Ctx, watcher: &Str, name: &Str) {
-    let max = with_queue(ctx, watcher, |queue| queue.scope().max_value).unwrap_or(0);
-    if let Some(copied) = copy_of(ctx, name, max) {
-        with_queue(ctx, watcher, |queue| queue.keep(name.bytes(), copied));
-    }
-}
-
-/// Does something with a watcher's queue, of which nothing replicates. Nothing in it may call other code on the keyspace.
-fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>) -> R) -> Option<R> {
-    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-    let value = opened.value().ok()??;
-    Some(what(&mut value.queue))
-}
-
-/// Walks on over the keys that were there before the watcher. True if there is more to walk.
-fn scan(ctx: &Ctx, watcher: &Str, until: Instant) -> Option<bool> {
-    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-    let local = &mut opened.value().ok()??.local;
-    let (mut cursor, since) = (local.scan.take()?, local.since);
-    drop(opened);
-    let mut more = true;
-    while more && Instant::now() < until {
-        let mut met = Vec::new();
-        let scope = with_queue(ctx, watcher, |queue| queue.scope().clone())?;
-        more = cursor.step(ctx, |name, look| {
-            if let (true, Life::Until(deadline)) = (scope.covers(name.bytes()), life_of(look)) {
-                // What had expired before is only waiting to be deleted.
-                if deadline >= since {
-                    met.push((Box::<[u8]>::from(name.bytes()), deadline));
-                }
-            }
-        });
-        with_queue(ctx, watcher, |queue| met.iter().for_each(|(name, deadline)| queue.track(name, *deadline)));
-    }
-    if more {
-        let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-        opened.value().ok()??.local.scan = Some(cursor);
-    }
-    Some(more)
-}
-
-/// Copies values of keys that end soon, at every lead.
-pub fn copy_all_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant) {
-    copy_values(ctx, watcher, now, until, 0..LEADS.len());
-}
-
-/// Copies values of keys that end soon, at these leads and as far as the time reaches. True if there are more.
-fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads: Range<usize>) -> Option<bool> {
-    for nth in leads.rev() {
-        let lead = LEADS[nth];
-        let horizon = UnixMs(now.0.saturating_add(lead));
-        loop {
-            let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-            let value = opened.value().ok()??;
-            // A clock that has stepped back makes them end soon once more.
-            let mark = value.local.copied[nth].min(Mark::at(UnixMs(horizon.0.saturating_add(1))));
-            let ending = value.queue.ending_behind(mark, horizon, BATCH);
-            let names: Vec<OwnedStr> = ending.iter().map(|(tracked, _)| OwnedStr::new(tracked.name)).collect();
-            let next = ending.last().map_or(mark, |(_, mark)| *mark);
-            value.local.copied[nth] = next;
-            drop(opened);
-            for name in &names {
-                keep(ctx, watcher, name);
-            }
-            if names.len() < BATCH {
-                break;
-            }
-            if Instant::now() >= until {
-                return Some(true);
-            }
-        }
-    }
-    Some(false)
-}
-
-/// How tracked keys that are overdue stand: what no event has told of is found out here. The master fires what has expired.
-/// True if there is more to do at once.
-fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
-    let last = UnixMs(now.0 - 1);
-    let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, bool)> {
-        let due = queue.ending_between(UnixMs(i64::MIN), last, BATCH);
-        let evicted = |name| queue.tracked_until(name).is_some_and(|(_, evicted)| evicted);
-        due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, evicted(one.name))).collect()
-    };
-    let due = with_queue(ctx, watcher, due)?;
-    let (mut more, mut fired) = (due.len() == BATCH && is_master, false);
-    for (key, deadline, evicted) in due {
-        match life(ctx, &key) {
-            // A replica waits to be told.
-            Life::Absent if !is_master => {}
-            Life::Absent => {
-                watch::swallow_expired(db, key.bytes());
-                let ending = if evicted { Ending::Evicted } else { Ending::Expired };
-                fired |= fire(ctx, watcher, &key, deadline, ending);
-            }
-            Life::Until(other) if other != deadline => drop(track(ctx, db, watcher, &key, other)),
-            // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.
-            Life::Until(_) => more = is_master,
-            Life::Endless => drop(with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))),
-        }
-    }
-    if fired {
-        tell_ready(ctx, watcher);
-    }
-    Some(more)
 }
 
 impl Family for Expiry {
@@ -492,34 +151,7 @@ impl Family for Expiry {
     }
 
     fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-        let db = ctx.db();
-        watch::look_at_seen(ctx, is_master);
-        if watch::has_moved(db, name.bytes()) {
-            let mut opened = keyspace::peek::<Expiry>(ctx, name)?;
-            let value = opened.value().ok()??;
-            value.queue.forget_to_come(now);
-            value.local = Local::default();
-        }
-        let more = scan(ctx, name, until).unwrap_or(false);
-        // What ends next first, then what has ended, and with what time is left the copies for bad times.
-        let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false) || more;
-        let mut due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);
-        while due && Instant::now() < until {
-            due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);
-        }
-        let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
-        if more {
-            return Some(now);
-        }
-        let mut opened = keyspace::peek::<Expiry>(ctx, name)?;
-        let value = opened.value().ok()??;
-        let next_copy = |(nth, lead): (usize, i64)| {
-            let next = value.queue.ending_behind(value.local.copied[nth], UnixMs::NEVER, 1);
-            next.first().map(|(tracked, _)| UnixMs(tracked.deadline.0.saturating_sub(lead)))
-        };
-        let copies = LEADS.into_iter().enumerate().filter_map(next_copy);
-        let first = value.queue.tracked(None, 1).first().map(|tracked| UnixMs(tracked.deadline.0.saturating_add(1)));
-        copies.chain(first.filter(|_| is_master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
+        tracking::tick(ctx, name, now, until, is_master)
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

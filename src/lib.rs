@@ -28,6 +28,7 @@ mod sink;
 mod syntax;
 mod table;
 mod timer;
+mod tracking;
 mod tsgen;
 mod value;
 mod waiting;

@@ -10,7 +10,7 @@ use crate::redis::ctx::must_not_write;
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::{expiry, timer};
+use crate::{expiry, timer, tracking};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ffi::CStr;
@@ -263,7 +263,7 @@ pub fn look_at_seen(ctx: &Ctx, may_tell: bool) {
     }
     for (db, watcher) in fired {
         if ctx.select_db(db) {
-            expiry::tell_ready(ctx, &OwnedStr::new(&watcher));
+            tracking::tell_ready(ctx, &OwnedStr::new(&watcher));
         }
     }
     ctx.select_db(selected);
@@ -288,38 +288,41 @@ fn next_of_each(seen: &[Seen]) -> Vec<Option<usize>> {
 /// What one watcher makes of one event, after which comes `next`. True if it fired; `None` if it is not there.
 fn look(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, what: What, next: Option<What>, may_tell: bool) -> Option<bool> {
     match what {
-        What::Expired => match expiry::tracked_until(ctx, watcher, key)? {
-            Some(deadline) => Some(expiry::fire(ctx, watcher, key, deadline, Ending::Expired)),
+        What::Expired => match tracking::tracked_until(ctx, watcher, key)? {
+            Some(deadline) => Some(tracking::fire(ctx, watcher, key, deadline, Ending::Expired)),
             // It was there before the watcher, which had not come across it yet, or was told of already.
             None => Some(false),
         },
         What::Evicted => {
-            let deadline = expiry::tracked_until(ctx, watcher, key)?;
-            Some(deadline.is_some_and(|deadline| expiry::was_evicted(ctx, watcher, key, deadline)))
+            let deadline = tracking::tracked_until(ctx, watcher, key)?;
+            if let Some(deadline) = deadline {
+                tracking::was_evicted(ctx, watcher, key, deadline);
+            }
+            Some(false)
         }
         // It had got a deadline, which cannot be seen any more, and has ended since: a moment ago.
         What::Set if next == Some(What::Expired) => {
-            expiry::track_unseen(ctx, watcher, key)?;
+            tracking::track_unseen(ctx, watcher, key)?;
             Some(false)
         }
         // When it would have expired nobody can tell.
         What::Set if next == Some(What::Evicted) => {
-            expiry::untrack(ctx, watcher, key)?;
+            tracking::untrack(ctx, watcher, key)?;
             Some(false)
         }
         What::Set | What::Ended => match life(ctx, key) {
             Life::Until(deadline) => {
-                expiry::track(ctx, db, watcher, key, deadline)?;
+                tracking::track(ctx, db, watcher, key, deadline)?;
                 Some(false)
             }
             // It has come and gone while nobody could look: its time was over at once.
             Life::Absent if what == What::Set && may_tell => {
-                let fired = expiry::fire_unknown(ctx, watcher, key);
-                expiry::untrack(ctx, watcher, key)?;
+                let fired = tracking::fire_unknown(ctx, watcher, key);
+                tracking::untrack(ctx, watcher, key)?;
                 Some(fired)
             }
             Life::Absent | Life::Endless => {
-                expiry::untrack(ctx, watcher, key)?;
+                tracking::untrack(ctx, watcher, key)?;
                 Some(false)
             }
         },
@@ -366,7 +369,7 @@ pub fn keep_overdue(ctx: &Ctx) {
     }
     for (db, watchers) in dbs {
         if ctx.select_db(db) {
-            expiry::keep_overdue(ctx, &watchers);
+            tracking::keep_overdue(ctx, &watchers);
         }
     }
     ctx.select_db(selected);
@@ -384,17 +387,17 @@ pub fn swallow_expired(db: i32, key: &[u8]) {
 /// tells nobody anything.
 pub fn saving(ctx: &Ctx) {
     look_at_seen(ctx, false);
-    for_each(ctx, |watcher| expiry::keep_strings(ctx, watcher));
+    for_each(ctx, |watcher| tracking::keep_strings(ctx, watcher));
 }
 
 /// The file was written by this process: the values are not needed any more.
 pub fn saved(ctx: &Ctx) {
-    for_each(ctx, |watcher| expiry::forget_values(ctx, watcher));
+    for_each(ctx, |watcher| tracking::forget_values(ctx, watcher));
 }
 
 /// While nothing may be written, deadlines come near all the same.
 pub fn copy_values(ctx: &Ctx, now: UnixMs, until: Instant) {
     for_each(ctx, |watcher| {
-        expiry::copy_all_values(ctx, watcher, now, until);
+        tracking::copy_all_values(ctx, watcher, now, until);
     });
 }

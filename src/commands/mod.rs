@@ -4,6 +4,7 @@ pub mod at;
 pub mod debounce;
 pub mod delivery;
 pub mod expiry;
+mod listing;
 pub mod load;
 pub mod tsgen;
 

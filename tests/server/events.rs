@@ -2,40 +2,6 @@
 
 use crate::harness::*;
 
-/// The events published since the last call, in order, for all keys. A marker event ends the wait.
-struct Events {
-    subscriber: Client,
-    marks: usize,
-}
-
-impl Events {
-    #[track_caller]
-    fn subscribe(server: &Server) -> Self {
-        let mut c = server.client();
-        c.ok("CONFIG SET notify-keyspace-events KEd$");
-        let mut subscriber = server.client();
-        assert_eq!(subscriber.call(&[b"PSUBSCRIBE", b"__keyspace@*__:*"]), "['psubscribe' '__keyspace@*__:*' 1]");
-        Self { subscriber, marks: 0 }
-    }
-
-    #[track_caller]
-    fn take(&mut self, c: &mut Client) -> Vec<String> {
-        self.marks += 1;
-        let mark = format!("mark:{}", self.marks);
-        c.ok(&format!("SET {mark} 1"));
-        let mut events = Vec::new();
-        loop {
-            let message = self.subscriber.read();
-            let (channel, event) = (message.items()[2].text(), message.items()[3].text());
-            let key = channel.split_once(':').expect("a key").1.to_owned();
-            if key == mark {
-                return events;
-            }
-            events.push(format!("{key} {event}"));
-        }
-    }
-}
-
 #[test]
 fn each_command_that_changes_something_tells_so() {
     let server = Server::start(&[]);

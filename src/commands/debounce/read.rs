@@ -1,11 +1,9 @@
 //! `DEBOUNCE.GET` and `GROUPS`: answer as if everything due had fired, and store nothing.
 
-use crate::args::{check_name, is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
+use crate::commands::listing::NamePage;
 use crate::debounce::{reply_items, Debounce};
 use crate::keyspace;
-
-const DEFAULT_COUNT: usize = 100;
 
 pub struct Get;
 
@@ -48,21 +46,11 @@ impl Command for Groups {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let (mut count, mut after) = (None, None);
-        while let Some(word) = call.args.next() {
-            if is(word, "COUNT") {
-                set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
-            } else if is(word, "AFTER") {
-                set(&mut after, "AFTER", call.args.value_of("AFTER")?.bytes())?;
-                check_name(call.ctx, "AFTER", after.unwrap_or_default())?;
-            } else {
-                return Err(unknown_option(word));
-            }
-        }
+        let page = NamePage::parse(call)?;
         let now = call.now();
         let mut key = keyspace::peek::<Debounce>(call.ctx, name);
         let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
-        let listed = value.map_or(Vec::new(), |value| value.queue.groups(after, count.unwrap_or(DEFAULT_COUNT), now));
+        let listed = value.map_or(Vec::new(), |value| value.queue.groups(page.after, page.count, now));
         call.ctx.reply_array(listed.len());
         for group in listed {
             call.ctx.reply_array(3);

@@ -2,12 +2,11 @@
 
 use crate::args::{check_name, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::commands::listing::DEFAULT_COUNT;
 use crate::family::Family;
 use crate::keyspace;
 use std::marker::PhantomData;
 use tsgen_engine::MAX_TOKEN;
-
-pub const DEFAULT_COUNT: usize = 100;
 
 /// The options of a listing.
 #[derive(Default)]

@@ -3,10 +3,11 @@
 use crate::args::{in_range, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::effects::Effects;
-use crate::expiry::{ending_name, type_of, Expiry, EVICT, FIRE};
+use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
 use crate::redis::Str;
+use crate::tracking::{ending_name, type_of, EVICT, FIRE};
 use tsgen_engine::{Ending, UnixMs};
 
 /// The life of a key has ended.

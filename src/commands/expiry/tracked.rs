@@ -1,13 +1,11 @@
 //! `EXPIRY.TRACKED`: the keys that are watched, next to expire first. As this node sees them.
 
-use crate::args::{check_name, is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
-use crate::expiry::{self, Expiry};
+use crate::commands::listing::NamePage;
+use crate::expiry::Expiry;
 use crate::keyspace;
 use crate::redis::OwnedStr;
-use crate::watch;
-
-const DEFAULT_COUNT: usize = 100;
+use crate::{tracking, watch};
 
 pub struct ListTracked;
 
@@ -22,27 +20,17 @@ impl Command for ListTracked {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let (mut count, mut after) = (None, None);
-        while let Some(word) = call.args.next() {
-            if is(word, "COUNT") {
-                set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
-            } else if is(word, "AFTER") {
-                set(&mut after, "AFTER", call.args.value_of("AFTER")?.bytes())?;
-                check_name(call.ctx, "AFTER", after.unwrap_or_default())?;
-            } else {
-                return Err(unknown_option(word));
-            }
-        }
+        let page = NamePage::parse(call)?;
         watch::look_at_seen(call.ctx, false);
         let names: Vec<OwnedStr> = {
             let mut key = keyspace::peek::<Expiry>(call.ctx, name);
             let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
-            let listed = value.map_or(Vec::new(), |value| value.queue.tracked(after, count.unwrap_or(DEFAULT_COUNT)));
+            let listed = value.map_or(Vec::new(), |value| value.queue.tracked(page.after, page.count));
             listed.iter().map(|tracked| OwnedStr::new(tracked.name)).collect()
         };
         // Not every change is told by an event: what is listed is looked at.
         let listed: Vec<_> =
-            names.iter().filter_map(|key| Some((key, expiry::confirmed(call.ctx, name, key)?))).collect();
+            names.iter().filter_map(|key| Some((key, tracking::confirmed(call.ctx, name, key)?))).collect();
         call.ctx.reply_array(listed.len());
         for (key, deadline) in listed {
             call.ctx.reply_array(2);

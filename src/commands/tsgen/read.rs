@@ -2,11 +2,10 @@
 
 use crate::args::{integer, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::commands::listing::DEFAULT_COUNT;
 use crate::keyspace;
 use crate::redis::Str;
 use crate::tsgen::Tsgen;
-
-const DEFAULT_COUNT: usize = 100;
 
 pub struct WatermarkOf;
 
