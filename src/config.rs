@@ -5,7 +5,7 @@
 
 use crate::redis::config::{load, Number};
 use crate::redis::Ctx;
-use tsgen_engine::{DeliveryOptions, Millis, Rules};
+use tsgen_engine::{DeliveryOptions, Millis, Rules, Tallying, MAX_FIELDS};
 
 /// Ten years: the longest duration.
 pub const MAX_MS: i64 = Millis::MAX_DURATION.0 as i64;
@@ -27,14 +27,17 @@ static DEBOUNCE_IDLE: Number = Number::new(c"debounce-idle", 60_000, 1, MAX_MS);
 static DEBOUNCE_MAX_WAIT: Number = Number::new(c"debounce-max-wait", 0, 0, MAX_MS);
 static DEBOUNCE_MAX_ITEMS: Number = Number::new(c"debounce-max-items", 0, 0, i64::MAX);
 static DEBOUNCE_UNIQUE: Number = Number::new(c"debounce-unique", 1, 0, 1);
+static TALLY_EVERY: Number = Number::new(c"tally-every", 9_000, 1, MAX_MS);
+static TALLY_MAX_FIELDS: Number = Number::new(c"tally-max-fields", 10_000, 1, MAX_FIELDS as i64);
 static VIRTUAL_CLOCK: Number = Number::new(c"virtual-clock", 0, 0, 1);
 
 /// Tells Redis of them, and takes what redis.conf says.
 pub fn register(ctx: &Ctx) -> bool {
     let delivery = [&LEASE, &MAX_DELIVERIES, &BACKOFF, &MAX_BACKOFF, &MAX_LEN, &MAX_NAME_SIZE, &MAX_PAYLOAD_SIZE];
     let debounce = [&DEBOUNCE_IDLE, &DEBOUNCE_MAX_WAIT, &DEBOUNCE_MAX_ITEMS];
+    let tally = [&TALLY_EVERY, &TALLY_MAX_FIELDS];
     let switches = [&DEBOUNCE_UNIQUE, &VIRTUAL_CLOCK];
-    delivery.into_iter().chain(debounce).all(|number| number.register(ctx))
+    delivery.into_iter().chain(debounce).chain(tally).all(|number| number.register(ctx))
         && switches.into_iter().all(|switch| switch.register_switch(ctx))
         && load(ctx)
 }
@@ -56,6 +59,11 @@ pub fn debounce_defaults() -> Rules {
         max_items: unsigned(&DEBOUNCE_MAX_ITEMS),
         unique: DEBOUNCE_UNIQUE.get() != 0,
     }
+}
+
+/// The gate options of a TALLY key that is made now and not told otherwise.
+pub fn tally_defaults() -> Tallying {
+    Tallying { every: Millis(unsigned(&TALLY_EVERY)), max_fields: unsigned(&TALLY_MAX_FIELDS), ..Tallying::default() }
 }
 
 /// Options of a key that is made now and not told otherwise.

@@ -11,6 +11,7 @@ use crate::family::{verbs, Family, Strings, Verbs};
 use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::tally::Tally;
 use crate::tracking::{self, ending_name, type_name, Local};
 use crate::tsgen::Tsgen;
 use crate::value::Value;
@@ -33,7 +34,9 @@ pub fn register(ctx: &Ctx) -> bool {
 
 /// Whether this type is one of ours: keys of these are not watched.
 pub fn is_ours(of: usize) -> bool {
-    [TYPE.raw() as usize, Tsgen::data_type().raw() as usize, Debounce::data_type().raw() as usize].contains(&of)
+    let others =
+        [Tsgen::data_type().raw() as usize, Debounce::data_type().raw() as usize, Tally::data_type().raw() as usize];
+    of == TYPE.raw() as usize || others.contains(&of)
 }
 
 /// The gate options of CREATE.

@@ -3,6 +3,7 @@
 
 use crate::args::Args;
 use crate::command::Fail;
+use crate::config;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::value::Value;
@@ -115,6 +116,10 @@ pub trait Family: Sized + 'static {
     fn plan_option(plan: &mut Plan<Self>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail>;
     /// How many words such an option takes, itself included; `None` if `word` is none. For key positions.
     fn plan_option_width(word: &Str, next: Option<&Str>) -> Option<usize>;
+    /// The delivery options of a key that is made now and not told otherwise.
+    fn delivery_defaults() -> DeliveryOptions {
+        config::delivery_defaults()
+    }
     fn create(
         plan: Plan<Self>,
         options: DeliveryOptions,

@@ -27,6 +27,7 @@ mod replicate;
 mod sink;
 mod syntax;
 mod table;
+mod tally;
 mod timer;
 mod tracking;
 mod tsgen;
@@ -44,6 +45,7 @@ fn start(ctx: &Ctx) -> bool {
     let registered = tsgen::register(ctx)
         && debounce::register(ctx)
         && expiry::register(ctx)
+        && tally::register(ctx)
         && table::register(ctx)
         && config::register(ctx)
         && info::register(ctx)

@@ -15,6 +15,7 @@ use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
 use crate::sink;
+use crate::tally::Tally;
 use crate::tsgen::Tsgen;
 use crate::waiting;
 use crate::watch;
@@ -40,9 +41,9 @@ const REPLICA_STEP: i64 = 10_000;
 const SETTLE: usize = 1_000;
 
 /// What to do with a key whose time has come, for each family. True if the key is of that family.
-const FAMILIES: [Drive; 3] = [drive::<Tsgen>, drive::<Debounce>, drive::<Expiry>];
+const FAMILIES: [Drive; 4] = [drive::<Tsgen>, drive::<Debounce>, drive::<Expiry>, drive::<Tally>];
 /// The same on a replica.
-const KEEP: [Drive; 3] = [keep::<Tsgen>, keep::<Debounce>, keep::<Expiry>];
+const KEEP: [Drive; 4] = [keep::<Tsgen>, keep::<Debounce>, keep::<Expiry>, keep::<Tally>];
 
 type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
 
@@ -248,6 +249,14 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     }
     if !value.queue.settle(now, SETTLE) {
         // Very much has come due at once. What follows would have to look at all of it.
+        value.schedule(db, name.bytes(), now);
+        return true;
+    }
+    if value.queue.fires_long(now) {
+        // A turn of its own: whoever is woken for it has as much work to do again.
+        value.queue.sweep_stride(now);
+        replicate::sweep::<F>(ctx, name, now);
+        ctx.signal_modified(name);
         value.schedule(db, name.bytes(), now);
         return true;
     }

@@ -13,6 +13,14 @@ pub enum Error {
     GroupFull,
     /// The element is at or below the watermark of a key that rejects late elements.
     Late,
+    /// The field is no UUID.
+    NotUuid,
+    /// The increment is smaller than this, the smallest allowed.
+    BelowMin(i64),
+    /// The increment is larger than this, the largest allowed.
+    AboveMax(i64),
+    /// A sum would not be a signed 64-bit number any more.
+    Overflow,
     /// The watermark of this key is moved by the server's clock.
     ClockDriven,
     /// The watermark of this key is moved by named sources, and none was named.
@@ -49,6 +57,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Error::BelowMin(min) => return write!(f, "delta must be at least {min}"),
+            Error::AboveMax(max) => return write!(f, "delta must be at most {max}"),
+            Error::NotUuid => "field must be a UUID",
+            Error::Overflow => "increment or decrement would overflow",
             Error::Full => "the key holds MAXLEN entries",
             Error::GroupFull => "a group must not hold more than 192 MiB of items",
             Error::Late => "timestamp is at or below the watermark",

@@ -3,6 +3,7 @@
 pub mod idle;
 pub mod ttl;
 pub mod watermark;
+pub mod window;
 
 use crate::entries::{Entries, Handle};
 use crate::error::Error;
@@ -64,7 +65,12 @@ pub trait Gate: Clone + Sized {
     /// The earliest deadline of them, if it has come.
     fn first_due(&mut self, now: UnixMs) -> Option<UnixMs>;
 
-    /// Makes an entry of the one with the earliest deadline, if that has come. O(log n).
+    /// Whether making an entry of what is due is a long piece of work, not to be done in one go with others.
+    fn fires_long(&self, _now: UnixMs) -> bool {
+        false
+    }
+
+    /// Makes an entry of the one with the earliest deadline, if that has come. O(log n), and O(what it is made of).
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle>;
 
     /// What a snapshot must keep.
@@ -79,6 +85,11 @@ pub trait Gate: Clone + Sized {
     /// Collects what was collected when the snapshot was taken; tells its sequence number, if it has one of the queue's. Fails if
     /// it cannot be.
     fn adopt_collected(&mut self, collected: Self::Collected<'_>) -> Result<Option<u64>, Error>;
+
+    /// All that was collected has been told. Fails if something must be missing.
+    fn adopted(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// About how many bytes of heap this takes.
     fn memory(&self) -> usize;

@@ -41,6 +41,7 @@ pub use error::Error;
 pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules};
 pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Scope, Tracked, Ttl};
 pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark};
+pub use gate::window::{batch_number, Batch, Counted, FieldKind, Tallying, Window, MAX_FIELDS};
 pub use gate::Gate;
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};
 pub use queue::{Queue, Settled, Totals};
@@ -57,3 +58,6 @@ pub type Expiry = Queue<Ttl>;
 
 /// One DEBOUNCE key.
 pub type Debounce = Queue<Idle>;
+
+/// One TALLY key.
+pub type Tally = Queue<Window>;

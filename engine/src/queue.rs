@@ -141,6 +141,11 @@ impl<G: Gate> Queue<G> {
         self.gate.settle(now, most)
     }
 
+    /// Whether what is due next is long to fire: a stride of the sweep of its own. The timer asks.
+    pub fn fires_long(&self, now: UnixMs) -> bool {
+        self.gate.fires_long(now)
+    }
+
     /// About how many bytes of heap this takes. Cost: O(number of entries / 1000).
     pub fn memory(&self) -> usize {
         const PER_DELAY: usize = 2 * std::mem::size_of::<((UnixMs, Place), Handle)>();

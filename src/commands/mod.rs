@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod expiry;
 mod listing;
 pub mod load;
+mod tally;
 pub mod tsgen;
 
 pub use delivery::{claim, create};
@@ -21,5 +22,7 @@ pub fn all() -> Vec<Entry> {
     all.extend(delivery::all::<crate::debounce::Debounce>());
     all.extend(expiry::all());
     all.extend(delivery::all::<crate::expiry::Expiry>());
+    all.extend(tally::all());
+    all.extend(delivery::all::<crate::tally::Tally>());
     all
 }

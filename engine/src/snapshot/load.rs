@@ -24,6 +24,8 @@ pub struct Loader<G> {
     elsewhere: BTreeSet<Place>,
     /// The sequence numbers of what is being collected: no entry has one of them.
     collected: BTreeSet<u64>,
+    /// How many things that are being collected were read.
+    adopted: u64,
     ended: bool,
 }
 
@@ -52,6 +54,7 @@ impl<G: Gate> Loader<G> {
             last_queued: None,
             elsewhere: BTreeSet::new(),
             collected: BTreeSet::new(),
+            adopted: 0,
             ended: false,
         }
     }
@@ -88,6 +91,7 @@ impl<G: Gate> Loader<G> {
     fn collected(&mut self, collected: G::Collected<'_>) -> Result<(), Error> {
         let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
         require(queue.entries.is_empty(), "something collected after entries")?;
+        self.adopted += 1;
         let Some(seq) = queue.gate.adopt_collected(collected)? else { return Ok(()) };
         require(seq < queue.next_seq, "impossible place")?;
         require(self.collected.last() < Some(&seq), "places out of order")?;
@@ -199,7 +203,8 @@ impl<G: Gate> Loader<G> {
     fn end(&mut self, collected: u64, entries: u64) -> Result<(), Error> {
         self.ended = true;
         let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
-        require(queue.gate.collecting() as u64 == collected, "something collected is missing")?;
+        require(self.adopted == collected, "something collected is missing")?;
+        queue.gate.adopted()?;
         require(queue.entries.len() as u64 == entries, "entries are missing")?;
         for place in &self.elsewhere {
             require(!queue.order.contains(&queue.entries, *place), "a place stands twice")?;

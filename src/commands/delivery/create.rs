@@ -9,8 +9,8 @@ use crate::family::{Family, Strings};
 use crate::keyspace;
 use crate::redis::command::{KeyRequest, KeySpec};
 use crate::redis::Str;
+use crate::replicate;
 use crate::value::{seed, Value};
-use crate::{config, replicate};
 use std::marker::PhantomData;
 use tsgen_engine::{Queue, UnixMs};
 
@@ -41,7 +41,7 @@ impl<F: Family> Command for Create<F> {
                 return Err(unknown_option(word));
             }
         }
-        let options = given.over(config::delivery_defaults())?;
+        let options = given.over(F::delivery_defaults())?;
         let mut key = keyspace::open::<F>(call.ctx, name)?;
         if !key.is_empty() {
             return Err(BUSY);
@@ -77,7 +77,7 @@ pub fn tell_keys<F: Family>(argv: &[&Str], request: &KeyRequest<'_>) {
 
 /// A value as a first write makes it: by the defaults of the module.
 pub fn by_default<F: Family>(now: UnixMs) -> Result<Value<F>, Fail> {
-    Ok(Value::new(F::create(F::Plan::default(), config::delivery_defaults(), seed())?, now))
+    Ok(Value::new(F::create(F::Plan::default(), F::delivery_defaults(), seed())?, now))
 }
 
 /// The options of a CREATE that would make this key.

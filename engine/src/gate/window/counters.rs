@@ -1,0 +1,208 @@
+//! The operations of TALLY itself: increments, sums that are looked at, and windows that are sealed early.
+
+use super::field::Field;
+use super::{Batch, Open, Sums, Tallying, Window};
+use crate::error::Error;
+use crate::options::DeliveryOptions;
+use crate::queue::{Queue, Settled};
+use crate::time::{Millis, UnixMs};
+use crate::token::{Token, MAX_TOKEN};
+use std::collections::BTreeMap;
+
+/// What increments did, beside their sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// They only added to a window that was open: who repeats them needs no time.
+    pub is_plain: bool,
+    /// How many windows were sealed.
+    pub sealed: usize,
+    /// When the window that they have opened is sealed, if they have and it is still open.
+    pub opened_until: Option<UnixMs>,
+}
+
+const PLAIN: Counted = Counted { is_plain: true, sealed: 0, opened_until: None };
+
+impl Queue<Window> {
+    /// An empty key. `seed` keys the hashes of fields and shows nowhere.
+    ///
+    /// Errors: rules or options out of range.
+    pub fn create(rules: Tallying, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
+        Queue::with_gate(Window::new(rules, seed)?, options)
+    }
+
+    /// What it sums, and for how long.
+    pub fn rules(&self) -> &Tallying {
+        &self.gate.rules
+    }
+
+    /// Changes when windows are sealed: the time from the next window on, the number of fields from the next increment on. True if
+    /// anything changed.
+    ///
+    /// Errors: rules out of range.
+    pub fn alter_rules(&mut self, every: Option<Millis>, max_fields: Option<u64>) -> Result<bool, Error> {
+        let before = self.gate.rules;
+        let rules = Tallying {
+            every: every.unwrap_or(before.every),
+            max_fields: max_fields.unwrap_or(before.max_fields),
+            ..before
+        };
+        rules.check()?;
+        self.gate.rules = rules;
+        Ok(rules != before)
+    }
+
+    /// Whether a window is open, be it overdue.
+    pub fn has_window(&self) -> bool {
+        self.gate.open.is_some()
+    }
+
+    /// The open window, unless its time is over: when it opened, when it is sealed, and how many fields it has.
+    pub fn window(&self, now: UnixMs) -> Option<(UnixMs, UnixMs, usize)> {
+        let open = self.gate.open.as_ref().filter(|open| !open.seals_at.is_due(now))?;
+        Some((open.opened_at, open.seals_at, open.sums.len()))
+    }
+
+    /// Adds to the sum of one field in the open window; the sum. O(1), and O(n log n) if the window gets full.
+    ///
+    /// Errors: [`Error::NotUuid`], [`Error::BelowMin`], [`Error::AboveMax`], [`Error::Overflow`], [`Error::Full`].
+    #[inline]
+    pub fn incr(&mut self, field: &[u8], delta: i64, now: UnixMs) -> Result<(i64, Counted), Error> {
+        self.gate.rules.check_delta(delta)?;
+        let field = self.gate.rules.field.field(field)?;
+        let (field, rules) = (field.as_bytes(), self.gate.rules);
+        let hash = self.gate.hash(field);
+        // Nearly always it is this simple.
+        if let Some(open) = self.gate.open.as_mut().filter(|open| !open.seals_at.is_due(now)) {
+            if let Some(number) = open.sums.find(field, hash) {
+                let sum = open.sums.sum(number).checked_add(delta).ok_or(Error::Overflow)?;
+                open.sums.set(number, sum);
+                return Ok((sum, PLAIN));
+            }
+            if !rules.is_full(open.sums.len() + 1, open.sums.size() + field.len()) {
+                open.sums.insert(field, hash, delta);
+                return Ok((delta, PLAIN));
+            }
+        }
+        self.check_windows(&[(field, delta)], now)?;
+        let mut counted = PLAIN;
+        let sum = self.add(field, hash, delta, now, &mut counted);
+        Ok((sum, counted))
+    }
+
+    /// The same for several fields at once, in this order, all or none. O(log n) each. A field may be named more than once.
+    pub fn mincr(&mut self, increments: &[(&[u8], i64)], now: UnixMs) -> Result<(Vec<i64>, Counted), Error> {
+        let rules = self.gate.rules;
+        let fields: Vec<(Field<'_>, i64)> = increments
+            .iter()
+            .map(|(field, delta)| {
+                rules.check_delta(*delta)?;
+                Ok((rules.field.field(field)?, *delta))
+            })
+            .collect::<Result<_, Error>>()?;
+        let increments: Vec<(&[u8], i64)> = fields.iter().map(|(field, delta)| (field.as_bytes(), *delta)).collect();
+        self.check_windows(&increments, now)?;
+        let mut counted = PLAIN;
+        let add = |(field, delta): (&[u8], i64)| {
+            let hash = self.gate.hash(field);
+            self.add(field, hash, delta, now, &mut counted)
+        };
+        Ok((increments.into_iter().map(add).collect(), counted))
+    }
+
+    /// Fails if a sum would overflow or there is no room for the windows these would open: does them in thought.
+    fn check_windows(&self, increments: &[(&[u8], i64)], now: UnixMs) -> Result<(), Error> {
+        let gate = &self.gate;
+        let overdue = gate.is_overdue(now);
+        let mut old = gate.open.as_ref().filter(|_| !overdue).map(|open| &open.sums);
+        let (mut fields, mut bytes) = old.map_or((0, 0), |sums| (sums.len(), sums.size()));
+        let mut is_open = old.is_some();
+        let mut new: BTreeMap<&[u8], i64> = BTreeMap::new();
+        let mut opened = 0;
+        for (field, delta) in increments {
+            if !is_open {
+                (is_open, fields, bytes) = (true, 0, 0);
+                opened += 1;
+            }
+            let known = new.get(field).copied();
+            let known = known.or_else(|| old.and_then(|sums| Some(sums.sum(sums.find(field, gate.hash(field))?))));
+            let sum = known.unwrap_or(0).checked_add(*delta).ok_or(Error::Overflow)?;
+            new.insert(field, sum);
+            if known.is_none() {
+                (fields, bytes) = (fields + 1, bytes + field.len());
+                if gate.rules.is_full(fields, bytes) {
+                    (old, is_open) = (None, false);
+                    new.clear();
+                }
+            }
+        }
+        if opened > 0 && gate.last_batch.max(super::first_token(0, now)) > MAX_TOKEN - 2 - opened as Token {
+            return Err(Error::Exhausted);
+        }
+        self.check_room(opened, opened)
+    }
+
+    /// One increment that has been checked; the sum.
+    fn add(&mut self, field: &[u8], hash: u32, delta: i64, now: UnixMs, counted: &mut Counted) -> i64 {
+        if self.gate.is_overdue(now) {
+            if let Some(handle) = super::Gate::fire(&mut self.gate, now, &mut self.entries) {
+                self.order.insert(&self.entries, handle);
+            }
+            *counted = Counted { is_plain: false, sealed: counted.sealed + 1, opened_until: None };
+        }
+        let open = match &mut self.gate.open {
+            Some(open) => open,
+            closed @ None => {
+                let seals_at = now.after(self.gate.rules.every);
+                *counted = Counted { is_plain: false, opened_until: Some(seals_at), ..*counted };
+                self.next_seq += 1;
+                closed.insert(Open { sums: Sums::new(), opened_at: now, seals_at, seq: self.next_seq - 1 })
+            }
+        };
+        if let Some(number) = open.sums.find(field, hash) {
+            let sum = open.sums.sum(number).wrapping_add(delta);
+            open.sums.set(number, sum);
+            return sum;
+        }
+        open.sums.insert(field, hash, delta);
+        let (fields, bytes) = (open.sums.len(), open.sums.size());
+        if self.gate.rules.is_full(fields, bytes) {
+            self.seal_now(now);
+            *counted = Counted { is_plain: false, sealed: counted.sealed + 1, opened_until: None };
+        }
+        delta
+    }
+
+    fn seal_now(&mut self, now: UnixMs) {
+        if let Some(handle) = self.gate.seal(now, now, &mut self.entries) {
+            self.order.insert(&self.entries, handle);
+        }
+    }
+
+    /// Seals the open window, unless its time is over and it is sealed already; the number of its fields. O(n log n).
+    pub fn seal(&mut self, now: UnixMs) -> Settled {
+        let Some((.., fields)) = self.window(now) else { return Settled::default() };
+        self.seal_now(now);
+        Settled { count: fields, changed: true }
+    }
+
+    /// The sum of a field in the open window and in all batches there are, whatever their state. O(log n) for each batch.
+    ///
+    /// Errors: [`Error::NotUuid`]; [`Error::Overflow`] if it is no 64-bit number.
+    pub fn sum(&self, field: &[u8]) -> Result<i64, Error> {
+        let field = self.gate.rules.field.field(field)?;
+        let field = field.as_bytes();
+        let collected = self.gate.open.as_ref().and_then(|open| {
+            let number = open.sums.find(field, self.gate.hash(field))?;
+            Some(open.sums.sum(number))
+        });
+        let sealed = self.gate.batches.values().filter_map(|handle| Batch::of(self.entries.body(*handle)).sum(field));
+        let sum: i128 = collected.into_iter().chain(sealed).map(i128::from).sum();
+        i64::try_from(sum).map_err(|_| Error::Overflow)
+    }
+
+    /// Whether the time of a window ended up to `now`: after `after` if it is not sealed yet, after `sealed_after` if it is.
+    pub fn ended_between(&self, after: UnixMs, sealed_after: UnixMs, now: UnixMs) -> bool {
+        let overdue = self.gate.open.as_ref().filter(|open| open.seals_at.is_due(now));
+        overdue.is_some_and(|open| open.seals_at > after) || self.gate.last_ended_at > sealed_after
+    }
+}

@@ -1,0 +1,29 @@
+//! `TALLY.GET`: what a database does not have yet of a field.
+
+use crate::args::check_name;
+use crate::command::{Call, Command, Outcome, Row};
+use crate::keyspace;
+use crate::tally::Tally;
+
+pub struct Get;
+
+impl Command for Get {
+    const ROW: &'static Row = &Row {
+        name: c"TALLY.GET",
+        flags: "readonly",
+        syntax: "key field",
+        summary: "The sum of a field that is not acknowledged yet: the open window and all batches",
+        complexity: "O(M*log(N)) with M being the number of batches and N of their fields",
+        ..Row::READ
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let (name, field) = (call.args.required()?, call.args.required()?.bytes());
+        check_name(call.ctx, "field", field)?;
+        let mut key = keyspace::peek::<Tally>(call.ctx, name);
+        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+        let sum = value.map_or(Ok(0), |value| value.queue.sum(field))?;
+        call.ctx.reply_int(sum);
+        Ok(())
+    }
+}

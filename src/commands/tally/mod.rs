@@ -1,0 +1,11 @@
+//! The commands that only TALLY has.
+
+mod get;
+mod incr;
+mod seal;
+
+use crate::table::Entry;
+
+pub fn all() -> Vec<Entry> {
+    vec![Entry::of::<incr::Incr>(), Entry::of::<incr::Mincr>(), Entry::of::<get::Get>(), Entry::of::<seal::Seal>()]
+}

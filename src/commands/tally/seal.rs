@@ -1,0 +1,25 @@
+//! `TALLY.SEAL`: a window that ends before its time.
+
+use crate::command::{Call, Command, Outcome, Row};
+use crate::commands::delivery::settle_with;
+use crate::family::Family;
+use crate::tally::Tally;
+use std::ffi::CStr;
+
+const EVENT: &CStr = c"tally.seal";
+
+pub struct Seal;
+
+impl Command for Seal {
+    const ROW: &'static Row = &Row {
+        name: c"TALLY.SEAL",
+        summary: "Seals the open window now; replies with the number of its fields",
+        complexity: "O(N*log(N)) with N being the number of fields",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        settle_with::<Tally>(call, name, &[EVENT, Tally::VERBS.ready.event], |queue, now| Ok(queue.seal(now)))
+    }
+}

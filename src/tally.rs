@@ -1,0 +1,207 @@
+//! The family TALLY: increments that are summed per field, and delivered as one batch for each window of time. What it adds to
+//! delivery, at the edge.
+
+use crate::args::{is, set, Args};
+use crate::command::Fail;
+use crate::config;
+use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::redis::datatype::DataType;
+use crate::redis::{Ctx, OwnedStr, Str};
+use crate::timer;
+use crate::value::Value;
+use std::ffi::CStr;
+use tsgen_engine::{
+    batch_number, Batch, Delivered, DeliveryOptions, Error, FieldKind, Millis, Queue, Ready, Tallying, UnixMs, Window,
+    MAX_FIELDS,
+};
+
+pub struct Tally;
+
+static TYPE: DataType<Value<Tally>> = DataType::new();
+
+/// Tells Redis of the type; at load.
+pub fn register(ctx: &Ctx) -> bool {
+    TYPE.register(ctx)
+}
+
+/// The gate options of CREATE.
+#[derive(Default)]
+pub struct Plan {
+    change: Change,
+    field: Option<FieldKind>,
+    min: Option<i64>,
+    max: Option<i64>,
+}
+
+/// The gate options of ALTER.
+#[derive(Default)]
+pub struct Change {
+    every: Option<Millis>,
+    max_fields: Option<u64>,
+}
+
+const WORDS: [&str; 5] = ["EVERY", "FIELD", "MIN", "MAX", "MAXFIELDS"];
+
+fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+    if is(word, "EVERY") {
+        set(&mut change.every, "EVERY", args.millis_of("EVERY", 1)?)?;
+    } else if is(word, "MAXFIELDS") {
+        let most = i64::try_from(MAX_FIELDS).unwrap_or(i64::MAX);
+        set(&mut change.max_fields, "MAXFIELDS", args.number_of("MAXFIELDS", 1, most)?.unsigned_abs())?;
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+fn field_option(args: &mut Args<'_>) -> Result<FieldKind, Fail> {
+    match args.value_of("FIELD")? {
+        word if is(word, "ANY") => Ok(FieldKind::Any),
+        word if is(word, "UUID") => Ok(FieldKind::Uuid),
+        _ => Err(Fail::text("ERR FIELD must be ANY or UUID")),
+    }
+}
+
+fn field_word(kind: FieldKind) -> &'static [u8] {
+    match kind {
+        FieldKind::Any => b"any",
+        FieldKind::Uuid => b"uuid",
+    }
+}
+
+impl Family for Tally {
+    type Gate = Window;
+    type Plan = Plan;
+    type Change = Change;
+    type Local = ();
+
+    const VERBS: Verbs = verbs!("TALLY", "tally");
+    const TYPE: (&'static CStr, i32) = (c"tsgen-tal", 1);
+    const LOAD: &'static CStr = c"TALLY.LOAD";
+    const CREATE_SYNTAX: &'static str =
+        concat!("key [EVERY ms] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str = concat!("key [EVERY ms] [MAXFIELDS n] ", delivery_options!());
+    const BEFORE_READY: &'static str = "collecting";
+    const GATE_FIELDS: usize = 9;
+
+    fn data_type() -> &'static DataType<Value<Self>> {
+        &TYPE
+    }
+
+    fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
+        if is(word, "FIELD") {
+            set(&mut plan.field, "FIELD", field_option(args)?)?;
+        } else if is(word, "MIN") {
+            set(&mut plan.min, "MIN", args.number_of("MIN", i64::MIN, i64::MAX)?)?;
+        } else if is(word, "MAX") {
+            set(&mut plan.max, "MAX", args.number_of("MAX", i64::MIN, i64::MAX)?)?;
+        } else {
+            return change_option(&mut plan.change, word, args);
+        }
+        Ok(true)
+    }
+
+    fn plan_option_width(word: &Str, _: Option<&Str>) -> Option<usize> {
+        WORDS.iter().any(|option| is(word, option)).then_some(2)
+    }
+
+    /// A batch that is dead is a sum that the database never gets, so none dies unless CREATE says so.
+    fn delivery_defaults() -> DeliveryOptions {
+        DeliveryOptions { max_deliveries: 0, ..config::delivery_defaults() }
+    }
+
+    fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Window>, Error> {
+        let defaults = config::tally_defaults();
+        let rules = Tallying {
+            every: plan.change.every.unwrap_or(defaults.every),
+            field: plan.field.unwrap_or(defaults.field),
+            min: plan.min,
+            max: plan.max,
+            max_fields: plan.change.max_fields.unwrap_or(defaults.max_fields),
+        };
+        Queue::<Window>::create(rules, options, seed)
+    }
+
+    fn explain_gate(queue: &Queue<Window>, to: &mut Strings) {
+        let rules = queue.rules();
+        let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
+        to.extend([OwnedStr::new(b"EVERY"), number(rules.every.0)]);
+        to.extend([OwnedStr::new(b"FIELD"), OwnedStr::new(field_word(rules.field))]);
+        for (word, bound) in [(&b"MIN"[..], rules.min), (b"MAX", rules.max)] {
+            if let Some(bound) = bound {
+                to.extend([OwnedStr::new(word), OwnedStr::number(bound)]);
+            }
+        }
+        to.extend([OwnedStr::new(b"MAXFIELDS"), number(rules.max_fields)]);
+    }
+
+    fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+        if ["FIELD", "MIN", "MAX"].iter().any(|option| is(word, option)) {
+            return Err(Fail::text("ERR FIELD, MIN and MAX are fixed when the key is created"));
+        }
+        change_option(change, word, args)
+    }
+
+    fn check_change(_: &Queue<Window>, _: &Change, _: UnixMs) -> Result<(), Fail> {
+        Ok(())
+    }
+
+    fn change(queue: &mut Queue<Window>, change: Change, _: UnixMs) -> Result<bool, Error> {
+        queue.alter_rules(change.every, change.max_fields)
+    }
+
+    fn opens_by_clock(_: &Queue<Window>) -> bool {
+        true
+    }
+
+    fn opened_between(queue: &mut Queue<Window>, after: UnixMs, now: UnixMs) -> bool {
+        queue.ended_between(after, after.max(timer::master_since()), now)
+    }
+
+    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
+        let batch = Batch::of(entry.body);
+        ctx.reply_array(6);
+        ctx.reply_int(entry.token as i64);
+        ctx.reply_int(i64::from(entry.deliveries));
+        ctx.reply_int(batch_number(entry.name).unwrap_or(0) as i64);
+        ctx.reply_int(batch.opened_at.0);
+        ctx.reply_int(entry.key);
+        ctx.reply_array(2 * batch.len());
+        for (field, sum) in batch.sums() {
+            ctx.reply_bytes(field);
+            ctx.reply_int(sum);
+        }
+    }
+
+    fn stream_fields(entry: &Ready<'_>, to: &mut Strings) {
+        let batch = Batch::of(entry.body);
+        to.extend([OwnedStr::new(b"batch"), OwnedStr::new(entry.name)]);
+        to.extend([OwnedStr::new(b"opened"), OwnedStr::number(batch.opened_at.0)]);
+        to.extend([OwnedStr::new(b"sealed"), OwnedStr::number(entry.key)]);
+        for (field, sum) in batch.sums() {
+            to.extend([OwnedStr::new(field), OwnedStr::number(sum)]);
+        }
+    }
+
+    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Window>, now: UnixMs) {
+        let (rules, window) = (queue.rules(), queue.window(now));
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        for (name, word) in [(&b"gate"[..], &b"window"[..]), (b"field", field_word(rules.field))] {
+            ctx.reply_bytes(name);
+            ctx.reply_bytes(word);
+        }
+        let numbers: [(&str, Option<i64>); 7] = [
+            ("every", Some(number(rules.every.0))),
+            ("min", rules.min),
+            ("max", rules.max),
+            ("maxfields", Some(number(rules.max_fields))),
+            ("fields", Some(window.map_or(0, |(_, _, fields)| fields as i64))),
+            ("opened-at", window.map(|(opened_at, ..)| opened_at.0)),
+            ("seals-at", window.map(|(_, seals_at, _)| seals_at.0)),
+        ];
+        for (name, number) in numbers {
+            ctx.reply_bytes(name.as_bytes());
+            ctx.reply_optional_int(number);
+        }
+    }
+}
