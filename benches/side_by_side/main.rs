@@ -10,7 +10,7 @@
 //! |----------------------|--------------------------------------------------------------------|----------------|
 //! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
 //! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls replication`,   | all            |
-//! |                      | `push groups firing expiry watching`                               |                |
+//! |                      | `push groups firing expiry watching counting`                      |                |
 //! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
 //! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
 //! | `TSGEN_BENCH_ROUNDS` | alternating rounds; the median counts                              | 5              |
@@ -22,6 +22,7 @@ mod harness;
 
 mod add;
 mod advance;
+mod counting;
 mod due;
 mod expiry;
 mod firing;
@@ -47,7 +48,7 @@ use table::Table;
 
 type Measure = fn(&Scale, &mut Table);
 
-const MEASURES: [(&str, Measure); 11] = [
+const MEASURES: [(&str, Measure); 12] = [
     ("add", add::measure),
     ("settle", settle::measure),
     ("advance", advance::measure),
@@ -59,6 +60,7 @@ const MEASURES: [(&str, Measure); 11] = [
     ("firing", firing::measure),
     ("expiry", expiry::measure),
     ("watching", watching::measure),
+    ("counting", counting::measure),
 ];
 
 fn main() {

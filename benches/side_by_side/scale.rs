@@ -24,6 +24,10 @@ pub struct Scale {
     pub idling: Duration,
     pub firing: Firing,
     pub expiring: Expiring,
+    /// Fields of the largest window.
+    pub fields: usize,
+    /// Increments of one round.
+    pub increments: usize,
     /// SETs of one round.
     pub sets: usize,
     /// Alternating rounds of ours and theirs.
@@ -112,6 +116,8 @@ impl Scale {
                     patience: Duration::from_secs(20),
                 }
             },
+            fields: size(100_000, 1_000),
+            increments: size(200_000, 2_000),
             sets: size(200_000, 2_000),
             rounds: numbers("TSGEN_BENCH_ROUNDS").map_or(size(5, 1), |numbers| numbers[0]),
             has_verdicts: !is_smoke,
