@@ -6,7 +6,7 @@
 
 use crate::events;
 use crate::family::Family;
-use crate::redis::datatype::Stored;
+use crate::redis::datatype::{DataType, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::{log, Ctx, Str};
 use crate::timer;
@@ -63,6 +63,10 @@ impl<F: Family> Value<F> {
 impl<F: Family> Stored for Value<F> {
     const NAME: &'static CStr = F::TYPE.0;
     const VERSION: i32 = F::TYPE.1;
+
+    fn data_type() -> &'static DataType<Self> {
+        F::data_type()
+    }
 
     fn save(&self, to: &mut Saver<'_>) {
         let owner = to.key_name().filter(|_| self.has_sink()).map_or(&[][..], Str::bytes);

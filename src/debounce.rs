@@ -80,7 +80,7 @@ impl Family for Debounce {
     const CREATE_SYNTAX: &'static str =
         concat!("key [IDLE ms] [MAXWAIT ms] [MAXITEMS n] [UNIQUE yes|no] ", delivery_options!());
     const ALTER_SYNTAX: &'static str = concat!("key [IDLE ms] [MAXWAIT ms] [MAXITEMS n] ", delivery_options!());
-    const BEFORE_READY: &'static str = "collecting";
+    const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 5;
 
     fn data_type() -> &'static DataType<Value<Self>> {

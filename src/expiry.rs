@@ -74,7 +74,7 @@ impl Family for Expiry {
     );
     const ALTER_SYNTAX: &'static str =
         "key [LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [SINK stream [SINKMAXLEN n]]";
-    const BEFORE_READY: &'static str = "waiting";
+    const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 3;
     const TAKES_MAXLEN: bool = false;
 

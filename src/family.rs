@@ -20,6 +20,8 @@ pub struct Verb {
 
 /// The commands that are the same for every family.
 pub struct Verbs {
+    /// The family in lower case.
+    pub family: &'static CStr,
     pub create: Verb,
     pub alter: Verb,
     pub claim: Verb,
@@ -42,6 +44,7 @@ pub struct Verbs {
 macro_rules! verbs {
     ($upper:literal, $lower:literal) => {
         $crate::family::Verbs {
+            family: $crate::family::c_text(concat!($lower, "\0")),
             create: $crate::family::verb!($upper, $lower, "CREATE", "create"),
             alter: $crate::family::verb!($upper, $lower, "ALTER", "alter"),
             claim: $crate::family::verb!($upper, $lower, "CLAIM", "claim"),
@@ -157,7 +160,7 @@ pub trait Family: Sized + 'static {
     /// Whether keys can be bounded by MAXLEN.
     const TAKES_MAXLEN: bool = true;
     /// What INFO calls entries that are not ready yet.
-    const BEFORE_READY: &'static str;
+    const BEFORE_READY: &'static CStr;
     /// Number of fields that INFO starts with, and the fields.
     const GATE_FIELDS: usize;
     fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Self::Gate>, now: UnixMs);

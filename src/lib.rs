@@ -21,6 +21,7 @@ mod family;
 mod guard;
 mod info;
 mod keyspace;
+mod lateness;
 mod loading;
 mod redis;
 mod replicate;

@@ -81,7 +81,7 @@ impl Family for Tally {
     const CREATE_SYNTAX: &'static str =
         concat!("key [EVERY ms] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n] ", delivery_options!());
     const ALTER_SYNTAX: &'static str = concat!("key [EVERY ms] [MAXFIELDS n] ", delivery_options!());
-    const BEFORE_READY: &'static str = "collecting";
+    const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 9;
 
     fn data_type() -> &'static DataType<Value<Self>> {

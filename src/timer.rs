@@ -10,6 +10,7 @@ use crate::debounce::Debounce;
 use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
+use crate::lateness;
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -74,8 +75,8 @@ impl State {
     fn look_at_all(&mut self) {
         let now = UnixMs(unix_ms());
         let mut all = Vec::with_capacity(self.schedule.len());
-        while let Some(key) = self.schedule.due(UnixMs::NEVER) {
-            all.push(key);
+        while let Some((_, db, name)) = self.schedule.due(UnixMs::NEVER) {
+            all.push((db, name));
         }
         for (db, name) in all {
             self.schedule.note(db, &name, now);
@@ -211,7 +212,8 @@ fn work(ctx: &Ctx, families: &[Drive]) {
     let mut looked_at = 0u32;
     loop {
         let due = state().schedule.due(now);
-        let Some((db, name)) = due else { break };
+        let Some((at, db, name)) = due else { break };
+        lateness::record(at);
         if ctx.select_db(db) {
             let name = OwnedStr::new(&name);
             families.iter().any(|drive| drive(ctx, db, &name, now, until));

@@ -69,7 +69,7 @@ impl Family for Tsgen {
     const CREATE_SYNTAX: &'static str =
         concat!("key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] ", delivery_options!());
     const ALTER_SYNTAX: &'static str = concat!("key [WATERMARK timestamp] [LATE READY|REJECT] ", delivery_options!());
-    const BEFORE_READY: &'static str = "waiting";
+    const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 3;
 
     fn data_type() -> &'static DataType<Value<Self>> {

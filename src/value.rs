@@ -6,7 +6,7 @@ use crate::family::Family;
 use crate::redis::ctx::random_seed;
 use crate::timer;
 use lazy_static::lazy_static;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use tsgen_engine::{Millis, Queue, UnixMs};
 
 /// Rest of a sink after an append has failed.
@@ -26,13 +26,6 @@ pub struct Value<F: Family> {
     pub sink_rests_until: UnixMs,
 }
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-/// How many values there are on this node.
-pub fn live() -> usize {
-    LIVE.load(Ordering::Relaxed)
-}
-
 lazy_static! {
     static ref SEED: [u64; 2] = random_seed();
 }
@@ -45,7 +38,6 @@ pub fn seed() -> [u64; 2] {
 impl<F: Family> Value<F> {
     /// `announced` says up to when openings are not news any more.
     pub fn new(queue: Queue<F::Gate>, announced: UnixMs) -> Self {
-        LIVE.fetch_add(1, Ordering::Relaxed);
         Value {
             queue,
             local: F::Local::default(),
@@ -81,11 +73,5 @@ impl<F: Family> Value<F> {
     /// Whether the sink rests after a failed append. A rest that seems longer than one is told by a clock that has stepped back.
     pub fn sink_rests(&self, now: UnixMs) -> bool {
         now < self.sink_rests_until && self.sink_rests_until <= now.after(SINK_REST)
-    }
-}
-
-impl<F: Family> Drop for Value<F> {
-    fn drop(&mut self) {
-        LIVE.fetch_sub(1, Ordering::Relaxed);
     }
 }

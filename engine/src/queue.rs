@@ -23,6 +23,7 @@ use crate::time::UnixMs;
 use crate::token::Token;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 /// A gate in front of a delivery queue.
 #[derive(Clone)]
@@ -76,6 +77,17 @@ pub struct Totals {
     pub died: u64,
     /// Entries that were late on arrival.
     pub late: u64,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        let sum = |one: &mut u64, other: u64| *one = one.saturating_add(other);
+        sum(&mut self.delivered, other.delivered);
+        sum(&mut self.redelivered, other.redelivered);
+        sum(&mut self.acked, other.acked);
+        sum(&mut self.died, other.died);
+        sum(&mut self.late, other.late);
+    }
 }
 
 impl Totals {

@@ -60,8 +60,8 @@ impl Schedule {
         }
     }
 
-    /// Takes one key whose time has come, the longest due first. O(log keys + databases).
-    pub fn due(&mut self, now: UnixMs) -> Option<(i32, Arc<[u8]>)> {
+    /// Takes one key whose time has come, the longest due first, with that time. O(log keys + databases).
+    pub fn due(&mut self, now: UnixMs) -> Option<(UnixMs, i32, Arc<[u8]>)> {
         let (at, db) = self.first()?;
         if !at.is_due(now) {
             return None;
@@ -70,7 +70,7 @@ impl Schedule {
         let (_, name) = keys.by_time.pop_first()?;
         keys.by_key.remove(&name);
         self.drop_if_empty(db);
-        Some((db, name))
+        Some((at, db, name))
     }
 
     fn first(&self) -> Option<(UnixMs, i32)> {
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn drain(schedule: &mut Schedule, now: i64) -> Vec<(i32, Vec<u8>)> {
-        std::iter::from_fn(|| schedule.due(UnixMs(now))).map(|(db, key)| (db, key.to_vec())).collect()
+        std::iter::from_fn(|| schedule.due(UnixMs(now))).map(|(_, db, key)| (db, key.to_vec())).collect()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use std::os::raw::{c_int, c_longlong};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The context of the callback we are in.
 ///
@@ -193,6 +194,12 @@ impl Ctx {
 pub fn unix_ms() -> i64 {
     // SAFETY: no argument; filled in at load.
     unsafe { api!(RedisModule_Milliseconds()) }
+}
+
+/// The same in microseconds, as finely as the machine tells.
+pub fn unix_us() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// True while nothing may be written because a pause, failover or shutdown waits for replicas. A write that replicates

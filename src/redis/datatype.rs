@@ -4,11 +4,13 @@ use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver, UnlinkedKey};
 use super::{api, Ctx, Str};
 use crate::guard;
 use redis_module::raw;
+use std::collections::HashSet;
 use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::os::raw::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A value that Redis keeps for us.
 pub trait Stored: Sized + Send + 'static {
@@ -29,21 +31,62 @@ pub trait Stored: Sized + Send + 'static {
     fn unlinked(&self, db: i32, name: Option<&Str>);
     /// May be called on any thread.
     fn free(self: Box<Self>);
+    /// Where this type is registered.
+    fn data_type() -> &'static DataType<Self>;
 }
 
 /// The registration of the type of `T`: only values of `T` are ever stored under it.
 pub struct DataType<T> {
     raw: AtomicPtr<raw::RedisModuleType>,
+    /// The addresses of all values that Redis holds.
+    live: OnceLock<Mutex<HashSet<usize>>>,
     _values: PhantomData<fn() -> T>,
 }
 
 impl<T: Stored> DataType<T> {
     pub const fn new() -> Self {
-        DataType { raw: AtomicPtr::new(ptr::null_mut()), _values: PhantomData }
+        DataType { raw: AtomicPtr::new(ptr::null_mut()), live: OnceLock::new(), _values: PhantomData }
     }
 
     pub fn raw(&self) -> *mut raw::RedisModuleType {
         self.raw.load(Ordering::Relaxed)
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashSet<usize>> {
+        self.live.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many values there are.
+    pub fn count(&self) -> usize {
+        self.live().len()
+    }
+
+    /// Makes a value one that Redis holds.
+    pub(super) fn hand_over(&self, value: Box<T>) -> *mut T {
+        let value = Box::into_raw(value);
+        self.live().insert(value as usize);
+        value
+    }
+
+    /// Takes a value back from Redis, on whichever thread: the only way by which one ends.
+    ///
+    /// # Safety
+    /// `value` must have been handed over here, and not be used any more.
+    pub(super) unsafe fn take_back(&self, value: *mut T) -> Box<T> {
+        self.live().remove(&(value as usize));
+        // SAFETY: `hand_over` made it of a box, and the caller vouches for the rest.
+        unsafe { Box::from_raw(value) }
+    }
+
+    /// Shows all values, in no order, until `look` returns false. Only on the main thread, while no value is borrowed.
+    pub fn each(&self, mut look: impl FnMut(&mut T) -> bool) {
+        for value in self.live().iter() {
+            // SAFETY: a `Box<T>` that Redis holds. It ends only after it has left the list, whose lock we hold; and all else that
+            // touches values happens on the main thread.
+            if !look(unsafe { &mut *(*value as *mut T) }) {
+                break;
+            }
+        }
     }
 
     /// Tells Redis of the type; once, at load. False if Redis refuses it.
@@ -88,7 +131,7 @@ unsafe extern "C" fn load<T: Stored>(io: *mut raw::RedisModuleIO, version: c_int
     // SAFETY: Redis lends the stream until we return.
     let mut reader = unsafe { Reader::new(io) };
     let value = guard::catch("rdb_load", || T::load(&mut reader, version)).flatten();
-    value.map_or(ptr::null_mut(), |value| Box::into_raw(value).cast())
+    value.map_or(ptr::null_mut(), |value| T::data_type().hand_over(value).cast())
 }
 
 unsafe extern "C" fn save<T: Stored>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
@@ -114,8 +157,8 @@ unsafe extern "C" fn digest<T: Stored>(md: *mut raw::RedisModuleDigest, value: *
 }
 
 unsafe extern "C" fn free<T: Stored>(value: *mut c_void) {
-    // SAFETY: Redis gives the value back, once; it came from `Box::into_raw` in `load`, `copy` or `Key::set`.
-    let value = unsafe { Box::from_raw(value.cast::<T>()) };
+    // SAFETY: Redis gives the value back, once; it was handed over in `load`, `copy` or `Key::set`.
+    let value = unsafe { T::data_type().take_back(value.cast()) };
     guard::catch("free", || value.free());
 }
 
@@ -145,5 +188,5 @@ unsafe extern "C" fn copy<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value:
     // SAFETY: Redis lends context and value until we return.
     let (target, value) = unsafe { (CopyTarget::new(ctx), borrow::<T>(value)) };
     let copied = guard::catch("copy", || value.copy(&target));
-    copied.map_or(ptr::null_mut(), |value| Box::into_raw(value).cast())
+    copied.map_or(ptr::null_mut(), |value| T::data_type().hand_over(value).cast())
 }

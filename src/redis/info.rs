@@ -16,6 +16,18 @@ impl Section {
         unsafe { api!(RedisModule_InfoAddFieldLongLong(self.0, name.as_ptr(), value)) };
     }
 
+    /// One field of several numbers: `name:one=1,other=2`.
+    pub fn numbers(&self, name: &CStr, numbers: &[(&CStr, i64)]) {
+        // SAFETY: live until `tell` returns; Redis copies the names.
+        unsafe {
+            api!(RedisModule_InfoBeginDictField(self.0, name.as_ptr()));
+            for (name, value) in numbers {
+                api!(RedisModule_InfoAddFieldLongLong(self.0, name.as_ptr(), *value));
+            }
+            api!(RedisModule_InfoEndDictField(self.0));
+        }
+    }
+
     pub fn text(&self, name: &CStr, value: &CStr) {
         // SAFETY: live until `tell` returns; Redis copies the text.
         unsafe { api!(RedisModule_InfoAddFieldCString(self.0, name.as_ptr(), value.as_ptr())) };

@@ -55,14 +55,14 @@ impl<'c> Key<'c> {
 
     /// Stores a value, in place of whatever was there. The key must be open to write.
     pub fn set<T: Stored>(&mut self, of: &DataType<T>, value: Box<T>) -> bool {
-        let value = Box::into_raw(value);
+        let value = of.hand_over(value);
         // SAFETY: an open key; the value is of this type and Redis owns it from here on, unless it refuses.
         unsafe {
             let answer = api!(RedisModule_ModuleTypeSetValue(self.raw.as_ptr(), of.raw(), value.cast()));
             if answer == raw::REDISMODULE_OK as c_int {
                 return true;
             }
-            drop(Box::from_raw(value));
+            drop(of.take_back(value));
             false
         }
     }

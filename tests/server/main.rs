@@ -37,6 +37,7 @@ mod expiry_time;
 mod expiry_watchers;
 mod hostile;
 mod identity;
+mod info;
 mod keys;
 mod limits;
 mod persistence;

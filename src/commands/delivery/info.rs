@@ -5,6 +5,7 @@ use crate::family::Family;
 use crate::keyspace;
 use crate::redis::Ctx;
 use crate::value::Value;
+use std::ffi::CStr;
 use std::marker::PhantomData;
 use tsgen_engine::{Sink, Stats};
 
@@ -35,10 +36,10 @@ impl<F: Family> Command for Info<F> {
 const COUNTS: usize = 14;
 const OPTIONS: usize = 7;
 
-fn reply_counts(ctx: &Ctx, before_ready: &str, stats: &Stats, sink_errors: u64) {
+fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64) {
     let age = |age: Option<tsgen_engine::Millis>| age.map(|age| age.0 as i64);
     let fields: [(&str, Option<i64>); COUNTS] = [
-        (before_ready, Some(stats.waiting as i64)),
+        (before_ready.to_str().unwrap_or_default(), Some(stats.waiting as i64)),
         ("ready", Some(stats.ready as i64)),
         ("leased", Some(stats.leased as i64)),
         ("delayed", Some(stats.delayed as i64)),

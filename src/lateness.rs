@@ -1,0 +1,46 @@
+//! How late the timer is: from the deadline for which it was asked to look at a key until it does.
+
+use crate::redis::ctx::unix_us;
+use hdrhistogram::Histogram;
+use lazy_static::lazy_static;
+use std::sync::{Mutex, PoisonError};
+use tsgen_engine::UnixMs;
+
+/// What is later counts as so late: an hour, in microseconds.
+const LONGEST: u64 = 3_600_000_000;
+
+lazy_static! {
+    static ref LATENESS: Mutex<Histogram<u64>> = Mutex::new(histogram());
+}
+
+fn histogram() -> Histogram<u64> {
+    // Two digits are kept: some 40 kB, however many are recorded.
+    Histogram::new_with_bounds(1, LONGEST, 2).expect("valid bounds")
+}
+
+/// The timer looks at a key that it was to look at `deadline`. A look that was asked for at once has none.
+pub fn record(deadline: UnixMs) {
+    if deadline.0 > 0 {
+        let late = unix_us().saturating_sub(deadline.0.saturating_mul(1_000));
+        let late = u64::try_from(late).unwrap_or(0);
+        LATENESS.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(late);
+    }
+}
+
+/// In microseconds, since the server started.
+pub struct Figures {
+    pub looks: u64,
+    pub p50: u64,
+    pub p99: u64,
+    pub max: u64,
+}
+
+pub fn figures() -> Figures {
+    let lateness = LATENESS.lock().unwrap_or_else(PoisonError::into_inner);
+    Figures {
+        looks: lateness.len(),
+        p50: lateness.value_at_quantile(0.5),
+        p99: lateness.value_at_quantile(0.99),
+        max: lateness.max(),
+    }
+}
