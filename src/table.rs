@@ -3,6 +3,7 @@
 
 use crate::command::{Adapter, Call, Command, Outcome, Row};
 use crate::commands;
+use crate::redis::acl::Categories;
 use crate::redis::command::{entry, register as register_command, Entry as RawEntry, KeySpec, Registration};
 use crate::redis::{log, Ctx};
 use crate::syntax::Syntax;
@@ -57,6 +58,7 @@ pub fn find(name: &[u8]) -> Option<&'static Entry> {
 
 /// Tells Redis of every command that clients can call.
 pub fn register(ctx: &Ctx) -> bool {
+    let categories = Categories::prepare(ctx);
     TABLE.iter().filter(|entry| entry.row.public).all(|entry| {
         let row = entry.row;
         let registration = Registration {
@@ -69,7 +71,7 @@ pub fn register(ctx: &Ctx) -> bool {
             keys: row.keys,
             arguments: &entry.syntax.arguments,
         };
-        let registered = register_command(ctx, entry.raw, &registration);
+        let registered = register_command(ctx, entry.raw, &registration, categories);
         if !registered {
             log::warn(&format!("this server refuses the command {}", row.name.to_string_lossy()));
         }

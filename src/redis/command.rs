@@ -1,5 +1,6 @@
 //! Commands: how Redis calls them, and how it is told of them.
 
+use super::acl::Categories;
 use super::{api, Ctx, Str};
 use crate::guard;
 use crate::syntax::{Argument, Kind};
@@ -91,7 +92,7 @@ pub struct Registration<'a> {
 }
 
 /// Tells Redis of a command; at load. False if Redis refuses it.
-pub fn register(ctx: &Ctx, entry: Entry, command: &Registration<'_>) -> bool {
+pub fn register(ctx: &Ctx, entry: Entry, command: &Registration<'_>, categories: Categories) -> bool {
     let mut texts = Texts::default();
     let first_key = command.keys.iter().find_map(|key| match key {
         KeySpec::Read(at) | KeySpec::Update(at) | KeySpec::ReadUpdate(at) => Some(*at),
@@ -103,10 +104,10 @@ pub fn register(ctx: &Ctx, entry: Entry, command: &Registration<'_>) -> bool {
     let created = unsafe {
         api!(RedisModule_CreateCommand(ctx.raw(), command.name.as_ptr(), Some(entry), flags, first, first, step))
     };
-    created == raw::REDISMODULE_OK as c_int && describe(ctx, command, &mut texts)
+    created == raw::REDISMODULE_OK as c_int && describe(ctx, command, categories, &mut texts)
 }
 
-fn describe(ctx: &Ctx, command: &Registration<'_>, texts: &mut Texts) -> bool {
+fn describe(ctx: &Ctx, command: &Registration<'_>, categories: Categories, texts: &mut Texts) -> bool {
     let version = raw::RedisModuleCommandInfoVersion {
         version: 1,
         sizeof_historyentry: size_of::<raw::RedisModuleCommandHistoryEntry>(),
@@ -129,7 +130,9 @@ fn describe(ctx: &Ctx, command: &Registration<'_>, texts: &mut Texts) -> bool {
     // SAFETY: the command was just created; everything `info` points to lives through the call, which copies it.
     unsafe {
         let created = api!(RedisModule_GetCommand(ctx.raw(), command.name.as_ptr()));
-        !created.is_null() && api!(RedisModule_SetCommandInfo(created, &info)) == raw::REDISMODULE_OK as c_int
+        !created.is_null()
+            && api!(RedisModule_SetCommandInfo(created, &info)) == raw::REDISMODULE_OK as c_int
+            && categories.enter(created, command.flags)
     }
 }
 

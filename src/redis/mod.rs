@@ -12,6 +12,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod acl;
 pub mod block;
 pub mod call;
 pub mod command;
