@@ -266,13 +266,21 @@ fn every_deadline_that_passed_is_delivered_once_and_none_that_did_not() {
         rest.len(),
         rest.iter().take(5).collect::<Vec<_>>()
     );
-    let no_value = wrong.iter().filter(|one| one.3.len() == 1 && one.3[0].0.is_none() && !one.3[0].1).count();
-    assert!(wrong.len() == no_value, "SEED={seed}: {} wrong: {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
-    assert!(no_value * 200 <= passed, "SEED={seed}: {no_value} of {passed} without value");
+    // A server that was held up over a deadline has the value as it was some milliseconds before (nothing was appended to it yet), or none.
+    let is_from_before =
+        |value: &str, got: &Option<Vec<u8>>| got.as_ref().is_none_or(|got| value.as_bytes().starts_with(got));
+    let held_up = |(.., value, entries): &&(usize, i64, &String, Vec<_>)| match &entries[..] {
+        [(got, false)] => is_from_before(value, got),
+        _ => false,
+    };
+    let stale = wrong.iter().filter(held_up).count();
+    assert!(wrong.len() == stale, "SEED={seed}: {} wrong: {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
+    assert!(stale * 100 <= passed, "SEED={seed}: {stale} of {passed} without the last value");
     same_data(&master, &replica);
     assert_eq!(tracked(&mut replica.client(), "w"), tracked(&mut run.c, "w"));
     let digest = master.digest_all();
     master.restart(Stop::NoSave);
     assert_eq!(master.digest_all(), digest, "after loading the AOF");
-    assert_eq!(expiries(&mut master.client(), "w"), [0; 5]);
+    // What loading found overdue is decided in the ticks that follow, and none of it is delivered again.
+    wait_until("nothing is tracked", || expiries(&mut master.client(), "w") == [0; 5]);
 }
