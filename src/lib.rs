@@ -21,6 +21,7 @@ mod family;
 mod guard;
 mod info;
 mod keyspace;
+mod last_values;
 mod lateness;
 mod loading;
 mod redis;

@@ -7,6 +7,7 @@ use crate::effects::Effects;
 use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
+use crate::last_values;
 use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{Key, Kind};
@@ -45,7 +46,7 @@ impl Default for Local {
 /// The types of keys, as an entry names them.
 const TYPES: [&str; 7] = ["string", "list", "hash", "set", "zset", "stream", "module"];
 
-fn type_number(kind: Kind) -> u8 {
+pub fn type_number(kind: Kind) -> u8 {
     match kind {
         Kind::String => 0,
         Kind::List => 1,
@@ -94,6 +95,9 @@ fn copy_of(ctx: &Ctx, name: &Str, max: u64) -> Option<Copied> {
 pub fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Ending) -> bool {
     let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return false };
     let Ok(Some(value)) = opened.value() else { return false };
+    if let Some(last) = last_values::of(ctx.db(), key.bytes()) {
+        value.queue.keep(key.bytes(), last);
+    }
     let kept = value.queue.kept(key.bytes()).cloned();
     let told = kept.as_ref().map(|copied| (copied.kind, copied.bytes.as_deref()));
     if value.queue.expire(key.bytes(), deadline, ending, told).is_err() {
@@ -131,7 +135,13 @@ pub const EVICT: &CStr = c"EXPIRY.EVICT";
 
 /// Redis has thrown `key` out for want of memory. Nothing is ready by that.
 pub fn was_evicted(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) {
-    with_queue(ctx, watcher, |queue| queue.note_evicted(key.bytes()));
+    let last = last_values::of(ctx.db(), key.bytes());
+    with_queue(ctx, watcher, |queue| {
+        queue.note_evicted(key.bytes());
+        if let Some(last) = last {
+            queue.keep(key.bytes(), last);
+        }
+    });
     let deadline = OwnedStr::number(deadline.0);
     ctx.replicate_at(replicate::AT, unix_ms(), EVICT, &[watcher, key, &deadline]);
 }

@@ -10,7 +10,7 @@ use crate::redis::ctx::must_not_write;
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::{expiry, timer, tracking};
+use crate::{expiry, last_values, timer, tracking};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ffi::CStr;
@@ -72,6 +72,16 @@ impl State {
     }
 }
 
+/// How many bytes of the value of a key any watcher wants; `None` if nobody watches it.
+pub fn max_value(db: i32, key: &[u8]) -> Option<u64> {
+    if !anybody() {
+        return None;
+    }
+    let state = state();
+    let watchers = state.dbs.get(&db).into_iter().flatten();
+    watchers.filter(|(_, scope)| scope.covers(key)).map(|(_, scope)| scope.max_value).max()
+}
+
 fn anybody() -> bool {
     WATCHERS.load(Ordering::Relaxed) != 0
 }
@@ -89,7 +99,13 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     }
     crate::events::follow_names();
     listen_to_keys(Events::Ends, saw);
-    before_sleep(|ctx| look_at_seen(ctx, true));
+    last_values::follow();
+    before_sleep(|ctx| {
+        look_at_seen(ctx, true);
+        if state().seen.is_empty() {
+            last_values::clear();
+        }
+    });
 }
 
 /// No watcher stands under this name any more.

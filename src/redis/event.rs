@@ -1,10 +1,12 @@
 //! What Redis tells modules of itself: server events, and keyspace notifications.
 
+use super::key::Look;
 use super::{api, Ctx, Str};
 use crate::guard;
 use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
+use std::ptr::NonNull;
 
 /// A server event of interest.
 pub enum Event {
@@ -125,6 +127,56 @@ unsafe extern "C" fn happened(
 
 /// Who is told of keyspace events: context, event, key. It must not open keys, unless data is being loaded.
 pub type KeyListener = fn(ctx: &Ctx, event: &CStr, key: &Str);
+
+/// A key whose life Redis ends this very moment, because it has expired or was evicted: its value can still be read.
+pub struct End<'k> {
+    key: NonNull<raw::RedisModuleKey>,
+    name: &'k Str,
+}
+
+impl End<'_> {
+    pub fn db(&self) -> i32 {
+        // SAFETY: an open key.
+        unsafe { api!(RedisModule_GetDbIdFromModuleKey(self.key.as_ptr())) }
+    }
+
+    pub fn name(&self) -> &[u8] {
+        self.name.bytes()
+    }
+
+    pub fn look(&self) -> Look {
+        // SAFETY: open for as long as `self` lives, and whoever is told of it does not keep it.
+        unsafe { Look::at(self.key) }
+    }
+}
+
+static END_LISTENER: std::sync::OnceLock<fn(&End<'_>)> = std::sync::OnceLock::new();
+
+/// Subscribes to the ends of keys, at most once, where the server tells of them (7.2.4). The listener must not open keys.
+pub fn listen_to_ends(listener: fn(&End<'_>)) {
+    let Some(ctx) = Ctx::own() else { return };
+    if END_LISTENER.set(listener).is_ok() {
+        let event = raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_KEY, dataver: 1 };
+        // SAFETY: a live context; the callback matches the event. A server that does not know the event refuses.
+        unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(key_ends))) };
+    }
+}
+
+unsafe extern "C" fn key_ends(_: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, sub: u64, data: *mut c_void) {
+    if !matches!(sub, raw::REDISMODULE_SUBEVENT_KEY_EXPIRED | raw::REDISMODULE_SUBEVENT_KEY_EVICTED) {
+        return;
+    }
+    guard::catch("the end of a key", || {
+        // SAFETY: this event comes with this struct, whose key is open until we return; so is its name.
+        let end = unsafe {
+            let Some(key) = NonNull::new((*data.cast::<raw::RedisModuleKeyInfo>()).key) else { return };
+            End { key, name: Str::borrow(api!(RedisModule_GetKeyNameFromModuleKey(key.as_ptr())).cast_mut()) }
+        };
+        if let Some(listener) = END_LISTENER.get() {
+            listener(&end);
+        }
+    });
+}
 
 /// Classes of keyspace events.
 #[derive(Clone, Copy)]

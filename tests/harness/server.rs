@@ -151,6 +151,13 @@ impl Server {
         });
     }
 
+    /// Whether this is Redis of this version or a newer one, or a server compatible with such.
+    #[track_caller]
+    pub fn has_version(&self, wanted: &str) -> bool {
+        let numbers = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
+        numbers(&self.client().info("server", "redis_version")) >= numbers(wanted)
+    }
+
     /// `DEBUG DIGEST-VALUE` of one key.
     #[track_caller]
     pub fn digest(&self, key: &str) -> String {

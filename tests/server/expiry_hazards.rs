@@ -133,6 +133,20 @@ fn keys_set_in_the_transaction_that_renames_the_watcher_are_tracked() {
     assert_eq!(pairs(&delivered(&mut c, "v", "k:", 120)), [pair("k:1", "x")]);
 }
 
+/// A server that is held up over a deadline has no time to copy the value before it. Since 7.2.4 Redis shows it when it deletes the key.
+#[test]
+fn the_value_of_a_key_that_ended_while_the_loop_was_held_is_the_last_where_redis_shows_it() {
+    let (server, mut c) = watching(&[]);
+    c.ok("SET k:1 old PX 300");
+    c.ok("SET k:2 old PX 300");
+    c.ok("APPEND k:1 -and-new");
+    c.ok("DEBUG SLEEP 0.5");
+    let mut entries: Vec<_> = take(&mut c, "w", 2).iter().map(Entry::pair).collect();
+    entries.sort();
+    let last = if server.has_version("7.2.4") { "old-and-new" } else { "old" };
+    assert_eq!(entries, [pair("k:1", last), pair("k:2", "old")]);
+}
+
 #[test]
 fn copies_are_made_of_keys_whose_lives_were_cut_short() {
     // A machine that stalls for some milliseconds may cost values, as documented; it does not do so every time.

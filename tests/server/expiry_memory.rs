@@ -82,7 +82,7 @@ fn an_eviction_is_told_to_replicas_and_survives_promotion_and_restart() {
 fn expiries_are_delivered_and_drained_while_memory_is_full() {
     let (_server, mut c) = watching(&["--maxmemory-policy", "noeviction"]);
     c.ok("SET k:1 v PX 150");
-    c.ok("CONFIG SET maxmemory 1mb");
+    c.ok("CONFIG SET maxmemory 1");
     c.play("> SET other x\n -OOM …\n > EXPIRY.CREATE v PREFIX a\n -OOM …");
     let entry = take_one(&mut c, "w");
     assert_eq!(entry.pair(), pair("k:1", "v"));

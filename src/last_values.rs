@@ -1,0 +1,55 @@
+//! The values that watched strings had when Redis ended their lives: exact, where Redis tells (7.2.4 and newer; older ones only say
+//! that a key is gone).
+//!
+//! They are kept for as long as it takes to look at what was seen: until the server's loop sleeps.
+
+use crate::redis::event::{listen_to_ends, End};
+use crate::redis::key::Kind;
+use crate::tracking::type_number;
+use crate::watch;
+use lazy_static::lazy_static;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tsgen_engine::Copied;
+
+type Values = HashMap<(i32, Box<[u8]>), Copied>;
+
+lazy_static! {
+    static ref VALUES: Mutex<Values> = Mutex::default();
+}
+/// So that nothing is locked while there are none.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+/// Never held while Redis is called.
+fn values() -> MutexGuard<'static, Values> {
+    VALUES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks Redis to tell, where it does.
+pub fn follow() {
+    listen_to_ends(ended);
+}
+
+fn ended(end: &End<'_>) {
+    let Some(max) = watch::max_value(end.db(), end.name()) else { return };
+    let look = end.look();
+    // Of other types there is a copy of some milliseconds before; a DUMP cannot be made here.
+    if look.kind() == Some(Kind::String) {
+        let bytes = (look.length() as u64 <= max).then(|| look.string().into());
+        values().insert((end.db(), end.name().into()), Copied { kind: type_number(Kind::String), bytes });
+        ANY.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The last value of a key that has just ended, if it is known.
+pub fn of(db: i32, key: &[u8]) -> Option<Copied> {
+    ANY.load(Ordering::Relaxed).then(|| values().get(&(db, key.into())).cloned())?
+}
+
+/// All that has ended has been looked at.
+pub fn clear() {
+    if ANY.swap(false, Ordering::Relaxed) {
+        values().clear();
+    }
+}
