@@ -12,6 +12,7 @@ use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tally::Tally;
+use crate::throttle;
 use crate::tracking::{self, ending_name, type_name, Local};
 use crate::tsgen::Tsgen;
 use crate::value::Value;
@@ -34,9 +35,14 @@ pub fn register(ctx: &Ctx) -> bool {
 
 /// Whether this type is one of ours: keys of these are not watched.
 pub fn is_ours(of: usize) -> bool {
-    let others =
-        [Tsgen::data_type().raw() as usize, Debounce::data_type().raw() as usize, Tally::data_type().raw() as usize];
-    of == TYPE.raw() as usize || others.contains(&of)
+    let types = [
+        TYPE.raw(),
+        Tsgen::data_type().raw(),
+        Debounce::data_type().raw(),
+        Tally::data_type().raw(),
+        throttle::data_type().raw(),
+    ];
+    types.iter().any(|ours| *ours as usize == of)
 }
 
 /// The gate options of CREATE.

@@ -3,7 +3,7 @@
 //! From outside in: `redis/` makes the module API safe; `command`, `args`, `syntax` and `table` turn what a client
 //! sends into a call of a handler; `commands/` holds the handlers, those of delivery once for all families;
 //! `family` says what a family of commands adds to delivery; `value`, `keyspace` and `datatype` keep engine values under
-//! keys; `effects` and `replicate` tell others what changed; `waiting`, `timer`, `sink` and `events` act when time has
+//! keys, `throttle` a value that is no queue; `effects` and `replicate` tell others what changed; `waiting`, `timer`, `sink` and `events` act when time has
 //! come; `config` and `info` are for the operator.
 
 #![deny(unsafe_code)]
@@ -30,6 +30,7 @@ mod sink;
 mod syntax;
 mod table;
 mod tally;
+mod throttle;
 mod timer;
 mod tracking;
 mod tsgen;
@@ -48,6 +49,7 @@ fn start(ctx: &Ctx) -> bool {
         && debounce::register(ctx)
         && expiry::register(ctx)
         && tally::register(ctx)
+        && throttle::register(ctx)
         && table::register(ctx)
         && config::register(ctx)
         && info::register(ctx)

@@ -113,7 +113,7 @@ impl Argument {
         let kind = match word {
             "key" => Kind::Key(0),
             "stream" => Kind::Key(1),
-            "n" | "ms" | "lease-ms" | "watermark" => Kind::Integer,
+            "n" | "ms" | "lease-ms" | "period-ms" | "limit" | "watermark" => Kind::Integer,
             "unix-ms" => Kind::Time,
             _ => Kind::Text,
         };

@@ -1,6 +1,7 @@
 //! The engine of tsgen: one key's value as a deterministic state machine.
 //!
-//! A key is a gate in front of a delivery queue ([`queue::Queue`]). What holds at any time:
+//! A key is a gate in front of a delivery queue ([`queue::Queue`]), or, with none of the two, a rate limit ([`throttle::Throttle`]).
+//! What holds at any time:
 //!
 //! 1. The same operations with the same `now` lead to the same state and the same replies. No clock, no randomness, no
 //!    hash-table order reaches either; the hash seed shows nowhere.
@@ -32,6 +33,7 @@ mod schedule;
 mod shards;
 mod slab;
 mod snapshot;
+mod throttle;
 mod time;
 mod token;
 
@@ -47,6 +49,7 @@ pub use options::{DeliveryOptions, Sink, MAX_COUNT};
 pub use queue::{Queue, Settled, Totals};
 pub use schedule::Schedule;
 pub use snapshot::{Loader, VERSION};
+pub use throttle::{Rate, Taken, Throttle, MAX_LIMIT};
 pub use time::{Millis, UnixMs};
 pub use token::{coalesce, Token, TokenRange, MAX_TOKEN};
 

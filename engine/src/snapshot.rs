@@ -11,6 +11,7 @@ mod load;
 pub use load::Loader;
 
 use crate::entries::{Handle, State};
+use crate::error::Error;
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Totals};
@@ -116,12 +117,22 @@ struct SavedGrant<'a> {
 /// A part of the snapshot of a key with this gate.
 type PartOf<'a, G> = Part<'a, <G as Gate>::Saved, <G as Gate>::Collected<'a>>;
 
-fn encode<S: Serialize, C: Serialize>(part: &Part<'_, S, C>, emit: &mut dyn FnMut(&[u8])) {
+pub(crate) fn encode(part: &impl Serialize, emit: &mut dyn FnMut(&[u8])) {
     match bincode::serde::encode_to_vec(part, encoding()) {
         Ok(chunk) => emit(&chunk),
         // Encoding into memory has no way to fail for these types.
         Err(error) => unreachable!("a snapshot did not encode: {error}"),
     }
+}
+
+/// What a chunk encodes, if it is that and nothing else. Allocates no more than the chunk's own length pays for.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(chunk: &'a [u8]) -> Result<T, Error> {
+    let (part, length) = bincode::serde::borrow_decode_from_slice(chunk, encoding())
+        .map_err(|_| Error::Damaged("a chunk does not decode"))?;
+    if length != chunk.len() {
+        return Err(Error::Damaged("bytes after the end of a chunk"));
+    }
+    Ok(part)
 }
 
 /// Puts things together, each told with about how many bytes it takes, until they fill a chunk.

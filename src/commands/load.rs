@@ -6,11 +6,21 @@ use crate::datatype::arrive;
 use crate::family::Family;
 use crate::keyspace;
 use crate::loading;
+use crate::redis::Ctx;
 use crate::value::Value;
 use std::marker::PhantomData;
 use tsgen_engine::UnixMs;
 
 const FORBIDDEN: Fail = Fail::text("ERR this is how an AOF rebuilds a key; ordinary clients use RESTORE");
+
+/// Whether this is a caller whose word on a whole value is taken.
+pub fn check_caller(ctx: &Ctx) -> Outcome {
+    let flags = ctx.flags();
+    if flags.is_loading() || flags.is_replicated() || config::virtual_clock() {
+        return Ok(());
+    }
+    Err(FORBIDDEN)
+}
 
 pub struct Load<F>(PhantomData<F>);
 
@@ -25,10 +35,7 @@ impl<F: Family> Command for Load<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, word, chunk) = (call.args.required()?, call.args.required()?, call.args.required()?);
-        let flags = call.ctx.flags();
-        if !(flags.is_loading() || flags.is_replicated() || config::virtual_clock()) {
-            return Err(FORBIDDEN);
-        }
+        check_caller(call.ctx)?;
         let more = crate::args::is(word, "MORE");
         if !more && !crate::args::is(word, "LAST") {
             return Err(crate::args::unknown_option(word));

@@ -7,6 +7,7 @@ pub mod expiry;
 mod listing;
 pub mod load;
 mod tally;
+pub mod throttle;
 pub mod tsgen;
 
 pub use delivery::{claim, create};
@@ -24,5 +25,6 @@ pub fn all() -> Vec<Entry> {
     all.extend(delivery::all::<crate::expiry::Expiry>());
     all.extend(tally::all());
     all.extend(delivery::all::<crate::tally::Tally>());
+    all.extend(throttle::all());
     all
 }

@@ -68,6 +68,14 @@ impl<'c> Key<'c> {
     }
 }
 
+impl Key<'_> {
+    /// From now on the key lives up to and with this millisecond, which is not negative. The key must be open to write and not empty.
+    pub fn live_until(&mut self, unix_ms: i64) {
+        // SAFETY: an open key; Redis refuses what it cannot take.
+        unsafe { api!(RedisModule_SetAbsExpire(self.raw.as_ptr(), unix_ms)) };
+    }
+}
+
 /// What kind of value a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -1,7 +1,7 @@
 //! Reading a snapshot. Every chunk may be hostile: a damaged one is an error, and never a panic or an allocation
 //! that the chunk's own length does not pay for.
 
-use super::{encoding, Head, Part, PartOf, SavedEntry, SavedGrant, SavedStatus, VERSION};
+use super::{decode, Head, Part, PartOf, SavedEntry, SavedGrant, SavedStatus, VERSION};
 use crate::entries::{Handle, Place, State, MAX_NAME, MAX_SEQ};
 use crate::error::Error;
 use crate::gate::Gate;
@@ -61,9 +61,7 @@ impl<G: Gate> Loader<G> {
 
     /// Reads the next chunk. After an error the loader is good for nothing but being dropped.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Error> {
-        let (part, length): (PartOf<'_, G>, usize) = bincode::serde::borrow_decode_from_slice(chunk, encoding())
-            .map_err(|_| Error::Damaged("a chunk does not decode"))?;
-        require(length == chunk.len(), "bytes after the end of a chunk")?;
+        let part: PartOf<'_, G> = decode(chunk)?;
         require(!self.ended, "a chunk after the last")?;
         match part {
             Part::Head(head) => self.head(head),

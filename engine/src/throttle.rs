@@ -1,0 +1,167 @@
+//! Rate limiting: how much of a limit is taken, and whether there is room for more.
+//!
+//! This is the generic cell rate algorithm (GCRA) of ITU-T I.371 in its form as *virtual scheduling algorithm*. All that is kept of
+//! a key is one point in time, the theoretical arrival time: when everything taken so far will have been given back, at a rate of
+//! `limit` per `period`. Each unit that is taken moves it on by `period / limit`; a take is allowed if it is then at most
+//! `burst * period / limit` ahead of now. What is told of a take is what redis-cell tells.
+//!
+//! So in any stretch of time `t` no more is taken than `burst + t * limit / period`, and nothing is rounded in that: the point is kept
+//! as whole milliseconds and a fraction whose denominator is the limit. A cell rate of 7 in 1000 ms gives exactly 7 in each
+//! 1000 ms for ever. Only a key whose limit changes is rounded, by less than a millisecond and to the strict side.
+//!
+//! It does not know keys or their time to live, and no other part of the engine knows it.
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::Error;
+use crate::snapshot::{decode, encode};
+use crate::time::{Millis, UnixMs};
+use serde::{Deserialize, Serialize};
+
+/// The highest limit and the highest burst: a million a millisecond.
+pub const MAX_LIMIT: u64 = 1_000_000_000;
+
+/// Version of the encoding and of the decisions that replicas repeat.
+const VERSION: u32 = 1;
+
+/// How much may be taken, and how fast it is given back.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Rate {
+    limit: u64,
+    period: Millis,
+    burst: u64,
+}
+
+impl Rate {
+    /// `limit` per `period`, at most `burst` at once.
+    ///
+    /// The limit is 1 to [`MAX_LIMIT`], the period 1 ms to [`Millis::MAX_DURATION`], the burst 1 to [`Rate::most_burst`]. Errors name what is
+    /// outside of that.
+    pub fn new(limit: u64, period: Millis, burst: u64) -> Result<Self, Error> {
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(Error::OutOfRange("limit is out of range"));
+        }
+        if !(1..=Millis::MAX_DURATION.0).contains(&period.0) {
+            return Err(Error::OutOfRange("period-ms is out of range"));
+        }
+        if !(1..=Self::most_burst(limit, period)).contains(&burst) {
+            return Err(Error::OutOfRange("BURST is out of range"));
+        }
+        Ok(Rate { limit, period, burst })
+    }
+
+    /// How much per period.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// The highest burst: not above [`MAX_LIMIT`], and given back within [`Millis::MAX_DURATION`]. At least the limit, if limit and period
+    /// are in their ranges.
+    pub fn most_burst(limit: u64, period: Millis) -> u64 {
+        let in_ten_years = u128::from(Millis::MAX_DURATION.0) * u128::from(limit) / u128::from(period.0.max(1));
+        u64::try_from(in_ten_years).unwrap_or(MAX_LIMIT).min(MAX_LIMIT)
+    }
+}
+
+/// What came of a take.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Whether it was allowed. A take that was not has changed nothing.
+    pub allowed: bool,
+    /// How much could be taken now, after this.
+    pub remaining: u64,
+    /// When the same take would be allowed, if nobody else takes anything; only if it was not.
+    pub retry_after: Option<Millis>,
+    /// When all will have been given back, if nobody takes anything more.
+    pub reset_after: Millis,
+}
+
+/// How much of a limit is taken: the theoretical arrival time, `millis + part / of`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Throttle {
+    millis: UnixMs,
+    /// Below `of`.
+    part: u64,
+    /// The limit of the last take, 1 to [`MAX_LIMIT`].
+    of: u64,
+}
+
+impl Default for Throttle {
+    /// Nothing was ever taken.
+    fn default() -> Self {
+        Throttle { millis: UnixMs(i64::MIN), part: 0, of: 1 }
+    }
+}
+
+impl Throttle {
+    /// Takes `cost`, all or nothing. A cost of 0 takes nothing and tells how it stands; one above the burst is never allowed.
+    ///
+    /// What was taken at another rate is given back when it was to be given back at that rate. The same holds for a clock that has
+    /// stepped back: what was taken before comes back when the clock has reached that time again.
+    pub fn take(&mut self, rate: &Rate, cost: u64, now: UnixMs) -> Taken {
+        // In units of 1/limit milliseconds from now, in which everything is an integer. The widest product is that of the range of
+        // clocks and MAX_LIMIT, below 2^95.
+        let limit = i128::from(rate.limit);
+        let each = i128::from(rate.period.0);
+        let most = i128::from(rate.burst) * each;
+        let owed = self.ahead_of(now, rate.limit).max(0);
+        let wanted = owed + i128::from(cost) * each;
+        let allowed = wanted <= most;
+        let after = if allowed { wanted } else { owed };
+        if allowed && cost > 0 {
+            let millis = i64::try_from(after / limit).unwrap_or(i64::MAX);
+            let part = u64::try_from(after % limit).unwrap_or(0);
+            *self = Throttle { millis: UnixMs(now.0.saturating_add(millis)), part, of: rate.limit };
+        }
+        Taken {
+            allowed,
+            remaining: u64::try_from((most - after).max(0) / each).unwrap_or(0),
+            retry_after: (!allowed).then(|| whole_millis(wanted - most, limit)),
+            reset_after: whole_millis(after, limit),
+        }
+    }
+
+    /// The first millisecond at which nothing is taken any more.
+    pub fn full_at(&self) -> UnixMs {
+        UnixMs(self.millis.0.saturating_add(i64::from(self.part > 0)))
+    }
+
+    /// How far it is ahead of `now`, in units of 1/limit milliseconds, rounded up if the limit was another before.
+    fn ahead_of(&self, now: UnixMs, limit: u64) -> i128 {
+        let millis = i128::from(self.millis.0) - i128::from(now.0);
+        let part = if self.of == limit {
+            i128::from(self.part)
+        } else {
+            divided_up(i128::from(self.part) * i128::from(limit), i128::from(self.of))
+        };
+        millis * i128::from(limit) + part
+    }
+
+    /// The value as bytes, the same for equal values.
+    pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
+        encode(&(VERSION, self), emit);
+    }
+
+    /// The value of such bytes, from whomever they are. Fails on what cannot have been written.
+    pub fn load(bytes: &[u8]) -> Result<Self, Error> {
+        let (version, throttle): (u32, Throttle) = decode(bytes)?;
+        if version != VERSION {
+            return Err(Error::Damaged("a version this build does not know"));
+        }
+        if !(1..=MAX_LIMIT).contains(&throttle.of) || throttle.part >= throttle.of {
+            return Err(Error::Damaged("an impossible fraction"));
+        }
+        Ok(throttle)
+    }
+}
+
+/// Quotient of numbers that are not negative, rounded up.
+fn divided_up(number: i128, by: i128) -> i128 {
+    (number + by - 1) / by
+}
+
+/// Whole milliseconds that cover a span of so many units of 1/limit milliseconds.
+fn whole_millis(span: i128, limit: i128) -> Millis {
+    Millis(u64::try_from(divided_up(span, limit)).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,39 @@
+//! `THROTTLE.LOAD`: rebuilds a key. What a rewritten AOF consists of; the time to live comes after it, from Redis.
+
+use crate::args::{is, unknown_option};
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::commands::create::BUSY;
+use crate::commands::load::check_caller;
+use crate::redis::key::Key;
+use crate::throttle;
+use tsgen_engine::Throttle;
+
+pub struct Load;
+
+impl Command for Load {
+    const ROW: &'static Row = &Row {
+        name: throttle::LOAD,
+        // A value is one chunk, so there never is MORE.
+        syntax: "key LAST chunk",
+        summary: "Rebuilds a key; only a rewritten AOF uses it",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let (name, word, chunk) = (call.args.required()?, call.args.required()?, call.args.required()?);
+        check_caller(call.ctx)?;
+        if !is(word, "LAST") {
+            return Err(unknown_option(word));
+        }
+        let value = Throttle::load(chunk.bytes())?;
+        let mut key = Key::open_write(call.ctx, name).ok_or(Fail::NO_KEY)?;
+        if !key.is_empty() {
+            return Err(BUSY);
+        }
+        throttle::store(&mut key, value)?;
+        call.ctx.signal_modified(name);
+        call.replicate();
+        call.ctx.reply_simple(c"OK");
+        Ok(())
+    }
+}
