@@ -7,6 +7,7 @@ use crate::redis::datatype::{DataType, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::key::Key;
 use crate::redis::{log, Ctx, Str};
+use crate::watch;
 use std::ffi::CStr;
 use tsgen_engine::Throttle;
 
@@ -83,7 +84,11 @@ impl Stored for Throttle {
         1
     }
 
-    fn unlinked(&self, _: i32, _: Option<&Str>) {}
+    fn unlinked(&self, db: i32, name: Option<&Str>) {
+        if let Some(name) = name {
+            watch::ours_left(db, name.bytes());
+        }
+    }
 
     fn free(self: Box<Self>) {}
 

@@ -28,6 +28,8 @@ struct State {
     seen: VecDeque<Seen>,
     /// The watcher that left last: it may be on its way to another name.
     left: Option<(Box<[u8]>, Arc<Scope>)>,
+    /// The key of our own types that was deleted last: should it have expired, that is nobody's concern.
+    ours: Option<(i32, Box<[u8]>)>,
     /// Watchers that have come from another database, and know the keys of that.
     moved: BTreeSet<(i32, Box<[u8]>)>,
 }
@@ -63,6 +65,10 @@ fn state() -> MutexGuard<'static, State> {
 impl State {
     fn count(&self) {
         WATCHERS.store(self.dbs.values().map(BTreeMap::len).sum(), Ordering::Relaxed);
+    }
+
+    fn was_ours(&self, db: i32, name: &[u8]) -> bool {
+        self.ours.as_ref().is_some_and(|(of, ours)| *of == db && **ours == *name)
     }
 
     /// The names of the watchers that cover a key.
@@ -118,6 +124,13 @@ pub fn remove(db: i32, name: &[u8]) {
         state.left = Some((name.into(), scope));
     }
     state.count();
+}
+
+/// A key of our own types is being deleted from under this name, before any event tells why.
+pub fn ours_left(db: i32, name: &[u8]) {
+    if anybody() {
+        state().ours = Some((db, name.into()));
+    }
 }
 
 /// The keys of this database, or of all, are gone, watchers included.
@@ -203,6 +216,7 @@ pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
         return;
     }
     let what = match event.to_bytes() {
+        b"expired" | b"evicted" if state().was_ours(db, name) => What::Ended,
         b"expired" => What::Expired,
         b"evicted" => What::Evicted,
         b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
@@ -216,6 +230,10 @@ pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
             return;
         }
         state.seen.push_back(Seen { db, name: name.into(), what });
+        // Another key may have taken its place, and this one's time may be over in the same turn.
+        if what == What::Set && state.was_ours(db, name) {
+            state.ours = None;
+        }
         watchers
     };
     let flags = ctx.flags();
@@ -283,6 +301,7 @@ pub fn look_at_seen(ctx: &Ctx, may_tell: bool) {
         }
     }
     ctx.select_db(selected);
+    state().ours = None;
     if !kept.is_empty() {
         let mut all: Vec<Option<Seen>> = seen.into_iter().map(Some).collect();
         let mut state = state();
@@ -332,7 +351,7 @@ fn look(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, what: What, next: Option<W
                 Some(false)
             }
             // It has come and gone while nobody could look: its time was over at once.
-            Life::Absent if what == What::Set && may_tell => {
+            Life::Absent if what == What::Set && may_tell && !state().was_ours(db, key.bytes()) => {
                 let fired = tracking::fire_unknown(ctx, watcher, key);
                 tracking::untrack(ctx, watcher, key)?;
                 Some(fired)
