@@ -46,3 +46,7 @@ mod replication;
 mod scenarios;
 mod selftest;
 mod sink;
+mod throttle;
+mod throttle_persistence;
+mod throttle_random;
+mod throttle_replication;
