@@ -10,7 +10,7 @@
 //! |----------------------|--------------------------------------------------------------------|----------------|
 //! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
 //! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls replication`,   | all            |
-//! |                      | `push groups firing expiry watching counting`                      |                |
+//! |                      | `push groups firing expiry watching counting throttle`             |                |
 //! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
 //! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
 //! | `TSGEN_BENCH_ROUNDS` | alternating rounds; the median counts                              | 5              |
@@ -41,6 +41,7 @@ mod sched;
 mod settle;
 mod stalls;
 mod table;
+mod throttle;
 mod watching;
 
 use scale::Scale;
@@ -48,7 +49,7 @@ use table::Table;
 
 type Measure = fn(&Scale, &mut Table);
 
-const MEASURES: [(&str, Measure); 12] = [
+const MEASURES: [(&str, Measure); 13] = [
     ("add", add::measure),
     ("settle", settle::measure),
     ("advance", advance::measure),
@@ -61,6 +62,7 @@ const MEASURES: [(&str, Measure); 12] = [
     ("expiry", expiry::measure),
     ("watching", watching::measure),
     ("counting", counting::measure),
+    ("throttle", throttle::measure),
 ];
 
 fn main() {

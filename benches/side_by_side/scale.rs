@@ -28,7 +28,7 @@ pub struct Scale {
     pub fields: usize,
     /// Increments of one round.
     pub increments: usize,
-    /// SETs of one round.
+    /// SETs, or takes from a limit, of one round.
     pub sets: usize,
     /// Alternating rounds of ours and theirs.
     pub rounds: usize,
