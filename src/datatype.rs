@@ -9,10 +9,10 @@ use crate::family::Family;
 use crate::redis::datatype::{DataType, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::{log, Ctx, Str};
+use crate::seen;
 use crate::timer;
 use crate::value::{seed, Value};
 use crate::waiting;
-use crate::watch;
 use std::ffi::CStr;
 use std::sync::mpsc::{channel, Sender};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -135,7 +135,7 @@ impl<F: Family> Stored for Value<F> {
         if let Some(name) = name {
             timer::forget_key(db, name.bytes(), at);
             F::left(db, name.bytes());
-            watch::ours_left(db, name.bytes());
+            seen::ours_left(db, name.bytes());
         }
     }
 

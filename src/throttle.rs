@@ -7,7 +7,7 @@ use crate::redis::datatype::{DataType, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::key::Key;
 use crate::redis::{log, Ctx, Str};
-use crate::watch;
+use crate::seen;
 use std::ffi::CStr;
 use tsgen_engine::Throttle;
 
@@ -86,7 +86,7 @@ impl Stored for Throttle {
 
     fn unlinked(&self, db: i32, name: Option<&Str>) {
         if let Some(name) = name {
-            watch::ours_left(db, name.bytes());
+            seen::ours_left(db, name.bytes());
         }
     }
 

@@ -8,13 +8,14 @@ use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
 use crate::last_values;
+use crate::life::{life, life_of, Life};
 use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{Key, Kind};
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
-use crate::watch::{self, life, life_of, Life};
+use crate::{seen, watch};
 use std::collections::HashSet;
 use std::ffi::CStr;
 use std::ops::Range;
@@ -343,7 +344,7 @@ fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) 
             // A replica waits to be told.
             Life::Absent if !is_master => {}
             Life::Absent => {
-                watch::swallow_expired(db, key.bytes());
+                seen::swallow_expired(db, key.bytes());
                 let ending = if evicted { Ending::Evicted } else { Ending::Expired };
                 fired |= fire(ctx, watcher, &key, deadline, ending);
             }
@@ -362,7 +363,7 @@ fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) 
 /// What the timer does for a watcher; tells when it wants to come again.
 pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
     let db = ctx.db();
-    watch::look_at_seen(ctx, is_master);
+    seen::look(ctx, is_master);
     if watch::has_moved(db, name.bytes()) {
         let mut opened = keyspace::peek::<Expiry>(ctx, name)?;
         let value = opened.value().ok()??;

@@ -1,23 +1,20 @@
-//! Which keys are watched, and what this node sees of them.
+//! Which keys are watched: the index of watchers, and the events of keys they are told of.
 //!
-//! Keyspace events only say that something happened to a key; what it means is looked at later, when no other code is in the
-//! middle of changing it. So the handlers note names, and before the server's loop sleeps (and so before the AOF is
-//! flushed and clients get their replies) each name is looked at once. While data is loaded nothing expires, and it is looked at at once.
-//!
-//! The index of watchers stands beside the keyspace and is not trusted: a watcher that is not there any more is dropped from it.
+//! It stands beside the keyspace and is not trusted: a watcher that is not there any more is dropped from it. What an event means is
+//! found out later (`seen`), when no other code is in the middle of changing the key. While data is loaded nothing expires, and it is
+//! found out at once.
 
-use crate::redis::ctx::must_not_write;
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
-use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::{expiry, last_values, timer, tracking};
+use crate::seen::{self, What};
+use crate::{last_values, timer, tracking};
 use lazy_static::lazy_static;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tsgen_engine::{Ending, Scope, UnixMs, MAX_NAME};
+use tsgen_engine::{Scope, UnixMs, MAX_NAME};
 
 /// The watchers of one database, by name.
 type Watchers = BTreeMap<Box<[u8]>, Arc<Scope>>;
@@ -25,30 +22,10 @@ type Watchers = BTreeMap<Box<[u8]>, Arc<Scope>>;
 #[derive(Default)]
 struct State {
     dbs: BTreeMap<i32, Watchers>,
-    seen: VecDeque<Seen>,
     /// The watcher that left last: it may be on its way to another name.
     left: Option<(Box<[u8]>, Arc<Scope>)>,
-    /// The key of our own types that was deleted last: should it have expired, that is nobody's concern.
-    ours: Option<(i32, Box<[u8]>)>,
     /// Watchers that have come from another database, and know the keys of that.
     moved: BTreeSet<(i32, Box<[u8]>)>,
-}
-
-/// Something happened to a watched key.
-struct Seen {
-    db: i32,
-    name: Box<[u8]>,
-    what: What,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    /// It has got, or may have got, a deadline.
-    Set,
-    /// It was deleted, moved away or made to live for ever.
-    Ended,
-    Expired,
-    Evicted,
 }
 
 lazy_static! {
@@ -66,16 +43,13 @@ impl State {
     fn count(&self) {
         WATCHERS.store(self.dbs.values().map(BTreeMap::len).sum(), Ordering::Relaxed);
     }
+}
 
-    fn was_ours(&self, db: i32, name: &[u8]) -> bool {
-        self.ours.as_ref().is_some_and(|(of, ours)| *of == db && **ours == *name)
-    }
-
-    /// The names of the watchers that cover a key.
-    fn covering(&self, db: i32, key: &[u8]) -> Vec<Box<[u8]>> {
-        let watchers = self.dbs.get(&db).into_iter().flatten();
-        watchers.filter(|(_, scope)| scope.covers(key)).map(|(name, _)| name.clone()).collect()
-    }
+/// The names of the watchers that cover a key.
+pub fn covering(db: i32, key: &[u8]) -> Vec<Box<[u8]>> {
+    let state = state();
+    let watchers = state.dbs.get(&db).into_iter().flatten();
+    watchers.filter(|(_, scope)| scope.covers(key)).map(|(name, _)| name.clone()).collect()
 }
 
 /// How many bytes of the value of a key any watcher wants; `None` if nobody watches it.
@@ -88,7 +62,8 @@ pub fn max_value(db: i32, key: &[u8]) -> Option<u64> {
     watchers.filter(|(_, scope)| scope.covers(key)).map(|(_, scope)| scope.max_value).max()
 }
 
-fn anybody() -> bool {
+/// Whether there is any watcher.
+pub fn anybody() -> bool {
     WATCHERS.load(Ordering::Relaxed) != 0
 }
 
@@ -107,8 +82,8 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     listen_to_keys(Events::Ends, saw);
     last_values::follow();
     before_sleep(|ctx| {
-        look_at_seen(ctx, true);
-        if state().seen.is_empty() {
+        seen::look(ctx, true);
+        if seen::is_empty() {
             last_values::clear();
         }
     });
@@ -126,20 +101,13 @@ pub fn remove(db: i32, name: &[u8]) {
     state.count();
 }
 
-/// A key of our own types is being deleted from under this name, before any event tells why.
-pub fn ours_left(db: i32, name: &[u8]) {
-    if anybody() {
-        state().ours = Some((db, name.into()));
-    }
-}
-
 /// The keys of this database, or of all, are gone, watchers included.
 pub fn forget(db: Option<i32>) {
+    seen::forget(db);
     let mut state = state();
     match db {
         Some(db) => {
             state.dbs.remove(&db);
-            state.seen.retain(|seen| seen.db != db);
             state.moved.retain(|(of, _)| *of != db);
         }
         None => *state = State::default(),
@@ -149,6 +117,7 @@ pub fn forget(db: Option<i32>) {
 
 /// Two databases have changed places, with the watchers in them.
 pub fn swap(one: i32, other: i32) {
+    seen::swap(one, other);
     let mut state = state();
     for (db, watchers) in [(other, state.dbs.remove(&one)), (one, state.dbs.remove(&other))] {
         if let Some(watchers) = watchers {
@@ -160,9 +129,6 @@ pub fn swap(one: i32, other: i32) {
         db if db == other => one,
         db => db,
     };
-    for seen in &mut state.seen {
-        seen.db = swapped(seen.db);
-    }
     state.moved = std::mem::take(&mut state.moved).into_iter().map(|(db, name)| (swapped(db), name)).collect();
 }
 
@@ -216,178 +182,27 @@ pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
         return;
     }
     let what = match event.to_bytes() {
-        b"expired" | b"evicted" if state().was_ours(db, name) => What::Ended,
         b"expired" => What::Expired,
         b"evicted" => What::Evicted,
         b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
         b"persist" | b"del" | b"rename_from" | b"move_from" => What::Ended,
         _ => return,
     };
-    let watchers = {
-        let mut state = state();
-        let watchers = state.covering(db, name);
-        if watchers.is_empty() {
-            return;
-        }
-        state.seen.push_back(Seen { db, name: name.into(), what });
-        // Another key may have taken its place, and this one's time may be over in the same turn.
-        if what == What::Set && state.was_ours(db, name) {
-            state.ours = None;
-        }
-        watchers
-    };
+    let watchers = covering(db, name);
+    if watchers.is_empty() {
+        return;
+    }
+    seen::note(db, name, what);
     let flags = ctx.flags();
     if flags.is_loading() || !flags.is_master() {
         // Nothing expires here by being looked at: it can be done at once, and must, for a replica's clock may be ahead.
-        look_at_seen(ctx, false);
+        seen::look(ctx, false);
         return;
     }
     // What the look before the next sleep asks of the timer comes too late for that sleep, so the timer comes now.
     for watcher in watchers {
         timer::note(db, &watcher, UnixMs(0));
     }
-}
-
-/// Looks at what was seen, in the order in which it was. What has expired or was evicted is told only if it may be, else kept.
-pub fn look_at_seen(ctx: &Ctx, may_tell: bool) {
-    if !anybody() {
-        return;
-    }
-    let seen = Vec::from(std::mem::take(&mut state().seen));
-    if seen.is_empty() {
-        return;
-    }
-    let flags = ctx.flags();
-    let may_tell = may_tell && flags.is_master() && !must_not_write();
-    let must_keep_ended = !may_tell && flags.is_master() && !flags.is_loading();
-    let next = next_of_each(&seen);
-    let selected = ctx.db();
-    let (mut kept, mut waiting, mut fired) = (Vec::new(), HashSet::new(), BTreeSet::new());
-    for (nth, one) in seen.iter().enumerate() {
-        let next = next[nth].map(|later| seen[later].what);
-        let told = matches!(one.what, What::Expired | What::Evicted);
-        if (told && !may_tell) || waiting.contains(&(one.db, &*one.name)) {
-            waiting.insert((one.db, &*one.name));
-            kept.push(nth);
-            continue;
-        }
-        // Of several changes the last one counts.
-        if !told && matches!(next, Some(What::Set | What::Ended)) {
-            continue;
-        }
-        let watchers = state().covering(one.db, &one.name);
-        if watchers.is_empty() || !ctx.select_db(one.db) {
-            continue;
-        }
-        let key = OwnedStr::new(&one.name);
-        if one.what == What::Set && next.is_none() && must_keep_ended && life(ctx, &key) == Life::Absent {
-            // It has come and gone; that must be told.
-            waiting.insert((one.db, &*one.name));
-            kept.push(nth);
-            continue;
-        }
-        for name in watchers {
-            let watcher = OwnedStr::new(&name);
-            match look(ctx, one.db, &watcher, &key, one.what, next, may_tell) {
-                None => remove(one.db, &name),
-                Some(true) => drop(fired.insert((one.db, name))),
-                Some(false) => {}
-            }
-        }
-    }
-    for (db, watcher) in fired {
-        if ctx.select_db(db) {
-            tracking::tell_ready(ctx, &OwnedStr::new(&watcher));
-        }
-    }
-    ctx.select_db(selected);
-    state().ours = None;
-    if !kept.is_empty() {
-        let mut all: Vec<Option<Seen>> = seen.into_iter().map(Some).collect();
-        let mut state = state();
-        for one in kept.into_iter().rev().filter_map(|nth| all[nth].take()) {
-            state.seen.push_front(one);
-        }
-    }
-}
-
-/// For each event, the next one of the same key.
-fn next_of_each(seen: &[Seen]) -> Vec<Option<usize>> {
-    let mut later = HashMap::with_capacity(seen.len());
-    let mut next: Vec<_> =
-        seen.iter().enumerate().rev().map(|(nth, one)| later.insert((one.db, &*one.name), nth)).collect();
-    next.reverse();
-    next
-}
-
-/// What one watcher makes of one event, after which comes `next`. True if it fired; `None` if it is not there.
-fn look(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, what: What, next: Option<What>, may_tell: bool) -> Option<bool> {
-    match what {
-        What::Expired => match tracking::tracked_until(ctx, watcher, key)? {
-            Some(deadline) => Some(tracking::fire(ctx, watcher, key, deadline, Ending::Expired)),
-            // It was there before the watcher, which had not come across it yet, or was told of already.
-            None => Some(false),
-        },
-        What::Evicted => {
-            let deadline = tracking::tracked_until(ctx, watcher, key)?;
-            if let Some(deadline) = deadline {
-                tracking::was_evicted(ctx, watcher, key, deadline);
-            }
-            Some(false)
-        }
-        // It had got a deadline, which cannot be seen any more, and has ended since: a moment ago.
-        What::Set if next == Some(What::Expired) => {
-            tracking::track_unseen(ctx, watcher, key)?;
-            Some(false)
-        }
-        // When it would have expired nobody can tell.
-        What::Set if next == Some(What::Evicted) => {
-            tracking::untrack(ctx, watcher, key)?;
-            Some(false)
-        }
-        What::Set | What::Ended => match life(ctx, key) {
-            Life::Until(deadline) => {
-                tracking::track(ctx, db, watcher, key, deadline)?;
-                Some(false)
-            }
-            // It has come and gone while nobody could look: its time was over at once.
-            Life::Absent if what == What::Set && may_tell && !state().was_ours(db, key.bytes()) => {
-                let fired = tracking::fire_unknown(ctx, watcher, key);
-                tracking::untrack(ctx, watcher, key)?;
-                Some(fired)
-            }
-            Life::Absent | Life::Endless => {
-                tracking::untrack(ctx, watcher, key)?;
-                Some(false)
-            }
-        },
-    }
-}
-
-/// How a key stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    /// There is nothing under the name.
-    Absent,
-    /// It lives for ever, or it is one of ours, which we do not watch.
-    Endless,
-    /// It lives up to and with this millisecond.
-    Until(UnixMs),
-}
-
-/// How a key stands that was met in a scan or opened.
-pub fn life_of(look: &Look) -> Life {
-    match (look.kind(), look.deadline()) {
-        (None, _) => Life::Absent,
-        (Some(Kind::Module(of)), _) if expiry::is_ours(of) => Life::Endless,
-        (_, None) => Life::Endless,
-        (_, Some(at)) => Life::Until(UnixMs(at)),
-    }
-}
-
-/// How a key stands. Looking at one that has expired deletes it, as Redis does.
-pub fn life(ctx: &Ctx, name: &Str) -> Life {
-    Key::open_read(ctx, name).map_or(Life::Absent, |key| life_of(&key.look()))
 }
 
 /// The values of strings whose time is over are still there, until somebody touches the keys: after loading, and on a replica that
@@ -410,18 +225,10 @@ pub fn keep_overdue(ctx: &Ctx) {
     ctx.select_db(selected);
 }
 
-/// The event of a key that has just been deleted by being looked at, which is told of already.
-pub fn swallow_expired(db: i32, key: &[u8]) {
-    let mut state = state();
-    if state.seen.back().is_some_and(|last| last.db == db && *last.name == *key && last.what == What::Expired) {
-        state.seen.pop_back();
-    }
-}
-
 /// A file is about to be written: it shall hold the values of watched strings as they are now. Often in a child process, which
 /// tells nobody anything.
 pub fn saving(ctx: &Ctx) {
-    look_at_seen(ctx, false);
+    seen::look(ctx, false);
     for_each(ctx, |watcher| tracking::keep_strings(ctx, watcher));
 }
 

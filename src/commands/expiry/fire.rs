@@ -54,7 +54,7 @@ impl Command for Evict {
         let (name, watched) = (call.args.required()?, call.args.required()?.bytes());
         let deadline = UnixMs(in_range("deadline", call.args.required()?, 0, i64::MAX)?);
         // The deletion that came with it was seen first.
-        crate::watch::look_at_seen(call.ctx, false);
+        crate::seen::look(call.ctx, false);
         let mut key = keyspace::open::<Expiry>(call.ctx, name)?;
         if let Some(value) = key.value()? {
             value.queue.track(watched, deadline);

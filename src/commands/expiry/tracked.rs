@@ -5,7 +5,7 @@ use crate::commands::listing::NamePage;
 use crate::expiry::Expiry;
 use crate::keyspace;
 use crate::redis::OwnedStr;
-use crate::{tracking, watch};
+use crate::{seen, tracking};
 
 pub struct ListTracked;
 
@@ -21,7 +21,7 @@ impl Command for ListTracked {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let page = NamePage::parse(call)?;
-        watch::look_at_seen(call.ctx, false);
+        seen::look(call.ctx, false);
         let names: Vec<OwnedStr> = {
             let mut key = keyspace::peek::<Expiry>(call.ctx, name);
             let value = key.as_mut().map_or(Ok(None), |key| key.value())?;

@@ -1,0 +1,228 @@
+//! What was seen of watched keys, and what it means.
+//!
+//! Keyspace events only say that something happened to a key. Handlers note its name, and before the server's loop sleeps (and so before the
+//! AOF is flushed and clients get their replies) each name is looked at once.
+
+use crate::life::{life, Life};
+use crate::redis::ctx::must_not_write;
+use crate::redis::{Ctx, OwnedStr, Str};
+use crate::{tracking, watch};
+use lazy_static::lazy_static;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tsgen_engine::Ending;
+
+/// Something happened to a watched key.
+struct Seen {
+    db: i32,
+    name: Box<[u8]>,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// It has got, or may have got, a deadline.
+    Set,
+    /// It was deleted, moved away or made to live for ever.
+    Ended,
+    Expired,
+    Evicted,
+}
+
+impl What {
+    /// Whether replicas are told of it.
+    fn is_told(self) -> bool {
+        matches!(self, What::Expired | What::Evicted)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    seen: VecDeque<Seen>,
+    /// The key of our own types that was deleted last: should it have expired, that is nobody's concern.
+    ours: Option<(i32, Box<[u8]>)>,
+}
+
+impl State {
+    fn was_ours(&self, db: i32, name: &[u8]) -> bool {
+        self.ours.as_ref().is_some_and(|(of, ours)| *of == db && **ours == *name)
+    }
+}
+
+lazy_static! {
+    static ref STATE: Mutex<State> = Mutex::default();
+}
+
+/// Never held while Redis is called.
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Something has happened to a key that is watched.
+pub fn note(db: i32, name: &[u8], what: What) {
+    let mut state = state();
+    let was_ours = state.was_ours(db, name);
+    let what = if was_ours && what.is_told() { What::Ended } else { what };
+    state.seen.push_back(Seen { db, name: name.into(), what });
+    // Another key may have taken its place, and this one's time may be over in the same turn.
+    if what == What::Set && was_ours {
+        state.ours = None;
+    }
+}
+
+/// Whether everything that was seen has been looked at.
+pub fn is_empty() -> bool {
+    state().seen.is_empty()
+}
+
+/// A key of our own types is being deleted from under this name, before any event tells why.
+pub fn ours_left(db: i32, name: &[u8]) {
+    if watch::anybody() {
+        state().ours = Some((db, name.into()));
+    }
+}
+
+/// The keys of this database, or of all, are gone.
+pub fn forget(db: Option<i32>) {
+    state().seen.retain(|seen| db.is_some_and(|db| seen.db != db));
+}
+
+/// Two databases have changed places.
+pub fn swap(one: i32, other: i32) {
+    for seen in &mut state().seen {
+        seen.db = match seen.db {
+            db if db == one => other,
+            db if db == other => one,
+            db => db,
+        };
+    }
+}
+
+/// The event of a key that has just been deleted by being looked at, which is told of already.
+pub fn swallow_expired(db: i32, key: &[u8]) {
+    let mut state = state();
+    if state.seen.back().is_some_and(|last| last.db == db && *last.name == *key && last.what == What::Expired) {
+        state.seen.pop_back();
+    }
+}
+
+/// Looks at what was seen, in the order in which it was. What has expired or was evicted is told only if it may be, else kept.
+pub fn look(ctx: &Ctx, may_tell: bool) {
+    let seen = Vec::from(std::mem::take(&mut state().seen));
+    if seen.is_empty() {
+        return;
+    }
+    let flags = ctx.flags();
+    let may_tell = may_tell && flags.is_master() && !must_not_write();
+    let must_keep_ended = !may_tell && flags.is_master() && !flags.is_loading();
+    let next = next_of_each(&seen);
+    let selected = ctx.db();
+    let (mut kept, mut waiting, mut fired) = (Vec::new(), HashSet::new(), BTreeSet::new());
+    for (nth, one) in seen.iter().enumerate() {
+        let next = next[nth].map(|later| seen[later].what);
+        let told = one.what.is_told();
+        if (told && !may_tell) || waiting.contains(&(one.db, &*one.name)) {
+            waiting.insert((one.db, &*one.name));
+            kept.push(nth);
+            continue;
+        }
+        // Of several changes the last one counts.
+        if !told && matches!(next, Some(What::Set | What::Ended)) {
+            continue;
+        }
+        let watchers = watch::covering(one.db, &one.name);
+        if watchers.is_empty() || !ctx.select_db(one.db) {
+            continue;
+        }
+        let key = OwnedStr::new(&one.name);
+        if one.what == What::Set && next.is_none() && must_keep_ended && life(ctx, &key) == Life::Absent {
+            // It has come and gone; that must be told.
+            waiting.insert((one.db, &*one.name));
+            kept.push(nth);
+            continue;
+        }
+        for name in watchers {
+            let watcher = OwnedStr::new(&name);
+            match look_at(ctx, one.db, &watcher, &key, one.what, next, may_tell) {
+                None => watch::remove(one.db, &name),
+                Some(true) => drop(fired.insert((one.db, name))),
+                Some(false) => {}
+            }
+        }
+    }
+    for (db, watcher) in fired {
+        if ctx.select_db(db) {
+            tracking::tell_ready(ctx, &OwnedStr::new(&watcher));
+        }
+    }
+    ctx.select_db(selected);
+    state().ours = None;
+    if !kept.is_empty() {
+        let mut all: Vec<Option<Seen>> = seen.into_iter().map(Some).collect();
+        let mut state = state();
+        for one in kept.into_iter().rev().filter_map(|nth| all[nth].take()) {
+            state.seen.push_front(one);
+        }
+    }
+}
+
+/// For each event, the next one of the same key.
+fn next_of_each(seen: &[Seen]) -> Vec<Option<usize>> {
+    let mut later = HashMap::with_capacity(seen.len());
+    let mut next: Vec<_> =
+        seen.iter().enumerate().rev().map(|(nth, one)| later.insert((one.db, &*one.name), nth)).collect();
+    next.reverse();
+    next
+}
+
+/// What one watcher makes of one event, after which comes `next`. True if it fired; `None` if it is not there.
+fn look_at(
+    ctx: &Ctx,
+    db: i32,
+    watcher: &Str,
+    key: &Str,
+    what: What,
+    next: Option<What>,
+    may_tell: bool,
+) -> Option<bool> {
+    match what {
+        What::Expired => match tracking::tracked_until(ctx, watcher, key)? {
+            Some(deadline) => Some(tracking::fire(ctx, watcher, key, deadline, Ending::Expired)),
+            // It was there before the watcher, which had not come across it yet, or was told of already.
+            None => Some(false),
+        },
+        What::Evicted => {
+            let deadline = tracking::tracked_until(ctx, watcher, key)?;
+            if let Some(deadline) = deadline {
+                tracking::was_evicted(ctx, watcher, key, deadline);
+            }
+            Some(false)
+        }
+        // It had got a deadline, which cannot be seen any more, and has ended since: a moment ago.
+        What::Set if next == Some(What::Expired) => {
+            tracking::track_unseen(ctx, watcher, key)?;
+            Some(false)
+        }
+        // When it would have expired nobody can tell.
+        What::Set if next == Some(What::Evicted) => {
+            tracking::untrack(ctx, watcher, key)?;
+            Some(false)
+        }
+        What::Set | What::Ended => match life(ctx, key) {
+            Life::Until(deadline) => {
+                tracking::track(ctx, db, watcher, key, deadline)?;
+                Some(false)
+            }
+            // It has come and gone while nobody could look: its time was over at once.
+            Life::Absent if what == What::Set && may_tell && !state().was_ours(db, key.bytes()) => {
+                let fired = tracking::fire_unknown(ctx, watcher, key);
+                tracking::untrack(ctx, watcher, key)?;
+                Some(fired)
+            }
+            Life::Absent | Life::Endless => {
+                tracking::untrack(ctx, watcher, key)?;
+                Some(false)
+            }
+        },
+    }
+}
