@@ -75,7 +75,7 @@ impl Family for Expiry {
     const TYPE: (&'static CStr, i32) = (c"tsgen-exp", 1);
     const LOAD: &'static CStr = c"EXPIRY.LOAD";
     const CREATE_SYNTAX: &'static str = concat!(
-        "key PREFIX prefix [PREFIX prefix ...] [MAXVALUE n] ",
+        "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] ",
         "[LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [SINK stream [SINKMAXLEN n]]"
     );
     const ALTER_SYNTAX: &'static str =

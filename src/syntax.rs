@@ -3,12 +3,12 @@
 //!
 //! | written                  | means                                              |
 //! |--------------------------|----------------------------------------------------|
-//! | `name`                   | an argument                                        |
+//! | `name`, `name:integer`   | an argument; one that is an integer                |
 //! | `WORD`                   | itself; what follows it in its group belongs to it |
 //! | `READY\|REJECT`          | one of these words                                 |
 //! | `[ … ]`, `( … )`         | optional, grouped                                  |
 //! | `( a … \| b … )`         | one of these                                       |
-//! | `x [x ...]`              | one or more                                        |
+//! | `x [x ...]`, `[x ...]`   | one or more, any number                            |
 //!
 //! It does not know the commands or the API of Redis.
 
@@ -21,6 +21,8 @@ pub struct Argument {
     pub kind: Kind,
     pub optional: bool,
     pub multiple: bool,
+    /// If there are several, the word stands in front of each.
+    pub repeats_token: bool,
     pub parts: Vec<Argument>,
 }
 
@@ -83,6 +85,12 @@ fn group(words: &mut Words<'_>, before: &mut Vec<Argument>, optional: bool) {
     }
     let repeats = words.next_if_eq(&"...").is_some();
     assert!(words.next().is_some_and(|word| matches!(word, "]" | ")")), "a group does not end");
+    if repeats && choices.len() == 1 && before.ends_with(&choices[0]) {
+        let repeated = before.split_off(before.len() - choices[0].len());
+        let several = Argument::joined(repeated);
+        before.push(Argument { multiple: true, repeats_token: several.token.is_some(), ..several });
+        return;
+    }
     let mut parts: Vec<_> = choices.into_iter().map(Argument::joined).collect();
     let argument = match (parts.pop(), parts.is_empty()) {
         (Some(only), true) => only,
@@ -90,19 +98,20 @@ fn group(words: &mut Words<'_>, before: &mut Vec<Argument>, optional: bool) {
             Argument { parts: parts.into_iter().chain(last).collect(), ..Argument::plain("choice", Kind::OneOf) }
         }
     };
-    if repeats {
-        // `x [x ...]`: what is repeated stands before it already.
-        let size = if argument.kind == Kind::Block { argument.parts.len() } else { 1 };
-        let repeated = before.split_off(before.len() - size);
-        before.push(Argument { multiple: true, ..Argument::joined(repeated) });
-    } else {
-        before.push(Argument { optional, ..argument });
-    }
+    before.push(Argument { optional, multiple: repeats, ..argument });
 }
 
 impl Argument {
     fn plain(name: &str, kind: Kind) -> Self {
-        Argument { name: name.to_lowercase(), token: None, kind, optional: false, multiple: false, parts: Vec::new() }
+        Argument {
+            name: name.to_lowercase(),
+            token: None,
+            kind,
+            optional: false,
+            multiple: false,
+            repeats_token: false,
+            parts: Vec::new(),
+        }
     }
 
     fn of_word(word: &str) -> Self {
@@ -110,10 +119,13 @@ impl Argument {
             let parts = word.split('|').map(|word| Argument::after_word(word, Vec::new())).collect();
             return Argument { parts, ..Argument::plain("choice", Kind::OneOf) };
         }
+        if let Some(name) = word.strip_suffix(":integer") {
+            return Argument::plain(name, Kind::Integer);
+        }
         let kind = match word {
             "key" => Kind::Key(0),
             "stream" => Kind::Key(1),
-            "n" | "ms" | "lease-ms" | "period-ms" | "limit" | "watermark" => Kind::Integer,
+            "n" | "ms" | "lease-ms" | "period-ms" | "limit" | "bytes" => Kind::Integer,
             "unix-ms" => Kind::Time,
             _ => Kind::Text,
         };

@@ -68,7 +68,8 @@ impl Family for Tsgen {
     const LOAD: &'static CStr = c"TSGEN.LOAD";
     const CREATE_SYNTAX: &'static str =
         concat!("key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] ", delivery_options!());
-    const ALTER_SYNTAX: &'static str = concat!("key [WATERMARK timestamp] [LATE READY|REJECT] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str =
+        concat!("key [WATERMARK timestamp:integer] [LATE READY|REJECT] ", delivery_options!());
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 3;
 

@@ -204,6 +204,9 @@ impl Texts {
         if argument.multiple {
             told.flags |= raw::REDISMODULE_CMD_ARG_MULTIPLE as c_int;
         }
+        if argument.repeats_token {
+            told.flags |= raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN as c_int;
+        }
         told.type_ = match argument.kind {
             Kind::Text => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
             Kind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,

@@ -12,7 +12,7 @@ impl Command for Get {
         name: c"DEBOUNCE.GET",
         flags: "readonly",
         syntax: "key group",
-        summary: "When a collecting group fires, and its items so far",
+        summary: "Returns when a collecting group fires, and its items so far",
         complexity: "O(N) with N being the number of items",
         ..Row::READ
     };
@@ -40,7 +40,7 @@ impl Command for Groups {
         name: c"DEBOUNCE.GROUPS",
         syntax: "key [COUNT n] [AFTER group]",
         summary: "Lists collecting groups, next to fire first: name, number of items, and when it fires",
-        complexity: "O(M*log(N)) with M being the number of groups listed, and O(N) for those before AFTER",
+        complexity: "O(log(N)) for each group listed, and O(1) for each that fires before AFTER",
         ..Row::READ
     };
 

@@ -19,8 +19,8 @@ impl<F: Family> Command for Alter<F> {
         flags: "write getkeys-api",
         keys: KEYS,
         syntax: F::ALTER_SYNTAX,
-        summary: "Changes options of a key; the kind of its gate is fixed",
-        complexity: "O(log(N)) for each lease and delay that ended since the last claim",
+        summary: "Changes options of a key, all of them or none; the kind of its gate is fixed",
+        complexity: "O(1); if it changes options of retry or the sink, O(log(N)) for each lease and delay that ended since the last claim",
         ..Row::WRITE
     };
 

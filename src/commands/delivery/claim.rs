@@ -36,7 +36,8 @@ impl<F: Family> Command for ClaimEntries<F> {
         keys: &[KeySpec::ReadUpdate(1)],
         syntax: "key consumer [COUNT n] [LEASE ms] [BLOCK ms]",
         summary: "Leases ready entries to a consumer, oldest first, or waits until there are some",
-        complexity: "O(log(N)) for each entry leased",
+        complexity:
+            "O(log(N)) for each entry leased, and for each lease, delay and group that ended before, up to 10000",
         ..Row::WRITE
     };
 

@@ -11,8 +11,8 @@ pub struct HandBack<F>(PhantomData<F>);
 impl<F: Family> Command for HandBack<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.nack.name,
-        syntax: "key token [token ...] [DELAY ms] [DEAD] [REASON text]",
-        summary: "Hands deliveries back as failed: their entries come again after a delay, or are dead",
+        syntax: "key token [token ...] [DELAY ms | DEAD] [REASON text]",
+        summary: "Hands deliveries back as failed: their entries come again, or are dead; replies with how many",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
     };
@@ -50,7 +50,7 @@ impl<F: Family> Command for Release<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.release.name,
         syntax: "key consumer",
-        summary: "Hands back the deliveries of a consumer, up to 10000, ready at once and not counted as deliveries",
+        summary: "Hands back what a consumer holds, up to 10000 entries, ready at once and not counted as delivered; replies with how many",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
     };

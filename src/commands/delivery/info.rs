@@ -14,7 +14,7 @@ pub struct Info<F>(PhantomData<F>);
 impl<F: Family> Command for Info<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.info.name,
-        summary: "Counts, ages, totals and options of a key",
+        summary: "Returns the gate, counts, ages, totals and options of a key",
         complexity: "O(log(N)), and O(M) with M being the number of leases and delays that ended since the last claim",
         ..Row::READ
     };

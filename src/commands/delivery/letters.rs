@@ -45,7 +45,7 @@ impl<F: Family> Command for Requeue<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.requeue.name,
         syntax: "key (ALL [COUNT n] | token [token ...])",
-        summary: "Gives dead letters their old place back, with no deliveries counted",
+        summary: "Gives dead letters their old place back, with no deliveries counted; replies with how many",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
     };
@@ -65,7 +65,7 @@ impl<F: Family> Command for Discard<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.discard.name,
         syntax: "key (ALL [COUNT n] | token [token ...])",
-        summary: "Removes dead letters for good",
+        summary: "Removes dead letters for good; replies with how many",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
     };

@@ -44,9 +44,9 @@ pub struct ListPending<F>(PhantomData<F>);
 impl<F: Family> Command for ListPending<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.pending.name,
-        syntax: "key [CONSUMER consumer] [COUNT n] [AFTER token]",
-        summary: "Lists leased entries by token",
-        complexity: "O(log(N)+M) with M being the number of entries listed",
+        syntax: "key [CONSUMER consumer] [COUNT n] [AFTER token:integer]",
+        summary: "Lists leased entries by token: token, consumer, end of the lease, deliveries and name",
+        complexity: "O(log(N)+M) with M being the number of entries listed or ended since the last claim",
         ..Row::READ
     };
 
@@ -78,9 +78,9 @@ pub struct ListDead<F>(PhantomData<F>);
 impl<F: Family> Command for ListDead<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.dead.name,
-        syntax: "key [COUNT n] [AFTER token]",
-        summary: "Lists dead letters by token",
-        complexity: "O(log(N)+M) with M being the number of entries listed",
+        syntax: "key [COUNT n] [AFTER token:integer]",
+        summary: "Lists dead letters by token: token, deliveries, name, time and reason of death",
+        complexity: "O(log(N)+M) with M being the number of entries listed or ended since the last claim",
         ..Row::READ
     };
 

@@ -16,7 +16,7 @@ impl<F: Family> Command for Ack<F> {
         name: F::VERBS.ack.name,
         flags: "write fast",
         syntax: "key token [token ...]",
-        summary: "Acknowledges deliveries: their entries are gone. Tokens may be ranges first-last",
+        summary: "Acknowledges deliveries: their entries are gone; replies with how many",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
     };
@@ -47,7 +47,7 @@ impl<F: Family> Command for Extend<F> {
         name: F::VERBS.extend.name,
         flags: "write fast",
         syntax: "key lease-ms token [token ...]",
-        summary: "Gives deliveries a new lease from now on. Tokens may be ranges first-last",
+        summary: "Gives deliveries a new lease from now on; replies with how many",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
     };

@@ -84,7 +84,8 @@ impl Command for Add {
         name: c"TSGEN.ADD",
         flags: "write deny-oom fast",
         syntax: "key [NX|XX] timestamp id [payload]",
-        summary: "Adds an element that is held back until the watermark reaches its timestamp",
+        summary:
+            "Adds an element that is held back until the watermark reaches its timestamp, or replaces the one of its id",
         complexity: "O(log(N))",
         ..Row::WRITE
     };

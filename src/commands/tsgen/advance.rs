@@ -16,9 +16,9 @@ impl Command for Advance {
     const ROW: &'static Row = &Row {
         name: c"TSGEN.ADVANCE",
         flags: "write fast",
-        syntax: "key timestamp [SOURCE name]",
+        syntax: "key timestamp:integer [SOURCE name]",
         summary: "Raises the watermark, or one source's part of it; replies with the watermark",
-        complexity: "O(log(N)), however many elements become ready",
+        complexity: "O(log(N)) and O(M) with M being the number of sources, however many elements become ready",
         ..Row::WRITE
     };
 

@@ -49,7 +49,7 @@ impl Command for Madd {
         name: c"TSGEN.MADD",
         flags: "write deny-oom",
         syntax: "key timestamp id payload [timestamp id payload ...]",
-        summary: "Adds several elements, all or none",
+        summary: "Adds or replaces several elements, all or none",
         complexity: "O(log(N)) for each element",
         ..Row::WRITE
     };

@@ -13,7 +13,7 @@ impl Command for WatermarkOf {
     const ROW: &'static Row = &Row {
         name: c"TSGEN.WATERMARK",
         flags: "readonly fast",
-        summary: "The watermark; nil while it is unset",
+        summary: "Returns the watermark, nil while it is unset",
         ..Row::READ
     };
 
@@ -33,7 +33,7 @@ impl Command for Get {
         name: c"TSGEN.GET",
         flags: "readonly fast",
         syntax: "key id",
-        summary: "State, timestamp and payload of the newest element of an id",
+        summary: "Returns state, timestamp and payload of the newest element of an id",
         ..Row::READ
     };
 
@@ -71,8 +71,8 @@ impl Command for Range {
     const ROW: &'static Row = &Row {
         name: c"TSGEN.RANGE",
         syntax: "key min max [COUNT n]",
-        summary: "Lists waiting and ready elements by timestamp",
-        complexity: "O(log(N)+M) with M being the number of elements listed",
+        summary: "Lists waiting and ready elements by timestamp: id, timestamp and payload",
+        complexity: "O(log(N)+M) with M being the number of elements listed or ended since the last claim",
         ..Row::READ
     };
 
@@ -110,7 +110,7 @@ pub struct Sources;
 impl Command for Sources {
     const ROW: &'static Row = &Row {
         name: c"TSGEN.SOURCES",
-        summary: "The declared sources of a key: name, timestamp, and when it reported last",
+        summary: "Lists the declared sources of a key: name, timestamp, and when it reported last",
         complexity: "O(N) with N being the number of sources",
         ..Row::READ
     };
