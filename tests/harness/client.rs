@@ -108,14 +108,22 @@ impl Client {
     /// Plays a transcript; the first reply that differs fails the test, with its line.
     #[track_caller]
     pub fn play(&mut self, text: &str) {
+        self.replay(text, |_| {});
+    }
+
+    /// Plays a transcript as [`Client::play`] does, and shows each reply.
+    #[track_caller]
+    pub fn replay(&mut self, text: &str, mut show_reply: impl FnMut(&Reply)) {
         for step in transcript::steps(text) {
-            let reply = self.run(&step.command).to_string();
-            let is_match = transcript::matches(&step.expected, &reply, &mut self.bindings);
+            let reply = self.run(&step.command);
+            let got = reply.to_string();
+            let is_match = transcript::matches(&step.expected, &got, &mut self.bindings);
             assert!(
                 is_match,
-                "line {} of the transcript: {}\n  expected {}\n  got      {reply}\n  bound    {:?}",
+                "line {} of the transcript: {}\n  expected {}\n  got      {got}\n  bound    {:?}",
                 step.line, step.command, step.expected, self.bindings
             );
+            show_reply(&reply);
         }
     }
 

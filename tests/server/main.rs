@@ -40,6 +40,7 @@ mod identity;
 mod info;
 mod keys;
 mod limits;
+mod pages;
 mod persistence;
 mod regressions;
 mod replication;

@@ -12,7 +12,7 @@ impl Command for Get {
         name: c"TALLY.GET",
         flags: "readonly",
         syntax: "key field",
-        summary: "The sum of a field that is not acknowledged yet: the open window and all batches",
+        summary: "Returns the sum of a field that is not acknowledged yet: open window and all batches",
         complexity: "O(M*log(N)) with M being the number of batches and N of their fields",
         ..Row::READ
     };

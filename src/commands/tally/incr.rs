@@ -54,7 +54,7 @@ impl Command for Incr {
     const ROW: &'static Row = &Row {
         name: c"TALLY.INCR",
         flags: "write deny-oom fast",
-        syntax: "key field [delta]",
+        syntax: "key field [delta:integer]",
         summary: "Adds to the sum of a field in the open window; replies with that sum",
         complexity: "O(1); O(N*log(N)) with N being the number of fields if it seals the window",
         ..Row::WRITE
@@ -82,7 +82,7 @@ impl Command for Mincr {
     const ROW: &'static Row = &Row {
         name: c"TALLY.MINCR",
         flags: "write deny-oom",
-        syntax: "key field delta [field delta ...]",
+        syntax: "key field delta:integer [field delta:integer ...]",
         summary: "Adds to the sums of several fields, all or none; replies with these sums",
         complexity: "O(M*log(M)) with M being the number of increments; O(N*log(N)) for each window that it seals",
         ..Row::WRITE
