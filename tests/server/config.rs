@@ -14,6 +14,8 @@ fn every_config_has_its_documented_default() {
         ("tsgen.backoff", "0"),
         ("tsgen.max-backoff", "0"),
         ("tsgen.max-len", "0"),
+        ("tsgen.tally-every", "9000"),
+        ("tsgen.tally-max-fields", "10000"),
         ("tsgen.max-name-size", "65536"),
         ("tsgen.max-payload-size", "67108864"),
         ("tsgen.virtual-clock", "no"),
@@ -37,6 +39,10 @@ fn values_out_of_range_are_refused() {
         ("max-len", "-1"),
         ("max-name-size", "0"),
         ("max-payload-size", "-1"),
+        ("tally-every", "0"),
+        ("tally-every", "315360000001"),
+        ("tally-max-fields", "0"),
+        ("tally-max-fields", "100001"),
         ("virtual-clock", "maybe"),
     ] {
         let reply = c.run(&format!("CONFIG SET tsgen.{name} {value}"));
