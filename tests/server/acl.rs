@@ -1,40 +1,31 @@
 //! Permissions: the keys of every command are known to Redis, the SINK's stream too.
 
+use super::families::FAMILIES;
 use crate::harness::*;
 
 #[test]
 fn a_user_reaches_only_the_keys_of_its_pattern() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.ok("ACL SETUSER u on nopass ~mine* +@all");
-    c.ok("TSGEN.ADD theirs 1 a");
-    let mut u = server.client();
-    u.ok("AUTH u x");
-    u.play("> TSGEN.ADD mine 1 a\n 1\n > TSGEN.ADVANCE mine 1\n 1\n > TSGEN.CLAIM mine w\n [[<t> …]]");
-    let own = [
-        "CREATE #",
-        "ADD # 1 a",
-        "MADD # 1 a x",
-        "ADVANCE # 1",
-        "WATERMARK #",
-        "GET # a",
-        "REM # a",
-        "RANGE # - +",
-        "SOURCES #",
-        "CLAIM # w",
-        "ACK # 1",
-        "NACK # 1",
-        "EXTEND # 1 1",
-        "RELEASE # w",
-        "PENDING #",
-        "DEAD #",
-        "REQUEUE # ALL",
-        "DISCARD # ALL",
-        "INFO #",
-        "ALTER # LEASE 5",
-    ];
-    for command in own {
-        u.expect(&format!("TSGEN.{}", command.replace('#', "theirs")), "-NOPERM …");
+    for family in &FAMILIES {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.fill(&mut c);
+        c.ok(&format!("RENAME {} mine", family.keys[0]));
+        c.ok("ACL SETUSER u on nopass ~mine* ~none:* +@all");
+        let mut u = server.client();
+        u.ok("AUTH u x");
+        for command in family.all_on("mine") {
+            let reply = u.run(&command.replace("BLOCK 0", "BLOCK 1")).to_string();
+            assert!(!reply.starts_with("-NOPERM"), "{command}: {reply}");
+        }
+        for key in [family.keys[1], "none"] {
+            for command in family.all_on(key) {
+                u.expect(&command, "-NOPERM …");
+            }
+            u.expect(&format!("{}{}", family.on("CREATE #", key), family.create), "-NOPERM …");
+        }
+        u.expect(&format!("{}{} SINK theirs", family.on("CREATE #", "mine-too"), family.create), "-NOPERM …");
+        u.expect(&format!("{}{} SINK mine-three", family.on("CREATE #", "mine-too"), family.create), "OK");
+        u.expect(&family.on("ALTER # SINK theirs", "mine-too"), "-NOPERM …");
     }
 }
 

@@ -18,65 +18,6 @@ pub fn server_ms(client: &mut Client) -> i64 {
     seconds * 1_000 + micros / 1_000
 }
 
-/// Keys `busy`, `rules`, `empty` and `piped`, which hold groups in every state, binary names and all options. All timeouts,
-/// leases and delays are long, so nothing changes by itself afterwards.
-#[track_caller]
-pub fn fill_debounce(client: &mut Client) {
-    client.play(
-        r#"
-        > DEBOUNCE.CREATE busy IDLE 3600000 MAXITEMS 3 LEASE 3600000 MAXDELIVERIES 3 BACKOFF 1000000 MAXBACKOFF 5000000 MAXLEN 1000
-        OK
-        > DEBOUNCE.PUSH busy leased a b c
-        0
-        > DEBOUNCE.PUSH busy delayed d e f
-        0
-        > DEBOUNCE.PUSH busy dead "" g h
-        0
-        > DEBOUNCE.PUSH busy released i
-        1
-        > DEBOUNCE.FLUSH busy released
-        1
-        > DEBOUNCE.PUSH busy acked j k l
-        0
-        > DEBOUNCE.PUSH busy ready m n o p q r s
-        1
-        > DEBOUNCE.PUSH busy "" "\x00\xff%n" t
-        2
-        > DEBOUNCE.PUSH busy "col\x00lecting" u
-        1
-        > DEBOUNCE.CLAIM busy worker-1
-        [[<leased> 1 'leased' 'full' …]]
-        > DEBOUNCE.CLAIM busy worker-2 COUNT 2
-        [[<delayed> 1 'delayed' 'full' …] [<dead> 1 'dead' 'full' ['' …]]]
-        > DEBOUNCE.NACK busy <delayed> DELAY 7200000
-        1
-        > DEBOUNCE.NACK busy <dead> DEAD REASON "no such thing"
-        1
-        > DEBOUNCE.CLAIM busy worker-3 COUNT 2
-        [[<_1> 1 'released' 'flush' …] [<acked> 1 'acked' …]]
-        > DEBOUNCE.ACK busy <acked>
-        1
-        > DEBOUNCE.RELEASE busy worker-3
-        1
-        > DEBOUNCE.CREATE rules IDLE 7200000 MAXWAIT 3600000 UNIQUE no
-        OK
-        > DEBOUNCE.PUSH rules g x x y
-        3
-        > DEBOUNCE.PUSH rules g x
-        4
-        > DEBOUNCE.CREATE empty
-        OK
-        > DEBOUNCE.CREATE piped IDLE 3600000 SINK stream SINKMAXLEN 100
-        OK
-        > DEBOUNCE.PUSH piped g x
-        1
-        "#,
-    );
-}
-
-/// The keys [`fill_debounce`] makes.
-pub const DEBOUNCE_FILLED: [&str; 4] = ["busy", "rules", "empty", "piped"];
-
 #[test]
 fn a_group_fires_once_it_was_quiet_with_all_its_items_in_order_of_arrival() {
     virtual_clock().client().play(

@@ -1,85 +1,8 @@
-//! DEBOUNCE keys through RDB, AOF in both forms, kill -9, and every command that carries a key elsewhere.
+//! DEBOUNCE keys that collect through restarts, and large ones through both forms of the AOF.
 
 use super::debounce::*;
+use super::persistence::{rewritten, AOF};
 use crate::harness::*;
-
-const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
-
-/// Everything that commands show of the filled keys, to compare what is seen besides the digest.
-#[track_caller]
-fn view(client: &mut Client) -> Vec<String> {
-    let mut lines = Vec::new();
-    for key in DEBOUNCE_FILLED {
-        for command in ["GROUPS #", "PENDING #", "DEAD #", "GET # g", "GET # \"\"", "GET # \"col\\x00lecting\""] {
-            lines.push(client.ok(&format!("DEBOUNCE.{}", command.replace('#', key))).to_string());
-        }
-        lines.push(format!("{:?}", groups(client, key)));
-        let info = client.ok(&format!("DEBOUNCE.INFO {key}"));
-        for name in
-            ["gate", "idle", "maxwait", "maxitems", "unique", "delivered", "acked", "died", "lease", "maxdeliveries"]
-        {
-            lines.push(format!("{key} {name} {}", info.field(name)));
-        }
-        for name in ["backoff", "maxbackoff", "maxlen", "sink", "sinkmaxlen", "next-deadline"] {
-            lines.push(format!("{key} {name} {}", info.field(name)));
-        }
-    }
-    lines
-}
-
-/// Fills a server, restarts it in this way, and compares everything.
-#[track_caller]
-fn survives(args: &[&str], prepare: &str, stop: Stop) {
-    let mut server = Server::start(args);
-    let mut c = server.client();
-    fill_debounce(&mut c);
-    if !prepare.is_empty() {
-        c.ok(prepare);
-        rewritten(&mut c);
-        c.ok("DEBOUNCE.PUSH busy after-the-rewrite x");
-    }
-    let (digest, seen) = (server.digest_all(), view(&mut c));
-    server.restart(stop);
-    let mut c = server.client();
-    assert_eq!(view(&mut c), seen);
-    assert_eq!(server.digest_all(), digest);
-}
-
-#[track_caller]
-fn rewritten(c: &mut Client) {
-    wait_until("no rewrite runs", || {
-        c.info("persistence", "aof_rewrite_in_progress") == "0" && c.info("persistence", "aof_rewrite_scheduled") == "0"
-    });
-}
-
-#[test]
-fn an_rdb_file_keeps_everything() {
-    survives(&[], "", Stop::Save);
-}
-
-#[test]
-fn an_aof_keeps_everything_through_kill_9() {
-    survives(&AOF, "", Stop::Kill);
-}
-
-#[test]
-fn a_rewritten_aof_keeps_everything_with_and_without_a_preamble() {
-    survives(&AOF, "BGREWRITEAOF", Stop::Kill);
-    let plain = ["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"];
-    survives(&plain, "BGREWRITEAOF", Stop::Kill);
-}
-
-#[test]
-fn debug_reload_keeps_everything() {
-    let server = Server::start(&AOF);
-    let mut c = server.client();
-    fill_debounce(&mut c);
-    let (digest, seen) = (server.digest_all(), view(&mut c));
-    c.ok("DEBUG RELOAD");
-    assert_eq!((server.digest_all(), view(&mut c)), (digest.clone(), seen.clone()));
-    c.ok("DEBUG LOADAOF");
-    assert_eq!((server.digest_all(), view(&mut c)), (digest, seen));
-}
 
 /// Thousands of groups and large items: many chunks of a snapshot, some with more than one group, some items larger than one.
 #[test]
@@ -194,52 +117,6 @@ fn a_rewrite_under_load_loses_nothing_through_kill_9() {
             seen.extend(entry.items()[4].items().iter().step_by(2).map(Reply::text));
             c.ok(&format!("DEBOUNCE.ACK k {}", entry.items()[0].int()));
         }
-    }
-}
-
-#[test]
-fn copy_makes_an_independent_key_without_a_sink() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    fill_debounce(&mut c);
-    for key in ["busy", "rules", "empty"] {
-        c.expect(&format!("COPY {key} copy"), "1");
-        assert_eq!(server.digest(key), server.digest("copy"), "{key}");
-        c.ok("DEL copy");
-    }
-    c.play("> COPY piped copy\n 1\n > DEBOUNCE.PUSH copy g y\n 2\n > DEBOUNCE.FLUSH copy g\n 1\n > DEBOUNCE.CLAIM copy w\n [[<t> 1 'g' 'flush' ['x' <_> 'y' <_2>]]]");
-    c.expect("DEBOUNCE.GET piped g", "[<_3> ['x' <_>]]");
-}
-
-#[test]
-fn dump_and_restore_carry_the_whole_value() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    fill_debounce(&mut c);
-    let (seen, digest) = (view(&mut c), server.digest_all());
-    for key in DEBOUNCE_FILLED {
-        let dump = c.ok(&format!("DUMP {key}"));
-        c.ok(&format!("DEL {key}"));
-        assert_eq!(crate::cmd!(c, "RESTORE", key, 0, dump.bytes()), "OK");
-    }
-    assert_eq!((view(&mut c), server.digest_all()), (seen, digest));
-    let dump = c.ok("DUMP piped");
-    assert_eq!(crate::cmd!(c, "RESTORE", "other", 0, dump.bytes()), "OK");
-    assert_eq!(c.ok("DEBOUNCE.INFO other").field("sink").to_string(), "''");
-}
-
-#[test]
-fn rename_move_and_swapdb_keep_the_value() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    fill_debounce(&mut c);
-    for key in DEBOUNCE_FILLED {
-        let digest = server.digest(key);
-        c.play(&format!("> RENAME {key} renamed\n OK\n > MOVE renamed 4\n 1\n > SWAPDB 0 4\n OK"));
-        assert_eq!(server.digest("renamed"), digest);
-        c.play("> SWAPDB 0 4\n OK\n > SELECT 4\n OK");
-        c.play(&format!("> MOVE renamed 0\n 1\n > SELECT 0\n OK\n > RENAME renamed {key}\n OK"));
-        assert_eq!(server.digest(key), digest);
     }
 }
 

@@ -170,45 +170,6 @@ fn the_claim_of_a_woken_worker_follows_what_woke_it() {
     feed.expect(&mut c, &told);
 }
 
-#[test]
-fn a_full_sync_and_a_stream_of_writes_carry_groups_in_every_state() {
-    let master = Server::start(&[]);
-    fill_debounce(&mut master.client());
-    let (replica, diskless) = (Server::start(&[]), Server::start(&["--repl-diskless-load", "swapdb"]));
-    for server in [&replica, &diskless] {
-        server.replica_of(&master);
-        same_data(&master, server);
-        for key in DEBOUNCE_FILLED {
-            assert_eq!(groups(&mut master.client(), key), groups(&mut server.client(), key), "{key}");
-        }
-    }
-    master.client().ok("FLUSHALL");
-    fill_debounce(&mut master.client());
-    for server in [&replica, &diskless] {
-        same_data(&master, server);
-        for key in DEBOUNCE_FILLED {
-            assert_eq!(master.digest(key), server.digest(key), "{key}");
-        }
-    }
-}
-
-#[test]
-fn a_partial_resync_goes_on_where_it_stopped() {
-    let (master, replica) = pair(&[]);
-    let mut c = master.client();
-    fill_debounce(&mut c);
-    replica.wait_in_sync(&master);
-    let full_syncs = c.info("stats", "sync_full");
-    for i in 0..50 {
-        c.ok("CLIENT KILL TYPE replica SKIPME yes");
-        c.ok(&format!("DEBOUNCE.PUSH busy more{} x{i}", i % 20));
-        c.ok("DEBOUNCE.CLAIM busy w LEASE 1");
-    }
-    same_data(&master, &replica);
-    assert_eq!(c.info("stats", "sync_full"), full_syncs);
-    assert_ne!(c.info("stats", "sync_partial_ok").as_str(), "0");
-}
-
 /// The replica's clock says that everything is due, and reads say so too. Yet it does nothing of its own.
 #[test]
 fn a_replica_is_silent_until_it_is_told() {

@@ -1,10 +1,12 @@
 //! Bad input: an error that names what is wrong, and nothing changed.
 
+use super::families::{Family, FAMILIES};
 use crate::harness::*;
+use std::collections::BTreeSet;
 
 /// Runs each command and checks its error and that no data changed.
 #[track_caller]
-fn refused(server: &Server, cases: &[(&str, &str)]) {
+pub fn refused(server: &Server, cases: &[(&str, &str)]) {
     let mut c = server.client();
     let before = server.digest_all();
     for (command, named) in cases {
@@ -40,11 +42,10 @@ fn start() -> Server {
 }
 
 #[test]
-fn options_of_create_and_alter_are_checked() {
+fn options_of_the_gate_are_checked() {
     refused(
         &start(),
         &[
-            ("TSGEN.CREATE n FOO", "'FOO'"),
             ("TSGEN.CREATE n CLOCK CLOCK", "CLOCK"),
             ("TSGEN.CREATE n CLOCK SOURCES 1 a", "SOURCES"),
             ("TSGEN.CREATE n SOURCES", "SOURCES"),
@@ -57,37 +58,12 @@ fn options_of_create_and_alter_are_checked() {
             ("TSGEN.CREATE n LATE", "LATE"),
             ("TSGEN.CREATE n LATE MAYBE", "LATE"),
             ("TSGEN.CREATE n LATE READY LATE READY", "LATE given twice"),
-            ("TSGEN.CREATE n LEASE", "LEASE"),
-            ("TSGEN.CREATE n LEASE x", "LEASE must be an integer between 1 and 315360000000"),
-            ("TSGEN.CREATE n LEASE 0", "LEASE must be an integer between 1 and 315360000000"),
-            ("TSGEN.CREATE n LEASE -5", "LEASE"),
-            ("TSGEN.CREATE n LEASE 315360000001", "LEASE"),
-            ("TSGEN.CREATE n LEASE 99999999999999999999", "LEASE"),
-            ("TSGEN.CREATE n LEASE 1.5", "LEASE"),
-            ("TSGEN.CREATE n LEASE \" 1\"", "LEASE"),
-            ("TSGEN.CREATE n LEASE 1 LEASE 2", "LEASE given twice"),
-            ("TSGEN.CREATE n MAXDELIVERIES -1", "MAXDELIVERIES"),
-            ("TSGEN.CREATE n BACKOFF -1", "BACKOFF"),
-            ("TSGEN.CREATE n BACKOFF 315360000001", "BACKOFF"),
-            ("TSGEN.CREATE n MAXBACKOFF x", "MAXBACKOFF"),
-            ("TSGEN.CREATE n MAXLEN -1", "MAXLEN"),
-            ("TSGEN.CREATE n SINK", "SINK"),
-            ("TSGEN.CREATE n SINK n", "SINK must be another key"),
-            ("TSGEN.CREATE n SINKMAXLEN 5", "SINK"),
-            ("TSGEN.CREATE n SINK x SINKMAXLEN -1", "SINKMAXLEN"),
             ("TSGEN.CREATE n WATERMARK 5", "'WATERMARK'"),
-            ("TSGEN.CREATE k", "BUSYKEY"),
-            ("TSGEN.ALTER n LEASE 5", "no such key"),
             ("TSGEN.ALTER k CLOCK", "fixed when the key is created"),
             ("TSGEN.ALTER k SOURCES 1 a", "fixed when the key is created"),
-            ("TSGEN.ALTER k LEASE 0", "LEASE"),
-            ("TSGEN.ALTER k LEASE 5 MAXLEN -1", "MAXLEN"),
-            ("TSGEN.ALTER k LEASE 5 FOO", "'FOO'"),
             ("TSGEN.ALTER k WATERMARK x", "WATERMARK"),
             ("TSGEN.ALTER k WATERMARK 0 WATERMARK 0", "WATERMARK given twice"),
             ("TSGEN.ALTER c WATERMARK 5", "ERR"),
-            ("TSGEN.ALTER k SINK stream", "leased"),
-            ("TSGEN.ALTER k SINK k", "SINK"),
         ],
     );
 }
@@ -138,59 +114,106 @@ fn elements_and_watermarks_are_checked() {
     );
 }
 
+/// Bad options of the delivery commands; `#` is a key with a leased entry, `@` what the family's CREATE needs.
+#[rustfmt::skip]
+const BAD_OPTIONS: &[(&str, &str)] = &[
+    ("CREATE n@ FOO", "'FOO'"),
+    ("CREATE n@ LEASE", "LEASE needs a value"),
+    ("CREATE n@ LEASE x", "LEASE must be an integer between 1 and 315360000000"),
+    ("CREATE n@ LEASE 0", "LEASE must be an integer between 1 and 315360000000"),
+    ("CREATE n@ LEASE -5", "LEASE"),
+    ("CREATE n@ LEASE 315360000001", "LEASE"),
+    ("CREATE n@ LEASE 99999999999999999999", "LEASE"),
+    ("CREATE n@ LEASE 1.5", "LEASE"),
+    ("CREATE n@ LEASE \" 1\"", "LEASE"),
+    ("CREATE n@ LEASE 1 LEASE 2", "LEASE given twice"),
+    ("CREATE n@ MAXDELIVERIES -1", "MAXDELIVERIES must be an integer between 0 and 4294967295"),
+    ("CREATE n@ BACKOFF -1", "BACKOFF must be an integer between 0 and 315360000000"),
+    ("CREATE n@ BACKOFF 315360000001", "BACKOFF"),
+    ("CREATE n@ MAXBACKOFF x", "MAXBACKOFF must be an integer between 0 and 315360000000"),
+    ("CREATE n@ MAXLEN -1", "MAXLEN"),
+    ("CREATE n@ SINK", "SINK needs a value"),
+    ("CREATE n@ SINK n", "SINK must be another key"),
+    ("CREATE n@ SINKMAXLEN 5", "SINK"),
+    ("CREATE n@ SINK x SINKMAXLEN -1", "SINKMAXLEN must be an integer between 0 and"),
+    ("CREATE #@", "BUSYKEY"),
+    ("CREATE str@", "BUSYKEY"),
+    ("ALTER n LEASE 5", "no such key"),
+    ("ALTER # LEASE 0", "LEASE must be an integer between 1 and 315360000000"),
+    ("ALTER # LEASE 5 BACKOFF -1", "BACKOFF"),
+    ("ALTER # LEASE 5 FOO", "'FOO'"),
+    ("ALTER # SINK other", "leased"),
+    ("ALTER # SINK #", "SINK must be another key"),
+    ("INFO none", "no such key"),
+    ("CLAIM # w COUNT", "COUNT"),
+    ("CLAIM # w COUNT 0", "COUNT must be an integer between 1 and 10000"),
+    ("CLAIM # w COUNT 10001", "COUNT must be an integer between 1 and 10000"),
+    ("CLAIM # w COUNT x", "COUNT"),
+    ("CLAIM # w COUNT 1 COUNT 2", "COUNT given twice"),
+    ("CLAIM # w LEASE 0", "LEASE"),
+    ("CLAIM # w LEASE 315360000001", "LEASE"),
+    ("CLAIM # w BLOCK -1", "BLOCK"),
+    ("CLAIM # w BLOCK x", "BLOCK"),
+    ("CLAIM # w BLOCK 9223372036854775808", "BLOCK"),
+    ("CLAIM # w FOO", "'FOO'"),
+    ("CLAIM # w TOKEN 5", "'TOKEN'"),
+    ("ACK # x", "token"),
+    ("ACK # 0", "token"),
+    ("ACK # -1", "token"),
+    ("ACK # 5-4", "token"),
+    ("ACK # 5-", "token"),
+    ("ACK # 1-2-3", "token"),
+    ("ACK # 99999999999999999999", "token"),
+    ("ACK # 1-9223372036854775807", "token"),
+    ("ACK # 1-4611686018427387904 x", "token"),
+    ("NACK # DEAD", "token"),
+    ("NACK # 1 DELAY", "DELAY"),
+    ("NACK # 1 DELAY -1", "DELAY"),
+    ("NACK # 1 DELAY 315360000001", "DELAY"),
+    ("NACK # 1 DEAD DEAD", "DEAD given twice"),
+    ("NACK # 1 REASON", "REASON"),
+    ("NACK # 1 REASON a REASON b", "REASON given twice"),
+    ("NACK # 1 FOO", "ERR"),
+    ("EXTEND # 0 1", "lease-ms"),
+    ("EXTEND # x 1", "lease-ms"),
+    ("EXTEND # 1 x", "token"),
+    ("RELEASE # w w", "wrong number of arguments"),
+    ("PENDING # COUNT 0", "COUNT"),
+    ("PENDING # CONSUMER", "CONSUMER"),
+    ("PENDING # CONSUMER a CONSUMER b", "CONSUMER given twice"),
+    ("PENDING # AFTER x", "AFTER"),
+    ("PENDING # FOO", "'FOO'"),
+    ("DEAD # COUNT 10001", "COUNT"),
+    ("DEAD # AFTER -1", "AFTER"),
+    ("DEAD # CONSUMER w", "'CONSUMER'"),
+    ("REQUEUE # ALL COUNT 0", "COUNT"),
+    ("REQUEUE # ALL FOO", "'FOO'"),
+    ("REQUEUE # 1 ALL", "token"),
+    ("DISCARD # ALL COUNT x", "COUNT"),
+    ("DISCARD # FOO", "token"),
+];
+
+/// A server with the filled keys of a family, and a string `str`.
+#[track_caller]
+fn filled(family: &Family) -> Server {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    family.fill(&mut c);
+    c.ok("SET str 1");
+    server
+}
+
 #[test]
 fn options_of_delivery_commands_are_checked() {
-    refused(
-        &start(),
-        &[
-            ("TSGEN.CLAIM k w COUNT", "COUNT"),
-            ("TSGEN.CLAIM k w COUNT 0", "COUNT must be an integer between 1 and 10000"),
-            ("TSGEN.CLAIM k w COUNT 10001", "COUNT must be an integer between 1 and 10000"),
-            ("TSGEN.CLAIM k w COUNT x", "COUNT"),
-            ("TSGEN.CLAIM k w COUNT 1 COUNT 2", "COUNT given twice"),
-            ("TSGEN.CLAIM k w LEASE 0", "LEASE"),
-            ("TSGEN.CLAIM k w LEASE 315360000001", "LEASE"),
-            ("TSGEN.CLAIM k w BLOCK -1", "BLOCK"),
-            ("TSGEN.CLAIM k w BLOCK x", "BLOCK"),
-            ("TSGEN.CLAIM k w BLOCK 9223372036854775808", "BLOCK"),
-            ("TSGEN.CLAIM k w FOO", "'FOO'"),
-            ("TSGEN.CLAIM k w TOKEN 5", "'TOKEN'"),
-            ("TSGEN.ACK k x", "token"),
-            ("TSGEN.ACK k 0", "token"),
-            ("TSGEN.ACK k -1", "token"),
-            ("TSGEN.ACK k 5-4", "token"),
-            ("TSGEN.ACK k 5-", "token"),
-            ("TSGEN.ACK k 1-2-3", "token"),
-            ("TSGEN.ACK k 99999999999999999999", "token"),
-            ("TSGEN.ACK k 1-9223372036854775807", "token"),
-            ("TSGEN.ACK k 1-4611686018427387904 x", "token"),
-            ("TSGEN.NACK k DEAD", "token"),
-            ("TSGEN.NACK k 1 DELAY", "DELAY"),
-            ("TSGEN.NACK k 1 DELAY -1", "DELAY"),
-            ("TSGEN.NACK k 1 DELAY 315360000001", "DELAY"),
-            ("TSGEN.NACK k 1 DEAD DEAD", "DEAD given twice"),
-            ("TSGEN.NACK k 1 REASON", "REASON"),
-            ("TSGEN.NACK k 1 REASON a REASON b", "REASON given twice"),
-            ("TSGEN.NACK k 1 FOO", "ERR"),
-            ("TSGEN.EXTEND k 0 1", "lease-ms"),
-            ("TSGEN.EXTEND k x 1", "lease-ms"),
-            ("TSGEN.EXTEND k 1 x", "token"),
-            ("TSGEN.RELEASE k w w", "wrong number of arguments"),
-            ("TSGEN.PENDING k COUNT 0", "COUNT"),
-            ("TSGEN.PENDING k CONSUMER", "CONSUMER"),
-            ("TSGEN.PENDING k CONSUMER a CONSUMER b", "CONSUMER given twice"),
-            ("TSGEN.PENDING k AFTER x", "AFTER"),
-            ("TSGEN.PENDING k FOO", "'FOO'"),
-            ("TSGEN.DEAD k COUNT 10001", "COUNT"),
-            ("TSGEN.DEAD k AFTER -1", "AFTER"),
-            ("TSGEN.DEAD k CONSUMER w", "'CONSUMER'"),
-            ("TSGEN.REQUEUE k ALL COUNT 0", "COUNT"),
-            ("TSGEN.REQUEUE k ALL FOO", "'FOO'"),
-            ("TSGEN.REQUEUE k 1 ALL", "token"),
-            ("TSGEN.DISCARD k ALL COUNT x", "COUNT"),
-            ("TSGEN.DISCARD k FOO", "token"),
-        ],
-    );
+    for family in &FAMILIES {
+        let commands: Vec<String> = BAD_OPTIONS
+            .iter()
+            .map(|(command, _)| family.on(&command.replace('@', family.create), family.keys[0]))
+            .collect();
+        let cases: Vec<(&str, &str)> =
+            commands.iter().map(String::as_str).zip(BAD_OPTIONS.iter().map(|(_, named)| *named)).collect();
+        refused(&filled(family), &cases);
+    }
 }
 
 #[test]
@@ -216,8 +239,19 @@ fn too_few_or_too_many_arguments_are_an_arity_error() {
         let reply = c.run(&command.text());
         assert!(reply.to_string().contains("wrong number of arguments"), "{command}: {reply}");
         let reply = c.run(&format!("{} k", command.text()));
-        let takes_a_key_alone =
-            ["info", "create", "alter", "watermark", "sources", "pending", "dead", "groups", "flushall", "tracked"];
+        let takes_a_key_alone = [
+            "info",
+            "create",
+            "alter",
+            "watermark",
+            "sources",
+            "pending",
+            "dead",
+            "groups",
+            "flushall",
+            "seal",
+            "tracked",
+        ];
         if !takes_a_key_alone.iter().any(|name| command.text().to_lowercase().ends_with(&format!(".{name}"))) {
             assert!(reply.to_string().contains("wrong number of arguments"), "{command} k: {reply}");
         }
@@ -227,46 +261,50 @@ fn too_few_or_too_many_arguments_are_an_arity_error() {
     }
 }
 
+const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+
+/// Keys of other families are of another type too.
 #[test]
 fn every_command_says_wrongtype_on_a_key_of_another_type() {
-    refused(
-        &start(),
-        &[
-            "TSGEN.ALTER str LEASE 5",
-            "TSGEN.ADD str 1 a",
-            "TSGEN.ADD str NX 1 a",
-            "TSGEN.ADD str XX 1 a",
-            "TSGEN.MADD str 1 a x",
-            "TSGEN.ADVANCE str 1",
-            "TSGEN.ADVANCE str 1 SOURCE a",
-            "TSGEN.WATERMARK str",
-            "TSGEN.GET str a",
-            "TSGEN.REM str a",
-            "TSGEN.RANGE str - +",
-            "TSGEN.SOURCES str",
-            "TSGEN.CLAIM str w",
-            "TSGEN.CLAIM str w BLOCK 0",
-            "TSGEN.ACK str 1",
-            "TSGEN.NACK str 1",
-            "TSGEN.EXTEND str 1 1",
-            "TSGEN.RELEASE str w",
-            "TSGEN.PENDING str",
-            "TSGEN.DEAD str",
-            "TSGEN.REQUEUE str ALL",
-            "TSGEN.DISCARD str ALL",
-            "TSGEN.INFO str",
-        ]
-        .map(|command| (command, "WRONGTYPE Operation against a key holding the wrong kind of value")),
-    );
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok("SET str 1");
+    let key_of = |family: &Family| format!("of-{}", family.name);
+    for family in &FAMILIES {
+        let key = key_of(family);
+        c.ok(&format!("{}{}", family.on("CREATE #", &key), family.create));
+        refused(
+            &server,
+            &["GET", "INCR", "LPOP", "ZCARD", "XLEN"]
+                .map(|verb| (format!("{verb} {key}"), WRONG_TYPE))
+                .each_ref()
+                .map(|(command, named)| (command.as_str(), *named)),
+        );
+    }
+    for family in &FAMILIES {
+        let others = FAMILIES.iter().filter(|other| other.name != family.name).map(key_of);
+        for key in others.chain(["str".to_owned()]) {
+            let commands = family.all_on(&key);
+            refused(&server, &commands.iter().map(|command| (command.as_str(), WRONG_TYPE)).collect::<Vec<_>>());
+            let create = format!("{}{}", family.on("CREATE #", &key), family.create);
+            refused(&server, &[(&create, "BUSYKEY")]);
+        }
+    }
 }
 
+/// So that a command that is new is in the table of families too.
 #[test]
-fn other_types_commands_say_wrongtype_on_our_keys() {
-    let server = start();
-    let mut c = server.client();
-    for command in ["GET k", "LPUSH k x", "ZADD k 1 x", "XADD k * a b", "INCR k"] {
-        c.expect(command, "-WRONGTYPE …");
-    }
+fn the_table_of_families_has_every_command() {
+    let server = Server::start(&[]);
+    let listed = server.client().ok("COMMAND LIST FILTERBY MODULE tsgen");
+    let listed: BTreeSet<String> = listed.items().iter().map(|name| name.text().to_uppercase()).collect();
+    let commands = FAMILIES.iter().flat_map(|family| {
+        family.all_on("k").into_iter().chain(["CREATE #", "LOAD #"].map(|command| family.on(command, "k")))
+    });
+    let mut known: BTreeSet<String> =
+        commands.map(|command| command.split(' ').next().expect("a name").to_owned()).collect();
+    known.insert("TSGEN.AT".to_owned());
+    assert_eq!(known, listed);
 }
 
 #[test]

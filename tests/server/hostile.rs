@@ -2,6 +2,7 @@
 //! the edges. The server answers something each time, and lives.
 
 use super::common::*;
+use super::families::{Family, DELIVERY_READS, FAMILIES};
 use crate::harness::*;
 
 /// A flipped type byte turns the payload into one of Redis's own types, which it only checks when asked to.
@@ -9,201 +10,201 @@ const SANITIZED: [&str; 2] = ["--sanitize-dump-payload", "yes"];
 
 /// DUMP payloads of keys in every state, with and without compression of their strings.
 #[track_caller]
-fn payloads(server: &Server) -> Vec<Vec<u8>> {
-    let mut c = server.client();
-    fill(&mut c);
+fn payloads(family: &Family, c: &mut Client) -> Vec<Vec<u8>> {
+    family.fill(c);
     let mut dumps = Vec::new();
     for compression in ["no", "yes"] {
         c.ok(&format!("CONFIG SET rdbcompression {compression}"));
-        dumps.extend(FILLED.iter().map(|key| c.ok(&format!("DUMP {key}")).bytes().to_vec()));
+        dumps.extend(family.dumps(c));
     }
     c.ok("FLUSHALL");
     dumps
 }
 
+/// Every command of a family that can be run on what a damaged payload has become, in an order that moves entries about.
+fn uses(family: &Family) -> Vec<String> {
+    let moves = [
+        "CLAIM # w COUNT 100 LEASE 1",
+        "NACK # 1-4611686018427387904",
+        "REQUEUE # ALL",
+        "RELEASE # w",
+        "CLAIM # w COUNT 100",
+        "EXTEND # 5 1-4611686018427387904",
+        "ACK # 1-4611686018427387904",
+        "DISCARD # ALL",
+    ];
+    let own = family.reads.iter().chain(&DELIVERY_READS).chain(family.writes).chain(&moves).chain(family.writes);
+    let keyspace = ["DEBUG DIGEST-VALUE k", "COPY k copy", "DUMP k", "MEMORY USAGE k", "DEL k", "UNLINK copy"];
+    own.map(|command| family.on(command, "k")).chain(keyspace.map(str::to_owned)).collect()
+}
+
 /// Restores a damaged value; if it is taken, every command must cope with what came out.
-fn restore_and_use(c: &mut Client, value: &[u8], version: [u8; 2]) {
-    let reply = crate::cmd!(c, "RESTORE", "k", 0, &reseal(value, version));
-    if reply.is_error() {
-        return;
+fn restore_and_use(c: &mut Client, uses: &[String], value: &[u8], version: [u8; 2]) -> bool {
+    let is_taken = !crate::cmd!(c, "RESTORE", "k", 0, &reseal(value, version)).is_error();
+    if is_taken {
+        for command in uses {
+            c.run(command);
+        }
     }
-    for command in [
-        "TSGEN.INFO k",
-        "TSGEN.RANGE k - +",
-        "TSGEN.PENDING k",
-        "TSGEN.DEAD k",
-        "TSGEN.SOURCES k",
-        "TSGEN.ADD k 5 new x",
-        "TSGEN.ADVANCE k 1000",
-        "TSGEN.CLAIM k w COUNT 100 LEASE 1",
-        "TSGEN.NACK k 1-4611686018427387904",
-        "TSGEN.REQUEUE k ALL",
-        "TSGEN.RELEASE k w",
-        "TSGEN.CLAIM k w COUNT 100",
-        "TSGEN.EXTEND k 5 1-4611686018427387904",
-        "TSGEN.ACK k 1-4611686018427387904",
-        "TSGEN.REM k new leased dead delayed",
-        "DEBUG DIGEST-VALUE k",
-        "COPY k copy",
-        "DUMP k",
-        "MEMORY USAGE k",
-        "DEL k",
-        "UNLINK copy",
-    ] {
-        c.run(command);
-    }
+    is_taken
 }
 
 #[test]
 fn a_payload_truncated_at_every_byte_is_refused() {
-    let mut server = Server::start(&SANITIZED);
-    let dumps = payloads(&server);
-    let mut c = server.client();
-    for dump in dumps {
-        let (value, version) = unseal(&dump);
-        for length in 0..value.len() {
-            let reply = crate::cmd!(c, "RESTORE", "k", 0, &reseal(&value[..length], version));
-            assert!(reply.is_error(), "the first {length} of {} bytes were taken: {reply}", value.len());
-            assert_eq!(c.run("PING"), "PONG");
+    for family in &FAMILIES {
+        let mut server = Server::start(&SANITIZED);
+        let mut c = server.client();
+        for dump in payloads(family, &mut c) {
+            let (value, version) = unseal(&dump);
+            for length in 0..value.len() {
+                let reply = crate::cmd!(c, "RESTORE", "k", 0, &reseal(&value[..length], version));
+                assert!(reply.is_error(), "{}: {length} of {} bytes were taken", family.name, value.len());
+            }
+            assert!(restore_and_use(&mut c, &uses(family), &value, version), "the undamaged one is taken");
         }
+        c.expect("DBSIZE", "0");
+        server.assert_alive();
     }
-    c.expect("DBSIZE", "0");
-    server.assert_alive();
 }
 
-#[test]
-fn a_payload_with_bytes_flipped_is_refused_or_taken_but_never_hurts() {
+/// Damages every payload of a family in every way that `damage` yields.
+#[track_caller]
+fn endure(family: &Family, damage: impl Fn(&[u8], &mut Random) -> Vec<Vec<u8>>) {
     let mut server = Server::start(&SANITIZED);
-    let dumps = payloads(&server);
     let mut c = server.client();
+    let (dumps, uses) = (payloads(family, &mut c), uses(family));
     let seed = now_ms() as u64;
-    println!("seed {seed}");
+    println!("{} seed {seed}", family.name);
     let mut random = Random::new(seed);
     for dump in &dumps {
         let (value, version) = unseal(dump);
-        // Every byte once, in the ways that matter most for lengths and numbers, then a few bytes at random.
-        for index in 0..value.len() {
-            for change in [0x01, 0x80, 0xff] {
-                let mut damaged = value.clone();
-                damaged[index] ^= change;
-                restore_and_use(&mut c, &damaged, version);
-            }
-        }
-        for _ in 0..300 {
-            let mut damaged = value.clone();
-            for _ in 0..random.between(1, 6) {
-                let index = random.below(value.len() as u64) as usize;
-                let any = random.next() as u8;
-                damaged[index] = *random.pick(&[0, 1, 0x7f, 0x80, 0xff, any]);
-            }
-            restore_and_use(&mut c, &damaged, version);
+        for damaged in damage(&value, &mut random) {
+            restore_and_use(&mut c, &uses, &damaged, version);
         }
         assert_eq!(c.run("PING"), "PONG");
     }
     server.assert_alive();
-    assert_eq!(c.info("tsgen", "tsgen_caught-panics").as_str(), "0");
+    assert_eq!(c.info("tsgen", "tsgen_caught-panics").as_str(), "0", "{}", family.name);
+}
+
+/// Every byte once, in the ways that matter most for lengths and numbers, then a few bytes at random.
+fn flipped(value: &[u8], random: &mut Random) -> Vec<Vec<u8>> {
+    let changed = |index: usize, change: u8| {
+        let mut damaged = value.to_vec();
+        damaged[index] ^= change;
+        damaged
+    };
+    let mut all: Vec<Vec<u8>> =
+        (0..value.len()).flat_map(|index| [0x01, 0x80, 0xff].map(|change| changed(index, change))).collect();
+    for _ in 0..300 {
+        let mut damaged = value.to_vec();
+        for _ in 0..random.between(1, 6) {
+            let index = random.below(value.len() as u64) as usize;
+            let any = random.next() as u8;
+            damaged[index] = *random.pick(&[0, 1, 0x7f, 0x80, 0xff, any]);
+        }
+        all.push(damaged);
+    }
+    all
+}
+
+#[test]
+fn a_payload_with_bytes_flipped_is_refused_or_taken_but_never_hurts() {
+    for family in &FAMILIES {
+        endure(family, flipped);
+    }
 }
 
 #[test]
 fn a_payload_with_bytes_inserted_removed_or_appended_never_hurts() {
-    let mut server = Server::start(&SANITIZED);
-    let dumps = payloads(&server);
-    let mut c = server.client();
-    let mut random = Random::new(7);
-    for dump in &dumps {
-        let (value, version) = unseal(dump);
-        for _ in 0..200 {
-            let mut damaged = value.clone();
+    let reshaped = |value: &[u8], random: &mut Random| {
+        let one = |_| {
+            let mut damaged = value.to_vec();
             let index = random.below(value.len() as u64) as usize;
             match random.below(3) {
                 0 => damaged.insert(index, random.next() as u8),
                 1 => drop(damaged.remove(index)),
                 _ => damaged.splice(index..index, value[..index].to_vec()).for_each(drop),
             }
-            restore_and_use(&mut c, &damaged, version);
-        }
+            damaged
+        };
+        (0..200).map(one).collect()
+    };
+    for family in &FAMILIES {
+        endure(family, reshaped);
     }
-    server.assert_alive();
-    assert_eq!(c.info("tsgen", "tsgen_caught-panics").as_str(), "0");
 }
 
-/// Every command in its shortest and longest form; the tests below replace one argument at a time.
-const COMMANDS: [&str; 34] = [
-    "TSGEN.CREATE n",
-    "TSGEN.CREATE n CLOCK LATE REJECT LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 5 SINK s SINKMAXLEN 5",
-    "TSGEN.CREATE n SOURCES 2 a b",
-    "TSGEN.ALTER k LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0",
-    "TSGEN.ALTER k WATERMARK 5 LATE READY",
-    "TSGEN.ALTER e SINK s SINKMAXLEN 5",
-    "TSGEN.ADD k 5 id payload",
-    "TSGEN.ADD k NX 5 id payload",
-    "TSGEN.ADD k XX 5 id",
-    "TSGEN.ADD c 5 id payload",
-    "TSGEN.MADD k 5 id payload 6 id2 payload",
-    "TSGEN.ADVANCE k 5",
-    "TSGEN.ADVANCE s 5 SOURCE left",
-    "TSGEN.WATERMARK k",
-    "TSGEN.GET k id",
-    "TSGEN.REM k id id2",
-    "TSGEN.RANGE k 1 9 COUNT 5",
-    "TSGEN.SOURCES s",
-    "TSGEN.CLAIM k w",
-    "TSGEN.CLAIM k w COUNT 5 LEASE 5",
-    "TSGEN.CLAIM k w BLOCK 1",
-    "TSGEN.ACK k 5 6-7",
-    "TSGEN.NACK k 5 6-7 DELAY 5",
-    "TSGEN.NACK k 5 DEAD REASON text",
-    "TSGEN.EXTEND k 5 5",
-    "TSGEN.RELEASE k w",
-    "TSGEN.PENDING k CONSUMER w COUNT 5 AFTER 5",
-    "TSGEN.DEAD k COUNT 5 AFTER 5",
-    "TSGEN.REQUEUE k ALL COUNT 5",
-    "TSGEN.REQUEUE k 5 6-7",
-    "TSGEN.DISCARD k ALL COUNT 5",
-    "TSGEN.DISCARD k 5",
-    "TSGEN.INFO k",
-    "TSGEN.AT 5 TSGEN.CLAIM k w COUNT 5 LEASE 5 TOKEN 5",
+/// The delivery commands in their shortest and longest forms, on the first filled key; and the options of CREATE and ALTER.
+const DELIVERY_FORMS: [&str; 16] = [
+    "CREATE n LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 SINK s SINKMAXLEN 5",
+    "ALTER # LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0",
+    "ALTER empty SINK s SINKMAXLEN 5",
+    "CLAIM # w",
+    "CLAIM # w COUNT 5 LEASE 5",
+    "CLAIM # w BLOCK 1",
+    "ACK # 5 6-7",
+    "NACK # 5 6-7 DELAY 5",
+    "NACK # 5 DEAD REASON text",
+    "EXTEND # 5 5",
+    "RELEASE # w",
+    "PENDING # CONSUMER w COUNT 5 AFTER 5",
+    "DEAD # COUNT 5 AFTER 5",
+    "REQUEUE # ALL COUNT 5",
+    "REQUEUE # 5 6-7",
+    "DISCARD # ALL COUNT 5",
 ];
 
-/// Sends every command with each of its arguments replaced by each of `values`, and each argument dropped or doubled.
+/// One command with each of its arguments replaced by each of `values`, dropped, and doubled.
+fn variants(command: &str, values: &[&[u8]]) -> Vec<Vec<Vec<u8>>> {
+    let words = words(command);
+    let mut variants = Vec::new();
+    for index in 1..words.len() {
+        for value in values {
+            let mut changed = words.clone();
+            changed[index] = value.to_vec();
+            variants.push(changed);
+        }
+        let (mut shorter, mut longer) = (words.clone(), words.clone());
+        shorter.remove(index);
+        longer.insert(index, words[index].clone());
+        variants.extend([shorter, longer]);
+    }
+    variants
+}
+
+/// Sends every variant of every command of a family, each command's to freshly filled keys.
 #[track_caller]
-fn abuse(args: &[&str], values: &[&[u8]]) {
+fn abuse(family: &Family, args: &[&str], values: &[&[u8]]) {
     let mut server = Server::start(args);
     let mut c = server.client();
     // Nothing here may wait for ever, or take the connection away from under the test.
     let mut observer = server.client();
-    for command in COMMANDS {
-        let words: Vec<Vec<u8>> = command.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-        observer.ok("FLUSHALL");
-        observer.play("> TSGEN.MADD k 1 id x 5 id2 y 9 id3 z\n [1 1 1]\n > TSGEN.ADVANCE k 5\n 5\n > TSGEN.CLAIM k w\n [[<t> …]]\n > TSGEN.CREATE s SOURCES 2 left right\n OK\n > TSGEN.CREATE c CLOCK\n OK\n > TSGEN.CREATE e\n OK");
-        observer.bindings.clear();
-        let mut variants = Vec::new();
-        for index in 1..words.len() {
-            for value in values {
-                let mut changed = words.clone();
-                changed[index] = value.to_vec();
-                variants.push(changed);
-            }
-            let mut shorter = words.clone();
-            shorter.remove(index);
-            variants.push(shorter);
-            let mut longer = words.clone();
-            longer.insert(index, words[index].clone());
-            variants.push(longer);
-        }
-        for variant in variants {
-            let is_endless = variant.windows(2).any(|pair| pair[0] == b"BLOCK" && pair[1] != b"1");
-            if is_endless {
-                c.send(&variant.iter().map(Vec::as_slice).collect::<Vec<_>>());
-                // It is refused, served or blocks; a blocked one is thrown away with its connection.
+    family.fill(&mut observer);
+    let dumps = family.dumps(&mut observer);
+    let mut commands: Vec<String> =
+        family.forms.iter().chain(&DELIVERY_FORMS).map(|form| family.on(form, family.keys[0])).collect();
+    commands
+        .extend([format!("TSGEN.AT 5 {}", commands[0]), format!("TSGEN.AT 5 {}", family.on(family.writes[0], "k"))]);
+    commands.push(format!("TSGEN.AT 5 {}", family.on("CLAIM # w COUNT 5 LEASE 5 TOKEN 5", family.keys[0])));
+    for command in commands {
+        family.restore(&mut observer, &dumps);
+        for variant in variants(&command, values) {
+            let may_block = variant.contains(&b"BLOCK".to_vec());
+            let variant: Vec<&[u8]> = variant.iter().map(Vec::as_slice).collect();
+            if may_block {
+                // It is refused, served or blocks. Redis looks at the ends of such times ten times a second only, so one
+                // that blocks is thrown away with its connection.
+                c.send(&variant);
+                observer.run("PING");
                 c = server.client();
                 continue;
             }
-            c.call(&variant.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            c.call(&variant);
         }
         assert_eq!(observer.run("PING"), "PONG", "after {command}");
     }
-    assert_eq!(observer.info("tsgen", "tsgen_caught-panics").as_str(), "0");
+    assert_eq!(observer.info("tsgen", "tsgen_caught-panics").as_str(), "0", "{}", family.name);
     server.assert_alive();
 }
 
@@ -239,14 +240,18 @@ const NUMBERS: [&[u8]; 24] = [
 
 #[test]
 fn odd_texts_in_every_place_hurt_nothing() {
-    abuse(&[], &TEXTS);
-    abuse(&["--tsgen.virtual-clock", "yes"], &TEXTS);
+    for family in &FAMILIES {
+        abuse(family, &[], &TEXTS);
+        abuse(family, &["--tsgen.virtual-clock", "yes"], &TEXTS);
+    }
 }
 
 #[test]
 fn numbers_at_the_edges_in_every_place_hurt_nothing() {
-    abuse(&[], &NUMBERS);
-    abuse(&["--tsgen.virtual-clock", "yes"], &NUMBERS);
+    for family in &FAMILIES {
+        abuse(family, &[], &NUMBERS);
+        abuse(family, &["--tsgen.virtual-clock", "yes"], &NUMBERS);
+    }
 }
 
 #[test]
@@ -281,21 +286,21 @@ fn times_at_the_edges_saturate() {
 
 #[test]
 fn internal_commands_are_closed_to_clients() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TSGEN.ADD k 1 a\n 1\n > TSGEN.ADVANCE k 1\n 1");
-    let digest = server.digest_all();
-    for command in [
-        "TSGEN.LOAD k LAST x",
-        "TSGEN.LOAD n MORE x",
-        "TSGEN.DROPREADY k 1",
-        "TSGEN.AT 5 TSGEN.DROPREADY k 1",
-        "TSGEN.CLAIM k w TOKEN 5",
-    ] {
-        let reply = c.run(command);
-        assert!(reply.is_error(), "{command}: {reply}");
+    for family in &FAMILIES {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.fill(&mut c);
+        let digest = server.digest_all();
+        for command in ["LOAD # LAST x", "LOAD n MORE x", "DROPREADY # 1", "SWEEP #", "CLAIM # w TOKEN 5"] {
+            for command in
+                [family.on(command, family.keys[0]), format!("TSGEN.AT 5 {}", family.on(command, family.keys[0]))]
+            {
+                let reply = c.run(&command);
+                assert!(reply.is_error(), "{command}: {reply}");
+            }
+        }
+        assert_eq!(server.digest_all(), digest);
     }
-    assert_eq!(server.digest_all(), digest);
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod expiry_replication;
 mod expiry_sources;
 mod expiry_time;
 mod expiry_watchers;
+mod families;
 mod hostile;
 mod identity;
 mod info;

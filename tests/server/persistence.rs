@@ -1,99 +1,73 @@
 //! What survives: RDB, AOF in both forms, rewrites under load, kill -9, and every command that carries a key elsewhere.
 
 use super::common::*;
+use super::families::FAMILIES;
 use crate::harness::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// All counts and listings of the filled keys, to compare what commands see besides the digest.
+/// Fills a server with one family after the other, restarts it in this way, and compares everything.
 #[track_caller]
-fn view(client: &mut Client) -> Vec<String> {
-    let mut lines = Vec::new();
-    for key in FILLED {
-        for command in ["RANGE # - +", "PENDING #", "DEAD #", "SOURCES #", "WATERMARK #"] {
-            // A clock's watermark moves by itself.
-            if !(key == "clock" && command == "WATERMARK #") {
-                lines.push(client.ok(&format!("TSGEN.{}", command.replace('#', key))).to_string());
-            }
+fn survives(args: &[&str], rewrite: bool, stop: Stop) {
+    for family in &FAMILIES {
+        let mut server = Server::start(args);
+        let mut c = server.client();
+        family.fill(&mut c);
+        if rewrite {
+            c.ok("BGREWRITEAOF");
+            rewritten(&mut c);
+            let digest = server.digest_all();
+            c.ok(&family.on(family.writes[0], family.keys[0]));
+            assert_ne!(server.digest_all(), digest, "{} has written after the rewrite", family.name);
         }
-        lines.push(format!("{:?}", counts(client, key)));
-        for name in [
-            "delivered",
-            "redelivered",
-            "acked",
-            "died",
-            "late-arrivals",
-            "lease",
-            "maxdeliveries",
-            "backoff",
-            "maxbackoff",
-            "maxlen",
-            "sinkmaxlen",
-        ] {
-            lines.push(format!("{key} {name} {}", stat(client, key, name)));
-        }
-        lines.push(client.ok(&format!("TSGEN.INFO {key}")).field("sink").to_string());
+        let (digest, seen) = (server.digest_all(), family.view(&mut c));
+        server.restart(stop);
+        assert_eq!(family.view(&mut server.client()), seen);
+        assert_eq!(server.digest_all(), digest, "{}", family.name);
     }
-    lines
 }
 
-/// Fills a server, restarts it in this way, and compares everything.
 #[track_caller]
-fn survives(args: &[&str], prepare: &str, stop: Stop) {
-    let mut server = Server::start(args);
-    let mut c = server.client();
-    fill(&mut c);
-    if !prepare.is_empty() {
-        c.ok(prepare);
-        wait_until("no rewrite runs", || {
-            c.info("persistence", "aof_rewrite_in_progress") == "0"
-                && c.info("persistence", "aof_rewrite_scheduled") == "0"
-        });
-        c.ok("TSGEN.ADD external 200 after-the-rewrite");
-    }
-    let (digest, seen) = (server.digest_all(), view(&mut c));
-    server.restart(stop);
-    let mut c = server.client();
-    assert_eq!(view(&mut c), seen);
-    assert_eq!(server.digest_all(), digest);
+pub fn rewritten(c: &mut Client) {
+    wait_until("no rewrite runs", || {
+        c.info("persistence", "aof_rewrite_in_progress") == "0" && c.info("persistence", "aof_rewrite_scheduled") == "0"
+    });
 }
 
-const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+pub const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 #[test]
 fn an_rdb_file_keeps_everything() {
-    survives(&[], "", Stop::Save);
+    survives(&[], false, Stop::Save);
 }
 
 #[test]
 fn an_aof_keeps_everything_through_kill_9() {
-    survives(&AOF, "", Stop::Kill);
-    survives(&AOF, "", Stop::NoSave);
+    survives(&AOF, false, Stop::Kill);
+    survives(&AOF, false, Stop::NoSave);
 }
 
 #[test]
 fn a_rewritten_aof_keeps_everything_with_a_preamble() {
-    survives(&AOF, "BGREWRITEAOF", Stop::Kill);
+    survives(&AOF, true, Stop::Kill);
 }
 
 #[test]
 fn a_rewritten_aof_keeps_everything_without_a_preamble() {
-    survives(
-        &["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"],
-        "BGREWRITEAOF",
-        Stop::Kill,
-    );
+    survives(&[&AOF[..], &["--aof-use-rdb-preamble", "no"]].concat(), true, Stop::Kill);
 }
 
 #[test]
 fn debug_reload_keeps_everything() {
-    let server = Server::start(&AOF);
-    let mut c = server.client();
-    fill(&mut c);
-    let (digest, seen) = (server.digest_all(), view(&mut c));
-    c.ok("DEBUG RELOAD");
-    assert_eq!((server.digest_all(), view(&mut c)), (digest.clone(), seen.clone()));
-    c.ok("DEBUG LOADAOF");
-    assert_eq!((server.digest_all(), view(&mut c)), (digest, seen));
+    for family in &FAMILIES {
+        let server = Server::start(&AOF);
+        let mut c = server.client();
+        family.fill(&mut c);
+        let before = (server.digest_all(), family.view(&mut c));
+        for command in ["DEBUG RELOAD", "DEBUG LOADAOF"] {
+            c.ok(command);
+            assert_eq!((server.digest_all(), family.view(&mut c)), before, "{} {command}", family.name);
+        }
+    }
 }
 
 #[test]
@@ -197,77 +171,98 @@ fn an_accepted_write_is_delivered_after_kill_9() {
 
 #[test]
 fn copy_makes_an_independent_key_without_a_sink() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    fill(&mut c);
-    for key in ["external", "sources", "clock", "empty"] {
-        c.expect(&format!("COPY {key} copy"), "1");
-        assert_eq!(server.digest(key), server.digest("copy"), "{key}");
-        c.ok("DEL copy");
+    for family in &FAMILIES {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.fill(&mut c);
+        for key in family.keys.iter().filter(|key| **key != "piped") {
+            c.expect(&format!("COPY {key} copy REPLACE"), "1");
+            assert_eq!(server.digest(key), server.digest("copy"), "{} {key}", family.name);
+        }
+        let digest = server.digest(family.keys[0]);
+        c.ok(&format!("COPY {} copy REPLACE", family.keys[0]));
+        c.ok(&family.on(family.writes[0], "copy"));
+        c.ok(&family.on("NACK # 1-4611686018427387904 DEAD", "copy"));
+        assert_ne!(server.digest("copy"), digest, "{}", family.name);
+        assert_eq!(server.digest(family.keys[0]), digest, "{}", family.name);
+        c.play("> COPY piped copy REPLACE\n 1\n > COPY piped copy DB 3\n 1");
+        assert_eq!(c.ok(&family.on("INFO #", "copy")).field("sink").to_string(), "''", "{}", family.name);
+        assert_eq!(c.ok(&family.on("INFO #", "piped")).field("sink").to_string(), "'stream'", "{}", family.name);
+        assert_eq!(family.counts(&mut c, "copy"), family.counts(&mut c, "piped"), "{}", family.name);
+        c.expect(&family.on("CLAIM # w", "copy"), "[]");
     }
-    c.play("> COPY piped copy\n 1\n > COPY piped copy DB 3 REPLACE\n 1\n > TSGEN.ADVANCE copy 10\n 10");
-    assert_eq!(c.ok("TSGEN.INFO copy").field("sink").to_string(), "''");
-    assert_eq!(c.ok("TSGEN.CLAIM copy w").items().len(), 1);
-    assert_eq!(counts(&mut c, "piped"), [1, 0, 0, 0, 0]);
 }
 
 #[test]
 fn dump_and_restore_carry_the_whole_value() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    fill(&mut c);
-    let seen = view(&mut c);
-    let digest = server.digest_all();
-    for key in FILLED {
-        let dump = c.ok(&format!("DUMP {key}"));
-        c.ok(&format!("DEL {key}"));
-        assert_eq!(crate::cmd!(c, "RESTORE", key, 0, dump.bytes()), "OK");
-        assert_eq!(c.ok(&format!("DUMP {key}")), dump, "the encoding is canonical");
+    for family in &FAMILIES {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.fill(&mut c);
+        let before = (server.digest_all(), family.view(&mut c));
+        let dumps = family.dumps(&mut c);
+        family.restore(&mut c, &dumps);
+        assert_eq!((server.digest_all(), family.view(&mut c)), before, "{}", family.name);
+        assert_eq!(family.dumps(&mut c), dumps, "the encoding is canonical");
+        // Under another name it has everything but the sink.
+        let piped = &dumps[family.keys.len() - 1];
+        assert_eq!(crate::cmd!(c, "RESTORE", "other", 0, piped), "OK");
+        assert_eq!(c.ok(&family.on("INFO #", "other")).field("sink").to_string(), "''", "{}", family.name);
+        assert_eq!(family.counts(&mut c, "other"), family.counts(&mut c, "piped"), "{}", family.name);
     }
-    assert_eq!(view(&mut c), seen);
-    assert_eq!(server.digest_all(), digest);
-}
-
-#[test]
-fn restore_under_another_name_carries_no_sink() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    fill(&mut c);
-    let dump = c.ok("DUMP piped");
-    assert_eq!(crate::cmd!(c, "RESTORE", "other", 0, dump.bytes()), "OK");
-    assert_eq!(c.ok("TSGEN.INFO other").field("sink").to_string(), "''");
-    assert_eq!(counts(&mut c, "other"), [1, 0, 0, 0, 0]);
 }
 
 #[test]
 fn rename_move_and_swapdb_keep_the_value() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    fill(&mut c);
-    for key in ["external", "sources", "clock"] {
-        let digest = server.digest(key);
-        c.expect(&format!("RENAME {key} renamed"), "OK");
-        assert_eq!(server.digest("renamed"), digest);
-        c.play("> MOVE renamed 4\n 1\n > SWAPDB 0 4\n OK");
-        assert_eq!(server.digest("renamed"), digest);
-        c.play(&format!("> SWAPDB 0 4\n OK\n > SELECT 4\n OK\n > MOVE renamed 0\n 1\n > SELECT 0\n OK\n > RENAME renamed {key}\n OK"));
-        assert_eq!(server.digest(key), digest);
+    for family in &FAMILIES {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.fill(&mut c);
+        let seen = family.view(&mut c);
+        for key in family.keys {
+            let digest = server.digest(key);
+            c.expect(&format!("RENAME {key} renamed"), "OK");
+            assert_eq!(server.digest("renamed"), digest, "{} {key}", family.name);
+            c.play("> MOVE renamed 4\n 1\n > EXISTS renamed\n 0\n > SWAPDB 0 4\n OK");
+            assert_eq!(server.digest("renamed"), digest, "{} {key}", family.name);
+            c.play("> SWAPDB 0 4\n OK\n > SELECT 4\n OK\n > MOVE renamed 0\n 1\n > SELECT 0\n OK");
+            c.play(&format!("> RENAME renamed {key}\n OK"));
+            assert_eq!(server.digest(key), digest, "{} {key}", family.name);
+        }
+        assert_eq!(family.view(&mut c), seen, "{}", family.name);
     }
 }
 
 #[test]
 fn migrate_carries_keys_to_another_server() {
-    let here = Server::start(&[]);
-    let there = Server::start(&[]);
-    let mut c = here.client();
-    fill(&mut c);
-    let seen = view(&mut c);
-    let digests: Vec<String> = FILLED.iter().map(|key| here.digest(key)).collect();
-    c.expect(&format!("MIGRATE 127.0.0.1 {} \"\" 0 5000 KEYS {}", there.port, FILLED.join(" ")), "OK");
-    c.expect("DBSIZE", "0");
-    let mut c = there.client();
-    assert_eq!(view(&mut c), seen);
-    assert_eq!(FILLED.iter().map(|key| there.digest(key)).collect::<Vec<_>>(), digests);
+    for family in &FAMILIES {
+        let (here, there) = (Server::start(&[]), Server::start(&[]));
+        let mut c = here.client();
+        family.fill(&mut c);
+        let seen = family.view(&mut c);
+        let digests: Vec<String> = family.keys.iter().map(|key| here.digest(key)).collect();
+        c.expect(&format!("MIGRATE 127.0.0.1 {} \"\" 0 5000 KEYS {}", there.port, family.keys.join(" ")), "OK");
+        c.expect("DBSIZE", "0");
+        assert_eq!(family.view(&mut there.client()), seen);
+        assert_eq!(family.keys.iter().map(|key| there.digest(key)).collect::<Vec<_>>(), digests);
+    }
+}
+
+#[test]
+fn a_deleted_or_flushed_key_is_gone_and_one_made_anew_is_empty() {
+    for family in &FAMILIES {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.fill(&mut c);
+        let (key, dumps) = (family.keys[0], family.dumps(&mut c));
+        for command in ["DEL #", "UNLINK #", "FLUSHALL", "FLUSHDB ASYNC", "SET # x", "PEXPIRE # -1"] {
+            family.restore(&mut c, &dumps);
+            c.ok(&command.replace('#', key));
+            c.ok(&format!("DEL {key}"));
+            c.ok(&format!("{}{}", family.on("CREATE #", key), family.create));
+            assert_eq!(family.counts(&mut c, key), [0; 5], "{} {command}", family.name);
+        }
+    }
 }
 
 #[test]
