@@ -32,7 +32,7 @@ fn each_command_that_changes_something_tells_so() {
 
 /// Everything told up to now, once `server` has been left alone for a while after `count` events.
 #[track_caller]
-fn settled(server: &Server, events: &mut Events, count: usize) -> Vec<String> {
+pub fn settled(server: &Server, events: &mut Events, count: usize) -> Vec<String> {
     let mut c = server.client();
     let mut all = Vec::new();
     wait_until("the events are there", || {
@@ -40,7 +40,7 @@ fn settled(server: &Server, events: &mut Events, count: usize) -> Vec<String> {
         all.len() >= count
     });
     // Any that should not come has time to come.
-    c.expect("DEBOUNCE.CLAIM none w BLOCK 200", "[]");
+    c.expect("TSGEN.CLAIM none w BLOCK 200", "[]");
     all.extend(events.take(&mut c));
     all
 }
