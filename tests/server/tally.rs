@@ -23,7 +23,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Checks its form too: fields in byte order, none twice.
+    /// Checks its form too: fields in byte order, none twice, and no window that ends before it begins.
     #[track_caller]
     pub fn of(reply: &Reply) -> Self {
         let items = reply.items();
@@ -32,7 +32,7 @@ impl Batch {
             items[5].items().chunks_exact(2).map(|pair| (pair[0].bytes().to_vec(), pair[1].int())).collect();
         assert!(sums.windows(2).all(|pair| pair[0].0 < pair[1].0), "not in byte order: {reply}");
         let [token, deliveries, number, opened_at, sealed_at] = [0, 1, 2, 3, 4].map(|at| items[at].int());
-        assert!(!sums.is_empty(), "{reply}");
+        assert!(!sums.is_empty() && opened_at <= sealed_at, "{reply}");
         Batch { token, deliveries, number, opened_at, sealed_at, sums }
     }
 }

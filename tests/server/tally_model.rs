@@ -47,8 +47,9 @@ impl Model {
         let Some((opened_at, _, sums)) = self.open.take() else { return };
         self.last_number = (self.last_number + 1).max(now * 1024);
         let number = self.last_number;
-        let sealed_at = at;
-        self.batches.push(Sealed { number, opened_at, sealed_at, sums, deliveries: 0, state: State::Ready });
+        // It was opened before the clock was set back.
+        let opened_at = opened_at.min(at);
+        self.batches.push(Sealed { number, opened_at, sealed_at: at, sums, deliveries: 0, state: State::Ready });
     }
 
     /// The window whose time is over ends, as of its end.

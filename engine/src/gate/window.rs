@@ -169,7 +169,8 @@ impl Window {
         // Whoever opens a window sees to it that there is a number left for it.
         let number = first_token(self.last_batch, now);
         self.last_batch = number;
-        let body = batch::body(open.opened_at, &open.sums.sorted());
+        // A window that was opened before the clock was set back does not end before it begins.
+        let body = batch::body(open.opened_at.min(at), &open.sums.sorted());
         let place = Place { key: at.0, seq: open.seq };
         let handle = entries.insert(place, number.to_string().as_bytes(), &body, 0);
         self.batches.insert(number, handle);
