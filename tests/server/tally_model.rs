@@ -6,7 +6,7 @@ use crate::harness::*;
 use std::collections::BTreeMap;
 
 const FIELDS: u64 = 8;
-const STEPS: usize = 2_500;
+const STEPS: usize = 2_000;
 
 /// A window that is open: when it opened, when it ends, and its sums.
 type Open = (i64, i64, BTreeMap<String, i64>);
@@ -119,9 +119,9 @@ impl Model {
         let mut ready: Vec<usize> =
             (0..self.batches.len()).filter(|index| self.batches[*index].state == State::Ready).collect();
         ready.sort_by_key(|index| self.batches[*index].sealed_at);
-        let mut token = (self.last_token + 1).max(now * 1024);
+        let first = (self.last_token + 1).max(now * 1024);
         let mut entries = Vec::new();
-        for index in ready.into_iter().take(count) {
+        for (token, index) in (first..).zip(ready.into_iter().take(count)) {
             let batch = &mut self.batches[index];
             batch.deliveries += 1;
             batch.state = State::Leased { until: now + lease, token };
@@ -133,7 +133,6 @@ impl Model {
                 sums.join(" ")
             ));
             self.last_token = token;
-            token += 1;
         }
         format!("[{}]", entries.join(" "))
     }
