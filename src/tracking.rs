@@ -86,10 +86,21 @@ fn copy_of(ctx: &Ctx, name: &Str, max: u64) -> Option<Copied> {
     let is_small = length as u64 <= max
         && (kind == Kind::String
             || memory_usage(ctx, name).is_some_and(|bytes| bytes.unsigned_abs() / 16 <= max + 4096));
-    let command = if kind == Kind::String { c"GET" } else { c"DUMP" };
     // It may end between the one look and the other: then there is no copy, which is not the same as a value too large.
-    let bytes = if is_small { Some(read(ctx, command, name)?.into()) } else { None };
+    let bytes = match kind {
+        _ if !is_small => None,
+        Kind::String => Some(read(ctx, c"GET", name).or_else(|| string_of(ctx, name))?.into()),
+        _ => Some(read(ctx, c"DUMP", name)?.into()),
+    };
     Some(Copied { kind: type_number(kind), bytes })
+}
+
+/// The bytes of a string, without a command. A node of a cluster refuses commands on keys of slots that are only arriving, that are
+/// its master's, and of all slots while the cluster is down; keys end there all the same.
+fn string_of(ctx: &Ctx, name: &Str) -> Option<Vec<u8>> {
+    let key = Key::open_read(ctx, name)?;
+    let look = key.look();
+    (look.kind() == Some(Kind::String)).then(|| look.string().to_vec())
 }
 
 /// The life of a key has ended: its entry is made here and everywhere. True if it was.
