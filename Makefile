@@ -5,10 +5,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(TARGET)/release/libtsgen.so
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test sim bench bench-smoke lint clean
+.PHONY: help setup build run demo test test-cluster sim bench bench-smoke lint clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: redis-server and libclang (Debian, Ubuntu); elsewhere say what to install
 	@scripts/setup
@@ -25,6 +25,9 @@ demo: build ## Play the newcomer's tour on a private server: each command and it
 test: build ## Run all tests, those on real servers included
 	cargo test --workspace
 
+test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
+	cargo test --test cluster
+
 sim: ## Simulate crashes and failovers of many seeds in virtual time (SEED=7 repeats one, SEEDS=1000 tries more)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture
 
@@ -37,6 +40,7 @@ bench-smoke: build ## The same at tiny sizes: does it still run?
 lint: setup ## Formatting and clippy, no warnings allowed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --test cluster -- -D warnings
 
 clean: ## Remove what was built (not ./data)
 	cargo clean

@@ -17,7 +17,6 @@
 //! | `TSGEN_MODULE`       | the module to measure                                              | this workspace |
 
 #[path = "../../tests/harness/mod.rs"]
-#[allow(unused_imports)] // the harness serves tests too; this uses its servers and its client
 mod harness;
 
 mod add;

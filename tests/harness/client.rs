@@ -147,9 +147,20 @@ impl Client {
     #[track_caller]
     pub fn info(&mut self, section: &str, name: &str) -> String {
         let text = self.ok(&format!("INFO {section}")).text();
-        let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        found.unwrap_or_else(|| panic!("no {name} in INFO {section}:\n{text}")).trim().to_owned()
+        line_of(&text, name).unwrap_or_else(|| panic!("no {name} in INFO {section}:\n{text}"))
     }
+
+    /// The same of a server that may be gone or refuse.
+    pub fn try_info(&mut self, section: &str, name: &str) -> Option<String> {
+        self.try_send(&[b"INFO", section.as_bytes()]).ok()?;
+        let reply = self.try_read().ok().filter(|reply| !reply.is_error())?;
+        line_of(&reply.text(), name)
+    }
+}
+
+fn line_of(info: &str, name: &str) -> Option<String> {
+    let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    found.map(|value| value.trim().to_owned())
 }
 
 fn show(args: &[&[u8]]) -> String {

@@ -4,25 +4,31 @@
 //! It knows nothing of this module's commands. Waiting is always for a condition with a deadline ([`wait_until`]), never
 //! for a length of time.
 
-#![allow(dead_code)] // each test binary uses its own part
+#![allow(dead_code, unused_imports)] // each test binary uses its own part
 
 mod client;
 mod clock;
+mod cluster;
 mod dump;
 mod events;
 mod feed;
 mod random;
 mod resp;
+mod router;
+mod sentinel;
 mod server;
 mod transcript;
 
 pub use client::{Blocked, Client};
 pub use clock::Clock;
+pub use cluster::{slot_of, tags, wait_long, Cluster};
 pub use dump::{reseal, unseal};
 pub use events::Events;
 pub use feed::Feed;
 pub use random::Random;
 pub use resp::Reply;
+pub use router::Router;
+pub use sentinel::Sentinels;
 pub use server::{same_data, Server, Stop};
 pub use transcript::{matches, words};
 

@@ -73,7 +73,7 @@ impl Server {
         self.folder.path()
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.folder().join("socket")
     }
 
@@ -242,8 +242,7 @@ fn spawn_on_free_port(
     environment: &Environment,
 ) -> (Child, u16) {
     for _ in 0..20 {
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let port = free_port();
         let mut child = spawn(folder, port, args, module, environment);
         loop {
             let has_ended = child.try_wait().expect("the server's state").is_some();
@@ -259,6 +258,17 @@ fn spawn_on_free_port(
         }
     }
     panic!("no free port in 20 attempts");
+}
+
+/// A free port whose bus port, should the server be a node of a cluster, is free too.
+pub fn free_port() -> u16 {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its number").port();
+        if port.checked_add(10_000).is_some_and(|bus| TcpListener::bind(("127.0.0.1", bus)).is_ok()) {
+            return port;
+        }
+    }
 }
 
 fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, environment: &Environment) -> Child {

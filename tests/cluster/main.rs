@@ -1,0 +1,16 @@
+//! The module in clusters and under Sentinels: one file per concern, one behaviour per test.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod families;
+mod state;
+mod traffic;
+
+mod blocking;
+mod failover;
+mod resharding;
+mod routing;
+mod sentinel;
+mod sinks;
+mod watchers;

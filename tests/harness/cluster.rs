@@ -1,0 +1,201 @@
+//! A Redis Cluster on loopback: three masters with a third of the slots each, and one replica of each.
+//!
+//! Nodes 0 to 2 begin as masters, and node `n + 3` as the replica of node `n`. A test that fails over keeps the count itself.
+
+use super::{wait_until, Client, Router, Server};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const SLOTS: u16 = 16_384;
+const MASTERS: usize = 3;
+/// While a cluster forms: nodes ping each other at least twice in it.
+const FORMING: u32 = 1_000;
+/// Long enough that a machine that stalls does not make nodes take each other for dead.
+const CALM: u32 = 30_000;
+/// For tests that kill nodes.
+const ALERT: u32 = 1_500;
+
+pub struct Cluster {
+    pub nodes: Vec<Server>,
+}
+
+impl Cluster {
+    /// Six nodes that agree about each other, with all replicas in sync.
+    #[track_caller]
+    pub fn form() -> Self {
+        Self::form_with(&[])
+    }
+
+    /// The same; `args` are options of every server.
+    #[track_caller]
+    pub fn form_with(args: &[&str]) -> Self {
+        let timeout = FORMING.to_string();
+        let mut all = vec!["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout];
+        // Replicas stay with their masters, also with one that has given all its slots away; and are fit for promotion at any time.
+        all.extend(["--cluster-allow-replica-migration", "no", "--cluster-replica-validity-factor", "0"]);
+        all.extend_from_slice(args);
+        let cluster = Cluster { nodes: (0..2 * MASTERS).map(|_| Server::start(&all)).collect() };
+        cluster.introduce();
+        for replica in MASTERS..2 * MASTERS {
+            cluster.run(replica, &format!("CLUSTER REPLICATE {}", cluster.id(replica - MASTERS)));
+        }
+        cluster.wait_until_agreed();
+        for replica in MASTERS..2 * MASTERS {
+            cluster.nodes[replica].wait_in_sync(&cluster.nodes[replica - MASTERS]);
+        }
+        cluster.set_timeout(CALM);
+        cluster
+    }
+
+    #[track_caller]
+    fn introduce(&self) {
+        for node in 0..self.nodes.len() {
+            self.run(node, &format!("CLUSTER SET-CONFIG-EPOCH {}", node + 1));
+        }
+        for master in 0..MASTERS {
+            let share = |nth: usize| nth * usize::from(SLOTS) / MASTERS;
+            self.run(master, &format!("CLUSTER ADDSLOTSRANGE {} {}", share(master), share(master + 1) - 1));
+        }
+        for node in 1..self.nodes.len() {
+            self.run(0, &format!("CLUSTER MEET 127.0.0.1 {}", self.nodes[node].port));
+        }
+        wait_until("every node knows every other", || {
+            (0..self.nodes.len()).all(|node| {
+                let known = self.run(node, "CLUSTER NODES").text();
+                known.lines().count() == self.nodes.len() && !known.contains("handshake")
+            })
+        });
+    }
+
+    /// From now on nodes notice within some seconds that one is gone.
+    #[track_caller]
+    pub fn be_alert(&self) {
+        self.set_timeout(ALERT);
+    }
+
+    #[track_caller]
+    fn set_timeout(&self, ms: u32) {
+        for node in 0..self.nodes.len() {
+            self.run(node, &format!("CONFIG SET cluster-node-timeout {ms}"));
+        }
+    }
+
+    /// Waits until all nodes that live tell the same of who owns and replicates which slots, and find the cluster well.
+    #[track_caller]
+    pub fn wait_until_agreed(&self) {
+        wait_long("all nodes agree", || {
+            let alive = self.nodes.iter().filter_map(|node| Client::try_connect(&node.socket()).ok());
+            let told: Vec<_> = alive.map(what_it_tells).collect();
+            told.iter().all(|one| one.is_some() && *one == told[0])
+        });
+    }
+
+    /// One command to one node, which must not be refused.
+    #[track_caller]
+    pub fn run(&self, node: usize, line: &str) -> super::Reply {
+        self.nodes[node].client().ok(line)
+    }
+
+    /// The name by which nodes know this one.
+    #[track_caller]
+    pub fn id(&self, node: usize) -> String {
+        self.run(node, "CLUSTER MYID").text()
+    }
+
+    /// A client that finds its way in this cluster.
+    pub fn router(&self) -> Router {
+        self.router_from(0)
+    }
+
+    /// The same, without the nodes before `first`: for when these do not answer.
+    pub fn router_from(&self, first: usize) -> Router {
+        Router::new(self.nodes[first..].iter().map(|node| (node.port, node.socket())).collect())
+    }
+
+    /// Announces that `slot` moves, as `redis-cli` does: keys that are not at `from` any more are looked for at `to`.
+    #[track_caller]
+    pub fn begin_move(&self, slot: u16, from: usize, to: usize) {
+        self.run(to, &format!("CLUSTER SETSLOT {slot} IMPORTING {}", self.id(from)));
+        self.run(from, &format!("CLUSTER SETSLOT {slot} MIGRATING {}", self.id(to)));
+    }
+
+    /// Moves keys in one MIGRATE.
+    #[track_caller]
+    pub fn migrate(&self, keys: &[&str], from: usize, to: usize) {
+        let line = format!("MIGRATE 127.0.0.1 {} \"\" 0 10000 KEYS {}", self.nodes[to].port, keys.join(" "));
+        assert_eq!(self.run(from, &line), "OK", "{line}");
+    }
+
+    /// Gives the slot to `to`, and waits until all have heard of it.
+    #[track_caller]
+    pub fn end_move(&self, slot: u16, from: usize, to: usize) {
+        for node in [to, from] {
+            self.run(node, &format!("CLUSTER SETSLOT {slot} NODE {}", self.id(to)));
+        }
+        self.wait_until_agreed();
+    }
+
+    /// Moves the lowest `slots` slots of a master to another with `redis-cli --cluster reshard`, `batch` keys at a time.
+    #[track_caller]
+    pub fn reshard(&self, slots: u16, from: usize, to: usize, batch: usize) {
+        let (from, to) = (self.id(from), self.id(to));
+        let [slots, batch] = [usize::from(slots), batch].map(|number| number.to_string());
+        let address = format!("127.0.0.1:{}", self.nodes[0].port);
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "reshard", &address, "--cluster-yes", "--cluster-pipeline", &batch]);
+        command.args(["--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots]);
+        let output = command.output().expect("run redis-cli");
+        assert!(output.status.success(), "redis-cli --cluster reshard: {}", String::from_utf8_lossy(&output.stdout));
+        self.wait_until_agreed();
+    }
+
+    /// Waits until this node calls itself a master or a replica (`master`, `slave`).
+    #[track_caller]
+    pub fn wait_for_role(&self, node: usize, role: &str) {
+        let told = || Client::try_connect(&self.nodes[node].socket()).ok()?.try_info("replication", "role");
+        wait_long(&format!("node {node} is a {role}"), || told().as_deref() == Some(role));
+    }
+}
+
+/// What a node tells of the others, if it finds the cluster well.
+fn what_it_tells(mut client: Client) -> Option<Vec<String>> {
+    let mut lines: Vec<String> = client.ok("CLUSTER NODES").text().lines().map(role_and_slots).collect();
+    lines.sort();
+    client.ok("CLUSTER INFO").text().contains("cluster_state:ok").then_some(lines)
+}
+
+/// Of a line of CLUSTER NODES what all nodes should agree about: id, role, whom it replicates, slots.
+fn role_and_slots(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let flags: Vec<&str> = words[2].split(',').filter(|flag| *flag != "myself").collect();
+    format!("{} {} {} {}", words[0], flags.join(","), words[3], words[8..].join(" "))
+}
+
+/// The slot of a key: that of its hash tag, if it has one.
+pub fn slot_of(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+    crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes()) % SLOTS
+}
+
+/// CRC-16/XMODEM.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 })
+    })
+}
+
+/// Hash tags whose slots are among the lowest `slots` ones of the master `node`: those that move first.
+pub fn tags(node: usize, slots: u16) -> impl Iterator<Item = String> {
+    let first = (node * usize::from(SLOTS) / MASTERS) as u16;
+    (0..).map(|nth| format!("t{nth}")).filter(move |tag| (first..first + slots).contains(&slot_of(tag)))
+}
+
+/// Waits for a condition of another process that may take many seconds, such as an election.
+#[track_caller]
+pub fn wait_long(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "gave up waiting until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,85 @@
+//! Three Sentinels that watch one master. They run from the server's own binary, which `redis-sentinel` is another name of.
+
+use super::server::free_port;
+use super::{wait_until, Client, Server};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+const COUNT: usize = 3;
+/// The name under which they watch it.
+const NAME: &str = "watched";
+
+pub struct Sentinels {
+    folder: tempfile::TempDir,
+    children: Vec<Child>,
+}
+
+impl Sentinels {
+    /// Starts them, and waits until they know each other and both the master and its `replicas` replicas.
+    #[track_caller]
+    pub fn watch(master: &Server, replicas: usize) -> Self {
+        let folder = tempfile::Builder::new().prefix("tsgen-sentinel-").tempdir().expect("a temporary folder");
+        let mut sentinels = Sentinels { folder, children: Vec::new() };
+        for nth in 0..COUNT {
+            let child = spawn(sentinels.folder.path(), nth, master.port);
+            sentinels.children.push(child);
+        }
+        let known = format!("slaves={replicas},sentinels={COUNT}");
+        wait_until("the sentinels know everybody", || {
+            (0..COUNT).all(|nth| {
+                let client = Client::try_connect(&sentinels.socket(nth));
+                client.is_ok_and(|mut client| client.ok("INFO sentinel").text().contains(&known))
+            })
+        });
+        sentinels
+    }
+
+    fn socket(&self, nth: usize) -> PathBuf {
+        socket(self.folder.path(), nth)
+    }
+
+    /// The port of the master, as they tell clients.
+    #[track_caller]
+    pub fn master_port(&self) -> u16 {
+        let told = Client::connect(&self.socket(0)).ok(&format!("SENTINEL GET-MASTER-ADDR-BY-NAME {NAME}"));
+        told.items()[1].text().parse().expect("a port")
+    }
+}
+
+impl Drop for Sentinels {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            for nth in 0..COUNT {
+                let log = fs::read_to_string(self.folder.path().join(format!("log-{nth}"))).unwrap_or_default();
+                eprintln!("--- log of sentinel {nth} ---\n{log}");
+            }
+        }
+    }
+}
+
+fn socket(folder: &Path, nth: usize) -> PathBuf {
+    folder.join(format!("socket-{nth}"))
+}
+
+/// A Sentinel keeps its state in its configuration file, so each has one of its own. A master counts as down after a second.
+fn spawn(folder: &Path, nth: usize, master: u16) -> Child {
+    let path = folder.join(format!("sentinel-{nth}.conf"));
+    let configuration = format!(
+        "port {}\nbind 127.0.0.1\nunixsocket {}\nlogfile {}\nsentinel monitor {NAME} 127.0.0.1 {master} 2\n\
+         sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 5000\n",
+        free_port(),
+        socket(folder, nth).display(),
+        folder.join(format!("log-{nth}")).display(),
+    );
+    fs::write(&path, configuration).expect("a configuration file");
+    let binary = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", &binary]).arg(path).arg("--sentinel");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("start a sentinel through setpriv (util-linux)")
+}
