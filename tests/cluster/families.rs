@@ -13,7 +13,7 @@ pub struct Family {
 }
 
 /// Everything the tests do with all families they do with these. A new family is a new row.
-pub const FAMILIES: [Family; 3] = [
+pub const FAMILIES: [Family; 4] = [
     Family { name: "TSGEN", gate: "CLOCK", put: "TSGEN.ADD K +5 N", named: |entry| vec![entry[2].text()] },
     Family { name: "DEBOUNCE", gate: "IDLE 5", put: "DEBOUNCE.PUSH K N item", named: |entry| vec![entry[2].text()] },
     Family {
@@ -22,7 +22,12 @@ pub const FAMILIES: [Family; 3] = [
         put: "SET {T}:watched:N value PX 5",
         named: |entry| vec![entry[2].text().rsplit(':').next().unwrap_or_default().to_owned()],
     },
-    // TALLY, once it is there: gate "EVERY 5", put "TALLY.INCR K N", named: the fields in `entry[5]`, every other item.
+    Family {
+        name: "TALLY",
+        gate: "EVERY 5",
+        put: "TALLY.INCR K N",
+        named: |entry| entry[5].items().iter().step_by(2).map(Reply::text).collect(),
+    },
 ];
 
 impl Family {
