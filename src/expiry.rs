@@ -3,7 +3,7 @@
 //!
 //! How a node learns of watched keys is in `watch`, what it does about them in `tracking`.
 
-use crate::args::{is, set, Args};
+use crate::args::{check_name, is, set, Args};
 use crate::command::Fail;
 use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::debounce::Debounce;
@@ -91,6 +91,7 @@ impl Family for Expiry {
     fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail> {
         if is(word, "PREFIX") {
             let prefix = args.value_of("PREFIX")?.bytes();
+            check_name(ctx, "PREFIX", prefix)?;
             let flags = ctx.flags();
             if !flags.is_replicated() && !flags.is_loading() {
                 check_prefix(ctx, prefix)?;
