@@ -2,7 +2,7 @@
 //!
 //! Servers started under it are preloaded with `tests/shim/clock.rs`, which adds what a file says to the machine's clocks.
 
-use super::now_ms;
+use super::{now_ms, workspace};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ impl Clock {
 fn shim() -> &'static Path {
     static SHIM: OnceLock<PathBuf> = OnceLock::new();
     SHIM.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim/clock.rs");
+        let source = workspace().join("tests/shim/clock.rs");
         let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("libclock-{}.so", std::process::id()));
         let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
         let status = Command::new(rustc)

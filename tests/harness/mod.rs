@@ -1,17 +1,19 @@
-//! What every test against a real server stands on: servers that cannot outlive their test, a small RESP client, transcripts,
-//! and the replication stream as a replica sees it.
+//! What every test against a real server stands on: servers and applications that cannot outlive their test, a small RESP client,
+//! transcripts, and the replication stream as a replica sees it.
 //!
 //! It knows nothing of this module's commands. Waiting is always for a condition with a deadline ([`wait_until`]), never
 //! for a length of time.
 
 #![allow(dead_code, unused_imports)] // each test binary uses its own part
 
+mod app;
 mod client;
 mod clock;
 mod cluster;
 mod dump;
 mod events;
 mod feed;
+mod process;
 mod random;
 mod resp;
 mod router;
@@ -19,6 +21,7 @@ mod sentinel;
 mod server;
 mod transcript;
 
+pub use app::App;
 pub use client::{Blocked, Client};
 pub use clock::Clock;
 pub use cluster::{slot_of, tags, wait_long, Cluster};
@@ -29,9 +32,10 @@ pub use random::Random;
 pub use resp::Reply;
 pub use router::Router;
 pub use sentinel::Sentinels;
-pub use server::{same_data, Server, Stop};
-pub use transcript::{matches, words};
+pub use server::{module, same_data, Server, Stop};
+pub use transcript::{matches, words, Bindings};
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for something that should happen at once before it gives up. Generous, because CI machines stall.
@@ -44,6 +48,12 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "gave up waiting until {what}");
         std::thread::sleep(Duration::from_millis(3));
     }
+}
+
+/// The folder of the workspace, of which the package under test may be only a part.
+pub fn workspace() -> &'static Path {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.find(|folder| folder.join("tests/harness/mod.rs").exists()).expect("the folder of the workspace")
 }
 
 /// The clock of this machine, which is also the servers', in Unix milliseconds.

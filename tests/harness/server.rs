@@ -3,7 +3,8 @@
 //! It dies with its test: on drop, also while unwinding, and by the kernel if the test runner itself is killed. A server that
 //! crashed, or a module that panicked inside it, fails the test even if every reply was as expected.
 
-use super::{wait_until, Client, Clock};
+use super::process::{mortal, signal};
+use super::{wait_until, workspace, Client, Clock};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,11 @@ impl Server {
         self.folder.path()
     }
 
+    /// Where applications find it.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.folder().join("socket")
     }
@@ -123,8 +129,7 @@ impl Server {
 
     /// Sends a signal by its name (`STOP`, `CONT`, `TERM`).
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().expect("kill");
-        assert!(status.success(), "kill -{name} failed");
+        signal(self.pid(), name);
     }
 
     /// Makes this server a replica and waits until the link is up and everything written so far has arrived.
@@ -275,9 +280,7 @@ fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, envir
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
     let binary = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
     let _ = fs::remove_file(folder.join("socket"));
-    // setpriv makes the kernel kill the server when the thread that runs this test ends, however it ends.
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", &binary]);
+    let mut command = mortal(&binary);
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
     command.arg("--unixsocket").arg(folder.join("socket")).arg("--dir").arg(folder);
     command.args([
@@ -301,7 +304,7 @@ fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, envir
 }
 
 /// The module under test: `TSGEN_MODULE`, or this workspace's release build, brought up to date once per test binary.
-fn module() -> &'static Path {
+pub fn module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {
         if let Some(path) = std::env::var_os("TSGEN_MODULE") {
@@ -309,8 +312,8 @@ fn module() -> &'static Path {
         }
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let status = Command::new(cargo)
-            .args(["build", "--release", "--quiet"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["build", "--release", "--quiet", "--package", "tsgen"])
+            .current_dir(workspace())
             .status();
         assert!(status.expect("run cargo").success(), "cargo build --release failed");
         // …/target/debug/deps/<test binary>

@@ -119,3 +119,23 @@ fn a_port_that_is_taken_is_not_the_end() {
     let two = Server::plain(&[]);
     assert_ne!(one.port, two.port);
 }
+
+#[test]
+fn an_application_is_heard_and_its_end_is_told() {
+    let script = "echo one; echo two >&2; trap 'echo bye; exit 3' TERM; while :; do sleep 0.01; done";
+    let mut app = App::start("bash", &["-c", script]);
+    app.line_with("two");
+    assert_eq!(app.lines_with("one"), ["one"]);
+    assert_eq!(app.terminate(), Some(3));
+    app.line_with("bye");
+}
+
+#[test]
+fn an_application_dies_with_its_test() {
+    let mut app = App::start("sleep", &["1000"]);
+    let pid = app.pid();
+    std::thread::spawn(move || drop(app)).join().expect("the end of the test");
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    app = std::thread::spawn(|| App::start("sleep", &["1000"])).join().expect("the end of the test");
+    assert_eq!(app.end().code(), None, "the thread that started it has ended");
+}
