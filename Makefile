@@ -5,16 +5,16 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(TARGET)/release/libtsgen.so
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test test-cluster sim bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster test-examples sim bench bench-smoke lint clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: redis-server and libclang (Debian, Ubuntu); elsewhere say what to install
 	@scripts/setup
 
 build: setup ## Build the module: target/release/libtsgen.so
-	cargo build --release
+	cargo build --release --package tsgen
 
 run: build ## Start redis-server with the module in the foreground (PORT=6379)
 	@scripts/run $(MODULE) $(PORT)
@@ -22,8 +22,14 @@ run: build ## Start redis-server with the module in the foreground (PORT=6379)
 demo: build ## Play the newcomer's tour on a private server: each command and its reply
 	@scripts/demo $(MODULE)
 
-test: build ## Run all tests, those on real servers included
-	cargo test --workspace
+example: ## Run an example application with a Redis of its own (NAME=checkout; without NAME, list them)
+	@scripts/example "$(NAME)" $(if $(filter command environment,$(origin PORT)),$(PORT))
+
+test: build ## Run all tests of the module, those on real servers included
+	cargo test
+
+test-examples: build ## Run the tests of the example applications
+	cargo test --workspace --exclude tsgen --exclude tsgen-engine
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	cargo test --test cluster
