@@ -1,0 +1,20 @@
+//! Where orders are kept, and under which names.
+
+/// An order is a string at `checkout:<id>` whose time to live is what is left of its checkout.
+pub const PREFIX: &str = "checkout:";
+/// The watcher of these keys. Its own name does not begin with their prefix.
+pub const WATCHER: &str = "abandoned";
+/// The stream of orders that were written off: `XRANGE abandoned:log - +`.
+pub const LOG: &str = "abandoned:log";
+
+#[derive(clap::Args)]
+pub struct Orders {
+    /// Where Redis is
+    #[arg(long, default_value = "redis://127.0.0.1:6379", value_parser = |url: &str| redis::Client::open(url))]
+    pub redis: redis::Client,
+}
+
+/// The key of an order.
+pub fn key(id: &str) -> String {
+    format!("{PREFIX}{id}")
+}
