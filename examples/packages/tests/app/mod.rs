@@ -1,0 +1,110 @@
+//! An application under test: a real process, and what it has printed. It dies with its test.
+
+use crate::harness::{wait_until, PATIENCE};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+pub struct App {
+    child: Child,
+    command: String,
+    lines: Lines,
+}
+
+/// Lines of stdout and stderr, in order of arrival.
+type Lines = Arc<Mutex<Vec<String>>>;
+
+impl App {
+    /// `environment` are variables that only it sees.
+    #[track_caller]
+    pub fn start(binary: impl AsRef<Path>, args: &[&str], environment: &[(&str, PathBuf)]) -> Self {
+        // The kernel kills it when the thread that runs this test ends, however it ends.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(binary.as_ref()).args(args);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("start the application through setpriv (util-linux)");
+        let lines = Lines::default();
+        collect(child.stdout.take().expect("its stdout"), &lines);
+        collect(child.stderr.take().expect("its stderr"), &lines);
+        Self { child, command: format!("{} {}", binary.as_ref().display(), args.join(" ")), lines }
+    }
+
+    /// All it has printed so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().expect("its lines").clone()
+    }
+
+    /// Its lines so far that contain `text`.
+    pub fn lines_with(&self, text: &str) -> Vec<String> {
+        self.lines().into_iter().filter(|line| line.contains(text)).collect()
+    }
+
+    /// The first line that contains `text`, once it has been printed.
+    #[track_caller]
+    pub fn line_with(&self, text: &str) -> String {
+        let mut found = None;
+        wait_until(&format!("`{}` prints {text:?}", self.command), || {
+            found = self.lines_with(text).into_iter().next();
+            found.is_some()
+        });
+        found.expect("it was found")
+    }
+
+    /// Sends a signal by its name (`STOP`, `CONT`, `TERM`, `INT`).
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([format!("-{name}"), pid]).status().expect("kill");
+        assert!(status.success(), "kill -{name} failed");
+    }
+
+    /// `kill -9`, and waits for the end.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("kill the application");
+        self.child.wait().expect("the application's end");
+    }
+
+    /// SIGTERM; waits for the end and replies with the exit code, or None if a signal was its end.
+    #[track_caller]
+    pub fn terminate(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.end().code()
+    }
+
+    /// Waits until it ends by itself.
+    #[track_caller]
+    pub fn end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the application's state") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "`{}` does not end", self.command);
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- `{}` printed ---\n{}", self.command, self.lines().join("\n"));
+        }
+    }
+}
+
+/// Appends to `lines` what comes, in a thread of its own that ends with the process.
+fn collect(from: impl Read + Send + 'static, lines: &Lines) {
+    let lines = Arc::clone(lines);
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).split(b'\n') {
+            let Ok(line) = line else { return };
+            lines.lock().expect("its lines").push(String::from_utf8_lossy(&line).into_owned());
+        }
+    });
+}
