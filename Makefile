@@ -28,7 +28,8 @@ example: ## Run an example application with a Redis of its own (NAME=checkout; w
 test: build ## Run all tests of the module, those on real servers included
 	cargo test
 
-test-examples: build ## Run the tests of the example applications
+test-examples: build ## Run the tests of the examples (installs what they need: clients for Python and Node below target/, ...)
+	@scripts/setup examples
 	cargo test --workspace --exclude tsgen --exclude tsgen-engine
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
