@@ -5,7 +5,7 @@
 use super::process::{mortal, signal};
 use super::{wait_until, PATIENCE};
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -23,13 +23,21 @@ impl App {
     /// Starts an application: `App::start(env!("CARGO_BIN_EXE_checkout"), &["serve", …])`.
     #[track_caller]
     pub fn start(binary: &str, args: &[&str]) -> Self {
+        Self::start_with(binary, args, &[])
+    }
+
+    /// The same with variables that only it sees.
+    #[track_caller]
+    pub fn start_with(binary: impl AsRef<Path>, args: &[&str], environment: &[(&str, PathBuf)]) -> Self {
+        let binary = binary.as_ref();
         let mut command = mortal(binary);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("start the application through setpriv (util-linux)");
         let lines = Lines::default();
         collect(child.stdout.take().expect("its stdout"), &lines);
         collect(child.stderr.take().expect("its stderr"), &lines);
-        let name = Path::new(binary).file_name().expect("a file name").to_string_lossy();
+        let name = binary.file_name().expect("a file name").to_string_lossy();
         Self { child, command: format!("{name} {}", args.join(" ")), lines }
     }
 

@@ -1,11 +1,12 @@
 //! What all processes of a test have in common: they cannot outlive it.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 /// A command that the kernel kills when the thread that runs this test ends, however it ends.
-pub fn mortal(binary: &str) -> Command {
+pub fn mortal(binary: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", binary]);
+    command.args(["--pdeathsig", "KILL"]).arg(binary);
     command
 }
 

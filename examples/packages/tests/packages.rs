@@ -3,10 +3,8 @@
 #[path = "../../../tests/harness/mod.rs"]
 mod harness;
 
-mod app;
 mod mailer;
 
-use app::App;
 use harness::*;
 use mailer::{Mailer, Sent};
 use std::collections::BTreeMap;
@@ -20,7 +18,7 @@ const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 fn start(server: &Server, args: &str) -> App {
     let url = server.url();
     let args: Vec<&str> = ["--redis", &url].into_iter().chain(args.split(' ')).collect();
-    App::start(env!("CARGO_BIN_EXE_packages"), &args, &[])
+    App::start(env!("CARGO_BIN_EXE_packages"), &args)
 }
 
 /// A scan, to its end.
@@ -116,7 +114,7 @@ fn an_hour_after_the_last_scan() {
         let args: Vec<&str> = args.split(' ').collect();
         let url = server.url();
         let args = [&["--redis", &url, "scan"], &args[..]].concat();
-        let mut app = App::start(env!("CARGO_BIN_EXE_packages"), &args, &clock.environment());
+        let mut app = App::start_with(env!("CARGO_BIN_EXE_packages"), &args, &clock.environment());
         assert_eq!(app.end().code(), Some(0), "{:?}", app.lines());
     };
     scan(&clock, "10 p1 p2");

@@ -3,10 +3,8 @@
 #[path = "../../../tests/harness/mod.rs"]
 mod harness;
 
-mod app;
 mod mailer;
 
-use app::App;
 use harness::*;
 use mailer::{Mailer, Sent};
 use std::collections::BTreeSet;
@@ -18,7 +16,7 @@ const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 fn start(server: &Server, args: &str) -> App {
     let url = server.url();
     let args: Vec<&str> = ["--redis", &url].into_iter().chain(args.split(' ')).collect();
-    App::start(env!("CARGO_BIN_EXE_packages"), &args, &[])
+    App::start(env!("CARGO_BIN_EXE_packages"), &args)
 }
 
 /// Entries of `stream` that `group` has been given and has not acknowledged.

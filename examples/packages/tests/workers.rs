@@ -6,9 +6,6 @@
 #[path = "../../../tests/harness/mod.rs"]
 mod harness;
 
-mod app;
-
-use app::App;
 use harness::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,7 +60,7 @@ impl Language {
     fn start(&self, server: &Server, program: &Path, args: &str) -> App {
         let program = program.display().to_string();
         let args: Vec<&str> = [program.as_str()].into_iter().chain(args.split(' ')).collect();
-        App::start(self.folder().join(self.interpreter), &args, &[("REDIS_URL", server.url().into())])
+        App::start_with(self.folder().join(self.interpreter), &args, &[("REDIS_URL", server.url().into())])
     }
 }
 
