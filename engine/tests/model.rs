@@ -1,8 +1,11 @@
 //! Random operations, with a clock that jumps both ways, against naive lists; a replica that repeats what is
-//! replicated; and both sides saved and restored, and looked at, at random points. After every step all three are equal.
+//! replicated; and both sides saved and restored, and looked at, at random points. After every step all three are equal, but for
+//! what each node sees for itself.
 
 #[path = "model/debounce.rs"]
 mod debounce;
+#[path = "model/expiry.rs"]
+mod expiry;
 #[path = "model/naive.rs"]
 mod naive;
 #[path = "model/reading.rs"]
@@ -13,7 +16,7 @@ mod tsgen;
 mod world;
 
 use proptest::prelude::*;
-use tsgen_engine::{Debounce, Kind, Late, Tsgen};
+use tsgen_engine::{Debounce, Expiry, Kind, Late, Tsgen};
 use world::{op, options, World};
 
 const SEED: [u64; 2] = [1, 2];
@@ -46,5 +49,15 @@ proptest! {
     ) {
         let key = Debounce::create(rules, options, SEED).expect("valid rules");
         World::new(key, naive::idle::Idle { rules, groups: Vec::new() }).run(ops);
+    }
+
+    #[test]
+    fn every_history_of_expiry_is_as_the_naive_list_has_it(
+        scope in expiry::scope(),
+        options in options(),
+        ops in prop::collection::vec(op(expiry::op()), 1..120),
+    ) {
+        let key = Expiry::create(scope.clone(), options, SEED).expect("a prefix");
+        World::new(key, naive::ttl::Ttl { scope, tracked: Vec::new() }).run(ops);
     }
 }

@@ -3,6 +3,8 @@
 
 #[path = "naive/idle.rs"]
 pub mod idle;
+#[path = "naive/ttl.rs"]
+pub mod ttl;
 #[path = "naive/watermark.rs"]
 pub mod watermark;
 
@@ -23,8 +25,14 @@ pub trait Gate: Clone + Debug {
     /// Takes out what has collected up to its deadline: these are entries now.
     fn fire(&mut self, now: i64) -> Vec<Entry<Self::Content>>;
 
-    /// The deadlines of all that is being collected.
-    fn deadlines(&self) -> Vec<i64>;
+    /// How much is being collected, overdue or not.
+    fn collecting(&self) -> usize;
+
+    /// Whether some of it would be fired now.
+    fn fires(&self, now: i64) -> bool;
+
+    /// When the next of it ends, after `now`.
+    fn next_end(&self, now: i64) -> Option<i64>;
 
     /// Whether time opens the gate, so that the key of an entry is the time at which it was or will be ready.
     fn by_time(&self) -> bool;
@@ -105,7 +113,7 @@ impl<G: Gate> Naive<G> {
     }
 
     pub fn len(&self) -> usize {
-        self.entries.iter().filter(|entry| !entry.superseded).count() + self.gate.deadlines().len()
+        self.entries.iter().filter(|entry| !entry.superseded).count() + self.gate.collecting()
     }
 
     pub fn has_room(&self) -> bool {
@@ -171,7 +179,7 @@ impl<G: Gate> Naive<G> {
 
     /// Whether something is ready, or fires.
     pub fn has_ready(&self, now: i64) -> bool {
-        self.entries.iter().any(|entry| self.is_ready(entry, now)) || self.gate.deadlines().iter().any(|at| *at <= now)
+        self.entries.iter().any(|entry| self.is_ready(entry, now)) || self.gate.fires(now)
     }
 
     /// Whether something is ready, or a sweep would find something.
@@ -190,7 +198,7 @@ impl<G: Gate> Naive<G> {
             State::Queued if self.gate.by_time() && !self.is_ready(entry, now) => Some(entry.key),
             _ => None,
         });
-        ends.chain(self.gate.deadlines()).filter(|at| *at > now).min()
+        ends.filter(|at| *at > now).chain(self.gate.next_end(now)).min()
     }
 
     /// The ready entries, as indexes, oldest first.

@@ -1,31 +1,31 @@
 //! Whatever can be read of a key, of every family.
 
 use crate::naive::{Gate as _, Naive, State};
-use crate::world::{snapshot, Family, World};
+use crate::world::{fingerprint, Family, World};
 use tsgen_engine::{Millis, Queue, UnixMs};
 
 impl<F: Family> World<F> {
-    /// Both sides are equal to the byte, and everything that can be read is as the naive list has it.
+    /// Both sides are equal to the byte, in all that nodes are compared by, and everything that can be read is as the naive
+    /// list has it.
     pub fn check(&self) {
-        assert_eq!(snapshot(&self.master), snapshot(&self.replica), "master and replica differ");
+        assert_eq!(fingerprint(&self.master), fingerprint(&self.replica), "master and replica differ");
         // One side is read as well as the other. A copy of it, for reading must not prepare what the next step finds.
-        let key = if self.steps % 2 == 0 { &self.master } else { &self.replica };
-        let naive = self.naive.swept(self.now);
-        self.check_deadlines(key);
+        let replica = self.steps % 2 != 0;
+        let key = if replica { &self.replica } else { &self.master };
+        let naive = self.naive_of(replica);
+        check_deadlines(key, &naive, self.now);
+        let naive = naive.swept(self.now);
         check_stats(key, &naive, self.now);
         check_listings(key, &naive, self.now);
         F::check(key, &naive, self.now);
     }
+}
 
-    fn check_deadlines(&self, key: &Queue<F>) {
-        let mut read = key.clone();
-        assert_eq!(read.next_deadline(UnixMs(self.now)).map(|at| at.0), self.naive.next_deadline(self.now));
-        let mut read = key.clone();
-        assert_eq!(read.claimable(UnixMs(self.now)), self.naive.claimable(self.now), "claimable");
-        let mut read = key.clone();
-        assert_eq!(read.has_ready(UnixMs(self.now)), self.naive.has_ready(self.now), "has ready");
-        assert_eq!(key.len(), self.naive.len());
-    }
+fn check_deadlines<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64) {
+    assert_eq!(key.clone().next_deadline(UnixMs(now)).map(|at| at.0), naive.next_deadline(now));
+    assert_eq!(key.clone().claimable(UnixMs(now)), naive.claimable(now), "claimable");
+    assert_eq!(key.clone().has_ready(UnixMs(now)), naive.has_ready(now), "has ready");
+    assert_eq!(key.len(), naive.len());
 }
 
 fn check_stats<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64) {
@@ -33,13 +33,7 @@ fn check_stats<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64) {
     let count = |name| naive.entries.iter().filter(|entry| naive.state_name(entry, now) == name).count();
     assert_eq!(
         [stats.waiting, stats.ready, stats.leased, stats.delayed, stats.dead],
-        [
-            count("waiting") + naive.gate.deadlines().len(),
-            count("ready"),
-            count("leased"),
-            count("delayed"),
-            count("dead")
-        ],
+        [count("waiting") + naive.gate.collecting(), count("ready"), count("leased"), count("delayed"), count("dead")],
         "waiting, ready, leased, delayed, dead"
     );
     assert_eq!(stats.totals, naive.totals);

@@ -113,17 +113,16 @@ pub fn name(n: u8) -> Vec<u8> {
     vec![n; usize::from(n) % 30]
 }
 
-pub fn snapshot<G: Gate>(queue: &Queue<G>) -> Vec<Vec<u8>> {
+/// What nodes are compared by.
+pub fn fingerprint<G: Gate>(queue: &Queue<G>) -> Vec<Vec<u8>> {
     let mut chunks = Vec::new();
-    queue.save(&mut |chunk| chunks.push(chunk.to_vec()));
+    queue.fingerprint(&mut |chunk| chunks.push(chunk.to_vec()));
     chunks
 }
 
 fn restore<G: Gate>(queue: &Queue<G>) -> Queue<G> {
     let mut loader = Loader::new([7, 8]);
-    for chunk in snapshot(queue) {
-        loader.push(&chunk).expect("a chunk just saved loads");
-    }
+    queue.save(&mut |chunk| loader.push(chunk).expect("a chunk just saved loads"));
     loader.finish().expect("a snapshot just taken is whole")
 }
 
@@ -131,6 +130,8 @@ pub struct World<F: Family> {
     pub master: Queue<F>,
     pub replica: Queue<F>,
     pub naive: Naive<F::Naive>,
+    /// The gate as the replica has it, where each node collects what it sees itself.
+    pub replica_gate: Option<F::Naive>,
     pub now: i64,
     pub steps: usize,
     tokens: Vec<u64>,
@@ -139,8 +140,14 @@ pub struct World<F: Family> {
 impl<F: Family> World<F> {
     pub fn new(master: Queue<F>, gate: F::Naive) -> Self {
         let replica = restore(&master);
+        let replica_gate = F::COLLECTED_IS_LOCAL.then(|| gate.clone());
         let naive = Naive::new(gate, master.options().clone());
-        World { master, replica, naive, now: 10, steps: 0, tokens: Vec::new() }
+        World { master, replica, naive, replica_gate, now: 10, steps: 0, tokens: Vec::new() }
+    }
+
+    pub fn naive_of(&self, replica: bool) -> Naive<F::Naive> {
+        let gate = self.replica_gate.as_ref().filter(|_| replica).unwrap_or(&self.naive.gate).clone();
+        Naive { gate, ..self.naive.clone() }
     }
 
     pub fn side(&mut self, replica: bool) -> &mut Queue<F> {

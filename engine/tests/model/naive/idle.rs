@@ -52,8 +52,16 @@ impl Gate for Idle {
             .collect()
     }
 
-    fn deadlines(&self) -> Vec<i64> {
-        self.groups.iter().map(|group| group.fires_at).collect()
+    fn collecting(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn fires(&self, now: i64) -> bool {
+        self.groups.iter().any(|group| group.fires_at <= now)
+    }
+
+    fn next_end(&self, now: i64) -> Option<i64> {
+        self.groups.iter().map(|group| group.fires_at).filter(|at| *at > now).min()
     }
 
     fn by_time(&self) -> bool {

@@ -31,8 +31,16 @@ impl Gate for Watermark {
         Vec::new()
     }
 
-    fn deadlines(&self) -> Vec<i64> {
-        Vec::new()
+    fn collecting(&self) -> usize {
+        0
+    }
+
+    fn fires(&self, _: i64) -> bool {
+        false
+    }
+
+    fn next_end(&self, _: i64) -> Option<i64> {
+        None
     }
 
     fn by_time(&self) -> bool {

@@ -1,0 +1,198 @@
+//! The model of EXPIRY: its own operations. What a node tracks is its own affair, so each is done on one side; only
+//! expiries are on both.
+
+use crate::naive::ttl::Ttl as Tracking;
+use crate::naive::{Entry, Naive};
+use crate::world::{name, Content, Family, World};
+use proptest::prelude::*;
+use tsgen_engine::{expired, Copied, Ending, Expiry, Mark, Prefix, Queue, Scope, Ttl, UnixMs};
+
+const KEYS: u8 = 12;
+
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// Something that one node sees or does.
+    Local { replica: bool, what: Local },
+    /// The life of a key ends, as the master knows it, or, if it does not or `at` is given, then; and the replica is told.
+    Expire { key: u8, at: Option<i64> },
+    /// What the master would do in a tick: it tells of all that is over.
+    ExpireDue,
+    /// The replica takes the place of the master, with what it tracks.
+    FailOver,
+}
+
+#[derive(Clone, Debug)]
+pub enum Local {
+    /// Up to so long from now.
+    Track(u8, i64),
+    Untrack(u8),
+    Keep(u8, Copied),
+    ForgetValue(u8),
+    Evict(u8),
+    ForgetToCome(i64),
+    ForgetValues(i64),
+}
+
+pub fn op() -> impl Strategy<Value = Op> {
+    let local = (any::<bool>(), local()).prop_map(|(replica, what)| Op::Local { replica, what });
+    let at = prop::option::weighted(0.3, -30i64..200);
+    prop_oneof![
+        26 => local,
+        5 => (0..KEYS, at).prop_map(|(key, at)| Op::Expire { key, at }),
+        4 => Just(Op::ExpireDue),
+        1 => Just(Op::FailOver),
+    ]
+}
+
+fn local() -> impl Strategy<Value = Local> {
+    let value = prop::option::weighted(0.9, prop::collection::vec(any::<u8>(), 0..12));
+    let copied = (0u8..7, value).prop_map(|(kind, bytes)| Copied { kind, bytes: bytes.map(Into::into) });
+    let ahead = || prop_oneof![4 => 0i64..60, 1 => -20i64..200];
+    prop_oneof![
+        10 => (0..KEYS, ahead()).prop_map(|(key, ahead)| Local::Track(key, ahead)),
+        3 => (0..KEYS).prop_map(Local::Untrack),
+        8 => (0..KEYS, copied).prop_map(|(key, copied)| Local::Keep(key, copied)),
+        1 => (0..KEYS).prop_map(Local::ForgetValue),
+        2 => (0..KEYS).prop_map(Local::Evict),
+        1 => ahead().prop_map(Local::ForgetToCome),
+        1 => ahead().prop_map(Local::ForgetValues),
+    ]
+}
+
+pub fn scope() -> impl Strategy<Value = Scope> {
+    (0u64..12).prop_map(|max_value| Scope { prefixes: vec![Prefix([].into())], max_value })
+}
+
+impl Family for Ttl {
+    type Naive = Tracking;
+    type Op = Op;
+
+    fn content(body: &[u8]) -> Content<Self> {
+        let expired = expired(body);
+        (expired.ending, expired.kind, expired.value.map(<[u8]>::to_vec))
+    }
+
+    fn step(world: &mut World<Self>, op: Op) {
+        match op {
+            Op::Local { replica, what } => do_locally(world, replica, what),
+            Op::Expire { key, at } => expire(world, &name(key), at),
+            Op::ExpireDue => {
+                let last = UnixMs(world.now - 1);
+                let due: Vec<_> = world.master.ending_between(UnixMs(i64::MIN), last, 100);
+                let due: Vec<Vec<u8>> = due.iter().map(|key| key.name.to_vec()).collect();
+                due.iter().for_each(|name| expire(world, name, None));
+            }
+            Op::FailOver => {
+                std::mem::swap(&mut world.master, &mut world.replica);
+                let promoted = world.replica_gate.as_mut().expect("each node has its own");
+                std::mem::swap(&mut world.naive.gate, promoted);
+            }
+        }
+    }
+
+    fn check(key: &Queue<Self>, naive: &Naive<Tracking>, now: i64) {
+        for n in 0..KEYS {
+            let (name, expected) = (name(n), naive.gate.find(&name(n)));
+            let until = expected.map(|key| (UnixMs(key.deadline), key.evicted));
+            assert_eq!(key.tracked_until(&name), until, "key {n}");
+            assert_eq!(key.kept(&name), expected.and_then(|key| key.kept.as_ref()), "the value of key {n}");
+        }
+        check_listings(key, &naive.gate, now);
+    }
+}
+
+/// The gate as a side has it.
+fn gate(world: &mut World<Ttl>, replica: bool) -> &mut Tracking {
+    if replica {
+        world.replica_gate.as_mut().expect("each node has its own")
+    } else {
+        &mut world.naive.gate
+    }
+}
+
+fn do_locally(world: &mut World<Ttl>, replica: bool, what: Local) {
+    let now = world.now;
+    let (mut naive, key) = (gate(world, replica).clone(), world.side(replica));
+    match what {
+        Local::Track(n, ahead) => {
+            // No key of Redis has a deadline before 1970.
+            let deadline = (now + ahead).max(0);
+            key.track(&name(n), UnixMs(deadline));
+            naive.track(&name(n), deadline);
+        }
+        Local::Untrack(n) => assert_eq!(key.untrack(&name(n)), naive.untrack(&name(n))),
+        Local::Keep(n, value) => {
+            key.keep(&name(n), value.clone());
+            naive.keep(&name(n), value);
+        }
+        Local::ForgetValue(n) => {
+            key.forget_value(&name(n));
+            naive.forget_value(&name(n));
+        }
+        Local::Evict(n) => {
+            key.note_evicted(&name(n));
+            naive.note_evicted(&name(n));
+        }
+        Local::ForgetToCome(ahead) => {
+            key.forget_to_come(UnixMs(now + ahead));
+            naive.forget_to_come(now + ahead);
+        }
+        Local::ForgetValues(ahead) => {
+            key.forget_values(UnixMs(now + ahead));
+            naive.forget_values(now + ahead);
+        }
+    }
+    *gate(world, replica) = naive;
+}
+
+fn expire(world: &mut World<Ttl>, name: &[u8], at: Option<i64>) {
+    // What the engine says of the key is compared with the list in every step.
+    let tracked = world.master.tracked_until(name);
+    let deadline = at.or(tracked.map(|(deadline, _)| deadline.0)).unwrap_or(world.now - 1);
+    let ending = if tracked.is_some_and(|(_, evicted)| evicted) { Ending::Evicted } else { Ending::Expired };
+    let kept = world.master.kept(name).cloned();
+    let value = kept.as_ref().map(|kept| (kept.kind, kept.bytes.as_deref()));
+    for key in [&mut world.master, &mut world.replica] {
+        key.expire(name, UnixMs(deadline), ending, value).expect("there are places");
+    }
+    for replica in [false, true] {
+        gate(world, replica).ended(name, deadline);
+    }
+    let seq = world.naive.next_seq();
+    let content = (ending, value.map(|(kind, _)| kind), value.and_then(|(_, bytes)| bytes).map(<[u8]>::to_vec));
+    world.naive.entries.push(Entry::new(name, deadline, seq, content));
+}
+
+/// Whatever way the tracked keys are listed, it is the same list.
+fn check_listings(key: &Expiry, naive: &Tracking, now: i64) {
+    let all: Vec<_> = key.tracked(None, 1000).iter().map(|key| (key.deadline.0, key.name.to_vec())).collect();
+    assert!(all.is_sorted_by_key(|(deadline, _)| *deadline), "next first: {all:?}");
+    let mut sorted = all.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, naive.listed());
+
+    let mut paged: Vec<(i64, Vec<u8>)> = Vec::new();
+    loop {
+        let page = key.tracked(paged.last().map(|(_, name)| &name[..]), 3);
+        paged.extend(page.iter().map(|key| (key.deadline.0, key.name.to_vec())));
+        if page.len() < 3 {
+            break;
+        }
+    }
+    assert_eq!(paged, all, "in pages");
+
+    let (from, until) = (now - 5, now + 30);
+    let between: Vec<_> = all.iter().filter(|(deadline, _)| (from + 1..=until).contains(deadline)).cloned().collect();
+    let listed = key.ending_between(UnixMs(from), UnixMs(until), 1000);
+    assert_eq!(listed.iter().map(|key| (key.deadline.0, key.name.to_vec())).collect::<Vec<_>>(), between);
+
+    let (mut mark, mut marked) = (Mark::at(UnixMs(from + 1)), Vec::new());
+    loop {
+        let page = key.ending_behind(mark, UnixMs(until), 2);
+        marked.extend(page.iter().map(|(key, _)| (key.deadline.0, key.name.to_vec())));
+        let Some((_, next)) = page.last() else { break };
+        assert!(*next > mark);
+        mark = *next;
+    }
+    assert_eq!(marked, between, "behind marks");
+}
