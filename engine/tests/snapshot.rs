@@ -6,7 +6,8 @@ mod keys;
 use keys::{chunks, exercise, Family};
 use proptest::prelude::*;
 use tsgen_engine::{
-    DeliveryOptions, Error, Gate, Guard, Idle, Kind, Late, Loader, Millis, Queue, TokenRange, Tsgen, UnixMs, Watermark,
+    DeliveryOptions, Error, Gate, Guard, Idle, Kind, Late, Loader, Millis, Queue, TokenRange, Tsgen, Ttl, UnixMs,
+    Watermark,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -85,6 +86,9 @@ macro_rules! a_snapshot {
         mod of_debounce {
             $(#[test] fn $test() { super::$test::<super::Idle>() })*
         }
+        mod of_expiry {
+            $(#[test] fn $test() { super::$test::<super::Ttl>() })*
+        }
     };
 }
 
@@ -103,6 +107,7 @@ proptest! {
         let chunk = [bytes];
         prop_assert!(load::<Watermark>(&chunk, [1, 1]).is_err());
         prop_assert!(load::<Idle>(&chunk, [1, 1]).is_err());
+        prop_assert!(load::<Ttl>(&chunk, [1, 1]).is_err());
     }
 }
 
