@@ -3,10 +3,19 @@
 //!
 //! What is judged of every family: nothing is handed out before its gate has opened; what was acknowledged never comes back;
 //! the tokens of an entry rise from delivery to delivery, also across failovers; and in the end everything whose write
-//! survived has been acknowledged, once. What a crash or a failover may take is only what the log had not yet carried over.
+//! survived has been acknowledged, once. What a crash or a failover may take is only what the log, or the file that was saved,
+//! had not yet carried over.
 
 #[path = "sim/debounce.rs"]
 mod debounce;
+#[path = "sim/expiry.rs"]
+mod expiry;
+#[path = "sim/keyspace.rs"]
+mod keyspace;
+#[path = "sim/log.rs"]
+mod log;
+#[path = "sim/node.rs"]
+mod node;
 #[path = "sim/tsgen.rs"]
 mod tsgen;
 #[path = "sim/world.rs"]
@@ -47,4 +56,9 @@ fn every_history_of_tsgen_holds() {
 #[test]
 fn every_history_of_debounce_holds() {
     histories::<debounce::Publishers>();
+}
+
+#[test]
+fn every_history_of_expiry_holds() {
+    histories::<expiry::Bookings>();
 }

@@ -171,12 +171,6 @@ impl<G: Gate> Naive<G> {
         self.entries.extend(fired);
     }
 
-    pub fn swept(&self, now: i64) -> Self {
-        let mut swept = self.clone();
-        swept.sweep_all(now);
-        swept
-    }
-
     /// Whether something is ready, or fires.
     pub fn has_ready(&self, now: i64) -> bool {
         self.entries.iter().any(|entry| self.is_ready(entry, now)) || self.gate.fires(now)

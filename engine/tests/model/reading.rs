@@ -12,9 +12,9 @@ impl<F: Family> World<F> {
         // One side is read as well as the other. A copy of it, for reading must not prepare what the next step finds.
         let replica = self.steps % 2 != 0;
         let key = if replica { &self.replica } else { &self.master };
-        let naive = self.naive_of(replica);
+        let mut naive = self.naive_of(replica);
         check_deadlines(key, &naive, self.now);
-        let naive = naive.swept(self.now);
+        naive.sweep_all(self.now);
         check_stats(key, &naive, self.now);
         check_listings(key, &naive, self.now);
         F::check(key, &naive, self.now);

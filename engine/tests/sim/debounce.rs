@@ -3,6 +3,7 @@
 //! Judged besides: an item is in one entry; an entry has all items of its group between its first and its last, in order of arrival;
 //! it fires when its reason says, at its deadline to the millisecond, and that is when its group was quiet or had waited.
 
+use crate::node::Node;
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +45,9 @@ impl world::Family for Publishers {
     type Gate = Idle;
     type Write = Write;
     type Truth = Truth;
+    type Around = ();
 
-    fn start(rng: &mut Rng) -> (Self, Debounce, Truth) {
+    fn start(rng: &mut Rng) -> (Self, Debounce, (), Truth) {
         let or_none = |rng: &mut Rng, some: u64| if rng.bool() { some } else { 0 };
         let (max_wait, max_items, max_len) = (rng.u64(50..600), rng.u64(1..12), rng.u64(5..60));
         let rules = Rules {
@@ -56,12 +58,12 @@ impl world::Family for Publishers {
         };
         let options = DeliveryOptions { max_len: or_none(rng, max_len), ..options() };
         let key = Debounce::create(rules, options, [1, 2]).expect("valid");
-        (Publishers::default(), key, Truth::new(rules))
+        (Publishers::default(), key, (), Truth::new(rules))
     }
 
-    fn write(&mut self, rng: &mut Rng, key: &Debounce, now: UnixMs) -> Write {
-        let group = rng.u8(0..GROUPS);
-        match rng.u32(0..40) {
+    fn write(&mut self, rng: &mut Rng, node: &Node<Self>, now: UnixMs) -> Vec<Write> {
+        let (key, group) = (&node.key, rng.u8(0..GROUPS));
+        let write = match rng.u32(0..40) {
             0 | 1 => Write::Flush(group),
             2 => Write::FlushAll(rng.usize(1..4)),
             3 | 4 => Write::Cancel { group, dropped: collecting(key, group, now) },
@@ -71,10 +73,12 @@ impl world::Family for Publishers {
                 let again = collecting(key, group, now).last().copied().filter(|_| nth < 12);
                 Write::Push { group, again, items: (first..self.next_item).collect() }
             }
-        }
+        };
+        vec![write]
     }
 
-    fn apply(key: &mut Debounce, write: &Write, now: UnixMs) -> bool {
+    fn apply(node: &mut Node<Self>, write: &Write, now: UnixMs) -> bool {
+        let key = &mut node.key;
         match write {
             Write::Push { group, again, items } => {
                 let items: Vec<_> = again.iter().chain(items).map(|item| item.to_be_bytes()).collect();
@@ -190,8 +194,8 @@ impl world::Truth<Write> for Truth {
         }
     }
 
-    fn identity(delivery: &Delivery) -> u32 {
-        fired(&delivery.body).1.next().map(|(item, _)| number(item)).expect("an entry has items")
+    fn identity(delivery: &Delivery) -> u64 {
+        fired(&delivery.body).1.next().map(|(item, _)| number(item).into()).expect("an entry has items")
     }
 
     fn judge(&self) {

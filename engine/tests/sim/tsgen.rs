@@ -1,5 +1,6 @@
 //! TSGEN under simulation: adders, and two sources that advance.
 
+use crate::node::Node;
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::BTreeSet;
@@ -23,25 +24,27 @@ impl world::Family for Writers {
     type Gate = Watermark;
     type Write = Write;
     type Truth = Truth;
+    type Around = ();
 
-    fn start(_: &mut Rng) -> (Self, Tsgen, Truth) {
+    fn start(_: &mut Rng) -> (Self, Tsgen, (), Truth) {
         let source = |name: &&[u8]| Source { name: (*name).into(), timestamp: None, reported_at: UnixMs(0) };
         let kind = Kind::Sources(SOURCES.iter().map(source).collect());
         let key = Tsgen::create(kind, Late::Ready, options(), [1, 2]).expect("valid");
-        (Writers::default(), key, Truth::default())
+        (Writers::default(), key, (), Truth::default())
     }
 
-    fn write(&mut self, rng: &mut Rng, _: &Tsgen, _: UnixMs) -> Write {
+    fn write(&mut self, rng: &mut Rng, _: &Node<Self>, _: UnixMs) -> Vec<Write> {
         if rng.u32(0..4) == 0 {
             self.clock_of_events += rng.i64(0..30);
             let to = self.clock_of_events - rng.i64(0..60);
-            return Write::Advance { to, source: rng.usize(0..SOURCES.len()) };
+            return vec![Write::Advance { to, source: rng.usize(0..SOURCES.len()) }];
         }
         self.next_id += 1;
-        Write::Add { id: self.next_id, timestamp: self.clock_of_events + rng.i64(-80..80) }
+        vec![Write::Add { id: self.next_id, timestamp: self.clock_of_events + rng.i64(-80..80) }]
     }
 
-    fn apply(key: &mut Tsgen, write: &Write, now: UnixMs) -> bool {
+    fn apply(node: &mut Node<Self>, write: &Write, now: UnixMs) -> bool {
+        let key = &mut node.key;
         match write {
             Write::Add { id, timestamp } => {
                 key.add(Guard::Always, *timestamp, &id.to_be_bytes(), b"payload", now).expect("unbounded");
@@ -63,6 +66,12 @@ pub struct Truth {
     sources: [Option<i64>; SOURCES.len()],
 }
 
+impl Truth {
+    fn id(delivery: &Delivery) -> u32 {
+        u32::from_be_bytes(delivery.name[..].try_into().expect("four bytes"))
+    }
+}
+
 impl world::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, _: UnixMs) {
         match write {
@@ -72,7 +81,7 @@ impl world::Truth<Write> for Truth {
     }
 
     fn delivered(&mut self, delivery: &Delivery, _: UnixMs) {
-        let id = Self::identity(delivery);
+        let id = Self::id(delivery);
         let watermark = self.sources.into_iter().min().flatten();
         assert!(Some(delivery.key) <= watermark, "{id} was handed out early");
         assert!(!self.acked.contains(&id), "{id} came back after it was acknowledged");
@@ -80,11 +89,11 @@ impl world::Truth<Write> for Truth {
     }
 
     fn acked(&mut self, delivery: &Delivery) {
-        assert!(self.acked.insert(Self::identity(delivery)), "acknowledged twice");
+        assert!(self.acked.insert(Self::id(delivery)), "acknowledged twice");
     }
 
-    fn identity(delivery: &Delivery) -> u32 {
-        u32::from_be_bytes(delivery.name[..].try_into().expect("four bytes"))
+    fn identity(delivery: &Delivery) -> u64 {
+        Self::id(delivery).into()
     }
 
     fn judge(&self) {

@@ -1,8 +1,10 @@
 //! A server, its replica, its log and its workers: the same for every family.
 
+use crate::log::{apply, Effect, Logged, Op};
+use crate::node::{Node, Source};
 use fastrand::Rng;
 use std::collections::BTreeMap;
-use tsgen_engine::{coalesce, DeliveryOptions, Gate, Loader, Millis, Nack, Queue, TokenRange, UnixMs, Which};
+use tsgen_engine::{coalesce, DeliveryOptions, Gate, Millis, Queue, TokenRange, UnixMs};
 
 /// The writers of a family. What they remember outlives the server.
 pub trait Family: Sized {
@@ -10,29 +12,56 @@ pub trait Family: Sized {
     /// A write as it is replicated.
     type Write: Clone;
     type Truth: Truth<Self::Write>;
+    /// What a server has around the key, and saves with it.
+    type Around: Clone;
 
-    /// Writers, an empty key, and the truth of it.
-    fn start(rng: &mut Rng) -> (Self, Queue<Self::Gate>, Self::Truth);
+    /// Writers, an empty key, what is around it, and the truth of it.
+    fn start(rng: &mut Rng) -> (Self, Queue<Self::Gate>, Self::Around, Self::Truth);
 
-    fn write(&mut self, rng: &mut Rng, key: &Queue<Self::Gate>, now: UnixMs) -> Self::Write;
+    /// What comes of one command of a client to the master. The log has all of it or nothing, a replica may get a part.
+    fn write(&mut self, rng: &mut Rng, node: &Node<Self>, now: UnixMs) -> Vec<Self::Write>;
 
     /// Tells whether anything changed.
-    fn apply(key: &mut Queue<Self::Gate>, write: &Self::Write, now: UnixMs) -> bool;
+    fn apply(node: &mut Node<Self>, write: &Self::Write, now: UnixMs) -> bool;
 
     /// After these time alone makes everything ready.
     fn last_writes() -> Vec<Self::Write>;
+
+    /// When a server does something by itself next, after `now`.
+    fn wakes_at(_: &Node<Self>, _: UnixMs) -> Option<UnixMs> {
+        None
+    }
+
+    /// What a server does by itself. Tells what a master writes with it.
+    fn tick(_: &mut Rng, _: &mut Node<Self>, _is_master: bool) -> Vec<Self::Write> {
+        Vec::new()
+    }
+
+    /// A file is about to be written.
+    fn saving(_: &mut Node<Self>) {}
+
+    fn loaded(_: &mut Node<Self>, _: Source) {}
+
+    /// A replica has become the master.
+    fn promoted(_: &mut Node<Self>) {}
+
+    /// A replica has repeated all that its master did: whatever is around the key is equal.
+    fn check_level(_master: &Node<Self>, _replica: &Node<Self>) {}
 }
 
 /// What must be true of the history: told by what survived, and never asked of the engine.
 pub trait Truth<W>: Clone {
     fn written(&mut self, write: &W, now: UnixMs);
 
+    /// What survived does so in a server that had it from there.
+    fn went_on_with(&mut self, _: Source, _now: UnixMs) {}
+
     fn delivered(&mut self, delivery: &Delivery, now: UnixMs);
 
     fn acked(&mut self, delivery: &Delivery);
 
     /// What makes deliveries of one entry known as such.
-    fn identity(delivery: &Delivery) -> u32;
+    fn identity(delivery: &Delivery) -> u64;
 
     /// Everything must have been acknowledged by now.
     fn judge(&self);
@@ -46,34 +75,6 @@ pub struct Delivery {
     pub body: Vec<u8>,
 }
 
-/// What the log carries: the operation as it is replicated.
-#[derive(Clone)]
-enum Op<W> {
-    Write(W),
-    Claim { worker: u32, count: usize, lease: Millis, first: Option<u64> },
-    Ack(Vec<TokenRange>),
-    Nack { tokens: Vec<TokenRange>, dead: bool },
-    Extend { tokens: Vec<TokenRange>, lease: Millis },
-    Release { worker: u32 },
-    RequeueAll,
-}
-
-struct Logged<W> {
-    op: Op<W>,
-    now: UnixMs,
-    delivered: Vec<Delivery>,
-    acked: Option<Delivery>,
-}
-
-/// What an operation did, and whether it belongs in the log.
-#[derive(Default)]
-struct Effect {
-    changed: bool,
-    /// Entries settled.
-    count: usize,
-    delivered: Vec<Delivery>,
-}
-
 pub fn options() -> DeliveryOptions {
     DeliveryOptions {
         lease: Millis(1_000),
@@ -82,44 +83,6 @@ pub fn options() -> DeliveryOptions {
         max_backoff: Millis(200),
         ..DeliveryOptions::default()
     }
-}
-
-fn apply<F: Family>(key: &mut Queue<F::Gate>, op: &mut Op<F::Write>, now: UnixMs) -> Effect {
-    let settled = match op {
-        Op::Write(write) => return Effect { changed: F::apply(key, write, now), ..Effect::default() },
-        Op::Claim { worker, count, lease, first } => {
-            let claim = key.claim(&worker.to_be_bytes(), *count, *lease, *first, now).expect("no sink");
-            assert!(!claim.adopted, "a replica would have issued another token");
-            *first = Some(claim.first);
-            let delivered = key.delivered(&claim).map(|entry| Delivery {
-                token: entry.token,
-                key: entry.key,
-                name: entry.name.to_vec(),
-                body: entry.body.to_vec(),
-            });
-            return Effect { changed: claim.changed, count: claim.count, delivered: delivered.collect() };
-        }
-        Op::Ack(tokens) => key.ack(tokens).expect("few"),
-        Op::Nack { tokens, dead } => {
-            key.nack(tokens, &Nack { delay: None, dead: *dead, reason: b"sim" }, now).expect("few")
-        }
-        Op::Extend { tokens, lease } => key.extend(tokens, *lease, now).expect("few"),
-        Op::Release { worker } => key.release(&worker.to_be_bytes(), now),
-        Op::RequeueAll => key.requeue(Which::All(1_000), now).expect("all"),
-    };
-    Effect { changed: settled.changed, count: settled.count, delivered: Vec::new() }
-}
-
-fn snapshot<G: Gate>(key: &Queue<G>) -> Vec<Vec<u8>> {
-    let mut chunks = Vec::new();
-    key.save(&mut |chunk| chunks.push(chunk.to_vec()));
-    chunks
-}
-
-fn reload<G: Gate>(key: &Queue<G>) -> Queue<G> {
-    let mut loader = Loader::new([3, 4]);
-    snapshot(key).iter().try_for_each(|chunk| loader.push(chunk)).expect("sound");
-    loader.finish().expect("whole")
 }
 
 /// A worker process: what it holds, and nothing else.
@@ -132,16 +95,18 @@ pub struct World<F: Family> {
     rng: Rng,
     now: UnixMs,
     writers: F,
-    master: Queue<F::Gate>,
-    replica: Queue<F::Gate>,
+    master: Node<F>,
+    replica: Node<F>,
     /// Since the last full synchronisation.
     log: Vec<Logged<F::Write>>,
     replicated: usize,
     /// The state the log starts from, and what was true then.
-    base: (Queue<F::Gate>, F::Truth),
+    base: (Node<F>, F::Truth),
+    /// The last file that was saved, and how long the log was then.
+    saved: Option<(Node<F>, usize)>,
     truth: F::Truth,
     /// The last token of each entry. What a worker has seen does not go with a crash of the server.
-    last_tokens: BTreeMap<u32, u64>,
+    last_tokens: BTreeMap<u64, u64>,
     workers: Vec<Worker>,
     next_worker: u32,
 }
@@ -149,14 +114,17 @@ pub struct World<F: Family> {
 impl<F: Family> World<F> {
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let (writers, master, truth) = F::start(&mut rng);
+        let (writers, key, around, truth) = F::start(&mut rng);
+        let now = UnixMs(1_000);
+        let master = Node { key, around, clock: now };
         World {
             rng,
-            now: UnixMs(1_000),
+            now,
             writers,
             replica: master.clone(),
             base: (master.clone(), truth.clone()),
             master,
+            saved: None,
             log: Vec::new(),
             replicated: 0,
             truth,
@@ -168,13 +136,13 @@ impl<F: Family> World<F> {
 
     fn run(&mut self, mut op: Op<F::Write>) -> Effect {
         let now = self.now;
-        let effect = apply::<F>(&mut self.master, &mut op, now);
+        let effect = apply::<F>(&mut self.master, &mut op, now, now);
         if effect.changed {
             if let Op::Write(write) = &op {
                 self.truth.written(write, now);
             }
             let delivered = effect.delivered.clone();
-            self.log.push(Logged { op, now, delivered, acked: None });
+            self.log.push(Logged { op, now, delivered, acked: None, has_more: false });
         }
         for delivery in &effect.delivered {
             self.truth.delivered(delivery, now);
@@ -182,6 +150,45 @@ impl<F: Family> World<F> {
             assert!(before < Some(delivery.token), "the token of an entry did not rise");
         }
         effect
+    }
+
+    /// Runs what belongs together.
+    fn run_all(&mut self, writes: Vec<F::Write>) {
+        let before = self.log.len();
+        writes.into_iter().for_each(|write| drop(self.run(Op::Write(write))));
+        if let Some((_last, others)) = self.log.get_mut(before..).and_then(<[_]>::split_last_mut) {
+            others.iter_mut().for_each(|logged| logged.has_more = true);
+        }
+    }
+
+    /// Both servers do by themselves what there is to do now.
+    fn tick(&mut self) {
+        self.master.clock = self.now;
+        for write in F::tick(&mut self.rng, &mut self.master, true) {
+            self.run(Op::Write(write));
+        }
+        self.tick_replica();
+    }
+
+    fn tick_replica(&mut self) {
+        self.replica.clock = self.now;
+        let written = F::tick(&mut self.rng, &mut self.replica, false);
+        assert!(written.is_empty(), "a replica writes nothing");
+    }
+
+    /// Time passes.
+    fn pass(&mut self, ms: u64) {
+        let until = self.now.after(Millis(ms));
+        let next = |world: &Self| {
+            let wakes = [&world.master, &world.replica].map(|node| F::wakes_at(node, world.now));
+            wakes.into_iter().flatten().min().filter(|at| *at <= until)
+        };
+        while let Some(at) = next(self) {
+            self.now = at;
+            self.tick();
+        }
+        self.now = until;
+        self.tick();
     }
 
     fn ack(&mut self, delivery: Delivery) {
@@ -193,27 +200,32 @@ impl<F: Family> World<F> {
 
     pub fn step(&mut self) {
         match self.rng.u32(0..100) {
-            0..=38 => {
-                let write = self.writers.write(&mut self.rng, &self.master, self.now);
-                self.run(Op::Write(write));
+            0..=37 => {
+                let writes = self.writers.write(&mut self.rng, &self.master, self.now);
+                self.run_all(writes);
             }
+            38 => self.saved = Some((self.master.copied_by_file(), self.log.len())),
             39 => self.look(),
             40..=54 => self.claim(),
             55..=79 => self.work(),
             80..=84 => self.kill_a_worker(),
             85..=93 => self.replicate(),
-            94..=97 => self.now = self.now.after(Millis(self.rng.u64(1..400))),
+            94..=97 => {
+                let ms = self.rng.u64(1..400);
+                self.pass(ms);
+            }
             98 => self.crash(),
             _ => self.fail_over(),
         }
-        self.now = self.now.after(Millis(self.rng.u64(0..5)));
+        let ms = self.rng.u64(0..5);
+        self.pass(ms);
     }
 
     /// The timer and readers look at the master only.
     fn look(&mut self) {
-        self.master.settle(self.now, self.rng.usize(0..20));
+        self.master.key.settle(self.now, self.rng.usize(0..20));
         if self.rng.bool() {
-            self.master.stats(self.now);
+            self.master.key.stats(self.now);
         }
     }
 
@@ -267,34 +279,56 @@ impl<F: Family> World<F> {
     fn replicate(&mut self) {
         let upto = self.rng.usize(self.replicated..=self.log.len());
         for logged in &self.log[self.replicated..upto] {
-            let effect = apply::<F>(&mut self.replica, &mut logged.op.clone(), logged.now);
+            let effect = apply::<F>(&mut self.replica, &mut logged.op.clone(), logged.now, self.now);
             assert!(effect.changed, "the replica found nothing to change where its master did");
         }
         self.replicated = upto;
         if upto == self.log.len() {
-            assert_eq!(snapshot(&self.replica), snapshot(&self.master), "a replica that is level differs");
+            assert_eq!(self.replica.fingerprint(), self.master.fingerprint(), "a replica that is level differs");
+            F::check_level(&self.master, &self.replica);
         }
     }
 
-    /// kill -9 and a restart from the append-only file, of which an unsynced tail may be missing.
+    /// kill -9, and a restart after a while: from the append-only file, of which an unsynced tail may be missing, or from the last
+    /// file that was saved.
     fn crash(&mut self) {
-        let kept = self.log.len() - self.rng.usize(0..=self.log.len().min(20));
-        let mut restarted = reload(&self.base.0);
-        for logged in &self.log[..kept] {
-            apply::<F>(&mut restarted, &mut logged.op.clone(), logged.now);
-        }
+        self.now = self.now.after(Millis(self.rng.u64(1..2_000)));
+        let saved = self.saved.take().filter(|_| self.rng.bool());
+        let source = if saved.is_some() { Source::Snapshot } else { Source::Log };
+        let (mut restarted, kept) = saved.unwrap_or_else(|| {
+            let mut kept = self.log.len() - self.rng.usize(0..=self.log.len().min(20));
+            while kept > 0 && self.log[kept - 1].has_more {
+                kept -= 1;
+            }
+            let mut replayed = self.base.0.clone();
+            for logged in &self.log[..kept] {
+                apply::<F>(&mut replayed, &mut logged.op.clone(), logged.now, self.now);
+            }
+            (replayed, kept)
+        });
         self.log.truncate(kept);
-        self.start_over_with(restarted);
+        restarted.clock = self.now;
+        F::loaded(&mut restarted, source);
+        self.start_over_with(restarted, source);
     }
 
-    /// The replica takes over with what has reached it.
+    /// The replica takes over with what has reached it, once it was noticed that the master is gone: not at once, so the last of it
+    /// reached it some milliseconds ago.
     fn fail_over(&mut self) {
         self.log.truncate(self.replicated);
-        let promoted = self.replica.clone();
-        self.start_over_with(promoted);
+        let noticed = self.now.after(Millis(self.rng.u64(3..2_000)));
+        while let Some(at) = F::wakes_at(&self.replica, self.now).filter(|at| *at <= noticed) {
+            self.now = at;
+            self.tick_replica();
+        }
+        self.now = noticed;
+        let mut promoted = self.replica.clone();
+        promoted.clock = self.now;
+        F::promoted(&mut promoted);
+        self.start_over_with(promoted, Source::Sync);
     }
 
-    fn start_over_with(&mut self, master: Queue<F::Gate>) {
+    fn start_over_with(&mut self, master: Node<F>, source: Source) {
         // The truth is now what the log tells, from its base on: anything else never happened.
         self.truth = self.base.1.clone();
         for logged in self.log.drain(..) {
@@ -304,29 +338,28 @@ impl<F: Family> World<F> {
             logged.delivered.iter().for_each(|delivery| self.truth.delivered(delivery, logged.now));
             logged.acked.iter().for_each(|delivery| self.truth.acked(delivery));
         }
+        self.truth.went_on_with(source, self.now);
         self.master = master;
-        self.replica = reload(&self.master);
-        self.base = (reload(&self.master), self.truth.clone());
+        self.replica = self.master.synchronised();
+        self.base = (self.master.copied_by_file(), self.truth.clone());
+        self.saved = None;
         self.replicated = 0;
-        // Noticing takes a while, and clients reconnect without what they held, or with it.
-        self.now = self.now.after(Millis(1_000));
+        // Clients reconnect without what they held, or with it.
         if self.rng.bool() {
             self.workers.clear();
         }
     }
 
     pub fn finish(&mut self) {
-        for write in F::last_writes() {
-            self.run(Op::Write(write));
-        }
+        self.run_all(F::last_writes());
         for _ in 0..10_000 {
-            self.now = self.now.after(Millis(500));
+            self.pass(500);
             self.run(Op::RequeueAll);
             let claim = Op::Claim { worker: u32::MAX, count: 100, lease: Millis(10_000), first: None };
             for delivery in self.run(claim).delivered {
                 self.ack(delivery);
             }
-            if self.master.is_empty() {
+            if self.master.key.is_empty() {
                 break;
             }
         }

@@ -1,0 +1,252 @@
+//! EXPIRY under simulation: customers who book seats for some time and pay, come back, stay away, or are thrown out; the keys of
+//! their bookings are watched.
+//!
+//! Judged besides: a booking whose deadline passed is told once, with the value that was written last; one that was paid,
+//! kept for ever, extended or replaced in time never.
+//!
+//! What may be lost, and nothing else:
+//! - a booking that a client, and not the timer, found to be over, or that was evicted, if the master died when its replica had got
+//!   the DEL and not what is told right behind it. To the replica it was deleted by a user;
+//! - a booking that was over and gone without an `expired` event (evicted, or dropped by Redis when it read a file), if its key
+//!   was set anew before the timer came to tell of it.
+
+use crate::keyspace::{self, firing, Fire, Keyspace, Write, LEAD};
+use crate::node::{Node, Source};
+use crate::world::{self, options, Delivery};
+use fastrand::Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use tsgen_engine::{expired, Ending, Expiry, Prefix, Scope, Ttl, UnixMs};
+
+const KEYS: u8 = 12;
+
+#[derive(Default)]
+pub struct Bookings {
+    next_value: u32,
+}
+
+impl Bookings {
+    /// What a client does to a key, if anything comes of it.
+    fn command(&mut self, rng: &mut Rng, node: &Node<Self>, key: u8, now: UnixMs) -> Option<Write> {
+        let lives = node.around.keys.get(&key).filter(|lives| !lives.is_over(now));
+        let longest = if rng.bool() { 600 } else { 6 };
+        let deadline = now.0 + rng.i64(1..=longest);
+        self.next_value += 1;
+        let value = self.next_value;
+        match (rng.u32(0..20), lives) {
+            // SET NX: the second customer is refused.
+            (0..=5, lives) => lives.is_none().then_some(Write::Set { key, value, deadline: Some(deadline) }),
+            (6 | 7, _) => Some(Write::Set { key, value, deadline: Some(deadline) }),
+            (8, _) => Some(Write::Set { key, value, deadline: None }),
+            (9..=11, Some(_)) => Some(Write::Change { key, value }),
+            (12 | 13, Some(_)) => Some(Write::Expire { key, deadline }),
+            (14, Some(lives)) => lives.deadline.map(|_| Write::Persist(key)),
+            (15 | 16, Some(_)) => Some(Write::Del(key)),
+            (17, Some(lives)) => lives.deadline.map(|_| Write::ThrownOut(key)),
+            // A read.
+            _ => None,
+        }
+    }
+}
+
+impl world::Family for Bookings {
+    type Gate = Ttl;
+    type Write = Write;
+    type Truth = Truth;
+    type Around = Keyspace;
+
+    fn start(_: &mut Rng) -> (Self, Expiry, Keyspace, Truth) {
+        let scope = Scope { prefixes: vec![Prefix([].into())], max_value: 4 };
+        let key = Expiry::create(scope, options(), [1, 2]).expect("valid");
+        (Bookings::default(), key, Keyspace::new(), Truth::default())
+    }
+
+    /// One turn of the server's loop.
+    fn write(&mut self, rng: &mut Rng, node: &Node<Self>, now: UnixMs) -> Vec<Write> {
+        let key = rng.u8(0..KEYS);
+        let is_over = node.around.keys.get(&key).is_some_and(|lives| lives.is_over(now));
+        let (over, told) = if is_over { (Some(Write::Over(key)), firing(node, key, false)) } else { (None, None) };
+        let command = self.command(rng, node, key, now);
+        let evicted = match (&command, node.key.tracked_until(&[key])) {
+            (Some(Write::ThrownOut(_)), Some((deadline, _))) => Some(Write::Evict { key, deadline: deadline.0 }),
+            _ => None,
+        };
+        // What has happened to keys is told before the loop sleeps.
+        [over, command, told, evicted].into_iter().flatten().collect()
+    }
+
+    fn apply(node: &mut Node<Self>, write: &Write, _: UnixMs) -> bool {
+        keyspace::apply(node, write);
+        true
+    }
+
+    fn last_writes() -> Vec<Write> {
+        Vec::new()
+    }
+
+    fn wakes_at(node: &Node<Self>, now: UnixMs) -> Option<UnixMs> {
+        keyspace::wakes_at(node, now)
+    }
+
+    fn tick(rng: &mut Rng, node: &mut Node<Self>, is_master: bool) -> Vec<Write> {
+        keyspace::tick(node, is_master, rng.u32(0..3) == 0)
+    }
+
+    fn saving(node: &mut Node<Self>) {
+        keyspace::saving(node);
+    }
+
+    fn loaded(node: &mut Node<Self>, source: Source) {
+        keyspace::loaded(node, source);
+    }
+
+    fn promoted(node: &mut Node<Self>) {
+        keyspace::keep_overdue(node);
+    }
+
+    fn check_level(master: &Node<Self>, replica: &Node<Self>) {
+        assert_eq!(master.around.keys, replica.around.keys);
+    }
+}
+
+/// A key and the deadline under which it ended.
+type Id = (u8, i64);
+
+#[derive(Clone, Default)]
+pub struct Truth {
+    lives: BTreeMap<u8, Life>,
+    due: BTreeMap<Id, Life>,
+    fired: BTreeSet<Id>,
+    /// Deleted; what is told right behind that is still to come.
+    untold: BTreeSet<Id>,
+    /// Over when Redis read a file, which drops it.
+    dropped: BTreeSet<Id>,
+    /// May be lost.
+    excused: BTreeSet<Id>,
+    acked: BTreeSet<Id>,
+}
+
+#[derive(Clone)]
+struct Life {
+    deadline: Option<i64>,
+    evicted: bool,
+    /// With the times from which on it had them.
+    values: Vec<(i64, u32)>,
+}
+
+impl Life {
+    /// Whether this may be told as its last value: nothing that was overwritten before it had to be copied.
+    fn may_end_with(&self, value: u32) -> bool {
+        let copied_at = self.deadline.map_or(i64::MAX, |deadline| deadline - LEAD);
+        let Some(nth) = self.values.iter().position(|(_, written)| *written == value) else { return false };
+        self.evicted || self.values.get(nth + 1).is_none_or(|(overwritten_at, _)| *overwritten_at >= copied_at)
+    }
+}
+
+impl Truth {
+    /// What is over at `now` is due.
+    fn settle(&mut self, now: UnixMs) {
+        let is_over = |life: &Life| life.deadline.is_some_and(|deadline| deadline < now.0);
+        let over: Vec<u8> = self.lives.iter().filter(|(_, life)| is_over(life)).map(|(key, _)| *key).collect();
+        for key in over {
+            let life = self.lives.remove(&key).expect("just seen");
+            self.due.insert((key, life.deadline.expect("it is over")), life);
+        }
+    }
+
+    fn last_due(&self, key: u8) -> Option<Id> {
+        self.due.range((key, i64::MIN)..=(key, i64::MAX)).next_back().map(|(id, _)| *id)
+    }
+
+    /// A key is set anew whose end was not told yet, and of which Redis had nothing left to expire.
+    fn excuse_overtaken(&mut self, key: u8) {
+        let Some(id) = self.last_due(key).filter(|id| !self.fired.contains(id)) else { return };
+        if self.dropped.contains(&id) || self.due[&id].evicted {
+            self.excused.insert(id);
+        }
+    }
+
+    fn id(delivery: &Delivery) -> Id {
+        (delivery.name[0], delivery.key)
+    }
+}
+
+impl world::Truth<Write> for Truth {
+    fn written(&mut self, write: &Write, now: UnixMs) {
+        self.settle(now);
+        match *write {
+            Write::Set { key, value, deadline } => {
+                self.excuse_overtaken(key);
+                let life = Life { deadline, evicted: false, values: vec![(now.0, value)] };
+                self.lives.insert(key, life);
+            }
+            Write::Change { key, value } => self.lives.get_mut(&key).expect("it lives").values.push((now.0, value)),
+            Write::Expire { key, deadline } => {
+                self.lives.get_mut(&key).expect("it lives").deadline = Some(deadline);
+            }
+            Write::Persist(key) => self.lives.get_mut(&key).expect("it lives").deadline = None,
+            Write::Del(key) => drop(self.lives.remove(&key)),
+            Write::Over(key) => {
+                let id = self.last_due(key).expect("it was over");
+                assert!(!self.fired.contains(&id), "it was there after its end was told");
+                self.untold.insert(id);
+            }
+            Write::ThrownOut(key) => {
+                let life = self.lives.get_mut(&key).expect("it lives");
+                life.evicted = true;
+                self.untold.extend(life.deadline.map(|deadline| (key, deadline)));
+            }
+            Write::Evict { key, deadline } => assert!(self.untold.remove(&(key, deadline)), "nobody threw it out"),
+            Write::Fire(Fire { key, deadline, .. }) => {
+                let id = (key, deadline);
+                assert!(self.due.contains_key(&id), "{id:?} was told and had not ended");
+                assert!(self.fired.insert(id), "{id:?} was told twice");
+                self.untold.remove(&id);
+            }
+        }
+    }
+
+    fn went_on_with(&mut self, source: Source, now: UnixMs) {
+        self.settle(now);
+        match source {
+            Source::Snapshot => self.dropped.extend(self.due.keys().filter(|id| !self.fired.contains(id))),
+            Source::Log => {}
+            Source::Sync => self.excused.append(&mut self.untold),
+        }
+    }
+
+    fn delivered(&mut self, delivery: &Delivery, now: UnixMs) {
+        self.settle(now);
+        let id = Self::id(delivery);
+        let life = self.due.get(&id).unwrap_or_else(|| panic!("{id:?} was handed out and had not ended"));
+        assert!(delivery.key < now.0, "{id:?} was handed out early");
+        assert!(!self.acked.contains(&id), "{id:?} came back after it was acknowledged");
+        let told = expired(&delivery.body);
+        assert_eq!(told.ending, if life.evicted { Ending::Evicted } else { Ending::Expired }, "of {id:?}");
+        match told.value {
+            Some(bytes) => {
+                let value = u32::from_be_bytes(bytes.try_into().expect("four bytes"));
+                assert!(life.may_end_with(value), "{id:?} ended with {value}, and had {:?}", life.values);
+            }
+            // Nobody promises the value of what was thrown out.
+            None => assert!(life.evicted, "{id:?} came without its value"),
+        }
+    }
+
+    fn acked(&mut self, delivery: &Delivery) {
+        let id = Self::id(delivery);
+        assert!(self.acked.insert(id), "{id:?} was acknowledged twice");
+    }
+
+    fn identity(delivery: &Delivery) -> u64 {
+        let (key, deadline) = Self::id(delivery);
+        u64::from(key) << 48 | deadline.unsigned_abs()
+    }
+
+    fn judge(&self) {
+        let left = self.lives.iter().filter_map(|(key, life)| Some((*key, life.deadline?)));
+        let ended: BTreeSet<Id> = self.due.keys().copied().chain(left).collect();
+        let lost: Vec<_> = ended.iter().filter(|id| !self.acked.contains(id) && !self.excused.contains(id)).collect();
+        assert!(lost.is_empty(), "ended and never acknowledged: {lost:?}");
+        assert!(!self.acked.is_empty());
+    }
+}
