@@ -5,8 +5,9 @@ use crate::harness::*;
 
 const MINUTE: i64 = 60_000;
 
+/// How often the server's timer has looked.
 #[track_caller]
-fn ticks(c: &mut Client) -> i64 {
+pub fn ticks(c: &mut Client) -> i64 {
     c.info("tsgen", "tsgen_timer-ticks").parse().expect("a number")
 }
 

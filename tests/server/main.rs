@@ -29,6 +29,7 @@ mod expiry;
 mod expiry_checkout;
 mod expiry_crash;
 mod expiry_hazards;
+mod expiry_hour;
 mod expiry_memory;
 mod expiry_random;
 mod expiry_replication;
