@@ -176,14 +176,17 @@ impl<F: Family> World<F> {
         assert!(written.is_empty(), "a replica writes nothing");
     }
 
+    /// When one of these servers does something by itself next, if that is not after `until`.
+    fn wakes<const N: usize>(&self, servers: [&Node<F>; N], until: UnixMs) -> Option<UnixMs> {
+        let at = servers.into_iter().filter_map(|server| F::wakes_at(server, self.now)).min()?;
+        assert!(at > self.now, "a server that never sleeps");
+        Some(at).filter(|at| *at <= until)
+    }
+
     /// Time passes.
     fn pass(&mut self, ms: u64) {
         let until = self.now.after(Millis(ms));
-        let next = |world: &Self| {
-            let wakes = [&world.master, &world.replica].map(|node| F::wakes_at(node, world.now));
-            wakes.into_iter().flatten().min().filter(|at| *at <= until)
-        };
-        while let Some(at) = next(self) {
+        while let Some(at) = self.wakes([&self.master, &self.replica], until) {
             self.now = at;
             self.tick();
         }
@@ -317,7 +320,7 @@ impl<F: Family> World<F> {
     fn fail_over(&mut self) {
         self.log.truncate(self.replicated);
         let noticed = self.now.after(Millis(self.rng.u64(3..2_000)));
-        while let Some(at) = F::wakes_at(&self.replica, self.now).filter(|at| *at <= noticed) {
+        while let Some(at) = self.wakes([&self.replica], noticed) {
             self.now = at;
             self.tick_replica();
         }
