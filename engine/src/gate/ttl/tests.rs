@@ -129,3 +129,26 @@ fn a_new_life_of_an_evicted_key_is_not_evicted() {
     key.track(b"order:1", UnixMs(100));
     assert_eq!(key.tracked_until(b"order:1"), Some((UnixMs(100), false)));
 }
+
+#[test]
+fn values_that_are_gone_take_no_memory() {
+    let mut key = watcher();
+    let mut rounds = Vec::new();
+    for _ in 0..3 {
+        let after_each = [0, 1, 2, 3].map(|way| {
+            key.track(b"order:1", UnixMs(100));
+            key.keep(b"order:1", copied("replaced"));
+            key.keep(b"order:1", copied("12345678"));
+            match way {
+                0 => key.forget_value(b"order:1"),
+                1 => key.forget_values(UnixMs(0)),
+                2 => key.forget_to_come(UnixMs(0)),
+                _ => drop(key.untrack(b"order:1")),
+            }
+            assert_eq!(key.kept(b"order:1"), None);
+            key.memory()
+        });
+        rounds.push(after_each);
+    }
+    assert!(rounds[0] == rounds[1] && rounds[1] == rounds[2], "{rounds:?}");
+}
