@@ -207,10 +207,12 @@ impl world::Truth<Write> for Truth {
 
     fn went_on_with(&mut self, source: Source, now: UnixMs) {
         self.settle(now);
-        match source {
-            Source::Snapshot => self.dropped.extend(self.due.keys().filter(|id| !self.fired.contains(id))),
-            Source::Log => {}
-            Source::Sync => self.excused.append(&mut self.untold),
+        if source == Source::Sync {
+            self.excused.append(&mut self.untold);
+        }
+        assert!(self.untold.is_empty(), "a file has all that comes of one command, or nothing");
+        if source == Source::Snapshot {
+            self.dropped.extend(self.due.keys().filter(|id| !self.fired.contains(id)));
         }
     }
 
