@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use crate::traffic::Traffic;
-use crate::world::World;
+use crate::world::{key, World};
 use std::time::{Duration, Instant};
 
 /// Lets traffic pass until the workers have written so many batches, and at least for so long.
@@ -14,7 +14,7 @@ fn let_pass(world: &World, length: Duration, batches: usize) {
 }
 
 #[test]
-fn two_of_each_at_full_load_are_exact_and_never_deadlock() {
+fn two_of_each_at_full_load_are_exact() {
     let world = World::new();
     // Windows end at a hundred milliseconds, so that batches with many keys in common are written at the same time.
     let serves = [world.serve("--limit 0 --every-ms 100"), world.serve("--limit 0 --every-ms 100")];
@@ -41,6 +41,31 @@ fn two_of_each_at_full_load_are_exact_and_never_deadlock() {
 }
 
 #[test]
+fn workers_that_write_the_same_rows_at_once_never_deadlock() {
+    const KEYS: u64 = 2_000;
+    const BATCHES: i64 = 40;
+    let world = World::new();
+    let _serve = world.serve("--limit 0 --every-ms 3600000");
+    let mut c = world.redis.client();
+    let mut increments = vec![b"TALLY.MINCR".to_vec(), b"increments".to_vec()];
+    // Not in the order in which they are to be written.
+    for n in (0..KEYS).map(|n| n * 7 % KEYS) {
+        increments.extend([key(n).into_bytes(), b"1".to_vec()]);
+    }
+    for _ in 0..BATCHES {
+        c.call(&increments.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        c.ok("TALLY.SEAL increments");
+    }
+    let workers = [world.work(""), world.work("")];
+    world.wait_until_drained();
+    for worker in &workers {
+        assert!(worker.lines_with(": written").len() > 5, "both should have worked");
+    }
+    assert_eq!(world.counters(), (0..KEYS).map(|n| (key(n), BATCHES)).collect());
+    assert!(!world.postgres.log().contains("deadlock"), "{}", world.postgres.log());
+}
+
+#[test]
 fn what_was_accepted_before_sigterm_is_in_the_database_when_all_have_ended() {
     let world = World::new();
     // Windows so long that only SEAL ends them.
@@ -63,7 +88,7 @@ fn a_worker_that_ends_writes_all_that_is_ready() {
     worker.signal("STOP");
     let mut c = world.redis.client();
     for n in 0..50 {
-        c.ok(&format!("TALLY.INCR increments {} 1", crate::world::key(n % 7)));
+        c.ok(&format!("TALLY.INCR increments {} 1", key(n % 7)));
         c.ok("TALLY.SEAL increments");
     }
     // It sees both at once, what there is to do and that it should end.
