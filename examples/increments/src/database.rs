@@ -1,10 +1,7 @@
 //! The counters in PostgreSQL: batches go in, each of them once.
 
-use std::time::Duration;
-use tokio_postgres::{Client, Config, Error, NoTls, Statement};
+use tokio_postgres::{Client, Error, NoTls, Statement};
 use uuid::Uuid;
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// Whose batch it is, and its number. No row if it was there already.
 const REMEMBER: &str = "INSERT INTO batches (source, batch) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -31,9 +28,7 @@ pub struct Batch {
 impl Database {
     /// Connects, and makes the tables if they are not there.
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        let mut config: Config = url.parse()?;
-        config.connect_timeout(CONNECT_WITHIN);
-        let (client, connection) = config.connect(NoTls).await?;
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         // The connection's end, good or bad, is an error of whatever the client does next.
         tokio::spawn(connection);
         client.batch_execute(include_str!("../schema.sql")).await?;

@@ -13,6 +13,9 @@ use uuid::Uuid;
 /// How long a CLAIM waits in the server, and so how long a worker with nothing to do takes to notice that it should stop.
 const BLOCK_MS: u64 = 1000;
 
+/// How long a database that hangs is waited for.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
@@ -59,7 +62,8 @@ impl Worker {
     /// Writes batches until told to stop, and then those that are ready.
     async fn work(&self, tally: &Tally, stop: &CancellationToken) -> anyhow::Result<()> {
         // First the database: who cannot write should not claim, but leave it to those who can.
-        let mut database = Database::connect(&self.database).await.context("PostgreSQL")?;
+        let connected = timeout(CONNECT_WITHIN, Database::connect(&self.database)).await;
+        let mut database = connected.context("PostgreSQL does not answer")?.context("PostgreSQL")?;
         let mut redis = self.connect(tally).await.context("Redis")?;
         println!("{}: ready", self.name);
         let mut claim = cmd("TALLY.CLAIM");

@@ -154,6 +154,16 @@ fn postgres_is_killed_and_clients_notice_nothing() {
 }
 
 #[test]
+fn a_postgres_that_hangs_is_one_that_is_away() {
+    let world = World::new();
+    world.postgres.signal("STOP");
+    let worker = world.begin_work(WORKER);
+    worker.line_with("PostgreSQL does not answer");
+    world.postgres.signal("CONT");
+    worker.line_with(": ready");
+}
+
+#[test]
 fn a_worker_that_cannot_finish_says_so() {
     let mut world = World::new();
     let (serve, mut worker) = (world.serve(SERVE), world.work(WORKER));

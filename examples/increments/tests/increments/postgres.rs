@@ -85,6 +85,12 @@ impl Postgres {
         });
     }
 
+    /// Sends a signal to the process that takes connections, by its name (`STOP`, `CONT`).
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(sent.expect("run kill").success(), "kill -{name} failed");
+    }
+
     /// Starts a server that was killed again.
     #[track_caller]
     pub fn start_again(&mut self) {
