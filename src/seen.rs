@@ -113,14 +113,21 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
         return;
     }
     let flags = ctx.flags();
-    let may_tell = may_tell && flags.is_master() && !must_not_write();
-    let must_keep_ended = !may_tell && flags.is_master() && !flags.is_loading();
+    let decides = flags.is_master() && !flags.is_loading();
+    let may_tell = may_tell && decides && !must_not_write();
+    let must_keep_ended = decides && !may_tell;
     let next = next_of_each(&seen);
     let selected = ctx.db();
     let (mut kept, mut waiting, mut fired) = (Vec::new(), HashSet::new(), BTreeSet::new());
     for (nth, one) in seen.iter().enumerate() {
         let next = next[nth].map(|later| seen[later].what);
-        let told = one.what.is_told();
+        let watchers = watch::covering(one.db, &one.name);
+        if watchers.is_empty() || !ctx.select_db(one.db) {
+            continue;
+        }
+        let key = OwnedStr::new(&one.name);
+        let owes = |name: &Box<[u8]>| tracking::owed(ctx, &OwnedStr::new(name), &key).is_some();
+        let told = one.what.is_told() || (decides && tracking::may_owe() && watchers.iter().any(owes));
         if (told && !may_tell) || waiting.contains(&(one.db, &*one.name)) {
             waiting.insert((one.db, &*one.name));
             kept.push(nth);
@@ -130,11 +137,6 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
         if !told && matches!(next, Some(What::Set | What::Ended)) {
             continue;
         }
-        let watchers = watch::covering(one.db, &one.name);
-        if watchers.is_empty() || !ctx.select_db(one.db) {
-            continue;
-        }
-        let key = OwnedStr::new(&one.name);
         if one.what == What::Set && next.is_none() && must_keep_ended && life(ctx, &key) == Life::Absent {
             // It has come and gone; that must be told.
             waiting.insert((one.db, &*one.name));
@@ -185,6 +187,12 @@ fn look_at(
     next: Option<What>,
     may_tell: bool,
 ) -> Option<bool> {
+    let mut fired = false;
+    if let Some((deadline, ending)) =
+        (may_tell && tracking::may_owe() && !what.is_told()).then(|| tracking::owed(ctx, watcher, key)).flatten()
+    {
+        fired = tracking::fire(ctx, watcher, key, deadline, ending);
+    }
     match what {
         What::Expired => match tracking::tracked_until(ctx, watcher, key)? {
             Some(deadline) => Some(tracking::fire(ctx, watcher, key, deadline, Ending::Expired)),
@@ -201,27 +209,31 @@ fn look_at(
         // It had got a deadline, which cannot be seen any more, and has ended since: a moment ago.
         What::Set if next == Some(What::Expired) => {
             tracking::track_unseen(ctx, watcher, key)?;
-            Some(false)
+            Some(fired)
         }
         // When it would have expired nobody can tell.
         What::Set if next == Some(What::Evicted) => {
-            tracking::untrack(ctx, watcher, key)?;
-            Some(false)
+            tracking::untrack_unless_evicted(ctx, watcher, key)?;
+            Some(fired)
         }
         What::Set | What::Ended => match life(ctx, key) {
             Life::Until(deadline) => {
                 tracking::track(ctx, db, watcher, key, deadline)?;
-                Some(false)
+                Some(fired)
             }
             // It has come and gone while nobody could look: its time was over at once.
             Life::Absent if what == What::Set && may_tell && !state().was_ours(db, key.bytes()) => {
-                let fired = tracking::fire_unknown(ctx, watcher, key);
-                tracking::untrack(ctx, watcher, key)?;
+                let fired = tracking::fire_unknown(ctx, watcher, key) || fired;
+                tracking::untrack_unless_evicted(ctx, watcher, key)?;
+                Some(fired)
+            }
+            Life::Absent if what == What::Set => {
+                tracking::untrack_unless_evicted(ctx, watcher, key)?;
                 Some(fired)
             }
             Life::Absent | Life::Endless => {
                 tracking::untrack(ctx, watcher, key)?;
-                Some(false)
+                Some(fired)
             }
         },
     }

@@ -16,9 +16,10 @@ use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
 use crate::{seen, watch};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tsgen_engine::{Copied, Ending, Mark, Queue, Ttl, UnixMs};
 
@@ -150,6 +151,7 @@ pub fn was_evicted(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) {
     let last = last_values::of(ctx.db(), key.bytes());
     with_queue(ctx, watcher, |queue| {
         queue.note_evicted(key.bytes());
+        expect_owed();
         if let Some(last) = last {
             queue.keep(key.bytes(), last);
         }
@@ -186,13 +188,42 @@ pub fn track_unseen(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
     with_queue(ctx, watcher, |queue| queue.track(key.bytes(), UnixMs(unix_ms() - 1)))
 }
 
-/// A key is gone, or lives for ever. One that was evicted stays.
+/// A key is gone, or lives for ever.
 pub fn untrack(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
     with_queue(ctx, watcher, |queue| {
-        if !queue.tracked_until(key.bytes()).is_some_and(|(_, evicted)| evicted) {
+        queue.untrack(key.bytes());
+    })
+}
+
+/// The same, but one that was evicted stays.
+pub fn untrack_unless_evicted(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
+    with_queue(ctx, watcher, |queue| {
+        if queue.ended(key.bytes()).is_none() {
             queue.untrack(key.bytes());
         }
     })
+}
+
+/// Whether there may be anything of which [`owed`] tells.
+static MAY_OWE: AtomicBool = AtomicBool::new(false);
+
+pub fn expect_owed() {
+    MAY_OWE.store(true, Ordering::Relaxed);
+}
+
+pub fn may_owe() -> bool {
+    MAY_OWE.load(Ordering::Relaxed)
+}
+
+/// The end of a key that is still to be told although there is nothing left of it that could expire: it has to be told before something
+/// new takes its name.
+pub fn owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<(UnixMs, Ending)> {
+    let owed = |queue: &mut Queue<Ttl>| {
+        let ending = queue.ended(key.bytes())?;
+        let (deadline, _) = queue.tracked_until(key.bytes())?;
+        (deadline.0 < unix_ms()).then_some((deadline, ending))
+    };
+    with_queue(ctx, watcher, owed)?
 }
 
 /// The deadline of a tracked key, once the key itself was asked; `None` if it has none any more.
@@ -218,8 +249,8 @@ pub fn forget_values(ctx: &Ctx, watcher: &Str) {
     with_queue(ctx, watcher, |queue| queue.forget_values(soon));
 }
 
-/// Copies the values of strings whose deadlines are over, before anybody touches the keys, for all watchers of a database in one
-/// walk over it; and forgets values that were copied for a file.
+/// Finds out how tracked keys stand whose deadlines are over, before anybody touches them, for all watchers of a database in one walk over
+/// it: copies the values of strings, and notes what is gone. And forgets values that were copied for a file.
 pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     let now = UnixMs(unix_ms());
     let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
@@ -228,14 +259,21 @@ pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     };
     let overdue: HashSet<Box<[u8]>> =
         watchers.iter().flat_map(|watcher| with_queue(ctx, watcher, names).unwrap_or_default()).collect();
+    if !overdue.is_empty() {
+        expect_owed();
+    }
     let max = watchers.iter().filter_map(|watcher| with_queue(ctx, watcher, |queue| queue.scope().max_value)).max();
-    let (mut cursor, mut more, mut met) = (Cursor::new(), !overdue.is_empty(), Vec::new());
+    let (mut cursor, mut more, mut met) = (Cursor::new(), !overdue.is_empty(), HashMap::new());
     while more {
         more = cursor.step(ctx, |name, look| {
-            let due = matches!(life_of(look), Life::Until(deadline) if deadline.is_due(now));
-            if due && look.kind() == Some(Kind::String) && overdue.contains(name.bytes()) {
-                let bytes = (look.length() as u64 <= max.unwrap_or(0)).then(|| look.string().into());
-                met.push((Box::<[u8]>::from(name.bytes()), bytes));
+            if overdue.contains(name.bytes()) {
+                let life = life_of(look);
+                let is_due = matches!(life, Life::Until(deadline) if deadline.is_due(now));
+                let copied = (is_due && look.kind() == Some(Kind::String)).then(|| Copied {
+                    kind: type_number(Kind::String),
+                    bytes: (look.length() as u64 <= max.unwrap_or(0)).then(|| look.string().into()),
+                });
+                met.insert(Box::<[u8]>::from(name.bytes()), (life, copied));
             }
         });
     }
@@ -243,8 +281,19 @@ pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     for watcher in watchers {
         with_queue(ctx, watcher, |queue| {
             queue.forget_values(soon);
-            for (name, bytes) in &met {
-                queue.keep(name, Copied { kind: type_number(Kind::String), bytes: bytes.clone() });
+            for name in &overdue {
+                match met.get(name) {
+                    None => queue.note_gone(name),
+                    Some((Life::Until(deadline), copied)) => {
+                        if queue.tracked_until(name).is_some() {
+                            queue.track(name, *deadline);
+                        }
+                        if let Some(copied) = copied {
+                            queue.keep(name, copied.clone());
+                        }
+                    }
+                    Some(_) => drop(queue.untrack(name)),
+                }
             }
         });
     }
@@ -343,21 +392,23 @@ fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads: Ran
 /// True if there is more to do at once.
 fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
     let last = UnixMs(now.0 - 1);
-    let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, bool)> {
+    let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, Option<Ending>)> {
         let due = queue.ending_between(UnixMs(i64::MIN), last, BATCH);
-        let evicted = |name| queue.tracked_until(name).is_some_and(|(_, evicted)| evicted);
-        due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, evicted(one.name))).collect()
+        due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, queue.ended(one.name))).collect()
     };
     let due = with_queue(ctx, watcher, due)?;
     let (mut more, mut fired) = (due.len() == BATCH && is_master, false);
-    for (key, deadline, evicted) in due {
+    for (key, deadline, ended) in due {
         match life(ctx, &key) {
+            // Whatever stands there now came later.
+            _ if is_master && ended == Some(Ending::Expired) => {
+                fired |= fire(ctx, watcher, &key, deadline, Ending::Expired);
+            }
             // A replica waits to be told.
             Life::Absent if !is_master => {}
             Life::Absent => {
                 seen::swallow_expired(db, key.bytes());
-                let ending = if evicted { Ending::Evicted } else { Ending::Expired };
-                fired |= fire(ctx, watcher, &key, deadline, ending);
+                fired |= fire(ctx, watcher, &key, deadline, ended.unwrap_or(Ending::Expired));
             }
             Life::Until(other) if other != deadline => drop(track(ctx, db, watcher, &key, other)),
             // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.

@@ -205,3 +205,41 @@ fn deadlines_that_pass_during_a_rewrite_are_delivered_once_after_a_restart() {
     expected.sort();
     assert_eq!(keys, expected);
 }
+
+/// Redis drops keys that are over while it reads an RDB file, and tells nobody. Once, whatever was set under their names first thing
+/// afterwards took their place before anybody was told.
+#[test]
+fn what_was_over_when_an_rdb_file_was_read_is_told_though_its_keys_are_set_anew_at_once() {
+    for set in ["'EX', 1000", "'PXAT', 8000000000000", ""] {
+        let (mut server, mut c) = watching(&[]);
+        c.ok("EVAL \"for i = 1, 2000 do redis.call('SET', 'k:' .. i, 'old', 'PX', 300) end\" 0");
+        let end = c.ok("PEXPIRETIME k:1").int();
+        server.stop(Stop::Save);
+        wait_until("all are over", || now_ms() > end + 50);
+        server.start_again();
+        let mut c = server.client();
+        let set = if set.is_empty() { String::new() } else { format!(", {set}") };
+        c.ok(&format!("EVAL \"for i = 1, 2000 do redis.call('SET', 'k:' .. i, 'new'{set}) end\" 0"));
+        let entries = take(&mut c, "w", 2000);
+        assert!(entries.iter().all(|entry| entry.value.as_deref() == Some(b"old") && entry.deadline <= end + 50));
+        let tracked = if set.is_empty() { 0 } else { 2000 };
+        wait_until("the new ones are tracked", || expiries(&mut c, "w") == [tracked, 0, 2000, 0, 0]);
+    }
+}
+
+/// A deadline before 1970 once made a file that could not be read.
+#[test]
+fn a_deadline_before_1970_is_saved_and_loaded() {
+    let (master, mut c) = watching(&[]);
+    let mut replica = Server::start(&["--replica-read-only", "no"]);
+    replica.replica_of(&master);
+    c.ok("SET k:1 v EX 1000");
+    replica.wait_in_sync(&master);
+    let mut there = replica.client();
+    // A replica does not delete what is over.
+    there.ok("SET k:n v");
+    there.ok("PEXPIREAT k:n -5");
+    wait_until("both are tracked", || tracked(&mut there, "w").len() == 2);
+    replica.restart(Stop::Save);
+    wait_until("it is a master again, or goes on as one", || replica.client().run("EXPIRY.INFO w").items().len() > 1);
+}

@@ -48,6 +48,16 @@ fn an_evicted_key_that_is_set_again_is_an_ordinary_key_again() {
     );
 }
 
+/// Once the mark of the eviction outlived the key that was set in its place.
+#[test]
+fn an_evicted_key_that_is_set_for_ever_and_deleted_in_time_is_not_delivered() {
+    let (_server, mut c) = evicting();
+    c.ok("SET k:1 v PX 700");
+    evict(&mut c, "k:1");
+    c.play("> SET k:1 paid\n OK\n > DEL k:1\n 1\n > EXPIRY.TRACKED w\n []");
+    assert_eq!(delivered(&mut c, "w", "k:", 900), []);
+}
+
 #[test]
 fn an_eviction_is_told_to_replicas_and_survives_promotion_and_restart() {
     let (mut master, mut c) =

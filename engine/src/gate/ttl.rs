@@ -73,6 +73,8 @@ struct Watched {
     value: Option<Copied>,
     /// Redis has thrown it out for want of memory; its deadline stands.
     evicted: bool,
+    /// Its deadline is over and it is not there any more, which no event will tell. Not saved: whoever loads finds it out anew.
+    gone: bool,
 }
 
 /// A tracked key in a snapshot.
@@ -235,7 +237,7 @@ impl Gate for Ttl {
             return Err(Error::Damaged("an impossible tracked key"));
         }
         let value = saved.value.map(|value| Copied { kind: value.kind, bytes: value.bytes.map(Into::into) });
-        self.begin(saved.name, saved.deadline, Watched { value, evicted: saved.evicted });
+        self.begin(saved.name, saved.deadline, Watched { value, evicted: saved.evicted, gone: false });
         Ok(None)
     }
 

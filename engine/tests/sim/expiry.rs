@@ -7,8 +7,7 @@
 //! What may be lost, and nothing else:
 //! - a booking that a client, and not the timer, found to be over, or that was evicted, if the master died when its replica had got
 //!   the DEL and not what is told right behind it. To the replica it was deleted by a user;
-//! - a booking that was over and gone without an `expired` event (evicted, or dropped by Redis when it read a file), if its key
-//!   was set anew before the timer came to tell of it.
+//! - a booking that was evicted and over, if its key was set without a deadline, of which no event tells, before the timer came.
 
 use crate::keyspace::{self, firing, Fire, Keyspace, Write, LEAD};
 use crate::node::{Node, Source};
@@ -70,8 +69,12 @@ impl world::Family for Bookings {
             (Some(Write::ThrownOut(_)), Some((deadline, _))) => Some(Write::Evict { key, deadline: deadline.0 }),
             _ => None,
         };
+        let owed = match command {
+            Some(Write::Set { deadline: Some(_), .. }) => keyspace::owed(node, key, now),
+            _ => None,
+        };
         // What has happened to keys is told before the loop sleeps.
-        [over, command, told, evicted].into_iter().flatten().collect()
+        [over, command, told, owed, evicted].into_iter().flatten().collect()
     }
 
     fn apply(node: &mut Node<Self>, write: &Write, _: UnixMs) -> bool {
@@ -118,8 +121,6 @@ pub struct Truth {
     fired: BTreeSet<Id>,
     /// Deleted; what is told right behind that is still to come.
     untold: BTreeSet<Id>,
-    /// Over when Redis read a file, which drops it.
-    dropped: BTreeSet<Id>,
     /// May be lost.
     excused: BTreeSet<Id>,
     acked: BTreeSet<Id>,
@@ -157,10 +158,10 @@ impl Truth {
         self.due.range((key, i64::MIN)..=(key, i64::MAX)).next_back().map(|(id, _)| *id)
     }
 
-    /// A key is set anew whose end was not told yet, and of which Redis had nothing left to expire.
+    /// An evicted key is set without a deadline, of which no event tells, before the timer came to tell of its end.
     fn excuse_overtaken(&mut self, key: u8) {
         let Some(id) = self.last_due(key).filter(|id| !self.fired.contains(id)) else { return };
-        if self.dropped.contains(&id) || self.due[&id].evicted {
+        if self.due[&id].evicted {
             self.excused.insert(id);
         }
     }
@@ -175,7 +176,9 @@ impl world::Truth<Write> for Truth {
         self.settle(now);
         match *write {
             Write::Set { key, value, deadline } => {
-                self.excuse_overtaken(key);
+                if deadline.is_none() {
+                    self.excuse_overtaken(key);
+                }
                 let life = Life { deadline, evicted: false, values: vec![(now.0, value)] };
                 self.lives.insert(key, life);
             }
@@ -211,9 +214,6 @@ impl world::Truth<Write> for Truth {
             self.excused.append(&mut self.untold);
         }
         assert!(self.untold.is_empty(), "a file has all that comes of one command, or nothing");
-        if source == Source::Snapshot {
-            self.dropped.extend(self.due.keys().filter(|id| !self.fired.contains(id)));
-        }
     }
 
     fn delivered(&mut self, delivery: &Delivery, now: UnixMs) {

@@ -163,6 +163,7 @@ pub fn tick(node: &mut Node, is_master: bool, is_late: bool) -> Vec<Write> {
     let mut fired = Vec::new();
     for (key, deadline) in overdue(node) {
         match node.around.keys.get(&key).copied() {
+            _ if is_master && node.key.ended(&[key]) == Some(Ending::Expired) => fired.extend(firing(node, key, false)),
             Some(Key { deadline: None, .. }) => drop(node.key.untrack(&[key])),
             Some(Key { deadline: Some(other), .. }) if other != deadline => track(node, key, other),
             lives if is_master && !is_late => fired.extend(firing(node, key, lives.is_some())),
@@ -199,10 +200,24 @@ pub fn loaded(node: &mut Node, source: Source) {
     node.around.copied = Mark::at(now);
 }
 
-/// What is over can still be read, until somebody touches it.
+/// What is over can still be read, until somebody touches it; or is gone, and nothing else will tell of that.
 pub fn keep_overdue(node: &mut Node) {
     node.key.forget_values(UnixMs(node.clock.0 + LEAD));
     for (key, _) in overdue(node) {
-        keep(node, key);
+        match node.around.keys.get(&key).copied() {
+            None => node.key.note_gone(&[key]),
+            Some(Key { deadline: None, .. }) => drop(node.key.untrack(&[key])),
+            Some(Key { deadline: Some(deadline), .. }) => {
+                node.key.track(&[key], UnixMs(deadline));
+                keep(node, key);
+            }
+        }
     }
+}
+
+/// The end of a key of which no event will tell, told because something new takes its name.
+pub fn owed(node: &Node, key: u8, now: UnixMs) -> Option<Write> {
+    node.key.ended(&[key])?;
+    let (deadline, _) = node.key.tracked_until(&[key])?;
+    (deadline.0 < now.0).then(|| firing(node, key, false))?
 }

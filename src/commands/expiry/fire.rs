@@ -7,7 +7,7 @@ use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
 use crate::redis::Str;
-use crate::tracking::{ending_name, type_of, EVICT, FIRE};
+use crate::tracking::{ending_name, expect_owed, type_of, EVICT, FIRE};
 use tsgen_engine::{Ending, UnixMs};
 
 /// The life of a key has ended.
@@ -59,6 +59,7 @@ impl Command for Evict {
         if let Some(value) = key.value()? {
             value.queue.track(watched, deadline);
             value.queue.note_evicted(watched);
+            expect_owed();
             value.schedule(call.ctx.db(), name.bytes(), deadline);
         }
         call.ctx.reply_int(1);

@@ -103,15 +103,17 @@ impl Queue<Ttl> {
     }
 
     /// This node has seen that a key lives until `deadline`. Its value, as far as it was known, is kept. O(log n). A name longer than
-    /// an entry can have is not tracked.
+    /// an entry can have is not tracked. A deadline before 1970 is as good as one then.
     pub fn track(&mut self, name: &[u8], deadline: UnixMs) {
+        let deadline = deadline.max(UnixMs(0));
         if name.len() > MAX_NAME {
             return;
         }
         match self.gate.find(name) {
             Some(head) => {
                 let number = self.gate.number(head);
-                self.gate.watched[number].evicted = false;
+                let watched = &mut self.gate.watched[number];
+                (watched.evicted, watched.gone) = (false, false);
                 if self.gate.deadline(head) != deadline {
                     self.gate.move_to(head, deadline);
                 }
@@ -155,6 +157,24 @@ impl Queue<Ttl> {
         if let Some(head) = self.gate.find(name) {
             let number = self.gate.number(head);
             self.gate.watched[number].evicted = true;
+        }
+    }
+
+    /// This node has seen that a tracked key whose deadline is over is not there any more, though no event told of its end.
+    pub fn note_gone(&mut self, name: &[u8]) {
+        if let Some(head) = self.gate.find(name) {
+            let number = self.gate.number(head);
+            self.gate.watched[number].gone = true;
+        }
+    }
+
+    /// How a tracked key has ended of which no event will tell, if it has: evicted, or noted as gone. O(1).
+    pub fn ended(&self, name: &[u8]) -> Option<Ending> {
+        let watched = self.gate.watched(self.gate.find(name)?);
+        match (watched.evicted, watched.gone) {
+            (true, _) => Some(Ending::Evicted),
+            (false, true) => Some(Ending::Expired),
+            (false, false) => None,
         }
     }
 
