@@ -30,24 +30,31 @@ pub trait Gate: Clone + Sized {
     /// What is collected is what this node alone has seen: saved, but not compared with other nodes.
     const COLLECTED_IS_LOCAL: bool = false;
 
-    /// The highest place key that is ready at `now`; `None` if nothing is.
-    fn horizon(&self, now: UnixMs) -> Option<i64>;
+    /// The highest place key that is ready at `now`; `None` if nothing is. All, where what waits is no entry yet: what has fired stays
+    /// ready, even if the clock steps back.
+    fn horizon(&self, _now: UnixMs) -> Option<i64> {
+        Some(i64::MAX)
+    }
 
     /// Remembers how far time alone has opened the gate, so that a clock that steps back does not close it.
     /// Called only by operations that are replicated with their clock.
-    fn commit(&mut self, now: UnixMs);
+    fn commit(&mut self, _now: UnixMs) {}
 
     /// Since when entries with this place key have been ready, as far as is known.
-    fn open_since(&self, key: i64) -> Option<UnixMs>;
+    fn open_since(&self, key: i64) -> Option<UnixMs> {
+        Some(UnixMs(key))
+    }
 
     /// When time alone opens the gate next, after `now`.
     fn next_opening(&mut self, order: &Order, entries: &Entries, now: UnixMs) -> Option<UnixMs>;
 
     /// The word kept with an entry that has never been delivered.
-    fn tag(&self, name: &[u8]) -> u32;
+    fn tag(&self, _name: &[u8]) -> u32 {
+        0
+    }
 
     /// An entry is about to leave the key for good.
-    fn forget(&mut self, entries: &Entries, handle: Handle);
+    fn forget(&mut self, _entries: &Entries, _handle: Handle) {}
 
     /// An entry was read from a snapshot. Fails if it cannot be one of this gate's.
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error>;

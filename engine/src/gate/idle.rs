@@ -286,27 +286,10 @@ impl Gate for Idle {
     type Saved = Rules;
     type Collected<'a> = SavedGroup<'a>;
 
-    fn horizon(&self, _: UnixMs) -> Option<i64> {
-        // What has fired is ready, even if the clock has stepped back since.
-        Some(i64::MAX)
-    }
-
-    fn commit(&mut self, _: UnixMs) {}
-
-    fn open_since(&self, key: i64) -> Option<UnixMs> {
-        Some(UnixMs(key))
-    }
-
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
         self.settle(now, usize::MAX);
         self.first_settled(Place { key: i64::MIN, seq: 0 }).map(|(_, place)| UnixMs(place.key))
     }
-
-    fn tag(&self, _: &[u8]) -> u32 {
-        0
-    }
-
-    fn forget(&mut self, _: &Entries, _: Handle) {}
 
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
         items::check_fired(entries.body(handle))

@@ -165,27 +165,11 @@ impl Gate for Ttl {
 
     const COLLECTED_IS_LOCAL: bool = true;
 
-    fn horizon(&self, _: UnixMs) -> Option<i64> {
-        Some(i64::MAX)
-    }
-
-    fn commit(&mut self, _: UnixMs) {}
-
-    fn open_since(&self, key: i64) -> Option<UnixMs> {
-        Some(UnixMs(key))
-    }
-
     /// An expiry is made from outside, but not before this.
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
         let first = self.deadlines.first()?;
         Some(UnixMs(self.deadline(first).0.max(now.0).saturating_add(1)))
     }
-
-    fn tag(&self, _: &[u8]) -> u32 {
-        0
-    }
-
-    fn forget(&mut self, _: &Entries, _: Handle) {}
 
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
         tracking::check_expired(entries.body(handle))

@@ -188,23 +188,8 @@ impl Gate for Window {
     type Saved = SavedWindow;
     type Collected<'a> = SavedSum<'a>;
 
-    fn horizon(&self, _: UnixMs) -> Option<i64> {
-        // What has been sealed is ready, even if the clock has stepped back since.
-        Some(i64::MAX)
-    }
-
-    fn commit(&mut self, _: UnixMs) {}
-
-    fn open_since(&self, key: i64) -> Option<UnixMs> {
-        Some(UnixMs(key))
-    }
-
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
         self.open.as_ref().map(|open| open.seals_at).filter(|at| !at.is_due(now))
-    }
-
-    fn tag(&self, _: &[u8]) -> u32 {
-        0
     }
 
     fn forget(&mut self, entries: &Entries, handle: Handle) {
