@@ -1,6 +1,6 @@
 //! A RESP client that shows replies exactly as they came, may be left blocked, and never retries anything.
 
-use super::transcript::{self, Bindings};
+use super::transcript::{self, Bindings, Form};
 use super::{wait_until, Reply, Server, PATIENCE};
 use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -113,10 +113,16 @@ impl Client {
 
     /// Plays a transcript as [`Client::play`] does, and shows each reply.
     #[track_caller]
-    pub fn replay(&mut self, text: &str, mut show_reply: impl FnMut(&Reply)) {
-        for step in transcript::steps(text) {
+    pub fn replay(&mut self, text: &str, show_reply: impl FnMut(&Reply)) {
+        self.replay_as(Form::Short, text, show_reply);
+    }
+
+    /// The same for a transcript of either form.
+    #[track_caller]
+    pub fn replay_as(&mut self, form: Form, text: &str, mut show_reply: impl FnMut(&Reply)) {
+        for step in transcript::steps(text, form) {
             let reply = self.run(&step.command);
-            let got = reply.to_string();
+            let got = form.shown(&reply);
             let is_match = transcript::matches(&step.expected, &got, &mut self.bindings);
             assert!(
                 is_match,

@@ -20,6 +20,7 @@ mod resp;
 mod router;
 mod sentinel;
 mod server;
+mod terminal;
 mod transcript;
 
 pub use app::App;
@@ -35,7 +36,7 @@ pub use resp::Reply;
 pub use router::Router;
 pub use sentinel::Sentinels;
 pub use server::{module, same_data, Server, Stop};
-pub use transcript::{matches, words, Bindings};
+pub use transcript::{matches, words, Bindings, Form};
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -8,7 +8,11 @@
 //! ```
 //!
 //! `<name>` matches an integer the first time and stands for it from then on; `…` matches anything; `#` starts a comment line.
+//!
+//! The same language describes what a terminal shows (`Form::Terminal`): `redis> ` is the prompt, replies look as redis-cli
+//! prints them, and what follows ` <- ` in a line is a remark.
 
+use super::{terminal, Reply};
 use std::collections::BTreeMap;
 
 /// The integers that `<name>` placeholders have met so far.
@@ -104,6 +108,41 @@ pub fn fill(line: &str, bindings: &Bindings) -> String {
     filled
 }
 
+/// How a transcript is written.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Form {
+    /// Prompt `> `, replies as tests print them.
+    Short,
+    /// Prompt `redis> `, replies as redis-cli prints them, spread over any number of lines.
+    Terminal,
+}
+
+impl Form {
+    fn prompt(self) -> &'static str {
+        match self {
+            Form::Short => "> ",
+            Form::Terminal => "redis> ",
+        }
+    }
+
+    /// What a line says once it is rid of its margins and its remark.
+    fn said(self, line: &str) -> &str {
+        let line = match self {
+            Form::Short => line,
+            Form::Terminal => line.split(" <- ").next().unwrap_or(line),
+        };
+        line.trim()
+    }
+
+    /// A reply as this form shows it, in one line.
+    pub fn shown(self, reply: &Reply) -> String {
+        match self {
+            Form::Short => reply.to_string(),
+            Form::Terminal => terminal::shown(reply),
+        }
+    }
+}
+
 /// One step of a transcript: the line number of the command, the command, and the expected reply.
 pub struct Step {
     pub line: usize,
@@ -112,13 +151,13 @@ pub struct Step {
 }
 
 /// Cuts a transcript into its steps.
-pub fn steps(transcript: &str) -> Vec<Step> {
+pub fn steps(transcript: &str, form: Form) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    for (index, line) in transcript.lines().map(str::trim).enumerate() {
+    for (index, line) in transcript.lines().map(|line| form.said(line)).enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        if let Some(command) = line.strip_prefix("> ") {
+        if let Some(command) = line.strip_prefix(form.prompt()) {
             steps.push(Step { line: index + 1, command: command.to_owned(), expected: String::new() });
             continue;
         }
