@@ -1,6 +1,7 @@
 //! The pages of `docs/commands` are true: their examples get these replies, what they quote of the server is what it tells,
-//! there is one for each command, and their links lead somewhere.
+//! and there is one for each command. The other pages, and the links of all: `guides`.
 
+mod guides;
 mod page;
 mod told;
 
@@ -248,21 +249,5 @@ fn the_stream_of_a_sink_is_a_key() {
         let with_prefix = if *name == "EXPIRY.CREATE" { "PREFIX x" } else { "" };
         let reply = c.ok(&format!("COMMAND GETKEYSANDFLAGS {name} k {with_prefix} LEASE 5 SINK s SINKMAXLEN 7"));
         assert_eq!(reply, "[['k' [RW update]] ['s' [RW update]]]", "{name}");
-    }
-}
-
-#[test]
-fn links_lead_somewhere() {
-    let mut pages = Page::all();
-    pages.push(Page::read(folder().join("../glossary.md")));
-    for page in pages {
-        for link in page.links() {
-            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let path = page.path.parent().unwrap().join(file);
-            let path = if file.is_empty() { page.path.clone() } else { path };
-            assert!(path.exists(), "{} links {link}, which is not there", page.name);
-            let has_anchor = || Page::read(path.clone()).anchors().iter().any(|have| have == anchor);
-            assert!(anchor.is_empty() || has_anchor(), "{} links {link}, and there is no such heading", page.name);
-        }
     }
 }

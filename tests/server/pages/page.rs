@@ -1,5 +1,6 @@
-//! A page of `docs/commands`, read: what stands where on it.
+//! A page of the documentation, read: what stands where on it.
 
+use crate::harness::Form;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -101,16 +102,23 @@ impl Page {
         })
     }
 
-    /// The transcripts, each with so many empty lines in front of it that its lines have the numbers they have in the file.
+    /// The transcripts of the short form, each with so many empty lines in front of it that its lines have the numbers they have in the file.
     pub fn examples(&self) -> Vec<String> {
+        self.played().into_iter().filter(|(form, _)| *form == Form::Short).map(|(_, example)| example).collect()
+    }
+
+    /// All transcripts, those of terminals included, in their order.
+    pub fn played(&self) -> Vec<(Form, String)> {
         let mut examples = Vec::new();
-        let mut open: Option<String> = None;
+        let mut open: Option<(Form, String)> = None;
         for (number, line) in self.text.lines().enumerate() {
+            let above = "\n".repeat(number + 1);
             match &mut open {
-                None if line == "```transcript" => open = Some("\n".repeat(number + 1)),
+                None if line == "```transcript" => open = Some((Form::Short, above)),
+                None if line == "```redis-cli" => open = Some((Form::Terminal, above)),
                 None => {}
                 Some(_) if line == "```" => examples.extend(open.take()),
-                Some(example) => *example += &format!("{line}\n"),
+                Some((_, example)) => *example += &format!("{line}\n"),
             }
         }
         assert!(open.is_none(), "{} ends inside of an example", self.name);

@@ -1,0 +1,115 @@
+//! The README and the pages of `docs` that are for reading from top to bottom are true: what their terminals show is what happens,
+//! and every page can be reached.
+//!
+//! Unlike the examples of a command, those of a guide are one story: they are played one after another on one server.
+
+use super::page::{folder, Page};
+use crate::harness::*;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Guides with nothing to play: they tell how it works, what it is beside others, or what takes more than one server to show.
+const WITHOUT_EXAMPLES: [&str; 6] = ["README", "cluster", "compare", "design", "glossary", "recipes/README"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn markdown(folder: PathBuf) -> impl Iterator<Item = Page> {
+    let files = std::fs::read_dir(folder).expect("a folder of pages").map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|md| md == "md")).map(Page::read)
+}
+
+/// The pages of `docs` but those of the commands, by name as seen from there.
+fn guides() -> Vec<(String, Page)> {
+    let docs = root().join("docs");
+    let pages = markdown(docs.clone()).chain(markdown(docs.join("recipes")));
+    let name = |page: &Page| page.path.strip_prefix(&docs).unwrap().with_extension("").display().to_string();
+    let mut named: Vec<_> = pages.map(|page| (name(&page), page)).collect();
+    named.sort_by(|one, other| one.0.cmp(&other.0));
+    named
+}
+
+fn play(page: &Page) {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    for (form, example) in page.played() {
+        // Shown if the next line fails.
+        eprintln!("an example of {}", page.path.display());
+        c.replay_as(form, &example, |_| {});
+    }
+}
+
+#[test]
+fn the_readme_shows_what_happens() {
+    let readme = Page::read(root().join("README.md"));
+    assert!(!readme.played().is_empty(), "the README shows nothing");
+    play(&readme);
+}
+
+#[test]
+fn guides_show_what_happens() {
+    let guides = guides();
+    for (name, page) in &guides {
+        let is_empty = page.played().is_empty();
+        assert_eq!(is_empty, WITHOUT_EXAMPLES.contains(&name.as_str()), "{name}: has it nothing to play?");
+    }
+    // Most of their time is waiting for leases to end, so they wait side by side.
+    std::thread::scope(|scope| {
+        for (_, page) in guides.iter().filter(|(_, page)| !page.played().is_empty()) {
+            scope.spawn(|| play(page));
+        }
+    });
+}
+
+#[test]
+fn every_page_can_be_reached_from_the_readme() {
+    let mut reached: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut ahead = vec![Page::read(root().join("README.md"))];
+    while let Some(page) = ahead.pop() {
+        if reached.insert(page.path.canonicalize().expect("a page that exists")) {
+            ahead.extend(page.linked().into_iter().filter(|page| page.path.extension().is_some_and(|md| md == "md")));
+        }
+    }
+    let all = guides().into_iter().map(|(_, page)| page).chain(Page::all());
+    let lost: Vec<_> =
+        all.map(|page| page.path.canonicalize().unwrap()).filter(|path| !reached.contains(path)).collect();
+    assert!(lost.is_empty(), "no way leads to {lost:#?}");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let guides = guides().into_iter().map(|(_, page)| page);
+    let readme = Page::read(root().join("README.md"));
+    for page in guides.chain(Page::all()).chain([readme]) {
+        for link in page.links().into_iter().filter(|link| !link.starts_with("https://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let path = page.path.parent().unwrap().join(file);
+            let path = if file.is_empty() { page.path.clone() } else { path };
+            assert!(path.exists(), "{} links {link}, which is not there", page.path.display());
+            let has_anchor = || Page::read(path.clone()).anchors().iter().any(|have| have == anchor);
+            assert!(anchor.is_empty() || has_anchor(), "{}: {link} is no heading there", page.path.display());
+        }
+    }
+}
+
+#[test]
+fn commands_in_guides_exist() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    let listed: BTreeSet<String> = super::listed(&mut c).into_iter().chain(super::internal()).collect();
+    let verbs: BTreeSet<_> = listed.iter().filter_map(|name| name.split_once('.')).map(|(_, verb)| verb).collect();
+    let readme = Page::read(folder().join("../../README.md"));
+    for page in guides().into_iter().map(|(_, page)| page).chain([readme]) {
+        let words = page.text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'));
+        for word in words.map(|word| word.trim_end_matches('.')) {
+            let Some((family, verb)) = word.split_once('.') else { continue };
+            let is_known = match family {
+                "TSGEN" | "DEBOUNCE" | "EXPIRY" | "TALLY" | "THROTTLE" => listed.contains(word),
+                "F" => verbs.contains(verb),
+                _ => true,
+            };
+            assert!(is_known, "{} tells of {word}, which is no command", page.path.display());
+        }
+    }
+}
