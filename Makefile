@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(TARGET)/release/libtsgen.so
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster test-examples sim bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster test-examples test-dist dist sim bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ test-examples: build ## Run the tests of the examples (installs what they need: 
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	cargo test --test cluster
+
+dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
+	@scripts/dist $(MODULE)
+
+test-dist: build ## Pack, unpack, and load the module in each way that the README names
+	@scripts/test-dist $(MODULE)
 
 sim: ## Simulate crashes and failovers of many seeds in virtual time (SEED=7 repeats one, SEEDS=1000 tries more)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture
