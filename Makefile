@@ -3,9 +3,12 @@
 PORT ?= 6379
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(TARGET)/release/libtsgen.so
+# What builds images. Podman's own format has no health checks.
+ENGINE ?= $(notdir $(firstword $(shell command -v docker podman) docker))
+IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster test-examples test-dist dist sim bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster test-examples test-dist test-image dist image sim bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +43,12 @@ dist: build ## Pack the module, its documentation and all licences: target/dist/
 
 test-dist: build ## Pack, unpack, and load the module in each way that the README names
 	@scripts/test-dist $(MODULE)
+
+image: ## Build the container image, with docker or podman (IMAGE_ARGS='--build-arg SERVER_IMAGE=...')
+	$(ENGINE) build $(IMAGE_FORMAT) --tag tsgen $(IMAGE_ARGS) .
+
+test-image: ## Build the container image on stand-ins for the stock images, and run it (as root; minutes the first time)
+	@scripts/test-image
 
 sim: ## Simulate crashes and failovers of many seeds in virtual time (SEED=7 repeats one, SEEDS=1000 tries more)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture

@@ -1,0 +1,49 @@
+# Redis with the tsgen module: loaded, durable, not root. `make image` builds it, and README.md tells how to run it.
+#
+# RUST_IMAGE    what the module is built in: Debian with Rust
+# SERVER_IMAGE  what it runs in: Redis 7.0 or newer, or Valkey 8.0 or newer (SERVER_IMAGE=valkey/valkey:8-bookworm). The module needs
+#               glibc of at least the version it was built with, so no Alpine, and no Debian older than RUST_IMAGE's
+# SERVER_UID    the number of the user to run as, which must own /data in SERVER_IMAGE: a number, because Kubernetes cannot tell
+#               by a name that it is not root's. It is 999 in the stock images of both servers
+ARG RUST_IMAGE=rust:1.95-slim-bookworm
+ARG SERVER_IMAGE=redis:7-bookworm
+
+FROM ${RUST_IMAGE} AS build
+# The bindings to the module API are generated with libclang. Any version will do.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libclang-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+# Tests, benchmarks and examples are not built, but Cargo.toml names them.
+COPY tests tests
+COPY benches benches
+COPY examples examples
+COPY scripts/third-party-licences scripts/
+COPY Cargo.toml Cargo.lock ./
+COPY engine engine
+COPY src src
+# Crates, and what was built of them, are kept between builds. Cargo knows by the dates of files what has changed, which says
+# nothing about files that were copied from another working tree; so what is ours is always built.
+RUN --mount=type=cache,id=tsgen-crates,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=tsgen-target,target=/src/target,sharing=locked \
+    find src engine/src -name '*.rs' -exec touch {} + \
+    && cargo build --release --locked --package tsgen \
+    && mkdir /built \
+    && strip --strip-debug -o /built/libtsgen.so target/release/libtsgen.so \
+    && scripts/third-party-licences >/built/THIRD-PARTY-LICENCES
+
+FROM ${SERVER_IMAGE}
+ARG SERVER_UID=999
+COPY --from=build /built/libtsgen.so /usr/local/lib/redis/modules/libtsgen.so
+COPY --from=build /built/THIRD-PARTY-LICENCES /usr/share/doc/tsgen/
+COPY LICENSE LICENSE-APACHE LICENSE-MIT /usr/share/doc/tsgen/
+COPY redis.conf /usr/local/etc/redis/tsgen.conf
+COPY image/redis.conf /usr/local/etc/redis/redis.conf
+WORKDIR /data
+USER ${SERVER_UID}:${SERVER_UID}
+# A user who could not write there would only be noticed at the first write.
+RUN test -w /data
+# -e: no error counts as health, so neither does a server that still loads its data. With a password, run it with -e REDISCLI_AUTH=…
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["redis-cli", "-e", "ping"]
+CMD ["redis-server", "/usr/local/etc/redis/redis.conf"]
