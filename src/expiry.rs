@@ -6,6 +6,7 @@
 use crate::args::{check_name, is, set, Args};
 use crate::command::Fail;
 use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
+use crate::copies::type_name;
 use crate::debounce::Debounce;
 use crate::family::{verbs, Family, Strings, Verbs};
 use crate::redis::ctx::{random_seed, unix_ms};
@@ -13,7 +14,7 @@ use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tally::Tally;
 use crate::throttle;
-use crate::tracking::{self, ending_name, type_name, Local};
+use crate::tracking::{self, ending_name, Local};
 use crate::tsgen::Tsgen;
 use crate::value::Value;
 use crate::watch;

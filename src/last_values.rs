@@ -3,9 +3,9 @@
 //!
 //! They are kept for as long as it takes to look at what was seen: until the server's loop sleeps.
 
+use crate::copies::type_number;
 use crate::redis::event::{listen_to_ends, End};
 use crate::redis::key::Kind;
-use crate::tracking::type_number;
 use crate::watch;
 use lazy_static::lazy_static;
 use std::collections::HashMap;

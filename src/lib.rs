@@ -12,6 +12,7 @@ mod args;
 mod command;
 mod commands;
 mod config;
+mod copies;
 mod datatype;
 mod debounce;
 mod effects;

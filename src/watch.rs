@@ -7,7 +7,7 @@
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen::{self, What};
-use crate::{last_values, timer, tracking};
+use crate::{copies, last_values, timer, tracking};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -229,17 +229,17 @@ pub fn keep_overdue(ctx: &Ctx) {
 /// tells nobody anything.
 pub fn saving(ctx: &Ctx) {
     seen::look(ctx, false);
-    for_each(ctx, |watcher| tracking::keep_strings(ctx, watcher));
+    for_each(ctx, |watcher| copies::keep_strings(ctx, watcher));
 }
 
 /// The file was written by this process: the values are not needed any more.
 pub fn saved(ctx: &Ctx) {
-    for_each(ctx, |watcher| tracking::forget_values(ctx, watcher));
+    for_each(ctx, |watcher| copies::forget_values(ctx, watcher));
 }
 
 /// While nothing may be written, deadlines come near all the same.
 pub fn copy_values(ctx: &Ctx, now: UnixMs, until: Instant) {
     for_each(ctx, |watcher| {
-        tracking::copy_all_values(ctx, watcher, now, until);
+        copies::copy_all_values(ctx, watcher, now, until);
     });
 }

@@ -2,12 +2,13 @@
 
 use crate::args::{in_range, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::copies::type_of;
 use crate::effects::Effects;
 use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
 use crate::redis::Str;
-use crate::tracking::{ending_name, expect_owed, type_of, EVICT, FIRE};
+use crate::tracking::{ending_name, expect_owed, EVICT, FIRE};
 use tsgen_engine::{Ending, UnixMs};
 
 /// The life of a key has ended.
