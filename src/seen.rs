@@ -126,8 +126,9 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
             continue;
         }
         let key = OwnedStr::new(&one.name);
-        let owes = |name: &Box<[u8]>| tracking::owed(ctx, &OwnedStr::new(name), &key).is_some();
-        let told = one.what.is_told() || (decides && tracking::may_owe() && watchers.iter().any(owes));
+        let owes = |name| tracking::owed(ctx, &OwnedStr::new(name), &key).is_some();
+        let told =
+            one.what.is_told() || (decides && tracking::may_owe() && watchers.iter().map(|name| &**name).any(owes));
         if (told && !may_tell) || waiting.contains(&(one.db, &*one.name)) {
             waiting.insert((one.db, &*one.name));
             kept.push(nth);
