@@ -10,13 +10,15 @@ mod expiry;
 mod naive;
 #[path = "model/reading.rs"]
 mod reading;
+#[path = "model/tally.rs"]
+mod tally;
 #[path = "model/tsgen.rs"]
 mod tsgen;
 #[path = "model/world.rs"]
 mod world;
 
 use proptest::prelude::*;
-use tsgen_engine::{Debounce, Expiry, Kind, Late, Tsgen};
+use tsgen_engine::{Debounce, Expiry, Kind, Late, Tally, Tsgen};
 use world::{op, options, World};
 
 const SEED: [u64; 2] = [1, 2];
@@ -59,5 +61,15 @@ proptest! {
     ) {
         let key = Expiry::create(scope.clone(), options, SEED).expect("a prefix");
         World::new(key, naive::ttl::Ttl { scope, tracked: Vec::new() }).run(ops);
+    }
+
+    #[test]
+    fn every_history_of_tally_is_as_the_naive_list_has_it(
+        rules in tally::rules(),
+        options in options(),
+        ops in prop::collection::vec(op(tally::op()), 1..120),
+    ) {
+        let key = Tally::create(rules, options, SEED).expect("valid rules");
+        World::new(key, naive::window::Window { rules, open: None, last_batch: 0 }).run(ops);
     }
 }

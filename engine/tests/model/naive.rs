@@ -7,6 +7,8 @@ pub mod idle;
 pub mod ttl;
 #[path = "naive/watermark.rs"]
 pub mod watermark;
+#[path = "naive/window.rs"]
+pub mod window;
 
 use std::fmt::Debug;
 use tsgen_engine::{DeliveryOptions, Millis, TokenRange, Totals};
