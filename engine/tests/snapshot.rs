@@ -7,7 +7,7 @@ use keys::{chunks, exercise, Family};
 use proptest::prelude::*;
 use tsgen_engine::{
     DeliveryOptions, Error, Gate, Guard, Idle, Kind, Late, Loader, Millis, Queue, TokenRange, Tsgen, Ttl, UnixMs,
-    Watermark,
+    Watermark, Window,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -89,6 +89,9 @@ macro_rules! a_snapshot {
         mod of_expiry {
             $(#[test] fn $test() { super::$test::<super::Ttl>() })*
         }
+        mod of_tally {
+            $(#[test] fn $test() { super::$test::<super::Window>() })*
+        }
     };
 }
 
@@ -108,6 +111,7 @@ proptest! {
         prop_assert!(load::<Watermark>(&chunk, [1, 1]).is_err());
         prop_assert!(load::<Idle>(&chunk, [1, 1]).is_err());
         prop_assert!(load::<Ttl>(&chunk, [1, 1]).is_err());
+        prop_assert!(load::<Window>(&chunk, [1, 1]).is_err());
     }
 }
 
