@@ -16,6 +16,8 @@ mod keyspace;
 mod log;
 #[path = "sim/node.rs"]
 mod node;
+#[path = "sim/tally.rs"]
+mod tally;
 #[path = "sim/tsgen.rs"]
 mod tsgen;
 #[path = "sim/world.rs"]
@@ -61,4 +63,9 @@ fn every_history_of_debounce_holds() {
 #[test]
 fn every_history_of_expiry_holds() {
     histories::<expiry::Bookings>();
+}
+
+#[test]
+fn every_history_of_tally_holds() {
+    histories::<tally::Clients>();
 }

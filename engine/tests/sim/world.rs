@@ -47,6 +47,12 @@ pub trait Family: Sized {
 
     /// A replica has repeated all that its master did: whatever is around the key is equal.
     fn check_level(_master: &Node<Self>, _replica: &Node<Self>) {}
+
+    /// A worker has done its work with this. It acknowledges it next, unless it dies.
+    fn worked(&mut self, _: &Delivery) {}
+
+    /// Everything has been acknowledged: what came of the work is right.
+    fn judge_work(&self, _: &Self::Truth) {}
 }
 
 /// What must be true of the history: told by what survived, and never asked of the engine.
@@ -195,6 +201,7 @@ impl<F: Family> World<F> {
     }
 
     fn ack(&mut self, delivery: Delivery) {
+        self.writers.worked(&delivery);
         if self.run(Op::Ack(vec![TokenRange::one(delivery.token)])).count == 1 {
             self.truth.acked(&delivery);
             self.log.last_mut().expect("just logged").acked = Some(delivery);
@@ -275,7 +282,9 @@ impl<F: Family> World<F> {
     fn kill_a_worker(&mut self) {
         if !self.workers.is_empty() {
             let at = self.rng.usize(0..self.workers.len());
-            self.workers.swap_remove(at);
+            let held = self.workers.swap_remove(at).held;
+            let worked = self.rng.usize(0..=held.len());
+            held[..worked].iter().for_each(|delivery| self.writers.worked(delivery));
         }
     }
 
@@ -367,5 +376,6 @@ impl<F: Family> World<F> {
             }
         }
         self.truth.judge();
+        self.writers.judge_work(&self.truth);
     }
 }
