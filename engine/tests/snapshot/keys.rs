@@ -165,13 +165,18 @@ impl Family for Window {
         key.mincr(&increments[1..2], now).ok();
         key.alter_rules(Some(Millis(10)), Some(3)).ok();
         key.mincr(&[(&known[1], i64::MAX), (&known[3], 1), (&known[5], 1), (&known[7], 1)], now).ok();
-        key.seal(now);
+        let newest = |key: &mut Tally| key.ready_batch(now).0.iter().filter_map(|ready| batch_number(ready.name)).max();
+        let before = newest(key);
+        if key.seal(now).changed {
+            assert!(newest(key) > before, "a number below one that was given before");
+        }
         assert_eq!(key.window(now), None);
         let (ready, _) = key.ready_batch(now);
         for ready in &ready {
             let (batch, number) = (Batch::of(ready.body), batch_number(ready.name));
             let fields: Vec<_> = batch.sums().map(|(field, _)| field).collect();
-            assert!(number.is_some() && fields.is_sorted() && fields.len() == batch.len() && !batch.is_empty());
+            assert!(number.is_some() && fields.len() == batch.len() && !batch.is_empty());
+            assert!(fields.is_sorted_by(|one, next| one < next), "a field twice, or out of order");
             assert!(batch.sums().all(|(field, sum)| batch.sum(field) == Some(sum)));
         }
         let numbers: BTreeSet<_> = ready.iter().map(|ready| ready.name).collect();
@@ -232,7 +237,7 @@ fn with_windows(kind: FieldKind, field: impl Fn(u8) -> Vec<u8>) -> Tally {
     let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
     let rules = Tallying { every: Millis(100), field: kind, min: Some(-5), max: None, max_fields: 3 };
     let mut key = Tally::create(rules, options, [3, 4]).expect("valid");
-    for n in 0..26u8 {
+    for n in 0..17u8 {
         let at = UnixMs(i64::from(n) * 30);
         key.incr(&field(n % 5), i64::from(n), at).expect("room");
         if n % 3 > 0 {
@@ -240,9 +245,13 @@ fn with_windows(kind: FieldKind, field: impl Fn(u8) -> Vec<u8>) -> Tally {
         }
     }
     key.mincr(&[(&field(1), 1), (&field(2), 2), (&field(3), 3), (&field(4), i64::MAX)], NOW).expect("room");
+    // Its number differs in one bit from that of the batch before.
+    key.seal(NOW);
     let first = fail_some(&mut key);
     lose_some(&mut key, first);
-    for n in [9, 1] {
+    key.incr(&field(5), 1, UnixMs(1_200)).expect("room");
+    key.seal(UnixMs(1_200));
+    for n in [0, 1] {
         key.incr(&field(n), 7, UnixMs(1_210)).expect("room");
     }
     check_states(&mut key);
