@@ -23,8 +23,9 @@ use world::{op, options, World};
 
 const SEED: [u64; 2] = [1, 2];
 
+/// 256 histories of each family; PROPTEST_CASES=10000 tries more.
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 1_000, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {

@@ -42,7 +42,7 @@ fn histories<F: Family>() {
         return history::<F>(seed);
     }
     let first = if number("SEEDS").is_some() { fastrand::u64(..) } else { 1 };
-    for seed in (0..number("SEEDS").unwrap_or(100)).map(|n| first.wrapping_add(n)) {
+    for seed in (0..number("SEEDS").unwrap_or(25)).map(|n| first.wrapping_add(n)) {
         if let Err(panic) = std::panic::catch_unwind(|| history::<F>(seed)) {
             eprintln!("repeat this history with: make sim SEED={seed}");
             std::panic::resume_unwind(panic);
