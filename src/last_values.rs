@@ -8,12 +8,13 @@ use crate::redis::event::{listen_to_ends, End};
 use crate::redis::key::Kind;
 use crate::watch;
 use lazy_static::lazy_static;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tsgen_engine::Copied;
 
-type Values = HashMap<(i32, Box<[u8]>), Copied>;
+/// A name may end more than once in a turn of the loop; the first end stands first.
+type Values = HashMap<(i32, Box<[u8]>), VecDeque<Copied>>;
 
 lazy_static! {
     static ref VALUES: Mutex<Values> = Mutex::default();
@@ -37,14 +38,24 @@ fn ended(end: &End<'_>) {
     // Of other types there is a copy of some milliseconds before; a DUMP cannot be made here.
     if look.kind() == Some(Kind::String) {
         let bytes = (look.length() as u64 <= max).then(|| look.string().into());
-        values().insert((end.db(), end.name().into()), Copied { kind: type_number(Kind::String), bytes });
+        let copied = Copied { kind: type_number(Kind::String), bytes };
+        values().entry((end.db(), end.name().into())).or_default().push_back(copied);
         ANY.store(true, Ordering::Relaxed);
     }
 }
 
-/// The last value of a key that has just ended, if it is known.
-pub fn of(db: i32, key: &[u8]) -> Option<Copied> {
-    ANY.load(Ordering::Relaxed).then(|| values().get(&(db, key.into())).cloned())?
+/// The last value of a key that has ended, if it is known: of the end that was noted first and not taken yet.
+pub fn take_first(db: i32, key: &[u8]) -> Option<Copied> {
+    take(db, key, VecDeque::pop_front)
+}
+
+/// The same of the end that was noted last.
+pub fn take_last(db: i32, key: &[u8]) -> Option<Copied> {
+    take(db, key, VecDeque::pop_back)
+}
+
+fn take(db: i32, key: &[u8], which: fn(&mut VecDeque<Copied>) -> Option<Copied>) -> Option<Copied> {
+    ANY.load(Ordering::Relaxed).then(|| values().get_mut(&(db, key.into())).and_then(which))?
 }
 
 /// All that has ended has been looked at.

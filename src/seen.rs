@@ -6,7 +6,7 @@
 use crate::life::{life, Life};
 use crate::redis::ctx::must_not_write;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::{tracking, watch};
+use crate::{last_values, tracking, watch};
 use lazy_static::lazy_static;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -126,6 +126,13 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
             continue;
         }
         let key = OwnedStr::new(&one.name);
+        if one.what.is_told() && !decides {
+            // The master's are told by it; what this node has thrown out by itself is only noted.
+            if one.what == What::Evicted {
+                watchers.iter().for_each(|name| tracking::note_evicted(ctx, &OwnedStr::new(name), &key));
+            }
+            continue;
+        }
         let owes = |name| tracking::owed(ctx, &OwnedStr::new(name), &key).is_some();
         let told =
             one.what.is_told() || (decides && tracking::may_owe() && watchers.iter().map(|name| &**name).any(owes));
@@ -143,6 +150,9 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
             waiting.insert((one.db, &*one.name));
             kept.push(nth);
             continue;
+        }
+        if one.what.is_told() {
+            tracking::hand_out(ctx, &watchers, &key, last_values::take_first(one.db, &one.name));
         }
         for name in watchers {
             let watcher = OwnedStr::new(&name);

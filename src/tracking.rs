@@ -51,9 +51,6 @@ pub fn ending_name(ending: Ending) -> &'static str {
 pub fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Ending) -> bool {
     let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return false };
     let Ok(Some(value)) = opened.value() else { return false };
-    if let Some(last) = last_values::of(ctx.db(), key.bytes()) {
-        value.queue.keep(key.bytes(), last);
-    }
     let kept = value.queue.kept(key.bytes()).cloned();
     let told = kept.as_ref().map(|copied| (copied.kind, copied.bytes.as_deref()));
     if value.queue.expire(key.bytes(), deadline, ending, told).is_err() {
@@ -89,16 +86,23 @@ pub const FIRE: &CStr = c"EXPIRY.FIRE";
 /// The command that tells them of an eviction.
 pub const EVICT: &CStr = c"EXPIRY.EVICT";
 
+/// The value that a key had when it ended, for all who track it.
+pub fn hand_out(ctx: &Ctx, watchers: &[Box<[u8]>], key: &Str, last: Option<Copied>) {
+    let Some(last) = last else { return };
+    for watcher in watchers {
+        with_queue(ctx, &OwnedStr::new(watcher), |queue| queue.keep(key.bytes(), last.clone()));
+    }
+}
+
+/// Redis has thrown `key` out for want of memory; on a replica that is nobody else's concern.
+pub fn note_evicted(ctx: &Ctx, watcher: &Str, key: &Str) {
+    with_queue(ctx, watcher, |queue| queue.note_evicted(key.bytes()));
+    expect_owed();
+}
+
 /// Redis has thrown `key` out for want of memory. Nothing is ready by that.
 pub fn was_evicted(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) {
-    let last = last_values::of(ctx.db(), key.bytes());
-    with_queue(ctx, watcher, |queue| {
-        queue.note_evicted(key.bytes());
-        expect_owed();
-        if let Some(last) = last {
-            queue.keep(key.bytes(), last);
-        }
-    });
+    note_evicted(ctx, watcher, key);
     let deadline = OwnedStr::number(deadline.0);
     ctx.replicate_at(replicate::AT, unix_ms(), EVICT, &[watcher, key, &deadline]);
 }
@@ -290,6 +294,7 @@ fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) 
             Life::Absent if !is_master => {}
             Life::Absent => {
                 seen::swallow_expired(db, key.bytes());
+                hand_out(ctx, &watch::covering(db, key.bytes()), &key, last_values::take_last(db, key.bytes()));
                 fired |= fire(ctx, watcher, &key, deadline, ended.unwrap_or(Ending::Expired));
             }
             Life::Until(other) if other != deadline => drop(track(ctx, db, watcher, &key, other)),

@@ -159,6 +159,22 @@ impl Entries {
         std::hint::black_box(handles.fold(0, |sum, handle| sum ^ ends(handle)));
     }
 
+    /// Bytes of its name and body.
+    #[inline]
+    pub fn size(&self, handle: Handle) -> usize {
+        let block = self.pages.block(handle);
+        let lengths = word(block.first_chunk().expect("a live handle"), LENGTHS - 2) >> 16;
+        match (lengths >> NAME_BITS) & TOTAL_MASK {
+            TOTAL_MASK => self.large[outside_key(block)].len(),
+            total => total as usize,
+        }
+    }
+
+    /// Bytes of all that are too large for a page.
+    pub const fn outside_bytes(&self) -> usize {
+        self.large_bytes
+    }
+
     /// Its name.
     #[inline]
     pub fn name(&self, handle: Handle) -> &[u8] {

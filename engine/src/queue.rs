@@ -173,7 +173,8 @@ impl<G: Gate> Queue<G> {
 
     /// How much work freeing this is, in allocations, roughly.
     pub fn free_effort(&self) -> usize {
-        1 + self.entries.len() / 64 + self.gate.free_effort()
+        // What is large is given back to the system piece by piece.
+        1 + self.entries.len() / 64 + self.entries.outside_bytes() / (64 * 1024) + self.gate.free_effort()
     }
 
     /// Fails if there is no room for so many more entries, of which `places` need a place of their own.

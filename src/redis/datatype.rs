@@ -4,7 +4,7 @@ use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver, UnlinkedKey};
 use super::{api, Ctx, Str};
 use crate::guard;
 use redis_module::raw;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::os::raw::{c_int, c_void};
@@ -16,6 +16,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 pub trait Stored: Sized + Send + 'static {
     /// Exactly nine characters.
     const NAME: &'static CStr;
+    /// Whether all values of the type can be shown (`DataType::each`).
+    const IS_LISTED: bool = true;
     /// Version of its encoding, 0 to 1023.
     const VERSION: c_int;
 
@@ -38,8 +40,8 @@ pub trait Stored: Sized + Send + 'static {
 /// The registration of the type of `T`: only values of `T` are ever stored under it.
 pub struct DataType<T> {
     raw: AtomicPtr<raw::RedisModuleType>,
-    /// The addresses of all values that Redis holds.
-    live: OnceLock<Mutex<HashSet<usize>>>,
+    /// The addresses of all values that Redis holds, if they are listed. A tree: no table of millions grows in one go, or stays.
+    live: OnceLock<Mutex<BTreeSet<usize>>>,
     _values: PhantomData<fn() -> T>,
 }
 
@@ -52,7 +54,7 @@ impl<T: Stored> DataType<T> {
         self.raw.load(Ordering::Relaxed)
     }
 
-    fn live(&self) -> MutexGuard<'_, HashSet<usize>> {
+    fn live(&self) -> MutexGuard<'_, BTreeSet<usize>> {
         self.live.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -64,7 +66,9 @@ impl<T: Stored> DataType<T> {
     /// Makes a value one that Redis holds.
     pub(super) fn hand_over(&self, value: Box<T>) -> *mut T {
         let value = Box::into_raw(value);
-        self.live().insert(value as usize);
+        if T::IS_LISTED {
+            self.live().insert(value as usize);
+        }
         value
     }
 
@@ -73,7 +77,9 @@ impl<T: Stored> DataType<T> {
     /// # Safety
     /// `value` must have been handed over here, and not be used any more.
     pub(super) unsafe fn take_back(&self, value: *mut T) -> Box<T> {
-        self.live().remove(&(value as usize));
+        if T::IS_LISTED {
+            self.live().remove(&(value as usize));
+        }
         // SAFETY: `hand_over` made it of a box, and the caller vouches for the rest.
         unsafe { Box::from_raw(value) }
     }

@@ -147,6 +147,21 @@ fn the_value_of_a_key_that_ended_while_the_loop_was_held_is_the_last_where_redis
     assert_eq!(entries, [pair("k:1", last), pair("k:2", "old")]);
 }
 
+/// Once the value of the second life was delivered for both.
+#[test]
+fn two_lives_that_end_in_one_turn_of_the_loop_have_each_its_own_value() {
+    let (server, mut c) = watching(&[]);
+    c.ok("EXPIRY.CREATE v PREFIX k:");
+    let life = |value| [format!("SET k:1 {value} PX 5"), "DEBUG SLEEP 0.03".to_owned(), "GET k:1".to_owned()];
+    let lines = [life("first"), life("second")].concat();
+    at_once(&mut c, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    for watcher in ["w", "v"] {
+        let values: Vec<_> = take(&mut c, watcher, 2).into_iter().map(|entry| entry.pair().1).collect();
+        let last = if server.has_version("7.2.4") { ["first", "second"] } else { ["(nil)", "(nil)"] };
+        assert_eq!(values, last, "{watcher}");
+    }
+}
+
 #[test]
 fn copies_are_made_of_keys_whose_lives_were_cut_short() {
     // A machine that stalls for some milliseconds may cost values, as documented; it does not do so every time.

@@ -11,6 +11,9 @@ use crate::queue::{Queue, Record, Settled};
 use crate::time::{Millis, UnixMs};
 use crate::token::{first_token, Token, MAX_TOKEN};
 
+/// A claim is closed once it holds so many bytes of names and bodies: they are copied. Part of what replicas repeat.
+const CLAIM_BYTES: usize = 4 * 1024 * 1024;
+
 /// Entries that one step of the sink takes at most. Part of what replicas repeat, because it bounds the sweep.
 pub const SINK_BATCH: usize = 32;
 /// A batch for the sink is closed once it holds so many bytes: they are copied.
@@ -56,7 +59,7 @@ pub struct Ready<'a> {
 }
 
 impl<G: Gate> Queue<G> {
-    /// Leases up to `count` ready entries to `consumer` until `lease` from now, oldest place first.
+    /// Leases up to `count` ready entries to `consumer` until `lease` from now, oldest place first; fewer if they hold more than 4 MiB.
     /// A replica passes the `first` token that its master issued. O(log n) an entry.
     ///
     /// Errors: [`Error::HasSink`], [`Error::Exhausted`].
@@ -81,6 +84,7 @@ impl<G: Gate> Queue<G> {
         let mut members = Vec::new();
         if let Some(key) = self.gate.horizon(now) {
             self.order.take_through(&self.entries, key, count, &mut members);
+            self.give_back_beyond_bytes(&mut members);
         }
         let claim = Claim {
             first: token,
@@ -101,6 +105,19 @@ impl<G: Gate> Queue<G> {
         let terms = Terms { consumer: consumer.into(), deadline: now.after(lease), claimed_at: now, lapsed: false };
         self.grants.issue(claim.first, members, terms);
         Ok(claim)
+    }
+
+    /// Leaves as many as hold [`CLAIM_BYTES`], the last one whole and so at least one; the others go back to their places.
+    fn give_back_beyond_bytes(&mut self, members: &mut Vec<Handle>) {
+        let mut bytes = 0;
+        let fitting = members.iter().take_while(|handle| {
+            let fits = bytes < CLAIM_BYTES;
+            bytes += self.entries.size(**handle);
+            fits
+        });
+        for handle in members.split_off(fitting.count()) {
+            self.order.insert(&self.entries, handle);
+        }
     }
 
     fn hand_out(&mut self, handle: Handle, token: Token) {
@@ -142,7 +159,8 @@ impl<G: Gate> Queue<G> {
             (Some(first), Some(key)) => self.entries.place(first).key <= key,
             _ => false,
         };
-        queued || self.gate.first_due(now).is_some()
+        // What fires may stand behind more leases and delays than one sweep ends.
+        queued || (self.gate.first_due(now).is_some() && !self.sweepable(now))
     }
 
     /// Whether a lease or delay has ended.

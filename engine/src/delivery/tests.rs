@@ -241,3 +241,20 @@ fn ages_are_told_since_the_gate_opened_and_since_the_claim() {
         "a redelivery has been ready since the gate opened"
     );
 }
+
+#[test]
+fn a_claim_of_large_entries_takes_fewer_and_the_next_goes_on() {
+    let mut key = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [1, 2]).expect("valid options");
+    let payload = vec![7; 1024 * 1024];
+    for id in 0..10u8 {
+        key.add(Guard::Always, i64::from(id), &[id], &payload, UnixMs(0)).expect("room");
+    }
+    key.advance(100, None, UnixMs(0)).expect("no sources");
+    let mut claimed = |count| {
+        let claim = key.claim(b"w", count, Millis(1_000), None, UnixMs(0)).expect("no sink");
+        key.delivered(&claim).map(|entry| entry.name[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(claimed(100), [0, 1, 2, 3]);
+    assert_eq!(claimed(2), [4, 5]);
+    assert_eq!(claimed(100), [6, 7, 8, 9]);
+}
