@@ -156,11 +156,20 @@ impl Server {
         });
     }
 
-    /// Whether this is Redis of this version or a newer one, or a server compatible with such.
+    /// Whether this is Redis of this version or a newer one, or a server compatible with such. Valkey says of itself that it is Redis
+    /// 7.2.4, whatever it has learnt since.
     #[track_caller]
     pub fn has_version(&self, wanted: &str) -> bool {
-        let numbers = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
-        numbers(&self.client().info("server", "redis_version")) >= numbers(wanted)
+        is_as_new(&self.client().info("server", "redis_version"), wanted)
+    }
+
+    /// Whether this is Valkey of this version or a newer one.
+    #[track_caller]
+    pub fn has_valkey(&self, wanted: &str) -> bool {
+        let text = self.client().ok("INFO server").text();
+        text.lines()
+            .find_map(|line| line.strip_prefix("valkey_version:"))
+            .is_some_and(|is| is_as_new(is.trim(), wanted))
     }
 
     /// `DEBUG DIGEST-VALUE` of one key.
@@ -206,7 +215,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Killed by a signal that the test did not send: the assertion failures of Redis and Rust's aborts end this way.
         let log = self.log();
-        let crashed = log.contains("=== REDIS BUG REPORT START") || log.contains("panicked at");
+        let crashed = log.contains(CRASH_REPORT) || log.contains("panicked at");
         let _ = self.child.kill();
         let _ = self.child.wait();
         if crashed && !std::thread::panicking() {
@@ -216,6 +225,12 @@ impl Drop for Server {
             eprintln!("--- log of the server on port {} ---\n{}", self.port, tail(&log));
         }
     }
+}
+
+/// Whether one version is no older than another.
+fn is_as_new(version: &str, wanted: &str) -> bool {
+    let numbers = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
+    numbers(version) >= numbers(wanted)
 }
 
 /// Waits until both servers hold exactly the same data, and fails with both digests if they never do.
@@ -228,9 +243,12 @@ pub fn same_data(master: &Server, replica: &Server) {
     });
 }
 
+/// How the report of a crash begins, after the name of the server.
+const CRASH_REPORT: &str = " BUG REPORT START";
+
 /// The end of a log; from the start of the crash report if there is one.
 fn tail(log: &str) -> String {
-    if let Some(start) = log.find("=== REDIS BUG REPORT START").or_else(|| log.find("panicked at")) {
+    if let Some(start) = log.find(CRASH_REPORT).or_else(|| log.find("panicked at")) {
         let from = log[..start].char_indices().rev().nth(600).map_or(0, |(index, _)| index);
         return log[from..].lines().take(150).collect::<Vec<_>>().join("\n");
     }

@@ -3,6 +3,9 @@
 //! The shift is in a file of two numbers (native 64-bit milliseconds: for the time of day, for the monotonic clock), named
 //! by `TSGEN_CLOCK` and mapped into memory, so that a test changes it while the process runs. It allocates nothing and calls
 //! nothing but system calls, because allocators ask for the time too. Built by the harness with rustc alone.
+//!
+//! Valkey reads the processor's own counter where it is constant, which no library can shift. It learns that from `/proc/cpuinfo`, so
+//! that file is hidden from it. (On ARM it does not ask.)
 
 #![no_std]
 
@@ -29,11 +32,15 @@ pub struct Timeval {
 
 extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+    fn strcmp(one: *const c_char, other: *const c_char) -> c_int;
     fn getenv(name: *const c_char) -> *const c_char;
     fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     fn mmap(at: *mut c_void, length: usize, protection: c_int, flags: c_int, file: c_int, offset: i64) -> *mut c_void;
 }
 
+/// The next library behind this one.
+const RTLD_NEXT: *mut c_void = usize::MAX as *mut c_void;
 const PROT_READ: c_int = 1;
 const MAP_SHARED: c_int = 1;
 const MAP_FAILED: usize = usize::MAX;
@@ -113,6 +120,34 @@ pub unsafe extern "C" fn time(to: *mut i64) -> i64 {
         unsafe { *to = now };
     }
     now
+}
+
+/// # Safety
+/// As of the function it stands in for: `path` and `mode` are C strings.
+#[no_mangle]
+pub unsafe extern "C" fn fopen(path: *const c_char, mode: *const c_char) -> *mut c_void {
+    type Open = unsafe extern "C" fn(*const c_char, *const c_char) -> *mut c_void;
+    // SAFETY: C strings; the function of this name in the C library is one of this type.
+    unsafe {
+        if strcmp(path, c"/proc/cpuinfo".as_ptr()) == 0 {
+            return null_mut();
+        }
+        let real = dlsym(RTLD_NEXT, c"fopen".as_ptr());
+        if real.is_null() {
+            return null_mut();
+        }
+        core::mem::transmute::<*mut c_void, Open>(real)(path, mode)
+    }
+}
+
+/// The same; files of any size are as `fopen` has them on 64-bit machines.
+///
+/// # Safety
+/// As of [`fopen`].
+#[no_mangle]
+pub unsafe extern "C" fn fopen64(path: *const c_char, mode: *const c_char) -> *mut c_void {
+    // SAFETY: the caller's.
+    unsafe { fopen(path, mode) }
 }
 
 #[panic_handler]
