@@ -135,7 +135,7 @@ impl<F: Family> Stored for Value<F> {
         if let Some(name) = name {
             timer::forget_key(db, name.bytes(), at);
             F::left(db, name.bytes());
-            seen::ours_left(db, name.bytes());
+            seen::deleted(db, name.bytes());
         }
     }
 

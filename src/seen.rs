@@ -39,13 +39,14 @@ impl What {
 #[derive(Default)]
 struct State {
     seen: VecDeque<Seen>,
-    /// The key of our own types that was deleted last: should it have expired, that is nobody's concern.
-    ours: Option<(i32, Box<[u8]>)>,
+    /// The key that was deleted last of those whose end is nobody's concern, whatever the event calls it: of our own types, or given a
+    /// deadline in the past.
+    deleted: Option<(i32, Box<[u8]>)>,
 }
 
 impl State {
-    fn was_ours(&self, db: i32, name: &[u8]) -> bool {
-        self.ours.as_ref().is_some_and(|(of, ours)| *of == db && **ours == *name)
+    fn was_deleted(&self, db: i32, name: &[u8]) -> bool {
+        self.deleted.as_ref().is_some_and(|(of, deleted)| *of == db && **deleted == *name)
     }
 }
 
@@ -61,12 +62,12 @@ fn state() -> MutexGuard<'static, State> {
 /// Something has happened to a key that is watched.
 pub fn note(db: i32, name: &[u8], what: What) {
     let mut state = state();
-    let was_ours = state.was_ours(db, name);
-    let what = if was_ours && what.is_told() { What::Ended } else { what };
+    let was_deleted = state.was_deleted(db, name);
+    let what = if was_deleted && what.is_told() { What::Ended } else { what };
     state.seen.push_back(Seen { db, name: name.into(), what });
     // Another key may have taken its place, and this one's time may be over in the same turn.
-    if what == What::Set && was_ours {
-        state.ours = None;
+    if what == What::Set && was_deleted {
+        state.deleted = None;
     }
 }
 
@@ -75,10 +76,10 @@ pub fn is_empty() -> bool {
     state().seen.is_empty()
 }
 
-/// A key of our own types is being deleted from under this name, before any event tells why.
-pub fn ours_left(db: i32, name: &[u8]) {
+/// A key whose end is nobody's concern is being deleted from under this name, before any event tells why.
+pub fn deleted(db: i32, name: &[u8]) {
     if watch::anybody() {
-        state().ours = Some((db, name.into()));
+        state().deleted = Some((db, name.into()));
     }
 }
 
@@ -169,7 +170,7 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
         }
     }
     ctx.select_db(selected);
-    state().ours = None;
+    state().deleted = None;
     if !kept.is_empty() {
         let mut all: Vec<Option<Seen>> = seen.into_iter().map(Some).collect();
         let mut state = state();
@@ -233,7 +234,7 @@ fn look_at(
                 Some(fired)
             }
             // It has come and gone while nobody could look: its time was over at once.
-            Life::Absent if what == What::Set && may_tell && !state().was_ours(db, key.bytes()) => {
+            Life::Absent if what == What::Set && may_tell && !state().was_deleted(db, key.bytes()) => {
                 let fired = tracking::fire_unknown(ctx, watcher, key) || fired;
                 tracking::untrack_unless_evicted(ctx, watcher, key)?;
                 Some(fired)

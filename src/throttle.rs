@@ -88,7 +88,7 @@ impl Stored for Throttle {
 
     fn unlinked(&self, db: i32, name: Option<&Str>) {
         if let Some(name) = name {
-            seen::ours_left(db, name.bytes());
+            seen::deleted(db, name.bytes());
         }
     }
 

@@ -196,7 +196,13 @@ pub fn unix_ms() -> i64 {
     unsafe { api!(RedisModule_Milliseconds()) }
 }
 
-/// The same in microseconds, as finely as the machine tells.
+/// The time by which the running command judges whether a key has expired, in Unix milliseconds; `None` before Redis 7.2.
+pub fn command_ms() -> Option<i64> {
+    // SAFETY: the table is filled at load; no argument.
+    unsafe { raw::RedisModule_CachedMicroseconds.map(|cached| cached() / 1_000) }
+}
+
+/// The server's clock in Unix microseconds, as finely as the machine tells.
 pub fn unix_us() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))

@@ -132,6 +132,7 @@ pub type KeyListener = fn(ctx: &Ctx, event: &CStr, key: &Str);
 pub struct End<'k> {
     key: NonNull<raw::RedisModuleKey>,
     name: &'k Str,
+    is_evicted: bool,
 }
 
 impl End<'_> {
@@ -142,6 +143,11 @@ impl End<'_> {
 
     pub fn name(&self) -> &[u8] {
         self.name.bytes()
+    }
+
+    /// Whether it was thrown out for want of memory.
+    pub fn is_evicted(&self) -> bool {
+        self.is_evicted
     }
 
     pub fn look(&self) -> Look {
@@ -170,7 +176,8 @@ unsafe extern "C" fn key_ends(_: *mut raw::RedisModuleCtx, _: raw::RedisModuleEv
         // SAFETY: this event comes with this struct, whose key is open until we return; so is its name.
         let end = unsafe {
             let Some(key) = NonNull::new((*data.cast::<raw::RedisModuleKeyInfo>()).key) else { return };
-            End { key, name: Str::borrow(api!(RedisModule_GetKeyNameFromModuleKey(key.as_ptr())).cast_mut()) }
+            let name = Str::borrow(api!(RedisModule_GetKeyNameFromModuleKey(key.as_ptr())).cast_mut());
+            End { key, name, is_evicted: sub == raw::REDISMODULE_SUBEVENT_KEY_EVICTED }
         };
         if let Some(listener) = END_LISTENER.get() {
             listener(&end);

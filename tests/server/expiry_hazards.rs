@@ -199,6 +199,18 @@ fn a_key_that_ended_during_a_pause_is_delivered_afterwards_with_its_value() {
     assert_eq!(take_one(&mut c, "w").pair(), pair("k:1", "v"));
 }
 
+/// Which is a way to delete it; Valkey calls it `expired` all the same.
+#[test]
+fn a_deadline_in_the_past_in_the_turn_in_which_a_key_came_is_a_deletion() {
+    for deletion in ["PEXPIREAT k:1 1000", "EXPIRE k:1 -1", "GETEX k:1 PXAT 1000"] {
+        let (_server, mut c) = watching(&[]);
+        at_once(&mut c, &["SET k:1 v EX 1000", deletion]);
+        at_once(&mut c, &["SET k:2 v EX 1000", &deletion.replace("k:1", "k:2"), "SET k:2 again PX 20"]);
+        assert_eq!(pairs(&delivered(&mut c, "w", "k:", 100)), [pair("k:2", "again")], "{deletion}");
+        assert_eq!(tracked(&mut c, "w"), []);
+    }
+}
+
 /// What nobody watched when it ended is not news.
 #[test]
 fn what_had_ended_before_the_watcher_came_is_not_delivered() {

@@ -244,7 +244,8 @@ fn ages_are_told_since_the_gate_opened_and_since_the_claim() {
 
 #[test]
 fn a_claim_of_large_entries_takes_fewer_and_the_next_goes_on() {
-    let mut key = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [1, 2]).expect("valid options");
+    let mut key =
+        Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [1, 2]).expect("valid options");
     let payload = vec![7; 1024 * 1024];
     for id in 0..10u8 {
         key.add(Guard::Always, i64::from(id), &[id], &payload, UnixMs(0)).expect("room");
