@@ -7,6 +7,7 @@ use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// A server event of interest.
 pub enum Event {
@@ -234,5 +235,20 @@ unsafe extern "C" fn key_event<const CLASS: usize>(
             listener(ctx, event, key);
         }
     });
+    put_back(ctx, event);
     raw::REDISMODULE_OK as c_int
+}
+
+/// The database that a key is moving out of; its other event follows at once.
+static MOVED_FROM: AtomicI32 = AtomicI32::new(0);
+
+/// Leaves the context in the database of the command. Valkey 8.1 lends that of the client here (valkey-io/valkey#4024): after a MOVE whose
+/// arrival a module has heard of, the client would be in the other database, and what it sends next would be done there and replicated
+/// as if it had been. Nothing is to be done for `COPY … DB`, which tells nobody where it came from.
+fn put_back(ctx: &Ctx, event: &CStr) {
+    match event.to_bytes() {
+        b"move_from" => MOVED_FROM.store(ctx.db(), Ordering::Relaxed),
+        b"move_to" => drop(ctx.select_db(MOVED_FROM.load(Ordering::Relaxed))),
+        _ => {}
+    }
 }

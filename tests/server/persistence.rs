@@ -185,7 +185,8 @@ fn copy_makes_an_independent_key_without_a_sink() {
         c.ok(&family.on("NACK # 1-4611686018427387904 DEAD", "copy"));
         assert_ne!(server.digest("copy"), digest, "{}", family.name);
         assert_eq!(server.digest(family.keys[0]), digest, "{}", family.name);
-        c.play("> COPY piped copy REPLACE\n 1\n > COPY piped copy DB 3\n 1");
+        // (Valkey 8.1 leaves a client in the other database, see README.)
+        c.play("> COPY piped copy REPLACE\n 1\n > COPY piped copy DB 3\n 1\n > SELECT 0\n OK");
         assert_eq!(c.ok(&family.on("INFO #", "copy")).field("sink").to_string(), "''", "{}", family.name);
         assert_eq!(c.ok(&family.on("INFO #", "piped")).field("sink").to_string(), "'stream'", "{}", family.name);
         assert_eq!(family.counts(&mut c, "copy"), family.counts(&mut c, "piped"), "{}", family.name);
