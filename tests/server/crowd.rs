@@ -53,6 +53,18 @@ fn same_while_paused(c: &mut Client, master: &Server, replicas: &[&Server]) {
         same_data(master, replica);
     }
     c.ok("CLIENT UNPAUSE");
+    release_waiting(c);
+}
+
+/// Ends the waiting of all who wait. What was sent during a pause would never time out on Redis 7.4 and 8.0 and on Valkey 8, be it BLPOP or
+/// a CLAIM.
+#[track_caller]
+fn release_waiting(c: &mut Client) {
+    let list = c.ok("CLIENT LIST").text();
+    let field = |line: &str, name: &str| line.split(' ').find_map(|field| field.strip_prefix(name).map(str::to_owned));
+    for line in list.lines().filter(|line| field(line, "flags=").is_some_and(|flags| flags.contains('b'))) {
+        c.ok(&format!("CLIENT UNBLOCK {}", field(line, "id=").expect("an id")));
+    }
 }
 
 impl Crowd {
