@@ -141,8 +141,7 @@ fn restore_and_use(c: &mut Client, damaged: &[u8], version: [u8; 2]) -> bool {
 
 #[test]
 fn a_damaged_payload_is_refused_or_taken_but_never_hurts() {
-    // A flipped type byte makes it one of Redis's own types, which it only checks when asked to.
-    let mut server = Server::start(&["--sanitize-dump-payload", "yes", "--tsgen.virtual-clock", "yes"]);
+    let mut server = virtual_clock();
     let mut c = server.client();
     fill(&mut c);
     let (value, version) = unseal(c.ok("DUMP k1").bytes());
@@ -155,7 +154,8 @@ fn a_damaged_payload_is_refused_or_taken_but_never_hurts() {
         let taken = restore_and_use(&mut c, &value[..index], version);
         // Without the last two, the version in the footer is read in their place: another denominator, and the end.
         assert!(!taken || index + 2 == value.len(), "the first {index} of {} bytes", value.len());
-        for change in 1..=0xff {
+        // What is no value of a module any more is Redis's to check.
+        for change in (1..=0xff).filter(|_| index != 0) {
             let mut damaged = value.clone();
             damaged[index] ^= change;
             restore_and_use(&mut c, &damaged, version);
@@ -171,7 +171,9 @@ fn a_damaged_payload_is_refused_or_taken_but_never_hurts() {
                 _ => damaged[index..].iter_mut().take(3).for_each(|byte| *byte = random.next() as u8),
             }
         }
-        restore_and_use(&mut c, &damaged, version);
+        if damaged.first() == value.first() {
+            restore_and_use(&mut c, &damaged, version);
+        }
     }
     assert_eq!(c.info("tsgen", "tsgen_caught-panics").as_str(), "0");
     server.assert_alive();
