@@ -42,6 +42,7 @@ mod identity;
 mod info;
 mod keys;
 mod limits;
+mod loading;
 mod pages;
 mod persistence;
 mod regressions;
