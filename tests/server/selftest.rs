@@ -136,6 +136,13 @@ fn an_application_dies_with_its_test() {
     let pid = app.pid();
     std::thread::spawn(move || drop(app)).join().expect("the end of the test");
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
-    app = std::thread::spawn(|| App::start("sleep", &["1000"])).join().expect("the end of the test");
+    let short_lived = || {
+        let app = App::start("sleep", &["1000"]);
+        // Only from then on the kernel knows with whom it is to die.
+        let name = format!("/proc/{}/comm", app.pid());
+        wait_until("it runs", || std::fs::read_to_string(&name).is_ok_and(|name| name.trim() == "sleep"));
+        app
+    };
+    app = std::thread::spawn(short_lived).join().expect("the end of the test");
     assert_eq!(app.end().code(), None, "the thread that started it has ended");
 }

@@ -69,7 +69,8 @@ fn what_was_taken_carries_its_time_and_what_was_not_is_not_told() {
 #[test]
 fn a_key_that_is_full_again_is_deleted_before_it_is_taken_from_anew() {
     let clock = &mut Clock::at_noon();
-    let server = Server::start_under(clock, &[]);
+    // Otherwise it is told as UNLINK; Valkey's default.
+    let server = Server::start_under(clock, &["--lazyfree-lazy-expire", "no"]);
     let mut c = server.client();
     // Only touching it deletes it.
     c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
