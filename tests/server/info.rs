@@ -60,11 +60,14 @@ fn lateness_is_told_of_looks_at_deadlines() {
     let server = Server::start(&[]);
     let mut c = server.client();
     assert_eq!(numbers(&mut c, "timer-lateness-us", ["looks", "p50", "p99", "max"]), [0, 0, 0, 0]);
-    for group in 0..20 {
-        c.ok(&format!("DEBOUNCE.CREATE d{group} IDLE 5"));
-        c.ok(&format!("DEBOUNCE.PUSH d{group} g item"));
-    }
-    wait_until("all have been looked at", || number(&mut c, "timer-lateness-us", "looks") >= 20);
+    c.ok("DEBOUNCE.CREATE d IDLE 5");
+    let mut group = 0;
+    // One whose time was over before the timer was asked has no deadline to be late for, which happens on a machine that stalls.
+    wait_until("twenty have been looked at", || {
+        group += 1;
+        c.ok(&format!("DEBOUNCE.PUSH d g{group} item"));
+        number(&mut c, "timer-lateness-us", "looks") >= 20
+    });
     let [p50, p99, max] = numbers(&mut c, "timer-lateness-us", ["p50", "p99", "max"]);
     // Two digits are kept, so the highest percentile may show a little more than the highest number.
     assert!(p50 > 0 && p50 <= p99 && p99 <= max + max / 50, "{p50} {p99} {max}");
