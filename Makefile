@@ -8,7 +8,7 @@ ENGINE ?= $(notdir $(firstword $(shell command -v docker podman) docker))
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster test-examples test-dist test-image dist image sim bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster test-examples test-dist test-image matrix dist image sim bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ example: ## Run an example application with a Redis of its own (NAME=checkout; w
 
 test: build ## Run all tests of the module, those on real servers included
 	cargo test
+
+matrix: build ## Run the tests of the module on all servers that it supports, got from Debian and PyPI (SERVERS="redis-8 valkey", or newest)
+	@scripts/matrix $(MODULE) $(SERVERS)
 
 test-examples: build ## Run the tests of the examples (installs what they need: clients for Python and Node below target/, ...)
 	@scripts/setup examples
