@@ -8,7 +8,7 @@ ENGINE ?= $(notdir $(firstword $(shell command -v docker podman) docker))
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster test-examples test-dist test-image matrix dist image sim bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster test-clients test-examples test-dist test-image matrix dist image sim bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,10 +36,14 @@ matrix: build ## Run the tests of the module on all servers that it supports, go
 
 test-examples: build ## Run the tests of the examples (installs what they need: clients for Python and Node below target/, ...)
 	@scripts/setup examples
-	cargo test --workspace --exclude tsgen --exclude tsgen-engine
+	cargo test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	cargo test --test cluster
+
+test-clients: build ## Run one conversation through Redis clients in Python, Node, Rust and C (installs these below target/)
+	@scripts/setup clients
+	cargo test --package tsgen-clients
 
 dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
 	@scripts/dist $(MODULE)

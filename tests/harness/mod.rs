@@ -31,12 +31,13 @@ pub use dump::{reseal, unseal};
 pub use events::Events;
 pub use example::Example;
 pub use feed::Feed;
+pub use process::mortal;
 pub use random::Random;
 pub use resp::Reply;
 pub use router::Router;
 pub use sentinel::Sentinels;
 pub use server::{module, same_data, Server, Stop};
-pub use transcript::{matches, words, Bindings, Form};
+pub use transcript::{fill, matches, words, Bindings, Form};
 
 use std::path::Path;
 use std::time::{Duration, Instant};
