@@ -12,3 +12,4 @@ mod blocking;
 mod cluster;
 mod pipelines;
 mod replies;
+mod workers;

@@ -8,8 +8,8 @@ use crate::harness::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Guides with nothing to play: they tell how it works, what it is beside others, or what takes more than one server to show.
-const WITHOUT_EXAMPLES: [&str; 6] = ["README", "cluster", "compare", "design", "glossary", "recipes/README"];
+/// Guides with nothing to play: they tell how it works, what it is beside others, or what takes more than one server, or another client, to show.
+const WITHOUT_EXAMPLES: [&str; 7] = ["README", "clients", "cluster", "compare", "design", "glossary", "recipes/README"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
