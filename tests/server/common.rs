@@ -1,6 +1,6 @@
-//! What the tests of TSGEN share: servers in the settings they need, and how to look at a key.
+//! What tests share: servers in the settings they need, and how to look at a key of TSGEN.
 
-use crate::harness::{Client, Server};
+use crate::harness::*;
 
 /// A server on which TSGEN.AT is open to everyone, so that a test says what time it is.
 #[track_caller]
@@ -19,4 +19,40 @@ pub fn counts(client: &mut Client, key: &str) -> [i64; 5] {
 #[track_caller]
 pub fn stat(client: &mut Client, key: &str, name: &str) -> i64 {
     client.ok(&format!("TSGEN.INFO {key}")).field(name).int()
+}
+
+/// The server's clock in Unix milliseconds.
+#[track_caller]
+pub fn server_ms(client: &mut Client) -> i64 {
+    let time = client.ok("TIME");
+    let [seconds, micros] = [0, 1].map(|part| time.items()[part].text().parse::<i64>().expect("a number"));
+    seconds * 1_000 + micros / 1_000
+}
+
+/// Master and replica in sync, and the link in use: Redis sends nothing before a new replica's first word, up to a second later.
+#[track_caller]
+pub fn pair(args: &[&str]) -> (Server, Server) {
+    let (master, replica) = (Server::start(args), Server::start(args));
+    replica.replica_of(&master);
+    master.client().play("> SET first 1\n OK\n > WAIT 1 20000\n 1");
+    (master, replica)
+}
+
+/// Kills the master, and puts its replica in its place.
+#[track_caller]
+pub fn promote(mut master: Server, replica: &Server) -> Client {
+    master.stop(Stop::Kill);
+    let mut c = replica.client();
+    c.ok("REPLICAOF NO ONE");
+    c
+}
+
+/// Has the two change their roles, with nothing lost.
+#[track_caller]
+pub fn fail_over(master: &Server, replica: &Server) {
+    master.client().ok(&format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 10000", replica.port));
+    wait_until("the roles are swapped", || {
+        replica.client().info("replication", "role") == "master"
+            && master.client().info("replication", "role") == "slave"
+    });
 }

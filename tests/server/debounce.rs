@@ -10,14 +10,6 @@ pub fn groups(client: &mut Client, key: &str) -> [i64; 5] {
     ["collecting", "ready", "leased", "delayed", "dead"].map(|state| info.field(state).int())
 }
 
-/// The server's clock in Unix milliseconds.
-#[track_caller]
-pub fn server_ms(client: &mut Client) -> i64 {
-    let time = client.ok("TIME");
-    let [seconds, micros] = [0, 1].map(|part| time.items()[part].text().parse::<i64>().expect("a number"));
-    seconds * 1_000 + micros / 1_000
-}
-
 #[test]
 fn a_group_fires_once_it_was_quiet_with_all_its_items_in_order_of_arrival() {
     virtual_clock().client().play(

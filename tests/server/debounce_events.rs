@@ -1,7 +1,8 @@
 //! Keyspace events of DEBOUNCE: one per command that changed something, and `debounce.ready` once for a group that fires.
 
-use super::common::virtual_clock;
-use super::debounce::*;
+use super::common::server_ms;
+use super::debounce::groups;
+use super::timed_events::settled;
 use crate::harness::*;
 
 #[test]
@@ -20,45 +21,10 @@ fn each_command_that_changes_something_tells_so() {
     told(&mut c, "> DEBOUNCE.FLUSH k a b\n 2", &["flush", "ready"]);
     told(&mut c, "> DEBOUNCE.PUSH k c 1\n 1\n > DEBOUNCE.CANCEL k c\n 1", &["push", "cancel"]);
     told(&mut c, "> DEBOUNCE.PUSH k c 1\n 1\n > DEBOUNCE.FLUSHALL k\n 1", &["push", "flush", "ready"]);
-    told(&mut c, "> DEBOUNCE.CLAIM k w COUNT 4\n [[<p> …] [<q> …] [<r> …] [<s> …]]", &["claim"]);
-    told(&mut c, "> DEBOUNCE.ACK k <p>\n 1\n > DEBOUNCE.EXTEND k 99999 <q>\n 1", &["ack", "extend"]);
-    told(&mut c, "> DEBOUNCE.NACK k <q> <r> DEAD\n 2\n > DEBOUNCE.REQUEUE k <q>\n 1", &["nack", "requeue"]);
-    told(&mut c, "> DEBOUNCE.DISCARD k ALL\n 1\n > DEBOUNCE.RELEASE k w\n 1", &["discard", "release"]);
     told(&mut c, "> DEBOUNCE.ALTER k IDLE 5\n OK\n > DEBOUNCE.ALTER k IDLE 5\n OK", &["alter"]);
-    let nothing = "> DEBOUNCE.FLUSH k x\n 0\n > DEBOUNCE.CANCEL k x\n 0\n > DEBOUNCE.FLUSHALL k\n 0\n > DEBOUNCE.ACK k 1\n 0\n > DEBOUNCE.GET k x\n nil\n > DEBOUNCE.GROUPS k\n []";
+    let nothing = "> DEBOUNCE.FLUSH k x\n 0\n > DEBOUNCE.CANCEL k x\n 0\n > DEBOUNCE.FLUSHALL k\n 0";
     told(&mut c, nothing, &[]);
     told(&mut c, "> DEL k\n 1\n > DEBOUNCE.PUSH k a x\n 1", &["create", "push"]);
-}
-
-/// Everything told up to now, once `server` has been left alone for a while after `count` events.
-#[track_caller]
-pub fn settled(server: &Server, events: &mut Events, count: usize) -> Vec<String> {
-    let mut c = server.client();
-    let mut all = Vec::new();
-    wait_until("the events are there", || {
-        all.extend(events.take(&mut c));
-        all.len() >= count
-    });
-    // Any that should not come has time to come.
-    c.expect("TSGEN.CLAIM none w BLOCK 200", "[]");
-    all.extend(events.take(&mut c));
-    all
-}
-
-#[test]
-fn a_group_that_fires_by_time_is_announced_exactly_once() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.ok("DEBOUNCE.CREATE k IDLE 80 MAXWAIT 1000");
-    let mut events = Events::subscribe(&server);
-    c.ok("DEBOUNCE.PUSH k g a");
-    assert_eq!(settled(&server, &mut events, 2), ["k debounce.push", "k debounce.ready"]);
-    // Reads and claims of what has fired announce nothing.
-    c.play("> DEBOUNCE.INFO k\n …\n > DEBOUNCE.CLAIM k w\n [[<t> …]]");
-    assert_eq!(settled(&server, &mut events, 1), ["k debounce.claim"]);
-    // A second collection is news again.
-    c.ok("DEBOUNCE.PUSH k g a");
-    assert_eq!(settled(&server, &mut events, 2), ["k debounce.push", "k debounce.ready"]);
 }
 
 /// The second group is pushed to again, so the timer comes at a deadline that it has no more, and finds only what it has told.
@@ -108,31 +74,6 @@ fn groups_that_fire_in_one_tick_are_announced_together() {
 }
 
 #[test]
-fn a_woken_worker_claims_after_the_announcement() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.ok("DEBOUNCE.CREATE k IDLE 100");
-    let mut events = Events::subscribe(&server);
-    let mut worker = Blocked::new(&server, "DEBOUNCE.CLAIM k w BLOCK 0");
-    c.ok("DEBOUNCE.PUSH k g a");
-    worker.reply();
-    let told = settled(&server, &mut events, 3);
-    let told: Vec<&String> = told.iter().filter(|event| *event != "k debounce.sweep").collect();
-    assert_eq!(told, ["k debounce.push", "k debounce.ready", "k debounce.claim"]);
-}
-
-#[test]
-fn a_key_is_announced_under_the_name_and_in_the_database_it_has_by_then() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> DEBOUNCE.CREATE k IDLE 150\n OK\n > DEBOUNCE.PUSH k g a\n 1\n > RENAME k renamed\n OK\n > COPY renamed copied\n 1\n > MOVE renamed 4\n 1");
-    let mut events = Events::subscribe(&server);
-    let mut told = settled(&server, &mut events, 2);
-    told.sort();
-    assert_eq!(told, ["copied debounce.ready", "renamed debounce.ready"]);
-}
-
-#[test]
 fn a_group_that_collected_over_a_restart_is_announced() {
     let mut server =
         Server::start(&["--appendonly", "yes", "--appendfsync", "always", "--notify-keyspace-events", "KEd"]);
@@ -141,19 +82,6 @@ fn a_group_that_collected_over_a_restart_is_announced() {
     server.restart(Stop::Kill);
     let mut events = Events::subscribe(&server);
     assert_eq!(settled(&server, &mut events, 1), ["k debounce.ready"]);
-}
-
-/// A virtual push in the far future must not make the timer announce what has not happened.
-#[test]
-fn nothing_is_announced_before_the_servers_own_time_comes() {
-    let server = virtual_clock();
-    let mut c = server.client();
-    c.ok("DEBOUNCE.CREATE k IDLE 1000");
-    let mut events = Events::subscribe(&server);
-    let later = server_ms(&mut c) + 3_600_000;
-    c.ok(&format!("TSGEN.AT {later} DEBOUNCE.PUSH k g a"));
-    assert_eq!(settled(&server, &mut events, 1), ["k debounce.push"]);
-    assert_eq!(groups(&mut c, "k"), [1, 0, 0, 0, 0]);
 }
 
 /// A reload stands for a restart here, because nobody can subscribe to what a server says while it starts.
@@ -171,18 +99,4 @@ fn a_group_that_fell_due_before_the_data_were_loaded_is_announced_afterwards() {
         let told = settled(&server, &mut events, 1);
         assert_eq!(told.iter().filter(|event| *event == "k debounce.ready").count(), 1, "{how}: {told:?}");
     }
-}
-
-#[test]
-fn a_promotion_does_not_announce_again_what_was_claimed_before() {
-    let (mut master, replica) = (Server::start(&[]), Server::start(&[]));
-    replica.replica_of(&master);
-    let mut events = Events::subscribe(&replica);
-    let mut c = master.client();
-    c.play("> DEBOUNCE.CREATE k IDLE 50\n OK\n > DEBOUNCE.PUSH k g a\n 1\n > DEBOUNCE.CLAIM k w BLOCK 20000\n [[<t> …]]\n > DEBOUNCE.ACK k <t>\n 1");
-    replica.wait_in_sync(&master);
-    master.stop(Stop::Kill);
-    replica.client().ok("REPLICAOF NO ONE");
-    let told = settled(&replica, &mut events, 4);
-    assert_eq!(told, ["create", "push", "claim", "ack"].map(|event| format!("k debounce.{event}")));
 }

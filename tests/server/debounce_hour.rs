@@ -1,5 +1,6 @@
 //! Whole hours, lived through by a real server under a clock of the test's own.
 
+use super::common::server_ms;
 use super::debounce::*;
 use crate::harness::*;
 

@@ -1,5 +1,6 @@
 //! DEBOUNCE keys that collect through restarts, and large ones through both forms of the AOF.
 
+use super::common::server_ms;
 use super::debounce::*;
 use super::persistence::{rewritten, AOF};
 use crate::harness::*;
@@ -43,39 +44,6 @@ fn a_group_collects_on_over_a_restart_and_fires_at_its_time() {
         let pushed_at = entry[4].items()[3].int();
         assert_eq!((entry[2].text().as_str(), entry[4].items().len()), ("g", 4), "{reply}");
         assert!(served_at >= pushed_at + 800, "pushed at {pushed_at}, served at {served_at}");
-    }
-}
-
-#[test]
-fn a_deadline_that_passed_while_the_server_was_down_fires_at_once() {
-    let mut server = Server::start(&AOF);
-    let mut c = server.client();
-    c.play("> DEBOUNCE.CREATE k IDLE 300\n OK\n > DEBOUNCE.CREATE piped IDLE 300 SINK stream\n OK\n > DEBOUNCE.PUSH k g a\n 1\n > DEBOUNCE.PUSH piped g a\n 1");
-    let pushed_at = server_ms(&mut c);
-    server.stop(Stop::Kill);
-    wait_until("both are due", || now_ms() > pushed_at + 400);
-    server.start_again();
-    let mut c = server.client();
-    c.expect("DEBOUNCE.CLAIM k w BLOCK 20000", "[[<t> 1 'g' 'idle' ['a' <_>]]]");
-    wait_until("the sink has it", || c.run("XLEN stream") == 1);
-    assert_eq!(groups(&mut c, "piped"), [0; 5]);
-}
-
-/// Nobody touches the key after the restart: only loading it can have told the timer.
-#[test]
-fn the_timer_knows_a_loaded_key_without_being_asked() {
-    for args in [&["--appendonly", "yes", "--aof-use-rdb-preamble", "no"][..], &AOF, &[]] {
-        let mut server = Server::start(args);
-        let mut c = server.client();
-        c.play("> SELECT 5\n OK\n > DEBOUNCE.CREATE piped IDLE 400 SINK stream\n OK\n > DEBOUNCE.PUSH piped g a\n 1");
-        if !args.is_empty() {
-            c.ok("BGREWRITEAOF");
-            rewritten(&mut c);
-        }
-        server.restart(if args.is_empty() { Stop::Save } else { Stop::Kill });
-        let mut c = server.client();
-        c.ok("SELECT 5");
-        wait_until("the sink has it", || c.run("XLEN stream") == 1);
     }
 }
 

@@ -38,20 +38,6 @@ fn a_group_arrives_as_group_reason_and_its_items() {
 }
 
 #[test]
-fn consumer_groups_read_it_as_any_stream() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> DEBOUNCE.CREATE k IDLE 80 SINK stream\n OK\n > XGROUP CREATE stream workers $ MKSTREAM\n OK\n > DEBOUNCE.PUSH k g a b\n 2");
-    c.expect(
-        "XREADGROUP GROUP workers w BLOCK 20000 STREAMS stream >",
-        "[['stream' [['…' ['group' 'g' 'reason' 'idle' 'item' 'a' 'at' '<t>' 'item' 'b' 'at' '<t>']]]]]",
-    );
-    let id = c.ok("XPENDING stream workers - + 10").items()[0].items()[0].text();
-    c.expect(&format!("XACK stream workers {id}"), "1");
-    c.play("> DEBOUNCE.CLAIM k w\n -ERR the key has a SINK…\n > DEBOUNCE.CLAIM k w BLOCK 0\n -ERR the key has a SINK…");
-}
-
-#[test]
 fn append_and_removal_are_one_transaction_for_replicas_and_the_aof() {
     let server = Server::start(&[]);
     let mut c = server.client();
@@ -114,32 +100,6 @@ fn five_thousand_groups_go_through_each_exactly_once() {
 }
 
 #[test]
-fn a_stream_of_the_wrong_type_keeps_the_group_ready_and_is_retried() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> SET stream wrong-type\n OK\n > DEBOUNCE.CREATE k IDLE 50 SINK stream\n OK\n > DEBOUNCE.PUSH k g a\n 1");
-    let errors = |c: &mut Client| c.ok("DEBOUNCE.INFO k").field("sink-errors").int();
-    wait_until("the failure is counted", || errors(&mut c) > 0);
-    assert_eq!(groups(&mut c, "k"), [0, 1, 0, 0, 0]);
-    // What is pushed meanwhile is not held up, and not appended either.
-    c.expect("DEBOUNCE.PUSH k g b", "1");
-    c.ok("DEL stream");
-    wait_until("both are appended", || c.run("XLEN stream") == 2);
-    c.expect("XRANGE stream - +", "[[… 'item' 'a' …] [… 'item' 'b' …]]");
-    assert_eq!(groups(&mut c, "k"), [0; 5]);
-}
-
-#[test]
-fn at_maxmemory_the_group_stays_and_goes_when_there_is_room() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> DEBOUNCE.CREATE k IDLE 50 SINK stream\n OK\n > DEBOUNCE.PUSH k g a\n 1\n > CONFIG SET maxmemory 1\n OK");
-    wait_until("the failure is counted", || c.ok("DEBOUNCE.INFO k").field("sink-errors").int() > 0);
-    c.play("> XLEN stream\n 0\n > CONFIG SET maxmemory 0\n OK");
-    wait_until("it is retried", || c.run("XLEN stream") == 1);
-}
-
-#[test]
 fn a_crash_at_any_time_neither_loses_nor_doubles() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let mut c = server.client();
@@ -156,26 +116,4 @@ fn a_crash_at_any_time_neither_loses_nor_doubles() {
     items.sort();
     items.dedup();
     assert_eq!((entries.items().len(), items.len()), (1_500, 1_500));
-}
-
-#[test]
-fn alter_sets_and_removes_the_sink_of_groups_that_collect_and_that_have_fired() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> DEBOUNCE.CREATE k IDLE 200\n OK\n > DEBOUNCE.PUSH k fired a\n 1\n > DEBOUNCE.FLUSH k fired\n 1\n > DEBOUNCE.PUSH k collects a\n 1");
-    c.play("> DEBOUNCE.CLAIM k w\n [[<t> …]]\n > DEBOUNCE.ALTER k SINK stream\n -ERR …\n > DEBOUNCE.RELEASE k w\n 1\n > DEBOUNCE.ALTER k SINK stream\n OK");
-    wait_until("both are in the stream", || c.run("XLEN stream") == 2);
-    c.play("> DEBOUNCE.ALTER k SINK \"\"\n OK\n > DEBOUNCE.PUSH k g a\n 1\n > DEBOUNCE.CLAIM k w BLOCK 20000\n [[<u> 1 'g' 'idle' …]]\n > XLEN stream\n 2");
-}
-
-#[test]
-fn a_key_that_moves_takes_its_running_sink_along() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> DEBOUNCE.CREATE k IDLE 120 SINK stream\n OK\n > DEBOUNCE.PUSH k g a\n 1\n > RENAME k renamed\n OK");
-    wait_until("it is in the stream", || c.run("XLEN stream") == 1);
-    c.play("> DEBOUNCE.PUSH renamed g b\n 1\n > MOVE renamed 3\n 1\n > SELECT 3\n OK");
-    wait_until("it is in the stream of its database", || c.run("XLEN stream") == 1);
-    c.play("> DEBOUNCE.PUSH renamed g c\n 1\n > SWAPDB 3 0\n OK\n > SELECT 0\n OK");
-    wait_until("and after SWAPDB", || c.run("XLEN stream") == 2);
 }

@@ -1,5 +1,6 @@
 //! The timer and real time: workers blocked in CLAIM are woken when a group fires, never early, however the key came about.
 
+use super::common::server_ms;
 use super::debounce::*;
 use crate::harness::*;
 

@@ -2,6 +2,8 @@
 //!
 //! What is true of all of them is tested once, over [`FAMILIES`]; what only one of them does has files of its own.
 
+mod fill;
+
 use crate::harness::*;
 
 /// A family. In its commands `#` stands for a key of its own; they are written without the family's name.
@@ -20,6 +22,22 @@ pub struct Family {
     pub writes: &'static [&'static str],
     /// Its own commands and options on the filled keys, in their shortest and longest forms, for hostile input.
     pub forms: &'static [&'static str],
+    /// None where it is Redis that ends the time, and each node for itself.
+    pub timed: Option<Timed>,
+}
+
+/// How what was added to a key becomes ready by itself after a time. `#` stands for the key, `@` for the time in milliseconds, `&`
+/// for a name that the entry can be told by: an id, a group or a field.
+pub struct Timed {
+    create: &'static str,
+    add: &'static str,
+    /// The event of `add`.
+    added: &'static str,
+    /// What adds an entry that is ready at once, on a key made with no options.
+    at_once: [&'static str; 2],
+    /// Its own commands that change nothing, and their replies, while a key `k` of 50 ms has nothing but a ready entry by the name of
+    /// `a`; there is no key `none`.
+    idle: &'static [(&'static str, &'static str)],
 }
 
 /// What the delivery commands show.
@@ -39,10 +57,10 @@ pub const DELIVERY_WRITES: [&str; 10] = [
     "DISCARD # ALL",
 ];
 
-pub const FAMILIES: [Family; 4] = [
+pub static FAMILIES: [Family; 4] = [
     Family {
         name: "TSGEN",
-        make: fill_tsgen,
+        make: fill::tsgen,
         keys: &["external", "sources", "clock", "empty", "piped"],
         create: "",
         reads: &["WATERMARK #", "GET # waiting", "RANGE # - +", "SOURCES #"],
@@ -73,14 +91,29 @@ pub const FAMILIES: [Family; 4] = [
             "RANGE external 1 9 COUNT 5",
             "SOURCES sources",
         ],
+        timed: Some(Timed {
+            create: "CREATE # CLOCK",
+            add: "ADD # +@ & x",
+            added: "add",
+            at_once: ["ADD # 1 & x", "ADVANCE # 1"],
+            idle: &[
+                ("ADD k NX 9 a", "nil"),
+                ("ADD k XX 9 b", "nil"),
+                ("ADD none XX 9 b", "nil"),
+                ("ADD k x y", "-ERR …"),
+                ("ADVANCE k 1", "-ERR …"),
+                ("REM k none", "0"),
+                ("GET k a", "['ready' …]"),
+            ],
+        }),
     },
     Family {
         name: "DEBOUNCE",
-        make: fill_debounce,
+        make: fill::debounce,
         keys: &["busy", "rules", "empty", "piped"],
         create: "",
         reads: &["GET # g", "GET # \"\"", "GET # \"col\\x00lecting\"", "GROUPS #"],
-        writes: &["PUSH # g x", "FLUSH # g", "FLUSHALL #", "CANCEL # g"],
+        writes: &["PUSH # g x", "CANCEL # g", "FLUSH # g", "FLUSHALL #"],
         forms: &[
             "CREATE n IDLE 5 MAXWAIT 5 MAXITEMS 5 UNIQUE no",
             "ALTER busy IDLE 5 MAXWAIT 5 MAXITEMS 5",
@@ -91,19 +124,36 @@ pub const FAMILIES: [Family; 4] = [
             "FLUSHALL busy COUNT 5",
             "CANCEL busy g h",
         ],
+        timed: Some(Timed {
+            create: "CREATE # IDLE @",
+            add: "PUSH # & x",
+            added: "push",
+            at_once: ["PUSH # & x", "FLUSH # &"],
+            idle: &[
+                ("GET k a", "nil"),
+                ("GROUPS k", "[]"),
+                ("FLUSH k a", "0"),
+                ("FLUSHALL k", "0"),
+                ("CANCEL k a", "0"),
+                ("FLUSH none a", "0"),
+                ("PUSH k a", "-ERR …"),
+                ("ALTER k IDLE 50", "OK"),
+            ],
+        }),
     },
     Family {
         name: "EXPIRY",
-        make: fill_expiry,
+        make: fill::expiry,
         keys: &["watcher", "empty", "piped"],
         create: " PREFIX none:",
         reads: &["TRACKED #"],
         writes: &["ALTER # BACKOFF 7"],
         forms: &["CREATE n PREFIX p PREFIX q MAXVALUE 5", "TRACKED watcher COUNT 5 AFTER k:1"],
+        timed: None,
     },
     Family {
         name: "TALLY",
-        make: fill_tally,
+        make: fill::tally,
         keys: &["sums", "uuids", "empty", "piped"],
         create: "",
         reads: &["GET # 67e55044-10b1-426f-9247-bb680e5fe0c8"],
@@ -123,8 +173,29 @@ pub const FAMILIES: [Family; 4] = [
             "GET sums a",
             "SEAL sums",
         ],
+        timed: Some(Timed {
+            create: "CREATE # EVERY @ MAX 5",
+            add: "INCR # &",
+            added: "incr",
+            at_once: ["INCR # &", "SEAL #"],
+            idle: &[
+                ("SEAL k", "0"),
+                ("GET k a", "1"),
+                ("INCR k a 6", "-ERR …"),
+                ("MINCR k a 1 a 6", "-ERR …"),
+                ("MINCR k b 1 a 6", "-ERR …"),
+                ("INCR none a", "-ERR …"),
+                ("SEAL none", "0"),
+                ("ALTER k EVERY 50", "OK"),
+            ],
+        }),
     },
 ];
+
+/// The families whose entries become ready by themselves after a time.
+pub fn timed() -> impl Iterator<Item = &'static Family> {
+    FAMILIES.iter().filter(|family| family.timed.is_some())
+}
 
 impl Family {
     /// Makes its keys.
@@ -138,6 +209,58 @@ impl Family {
     /// A command of this family on a key.
     pub fn on(&self, command: &str, key: &str) -> String {
         format!("{}.{}", self.name, command.replace('#', key))
+    }
+
+    /// CREATE of a key whose entries become ready this long after they were added.
+    pub fn by_time(&self, key: &str, ms: i64) -> String {
+        self.on(self.timed().create, key).replace('@', &ms.to_string())
+    }
+
+    /// What adds an entry of this name to such a key. Where the time is the entry's, not the key's, it is this one.
+    pub fn add(&self, key: &str, name: &str, ms: i64) -> String {
+        self.on(self.timed().add, key).replace('&', name).replace('@', &ms.to_string())
+    }
+
+    /// What makes a key, and an entry of this name in it that is ready at once.
+    pub fn at_once(&self, key: &str, name: &str) -> [String; 3] {
+        let [add, open] = self.timed().at_once;
+        ["CREATE #", add, open].map(|command| self.on(command, key).replace('&', name))
+    }
+
+    /// Adds an entry that is ready at once, to a key that is made if it is not there.
+    #[track_caller]
+    pub fn add_ready(&self, c: &mut Client, key: &str, name: &str) {
+        let [create, add, open] = self.at_once(key, name);
+        c.run(&create);
+        c.ok(&add);
+        c.ok(&open);
+    }
+
+    fn timed(&self) -> &Timed {
+        self.timed.as_ref().expect("a family of which time makes entries ready")
+    }
+
+    /// Runs its own commands that change nothing, and those of delivery, on a key `k` of 50 ms that has nothing but a ready entry
+    /// by the name of `a`.
+    #[track_caller]
+    pub fn idle(&self, c: &mut Client) {
+        let of_delivery = [("CLAIM none w", "[]"), ("ACK k 1 2-3", "0"), ("NACK k 1", "0"), ("EXTEND k 100 1", "0")];
+        let more = [("RELEASE k w", "0"), ("PENDING k", "[]"), ("DEAD k", "[]")];
+        for (command, reply) in self.timed().idle.iter().chain(&of_delivery).chain(&more) {
+            c.expect(&self.on(command, "k"), reply);
+        }
+        c.expect(&format!("{}{}", self.on("CREATE #", "k"), self.create), "-BUSYKEY …");
+        c.ok(&self.on("INFO #", "k"));
+    }
+
+    /// The events of this family by these names on a key.
+    pub fn events(&self, key: &str, names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| format!("{key} {}.{name}", self.name.to_lowercase())).collect()
+    }
+
+    /// The name of its event when something was added.
+    pub fn added(&self) -> &'static str {
+        self.timed().added
     }
 
     /// All commands but CREATE on a key.
@@ -186,196 +309,4 @@ impl Family {
         let before = if matches!(self.name, "DEBOUNCE" | "TALLY") { "collecting" } else { "waiting" };
         [before, "ready", "leased", "delayed", "dead"].map(|state| info.field(state).int())
     }
-}
-
-#[track_caller]
-fn fill_tsgen(client: &mut Client) {
-    client.play(
-        r#"
-        > TSGEN.CREATE external LEASE 3600000 MAXDELIVERIES 3 BACKOFF 1000000 MAXBACKOFF 5000000 MAXLEN 1000
-        OK
-        > TSGEN.MADD external 1 leased l 2 delayed d 3 dead x 4 released r 5 ready p 6 "bin\x00ary" "\x00\xff" 100 waiting w -5 oldest ""
-        [1 1 1 1 1 1 1 1]
-        > TSGEN.ADVANCE external 6
-        6
-        > TSGEN.CLAIM external worker-1
-        [[<_> 1 'oldest' -5 '']]
-        > TSGEN.ACK external <_>
-        1
-        > TSGEN.CLAIM external worker-1
-        [[<leased> 1 'leased' 1 'l']]
-        > TSGEN.CLAIM external worker-2 COUNT 2
-        [[<delayed> 1 'delayed' 2 'd'] [<dead> 1 'dead' 3 'x']]
-        > TSGEN.NACK external <delayed> DELAY 7200000
-        1
-        > TSGEN.NACK external <dead> DEAD REASON "no such thing"
-        1
-        > TSGEN.CLAIM external worker-3
-        [[<_2> 1 'released' 4 'r']]
-        > TSGEN.RELEASE external worker-3
-        1
-        > TSGEN.CREATE sources SOURCES 2 left right LATE REJECT LEASE 3600000
-        OK
-        > TSGEN.MADD sources 10 a 1 20 b 2
-        [1 1]
-        > TSGEN.ADVANCE sources 30 SOURCE left
-        nil
-        > TSGEN.ADVANCE sources 10 SOURCE right
-        10
-        > TSGEN.CREATE clock CLOCK LEASE 3600000
-        OK
-        > TSGEN.ADD clock +3600000 later "in an hour"
-        1
-        > TSGEN.CREATE empty
-        OK
-        > TSGEN.CREATE piped SINK stream SINKMAXLEN 100
-        OK
-        > TSGEN.ADD piped 10 waiting x
-        1
-        "#,
-    );
-}
-
-#[track_caller]
-fn fill_debounce(client: &mut Client) {
-    client.play(
-        r#"
-        > DEBOUNCE.CREATE busy IDLE 3600000 MAXITEMS 3 LEASE 3600000 MAXDELIVERIES 3 BACKOFF 1000000 MAXBACKOFF 5000000 MAXLEN 1000
-        OK
-        > DEBOUNCE.PUSH busy leased a b c
-        0
-        > DEBOUNCE.PUSH busy delayed d e f
-        0
-        > DEBOUNCE.PUSH busy dead "" g h
-        0
-        > DEBOUNCE.PUSH busy released i
-        1
-        > DEBOUNCE.FLUSH busy released
-        1
-        > DEBOUNCE.PUSH busy acked j k l
-        0
-        > DEBOUNCE.PUSH busy ready m n o p q r s
-        1
-        > DEBOUNCE.PUSH busy "" "\x00\xff%n" t
-        2
-        > DEBOUNCE.PUSH busy "col\x00lecting" u
-        1
-        > DEBOUNCE.CLAIM busy worker-1
-        [[<leased> 1 'leased' 'full' …]]
-        > DEBOUNCE.CLAIM busy worker-2 COUNT 2
-        [[<delayed> 1 'delayed' 'full' …] [<dead> 1 'dead' 'full' ['' …]]]
-        > DEBOUNCE.NACK busy <delayed> DELAY 7200000
-        1
-        > DEBOUNCE.NACK busy <dead> DEAD REASON "no such thing"
-        1
-        > DEBOUNCE.CLAIM busy worker-3 COUNT 2
-        [[<_1> 1 'released' 'flush' …] [<acked> 1 'acked' …]]
-        > DEBOUNCE.ACK busy <acked>
-        1
-        > DEBOUNCE.RELEASE busy worker-3
-        1
-        > DEBOUNCE.CREATE rules IDLE 7200000 MAXWAIT 3600000 UNIQUE no
-        OK
-        > DEBOUNCE.PUSH rules g x x y
-        3
-        > DEBOUNCE.PUSH rules g x
-        4
-        > DEBOUNCE.CREATE empty
-        OK
-        > DEBOUNCE.CREATE piped IDLE 3600000 SINK stream SINKMAXLEN 100
-        OK
-        > DEBOUNCE.PUSH piped g x
-        1
-        "#,
-    );
-}
-
-/// Without keys that still live: these are tracked by each node for itself, and are no part of the value.
-#[track_caller]
-fn fill_expiry(client: &mut Client) {
-    client.play(
-        r#"
-        > EXPIRY.CREATE watcher PREFIX k: MAXVALUE 10 LEASE 3600000 MAXDELIVERIES 3 BACKOFF 1000000 MAXBACKOFF 5000000
-        OK
-        > EXPIRY.CREATE empty PREFIX "none:" PREFIX "\x00"
-        OK
-        > EXPIRY.CREATE piped PREFIX none: SINK stream SINKMAXLEN 100
-        OK
-        "#,
-    );
-    let values = ["leased", "delayed", "dead", "released", "acked", "too-long-for-this", "\"\\x00\\xff%n\""];
-    for (so_far, value) in values.iter().enumerate() {
-        client.ok(&format!("SET k:{so_far} {value} PX 5"));
-        wait_until("it has expired", || client.ok("EXPIRY.INFO watcher").field("ready").int() == so_far as i64 + 1);
-    }
-    client.play(
-        r#"
-        > EXPIRY.CLAIM watcher worker-1
-        [[<leased> 1 'k:0' 'string' 'leased' <_0> 'expired']]
-        > EXPIRY.CLAIM watcher worker-2 COUNT 2
-        [[<delayed> 1 'k:1' …] [<dead> 1 'k:2' …]]
-        > EXPIRY.NACK watcher <delayed> DELAY 7200000
-        1
-        > EXPIRY.NACK watcher <dead> DEAD REASON "no such thing"
-        1
-        > EXPIRY.CLAIM watcher worker-3 COUNT 2
-        [[<_1> 1 'k:3' …] [<acked> 1 'k:4' …]]
-        > EXPIRY.ACK watcher <acked>
-        1
-        > EXPIRY.RELEASE watcher worker-3
-        1
-        "#,
-    );
-}
-
-#[track_caller]
-fn fill_tally(client: &mut Client) {
-    client.play(
-        r#"
-        > TALLY.CREATE sums EVERY 3600000 MAXFIELDS 3 LEASE 3600000 MAXDELIVERIES 3 BACKOFF 1000000 MAXBACKOFF 5000000 MAXLEN 1000
-        OK
-        > TALLY.MINCR sums leased 1 b -2 c 9223372036854775807
-        [1 -2 9223372036854775807]
-        > TALLY.MINCR sums delayed 1 b 2 c 3
-        [1 2 3]
-        > TALLY.MINCR sums dead 1 "" 2 "\x00\xff%n" 3
-        [1 2 3]
-        > TALLY.INCR sums released
-        1
-        > TALLY.SEAL sums
-        1
-        > TALLY.INCR sums acked
-        1
-        > TALLY.SEAL sums
-        1
-        > TALLY.MINCR sums ready -9223372036854775808 b 1 ready 1 c 1
-        [-9223372036854775808 1 -9223372036854775807 1]
-        > TALLY.MINCR sums "col\x00lecting" 5 "" -6 "" 0
-        [5 -6 -6]
-        > TALLY.CLAIM sums worker-1
-        [[<leased> 1 <_b> <_o> <_s> ['b' -2 'c' 9223372036854775807 'leased' 1]]]
-        > TALLY.CLAIM sums worker-2 COUNT 2
-        [[<delayed> 1 …] [<dead> 1 … ['' 2 '\x00\xff%n' 3 'dead' 1]]]
-        > TALLY.NACK sums <delayed> DELAY 7200000
-        1
-        > TALLY.NACK sums <dead> DEAD REASON "no such thing"
-        1
-        > TALLY.CLAIM sums worker-3 COUNT 2
-        [[<_1> 1 … ['released' 1]] [<acked> 1 … ['acked' 1]]]
-        > TALLY.ACK sums <acked>
-        1
-        > TALLY.RELEASE sums worker-3
-        1
-        > TALLY.CREATE uuids EVERY 7200000 FIELD UUID MIN -3 MAX 4
-        OK
-        > TALLY.INCR uuids 67E55044-10B1-426F-9247-BB680E5FE0C8 4
-        4
-        > TALLY.CREATE empty
-        OK
-        > TALLY.CREATE piped EVERY 3600000 SINK stream SINKMAXLEN 100
-        OK
-        > TALLY.INCR piped f
-        1
-        "#,
-    );
 }

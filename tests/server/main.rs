@@ -65,3 +65,8 @@ mod throttle;
 mod throttle_persistence;
 mod throttle_random;
 mod throttle_replication;
+mod timed_events;
+mod timed_limits;
+mod timed_persistence;
+mod timed_replication;
+mod timed_sink;

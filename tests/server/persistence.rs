@@ -1,6 +1,5 @@
 //! What survives: RDB, AOF in both forms, rewrites under load, kill -9, and every command that carries a key elsewhere.
 
-use super::common::*;
 use super::families::FAMILIES;
 use crate::harness::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,16 +114,6 @@ fn a_lease_that_ended_during_the_restart_wakes_a_worker_that_blocks_afterwards()
 }
 
 #[test]
-fn a_delay_queue_goes_on_after_a_restart() {
-    let mut server = Server::start(&AOF);
-    server.client().play("> TSGEN.CREATE k CLOCK SINK stream\n OK\n > TSGEN.ADD k +500 a x\n 1");
-    server.restart(Stop::Kill);
-    let mut c = server.client();
-    wait_until("the sink has it", || c.run("XLEN stream") == 1);
-    wait_until("and the key has not", || counts(&mut c, "k") == [0; 5]);
-}
-
-#[test]
 fn a_rewrite_under_load_loses_nothing_through_kill_9() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"]);
     let is_over = AtomicBool::new(false);
@@ -144,10 +133,7 @@ fn a_rewrite_under_load_loses_nothing_through_kill_9() {
         let mut c = server.client();
         for _ in 0..3 {
             c.ok("BGREWRITEAOF");
-            wait_until("the rewrite is done", || {
-                c.info("persistence", "aof_rewrite_in_progress") == "0"
-                    && c.info("persistence", "aof_rewrite_scheduled") == "0"
-            });
+            rewritten(&mut c);
         }
         is_over.store(true, Ordering::Relaxed);
     });

@@ -19,19 +19,6 @@ fn entries_arrive_in_the_stream_as_fields_in_order() {
 }
 
 #[test]
-fn consumer_groups_read_it_as_any_stream() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TSGEN.CREATE k CLOCK SINK stream\n OK\n > XGROUP CREATE stream g $ MKSTREAM\n OK\n > TSGEN.ADD k +100 a x\n 1");
-    c.expect(
-        "XREADGROUP GROUP g w BLOCK 20000 STREAMS stream >",
-        "[['stream' [['…' ['id' 'a' 'timestamp' '…' 'payload' 'x']]]]]",
-    );
-    let id = c.ok("XPENDING stream g - + 10").items()[0].items()[0].text();
-    c.expect(&format!("XACK stream g {id}"), "1");
-}
-
-#[test]
 fn sinkmaxlen_trims_about_there() {
     let server = Server::start(&["--stream-node-max-entries", "10"]);
     let mut c = server.client();
@@ -58,13 +45,6 @@ fn many_entries_go_through_in_bounded_ticks_while_clients_are_served() {
 }
 
 #[test]
-fn claim_on_a_key_with_a_sink_is_an_error() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TSGEN.CREATE k SINK stream\n OK\n > TSGEN.CLAIM k w\n -ERR the key has a SINK…\n > TSGEN.CLAIM k w BLOCK 0\n -ERR the key has a SINK…");
-}
-
-#[test]
 fn alter_sets_moves_and_removes_the_sink() {
     let server = Server::start(&[]);
     let mut c = server.client();
@@ -85,28 +65,6 @@ fn a_sink_set_on_ready_entries_takes_them() {
     let mut c = server.client();
     c.play("> TSGEN.MADD k 1 a \"\" 2 b \"\"\n [1 1]\n > TSGEN.ADVANCE k 2\n 2\n > TSGEN.ALTER k SINK stream\n OK");
     wait_until("both are in the stream", || c.run("XLEN stream") == 2);
-}
-
-#[test]
-fn a_failing_append_keeps_the_entry_ready_counts_and_is_retried() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TSGEN.CREATE k SINK stream\n OK\n > SET stream wrong-type\n OK\n > TSGEN.ADD k 1 a\n 1\n > TSGEN.ADVANCE k 1\n 1");
-    wait_until("the failure is counted", || stat(&mut c, "k", "sink-errors") > 0);
-    assert_eq!(counts(&mut c, "k"), [0, 1, 0, 0, 0]);
-    c.ok("DEL stream");
-    wait_until("it is retried", || c.run("XLEN stream") == 1);
-    assert_eq!(counts(&mut c, "k"), [0; 5]);
-}
-
-#[test]
-fn at_maxmemory_the_entry_stays_and_goes_when_there_is_room() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TSGEN.CREATE k SINK stream\n OK\n > TSGEN.ADD k 1 a\n 1\n > CONFIG SET maxmemory 1\n OK\n > TSGEN.ADVANCE k 1\n 1");
-    wait_until("the failure is counted", || stat(&mut c, "k", "sink-errors") > 0);
-    c.play("> XLEN stream\n 0\n > CONFIG SET maxmemory 0\n OK");
-    wait_until("it is retried", || c.run("XLEN stream") == 1);
 }
 
 #[test]
@@ -147,16 +105,4 @@ fn a_crash_at_any_time_neither_loses_nor_doubles() {
     ids.sort();
     ids.dedup();
     assert_eq!((entries.items().len(), ids.len()), (2000, 2000));
-}
-
-#[test]
-fn renaming_the_key_keeps_its_sink_running() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TSGEN.CREATE k CLOCK SINK stream\n OK\n > TSGEN.ADD k +150 a\n 1\n > RENAME k renamed\n OK");
-    wait_until("it is in the stream", || c.run("XLEN stream") == 1);
-    c.play("> TSGEN.ADD renamed +150 b\n 1\n > MOVE renamed 3\n 1\n > SELECT 3\n OK");
-    wait_until("it is in the stream of its database", || c.run("XLEN stream") == 1);
-    c.play("> TSGEN.ADD renamed +150 c\n 1\n > SWAPDB 3 0\n OK\n > SELECT 0\n OK");
-    wait_until("and after SWAPDB", || c.run("XLEN stream") == 2);
 }

@@ -1,19 +1,12 @@
 //! Replicas of TALLY keys: what they are told, literally; that they look at no clock; and what they do once promoted.
 
-use super::debounce::server_ms;
+use super::common::*;
+use super::persistence::AOF;
 use super::tally::*;
 use crate::harness::*;
 use std::collections::BTreeSet;
 
 const HOUR: i64 = 3_600_000;
-
-#[track_caller]
-fn pair(args: &[&str]) -> (Server, Server) {
-    let (master, replica) = (Server::start(args), Server::start(args));
-    replica.replica_of(&master);
-    master.client().play("> SET first 1\n OK\n > WAIT 1 20000\n 1");
-    (master, replica)
-}
 
 #[test]
 fn an_increment_of_an_open_window_goes_as_it_came_and_what_opens_or_seals_carries_its_time() {
@@ -110,45 +103,6 @@ fn an_increment_of_an_overdue_window_carries_its_time() {
 }
 
 #[test]
-fn what_changes_nothing_and_what_only_time_does_is_not_replicated() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TALLY.CREATE k EVERY 50 MAX 5\n OK\n > TALLY.INCR k f\n 1");
-    let mut feed = Feed::open(&server);
-    // It has ended, and the timer says so; but nobody has claimed it.
-    wait_until("it has ended", || batches(&mut c, "k") == [0, 1, 0, 0, 0]);
-    c.play(
-        r#"
-        > TALLY.SEAL k
-        0
-        > TALLY.GET k f
-        1
-        > TALLY.INCR k f 6
-        -ERR …
-        > TALLY.MINCR k f 1 f 6
-        -ERR …
-        > TALLY.INCR none f
-        -ERR …
-        > TALLY.SEAL none
-        0
-        > TALLY.CLAIM none w
-        []
-        > TALLY.ACK k 1
-        0
-        > TALLY.NACK k 1
-        0
-        > TALLY.RELEASE k w
-        0
-        > TALLY.ALTER k EVERY 50
-        OK
-        > TALLY.CREATE k
-        -BUSYKEY …
-        "#,
-    );
-    feed.expect(&mut c, &[]);
-}
-
-#[test]
 fn transactions_and_scripts_keep_increments_in_their_place() {
     let server = Server::start(&[]);
     let mut c = server.client();
@@ -226,8 +180,6 @@ fn a_replica_adds_whatever_its_own_clock_says() {
     }
 }
 
-const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
-
 /// An AOF tells increments without their times. It may be read a day later, or under a clock that was set back.
 #[test]
 fn an_aof_means_the_same_whenever_it_is_read() {
@@ -256,59 +208,18 @@ fn an_aof_means_the_same_whenever_it_is_read() {
     }
 }
 
-#[test]
-fn a_replica_is_silent_until_it_is_told() {
-    let (master, replica) = pair(&[]);
-    let mut c = master.client();
-    c.play("> TALLY.CREATE k EVERY 50\n OK\n > TALLY.CREATE piped EVERY 50 SINK stream\n OK\n > TALLY.INCR k f\n 1");
-    replica.wait_in_sync(&master);
-    let mut events = Events::subscribe(&replica);
-    // The master can neither feed the sink nor hand anything out; the replica could.
-    c.play("> TALLY.INCR piped f\n 1\n > CLIENT PAUSE 60000 WRITE\n OK");
-    let mut r = replica.client();
-    wait_until("both are due on the replica", || {
-        [batches(&mut r, "k"), batches(&mut r, "piped")] == [[0, 1, 0, 0, 0]; 2]
-    });
-    let started = now_ms();
-    wait_until("some time has passed", || now_ms() > started + 300);
-    r.expect("EXISTS stream", "0");
-    c.ok("CLIENT UNPAUSE");
-    wait_until("the master feeds the sink", || c.run("XLEN stream") == 1);
-    same_data(&master, &replica);
-    let told = events.take(&mut c);
-    assert!(!told.iter().any(|event| event.ends_with("tally.ready")), "{told:?}");
-}
-
 /// The window goes on, and ends when it would have ended on the old master, with everything in it.
 #[test]
 fn a_promoted_replica_seals_the_open_window_at_its_time() {
-    let (mut master, replica) = pair(&[]);
+    let (master, replica) = pair(&[]);
     let mut c = master.client();
-    c.play("> TALLY.CREATE k EVERY 900\n OK\n > TALLY.CREATE piped EVERY 900 SINK stream\n OK\n > TALLY.INCR piped f 3\n 3\n > TALLY.INCR k f\n 1\n > TALLY.INCR k f\n 2");
+    c.play("> TALLY.CREATE k EVERY 900\n OK\n > TALLY.INCR k f\n 1\n > TALLY.INCR k f\n 2");
     replica.wait_in_sync(&master);
-    master.stop(Stop::Kill);
-    let mut c = replica.client();
-    c.play("> REPLICAOF NO ONE\n OK\n > TALLY.INCR k f\n 3");
+    let mut c = promote(master, &replica);
+    c.expect("TALLY.INCR k f", "3");
     let batch = claim(&mut c, "k", 1).remove(0);
     assert!(server_ms(&mut c) >= batch.sealed_at);
     assert_eq!((batch.sealed_at - batch.opened_at, batch.sums), (900, vec![(b"f".to_vec(), 3)]));
-    wait_until("the sink is fed", || c.run("XLEN stream") == 1);
-}
-
-/// Loaded by a full sync and never written to since: the promoted replica's timer must know the keys from loading alone.
-#[test]
-fn a_replica_promoted_right_after_a_full_sync_seals_its_windows() {
-    for args in [&[][..], &["--repl-diskless-load", "swapdb"]] {
-        let (mut master, replica) = (Server::start(&[]), Server::start(args));
-        let mut c = master.client();
-        c.play("> TALLY.CREATE piped EVERY 400 SINK stream\n OK\n > TALLY.INCR piped f\n 1");
-        replica.replica_of(&master);
-        // What is over by then is the replica's to append if the master did not get to it.
-        master.stop(Stop::Kill);
-        let mut c = replica.client();
-        c.ok("REPLICAOF NO ONE");
-        wait_until("the sink is fed", || c.run("XLEN stream") == 1);
-    }
 }
 
 /// One batch under one number, for ever: who has a number in a database has these sums.
@@ -355,24 +266,6 @@ fn batch_numbers_are_never_used_again_after_failover_del_or_restore() {
     replica.signal("STOP");
     next(&mut c, "only on the old master");
     replica.signal("CONT");
-    master.stop(Stop::Kill);
-    let mut c = replica.client();
-    c.ok("REPLICAOF NO ONE");
+    let mut c = promote(master, &replica);
     next(&mut c, "on the new master");
-}
-
-#[test]
-fn wait_counts_replicas_for_increments() {
-    let (master, _replica) = pair(&[]);
-    master.client().play("> TALLY.CREATE k\n OK\n > TALLY.INCR k f\n 1\n > TALLY.INCR k f\n 2\n > WAIT 1 20000\n 1\n > TALLY.SEAL k\n 1\n > TALLY.CLAIM k w\n [[<t> …]]\n > WAIT 1 20000\n 1");
-}
-
-#[test]
-fn replicas_publish_the_events_of_what_they_repeat() {
-    let (master, replica) = pair(&[]);
-    let mut events = Events::subscribe(&replica);
-    let mut c = master.client();
-    c.play("> TALLY.CREATE k MAXFIELDS 2\n OK\n > TALLY.INCR k a\n 1\n > TALLY.INCR k a\n 2\n > TALLY.INCR k b\n 1\n > TALLY.INCR k a\n 1\n > TALLY.SEAL k\n 1\n > TALLY.CLAIM k w\n [[<t> …]]");
-    let told = ["create", "incr", "incr", "incr", "ready", "incr", "seal", "ready", "claim"];
-    assert_eq!(events.take(&mut c), told.map(|event| format!("k tally.{event}")));
 }

@@ -58,30 +58,6 @@ fn append_and_removal_are_one_transaction_for_replicas_and_the_aof() {
 }
 
 #[test]
-fn a_stream_of_the_wrong_type_keeps_the_batch_ready_and_is_retried() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> SET stream wrong-type\n OK\n > TALLY.CREATE k EVERY 50 SINK stream\n OK\n > TALLY.INCR k f\n 1");
-    wait_until("the failure is counted", || c.ok("TALLY.INFO k").field("sink-errors").int() > 0);
-    assert_eq!(batches(&mut c, "k")[1..], [1, 0, 0, 0]);
-    // What is counted meanwhile is a batch of its own.
-    c.play("> TALLY.INCR k f 5\n 5\n > TALLY.GET k f\n 6\n > DEL stream\n 1");
-    wait_until("both are appended", || c.run("XLEN stream") == 2);
-    c.expect("XRANGE stream - +", "[[… 'f' '1']] [… 'f' '5']]]");
-    assert_eq!(batches(&mut c, "k"), [0; 5]);
-}
-
-#[test]
-fn at_maxmemory_the_batch_stays_and_goes_when_there_is_room() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TALLY.CREATE k EVERY 50 SINK stream\n OK\n > TALLY.INCR k f\n 1\n > CONFIG SET maxmemory 1\n OK");
-    wait_until("the failure is counted", || c.ok("TALLY.INFO k").field("sink-errors").int() > 0);
-    c.play("> XLEN stream\n 0\n > TALLY.GET k f\n 1\n > CONFIG SET maxmemory 0\n OK");
-    wait_until("it is retried", || c.run("XLEN stream") == 1);
-}
-
-#[test]
 fn a_crash_at_any_time_neither_loses_nor_doubles() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let replica = Server::start(&[]);
@@ -109,28 +85,4 @@ fn a_crash_at_any_time_neither_loses_nor_doubles() {
     }
     assert_eq!((fields.len(), sum), (3 * 501, 3 * 500 * 501 / 2));
     same_data(&server, &replica);
-}
-
-#[test]
-fn alter_sets_and_removes_the_sink_of_an_open_window_and_of_a_sealed_one() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play(
-        "> TALLY.CREATE k EVERY 200\n OK\n > TALLY.INCR k sealed\n 1\n > TALLY.SEAL k\n 1\n > TALLY.INCR k open\n 1",
-    );
-    c.play("> TALLY.CLAIM k w\n [[<t> …]]\n > TALLY.ALTER k SINK stream\n -ERR …\n > TALLY.RELEASE k w\n 1\n > TALLY.ALTER k SINK stream\n OK");
-    wait_until("both are in the stream", || c.run("XLEN stream") == 2);
-    c.play("> TALLY.ALTER k SINK \"\"\n OK\n > TALLY.INCR k f\n 1\n > TALLY.CLAIM k w BLOCK 20000\n [[<u> 1 … ['f' 1]]]\n > XLEN stream\n 2");
-}
-
-#[test]
-fn a_key_that_moves_takes_its_running_sink_along() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    c.play("> TALLY.CREATE k EVERY 120 SINK stream\n OK\n > TALLY.INCR k f\n 1\n > RENAME k renamed\n OK");
-    wait_until("it is in the stream", || c.run("XLEN stream") == 1);
-    c.play("> TALLY.INCR renamed f\n 1\n > MOVE renamed 3\n 1\n > SELECT 3\n OK");
-    wait_until("it is in the stream of its database", || c.run("XLEN stream") == 1);
-    c.play("> TALLY.INCR renamed f\n 1\n > SWAPDB 3 0\n OK\n > SELECT 0\n OK");
-    wait_until("and after SWAPDB", || c.run("XLEN stream") == 2);
 }

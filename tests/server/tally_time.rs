@@ -1,6 +1,6 @@
 //! Real servers and time: an hour of increments, a clock that is set, and workers that are woken.
 
-use super::debounce::server_ms;
+use super::common::server_ms;
 use super::tally::*;
 use crate::harness::*;
 

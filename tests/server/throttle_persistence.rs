@@ -1,9 +1,9 @@
 //! THROTTLE keys through RDB, AOF in both forms, kill -9, every command that carries a key elsewhere, and payloads from anybody.
 
 use super::common::virtual_clock;
+use super::persistence::{rewritten, AOF};
 use crate::harness::*;
 
-const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 /// 5 of 7 in a thousand seconds are taken of each: odd fractions, and nothing comes back during a test.
 const KEYS: [&str; 3] = ["k1", "k2", "\"bin\\x00ary\""];
 
@@ -36,10 +36,7 @@ fn survives(args: &[&str], rewrites: bool, stop: Stop) {
     fill(&mut c);
     if rewrites {
         c.ok("BGREWRITEAOF");
-        wait_until("no rewrite runs", || {
-            c.info("persistence", "aof_rewrite_in_progress") == "0"
-                && c.info("persistence", "aof_rewrite_scheduled") == "0"
-        });
+        rewritten(&mut c);
         c.expect("THROTTLE.TAKE k2 7 1000000", "[1 7 1 …]");
     }
     let seen = view(&server);

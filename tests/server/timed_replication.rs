@@ -1,0 +1,128 @@
+//! Replicas of keys whose entries time makes ready, in all families alike: told nothing that only time did, silent, and at work once
+//! promoted.
+
+use super::common::*;
+use super::families::{timed, DELIVERY_WRITES};
+use crate::harness::*;
+
+#[test]
+fn what_changes_nothing_and_what_only_time_does_is_not_replicated() {
+    for family in timed() {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        c.ok(&family.by_time("k", 50));
+        c.ok(&family.add("k", "a", 50));
+        let mut feed = Feed::open(&server);
+        // It is ready, and the timer says so; but nobody has claimed it.
+        wait_until("it is ready", || family.counts(&mut c, "k") == [0, 1, 0, 0, 0]);
+        family.idle(&mut c);
+        feed.expect(&mut c, &[]);
+    }
+}
+
+/// The replica's clock says that everything is due, and reads say so too. Yet it does nothing of its own.
+#[test]
+fn a_replica_is_silent_until_it_is_told() {
+    for family in timed() {
+        let (master, replica) = pair(&[]);
+        let mut c = master.client();
+        c.ok(&family.by_time("k", 50));
+        c.ok(&(family.by_time("piped", 50) + " SINK stream"));
+        replica.wait_in_sync(&master);
+        let mut events = Events::subscribe(&replica);
+        // The master can neither feed the sink nor hand anything out; the replica could.
+        c.play(&format!(
+            "> MULTI\n OK\n > {}\n QUEUED\n > {}\n QUEUED\n > CLIENT PAUSE 60000 WRITE\n QUEUED\n > EXEC\n …",
+            family.add("k", "a", 50),
+            family.add("piped", "a", 50)
+        ));
+        let mut r = replica.client();
+        wait_until("both are due on the replica", || {
+            ["k", "piped"].map(|key| family.counts(&mut r, key)) == [[0, 1, 0, 0, 0]; 2]
+        });
+        let started = now_ms();
+        wait_until("some time has passed", || now_ms() > started + 300);
+        r.expect("EXISTS stream", "0");
+        r.expect(&family.on("CLAIM # w BLOCK 0", "k"), "-READONLY …");
+        c.ok("CLIENT UNPAUSE");
+        wait_until("the master feeds the sink", || c.run("XLEN stream") == 1);
+        same_data(&master, &replica);
+        assert_eq!(c.ok("XRANGE stream - +"), r.ok("XRANGE stream - +"));
+        let told = events.take(&mut c);
+        assert!(!told.iter().any(|event| event.ends_with(".ready")), "{told:?}");
+    }
+}
+
+#[test]
+fn a_promoted_replica_goes_on_with_what_waits_and_what_is_leased() {
+    for family in timed() {
+        let (master, replica) = pair(&[]);
+        let mut c = master.client();
+        c.ok(&family.by_time("k", 700));
+        c.ok(&(family.by_time("piped", 700) + " SINK stream"));
+        family.add_ready(&mut c, "leased", "a");
+        c.expect(&family.on("CLAIM # w LEASE 700", "leased"), "[[<t> 1 …]]");
+        c.ok(&family.add("piped", "a", 700));
+        let added_at = server_ms(&mut c);
+        c.ok(&family.add("k", "a", 700));
+        replica.wait_in_sync(&master);
+        let mut c = promote(master, &replica);
+        c.expect(&family.on("CLAIM # heir BLOCK 20000", "k"), "[[<u> 1 …'a' …]]");
+        assert!(server_ms(&mut c) >= added_at + 700, "{}", family.name);
+        wait_until("the sink is fed", || c.run("XLEN stream") == 1);
+        c.expect(&family.on("CLAIM # heir BLOCK 20000", "leased"), "[[<v> 2 …'a' …]]");
+    }
+}
+
+/// Loaded by a full sync and never written to since: the promoted replica's timer must know the keys from loading alone.
+#[test]
+fn a_replica_promoted_right_after_a_full_sync_goes_on_too() {
+    for family in timed() {
+        for args in [&[][..], &["--repl-diskless-load", "swapdb"]] {
+            let (master, replica) = (Server::start(&[]), Server::start(args));
+            let mut c = master.client();
+            c.ok(&(family.by_time("piped", 400) + " SINK stream"));
+            c.ok(&family.add("piped", "a", 400));
+            replica.replica_of(&master);
+            // What is due by then is the replica's to append if the master did not get to it.
+            let mut c = promote(master, &replica);
+            wait_until("the sink is fed", || c.run("XLEN stream") == 1);
+        }
+    }
+}
+
+#[test]
+fn wait_counts_replicas_for_our_writes() {
+    for family in timed() {
+        let (master, _replica) = pair(&[]);
+        let mut c = master.client();
+        let waits = [family.by_time("h", 3_600_000), family.add("h", "a", 3_600_000), family.add("h", "a", 3_600_000)];
+        let delivers = ["CLAIM # w", "ACK # 1-4611686018427387904"].map(|command| family.on(command, "k"));
+        for command in waits.iter().chain(&family.at_once("k", "a")).chain(&delivers) {
+            c.ok(command);
+            c.expect("WAIT 1 20000", "1");
+        }
+        assert_eq!(family.counts(&mut c, "k"), [0; 5], "{}", family.name);
+    }
+}
+
+/// All commands that write, on keys with entries in every state.
+#[test]
+fn replicas_publish_the_events_of_what_they_repeat() {
+    for family in timed() {
+        let (master, replica) = pair(&[]);
+        let (mut here, mut there) = (Events::subscribe(&master), Events::subscribe(&replica));
+        let mut c = master.client();
+        family.fill(&mut c);
+        for command in family.writes.iter().chain(&DELIVERY_WRITES).filter(|command| !command.contains("BLOCK")) {
+            c.run(&family.on(command, family.keys[0]));
+        }
+        family.add_ready(&mut c, "k", "a");
+        let (published, told) = (there.take(&mut c), here.take(&mut c));
+        assert_eq!(published, told);
+        let names = ["create", family.added(), "ready", "claim", "ack", "nack", "release", "alter"];
+        for event in names.iter().flat_map(|name| family.events("", &[*name])) {
+            assert!(told.iter().any(|told| told.ends_with(&event)), "no{event} in {told:?}");
+        }
+    }
+}
