@@ -2,29 +2,23 @@
 
 use super::common::server_ms;
 use super::debounce::groups;
-use super::timed_events::settled;
+use super::timed_events::{settled, Told};
 use crate::harness::*;
 
 #[test]
 fn each_command_that_changes_something_tells_so() {
     let server = Server::start(&[]);
-    let mut events = Events::subscribe(&server);
-    let mut c = server.client();
-    let mut told = |c: &mut Client, script: &str, expected: &[&str]| {
-        c.play(script);
-        let expected: Vec<String> = expected.iter().map(|event| format!("k debounce.{event}")).collect();
-        assert_eq!(events.take(c), expected, "{script}");
-    };
-    told(&mut c, "> DEBOUNCE.CREATE k MAXITEMS 3\n OK", &["create"]);
-    told(&mut c, "> DEBOUNCE.PUSH k a x\n 1\n > DEBOUNCE.PUSH k a x\n 1", &["push", "push"]);
-    told(&mut c, "> DEBOUNCE.PUSH k b 1 2 3 4 5 6 7\n 1", &["push", "ready"]);
-    told(&mut c, "> DEBOUNCE.FLUSH k a b\n 2", &["flush", "ready"]);
-    told(&mut c, "> DEBOUNCE.PUSH k c 1\n 1\n > DEBOUNCE.CANCEL k c\n 1", &["push", "cancel"]);
-    told(&mut c, "> DEBOUNCE.PUSH k c 1\n 1\n > DEBOUNCE.FLUSHALL k\n 1", &["push", "flush", "ready"]);
-    told(&mut c, "> DEBOUNCE.ALTER k IDLE 5\n OK\n > DEBOUNCE.ALTER k IDLE 5\n OK", &["alter"]);
+    let mut k = Told::of(&server, "debounce");
+    k.play("> DEBOUNCE.CREATE k MAXITEMS 3\n OK", &["create"]);
+    k.play("> DEBOUNCE.PUSH k a x\n 1\n > DEBOUNCE.PUSH k a x\n 1", &["push", "push"]);
+    k.play("> DEBOUNCE.PUSH k b 1 2 3 4 5 6 7\n 1", &["push", "ready"]);
+    k.play("> DEBOUNCE.FLUSH k a b\n 2", &["flush", "ready"]);
+    k.play("> DEBOUNCE.PUSH k c 1\n 1\n > DEBOUNCE.CANCEL k c\n 1", &["push", "cancel"]);
+    k.play("> DEBOUNCE.PUSH k c 1\n 1\n > DEBOUNCE.FLUSHALL k\n 1", &["push", "flush", "ready"]);
+    k.play("> DEBOUNCE.ALTER k IDLE 5\n OK\n > DEBOUNCE.ALTER k IDLE 5\n OK", &["alter"]);
     let nothing = "> DEBOUNCE.FLUSH k x\n 0\n > DEBOUNCE.CANCEL k x\n 0\n > DEBOUNCE.FLUSHALL k\n 0";
-    told(&mut c, nothing, &[]);
-    told(&mut c, "> DEL k\n 1\n > DEBOUNCE.PUSH k a x\n 1", &["create", "push"]);
+    k.play(nothing, &[]);
+    k.play("> DEL k\n 1\n > DEBOUNCE.PUSH k a x\n 1", &["create", "push"]);
 }
 
 /// The second group is pushed to again, so the timer comes at a deadline that it has no more, and finds only what it has told.

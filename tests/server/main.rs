@@ -65,6 +65,7 @@ mod throttle;
 mod throttle_persistence;
 mod throttle_random;
 mod throttle_replication;
+mod timed_delivery;
 mod timed_events;
 mod timed_limits;
 mod timed_persistence;

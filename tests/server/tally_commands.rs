@@ -1,5 +1,4 @@
-//! TALLY commands among others: RESP3, transactions, scripts, WATCH, the defaults of config, binary names, MAXLEN, and very many
-//! fields.
+//! TALLY commands among others: RESP3, the defaults of config, binary names, MAXLEN, and very many fields.
 
 use super::common::virtual_clock;
 use super::tally::*;
@@ -7,9 +6,7 @@ use crate::harness::*;
 
 #[test]
 fn replies_are_the_same_in_resp3_but_for_the_map() {
-    let server = virtual_clock();
-    let mut three = server.client().resp3();
-    three.play(
+    virtual_clock().client().resp3().play(
         r#"
         > TALLY.CREATE k EVERY 1000
         OK
@@ -27,51 +24,6 @@ fn replies_are_the_same_in_resp3_but_for_the_map() {
         0
         "#,
     );
-    let Reply::Map(pairs) = three.ok("TSGEN.AT 6000 TALLY.INFO k") else { panic!("not a map") };
-    let flattened: Vec<Reply> = pairs.into_iter().flat_map(|(name, value)| [name, value]).collect();
-    assert_eq!(server.client().ok("TSGEN.AT 6000 TALLY.INFO k"), Reply::Array(flattened));
-}
-
-#[test]
-fn commands_work_inside_multi_and_scripts_and_claim_does_not_block_there() {
-    Server::start(&[]).client().play(
-        r#"
-        > MULTI
-        OK
-        > TALLY.CREATE k
-        QUEUED
-        > TALLY.INCR k f
-        QUEUED
-        > TALLY.INCR k f 2
-        QUEUED
-        > TALLY.SEAL k
-        QUEUED
-        > TALLY.CLAIM k w BLOCK 0
-        QUEUED
-        > TALLY.CLAIM k w BLOCK 0
-        QUEUED
-        > EXEC
-        [OK 1 3 1 [[<t> 1 <_n> <_o> <_s> ['f' 3]]] []]
-        > EVAL "return redis.call('TALLY.ACK', KEYS[1], ARGV[1])" 1 k <t>
-        1
-        > EVAL "redis.call('TALLY.MINCR', 'k', 'f', 5, 'g', 6) redis.call('TALLY.SEAL', 'k') return redis.call('TALLY.CLAIM', 'k', 'w', 'BLOCK', '0')" 1 k
-        [[<u> 1 <_2> <_3> <_4> ['f' 5 'g' 6]]]
-        "#,
-    );
-}
-
-#[test]
-fn watch_notices_a_change_and_ignores_what_changes_nothing() {
-    let server = Server::start(&[]);
-    let mut other = server.client();
-    let mut c = server.client();
-    c.play("> TALLY.CREATE k MAX 5\n OK\n > TALLY.INCR k f\n 1\n > WATCH k\n OK\n > MULTI\n OK\n > PING\n QUEUED");
-    other.play(
-        "> TALLY.CLAIM k w\n []\n > TALLY.GET k f\n 1\n > TALLY.INCR k f 6\n -ERR …\n > TALLY.MINCR k f 1 f 6\n -ERR …",
-    );
-    c.play("> EXEC\n [PONG]\n > WATCH k\n OK\n > MULTI\n OK\n > PING\n QUEUED");
-    other.expect("TALLY.INCR k f", "2");
-    c.expect("EXEC", "nil");
 }
 
 #[test]

@@ -50,59 +50,6 @@ fn a_batch_never_dies_unless_create_says_so() {
 }
 
 #[test]
-fn every_delivery_command_works_on_batches() {
-    virtual_clock().client().play(
-        r#"
-        > TALLY.CREATE k EVERY 1000 MAXFIELDS 1 LEASE 500 MAXDELIVERIES 2 BACKOFF 100
-        OK
-        > TSGEN.AT 5000 TALLY.MINCR k a 1 b 2 c 3
-        [1 2 3]
-        > TSGEN.AT 7000 TALLY.CLAIM k w1 COUNT 2
-        [[7168000 1 5120000 5000 5000 ['a' 1]] [7168001 1 5120001 5000 5000 ['b' 2]]]
-        > TSGEN.AT 7000 TALLY.CLAIM k w2 LEASE 5000
-        [[7168002 1 5120002 5000 5000 ['c' 3]]]
-        > TSGEN.AT 7100 TALLY.PENDING k
-        [[7168000 'w1' 7500 1 '5120000'] [7168001 'w1' 7500 1 '5120001'] [7168002 'w2' 12000 1 '5120002']]
-        > TSGEN.AT 7100 TALLY.PENDING k CONSUMER w1 COUNT 1 AFTER 7168000
-        [[7168001 'w1' 7500 1 '5120001']]
-        > TSGEN.AT 7100 TALLY.EXTEND k 1000 7168000
-        1
-        > TSGEN.AT 7100 TALLY.NACK k 7168001
-        1
-        > TSGEN.AT 7199 TALLY.CLAIM k w1
-        []
-        > TSGEN.AT 7200 TALLY.CLAIM k w1
-        [[7372800 2 5120001 5000 5000 ['b' 2]]]
-        > TSGEN.AT 7300 TALLY.NACK k 7372800 REASON broken
-        1
-        > TSGEN.AT 7300 TALLY.DEAD k
-        [[7372800 2 '5120001' 7300 'broken']]
-        > TSGEN.AT 7400 TALLY.RELEASE k w2
-        1
-        > TSGEN.AT 7400 TALLY.CLAIM k w3
-        [[7577600 1 5120002 5000 5000 ['c' 3]]]
-        > TALLY.ACK k 7577600 7577600
-        1
-        > TSGEN.AT 7400 TALLY.REQUEUE k ALL
-        1
-        > TSGEN.AT 7400 TALLY.CLAIM k w3
-        [[7577601 1 5120001 5000 5000 ['b' 2]]]
-        > TSGEN.AT 7400 TALLY.NACK k 7577601 DEAD
-        1
-        > TSGEN.AT 7400 TALLY.DISCARD k 7577601
-        1
-        # The lease of the first has ended at 8100; it keeps its place before what was sealed later.
-        > TSGEN.AT 7500 TALLY.INCR k d
-        1
-        > TSGEN.AT 8600 TALLY.CLAIM k w4 COUNT 9
-        [[8806400 2 5120000 5000 5000 ['a' 1]] [8806401 1 7680000 7500 7500 ['d' 1]]]
-        > TALLY.ACK k 8806400-8806401
-        2
-        "#,
-    );
-}
-
-#[test]
 fn info_counts_every_state_and_shows_every_option() {
     let server = virtual_clock();
     let mut c = server.client();

@@ -1,29 +1,19 @@
 //! Keyspace events of TALLY: one per command that changed something, and `tally.ready` once for a window that ends.
 
 use super::tally::claim;
-use super::timed_events::settled;
+use super::timed_events::{settled, Told};
 use crate::harness::*;
 
 #[test]
 fn each_command_that_changes_something_tells_so() {
     let server = Server::start(&[]);
-    let mut events = Events::subscribe(&server);
-    let mut c = server.client();
-    let mut told = |c: &mut Client, script: &str, expected: &[&str]| {
-        c.play(script);
-        let expected: Vec<String> = expected.iter().map(|event| format!("k tally.{event}")).collect();
-        assert_eq!(events.take(c), expected, "{script}");
-    };
-    told(&mut c, "> TALLY.CREATE k MAXFIELDS 2 MAX 5\n OK", &["create"]);
-    told(
-        &mut c,
-        "> TALLY.INCR k a\n 1\n > TALLY.INCR k a\n 2\n > TALLY.MINCR k a 1 a 1\n [3 4]",
-        &["incr", "incr", "incr"],
-    );
-    told(&mut c, "> TALLY.INCR k b\n 1", &["incr", "ready"]);
-    told(&mut c, "> TALLY.MINCR k a 1 b 1 c 1 d 1 e 1\n [1 1 1 1 1]", &["incr", "ready"]);
-    told(&mut c, "> TALLY.SEAL k\n 1", &["seal", "ready"]);
-    told(&mut c, "> TALLY.ALTER k EVERY 5\n OK\n > TALLY.ALTER k EVERY 5\n OK", &["alter"]);
+    let mut k = Told::of(&server, "tally");
+    k.play("> TALLY.CREATE k MAXFIELDS 2 MAX 5\n OK", &["create"]);
+    k.play("> TALLY.INCR k a\n 1\n > TALLY.INCR k a\n 2\n > TALLY.MINCR k a 1 a 1\n [3 4]", &["incr", "incr", "incr"]);
+    k.play("> TALLY.INCR k b\n 1", &["incr", "ready"]);
+    k.play("> TALLY.MINCR k a 1 b 1 c 1 d 1 e 1\n [1 1 1 1 1]", &["incr", "ready"]);
+    k.play("> TALLY.SEAL k\n 1", &["seal", "ready"]);
+    k.play("> TALLY.ALTER k EVERY 5\n OK\n > TALLY.ALTER k EVERY 5\n OK", &["alter"]);
 }
 
 #[test]

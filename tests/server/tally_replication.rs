@@ -123,7 +123,10 @@ fn transactions_and_scripts_keep_increments_in_their_place() {
             &format!("TSGEN.AT <_3> TALLY.CLAIM k w COUNT 1 LEASE 500 TOKEN {token}"),
         ],
     );
-    c.ok("EVAL \"redis.call('TALLY.INCR', 'k', 'c') return redis.call('TALLY.MINCR', 'k', 'c', 2, 'c', 3)\" 1 k");
+    c.expect(
+        "EVAL \"redis.call('TALLY.INCR', 'k', 'c') return redis.call('TALLY.MINCR', 'k', 'c', 2, 'c', 3)\" 1 k",
+        "[3 6]",
+    );
     feed.expect(&mut c, &["MULTI", "TSGEN.AT <_4> TALLY.INCR k c", "TALLY.MINCR k c 2 c 3", "EXEC"]);
 }
 

@@ -19,6 +19,28 @@ pub fn settled(server: &Server, events: &mut Events, count: usize) -> Vec<String
     all
 }
 
+/// A client whose commands on `k` are looked at for what they announce.
+pub struct Told {
+    client: Client,
+    events: Events,
+    family: &'static str,
+}
+
+impl Told {
+    #[track_caller]
+    pub fn of(server: &Server, family: &'static str) -> Self {
+        Self { client: server.client(), events: Events::subscribe(server), family }
+    }
+
+    /// Plays a script, which must announce exactly this.
+    #[track_caller]
+    pub fn play(&mut self, script: &str, expected: &[&str]) {
+        self.client.play(script);
+        let expected: Vec<String> = expected.iter().map(|event| format!("k {}.{event}", self.family)).collect();
+        assert_eq!(self.events.take(&mut self.client), expected, "{script}");
+    }
+}
+
 #[test]
 fn every_delivery_command_tells_so() {
     for family in timed() {
