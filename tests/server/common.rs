@@ -21,6 +21,14 @@ pub fn stat(client: &mut Client, key: &str, name: &str) -> i64 {
     client.ok(&format!("TSGEN.INFO {key}")).field(name).int()
 }
 
+/// Checks fields of a reply of INFO, each as transcripts show it.
+#[track_caller]
+pub fn shows(info: &Reply, expected: &[(&str, &str)]) {
+    for (name, value) in expected {
+        assert_eq!(info.field(name).to_string(), *value, "{name} in {info}");
+    }
+}
+
 /// The server's clock in Unix milliseconds.
 #[track_caller]
 pub fn server_ms(client: &mut Client) -> i64 {

@@ -1,6 +1,6 @@
 //! The delivery commands on DEBOUNCE keys, the key as a whole, and what its limits are.
 
-use super::common::virtual_clock;
+use super::common::{shows, virtual_clock};
 use crate::harness::*;
 
 #[test]
@@ -93,9 +93,7 @@ fn info_counts_every_state_and_shows_every_option() {
         ("sink", "''"),
         ("sinkmaxlen", "0"),
     ];
-    for (name, value) in expected {
-        assert_eq!(info.field(name).to_string(), value, "{name} in {info}");
-    }
+    shows(&info, &expected);
     // At 6900 the last has fired and the delayed one is back; this is shown, not stored.
     let states = |info: Reply| ["collecting", "ready", "delayed"].map(|name| info.field(name).int());
     assert_eq!(states(c.ok("TSGEN.AT 6900 DEBOUNCE.INFO k")), [0, 3, 0]);

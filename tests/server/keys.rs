@@ -110,9 +110,7 @@ fn info_counts_every_state_and_shows_every_option() {
         ("maxbackoff", "20"),
         ("maxlen", "30"),
     ];
-    for (name, value) in expected {
-        assert_eq!(info.field(name).to_string(), value, "{name} in {info}");
-    }
+    shows(&info, &expected);
     // At 1500 the delayed one has come back; the sweep is shown, not stored.
     let info = c.ok("TSGEN.AT 1500 TSGEN.INFO k");
     assert_eq!(["ready", "delayed"].map(|name| info.field(name).int()), [1, 0]);

@@ -1,6 +1,6 @@
 //! The delivery commands on batches, and what INFO tells.
 
-use super::common::virtual_clock;
+use super::common::{shows, virtual_clock};
 use super::tally::*;
 use crate::harness::*;
 
@@ -107,9 +107,7 @@ fn info_counts_every_state_and_shows_every_option() {
         ("maxbackoff", "20"),
         ("maxlen", "30"),
     ];
-    for (name, value) in expected {
-        assert_eq!(info.field(name).to_string(), value, "{name} in {info}");
-    }
+    shows(&info, &expected);
     // At 6900 the window has ended and the delayed one is back; this is shown, not stored.
     let states = |info: Reply| ["collecting", "fields", "ready", "delayed"].map(|name| info.field(name).int());
     assert_eq!(states(c.ok("TSGEN.AT 6900 TALLY.INFO k")), [0, 0, 2, 0]);

@@ -31,24 +31,6 @@ fn an_increment_of_an_open_window_goes_as_it_came_and_what_opens_or_seals_carrie
         [4 2]
         > TALLY.SEAL k
         2
-        > TALLY.CLAIM k w COUNT 2
-        [[<t> …] [<u> …]]
-        > TALLY.EXTEND k 50000 <t>
-        1
-        > TALLY.NACK k <t> DELAY 90000
-        1
-        > TALLY.NACK k <u> DEAD
-        1
-        > TALLY.REQUEUE k ALL
-        1
-        > TALLY.CLAIM k w LEASE 77000
-        [[<v> …]]
-        > TALLY.RELEASE k w
-        1
-        > TALLY.CLAIM k w
-        [[<x> …]]
-        > TALLY.ACK k <x>
-        1
         > TALLY.ALTER k EVERY 5000
         OK
         "#,
@@ -64,16 +46,7 @@ fn an_increment_of_an_open_window_goes_as_it_came_and_what_opens_or_seals_carrie
             "TSGEN.AT <_3> TALLY.MINCR k a 1 a 2",
             "TALLY.MINCR k a 1 b 2",
             "TSGEN.AT <_4> TALLY.SEAL k",
-            "TSGEN.AT <_5> TALLY.CLAIM k w COUNT 2 LEASE 30000 TOKEN <t>",
-            "TSGEN.AT <_6> TALLY.EXTEND k 50000 <t>",
-            "TSGEN.AT <_7> TALLY.NACK k <t> DELAY 90000",
-            "TSGEN.AT <_8> TALLY.NACK k <u> DEAD",
-            "TSGEN.AT <_9> TALLY.REQUEUE k ALL",
-            "TSGEN.AT <_10> TALLY.CLAIM k w COUNT 1 LEASE 77000 TOKEN <v>",
-            "TSGEN.AT <_11> TALLY.RELEASE k w",
-            "TSGEN.AT <_12> TALLY.CLAIM k w COUNT 1 LEASE 30000 TOKEN <x>",
-            "TALLY.ACK k <x>",
-            "TSGEN.AT <_13> TALLY.ALTER k EVERY 5000",
+            "TSGEN.AT <_5> TALLY.ALTER k EVERY 5000",
         ],
     );
     c.ok("CONFIG SET tsgen.tally-every 4321 tsgen.tally-max-fields 7 tsgen.lease 12345");

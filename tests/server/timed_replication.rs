@@ -20,6 +20,32 @@ fn what_changes_nothing_and_what_only_time_does_is_not_replicated() {
     }
 }
 
+#[test]
+fn the_delivery_commands_carry_their_time_and_every_default() {
+    for family in timed() {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.add_ready(&mut c, "k", "a");
+        family.add_ready(&mut c, "k", "b");
+        let mut feed = Feed::open(&server);
+        for (command, reply, told) in [
+            ("CLAIM # w COUNT 2", "[[<t> …] [<u> …]]", "TSGEN.AT <_1> @.CLAIM k w COUNT 2 LEASE 30000 TOKEN <t>"),
+            ("EXTEND # 50000 <t>", "1", "TSGEN.AT <_2> @.EXTEND k 50000 <t>"),
+            ("NACK # <t> DELAY 90000", "1", "TSGEN.AT <_3> @.NACK k <t> DELAY 90000"),
+            ("NACK # <u> DEAD", "1", "TSGEN.AT <_4> @.NACK k <u> DEAD"),
+            ("REQUEUE # ALL", "1", "TSGEN.AT <_5> @.REQUEUE k ALL"),
+            ("CLAIM # w LEASE 77000", "[[<v> …]]", "TSGEN.AT <_6> @.CLAIM k w COUNT 1 LEASE 77000 TOKEN <v>"),
+            ("RELEASE # w", "1", "TSGEN.AT <_7> @.RELEASE k w"),
+            ("CLAIM # w", "[[<x> …]]", "TSGEN.AT <_8> @.CLAIM k w COUNT 1 LEASE 30000 TOKEN <x>"),
+            ("ACK # <x>", "1", "@.ACK k <x>"),
+            ("ALTER # LEASE 5000", "OK", "TSGEN.AT <_9> @.ALTER k LEASE 5000"),
+        ] {
+            c.play(&format!("> {}\n {reply}", family.on(command, "k")));
+            feed.expect(&mut c, &[&told.replace('@', family.name)]);
+        }
+    }
+}
+
 /// The replica's clock says that everything is due, and reads say so too. Yet it does nothing of its own.
 #[test]
 fn a_replica_is_silent_until_it_is_told() {
