@@ -122,8 +122,10 @@ fn a_port_that_is_taken_is_not_the_end() {
 
 #[test]
 fn an_application_is_heard_and_its_end_is_told() {
-    let script = "echo one; echo two >&2; trap 'echo bye; exit 3' TERM; while :; do sleep 0.01; done";
+    let script = "trap 'echo bye; exit 3' TERM; echo one; echo two >&2; while :; do sleep 0.01; done";
     let mut app = App::start("bash", &["-c", script]);
+    // Its two outputs are heard in any order.
+    app.line_with("one");
     app.line_with("two");
     assert_eq!(app.lines_with("one"), ["one"]);
     assert_eq!(app.terminate(), Some(3));
