@@ -153,7 +153,7 @@ impl<G: Gate> Queue<G> {
         self.has_ready(now) || self.sweepable(now)
     }
 
-    /// Whether a claim gets something for sure. O(log n), changes nothing that shows.
+    /// Whether a claim gets something for sure; what fires is not sure while leases or delays have ended. O(log n), changes nothing that shows.
     pub fn has_ready(&mut self, now: UnixMs) -> bool {
         let queued = match (self.order.first(), self.gate.horizon(now)) {
             (Some(first), Some(key)) => self.entries.place(first).key <= key,

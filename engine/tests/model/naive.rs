@@ -173,18 +173,21 @@ impl<G: Gate> Naive<G> {
         self.entries.extend(fired);
     }
 
-    /// Whether something is ready, or fires.
+    /// Whether something is ready, or fires with no lease or delay before it that has ended.
     pub fn has_ready(&self, now: i64) -> bool {
-        self.entries.iter().any(|entry| self.is_ready(entry, now)) || self.gate.fires(now)
+        self.entries.iter().any(|entry| self.is_ready(entry, now)) || (self.gate.fires(now) && !self.any_ended(now))
+    }
+
+    fn any_ended(&self, now: i64) -> bool {
+        self.entries.iter().any(|entry| match entry.state {
+            State::Leased { until } | State::Delayed { until } => until <= now,
+            _ => false,
+        })
     }
 
     /// Whether something is ready, or a sweep would find something.
     pub fn claimable(&self, now: i64) -> bool {
-        let ended = |entry: &Entry<_>| match entry.state {
-            State::Leased { until } | State::Delayed { until } => until <= now,
-            _ => false,
-        };
-        self.has_ready(now) || self.entries.iter().any(ended)
+        self.has_ready(now) || self.any_ended(now)
     }
 
     /// When something ends or opens next. What is due already is not a deadline.
