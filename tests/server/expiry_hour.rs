@@ -105,7 +105,8 @@ impl Counter {
         }
         let is_copied = self.c.ok(&format!("PTTL {}", Self::name(seat))).int() > 2;
         let early = self.c.ok("EXPIRY.CLAIM abandoned shop");
-        assert!(early.items().is_empty() || server_ms(&mut self.c) > until, "told early: {early}");
+        // Newer servers may delete a key in its last millisecond already.
+        assert!(early.items().is_empty() || server_ms(&mut self.c) >= until, "told early: {early}");
         self.pass_to(until + 1);
         let entry = match early.items() {
             [] => take_one(&mut self.c, "abandoned"),
