@@ -134,9 +134,8 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
             }
             continue;
         }
-        let owes = |name| tracking::owed(ctx, &OwnedStr::new(name), &key).is_some();
-        let told =
-            one.what.is_told() || (decides && tracking::may_owe() && watchers.iter().map(|name| &**name).any(owes));
+        let owes = |name: &[u8]| tracking::owed(ctx, &OwnedStr::new(name), &key).is_some();
+        let told = one.what.is_told() || (decides && watchers.iter().map(|name| &**name).any(owes));
         if (told && !may_tell) || waiting.contains(&(one.db, &*one.name)) {
             waiting.insert((one.db, &*one.name));
             kept.push(nth);
@@ -199,12 +198,8 @@ fn look_at(
     next: Option<What>,
     may_tell: bool,
 ) -> Option<bool> {
-    let mut fired = false;
-    if let Some((deadline, ending)) =
-        (may_tell && tracking::may_owe() && !what.is_told()).then(|| tracking::owed(ctx, watcher, key)).flatten()
-    {
-        fired = tracking::fire(ctx, watcher, key, deadline, ending);
-    }
+    let owed = if may_tell && !what.is_told() { tracking::owed(ctx, watcher, key) } else { None };
+    let fired = owed.is_some_and(|(deadline, ending)| tracking::fire(ctx, watcher, key, deadline, ending));
     match what {
         What::Expired => match tracking::tracked_until(ctx, watcher, key)? {
             Some(deadline) => Some(tracking::fire(ctx, watcher, key, deadline, Ending::Expired)),
@@ -233,13 +228,10 @@ fn look_at(
                 tracking::track(ctx, db, watcher, key, deadline)?;
                 Some(fired)
             }
-            // It has come and gone while nobody could look: its time was over at once.
-            Life::Absent if what == What::Set && may_tell && !state().was_deleted(db, key.bytes()) => {
-                let fired = tracking::fire_unknown(ctx, watcher, key) || fired;
-                tracking::untrack_unless_evicted(ctx, watcher, key)?;
-                Some(fired)
-            }
             Life::Absent if what == What::Set => {
+                // It has come and gone while nobody could look: its time was over at once.
+                let is_over = may_tell && !state().was_deleted(db, key.bytes());
+                let fired = (is_over && tracking::fire_unknown(ctx, watcher, key)) || fired;
                 tracking::untrack_unless_evicted(ctx, watcher, key)?;
                 Some(fired)
             }

@@ -151,20 +151,20 @@ pub fn untrack_unless_evicted(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()>
     })
 }
 
-/// Whether there may be anything of which [`owed`] tells.
+/// Whether there may be anything of which [`owed`] tells, so that it costs nothing as long as there never was.
 static MAY_OWE: AtomicBool = AtomicBool::new(false);
 
+/// From now on there may be.
 pub fn expect_owed() {
     MAY_OWE.store(true, Ordering::Relaxed);
-}
-
-pub fn may_owe() -> bool {
-    MAY_OWE.load(Ordering::Relaxed)
 }
 
 /// The end of a key that is still to be told although there is nothing left of it that could expire: it has to be told before something
 /// new takes its name.
 pub fn owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<(UnixMs, Ending)> {
+    if !MAY_OWE.load(Ordering::Relaxed) {
+        return None;
+    }
     let owed = |queue: &mut Queue<Ttl>| {
         let ending = queue.ended(key.bytes())?;
         let (deadline, _) = queue.tracked_until(key.bytes())?;
