@@ -1,5 +1,5 @@
-//! The values that watched strings had when Redis ended their lives: exact, where Redis tells (7.2.4 and newer; older ones only say
-//! that a key is gone).
+//! What watched keys were when Redis ended their lives, the values of strings above all: exact, where Redis tells (7.2.4 and newer; older
+//! ones only say that a key is gone).
 //!
 //! They are kept for as long as it takes to look at what was seen: until the server's loop sleeps.
 
@@ -13,20 +13,27 @@ use lazy_static::lazy_static;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tsgen_engine::Copied;
+use tsgen_engine::{Copied, UnixMs};
+
+/// How a key was when it ended.
+struct Last {
+    deadline: Option<UnixMs>,
+    /// Of a string that is not too large.
+    value: Option<Copied>,
+}
 
 /// A name may end more than once in a turn of the loop; the first end stands first.
-type Values = HashMap<(i32, Box<[u8]>), VecDeque<Copied>>;
+type Ends = HashMap<(i32, Box<[u8]>), VecDeque<Last>>;
 
 lazy_static! {
-    static ref VALUES: Mutex<Values> = Mutex::default();
+    static ref ENDS: Mutex<Ends> = Mutex::default();
 }
 /// So that nothing is locked while there are none.
 static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Never held while Redis is called.
-fn values() -> MutexGuard<'static, Values> {
-    VALUES.lock().unwrap_or_else(PoisonError::into_inner)
+fn ends() -> MutexGuard<'static, Ends> {
+    ENDS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Asks Redis to tell, where it does.
@@ -41,12 +48,13 @@ fn ended(end: &End<'_>) {
         return seen::deleted(end.db(), end.name());
     }
     // Of other types there is a copy of some milliseconds before; a DUMP cannot be made here.
-    if look.kind() == Some(Kind::String) {
+    let value = (look.kind() == Some(Kind::String)).then(|| {
         let bytes = (look.length() as u64 <= max).then(|| look.string().into());
-        let copied = Copied { kind: type_number(Kind::String), bytes };
-        values().entry((end.db(), end.name().into())).or_default().push_back(copied);
-        ANY.store(true, Ordering::Relaxed);
-    }
+        Copied { kind: type_number(Kind::String), bytes }
+    });
+    let last = Last { deadline: look.deadline().map(UnixMs), value };
+    ends().entry((end.db(), end.name().into())).or_default().push_back(last);
+    ANY.store(true, Ordering::Relaxed);
 }
 
 /// Whether the deadline it has is still to come. Then it is being given one that has passed, which is a way to delete it; Valkey (8.1 and
@@ -59,21 +67,26 @@ fn is_to_come(life: Life) -> bool {
 
 /// The last value of a key that has ended, if it is known: of the end that was noted first and not taken yet.
 pub fn take_first(db: i32, key: &[u8]) -> Option<Copied> {
-    take(db, key, VecDeque::pop_front)
+    of(db, key, VecDeque::pop_front)?.value
 }
 
 /// The same of the end that was noted last.
 pub fn take_last(db: i32, key: &[u8]) -> Option<Copied> {
-    take(db, key, VecDeque::pop_back)
+    of(db, key, VecDeque::pop_back)?.value
 }
 
-fn take(db: i32, key: &[u8], which: fn(&mut VecDeque<Copied>) -> Option<Copied>) -> Option<Copied> {
-    ANY.load(Ordering::Relaxed).then(|| values().get_mut(&(db, key.into())).and_then(which))?
+/// The deadline of the end whose value [`take_first`] takes.
+pub fn first_deadline(db: i32, key: &[u8]) -> Option<UnixMs> {
+    of(db, key, |ends| ends.front().map(|last| last.deadline))?
+}
+
+fn of<T>(db: i32, key: &[u8], ask: impl FnOnce(&mut VecDeque<Last>) -> Option<T>) -> Option<T> {
+    ANY.load(Ordering::Relaxed).then(|| ends().get_mut(&(db, key.into())).and_then(ask))?
 }
 
 /// All that has ended has been looked at.
 pub fn clear() {
     if ANY.swap(false, Ordering::Relaxed) {
-        values().clear();
+        ends().clear();
     }
 }

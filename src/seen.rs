@@ -4,19 +4,27 @@
 //! AOF is flushed and clients get their replies) each name is looked at once.
 
 use crate::life::{life, Life};
-use crate::redis::ctx::must_not_write;
+use crate::redis::ctx::{command_ms, must_not_write};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::{last_values, tracking, watch};
 use lazy_static::lazy_static;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tsgen_engine::Ending;
+use tsgen_engine::{Ending, UnixMs};
 
 /// Something happened to a watched key.
 struct Seen {
     db: i32,
     name: Box<[u8]>,
     what: What,
+    /// The time of the command that did it, by the server's clock, where the server tells.
+    at: Option<UnixMs>,
+}
+
+impl Seen {
+    fn is_expiry_of(&self, db: i32, name: &[u8]) -> bool {
+        self.what == What::Expired && self.db == db && *self.name == *name
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,7 +72,7 @@ pub fn note(db: i32, name: &[u8], what: What) {
     let mut state = state();
     let was_deleted = state.was_deleted(db, name);
     let what = if was_deleted && what.is_told() { What::Ended } else { what };
-    state.seen.push_back(Seen { db, name: name.into(), what });
+    state.seen.push_back(Seen { db, name: name.into(), what, at: command_ms().map(UnixMs) });
     // Another key may have taken its place, and this one's time may be over in the same turn.
     if what == What::Set && was_deleted {
         state.deleted = None;
@@ -102,7 +110,7 @@ pub fn swap(one: i32, other: i32) {
 /// The event of a key that has just been deleted by being looked at, which is told of already.
 pub fn swallow_expired(db: i32, key: &[u8]) {
     let mut state = state();
-    if state.seen.back().is_some_and(|last| last.db == db && *last.name == *key && last.what == What::Expired) {
+    if state.seen.back().is_some_and(|last| last.is_expiry_of(db, key)) {
         state.seen.pop_back();
     }
 }
@@ -156,7 +164,7 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
         }
         for name in watchers {
             let watcher = OwnedStr::new(&name);
-            match look_at(ctx, one.db, &watcher, &key, one.what, next, may_tell) {
+            match look_at(ctx, &watcher, &key, one, next, may_tell) {
                 None => watch::remove(one.db, &name),
                 Some(true) => drop(fired.insert((one.db, name))),
                 Some(false) => {}
@@ -176,6 +184,9 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
         for one in kept.into_iter().rev().filter_map(|nth| all[nth].take()) {
             state.seen.push_front(one);
         }
+    } else if may_tell && !is_empty() {
+        // What ended by being looked at is told before anything else, above all before the AOF is written.
+        look(ctx, true);
     }
 }
 
@@ -189,15 +200,8 @@ fn next_of_each(seen: &[Seen]) -> Vec<Option<usize>> {
 }
 
 /// What one watcher makes of one event, after which comes `next`. True if it fired; `None` if it is not there.
-fn look_at(
-    ctx: &Ctx,
-    db: i32,
-    watcher: &Str,
-    key: &Str,
-    what: What,
-    next: Option<What>,
-    may_tell: bool,
-) -> Option<bool> {
+fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<What>, may_tell: bool) -> Option<bool> {
+    let what = one.what;
     let owed = if may_tell && !what.is_told() { tracking::owed(ctx, watcher, key) } else { None };
     let fired = owed.is_some_and(|(deadline, ending)| tracking::fire(ctx, watcher, key, deadline, ending));
     match what {
@@ -213,9 +217,8 @@ fn look_at(
             }
             Some(false)
         }
-        // It had got a deadline, which cannot be seen any more, and has ended since: a moment ago.
         What::Set if next == Some(What::Expired) => {
-            tracking::track_unseen(ctx, watcher, key)?;
+            has_expired(ctx, watcher, key, one)?;
             Some(fired)
         }
         // When it would have expired nobody can tell.
@@ -225,13 +228,15 @@ fn look_at(
         }
         What::Set | What::Ended => match life(ctx, key) {
             Life::Until(deadline) => {
-                tracking::track(ctx, db, watcher, key, deadline)?;
+                tracking::track(ctx, one.db, watcher, key, deadline)?;
+                Some(fired)
+            }
+            // It has come and gone while nobody could look. Looking has ended it, and that event is still to be looked at.
+            Life::Absent if what == What::Set && may_tell && expires_later(one) => {
+                has_expired(ctx, watcher, key, one)?;
                 Some(fired)
             }
             Life::Absent if what == What::Set => {
-                // It has come and gone while nobody could look: its time was over at once.
-                let is_over = may_tell && !state().was_deleted(db, key.bytes());
-                let fired = (is_over && tracking::fire_unknown(ctx, watcher, key)) || fired;
                 tracking::untrack_unless_evicted(ctx, watcher, key)?;
                 Some(fired)
             }
@@ -241,4 +246,18 @@ fn look_at(
             }
         },
     }
+}
+
+/// A key had got a deadline, which cannot be seen any more, and its expiry is seen next. Had the deadline passed when it was set, the key
+/// was deleted by that (SET … PXAT 1).
+fn has_expired(ctx: &Ctx, watcher: &Str, key: &Str, set: &Seen) -> Option<()> {
+    match last_values::first_deadline(set.db, key.bytes()) {
+        Some(deadline) if set.at.is_some_and(|at| deadline < at) => tracking::untrack_unless_evicted(ctx, watcher, key),
+        deadline => tracking::track_ended(ctx, watcher, key, deadline),
+    }
+}
+
+/// Whether the expiry of this key was seen meanwhile.
+fn expires_later(one: &Seen) -> bool {
+    state().seen.iter().rev().any(|later| later.is_expiry_of(one.db, &one.name))
 }

@@ -67,11 +67,6 @@ pub fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Endin
     true
 }
 
-/// The same for a key whose deadline nobody could see: it was a moment ago.
-pub fn fire_unknown(ctx: &Ctx, watcher: &Str, key: &Str) -> bool {
-    fire(ctx, watcher, key, UnixMs(unix_ms() - 1), Ending::Expired)
-}
-
 /// Entries were made: tells blocked workers, the sink and subscribers, once for however many.
 pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
     let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return };
@@ -130,9 +125,10 @@ pub fn track(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> 
     Some(())
 }
 
-/// A key had a deadline that nobody could see, and has ended.
-pub fn track_unseen(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
-    with_queue(ctx, watcher, |queue| queue.track(key.bytes(), UnixMs(unix_ms() - 1)))
+/// A key that nobody could look at has ended: at `deadline`, or a moment ago.
+pub fn track_ended(ctx: &Ctx, watcher: &Str, key: &Str, deadline: Option<UnixMs>) -> Option<()> {
+    let deadline = deadline.unwrap_or_else(|| UnixMs(unix_ms() - 1));
+    with_queue(ctx, watcher, |queue| queue.track(key.bytes(), deadline))
 }
 
 /// A key is gone, or lives for ever.

@@ -211,6 +211,43 @@ fn a_deadline_in_the_past_in_the_turn_in_which_a_key_came_is_a_deletion() {
     }
 }
 
+/// The server says that such a key has expired. Redis before 7.2.4 does not show the deadline it had, so there it is an entry.
+#[test]
+fn a_key_that_is_set_with_a_deadline_in_the_past_is_deleted_by_that() {
+    let (server, mut c) = watching(&[]);
+    c.ok("EXPIRY.CREATE v PREFIX k:");
+    c.ok("SET k:over v EX 1000");
+    at_once(&mut c, &["SET k:new v PXAT 1000", "SET k:over v EXAT 1"]);
+    at_once(&mut c, &["SET k:read v PXAT 1000", "GET k:read"]);
+    at_once(&mut c, &["SET k:again v PXAT 1000", "SET k:again w PX 20"]);
+    let mut expected = vec![pair("k:again", "w")];
+    if !server.has_version("7.2.4") {
+        expected.extend(["k:again", "k:new", "k:over", "k:read"].map(|key| pair(key, "(nil)")));
+    }
+    expected.sort();
+    for watcher in ["w", "v"] {
+        let mut entries = pairs(&delivered(&mut c, watcher, "k:", 100));
+        entries.sort();
+        assert_eq!(entries, expected, "{watcher}");
+        assert!(tracked(&mut c, watcher).iter().all(|(key, _)| key == "k:fence"), "{watcher}");
+    }
+}
+
+/// The loop could not look at it before it was gone.
+#[test]
+fn a_key_that_comes_and_goes_in_one_turn_of_the_loop_is_delivered() {
+    let (server, mut c) = watching(&[]);
+    c.ok("EXPIRY.CREATE v PREFIX k:");
+    let begin = now_ms();
+    at_once(&mut c, &["SET k:1 v PX 5", "DEBUG SLEEP 0.05"]);
+    let value = if server.has_version("7.2.4") { "v" } else { "(nil)" };
+    for watcher in ["w", "v"] {
+        let entry = take_one(&mut c, watcher);
+        assert_eq!(entry.pair(), pair("k:1", value), "{watcher}");
+        assert!(entry.deadline >= begin + 5 && entry.deadline <= now_ms(), "{watcher}: {}", entry.deadline - begin);
+    }
+}
+
 /// What nobody watched when it ended is not news.
 #[test]
 fn what_had_ended_before_the_watcher_came_is_not_delivered() {
