@@ -12,7 +12,8 @@ impl<F: Family> Command for HandBack<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.nack.name,
         syntax: "key token [token ...] [DELAY ms | DEAD] [REASON text]",
-        summary: "Hands deliveries back as failed: their entries come again, or are dead; replies with how many",
+        summary:
+            "Hands back failed deliveries: their entries are redelivered or become dead letters; replies with how many",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
     };

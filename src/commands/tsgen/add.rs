@@ -85,7 +85,7 @@ impl Command for Add {
         flags: "write deny-oom fast",
         syntax: "key [NX|XX] timestamp id [payload]",
         summary:
-            "Adds an element that is held back until the watermark reaches its timestamp, or replaces the one of its id",
+            "Adds an element that waits until the watermark reaches its timestamp, or replaces the one with its id",
         complexity: "O(log(N))",
         ..Row::WRITE
     };
