@@ -3,8 +3,8 @@
 # RUST_IMAGE    what the module is built in: Debian with Rust
 # SERVER_IMAGE  what it runs in: Redis 7.0 or newer, or Valkey 8.0 or newer (SERVER_IMAGE=valkey/valkey:8-bookworm). The module needs
 #               glibc of at least the version it was built with, so no Alpine, and no Debian older than RUST_IMAGE's
-# SERVER_UID    the number of the user to run as, which must own /data in SERVER_IMAGE: a number, because Kubernetes cannot tell
-#               by a name that it is not root's. It is 999 in the stock images of both servers
+# SERVER_UID    the number of the user to run as, which must own /data in SERVER_IMAGE. A number, because from a name Kubernetes
+#               cannot tell that the user is not root. 999 is right for the stock images of both servers
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG SERVER_IMAGE=redis:7-bookworm
 
@@ -23,8 +23,8 @@ COPY scripts/third-party-licences scripts/
 COPY Cargo.toml Cargo.lock ./
 COPY engine engine
 COPY src src
-# Crates, and what was built of them, are kept between builds. Cargo knows by the dates of files what has changed, which says
-# nothing about files that were copied from another working tree; so what is ours is always built.
+# Crates, and what was built of them, are kept between builds. Cargo takes the dates of files for what has changed, and dates of
+# files that were copied from another working tree mislead it. So the project's own code is always built.
 RUN --mount=type=cache,id=tsgen-crates,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=tsgen-target,target=/src/target,sharing=locked \
     find src engine/src -name '*.rs' -exec touch {} + \
@@ -42,8 +42,9 @@ COPY redis.conf /usr/local/etc/redis/tsgen.conf
 COPY image/redis.conf /usr/local/etc/redis/redis.conf
 WORKDIR /data
 USER ${SERVER_UID}:${SERVER_UID}
-# A user who could not write there would only be noticed at the first write.
+# Fails the build if the user cannot write there, which would else show only at the first write.
 RUN test -w /data
-# -e: no error counts as health, so neither does a server that still loads its data. With a password, run it with -e REDISCLI_AUTH=…
+# -e of redis-cli: an error reply counts as unhealthy, that of a server that still loads its data too. If the server has a password,
+# start the container with -e REDISCLI_AUTH=…
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["redis-cli", "-e", "ping"]
 CMD ["redis-server", "/usr/local/etc/redis/redis.conf"]

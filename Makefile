@@ -22,7 +22,7 @@ build: setup ## Build the module: target/release/libtsgen.so
 run: build ## Start redis-server with the module in the foreground (PORT=6379)
 	@scripts/run $(MODULE) $(PORT)
 
-demo: build ## Play the newcomer's tour on a private server: each command and its reply
+demo: build ## Play a tour of all families on a private server, and show each command with its reply
 	@scripts/demo $(MODULE)
 
 example: ## Run an example application with a Redis of its own (NAME=checkout; without NAME, list them)
@@ -31,39 +31,39 @@ example: ## Run an example application with a Redis of its own (NAME=checkout; w
 test: build ## Run all tests of the module, those on real servers included
 	cargo test
 
-matrix: build ## Run the tests of the module on all servers that it supports, got from Debian and PyPI (SERVERS="redis-8 valkey", or newest)
+matrix: build ## Run the tests of the module on all servers that it supports, and download these (SERVERS="redis-8 valkey", or newest)
 	@scripts/matrix $(MODULE) $(SERVERS)
 
-test-examples: build ## Run the tests of the examples (installs what they need: clients for Python and Node below target/, ...)
+test-examples: build ## Run the tests of the examples (installs what is missing: PostgreSQL, clients for Python and Node, ...)
 	@scripts/setup examples
 	cargo test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	cargo test --test cluster
 
-test-clients: build ## Run one conversation through Redis clients in Python, Node, Rust and C (installs these below target/)
+test-clients: build ## Run one conversation through Redis clients in Python, Node, Rust and C (installs what is missing)
 	@scripts/setup clients
 	cargo test --package tsgen-clients
 
 dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
 	@scripts/dist $(MODULE)
 
-test-dist: build ## Pack, unpack, and load the module in each way that the README names
+test-dist: build ## Pack the tarball, unpack it, and load the module in each way that the README names
 	@scripts/test-dist $(MODULE)
 
 image: ## Build the container image, with docker or podman (IMAGE_ARGS='--build-arg SERVER_IMAGE=...')
 	$(ENGINE) build $(IMAGE_FORMAT) --tag tsgen $(IMAGE_ARGS) .
 
-test-image: ## Build the container image on stand-ins for the stock images, and run it (as root; minutes the first time)
+test-image: ## Build the container image on stand-ins for the stock images, and run it (as root; takes minutes the first time)
 	@scripts/test-image
 
-sim: ## Simulate crashes and failovers of many seeds in virtual time (SEED=7 repeats one, SEEDS=1000 tries more)
+sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture
 
 bench: build ## Measure against sorted sets and streams, side by side (some minutes, 3 GB)
 	cargo bench --bench side_by_side
 
-bench-smoke: build ## The same at tiny sizes: does it still run?
+bench-smoke: build ## Run the benchmark at tiny sizes, only to see that it works
 	TSGEN_BENCH=smoke cargo bench --quiet --bench side_by_side
 
 lint: setup ## Formatting and clippy, no warnings allowed
