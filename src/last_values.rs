@@ -44,7 +44,10 @@ pub fn follow() {
 fn ended(end: &End<'_>) {
     let Some(max) = watch::max_value(end.db(), end.name()) else { return };
     let look = end.look();
-    if !end.is_evicted() && is_to_come(life_of(&look)) {
+    let life = life_of(&look);
+    // One that had no deadline any more was not going to end.
+    let is_deletion = if end.is_evicted() { life == Life::Endless } else { is_to_come(life) };
+    if is_deletion {
         return seen::deleted(end.db(), end.name());
     }
     // Of other types there is a copy of some milliseconds before; a DUMP cannot be made here.

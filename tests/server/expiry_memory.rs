@@ -73,6 +73,24 @@ fn an_evicted_key_that_is_set_for_ever_and_deleted_in_time_is_not_delivered() {
     assert_eq!(delivered(&mut c, "w", "k:", 900), []);
 }
 
+/// Overwriting it without a TTL is no event that is followed. Before 7.2.4 nobody tells at its end that it had no deadline any more.
+#[test]
+fn a_key_that_had_lost_its_deadline_when_it_was_evicted_is_not_delivered() {
+    let (server, mut c) = watching(&["--maxmemory-policy", "allkeys-lfu"]);
+    c.ok("SET k:1 v PX 1500");
+    c.ok(&format!("SET k:1 {}", "v".repeat(1 << 20)));
+    // The watcher is in greater demand, so it stays.
+    for _ in 0..100 {
+        c.ok("TOUCH w");
+    }
+    let used: i64 = c.info("memory", "used_memory").parse().expect("bytes");
+    c.ok(&format!("CONFIG SET maxmemory {}", used - (1 << 18)));
+    wait_until("the key is evicted", || c.run("EXISTS k:1") == 0);
+    c.ok("CONFIG SET maxmemory 0");
+    let expected = if server.has_version("7.2.4") { vec![] } else { vec![pair("k:1", "(nil)")] };
+    assert_eq!(pairs(&delivered(&mut c, "w", "k:", 1600)), expected);
+}
+
 #[test]
 fn an_eviction_is_told_to_replicas_and_survives_promotion_and_restart() {
     let (mut master, mut c) =
