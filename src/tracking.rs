@@ -128,7 +128,11 @@ pub fn track(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> 
 /// A key that nobody could look at has ended: at `deadline`, or a moment ago.
 pub fn track_ended(ctx: &Ctx, watcher: &Str, key: &Str, deadline: Option<UnixMs>) -> Option<()> {
     let deadline = deadline.unwrap_or_else(|| UnixMs(unix_ms() - 1));
-    with_queue(ctx, watcher, |queue| queue.track(key.bytes(), deadline))
+    with_queue(ctx, watcher, |queue| {
+        queue.track(key.bytes(), deadline);
+        // What was copied may be of an earlier life.
+        queue.forget_value(key.bytes());
+    })
 }
 
 /// A key is gone, or lives for ever.

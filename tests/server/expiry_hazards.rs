@@ -157,9 +157,22 @@ fn two_lives_that_end_in_one_turn_of_the_loop_have_each_its_own_value() {
     at_once(&mut c, &lines.iter().map(String::as_str).collect::<Vec<_>>());
     for watcher in ["w", "v"] {
         let values: Vec<_> = take(&mut c, watcher, 2).into_iter().map(|entry| entry.pair().1).collect();
-        let last = if server.has_version("7.2.4") { ["first", "second"] } else { ["(nil)", "(nil)"] };
-        assert_eq!(values, last, "{watcher}");
+        // Older servers do not show it, and there is mostly no time to copy it.
+        let may_lack = !server.has_version("7.2.4");
+        for (value, own) in values.iter().zip(["first", "second"]) {
+            assert!(value == own || (may_lack && value == "(nil)"), "{watcher}: {values:?}");
+        }
     }
+}
+
+/// The copy of the first life was delivered as the value of the second.
+#[test]
+fn a_copy_of_an_earlier_life_is_not_delivered_with_the_next() {
+    let (_server, mut c) = watching(&[]);
+    c.ok("SET k:1 first PX 400");
+    // Copied 500 ms before the deadline, which is at once.
+    at_once(&mut c, &["DEL k:1", "RPUSH k:1 second", "PEXPIRE k:1 5", "DEBUG SLEEP 0.03"]);
+    assert_eq!(take_one(&mut c, "w").pair(), pair("k:1", "(nil)"));
 }
 
 #[test]
