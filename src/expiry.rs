@@ -79,6 +79,9 @@ impl Family for Expiry {
         "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] ",
         "[LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [SINK stream [SINKMAXLEN n]]"
     );
+    const CREATE_SUMMARY: &'static str =
+        "Creates a watcher: keys whose names begin with a prefix are delivered once their time to live has run out";
+    const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of prefixes";
     const ALTER_SYNTAX: &'static str =
         "key [LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [SINK stream [SINKMAXLEN n]]";
     const BEFORE_READY: &'static CStr = c"waiting";

@@ -110,6 +110,8 @@ pub trait Family: Sized + 'static {
     /// Name of the command that rebuilds a value from the AOF.
     const LOAD: &'static CStr;
     const CREATE_SYNTAX: &'static str;
+    const CREATE_SUMMARY: &'static str;
+    const CREATE_COMPLEXITY: &'static str = "O(1)";
     const ALTER_SYNTAX: &'static str;
 
     /// Where its registered type is.

@@ -80,6 +80,8 @@ impl Family for Tally {
     const LOAD: &'static CStr = c"TALLY.LOAD";
     const CREATE_SYNTAX: &'static str =
         concat!("key [EVERY ms] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n] ", delivery_options!());
+    const CREATE_SUMMARY: &'static str =
+        "Creates a key for counters: the sums of each window of time are delivered together, as one batch";
     const ALTER_SYNTAX: &'static str = concat!("key [EVERY ms] [MAXFIELDS n] ", delivery_options!());
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 9;

@@ -68,6 +68,9 @@ impl Family for Tsgen {
     const LOAD: &'static CStr = c"TSGEN.LOAD";
     const CREATE_SYNTAX: &'static str =
         concat!("key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] ", delivery_options!());
+    const CREATE_SUMMARY: &'static str =
+        "Creates a key whose elements wait for a watermark: one that you advance, that of several sources, or the server's clock";
+    const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of sources";
     const ALTER_SYNTAX: &'static str =
         concat!("key [WATERMARK timestamp:integer] [LATE READY|REJECT] ", delivery_options!());
     const BEFORE_READY: &'static CStr = c"waiting";

@@ -63,6 +63,8 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
         if raw::Export_RedisModule_Init(ctx, c"tsgen".as_ptr(), crate::VERSION, raw::REDISMODULE_APIVER_1 as c_int)
             == refused
         {
+            // The table is filled all the same, so it can be told.
+            log::warn("a module of the name tsgen is loaded already");
             return refused;
         }
     }

@@ -43,6 +43,7 @@ fn it_can_be_loaded_into_a_server_that_runs() {
     assert_eq!(load(&mut c, "LOAD", ""), "OK");
     works(&mut c);
     assert!(load(&mut c, "LOAD", "").is_error(), "it is there already");
+    assert!(server.log().contains("a module of the name tsgen is loaded already"), "{}", server.log());
     c.expect("TSGEN.PENDING k", "[[<_t> …]]");
 }
 

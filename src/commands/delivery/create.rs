@@ -27,8 +27,8 @@ impl<F: Family> Command for Create<F> {
         flags: "write deny-oom fast getkeys-api",
         keys: KEYS,
         syntax: F::CREATE_SYNTAX,
-        summary: "Creates a key with the options given, and the module's defaults for the others",
-        complexity: "O(1), and O(N) with N being the number of sources or prefixes",
+        summary: F::CREATE_SUMMARY,
+        complexity: F::CREATE_COMPLEXITY,
         ..Row::WRITE
     };
 

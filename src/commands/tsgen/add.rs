@@ -15,7 +15,7 @@ use tsgen_engine::{Added, Guard, Millis, UnixMs};
 
 const BAD_TIMESTAMP: Fail = Fail::text("ERR timestamp must be a signed 64-bit integer; it stands before the id");
 const BAD_DELAY: Fail = Fail::text("ERR timestamp +ms must be between +0 and +315360000000");
-const NEEDS_CLOCK: Fail = Fail::text("ERR timestamp +ms needs a CLOCK key");
+const NEEDS_CLOCK: Fail = Fail::text("ERR timestamp +ms needs a CLOCK key; TSGEN.CREATE key CLOCK makes one");
 const TWO_GUARDS: Fail = Fail::text("ERR NX and XX exclude each other and may be given once");
 
 /// A timestamp as clients write it.
