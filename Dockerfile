@@ -40,6 +40,7 @@ COPY --from=build /built/THIRD-PARTY-LICENCES /usr/share/doc/tsgen/
 COPY LICENSE LICENSE-APACHE LICENSE-MIT /usr/share/doc/tsgen/
 COPY redis.conf /usr/local/etc/redis/tsgen.conf
 COPY image/redis.conf /usr/local/etc/redis/redis.conf
+COPY image/entrypoint /usr/local/bin/tsgen-entrypoint
 WORKDIR /data
 USER ${SERVER_UID}:${SERVER_UID}
 # Fails the build if the user cannot write there, which would else show only at the first write.
@@ -47,4 +48,5 @@ RUN test -w /data
 # -e of redis-cli: an error reply counts as unhealthy, that of a server that still loads its data too. If the server has a password,
 # start the container with -e REDISCLI_AUTH=…
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["redis-cli", "-e", "ping"]
+ENTRYPOINT ["tsgen-entrypoint"]
 CMD ["redis-server", "/usr/local/etc/redis/redis.conf"]

@@ -3,8 +3,8 @@
 PORT ?= 6379
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(TARGET)/release/libtsgen.so
-# What builds images. Podman's own format has no health checks.
-ENGINE ?= $(notdir $(firstword $(shell command -v docker podman) docker))
+# What builds images: docker if its engine answers (the client alone does not help), else podman, whose own format has no health checks.
+ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null && echo docker || echo podman)
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
