@@ -8,7 +8,7 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster test-clients test-examples test-dist test-image matrix dist image sim bench bench-smoke lint clean
+.PHONY: help setup build run free-port demo example test test-cluster test-clients test-examples test-dist test-image matrix dist image sim bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +19,11 @@ setup: ## Install what is missing: redis-server and libclang (Debian, Ubuntu); e
 build: setup ## Build the module: target/release/libtsgen.so
 	cargo build --release --package tsgen
 
-run: build ## Start redis-server with the module in the foreground (PORT=6379)
-	@scripts/run $(MODULE) $(PORT)
+run: free-port build ## Start redis-server with the module in the foreground (PORT=6379)
+	@scripts/run $(PORT) $(MODULE)
+
+free-port:
+	@scripts/run $(PORT)
 
 demo: build ## Play a tour of all families on a private server, and show each command with its reply
 	@scripts/demo $(MODULE)

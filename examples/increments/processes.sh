@@ -1,5 +1,4 @@
 # The processes of this application, for scripts/example: with a PostgreSQL of its own, which refuses to be run by root.
-scripts/setup examples
 postgres=$(mktemp -d)
 at_end rm -rf "$postgres"
 initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1 || command -v initdb)
@@ -8,10 +7,11 @@ if [[ $(id -u) -eq 0 ]]; then
     unprivileged=(setpriv --pdeathsig TERM --reuid postgres --regid postgres --clear-groups)
     chown postgres "$postgres"
 fi
-in_postgres() { (cd "$postgres" && exec "${unprivileged[@]}" "$(dirname "$initdb")/$1" -D "$postgres/data" "${@:2}"); }
+# Becomes one of PostgreSQL's programs, with these arguments.
+become() { cd "$postgres" && exec "${unprivileged[@]}" "$(dirname "$initdb")/$1" -D "$postgres/data" "${@:2}"; }
 
-in_postgres initdb --no-sync --auth trust --username postgres >/dev/null
-in_postgres postgres -c listen_addresses= -c "unix_socket_directories=$postgres" </dev/null >"$postgres/log" 2>&1 &
+(become initdb --no-sync --auth trust --username postgres >/dev/null)
+(become postgres -c listen_addresses= -c "unix_socket_directories=$postgres" </dev/null >"$postgres/log" 2>&1) &
 server=$!
 # SIGINT: it does not wait until everybody has disconnected.
 at_end eval "kill -INT $server; wait $server"

@@ -8,16 +8,26 @@ import { createClient } from 'redis';
 
 const BLOCK_MS = 20_000;
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    'lease-ms': { type: 'string', default: '30000' }, // how soon another worker takes over if this one dies
-    'work-ms': { type: 'string', default: '100' }, // how long this example's work takes
-  },
-});
+const { positionals, values } = options();
 const [family, key, consumer] = positionals; // no other worker may have the name of this consumer
 const leaseMs = Number(values['lease-ms']);
-if (!consumer) {
+if (!consumer) usage();
+
+function options() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        'lease-ms': { type: 'string', default: '30000' }, // how soon another worker takes over if this one dies
+        'work-ms': { type: 'string', default: '100' }, // how long this example's work takes
+      },
+    });
+  } catch {
+    return usage();
+  }
+}
+
+function usage() {
   console.error('usage: node worker.mjs FAMILY KEY CONSUMER [--lease-ms 30000] [--work-ms 100]');
   process.exit(2);
 }
@@ -55,6 +65,8 @@ async function insist(client, ...command) {
       return await send(client, ...command);
     } catch (error) {
       if (!client.isOpen) throw error; // we have closed it ourselves, below
+      // Another type under this name, no such family, or no module: that will not be better the next time.
+      if (/^(WRONGTYPE|ERR unknown command)/.test(error.message)) throw error;
       log(`${command[0]}: ${error.message}; trying again in ${pause} ms`);
       await sleep(pause);
     }
@@ -103,6 +115,7 @@ process.once('SIGINT', stop);
 
 try {
   await client.connect();
+  log(`waiting for entries of ${family} ${key}`);
   for (;;) {
     for (const entry of await insist(client, 'CLAIM', consumer, 'LEASE', leaseMs, 'BLOCK', BLOCK_MS)) {
       await processEntry(client, entry);

@@ -44,6 +44,9 @@ def insist(client, command, *args):
         try:
             return client.execute_command(f"{options.family}.{command}", options.key, *args)
         except redis.RedisError as error:
+            # Another type under this name, no such family, or no module: that will not be better the next time.
+            if str(error).startswith(("WRONGTYPE", "unknown command")):
+                raise
             logging.warning("%s: %s; trying again in %s s", command, error, pause)
             time.sleep(pause)
             pause = min(pause * 2, 2)
@@ -87,6 +90,7 @@ def run():
     for end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(end, lambda *_: sys.exit(0))
     client = connect()
+    logging.info("waiting for entries of %s %s", options.family, options.key)
     try:
         while True:
             entries = insist(client, "CLAIM", options.consumer, "LEASE", options.lease_ms, "BLOCK", BLOCK_MS)

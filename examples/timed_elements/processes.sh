@@ -1,10 +1,10 @@
 # The processes of this application, for scripts/example.
 role() { process "$1" --redis "$redis_url" "${@:2}" --name "$1"; }
 
-role left advance
-role right advance
-role adder-1 add
-role adder-2 add --every-ms 700
+role left advance --every-ms 2000
+role right advance --every-ms 2000
+role adder-1 add --every-ms 2000
+role adder-2 add --every-ms 3000
 role worker-2 work
 role worker-3 work
 role worker-1 work

@@ -14,6 +14,8 @@ mod world;
 mod crashes;
 #[path = "increments/exactness.rs"]
 mod exactness;
+#[path = "increments/example.rs"]
+mod example;
 #[path = "increments/freshness.rs"]
 mod freshness;
 #[path = "increments/http.rs"]

@@ -1,7 +1,7 @@
 //! The key that collects the scans, and a connection to the Redis that holds it.
 
 use redis::aio::MultiplexedConnection;
-use redis::{cmd, AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult};
+use redis::{cmd, AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, RedisResult};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -68,7 +68,11 @@ impl Connection {
             // wrong too: nothing else notices a server that has vanished without a word.
             let limit = BLOCK + Duration::from_secs(3);
             let config = AsyncConnectionConfig::new().set_response_timeout(Some(limit));
-            self.open = Some(self.client.get_multiplexed_async_connection_with_config(&config).await?);
+            let opened = self.client.get_multiplexed_async_connection_with_config(&config).await;
+            self.open = Some(opened.map_err(|error| {
+                let address = self.client.get_connection_info().addr();
+                RedisError::from((error.kind(), "no connection to Redis", format!("{address}: {error}")))
+            })?);
         }
         let redis = self.open.as_mut().expect("it was just opened");
         let reply = command.query_async(redis).await;

@@ -10,13 +10,13 @@ pub const BLOCK_MS: u64 = 2000;
 #[derive(Clone, clap::Args)]
 pub struct Elements {
     /// Where Redis is
-    #[arg(long, default_value = "redis://127.0.0.1:6379", value_parser = |url: &str| redis::Client::open(url))]
+    #[arg(long, global = true, default_value = "redis://127.0.0.1:6379", value_parser = |url: &str| redis::Client::open(url))]
     redis: redis::Client,
     /// The key that holds the elements
-    #[arg(long, default_value = "elements")]
+    #[arg(long, global = true, default_value = "elements")]
     pub key: String,
     /// All sources of the watermark; what counts is what they were when the key was made
-    #[arg(long, value_delimiter = ',', default_value = "left,right")]
+    #[arg(long, global = true, value_delimiter = ',', default_value = "left,right")]
     pub sources: Vec<String>,
 }
 

@@ -16,7 +16,7 @@ use lifecycle::keep_going;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Elements that may be worked on once the watermark has passed them.
+/// Elements that may be worked on once the watermark has reached them.
 #[derive(Parser)]
 struct Options {
     #[command(flatten)]
@@ -31,7 +31,7 @@ enum Command {
     Add(adder::Adder),
     /// Advance one source: the slowest source is the watermark
     Advance(source::Source),
-    /// Work on the elements that the watermark has passed
+    /// Work on the elements that the watermark has reached
     Work(worker::Worker),
     /// Run two adders, all sources and three workers in one process
     All,
