@@ -35,12 +35,13 @@ RUN --mount=type=cache,id=tsgen-crates,target=/usr/local/cargo/registry,sharing=
 
 FROM ${SERVER_IMAGE}
 ARG SERVER_UID=999
-COPY --from=build /built/libtsgen.so /usr/local/lib/redis/modules/libtsgen.so
+# Not /usr/local/lib/redis/modules: the entry point of the stock image of Redis 8 loads all that is there, and redis.conf loads this.
+COPY --from=build /built/libtsgen.so /usr/local/lib/tsgen/libtsgen.so
 COPY --from=build /built/THIRD-PARTY-LICENCES /usr/share/doc/tsgen/
 COPY LICENSE LICENSE-APACHE LICENSE-MIT /usr/share/doc/tsgen/
 COPY redis.conf /usr/local/etc/redis/tsgen.conf
 COPY image/redis.conf /usr/local/etc/redis/redis.conf
-COPY image/entrypoint /usr/local/bin/tsgen-entrypoint
+COPY --chmod=755 image/entrypoint /usr/local/bin/tsgen-entrypoint
 WORKDIR /data
 USER ${SERVER_UID}:${SERVER_UID}
 # Fails the build if the user cannot write there, which would else show only at the first write.

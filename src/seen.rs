@@ -3,10 +3,11 @@
 //! Keyspace events only say that something happened to a key. Handlers note its name, and before the server's loop sleeps (and so before the
 //! AOF is flushed and clients get their replies) each name is looked at once.
 
+use crate::last_values::Last;
 use crate::life::{life, Life};
 use crate::redis::ctx::{command_ms, must_not_write};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::{last_values, tracking, watch};
+use crate::{tracking, watch};
 use lazy_static::lazy_static;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,13 +18,21 @@ struct Seen {
     db: i32,
     name: Box<[u8]>,
     what: What,
-    /// The time of the command that did it, by the server's clock, where the server tells.
-    at: Option<UnixMs>,
+    /// If it has ended: how it was then, where the server shows it.
+    last: Option<Last>,
+    /// A time of the server's clock before the command that did it; `None` where the server does not tell. The time of the command itself
+    /// would not do: that by which a script sets deadlines stands still, while this goes on.
+    after: Option<UnixMs>,
 }
 
 impl Seen {
     fn is_expiry_of(&self, db: i32, name: &[u8]) -> bool {
         self.what == What::Expired && self.db == db && *self.name == *name
+    }
+
+    /// The deadline that it had when it ended.
+    fn deadline(&self) -> Option<UnixMs> {
+        self.last.as_ref().map(|last| last.deadline)
     }
 }
 
@@ -50,6 +59,10 @@ struct State {
     /// The key that was deleted last of those whose end is nobody's concern, whatever the event calls it: of our own types, or given a
     /// deadline in the past.
     deleted: Option<(i32, Box<[u8]>)>,
+    /// The key that ended last otherwise, and how it was. The event that says so comes next.
+    ended: Option<(i32, Box<[u8]>, Last)>,
+    /// When the turn of the server's loop began.
+    turn_began: Option<UnixMs>,
 }
 
 impl State {
@@ -71,17 +84,20 @@ fn state() -> MutexGuard<'static, State> {
 pub fn note(db: i32, name: &[u8], what: What) {
     let mut state = state();
     let was_deleted = state.was_deleted(db, name);
+    let ended = if what.is_told() { state.ended.take() } else { None };
+    let last = ended.filter(|(of, ended, _)| *of == db && **ended == *name).map(|(_, _, last)| last);
     let what = if was_deleted && what.is_told() { What::Ended } else { what };
-    state.seen.push_back(Seen { db, name: name.into(), what, at: command_ms().map(UnixMs) });
+    let after = state.turn_began;
+    state.seen.push_back(Seen { db, name: name.into(), what, last, after });
     // Another key may have taken its place, and this one's time may be over in the same turn.
     if what == What::Set && was_deleted {
         state.deleted = None;
     }
 }
 
-/// Whether everything that was seen has been looked at.
-pub fn is_empty() -> bool {
-    state().seen.is_empty()
+/// The server's loop is about to sleep, and all that could be looked at has been.
+pub fn turn_ends() {
+    state().turn_began = command_ms().map(UnixMs);
 }
 
 /// A key whose end is nobody's concern is being deleted from under this name, before any event tells why.
@@ -89,6 +105,11 @@ pub fn deleted(db: i32, name: &[u8]) {
     if watch::anybody() {
         state().deleted = Some((db, name.into()));
     }
+}
+
+/// A key's life is being ended, before the event tells of it.
+pub fn ended(db: i32, name: &[u8], last: Last) {
+    state().ended = Some((db, name.into(), last));
 }
 
 /// The keys of this database, or of all, are gone.
@@ -107,11 +128,13 @@ pub fn swap(one: i32, other: i32) {
     }
 }
 
-/// The event of a key that has just been deleted by being looked at, which is told of already.
-pub fn swallow_expired(db: i32, key: &[u8]) {
+/// The event of a key that has just been deleted by being looked at is not to be looked at any more; how the key was.
+pub fn swallow_expired(db: i32, key: &[u8]) -> Option<Last> {
     let mut state = state();
-    if state.seen.back().is_some_and(|last| last.is_expiry_of(db, key)) {
-        state.seen.pop_back();
+    if state.seen.back()?.is_expiry_of(db, key) {
+        state.seen.pop_back()?.last
+    } else {
+        None
     }
 }
 
@@ -129,7 +152,7 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
     let selected = ctx.db();
     let (mut kept, mut waiting, mut fired) = (Vec::new(), HashSet::new(), BTreeSet::new());
     for (nth, one) in seen.iter().enumerate() {
-        let next = next[nth].map(|later| seen[later].what);
+        let next = next[nth].map(|later| &seen[later]);
         let watchers = watch::covering(one.db, &one.name);
         if watchers.is_empty() || !ctx.select_db(one.db) {
             continue;
@@ -150,7 +173,7 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
             continue;
         }
         // Of several changes the last one counts.
-        if !told && matches!(next, Some(What::Set | What::Ended)) {
+        if !told && next.is_some_and(|next| !next.what.is_told()) {
             continue;
         }
         if one.what == What::Set && next.is_none() && must_keep_ended && life(ctx, &key) == Life::Absent {
@@ -160,7 +183,7 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
             continue;
         }
         if one.what.is_told() {
-            tracking::hand_out(ctx, &watchers, &key, last_values::take_first(one.db, &one.name));
+            tracking::hand_out(ctx, &watchers, &key, one.last.as_ref());
         }
         for name in watchers {
             let watcher = OwnedStr::new(&name);
@@ -184,7 +207,7 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
         for one in kept.into_iter().rev().filter_map(|nth| all[nth].take()) {
             state.seen.push_front(one);
         }
-    } else if may_tell && !is_empty() {
+    } else if may_tell && !state().seen.is_empty() {
         // What ended by being looked at is told before anything else, above all before the AOF is written.
         look(ctx, true);
     }
@@ -200,7 +223,7 @@ fn next_of_each(seen: &[Seen]) -> Vec<Option<usize>> {
 }
 
 /// What one watcher makes of one event, after which comes `next`. True if it fired; `None` if it is not there.
-fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<What>, may_tell: bool) -> Option<bool> {
+fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<&Seen>, may_tell: bool) -> Option<bool> {
     let what = one.what;
     let owed = if may_tell && !what.is_told() { tracking::owed(ctx, watcher, key) } else { None };
     let fired = owed.is_some_and(|(deadline, ending)| tracking::fire(ctx, watcher, key, deadline, ending));
@@ -217,13 +240,16 @@ fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<What>, 
             }
             Some(false)
         }
-        What::Set if next == Some(What::Expired) => {
-            has_expired(ctx, watcher, key, one)?;
+        What::Set if next.is_some_and(|next| next.what == What::Expired) => {
+            track_ended(ctx, watcher, key, one, next.and_then(Seen::deadline))?;
             Some(fired)
         }
-        // When it would have expired nobody can tell.
-        What::Set if next == Some(What::Evicted) => {
-            tracking::untrack_unless_evicted(ctx, watcher, key)?;
+        What::Set if next.is_some_and(|next| next.what == What::Evicted) => {
+            match next.and_then(Seen::deadline) {
+                deadline @ Some(_) => tracking::track_ended(ctx, watcher, key, deadline)?,
+                // When it would have expired nobody can tell.
+                None => tracking::untrack_unless_evicted(ctx, watcher, key)?,
+            }
             Some(fired)
         }
         What::Set | What::Ended => match life(ctx, key) {
@@ -231,9 +257,10 @@ fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<What>, 
                 tracking::track(ctx, one.db, watcher, key, deadline)?;
                 Some(fired)
             }
-            // It has come and gone while nobody could look. Looking has ended it, and that event is still to be looked at.
-            Life::Absent if what == What::Set && may_tell && expires_later(one) => {
-                has_expired(ctx, watcher, key, one)?;
+            // It has come and gone while nobody could look. Looking has ended it, and that event is still to be looked at; or it ends later,
+            // where expired keys are only hidden.
+            Life::Absent if what == What::Set && may_tell && !state().was_deleted(one.db, key.bytes()) => {
+                track_ended(ctx, watcher, key, one, deadline_seen_since(one))?;
                 Some(fired)
             }
             Life::Absent if what == What::Set => {
@@ -248,16 +275,18 @@ fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<What>, 
     }
 }
 
-/// A key had got a deadline, which cannot be seen any more, and its expiry is seen next. Had the deadline passed when it was set, the key
-/// was deleted by that (SET … PXAT 1).
-fn has_expired(ctx: &Ctx, watcher: &Str, key: &Str, set: &Seen) -> Option<()> {
-    match last_values::first_deadline(set.db, key.bytes()) {
-        Some(deadline) if set.at.is_some_and(|at| deadline < at) => tracking::untrack_unless_evicted(ctx, watcher, key),
-        deadline => tracking::track_ended(ctx, watcher, key, deadline),
+/// Tracks a key that was set and has expired since, so that the event of that finds it. But if its deadline had passed when it was set, that
+/// was a way to delete it (SET … PXAT 1).
+fn track_ended(ctx: &Ctx, watcher: &Str, key: &Str, set: &Seen, deadline: Option<UnixMs>) -> Option<()> {
+    match (deadline, set.after) {
+        (Some(deadline), Some(after)) if deadline < after => tracking::untrack(ctx, watcher, key),
+        _ => tracking::track_ended(ctx, watcher, key, deadline),
     }
 }
 
-/// Whether the expiry of this key was seen meanwhile.
-fn expires_later(one: &Seen) -> bool {
-    state().seen.iter().rev().any(|later| later.is_expiry_of(one.db, &one.name))
+/// The deadline that a key had when it expired, if that was seen meanwhile.
+fn deadline_seen_since(one: &Seen) -> Option<UnixMs> {
+    let state = state();
+    let expired = state.seen.iter().rev().find(|later| later.is_expiry_of(one.db, &one.name));
+    expired.and_then(Seen::deadline)
 }

@@ -7,7 +7,7 @@ use crate::effects::Effects;
 use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
-use crate::last_values;
+use crate::last_values::Last;
 use crate::life::{life, life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::Kind;
@@ -82,10 +82,10 @@ pub const FIRE: &CStr = c"EXPIRY.FIRE";
 pub const EVICT: &CStr = c"EXPIRY.EVICT";
 
 /// The value that a key had when it ended, for all who track it.
-pub fn hand_out(ctx: &Ctx, watchers: &[Box<[u8]>], key: &Str, last: Option<Copied>) {
-    let Some(last) = last else { return };
+pub fn hand_out(ctx: &Ctx, watchers: &[Box<[u8]>], key: &Str, last: Option<&Last>) {
+    let Some(value) = last.and_then(|last| last.value.as_ref()) else { return };
     for watcher in watchers {
-        with_queue(ctx, &OwnedStr::new(watcher), |queue| queue.keep(key.bytes(), last.clone()));
+        with_queue(ctx, &OwnedStr::new(watcher), |queue| queue.keep(key.bytes(), value.clone()));
     }
 }
 
@@ -293,8 +293,8 @@ fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) 
             // A replica waits to be told.
             Life::Absent if !is_master => {}
             Life::Absent => {
-                seen::swallow_expired(db, key.bytes());
-                hand_out(ctx, &watch::covering(db, key.bytes()), &key, last_values::take_last(db, key.bytes()));
+                let last = seen::swallow_expired(db, key.bytes());
+                hand_out(ctx, &watch::covering(db, key.bytes()), &key, last.as_ref());
                 fired |= fire(ctx, watcher, &key, deadline, ended.unwrap_or(Ending::Expired));
             }
             Life::Until(other) if other != deadline => drop(track(ctx, db, watcher, &key, other)),
@@ -322,6 +322,8 @@ pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool)
     let more = scan(ctx, name, until).unwrap_or(false);
     // What ends next first, then what has ended, and with what time is left the copies for bad times.
     let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false) || more;
+    // Keys that were over have ended by being copied.
+    seen::look(ctx, is_master);
     let mut due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);
     while due && Instant::now() < until {
         due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);

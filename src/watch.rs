@@ -83,9 +83,7 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     last_values::follow();
     before_sleep(|ctx| {
         seen::look(ctx, true);
-        if seen::is_empty() {
-            last_values::clear();
-        }
+        seen::turn_ends();
     });
 }
 
@@ -104,7 +102,6 @@ pub fn remove(db: i32, name: &[u8]) {
 /// The keys of this database, or of all, are gone, watchers included.
 pub fn forget(db: Option<i32>) {
     seen::forget(db);
-    last_values::clear();
     let mut state = state();
     match db {
         Some(db) => {
@@ -119,7 +116,6 @@ pub fn forget(db: Option<i32>) {
 /// Two databases have changed places, with the watchers in them.
 pub fn swap(one: i32, other: i32) {
     seen::swap(one, other);
-    last_values::clear();
     let mut state = state();
     for (db, watchers) in [(other, state.dbs.remove(&one)), (one, state.dbs.remove(&other))] {
         if let Some(watchers) = watchers {

@@ -65,8 +65,8 @@ async function insist(client, ...command) {
       return await send(client, ...command);
     } catch (error) {
       if (!client.isOpen) throw error; // we have closed it ourselves, below
-      // Another type under this name, no such family, or no module: that will not be better the next time.
-      if (/^(WRONGTYPE|ERR unknown command)/.test(error.message)) throw error;
+      // Another type under this name, no permission, no such family, or no module: that will not be better the next time.
+      if (/^(WRONGTYPE|NOPERM|ERR unknown command)/.test(error.message)) throw error;
       log(`${command[0]}: ${error.message}; trying again in ${pause} ms`);
       await sleep(pause);
     }

@@ -44,8 +44,8 @@ def insist(client, command, *args):
         try:
             return client.execute_command(f"{options.family}.{command}", options.key, *args)
         except redis.RedisError as error:
-            # Another type under this name, no such family, or no module: that will not be better the next time.
-            if str(error).startswith(("WRONGTYPE", "unknown command")):
+            # Another type under this name, no permission, no such family, or no module: that will not be better the next time.
+            if str(error).startswith(("WRONGTYPE", "NOPERM", "unknown command")):
                 raise
             logging.warning("%s: %s; trying again in %s s", command, error, pause)
             time.sleep(pause)

@@ -63,6 +63,18 @@ fn an_evicted_key_that_is_set_again_is_an_ordinary_key_again() {
     );
 }
 
+#[test]
+fn an_evicted_key_that_is_set_with_a_deadline_in_the_past_is_not_delivered() {
+    let (server, mut c) = evicting();
+    c.ok("SET k:1 v PX 700");
+    evict(&mut c, "k:1");
+    c.ok("SET k:1 w PXAT 1000");
+    // Before 7.2.4 nobody tells what deadline it had. Valkey does not even store it.
+    if server.has_version("7.2.4") && !server.has_valkey("8.0") {
+        assert_eq!(delivered(&mut c, "w", "k:", 900), []);
+    }
+}
+
 /// Once the mark of the eviction outlived the key that was set in its place.
 #[test]
 fn an_evicted_key_that_is_set_for_ever_and_deleted_in_time_is_not_delivered() {

@@ -38,6 +38,19 @@ fn an_expiry_is_told_with_key_deadline_reason_type_and_value_and_the_deletion() 
     feed.expect(&mut c, &["TSGEN.AT <_1> EXPIRY.CLAIM w me COUNT 1 LEASE 30000 TOKEN <t>", "EXPIRY.ACK w <t>"]);
 }
 
+/// Between the two a crash would make a deletion of it.
+#[test]
+fn an_expiry_that_is_found_by_looking_is_replicated_together_with_the_end_of_its_key() {
+    let (server, mut c) = watching(&[]);
+    let mut feed = Feed::open(&server);
+    c.pipeline(["SET k:1 v PX 5", "DEBUG SLEEP 0.05"].map(words));
+    assert_eq!(take_one(&mut c, "w").key, "k:1");
+    let told = feed.take(&mut c);
+    let fire = told.iter().position(|line| line.contains("EXPIRY.FIRE w k:1")).unwrap_or_else(|| panic!("{told:?}"));
+    assert!(["DEL k:1", "UNLINK k:1"].contains(&&*told[fire - 1]), "{told:?}");
+    assert_eq!((&*told[fire - 2], &*told[fire + 1]), ("MULTI", "EXEC"), "{told:?}");
+}
+
 #[test]
 fn tracking_is_not_told() {
     let (server, mut c) = watching(&[]);
