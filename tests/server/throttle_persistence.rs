@@ -149,8 +149,8 @@ fn a_damaged_payload_is_refused_or_taken_but_never_hurts() {
     assert!(restore_and_use(&mut c, &value, version));
     for index in 0..value.len() {
         let taken = restore_and_use(&mut c, &value[..index], version);
-        // Without the last two, the version in the footer is read in their place: another denominator, and the end.
-        assert!(!taken || index + 2 == value.len(), "the first {index} of {} bytes", value.len());
+        // In place of what is missing Redis reads the footer: two bytes of version and eight of a checksum, which may happen to fit.
+        assert!(!taken || index + 10 >= value.len(), "the first {index} of {} bytes", value.len());
         // What is no value of a module any more is Redis's to check.
         for change in (1..=0xff).filter(|_| index != 0) {
             let mut damaged = value.clone();
