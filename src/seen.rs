@@ -120,11 +120,7 @@ pub fn forget(db: Option<i32>) {
 /// Two databases have changed places.
 pub fn swap(one: i32, other: i32) {
     for seen in &mut state().seen {
-        seen.db = match seen.db {
-            db if db == one => other,
-            db if db == other => one,
-            db => db,
-        };
+        seen.db = watch::swapped(seen.db, one, other);
     }
 }
 
@@ -153,7 +149,7 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
     let (mut kept, mut waiting, mut fired) = (Vec::new(), HashSet::new(), BTreeSet::new());
     for (nth, one) in seen.iter().enumerate() {
         let next = next[nth].map(|later| &seen[later]);
-        let watchers = watch::covering(one.db, &one.name);
+        let watchers = watch::watchers_of(one.db, &one.name);
         if watchers.is_empty() || !ctx.select_db(one.db) {
             continue;
         }
@@ -161,12 +157,12 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
         if one.what.is_told() && !decides {
             // The master's are told by it; what this node has thrown out by itself is only noted.
             if one.what == What::Evicted {
-                watchers.iter().for_each(|name| tracking::note_evicted(ctx, &OwnedStr::new(name), &key));
+                watchers.iter().for_each(|watcher| tracking::note_evicted(ctx, watcher, &key));
             }
             continue;
         }
-        let owes = |name: &[u8]| tracking::owed(ctx, &OwnedStr::new(name), &key).is_some();
-        let told = one.what.is_told() || (decides && watchers.iter().map(|name| &**name).any(owes));
+        let owes = |watcher: &OwnedStr| tracking::owed(ctx, watcher, &key).is_some();
+        let told = one.what.is_told() || (decides && watchers.iter().any(owes));
         if (told && !may_tell) || waiting.contains(&(one.db, &*one.name)) {
             waiting.insert((one.db, &*one.name));
             kept.push(nth);
@@ -185,11 +181,10 @@ pub fn look(ctx: &Ctx, may_tell: bool) {
         if one.what.is_told() {
             tracking::hand_out(ctx, &watchers, &key, one.last.as_ref());
         }
-        for name in watchers {
-            let watcher = OwnedStr::new(&name);
-            match look_at(ctx, &watcher, &key, one, next, may_tell) {
-                None => watch::remove(one.db, &name),
-                Some(true) => drop(fired.insert((one.db, name))),
+        for watcher in &watchers {
+            match look_at(ctx, watcher, &key, one, next, may_tell) {
+                None => watch::remove(one.db, watcher.bytes()),
+                Some(true) => drop(fired.insert((one.db, Box::<[u8]>::from(watcher.bytes())))),
                 Some(false) => {}
             }
         }
@@ -227,24 +222,24 @@ fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<&Seen>,
     let what = one.what;
     let owed = if may_tell && !what.is_told() { tracking::owed(ctx, watcher, key) } else { None };
     let fired = owed.is_some_and(|(deadline, ending)| tracking::fire(ctx, watcher, key, deadline, ending));
-    match what {
-        What::Expired => match tracking::tracked_until(ctx, watcher, key)? {
+    match (what, next.map(|next| next.what)) {
+        (What::Expired, _) => match tracking::tracked_until(ctx, watcher, key)? {
             Some(deadline) => Some(tracking::fire(ctx, watcher, key, deadline, Ending::Expired)),
             // It was there before the watcher, which had not come across it yet, or was told of already.
             None => Some(false),
         },
-        What::Evicted => {
+        (What::Evicted, _) => {
             let deadline = tracking::tracked_until(ctx, watcher, key)?;
             if let Some(deadline) = deadline {
                 tracking::was_evicted(ctx, watcher, key, deadline);
             }
             Some(false)
         }
-        What::Set if next.is_some_and(|next| next.what == What::Expired) => {
+        (What::Set, Some(What::Expired)) => {
             track_ended(ctx, watcher, key, one, next.and_then(Seen::deadline))?;
             Some(fired)
         }
-        What::Set if next.is_some_and(|next| next.what == What::Evicted) => {
+        (What::Set, Some(What::Evicted)) => {
             match next.and_then(Seen::deadline) {
                 deadline @ Some(_) => tracking::track_ended(ctx, watcher, key, deadline)?,
                 // When it would have expired nobody can tell.
@@ -252,7 +247,7 @@ fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<&Seen>,
             }
             Some(fired)
         }
-        What::Set | What::Ended => match life(ctx, key) {
+        (What::Set | What::Ended, _) => match life(ctx, key) {
             Life::Until(deadline) => {
                 tracking::track(ctx, one.db, watcher, key, deadline)?;
                 Some(fired)

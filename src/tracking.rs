@@ -82,10 +82,10 @@ pub const FIRE: &CStr = c"EXPIRY.FIRE";
 pub const EVICT: &CStr = c"EXPIRY.EVICT";
 
 /// The value that a key had when it ended, for all who track it.
-pub fn hand_out(ctx: &Ctx, watchers: &[Box<[u8]>], key: &Str, last: Option<&Last>) {
+pub fn hand_out(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, last: Option<&Last>) {
     let Some(value) = last.and_then(|last| last.value.as_ref()) else { return };
     for watcher in watchers {
-        with_queue(ctx, &OwnedStr::new(watcher), |queue| queue.keep(key.bytes(), value.clone()));
+        with_queue(ctx, watcher, |queue| queue.keep(key.bytes(), value.clone()));
     }
 }
 
@@ -294,7 +294,7 @@ fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) 
             Life::Absent if !is_master => {}
             Life::Absent => {
                 let last = seen::swallow_expired(db, key.bytes());
-                hand_out(ctx, &watch::covering(db, key.bytes()), &key, last.as_ref());
+                hand_out(ctx, &watch::watchers_of(db, key.bytes()), &key, last.as_ref());
                 fired |= fire(ctx, watcher, &key, deadline, ended.unwrap_or(Ending::Expired));
             }
             Life::Until(other) if other != deadline => drop(track(ctx, db, watcher, &key, other)),

@@ -45,8 +45,13 @@ impl State {
     }
 }
 
+/// The watchers that cover a key.
+pub fn watchers_of(db: i32, key: &[u8]) -> Vec<OwnedStr> {
+    covering(db, key).iter().map(|name| OwnedStr::new(name)).collect()
+}
+
 /// The names of the watchers that cover a key.
-pub fn covering(db: i32, key: &[u8]) -> Vec<Box<[u8]>> {
+fn covering(db: i32, key: &[u8]) -> Vec<Box<[u8]>> {
     let state = state();
     let watchers = state.dbs.get(&db).into_iter().flatten();
     watchers.filter(|(_, scope)| scope.covers(key)).map(|(name, _)| name.clone()).collect()
@@ -122,12 +127,17 @@ pub fn swap(one: i32, other: i32) {
             state.dbs.insert(db, watchers);
         }
     }
-    let swapped = |db: i32| match db {
+    state.moved =
+        std::mem::take(&mut state.moved).into_iter().map(|(db, name)| (swapped(db, one, other), name)).collect();
+}
+
+/// What a database is once these two have changed places.
+pub fn swapped(db: i32, one: i32, other: i32) -> i32 {
+    match db {
         db if db == one => other,
         db if db == other => one,
         db => db,
-    };
-    state.moved = std::mem::take(&mut state.moved).into_iter().map(|(db, name)| (swapped(db), name)).collect();
+    }
 }
 
 /// Whether a watcher has just come from another database; asked once.
