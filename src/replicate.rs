@@ -33,11 +33,14 @@ impl Call<'_> {
     }
 }
 
-/// A key that its first write has made, with everything that made it explicit.
-pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &Value<F>) {
+/// A key that was made at `now`, by CREATE or its first write, with everything that made it explicit.
+///
+/// In the envelope although time does not matter: only CREATE itself can tell where its keys are (the stream of its sink), and what is
+/// replicated must have its keys at fixed places (`Handler::TELLS_KEYS`).
+pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &Value<F>, now: UnixMs) {
     let options = create::explain::<F>(&value.queue);
     let arguments: Vec<&Str> = std::iter::once(name).chain(options.iter().map(|option| &**option)).collect();
-    ctx.replicate(F::VERBS.create.name, &arguments);
+    ctx.replicate_at(AT, now.0, F::VERBS.create.name, &arguments);
 }
 
 /// A claim, with the tokens it handed out.

@@ -11,7 +11,9 @@ use std::ptr;
 
 /// What runs when a client sends a command.
 pub trait Handler {
-    /// Whether it tells its keys itself (flag getkeys-api).
+    /// Whether it tells its keys itself (flag getkeys-api). Such a command must not be replicated as such, but in an envelope whose keys are
+    /// at fixed places: a master of Redis 8.4 and newer that feeds a slot migration asks each replicated command for its keys, and the end
+    /// of that call would replicate again, and ask again, until the stack is full.
     const TELLS_KEYS: bool;
 
     /// Runs it; `argv` starts with the command's name. It replies in any case.

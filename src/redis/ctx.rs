@@ -116,23 +116,9 @@ impl Ctx {
         unsafe { api!(RedisModule_ReplicateVerbatim(self.raw())) };
     }
 
-    /// Replicates `command` with these arguments.
-    pub fn replicate(&self, command: &CStr, arguments: &[&Str]) {
-        // SAFETY: a live context, and an array with its length, as "v" asks for; Redis copies what it needs.
-        unsafe {
-            api!(RedisModule_Replicate(
-                self.raw(),
-                command.as_ptr(),
-                c"v".as_ptr(),
-                arguments.as_ptr(),
-                arguments.len()
-            ))
-        };
-    }
-
     /// Replicates `AT ms command arguments…`.
     pub fn replicate_at(&self, at: &CStr, ms: i64, command: &CStr, arguments: &[&Str]) {
-        // SAFETY: as in `replicate`; "l" is a long long, "c" a C string.
+        // SAFETY: a live context; "l" is a long long, "c" a C string, "v" an array with its length. Redis copies what it needs.
         unsafe {
             api!(RedisModule_Replicate(
                 self.raw(),
@@ -149,7 +135,7 @@ impl Ctx {
     /// Replicates `AT ms command keys… word number …`, without building strings: for commands that come often.
     pub fn replicate_at_with(&self, at: &CStr, ms: i64, command: &CStr, names: [&Str; 2], options: [(&CStr, i64); 3]) {
         let [(word1, number1), (word2, number2), (word3, number3)] = options;
-        // SAFETY: as in `replicate`; "l" is a long long, "c" a C string, "s" a string of Redis.
+        // SAFETY: as in `replicate_at`; "s" is a string of Redis.
         unsafe {
             api!(RedisModule_Replicate(
                 self.raw(),

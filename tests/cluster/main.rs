@@ -7,6 +7,7 @@ mod families;
 mod state;
 mod traffic;
 
+mod atomic;
 mod blocking;
 mod failover;
 mod resharding;

@@ -149,12 +149,82 @@ impl Cluster {
         self.wait_until_agreed();
     }
 
+    /// Whether this server moves slots as a whole, with all their keys: Redis 8.4 and newer, Valkey 9.0 and newer.
+    pub fn moves_atomically(&self) -> bool {
+        self.nodes[0].has_valkey("9.0") || self.nodes[0].has_version("8.4")
+    }
+
+    /// Has the slots from `first` to `last` moved as a whole, without waiting. Only where [`Self::moves_atomically`].
+    #[track_caller]
+    pub fn begin_atomic_move(&self, (first, last): (u16, u16), from: usize, to: usize) -> AtomicMove {
+        if self.nodes[0].has_valkey("9.0") {
+            let line = format!("CLUSTER MIGRATESLOTS SLOTSRANGE {first} {last} NODE {}", self.id(to));
+            self.run(from, &line);
+            AtomicMove { by: from, id: None }
+        } else {
+            let id = self.run(to, &format!("CLUSTER MIGRATION IMPORT {first} {last}")).text();
+            AtomicMove { by: to, id: Some(id) }
+        }
+    }
+
+    /// How a move stands: what it is doing, or `completed`, `failed`, `canceled`.
+    #[track_caller]
+    pub fn state_of(&self, of: &AtomicMove) -> String {
+        let told = match &of.id {
+            Some(id) => self.run(of.by, &format!("CLUSTER MIGRATION STATUS ID {id}")),
+            None => self.run(of.by, "CLUSTER GETSLOTMIGRATIONS"),
+        };
+        // The one that began last is the first.
+        let state = told.items()[0].field("state").text();
+        match &*state {
+            "success" => "completed".to_owned(),
+            "cancelled" => "canceled".to_owned(),
+            _ => state,
+        }
+    }
+
+    /// Waits until a move has ended and all have heard of it; it must not fail.
+    #[track_caller]
+    pub fn wait_for_move(&self, of: &AtomicMove) {
+        wait_long("the slots have moved", || {
+            let state = self.state_of(of);
+            assert!(state != "failed" && state != "canceled", "the move {state}: {}", self.nodes[of.by].log());
+            state == "completed"
+        });
+        self.wait_until_agreed();
+    }
+
+    /// Moves slots as a whole.
+    #[track_caller]
+    pub fn move_atomically(&self, slots: (u16, u16), from: usize, to: usize) {
+        self.wait_for_move(&self.begin_atomic_move(slots, from, to));
+    }
+
+    /// Calls a move off. False if it has ended already.
+    #[track_caller]
+    pub fn cancel_move(&self, of: &AtomicMove) -> bool {
+        let line = match &of.id {
+            Some(id) => format!("CLUSTER MIGRATION CANCEL ID {id}"),
+            None => "CLUSTER CANCELSLOTMIGRATIONS".to_owned(),
+        };
+        let reply = self.nodes[of.by].client().run(&line);
+        !reply.is_error() && reply != 0
+    }
+
     /// Waits until this node calls itself a master or a replica (`master`, `slave`).
     #[track_caller]
     pub fn wait_for_role(&self, node: usize, role: &str) {
         let told = || Client::try_connect(&self.nodes[node].socket()).ok()?.try_info("replication", "role");
         wait_long(&format!("node {node} is a {role}"), || told().as_deref() == Some(role));
     }
+}
+
+/// Slots on their way, as [`Cluster::begin_atomic_move`] has sent them.
+pub struct AtomicMove {
+    /// The node that knows how it stands.
+    by: usize,
+    /// Its name, where moves have one.
+    id: Option<String>,
 }
 
 /// What a node tells of the others, if it finds the cluster well.

@@ -26,7 +26,7 @@ mod transcript;
 pub use app::App;
 pub use client::{Blocked, Client};
 pub use clock::Clock;
-pub use cluster::{slot_of, tags, wait_long, Cluster};
+pub use cluster::{slot_of, tags, wait_long, AtomicMove, Cluster};
 pub use dump::{reseal, unseal};
 pub use events::Events;
 pub use example::Example;

@@ -36,7 +36,7 @@ fn every_write_carries_its_time_and_every_default() {
     feed.expect(
         &mut c,
         &[
-            "DEBOUNCE.CREATE k IDLE 3600000 MAXWAIT 0 MAXITEMS 9 UNIQUE yes LEASE 30000 MAXDELIVERIES 16 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0",
+            "TSGEN.AT <_0> DEBOUNCE.CREATE k IDLE 3600000 MAXWAIT 0 MAXITEMS 9 UNIQUE yes LEASE 30000 MAXDELIVERIES 16 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0",
             "TSGEN.AT <_1> DEBOUNCE.PUSH k a 1 '' 2",
             "TSGEN.AT <_2> DEBOUNCE.PUSH k a 2",
             "TSGEN.AT <_3> DEBOUNCE.PUSH k b 1",
@@ -61,7 +61,7 @@ fn a_first_push_tells_the_creation_with_every_option_first() {
         &mut c,
         &[
             "MULTI",
-            "DEBOUNCE.CREATE k IDLE 4321 MAXWAIT 0 MAXITEMS 0 UNIQUE no LEASE 12345 MAXDELIVERIES 16 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0",
+            "TSGEN.AT <now> DEBOUNCE.CREATE k IDLE 4321 MAXWAIT 0 MAXITEMS 0 UNIQUE no LEASE 12345 MAXDELIVERIES 16 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0",
             "TSGEN.AT <now> DEBOUNCE.PUSH k g x x",
             "EXEC",
         ],

@@ -38,7 +38,7 @@ fn an_increment_of_an_open_window_goes_as_it_came_and_what_opens_or_seals_carrie
     feed.expect(
         &mut c,
         &[
-            "TALLY.CREATE k EVERY 3600000 FIELD any MIN -5 MAXFIELDS 3 LEASE 30000 MAXDELIVERIES 0 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0",
+            "TSGEN.AT <_0> TALLY.CREATE k EVERY 3600000 FIELD any MIN -5 MAXFIELDS 3 LEASE 30000 MAXDELIVERIES 0 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0",
             "TSGEN.AT <_1> TALLY.INCR k a",
             "tally.incr k a",
             "TALLY.INCR k b -5",
@@ -54,8 +54,8 @@ fn an_increment_of_an_open_window_goes_as_it_came_and_what_opens_or_seals_carrie
     feed.expect(
         &mut c,
         &[
-            "TALLY.CREATE by-default EVERY 4321 FIELD any MAXFIELDS 7 LEASE 12345 MAXDELIVERIES 0 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0",
-            "TALLY.CREATE full EVERY 4321 FIELD uuid MIN 1 MAX 2 MAXFIELDS 7 LEASE 12345 MAXDELIVERIES 0 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0 SINK s SINKMAXLEN 9",
+            "TSGEN.AT <_6> TALLY.CREATE by-default EVERY 4321 FIELD any MAXFIELDS 7 LEASE 12345 MAXDELIVERIES 0 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0",
+            "TSGEN.AT <_7> TALLY.CREATE full EVERY 4321 FIELD uuid MIN 1 MAX 2 MAXFIELDS 7 LEASE 12345 MAXDELIVERIES 0 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0 SINK s SINKMAXLEN 9",
         ],
     );
 }

@@ -40,7 +40,7 @@ impl Command for Push {
             // Refused before the key is made.
             value.queue.push(group, items, now)?;
             let value = key.create(create::by_default::<Debounce>(now)?)?;
-            replicate::creation(call.ctx, name, value);
+            replicate::creation(call.ctx, name, value, now);
         }
         let Some(value) = key.value()? else { return Ok(()) };
         let pushed = value.queue.push(group, items, now)?;

@@ -53,7 +53,7 @@ impl<F: Family> Command for Create<F> {
         let announced = if flags.is_loading() || flags.is_replicated() { UnixMs(i64::MIN) } else { now };
         let value = key.create(Value::<F>::new(F::create(plan, options, seed())?, announced))?;
         arrive(value, call.ctx.db(), name);
-        replicate::creation(call.ctx, name, value);
+        replicate::creation(call.ctx, name, value, now);
         call.ctx.reply_simple(c"OK");
         let effects = Effects::of(call.ctx, name, value, || now, None);
         drop(key);

@@ -139,7 +139,7 @@ fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, element: &
         return Ok(());
     }
     let value = key.create(value)?;
-    replicate::creation(call.ctx, name, value);
+    replicate::creation(call.ctx, name, value, now);
     call.replicate();
     let effects = Effects::of(call.ctx, name, value, || now, None);
     drop(key);

@@ -40,7 +40,7 @@ impl Command for Advance {
             // Refused before the key is made.
             value.queue.advance(timestamp, source, now)?;
             let value = key.create(create::by_default::<Tsgen>(now)?)?;
-            replicate::creation(call.ctx, name, value);
+            replicate::creation(call.ctx, name, value, now);
         }
         let Some(value) = key.value()? else { return Ok(()) };
         let advanced = value.queue.advance(timestamp, source, now)?;

@@ -98,7 +98,7 @@ fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, given: &[G
     let added = value.queue.madd(&elements, now)?;
     let value = key.create(value)?;
     reply(call, &added);
-    replicate::creation(call.ctx, name, value);
+    replicate::creation(call.ctx, name, value, now);
     call.replicate();
     let effects = Effects::of(call.ctx, name, value, || now, None);
     drop(key);
