@@ -4,6 +4,7 @@ use crate::loading;
 use crate::redis::event::{listen, listen_to_keys, Event, Events};
 use crate::redis::Ctx;
 use crate::timer;
+use crate::waiting;
 use crate::watch;
 use std::ffi::CStr;
 use tsgen_engine::UnixMs;
@@ -31,6 +32,7 @@ fn happened(ctx: &Ctx, event: Event) {
         Event::LoadingEnded => {
             loading::forget_unfinished();
             watch::keep_overdue(ctx);
+            waiting::data_is_there();
         }
         Event::Saving => watch::saving(ctx),
         Event::Saved => watch::saved(ctx),

@@ -50,6 +50,15 @@ pub fn count(db: i32, name: &[u8]) -> usize {
     waiters().get(&db).and_then(|keys| keys.get(name)).copied().unwrap_or(0)
 }
 
+/// All data has been loaded: whoever waits is asked again, for a signal that came meanwhile went unheard.
+pub fn data_is_there() {
+    let all: Vec<(i32, Box<[u8]>)> =
+        waiters().iter().flat_map(|(db, keys)| keys.keys().map(|name| (*db, name.clone()))).collect();
+    for (db, name) in all {
+        timer::note(db, &name, UnixMs(0));
+    }
+}
+
 /// The keys of a database that clients wait for.
 pub fn names(db: i32) -> Vec<Box<[u8]>> {
     waiters().get(&db).map_or_else(Vec::new, |keys| keys.keys().cloned().collect())
@@ -80,6 +89,10 @@ pub fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, ti
 
 impl<F: Family> Wait for Waiting<F> {
     fn wake(&mut self, ctx: &Ctx, name: &Str) -> bool {
+        if ctx.flags().is_loading() {
+            // What is there is half of it, and what was acknowledged may still be among it. `data_is_there` asks again.
+            return false;
+        }
         let now = UnixMs(unix_ms());
         if must_not_write() {
             // A claim would replicate, and that would abort the server now. The signal must not get lost.

@@ -1,5 +1,6 @@
 //! What survives: RDB, AOF in both forms, rewrites under load, kill -9, and every command that carries a key elsewhere.
 
+use super::common::counts;
 use super::families::FAMILIES;
 use crate::harness::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -308,4 +309,40 @@ fn write_something(c: &mut Client, random: &mut Random, i: usize) {
         _ => format!("TSGEN.REM {key} id{}", random.below(500)),
     };
     c.ok(&command);
+}
+
+/// Among what is loaded so far may be what was acknowledged later.
+#[test]
+fn a_blocked_worker_gets_nothing_while_an_aof_is_loaded_and_what_is_left_afterwards() {
+    let server = Server::start(&["--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"]);
+    let mut c = server.client();
+    let words = |line: &str| line.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
+    let adds = |id: &str, times: usize| vec![words(&format!("TSGEN.ADD k 1 {id}")); times];
+    c.ok("TSGEN.ADD k 1 done");
+    c.ok("TSGEN.ADVANCE k 1");
+    // The file is so long, and loaded so slowly, that other clients are heard in between.
+    c.pipeline(adds("done", 10_000));
+    c.ok("CONFIG SET key-load-delay 50");
+    let token = c.ok("TSGEN.CLAIM k w").items()[0].items()[0].int();
+    assert_eq!(c.ok(&format!("TSGEN.ACK k {token}")), 1);
+    let mut worker = Blocked::new(&server, "TSGEN.CLAIM k me BLOCK 0");
+    let mut loader = server.client();
+    loader.send(&[b"DEBUG", b"LOADAOF"]);
+    let loaded = AtomicBool::new(false);
+    let mut heard = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(loader.read(), "OK");
+            loaded.store(true, Ordering::SeqCst);
+        });
+        while !loaded.load(Ordering::SeqCst) {
+            // A command that is run meanwhile has the server look after blocked clients.
+            heard += usize::from(c.info("persistence", "loading") == "1");
+        }
+    });
+    assert!(heard > 0, "nobody was heard while the file was loaded");
+    assert!(worker.is_blocked(&mut c), "served from half of the data");
+    assert_eq!(counts(&mut c, "k"), [0, 0, 0, 0, 0]);
+    c.ok("TSGEN.ADD k 1 next");
+    assert_eq!(worker.reply().items()[0].items()[2].text(), "next");
 }
