@@ -38,6 +38,8 @@ const PAUSE_STEP: i64 = 10;
 const LOADING_STEP: i64 = 100;
 /// On a replica: keys are only kept in mind, for the day it is promoted.
 const REPLICA_STEP: i64 = 10_000;
+/// Asks for a look at a key when the clock has stepped back, and not before: what is ready there may wait again then.
+pub const WHEN_SET_BACK: UnixMs = UnixMs(i64::MAX - 1);
 /// Groups of one key that are sorted at once: some 0.2 ms.
 const SETTLE: usize = 1_000;
 
@@ -52,7 +54,7 @@ type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
 struct State {
     schedule: Schedule,
     armed: Option<(UnixMs, Armed)>,
-    /// The time of day when it was last minded.
+    /// The time of day when it was last minded, or a tick saw it.
     clock: i64,
     /// A tick is running; it arms the timer when it is done.
     ticking: bool,
@@ -168,7 +170,7 @@ pub fn swap(one: i32, other: i32) {
 /// For INFO: ticks so far, keys in mind, the next time one is looked at.
 pub fn figures() -> (u64, usize, Option<UnixMs>) {
     let state = state();
-    (state.ticks, state.schedule.len(), state.schedule.next())
+    (state.ticks, state.schedule.len(), state.schedule.next().filter(|next| *next < WHEN_SET_BACK))
 }
 
 /// A running tick. However it ends, the timer is armed again.
@@ -190,6 +192,8 @@ fn tick(ctx: &Ctx) {
         state.armed = None;
         state.ticking = true;
         state.ticks += 1;
+        // A clock that is ahead for this tick only has been ahead. That it is set back is for `mind_the_clock` to notice.
+        state.clock = state.clock.max(unix_ms());
     }
     let mut tick = Tick { shortest: 1 };
     let flags = ctx.flags();
@@ -269,7 +273,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     if F::opens_by_clock(&value.queue) {
         opened = F::opened_between(&mut value.queue, value.announced, now);
         value.announced = now;
-        opens_at = value.queue.next_opening(now);
+        opens_at = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
     }
     if waiting::count(db, name.bytes()) > 0 {
         wake = value.has_sink() || value.queue.has_ready(now);

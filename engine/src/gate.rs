@@ -36,9 +36,8 @@ pub trait Gate: Clone + Sized {
         Some(i64::MAX)
     }
 
-    /// Remembers how far time alone has opened the gate, so that a clock that steps back does not close it.
-    /// Called only by operations that are replicated with their clock.
-    fn commit(&mut self, _now: UnixMs) {}
+    /// Whether a clock that steps back would make something wait again that is ready, or due.
+    fn closes_again(&self, order: &Order) -> bool;
 
     /// Since when entries with this place key have been ready, as far as is known.
     fn open_since(&self, key: i64) -> Option<UnixMs> {

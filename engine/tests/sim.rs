@@ -8,6 +8,8 @@
 
 #[path = "sim/debounce.rs"]
 mod debounce;
+#[path = "sim/delays.rs"]
+mod delays;
 #[path = "sim/expiry.rs"]
 mod expiry;
 #[path = "sim/keyspace.rs"]
@@ -53,6 +55,11 @@ fn histories<F: Family>() {
 #[test]
 fn every_history_of_tsgen_holds() {
     histories::<tsgen::Writers>();
+}
+
+#[test]
+fn every_history_of_a_delay_queue_holds_whatever_is_done_to_the_clock() {
+    histories::<delays::Delayers>();
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod common;
 
 mod acl;
 mod blocking;
+mod clock_steps;
 mod config;
 mod crowd;
 mod data;

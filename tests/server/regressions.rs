@@ -110,15 +110,6 @@ fn deleted_keys_leave_the_timer() {
 }
 
 #[test]
-fn a_clock_that_has_let_an_element_through_does_not_fall_behind_it() {
-    let server = Server::start(&["--tsgen.virtual-clock", "yes"]);
-    let mut c = server.client();
-    c.play(
-        "> TSGEN.CREATE k CLOCK\n OK\n > TSGEN.AT 100000 TSGEN.ADD k 90000 x\n 0\n > TSGEN.AT 80000 TSGEN.WATERMARK k\n 100000\n > TSGEN.AT 80000 TSGEN.CLAIM k w\n [[… 'x' …]]",
-    );
-}
-
-#[test]
 fn who_may_only_write_can_add_and_settle_but_not_claim() {
     let server = Server::start(&[]);
     let mut c = server.client();

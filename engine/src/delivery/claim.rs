@@ -95,7 +95,6 @@ impl<G: Gate> Queue<G> {
         if members.is_empty() {
             return Ok(claim);
         }
-        self.gate.commit(now);
         self.entries.warm(members.iter().copied());
         for (token, handle) in (claim.first..).zip(&members) {
             self.hand_out(*handle, token);
@@ -219,9 +218,6 @@ impl<G: Gate> Queue<G> {
         let mut gone = Vec::new();
         if let Some(key) = self.gate.horizon(now) {
             self.order.take_through(&self.entries, key, count, &mut gone);
-        }
-        if !gone.is_empty() {
-            self.gate.commit(now);
         }
         for handle in &gone {
             self.revoke(*handle);

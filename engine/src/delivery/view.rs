@@ -246,4 +246,15 @@ impl<G: Gate> Queue<G> {
     pub fn next_opening(&mut self, now: UnixMs) -> Option<UnixMs> {
         self.gate.next_opening(&self.order, &self.entries, now)
     }
+
+    /// The next time after `now` at which time alone lets an entry through. Other than [`Queue::next_opening`] it does not ask
+    /// for what is being collected. O(log n).
+    pub fn next_release(&mut self, now: UnixMs) -> Option<UnixMs> {
+        self.gate.horizon(now).filter(|key| *key < i64::MAX).and_then(|_| self.next_opening(now))
+    }
+
+    /// Whether a clock that steps back would make something wait again that is ready, or due.
+    pub fn closes_again(&self) -> bool {
+        self.gate.closes_again(&self.order)
+    }
 }

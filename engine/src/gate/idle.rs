@@ -291,6 +291,10 @@ impl Gate for Idle {
         self.first_settled(Place { key: i64::MIN, seq: 0 }).map(|(_, place)| UnixMs(place.key))
     }
 
+    fn closes_again(&self, _: &Order) -> bool {
+        !self.heads.is_empty()
+    }
+
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
         items::check_fired(entries.body(handle))
     }

@@ -171,6 +171,11 @@ impl Gate for Ttl {
         Some(UnixMs(self.deadline(first).0.max(now.0).saturating_add(1)))
     }
 
+    /// A tracked key has a deadline of its own, which the timer minds.
+    fn closes_again(&self, _: &Order) -> bool {
+        false
+    }
+
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
         tracking::check_expired(entries.body(handle))
     }

@@ -1,7 +1,8 @@
 //! The event-time gate: an entry is ready once the watermark has reached its timestamp.
 //!
 //! The watermark is moved from outside, by one writer or by named sources of which the slowest counts, or it is the
-//! server's clock. It only rises; an operator may set it back.
+//! server's clock. The former only rises, unless an operator sets it back. The latter is the clock as it is now, at any
+//! time: a clock that was ahead and is set right closes the gate again, for what nobody has claimed waits for its time.
 
 mod elements;
 
@@ -53,7 +54,7 @@ pub enum Late {
 pub struct Watermark {
     kind: Kind,
     late: Late,
-    /// With a clock: how far it has been seen to open the gate.
+    /// The watermark; `None` while it is unset, and always with a clock.
     reached: Option<i64>,
     /// When it rose to what, coarsely: (watermark, since), both rising.
     rises: Vec<(i64, UnixMs)>,
@@ -68,6 +69,7 @@ const RISES: usize = 64;
 pub struct Saved {
     kind: Kind,
     late: Late,
+    /// With a clock, nothing; files of a time when it was how far the clock had opened the gate are read all the same.
     reached: Option<i64>,
     rises: Vec<(i64, UnixMs)>,
 }
@@ -115,15 +117,13 @@ impl Gate for Watermark {
 
     fn horizon(&self, now: UnixMs) -> Option<i64> {
         match self.kind {
-            Kind::Clock => Some(self.reached.map_or(now.0, |reached| reached.max(now.0))),
+            Kind::Clock => Some(now.0),
             _ => self.reached,
         }
     }
 
-    fn commit(&mut self, now: UnixMs) {
-        if self.kind == Kind::Clock {
-            self.reached = self.horizon(now);
-        }
+    fn closes_again(&self, order: &Order) -> bool {
+        self.kind == Kind::Clock && !order.is_empty()
     }
 
     fn open_since(&self, key: i64) -> Option<UnixMs> {
@@ -198,12 +198,16 @@ impl Gate for Watermark {
         Saved { kind: self.kind.clone(), late: self.late, reached: self.reached, rises: self.rises.clone() }
     }
 
-    fn load(saved: Saved, seed: [u64; 2]) -> Result<Self, Error> {
-        let gate = Watermark::new(saved.kind, saved.late, seed).map_err(|_| Error::Damaged("impossible sources"))?;
+    fn load(mut saved: Saved, seed: [u64; 2]) -> Result<Self, Error> {
+        let gate =
+            Watermark::new(saved.kind.clone(), saved.late, seed).map_err(|_| Error::Damaged("impossible sources"))?;
         let rising = saved.rises.is_sorted() && saved.rises.len() <= RISES;
         let last_rise = saved.rises.last().map(|(watermark, _)| *watermark);
         let reached = match &gate.kind {
-            Kind::Clock => saved.rises.is_empty(),
+            Kind::Clock => {
+                saved.reached = None;
+                saved.rises.is_empty()
+            }
             Kind::External => saved.reached == last_rise,
             Kind::Sources(sources) => {
                 saved.reached == last_rise && (last_rise.is_none() || Self::slowest(sources).is_some())

@@ -198,6 +198,10 @@ impl Gate for Window {
         }
     }
 
+    fn closes_again(&self, _: &Order) -> bool {
+        self.open.is_some()
+    }
+
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
         let (name, body) = entries.name_and_body(handle);
         batch::check(body, |field| self.rules.field.is_stored(field))?;

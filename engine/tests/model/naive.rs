@@ -21,9 +21,6 @@ pub trait Gate: Clone + Debug {
     /// The highest key that is ready.
     fn horizon(&self, now: i64) -> Option<i64>;
 
-    /// Something was taken: time must not close the gate any more.
-    fn commit(&mut self, now: i64);
-
     /// Takes out what has collected up to its deadline: these are entries now.
     fn fire(&mut self, now: i64) -> Vec<Entry<Self::Content>>;
 
@@ -217,9 +214,6 @@ impl<G: Gate> Naive<G> {
         self.sweep_all(now);
         let mut ready = self.ready(now);
         ready.truncate(count);
-        if !ready.is_empty() {
-            self.gate.commit(now);
-        }
         let first = (self.last_token + 1).max(now.max(0) as u64 * 1024);
         let mut claimed = Vec::new();
         for (token, index) in (first..).zip(ready) {
@@ -335,9 +329,6 @@ impl<G: Gate> Naive<G> {
         self.sweep_all(now);
         let mut ready = self.ready(now);
         ready.truncate(count);
-        if !ready.is_empty() {
-            self.gate.commit(now);
-        }
         let dropped = ready.iter().map(|index| self.handed(*index, 0, 0)).collect();
         let seqs: Vec<u64> = ready.iter().map(|index| self.entries[*index].seq).collect();
         self.entries.retain(|entry| !seqs.contains(&entry.seq));

@@ -15,6 +15,9 @@ pub trait Family: Sized {
     /// What a server has around the key, and saves with it.
     type Around: Clone;
 
+    /// Whether administrators set the time of day, forward and back. Otherwise it only goes on.
+    const CLOCK_STEPS: bool = false;
+
     /// Writers, an empty key, what is around it, and the truth of it.
     fn start(rng: &mut Rng) -> (Self, Queue<Self::Gate>, Self::Around, Self::Truth);
 
@@ -113,6 +116,8 @@ pub struct World<F: Family> {
     truth: F::Truth,
     /// The last token of each entry. What a worker has seen does not go with a crash of the server.
     last_tokens: BTreeMap<u64, u64>,
+    /// The last token of all that the log starts after.
+    base_token: u64,
     workers: Vec<Worker>,
     next_worker: u32,
 }
@@ -135,6 +140,7 @@ impl<F: Family> World<F> {
             replicated: 0,
             truth,
             last_tokens: BTreeMap::new(),
+            base_token: 0,
             workers: Vec::new(),
             next_worker: 0,
         }
@@ -209,6 +215,11 @@ impl<F: Family> World<F> {
     }
 
     pub fn step(&mut self) {
+        if F::CLOCK_STEPS && self.rng.u32(0..30) == 0 {
+            // Deadlines that were set before are then as much nearer or farther.
+            self.now = UnixMs(self.now.0 + self.rng.i64(-2_000..2_000));
+            self.tick();
+        }
         match self.rng.u32(0..100) {
             0..=37 => {
                 let writes = self.writers.write(&mut self.rng, &self.master, self.now);
@@ -344,6 +355,8 @@ impl<F: Family> World<F> {
         // The truth is now what the log tells, from its base on: anything else never happened.
         self.truth = self.base.1.clone();
         for logged in self.log.drain(..) {
+            let last = logged.delivered.last().map_or(0, |delivery| delivery.token);
+            self.base_token = self.base_token.max(last);
             if let Op::Write(write) = &logged.op {
                 self.truth.written(write, logged.now);
             }
@@ -351,6 +364,12 @@ impl<F: Family> World<F> {
             logged.acked.iter().for_each(|delivery| self.truth.acked(delivery));
         }
         self.truth.went_on_with(source, self.now);
+        if F::CLOCK_STEPS {
+            // Only as far as clocks agree are tokens that were lost with the end of the log not issued again.
+            let lasting = self.base_token;
+            self.last_tokens.retain(|_, token| *token <= lasting);
+            self.workers.iter_mut().for_each(|worker| worker.held.retain(|delivery| delivery.token <= lasting));
+        }
         self.master = master;
         self.replica = self.master.synchronised();
         self.base = (self.master.copied_by_file(), self.truth.clone());

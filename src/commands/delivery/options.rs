@@ -135,7 +135,9 @@ pub fn settle_with<F: Family>(
     call.ctx.reply_int(settled.count as i64);
     if settled.changed {
         call.replicate_timed(now);
-        let effects = Effects::of(call.ctx, name, value, || now, None);
+        // After the clock was set back, the place of what returns may be in the time to come.
+        let opens_at = value.queue.next_release(now);
+        let effects = Effects::of(call.ctx, name, value, || now, opens_at);
         drop(key);
         effects.tell(call.ctx, name, events.iter().copied().filter(|_| settled.count > 0));
     }

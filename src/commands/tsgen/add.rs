@@ -10,6 +10,7 @@ use crate::family::Family;
 use crate::keyspace::{self, Opened};
 use crate::redis::{OwnedStr, Str};
 use crate::replicate;
+use crate::timer::WHEN_SET_BACK;
 use crate::tsgen::Tsgen;
 use tsgen_engine::{Added, Guard, Millis, UnixMs};
 
@@ -111,7 +112,8 @@ impl Command for Add {
         } else {
             call.replicate();
         }
-        let opens_at = (is_clock && added == Added::Waits).then_some(UnixMs(timestamp));
+        let opens_at = if added == Added::Waits { UnixMs(timestamp) } else { WHEN_SET_BACK };
+        let opens_at = Some(opens_at).filter(|_| is_clock);
         let effects = Effects::of(call.ctx, name, value, || call.now(), opens_at);
         drop(key);
         let opened = (added == Added::Ready).then_some(Tsgen::VERBS.ready.event);

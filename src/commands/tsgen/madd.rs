@@ -10,6 +10,7 @@ use crate::family::Family;
 use crate::keyspace::{self, Opened};
 use crate::redis::Str;
 use crate::replicate;
+use crate::timer::WHEN_SET_BACK;
 use crate::tsgen::Tsgen;
 use tsgen_engine::{Added, UnixMs};
 
@@ -72,7 +73,7 @@ impl Command for Madd {
                 given.iter().zip(&elements).map(|(given, element)| (given.when, element.0)).collect();
             replicate_on_clock(call, now, &resolved);
             let waits = elements.iter().zip(&added).filter(|(_, added)| **added == Added::Waits);
-            opens_at = waits.map(|(element, _)| UnixMs(element.0)).min();
+            opens_at = waits.map(|(element, _)| UnixMs(element.0)).min().or(Some(WHEN_SET_BACK));
         } else {
             call.replicate();
         }

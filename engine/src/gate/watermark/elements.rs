@@ -118,7 +118,6 @@ impl Queue<Watermark> {
         }
         let late = self.is_late(timestamp, now)?;
         self.check_room(usize::from(old.is_none()), 1)?;
-        self.gate.commit(now);
         self.put(timestamp, id, payload, hash, old);
         Ok(self.count_late(late))
     }
@@ -136,7 +135,6 @@ impl Queue<Watermark> {
             new = ids.into_iter().filter(|id| self.find(id).is_none()).count();
         }
         self.check_room(new, elements.len())?;
-        self.gate.commit(now);
         let add = |(timestamp, id, payload): &(i64, &[u8], &[u8])| {
             let late = self.is_late(*timestamp, now)?;
             let hash = self.gate.names.hash(id);

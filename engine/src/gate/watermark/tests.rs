@@ -70,8 +70,9 @@ fn sources_must_be_named_and_different() {
     }
 }
 
+/// A clock that was an hour ahead used to leave the gate open until that hour was over.
 #[test]
-fn a_clock_lets_elements_through_and_does_not_take_them_back() {
+fn a_clock_lets_elements_through_and_takes_them_back_when_it_is_set_right() {
     let mut key = key(Kind::Clock);
     for (timestamp, id) in [(50, "a"), (60, "b")] {
         add(&mut key, timestamp, id);
@@ -79,10 +80,47 @@ fn a_clock_lets_elements_through_and_does_not_take_them_back() {
     assert_eq!(key.next_opening(T0), Some(UnixMs(50)));
     assert_eq!(claim(&mut key, 49).0.len(), 0);
     assert_eq!(claim(&mut key, 50).0, ["a"]);
-    assert_eq!(key.watermark(UnixMs(20)), Some(50), "a clock that steps back does not close the gate");
     assert_eq!(key.next_deadline(UnixMs(50)), Some(UnixMs(60)));
     assert_eq!(key.advance(1, None, T0), Err(Error::ClockDriven));
     assert_eq!(key.alter_watermark(1, T0), Err(Error::ClockDriven));
+
+    // It was ahead when something was added and claimed, and is set right.
+    for (timestamp, id, added) in [(70, "c", Added::Ready), (2_000, "d", Added::Waits)] {
+        assert_eq!(key.add(Guard::Always, timestamp, id.as_bytes(), b"", UnixMs(900)), Ok(added));
+    }
+    assert_eq!(key.claim(b"w", 1, Millis(10), None, UnixMs(901)).expect("no sink").count, 1);
+    assert_eq!((key.watermark(UnixMs(60)), key.next_opening(UnixMs(60))), (Some(60), Some(UnixMs(70))));
+    assert_eq!(key.add(Guard::Always, 65, b"e", b"", UnixMs(55)), Ok(Added::Waits));
+    assert!(!key.has_ready(UnixMs(59)) && key.closes_again());
+    assert_eq!([60, 65].map(|now| claim(&mut key, now).0), [["b"], ["e"]]);
+    assert!(!key.has_ready(UnixMs(69)) && key.has_ready(UnixMs(70)));
+}
+
+/// What was in hand when the clock was set right keeps its lease, and waits for its time if it comes back.
+#[test]
+fn what_was_claimed_under_a_clock_that_was_ahead_waits_when_it_comes_back() {
+    let mut key = key(Kind::Clock);
+    for id in ["a", "b", "c"] {
+        add(&mut key, 500, id);
+    }
+    let got = key.claim(b"w", 3, Millis(100), None, UnixMs(900)).expect("no sink");
+    let token = |nth: u64| [TokenRange::one(got.first + nth)];
+    assert_eq!(key.stats(UnixMs(20)).leased, 3);
+    assert_eq!(key.ack(&token(0)).expect("one").count, 1);
+    let nack = Nack { delay: Some(Millis::ZERO), dead: false, reason: b"" };
+    assert_eq!(key.nack(&token(1), &nack, UnixMs(20)).expect("one").count, 1);
+    assert_eq!((key.get(b"b", UnixMs(20)).expect("there").state, key.has_ready(UnixMs(499))), ("waiting", false));
+    assert_eq!(key.next_release(UnixMs(20)), Some(UnixMs(500)));
+    assert_eq!(claim(&mut key, 500).0, ["b"]);
+    assert_eq!(claim(&mut key, 1_000).0, ["b", "c"], "leases of 10 and of 100 ms are over");
+}
+
+/// A file of a time when it said how far the clock had opened the gate.
+#[test]
+fn a_snapshot_that_says_how_far_a_clock_had_come_is_read_without_it() {
+    let saved = Saved { kind: Kind::Clock, late: Late::Ready, reached: Some(900), rises: Vec::new() };
+    let gate = Watermark::load(saved, [1, 2]).expect("a gate of that time");
+    assert_eq!((gate.horizon(UnixMs(5)), gate.save().reached), (Some(5), None));
 }
 
 #[test]

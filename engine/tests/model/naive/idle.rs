@@ -38,8 +38,6 @@ impl Gate for Idle {
         Some(i64::MAX)
     }
 
-    fn commit(&mut self, _: i64) {}
-
     fn fire(&mut self, now: i64) -> Vec<Entry<Self::Content>> {
         let (due, collecting) = self.groups.drain(..).partition(|group| group.fires_at <= now);
         self.groups = collecting;

@@ -25,8 +25,6 @@ impl Gate for Ttl {
         Some(i64::MAX)
     }
 
-    fn commit(&mut self, _: i64) {}
-
     /// What is overdue is never fired by time alone.
     fn fire(&mut self, _: i64) -> Vec<Entry<Self::Content>> {
         Vec::new()

@@ -15,15 +15,9 @@ impl Gate for Watermark {
 
     fn horizon(&self, now: i64) -> Option<i64> {
         if self.clock {
-            Some(self.watermark.unwrap_or(now).max(now))
+            Some(now)
         } else {
             self.watermark
-        }
-    }
-
-    fn commit(&mut self, now: i64) {
-        if self.clock {
-            self.watermark = self.horizon(now);
         }
     }
 
@@ -72,7 +66,6 @@ impl Naive<Watermark> {
         if old.is_none() && !self.has_room() {
             return Err("FULL");
         }
-        self.gate.commit(now);
         if let Some(old) = old {
             if matches!(self.entries[old].state, State::Leased { .. }) {
                 self.entries[old].superseded = true;

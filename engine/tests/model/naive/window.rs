@@ -61,8 +61,6 @@ impl Gate for Window {
         Some(i64::MAX)
     }
 
-    fn commit(&mut self, _: i64) {}
-
     fn fire(&mut self, now: i64) -> Vec<Entry<Self::Content>> {
         let due = self.open.as_ref().map(|open| open.seals_at).filter(|at| *at <= now);
         due.and_then(|at| self.seal(at, now)).into_iter().collect()

@@ -1,0 +1,95 @@
+//! TSGEN with CLOCK under simulation: adders, on servers whose time of day is set forward and back.
+//!
+//! Judged besides: nothing is handed out before its time by the clock as it is then, also if that was ahead before.
+
+use crate::node::Node;
+use crate::world::{self, options, Delivery};
+use fastrand::Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use tsgen_engine::{Guard, Kind, Late, Tsgen, UnixMs, Watermark};
+
+#[derive(Default)]
+pub struct Delayers {
+    next_id: u32,
+}
+
+/// Adds an element, or puts it off.
+#[derive(Clone)]
+pub struct Add {
+    id: u32,
+    timestamp: i64,
+}
+
+impl world::Family for Delayers {
+    type Gate = Watermark;
+    type Write = Add;
+    type Truth = Truth;
+    type Around = ();
+
+    const CLOCK_STEPS: bool = true;
+
+    fn start(_: &mut Rng) -> (Self, Tsgen, (), Truth) {
+        let key = Tsgen::create(Kind::Clock, Late::Ready, options(), [1, 2]).expect("valid");
+        (Delayers::default(), key, (), Truth::default())
+    }
+
+    fn write(&mut self, rng: &mut Rng, node: &Node<Self>, now: UnixMs) -> Vec<Add> {
+        let timestamp = now.0 + rng.i64(-100..1_500);
+        // What somebody works on is left alone: another delivery of the same id would be another piece of work.
+        let known = rng.u32(0..self.next_id.max(1));
+        let state = node.key.get(&known.to_be_bytes(), now).map(|element| element.state);
+        if rng.u32(0..5) == 0 && state == Some("waiting") {
+            return vec![Add { id: known, timestamp }];
+        }
+        self.next_id += 1;
+        vec![Add { id: self.next_id - 1, timestamp }]
+    }
+
+    fn apply(node: &mut Node<Self>, add: &Add, now: UnixMs) -> bool {
+        let added = node.key.add(Guard::Always, add.timestamp, &add.id.to_be_bytes(), b"payload", now);
+        added.expect("unbounded");
+        true
+    }
+
+    fn last_writes() -> Vec<Add> {
+        Vec::new()
+    }
+}
+
+#[derive(Clone, Default)]
+pub struct Truth {
+    /// The time of each element, as it was told last.
+    added: BTreeMap<u32, i64>,
+    acked: BTreeSet<u32>,
+}
+
+fn id(delivery: &Delivery) -> u32 {
+    u32::from_be_bytes(delivery.name[..].try_into().expect("four bytes"))
+}
+
+impl world::Truth<Add> for Truth {
+    fn written(&mut self, add: &Add, _: UnixMs) {
+        self.added.insert(add.id, add.timestamp);
+    }
+
+    fn delivered(&mut self, delivery: &Delivery, now: UnixMs) {
+        let id = id(delivery);
+        assert_eq!(self.added.get(&id), Some(&delivery.key), "{id} is not as it was added last");
+        assert!(delivery.key <= now.0, "{id} was handed out early: at {}, not {}", now.0, delivery.key);
+        assert!(!self.acked.contains(&id), "{id} came back after it was acknowledged");
+    }
+
+    fn acked(&mut self, delivery: &Delivery) {
+        assert!(self.acked.insert(id(delivery)), "acknowledged twice");
+    }
+
+    fn identity(delivery: &Delivery) -> u64 {
+        id(delivery).into()
+    }
+
+    fn judge(&self) {
+        let lost: Vec<_> = self.added.keys().filter(|id| !self.acked.contains(id)).collect();
+        assert!(lost.is_empty(), "accepted and never acknowledged: {lost:?}");
+        assert!(!self.acked.is_empty());
+    }
+}
