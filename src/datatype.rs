@@ -6,6 +6,7 @@
 
 use crate::events;
 use crate::family::Family;
+use crate::loading;
 use crate::redis::datatype::{DataType, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::{log, Ctx, Str};
@@ -48,6 +49,7 @@ impl<F: Family> Value<F> {
             }
             loader.push(&chunk).map_err(|error| error.to_string())?;
         }
+        loading::check_behaviour(loader.behaviour())?;
         let mut queue = loader.finish().map_err(|error| error.to_string())?;
         let under_its_name = from.key_name().is_some_and(|name| name.bytes() == &*owner);
         let feeds_itself = queue.options().sink.as_ref().is_some_and(|sink| *sink.stream == *owner);

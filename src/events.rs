@@ -29,8 +29,9 @@ fn happened(ctx: &Ctx, event: Event) {
             timer::look_at_all();
         }
         Event::BecameReplica => {}
+        Event::SyncBegins => loading::sync_begins(),
         Event::LoadingEnded => {
-            loading::forget_unfinished();
+            loading::ended();
             watch::keep_overdue(ctx);
             waiting::data_is_there();
         }

@@ -3,6 +3,7 @@
 //! What is under a key is as the engine has it. Its time to live is Redis's: kept, copied and saved beside it, and set by each take.
 
 use crate::command::{Fail, Outcome};
+use crate::loading;
 use crate::redis::datatype::{DataType, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::key::Key;
@@ -41,7 +42,9 @@ fn read(from: &mut Reader<'_>, version: i32) -> Result<Throttle, String> {
         return Err(format!("unknown encoding version {version}"));
     }
     let bytes = from.take().ok_or("it ends too early")?;
-    Throttle::load(&bytes).map_err(|error| error.to_string())
+    let (value, behaviour) = Throttle::load(&bytes).map_err(|error| error.to_string())?;
+    loading::check_behaviour(behaviour)?;
+    Ok(value)
 }
 
 /// An RDB object and a DUMP payload are one byte string: what the engine says.

@@ -21,7 +21,9 @@ use serde::{de::DeserializeOwned, Deserialize, Serialize};
 /// deadline has passed are fired by the sweep, like a lease that has ended.
 pub trait Gate: Clone + Sized {
     /// What a snapshot keeps of the gate.
-    type Saved: Serialize + DeserializeOwned;
+    type Saved: Serialize + DeserializeOwned + From<Self::Saved0>;
+    /// The same as format 0 has it. Never changes.
+    type Saved0: DeserializeOwned;
     /// What a snapshot keeps of one thing that is being collected.
     type Collected<'a>: Serialize + Deserialize<'a>
     where

@@ -48,7 +48,7 @@ pub use gate::Gate;
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};
 pub use queue::{Queue, Settled, Totals};
 pub use schedule::Schedule;
-pub use snapshot::{Loader, VERSION};
+pub use snapshot::{Loader, BEHAVIOUR, REPEATED};
 pub use throttle::{Rate, Taken, Throttle, MAX_LIMIT};
 pub use time::{Millis, UnixMs};
 pub use token::{coalesce, Token, TokenRange, MAX_TOKEN};

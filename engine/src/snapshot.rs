@@ -1,13 +1,18 @@
-//! A key as bytes: versioned, in chunks, the same for equal keys, and safe to read from anybody.
+//! A key as bytes: in chunks, the same for equal keys, and safe to read from anybody.
 //!
-//! A snapshot is a sequence of chunks of about 64 KiB, each one encoded [`Part`] (serde + bincode): head, what is being
-//! collected, entries, grants, end. Its order follows from the state alone, never from where things lie in memory, so equal keys have
-//! equal snapshots, and a digest of the chunks is a digest of the key.
+//! A snapshot is a sequence of chunks of about 64 KiB, each one byte that tells the [`Format`] and one encoded [`Part`] (serde + bincode): head,
+//! what is being collected, entries, grants, end. Its order follows from the state alone, never from where things lie in memory, so
+//! equal keys have equal snapshots, and a digest of the chunks is a digest of the key.
+//!
+//! The format says how bytes are laid out, and every format that was ever written can be read. What operations *do* is the
+//! [behaviour](BEHAVIOUR), which is no matter of files.
 //!
 //! Reading trusts nothing: lengths only bound what is really there, and whatever cannot have been written is refused.
 
+mod format;
 mod load;
 
+pub(crate) use format::Format;
 pub use load::Loader;
 
 use crate::entries::{Handle, State};
@@ -18,9 +23,14 @@ use crate::queue::{Queue, Totals};
 use crate::time::UnixMs;
 use crate::token::Token;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
-/// Version of the encoding and of the engine's behaviour that replicas repeat.
-pub const VERSION: u32 = 1;
+/// The number of what operations do, where a replica or an AOF repeats them. It rises when any of them, repeated on an equal key, leaves
+/// another state than it did in the version before.
+pub const BEHAVIOUR: u32 = 1;
+
+/// The behaviours that this version can repeat.
+pub const REPEATED: RangeInclusive<u32> = 1..=BEHAVIOUR;
 
 /// A chunk is closed once it holds so many bytes.
 const CHUNK: usize = 64 * 1024;
@@ -54,7 +64,8 @@ enum Part<'a, S, C> {
 
 #[derive(Serialize, Deserialize)]
 struct Head<S> {
-    version: u32,
+    /// That of the version which wrote it. Whoever goes on with a stream of operations asks; a file is read whatever it is.
+    behaviour: u32,
     gate: S,
     options: DeliveryOptions,
     totals: Totals,
@@ -117,15 +128,44 @@ struct SavedGrant<'a> {
 /// A part of the snapshot of a key with this gate.
 type PartOf<'a, G> = Part<'a, <G as Gate>::Saved, <G as Gate>::Collected<'a>>;
 
+/// A part of a snapshot in [format 0](Format::Unmarked).
+type PartOf0<'a, G> = Part<'a, <G as Gate>::Saved0, <G as Gate>::Collected<'a>>;
+
+impl<'a, S, C> Part<'a, S, C> {
+    /// The same with a gate as it is saved today.
+    fn renewed<T: From<S>>(self) -> Part<'a, T, C> {
+        match self {
+            Part::Head(Head { behaviour, gate, options, totals, next_seq, last_token }) => {
+                Part::Head(Head { behaviour, gate: gate.into(), options, totals, next_seq, last_token })
+            }
+            Part::Collected(collected) => Part::Collected(collected),
+            Part::Entries(entries) => Part::Entries(entries),
+            Part::Grants(grants) => Part::Grants(grants),
+            Part::End { collected, entries } => Part::End { collected, entries },
+        }
+    }
+}
+
+struct Chunk(Vec<u8>);
+
+impl bincode::enc::write::Writer for Chunk {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Tells a chunk in the newest format.
 pub(crate) fn encode(part: &impl Serialize, emit: &mut dyn FnMut(&[u8])) {
-    match bincode::serde::encode_to_vec(part, encoding()) {
-        Ok(chunk) => emit(&chunk),
+    let mut chunk = Chunk(vec![Format::NEWEST.mark()]);
+    match bincode::serde::encode_into_writer(part, &mut chunk, encoding()) {
+        Ok(()) => emit(&chunk.0),
         // Encoding into memory has no way to fail for these types.
         Err(error) => unreachable!("a snapshot did not encode: {error}"),
     }
 }
 
-/// What a chunk encodes, if it is that and nothing else. Allocates no more than the chunk's own length pays for.
+/// What a chunk encodes behind its mark, if it is that and nothing else. Allocates no more than its own length pays for.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(chunk: &'a [u8]) -> Result<T, Error> {
     let (part, length) = bincode::serde::borrow_decode_from_slice(chunk, encoding())
         .map_err(|_| Error::Damaged("a chunk does not decode"))?;
@@ -164,7 +204,7 @@ impl<G: Gate> Queue<G> {
 
     fn tell(&self, with_collected: bool, emit: &mut dyn FnMut(&[u8])) {
         let head = Head {
-            version: VERSION,
+            behaviour: BEHAVIOUR,
             gate: self.gate.save(),
             options: self.options.clone(),
             totals: self.totals,

@@ -15,15 +15,12 @@
 mod tests;
 
 use crate::error::Error;
-use crate::snapshot::{decode, encode};
+use crate::snapshot::{decode, encode, Format, BEHAVIOUR};
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 
 /// The highest limit and the highest burst: a million a millisecond.
 pub const MAX_LIMIT: u64 = 1_000_000_000;
-
-/// Version of the encoding and of the decisions that replicas repeat.
-const VERSION: u32 = 1;
 
 /// How much may be taken, and how fast it is given back.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -140,19 +137,21 @@ impl Throttle {
 
     /// The value as bytes, the same for equal values.
     pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
-        encode(&(VERSION, self), emit);
+        encode(&(BEHAVIOUR, self), emit);
     }
 
-    /// The value of such bytes, from whomever they are. Fails on what cannot have been written.
-    pub fn load(bytes: &[u8]) -> Result<Self, Error> {
-        let (version, throttle): (u32, Throttle) = decode(bytes)?;
-        if version != VERSION {
-            return Err(Error::Damaged("a version this build does not know"));
-        }
+    /// The value of such bytes, from whomever they are, and the behaviour of the version that saved it. Fails on what cannot have been
+    /// written.
+    pub fn load(bytes: &[u8]) -> Result<(Self, u32), Error> {
+        let (format, rest) = Format::of(bytes)?;
+        let (behaviour, throttle): (u32, Throttle) = match format {
+            Format::Unmarked | Format::One => decode(rest)?,
+        };
+        format.check_behaviour(behaviour)?;
         if !(1..=MAX_LIMIT).contains(&throttle.of) || throttle.part >= throttle.of {
             return Err(Error::Damaged("an impossible fraction"));
         }
-        Ok(throttle)
+        Ok((throttle, behaviour))
     }
 }
 

@@ -102,6 +102,23 @@ a_snapshot! {
     with_chunks_missing_out_of_order_or_twice_is_refused
 }
 
+#[test]
+fn chunks_of_an_unknown_format_or_of_two_are_refused() {
+    let key = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let whole = chunks(&key);
+    for mark in 0x82..=0xff {
+        let mut later = whole.clone();
+        later.iter_mut().for_each(|chunk| chunk[0] = mark);
+        let error = load::<Watermark>(&later, [1, 1]).err();
+        assert_eq!(error, Some(Error::Damaged("a format that this version does not know")));
+    }
+    // The first format had no mark; nothing else has changed in this key.
+    let unmarked: Vec<Vec<u8>> = whole.iter().map(|chunk| chunk[1..].to_vec()).collect();
+    assert_eq!(chunks(&reload::<Watermark>(&unmarked)), whole);
+    let mixed = [unmarked[0].clone(), whole[1].clone()];
+    assert_eq!(load::<Watermark>(&mixed, [1, 1]).err(), Some(Error::Damaged("chunks of two formats")));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -35,7 +35,7 @@ fn take(value: &mut Throttle, take: &Take) -> [i64; 4] {
 fn reloaded(value: &Throttle) -> Throttle {
     let mut bytes = Vec::new();
     value.save(&mut |chunk| bytes.extend_from_slice(chunk));
-    Throttle::load(&bytes).expect("what was saved loads")
+    Throttle::load(&bytes).expect("what was saved loads").0
 }
 
 /// A span since the take before, now and then back.
@@ -105,14 +105,16 @@ proptest! {
         (limit, period, burst) in rate(),
         now in prop_oneof![any::<i64>(), 0..1i64 << 43],
     ) {
-        // Behind a right version, so that more of them are taken.
-        let bytes = [&[1][..], &bytes].concat();
-        if let Ok(mut value) = Throttle::load(&bytes) {
-            prop_assert_eq!(reloaded(&value), value);
-            let rate = Rate::new(limit, Millis(period), burst).expect("a valid rate");
-            for cost in [0, 1, burst] {
-                value.take(&rate, cost, UnixMs(now));
+        // Behind the beginning of either format, so that more of them are taken.
+        for begin in [&[1][..], &[0x81, 1]] {
+            let bytes = [begin, &bytes].concat();
+            if let Ok((mut value, _)) = Throttle::load(&bytes) {
                 prop_assert_eq!(reloaded(&value), value);
+                let rate = Rate::new(limit, Millis(period), burst).expect("a valid rate");
+                for cost in [0, 1, burst] {
+                    value.take(&rate, cost, UnixMs(now));
+                    prop_assert_eq!(reloaded(&value), value);
+                }
             }
         }
     }

@@ -1,11 +1,16 @@
 //! `TSGEN.AT`: one command of ours at a given time. How replicas and the AOF repeat what depends on time.
+//!
+//! It is where operations of another behaviour are told apart from ours. Those of behaviour 1 have a bare time, `ms`, and cost nothing; a
+//! later version will send `2:ms`. A command that goes out without an envelope is of behaviour 1 for ever.
 
-use crate::args::in_range;
+use crate::args::{in_range, integer};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::config;
+use crate::loading;
 use crate::redis::command::KeySpec;
+use crate::redis::{log, Ctx};
 use crate::table;
-use tsgen_engine::UnixMs;
+use tsgen_engine::{UnixMs, REPEATED};
 
 /// The latest time: tokens made from it stay within JavaScript's exact integers.
 const MAX_MS: i64 = 8_796_093_022_207;
@@ -27,7 +32,11 @@ impl Command for At {
     };
 
     fn run(call: &mut Call<'_>) -> Outcome {
-        let ms = in_range("unix-ms", call.args.required()?, 0, MAX_MS)?;
+        let time = call.args.required()?;
+        if let Some(behaviour) = other_behaviour(time.bytes()) {
+            return Err(refuse(call.ctx, behaviour));
+        }
+        let ms = in_range("unix-ms", time, 0, MAX_MS)?;
         let name = call.args.required()?;
         let flags = call.ctx.flags();
         if !(flags.is_replicated() || flags.is_loading() || config::virtual_clock()) {
@@ -49,4 +58,23 @@ impl Command for At {
         }
         Ok(())
     }
+}
+
+/// The behaviour that a time tells, if that is none we repeat.
+fn other_behaviour(time: &[u8]) -> Option<u32> {
+    let colon = time.iter().position(|byte| *byte == b':')?;
+    integer(&time[colon + 1..])?;
+    let behaviour = u32::try_from(integer(&time[..colon])?).ok()?;
+    (!REPEATED.contains(&behaviour)).then_some(behaviour)
+}
+
+/// What to say of an operation that is not repeated. An AOF with one does not load, as with a command that is unknown: to go on behind
+/// it would be to lose what it did.
+fn refuse(ctx: &Ctx, behaviour: u32) -> Fail {
+    let why = format!("an operation of behaviour {behaviour} cannot be repeated: {}", loading::repeated());
+    if ctx.flags().is_loading() {
+        log::warn(&format!("{why}. Load this AOF with the version that wrote it, or a newer one"));
+        std::process::exit(1);
+    }
+    format!("ERR {why}").into()
 }

@@ -16,6 +16,8 @@ pub enum Event {
     Swapped(i32, i32),
     BecameMaster,
     BecameReplica,
+    /// An RDB file is about to be loaded that comes from a master.
+    SyncBegins,
     /// Loading of an RDB or AOF is over, well or not.
     LoadingEnded,
     /// A file is about to be written, perhaps in a child process.
@@ -99,6 +101,7 @@ unsafe extern "C" fn happened(
             Event::BecameMaster
         }
         (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, _) => Event::BecameReplica,
+        (raw::REDISMODULE_EVENT_LOADING, raw::REDISMODULE_SUBEVENT_LOADING_REPL_START) => Event::SyncBegins,
         (
             raw::REDISMODULE_EVENT_LOADING,
             raw::REDISMODULE_SUBEVENT_LOADING_ENDED | raw::REDISMODULE_SUBEVENT_LOADING_FAILED,

@@ -106,6 +106,16 @@ impl Server {
         self.wait_until_ready();
     }
 
+    /// Starts a server that was stopped again, sees it end by itself, not by a signal, and tells what it logged meanwhile.
+    #[track_caller]
+    pub fn fails_to_start(&mut self) -> String {
+        let before = self.log().len();
+        self.child = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref(), &self.environment);
+        let status = self.child.wait().expect("the server's end");
+        assert!(status.code().is_some_and(|code| code != 0), "it ended with {status}");
+        self.log().split_off(before)
+    }
+
     /// Ends the process and waits for its end.
     #[track_caller]
     pub fn stop(&mut self, stop: Stop) {

@@ -6,6 +6,7 @@ mod harness;
 mod common;
 
 mod acl;
+mod behaviour;
 mod blocking;
 mod clock_steps;
 mod config;
@@ -38,6 +39,7 @@ mod expiry_sources;
 mod expiry_time;
 mod expiry_watchers;
 mod families;
+mod golden;
 mod hostile;
 mod identity;
 mod info;

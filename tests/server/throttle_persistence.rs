@@ -176,15 +176,19 @@ fn a_damaged_payload_is_refused_or_taken_but_never_hurts() {
     server.assert_alive();
 }
 
-/// What cannot have been written: denominators of nothing, fractions above one, versions to come.
+/// What cannot have been written: denominators of nothing, fractions above one, formats to come.
 #[test]
 fn impossible_values_are_refused() {
     let server = virtual_clock();
     let mut c = server.client();
-    // Version, milliseconds (zigzag), part, of: one byte each, as small as these are.
+    // Behaviour (behind the mark of a format, from the second on), milliseconds (zigzag), part, of: one byte each, as small as these are.
     for (bytes, taken) in [
         (&b"\x01\x00\x00\x01"[..], true),
         (b"\x01\x00\x06\x07", true),
+        (b"\x81\x01\x00\x06\x07", true),
+        (b"\x81\x02\x00\x06\x07", true),
+        (b"\x81\x00\x00\x06\x07", false),
+        (b"\x82\x01\x00\x06\x07", false),
         (b"\x01\x00\x00\x00", false),
         (b"\x01\x00\x01\x01", false),
         (b"\x01\x00\x08\x07", false),

@@ -284,6 +284,7 @@ impl Standing<'_> {
 
 impl Gate for Idle {
     type Saved = Rules;
+    type Saved0 = Rules;
     type Collected<'a> = SavedGroup<'a>;
 
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {

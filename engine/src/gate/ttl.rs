@@ -32,6 +32,19 @@ pub struct Scope {
     pub max_value: u64,
 }
 
+/// A scope in format 0.
+#[derive(Deserialize)]
+pub struct Scope0 {
+    prefixes: Vec<Prefix>,
+    max_value: u64,
+}
+
+impl From<Scope0> for Scope {
+    fn from(Scope0 { prefixes, max_value }: Scope0) -> Self {
+        Scope { prefixes, max_value }
+    }
+}
+
 /// The beginning of a key's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Prefix(#[serde(with = "serde_bytes")] pub Box<[u8]>);
@@ -161,6 +174,7 @@ impl Watched {
 
 impl Gate for Ttl {
     type Saved = Scope;
+    type Saved0 = Scope0;
     type Collected<'a> = SavedKey<'a>;
 
     const COLLECTED_IS_LOCAL: bool = true;

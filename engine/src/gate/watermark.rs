@@ -113,6 +113,7 @@ pub enum Nothing {}
 /// It collects nothing: an element is an entry from the start.
 impl Gate for Watermark {
     type Saved = Saved;
+    type Saved0 = Saved;
     type Collected<'a> = Nothing;
 
     fn horizon(&self, now: UnixMs) -> Option<i64> {

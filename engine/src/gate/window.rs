@@ -186,6 +186,7 @@ pub fn batch_number(name: &[u8]) -> Option<Token> {
 
 impl Gate for Window {
     type Saved = SavedWindow;
+    type Saved0 = SavedWindow;
     type Collected<'a> = SavedSum<'a>;
 
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {

@@ -1,7 +1,7 @@
 //! Reading a snapshot. Every chunk may be hostile: a damaged one is an error, and never a panic or an allocation
 //! that the chunk's own length does not pay for.
 
-use super::{decode, Head, Part, PartOf, SavedEntry, SavedGrant, SavedStatus, VERSION};
+use super::{decode, Format, Head, Part, PartOf, PartOf0, SavedEntry, SavedGrant, SavedStatus, BEHAVIOUR};
 use crate::entries::{Handle, Place, State, MAX_NAME, MAX_SEQ};
 use crate::error::Error;
 use crate::gate::Gate;
@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Loader<G> {
     seed: [u64; 2],
     queue: Option<Queue<G>>,
+    /// That of the first chunk: all have the same.
+    format: Option<Format>,
+    behaviour: u32,
     /// The current tokens met so far, each with its entry.
     tokens: BTreeMap<Token, Handle>,
     grants: Vec<Run>,
@@ -49,6 +52,8 @@ impl<G: Gate> Loader<G> {
         Loader {
             seed,
             queue: None,
+            format: None,
+            behaviour: BEHAVIOUR,
             tokens: BTreeMap::new(),
             grants: Vec::new(),
             last_queued: None,
@@ -61,10 +66,18 @@ impl<G: Gate> Loader<G> {
 
     /// Reads the next chunk. After an error the loader is good for nothing but being dropped.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Error> {
-        let part: PartOf<'_, G> = decode(chunk)?;
+        let (format, rest) = Format::of(chunk)?;
+        let part: PartOf<'_, G> = match format {
+            Format::Unmarked => decode::<PartOf0<'_, G>>(rest)?.renewed(),
+            Format::One => decode(rest)?,
+        };
+        require(*self.format.get_or_insert(format) == format, "chunks of two formats")?;
         require(!self.ended, "a chunk after the last")?;
         match part {
-            Part::Head(head) => self.head(head),
+            Part::Head(head) => {
+                format.check_behaviour(head.behaviour)?;
+                self.head(head)
+            }
             Part::Collected(collected) => collected.into_iter().try_for_each(|one| self.collected(one)),
             Part::Entries(entries) => entries.into_iter().try_for_each(|entry| self.entry(entry)),
             Part::Grants(grants) => grants.into_iter().try_for_each(|grant| self.grant(grant)),
@@ -74,7 +87,7 @@ impl<G: Gate> Loader<G> {
 
     fn head(&mut self, head: Head<G::Saved>) -> Result<(), Error> {
         require(self.queue.is_none(), "two heads")?;
-        require(head.version == VERSION, "a version this build does not know")?;
+        self.behaviour = head.behaviour;
         require(head.next_seq <= MAX_SEQ, "impossible counters")?;
         require(head.last_token <= MAX_TOKEN, "impossible counters")?;
         let gate = G::load(head.gate, self.seed)?;
@@ -221,6 +234,12 @@ impl<G: Gate> Loader<G> {
             queue.grants.issue(run.first, members, run.terms);
         }
         require(tokens.next().is_none(), "a token without a grant")
+    }
+
+    /// The behaviour of the version that saved the key, once its head has been read. Who is about to repeat what that version does
+    /// next looks whether it is [repeated](super::REPEATED).
+    pub fn behaviour(&self) -> u32 {
+        self.behaviour
     }
 
     /// The key, once every chunk has been read.

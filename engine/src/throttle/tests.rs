@@ -172,10 +172,12 @@ fn what_is_saved_is_loaded_and_nothing_else() {
     value.take(&rate(7, 1_000, 7), 3, UnixMs(1_800_000_000_000));
     let mut saved = Vec::new();
     value.save(&mut |bytes| saved.extend_from_slice(bytes));
-    assert_eq!(Throttle::load(&saved), Ok(value));
+    assert_eq!(Throttle::load(&saved), Ok((value, BEHAVIOUR)));
     for length in 0..saved.len() {
         assert!(Throttle::load(&saved[..length]).is_err(), "the first {length} bytes");
     }
+    // Format 0 had no mark in front.
+    assert_eq!(Throttle::load(&saved[1..]), Ok((value, BEHAVIOUR)));
     let longer = [&saved[..], &[0]].concat();
     assert!(Throttle::load(&longer).is_err());
     for (part, of) in [(0, 0), (1, 1), (7, 7), (8, 7), (0, MAX_LIMIT + 1), (u64::MAX, 7)] {

@@ -25,7 +25,7 @@ impl Command for Load {
         if !is(word, "LAST") {
             return Err(unknown_option(word));
         }
-        let value = Throttle::load(chunk.bytes())?;
+        let (value, _) = Throttle::load(chunk.bytes())?;
         let mut key = Key::open_write(call.ctx, name).ok_or(Fail::NO_KEY)?;
         if !key.is_empty() {
             return Err(BUSY);

@@ -1,0 +1,45 @@
+//! Which format a chunk is in: what its first byte tells.
+//!
+//! To add a field to what is saved: give the struct as it was a name of its own (`Scope0`), let `From` make today's of it, and add a
+//! format here. A new kind of [`Part`](super::Part), at the end of the list and told only where there is something to tell, needs no format.
+
+use crate::error::Error;
+
+/// Formats in which something may have been saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Format 0, of before there was a mark: the chunk begins with the number of its part, which is below [`MARK`].
+    Unmarked,
+    /// Format 1: what follows the mark is a part, and its gate is saved as it is today.
+    One,
+}
+
+/// Marks are this and the number of the format.
+const MARK: u8 = 0x80;
+
+impl Format {
+    /// The one that is written.
+    pub const NEWEST: Format = Format::One;
+
+    /// The byte in front of a chunk in this format, which must have one.
+    pub const fn mark(self) -> u8 {
+        MARK | self as u8
+    }
+
+    /// The format of a chunk, and what is encoded in it. Fails on a format of a later version.
+    pub fn of(chunk: &[u8]) -> Result<(Self, &[u8]), Error> {
+        match chunk {
+            [mark, rest @ ..] if *mark == Self::One.mark() => Ok((Self::One, rest)),
+            [mark, ..] if *mark >= MARK => Err(Error::Damaged("a format that this version does not know")),
+            _ => Ok((Self::Unmarked, chunk)),
+        }
+    }
+    /// Fails if no version of this behaviour can have written in this format.
+    pub fn check_behaviour(self, behaviour: u32) -> Result<(), Error> {
+        let possible = match self {
+            Self::Unmarked => behaviour == 1,
+            Self::One => behaviour >= 1,
+        };
+        possible.then_some(()).ok_or(Error::Damaged("an impossible behaviour"))
+    }
+}
