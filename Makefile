@@ -8,51 +8,53 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run free-port demo example test test-cluster test-clients test-examples test-dist test-image matrix dist image sim bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image sim bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing: redis-server and libclang (Debian, Ubuntu); elsewhere say what to install
+setup: ## Install what is missing: a server, a C compiler, libclang (Debian, Ubuntu); elsewhere say what to install
 	@scripts/setup
 
 build: setup ## Build the module: target/release/libtsgen.so
 	cargo build --release --package tsgen
 
-run: free-port build ## Start redis-server with the module in the foreground (PORT=6379)
-	@scripts/run $(PORT) $(MODULE)
-
-free-port:
-	@scripts/run $(PORT)
+run: ## Start the server with the module in the foreground (PORT=6379)
+	@scripts/check-port "$(PORT)" "make run"
+	@scripts/setup
+# Debian may have started a server of its own by now.
+	@scripts/check-port "$(PORT)" "make run"
+	@$(MAKE) --no-print-directory build
+	@scripts/run "$(PORT)" "$(MODULE)"
 
 demo: build ## Play a tour of all families on a private server, and show each command with its reply
-	@scripts/demo $(MODULE)
+	@scripts/demo "$(MODULE)"
 
 example: ## Run an example application with a Redis of its own (NAME=checkout; without NAME, list them)
-	@scripts/example "$(NAME)" $(if $(filter command environment,$(origin PORT)),$(PORT))
+	@scripts/example "$(NAME)" "$(if $(filter command environment,$(origin PORT)),$(PORT))"
 
 test: build ## Run all tests of the module, those on real servers included
-	cargo test
+	@scripts/test
 
 matrix: build ## Run the tests of the module on all servers that it supports, and download these (SERVERS="redis-8 valkey", or newest)
-	@scripts/matrix $(MODULE) $(SERVERS)
+	@scripts/matrix "$(MODULE)" $(SERVERS)
 
 test-examples: build ## Run the tests of the examples (installs what is missing: PostgreSQL, clients for Python and Node, ...)
 	@scripts/setup examples
-	cargo test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients
+	@scripts/test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
-	cargo test --test cluster
+	@scripts/test --test cluster
 
 test-clients: build ## Run one conversation through Redis clients in Python, Node, Rust and C (installs what is missing)
 	@scripts/setup clients
-	cargo test --package tsgen-clients
+	@scripts/test --package tsgen-clients
 
 dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
-	@scripts/dist $(MODULE)
+	@scripts/dist "$(MODULE)"
 
 test-dist: build ## Pack the tarball, unpack it, and load the module in each way that the README names
-	@scripts/test-dist $(MODULE)
+	@scripts/test-dist "$(MODULE)"
 
 image: ## Build the container image, with docker or podman (IMAGE_ARGS='--build-arg SERVER_IMAGE=...')
 	$(ENGINE) build $(IMAGE_FORMAT) --tag tsgen $(IMAGE_ARGS) .

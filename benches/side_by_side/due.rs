@@ -4,7 +4,7 @@
 //! shows a key up to and with the millisecond of its deadline, so what comes less than one millisecond after it came too early.
 
 use crate::firing::now_ms;
-use crate::harness::{wait_until, Server};
+use crate::harness::{scope, wait_until, Server};
 use crate::load::{self, KEY, PAYLOAD};
 use crate::pipe::{leaves, Pipe, Requests};
 use crate::probe::Probe;
@@ -124,7 +124,7 @@ pub fn delivered(due: Due, others: Others, workers: usize) -> Run {
     set_others(&server, others);
     let first = due.set(&server);
     let came = &AtomicUsize::new(0);
-    thread::scope(|scope| {
+    scope(|scope| {
         let work = || work(&server, &due, first, came);
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         let (ping, cpu) = beside(&server, first, || {
@@ -178,7 +178,7 @@ pub fn announced(due: Due, others: Others, patience: Duration) -> Run {
     subscribe.push(&[b"PSUBSCRIBE", b"__keyevent@*__:expired"]);
     pipe.run(&mut subscribe);
     let first = due.set(&server);
-    thread::scope(|scope| {
+    scope(|scope| {
         let listener = scope.spawn(move || {
             let mut late = Vec::new();
             while late.len() < due.keys {

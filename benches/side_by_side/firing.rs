@@ -6,7 +6,7 @@
 //! timer's grain of a millisecond, the tick, the wire, the client's own wait for a processor. What the kernel ran instead is
 //! noted in sum, as nobody can tell which group it delayed.
 
-use crate::harness::Server;
+use crate::harness::{scope, Server};
 use crate::load::KEY;
 use crate::pipe::{leaves, Pipe, Requests};
 use crate::probe::Probe;
@@ -99,7 +99,7 @@ fn run(firing: &Firing, is_sink: bool) -> Run {
     let receivers: Vec<Receiver> = if is_sink { vec![read] } else { vec![work; WORKERS] };
     let came = AtomicUsize::new(0);
     let probe = Probe::start(&server);
-    thread::scope(|scope| {
+    scope(|scope| {
         let receive = |receiver: Receiver| {
             let (server, came) = (&server, &came);
             scope.spawn(move || {

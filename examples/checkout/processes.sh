@@ -15,5 +15,5 @@ curl -i $shop/checkout -d '{"id": "8"}'  # held for 20 seconds, unless
 curl -i -X DELETE $shop/checkout/8  # it is paid
 for id in {10..13}; do curl -s $shop/checkout -d "{\"id\": \"\$id\", \"expire\": 1}"; done  # four more; when worker-1 has one,
 kill -9 $pid  # kill it: worker-2 gets that order, deliveries=2
-redis-cli -p $port XRANGE abandoned:log - +  # who did not pay: each once
+$cli -p $port XRANGE abandoned:log - +  # who did not pay: each once
 HINT

@@ -32,7 +32,7 @@ Try, in another terminal:
 
 curl -i $http/increment -d '{"key": "7f3c1c52-6f0f-4f5e-9d7a-0d4a1c8e5b21", "value": 5}'
 psql -h $postgres -U postgres -c 'TABLE counters'  # it is there within ten seconds
-redis-cli -p $port TALLY.GET increments 7f3c1c52-6f0f-4f5e-9d7a-0d4a1c8e5b21  # what is not there yet
+$cli -p $port TALLY.GET increments 7f3c1c52-6f0f-4f5e-9d7a-0d4a1c8e5b21  # what is not there yet
 for n in {1..70}; do curl -s $http/increment -d '{"key": "7f3c1c52-6f0f-4f5e-9d7a-0d4a1c8e5b21", "value": 1}'; done  # 60 a minute
 psql -h $postgres -U postgres -c 'TABLE batches'  # which batches have been written
 kill -9 $pid  # worker-1 dies, and nobody notices

@@ -9,7 +9,7 @@ Nobody scans yet. A seller is told ten seconds after the last of its packages. T
 
 $binary --redis $redis_url --idle 10s scan 10 package-1 package-2
 $binary --redis $redis_url --idle 10s scan 10 package-3  # the ten seconds start anew
-redis-cli -p $port DEBOUNCE.GROUPS packages  # who is waiting, and until when
-redis-cli -p $port XADD old-scans '*' seller 20 package package-4 scanned_at 1700000000000  # as the old system does
+$cli -p $port DEBOUNCE.GROUPS packages  # who is waiting, and until when
+$cli -p $port XADD old-scans '*' seller 20 package package-4 scanned_at 1700000000000  # as the old system does
 kill -9 $notifier  # notifier-1 dies; notifier-2 goes on
 HINT

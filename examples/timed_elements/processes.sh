@@ -13,8 +13,8 @@ hint <<HINT
 Elements are added around the watermark, and handed out once it has passed them. Try, in another terminal:
 
 kill -9 $pid  # worker-1 dies; what it held goes to another, deliveries=2
-redis-cli -p $port TSGEN.INFO elements  # how many are in which state
-redis-cli -p $port TSGEN.PENDING elements  # what is leased to whom
-redis-cli -p $port TSGEN.ADD elements 1 mine hello  # an element of your own, late
+$cli -p $port TSGEN.INFO elements  # how many are in which state
+$cli -p $port TSGEN.PENDING elements  # what is leased to whom
+$cli -p $port TSGEN.ADD elements 1 mine hello  # an element of your own, late
 $binary --redis $redis_url work --name worker-4
 HINT

@@ -114,7 +114,7 @@ fn redis_cli_finds_its_way() {
     let cluster = Cluster::form();
     let mut replies = Vec::new();
     for line in ["TSGEN.ADD k:1 1 a x", "TSGEN.ADD k:2 1 a x", "TSGEN.ADD k:3 1 a x", "TSGEN.GET k:2 a"] {
-        let mut command = Command::new("redis-cli");
+        let mut command = Command::new(&programs().cli);
         command.args(["-c", "-p", &cluster.nodes[4].port.to_string()]).args(line.split(' '));
         let output = command.output().expect("run redis-cli");
         replies.push(String::from_utf8_lossy(&output.stdout).trim().to_owned());

@@ -72,7 +72,7 @@ impl Traffic<'_> {
         }
         let outcome = Mutex::new(Outcome::default());
         let (running, producing) = (AtomicBool::new(true), AtomicBool::new(true));
-        std::thread::scope(|scope| {
+        scope(|scope| {
             // Whatever becomes of `meanwhile`, the others stop.
             let _stop = Stopper(&running);
             scope.spawn(|| {

@@ -221,7 +221,7 @@ fn with_a_watcher_on_each_master_every_key_is_delivered_once_while_slots_are_res
     }
     let tags: Vec<String> = tags(0, 60).take(10).collect();
     let mut expected = BTreeMap::new();
-    std::thread::scope(|scope| {
+    scope(|scope| {
         let resharding = scope.spawn(|| {
             for _ in 0..3 {
                 cluster.reshard(60, 0, 1, 10);

@@ -33,7 +33,7 @@ impl App {
         let mut command = mortal(binary);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("start the application through setpriv (util-linux)");
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("start {}: {error}", binary.display()));
         let lines = Lines::default();
         collect(child.stdout.take().expect("its stdout"), &lines);
         collect(child.stderr.take().expect("its stderr"), &lines);

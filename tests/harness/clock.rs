@@ -4,7 +4,7 @@
 
 use super::{now_ms, workspace};
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{symlink, FileExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -23,6 +23,8 @@ impl Clock {
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("tsgen-clock-").tempdir().expect("a temporary folder");
         let file = File::create(folder.path().join("shifts")).expect("a file for the clock");
+        // A blank would end the name of what is preloaded, and cargo's folder may have one.
+        symlink(shim(), folder.path().join("clock.so")).expect("a link to the shim");
         let clock = Self { folder, file, shifts: [0, 0] };
         clock.write();
         clock
@@ -65,7 +67,7 @@ impl Clock {
 
     /// What a process needs in its environment to live under this clock.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
-        vec![("LD_PRELOAD", shim().to_owned()), ("TSGEN_CLOCK", self.folder.path().join("shifts"))]
+        vec![("LD_PRELOAD", self.folder.path().join("clock.so")), ("TSGEN_CLOCK", self.folder.path().join("shifts"))]
     }
 }
 

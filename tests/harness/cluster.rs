@@ -2,6 +2,7 @@
 //!
 //! Nodes 0 to 2 begin as masters, and node `n + 3` as the replica of node `n`. A test that fails over keeps the count itself.
 
+use super::programs::programs;
 use super::{wait_until, Client, Router, Server};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -141,10 +142,10 @@ impl Cluster {
         let (from, to) = (self.id(from), self.id(to));
         let [slots, batch] = [usize::from(slots), batch].map(|number| number.to_string());
         let address = format!("127.0.0.1:{}", self.nodes[0].port);
-        let mut command = Command::new("redis-cli");
+        let mut command = Command::new(&programs().cli);
         command.args(["--cluster", "reshard", &address, "--cluster-yes", "--cluster-pipeline", &batch]);
         command.args(["--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots]);
-        let output = command.output().expect("run redis-cli");
+        let output = command.output().expect("run the command line client");
         assert!(output.status.success(), "redis-cli --cluster reshard: {}", String::from_utf8_lossy(&output.stdout));
         self.wait_until_agreed();
     }

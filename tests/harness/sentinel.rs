@@ -1,10 +1,12 @@
 //! Three Sentinels that watch one master. They run from the server's own binary, which `redis-sentinel` is another name of.
 
+use super::process::{mortal, Process};
+use super::programs::programs;
 use super::server::free_port;
 use super::{wait_until, Client, Server};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 const COUNT: usize = 3;
 /// The name under which they watch it.
@@ -12,7 +14,7 @@ const NAME: &str = "watched";
 
 pub struct Sentinels {
     folder: tempfile::TempDir,
-    children: Vec<Child>,
+    processes: Vec<Process>,
 }
 
 impl Sentinels {
@@ -20,10 +22,10 @@ impl Sentinels {
     #[track_caller]
     pub fn watch(master: &Server, replicas: usize) -> Self {
         let folder = tempfile::Builder::new().prefix("tsgen-sentinel-").tempdir().expect("a temporary folder");
-        let mut sentinels = Sentinels { folder, children: Vec::new() };
+        let mut sentinels = Sentinels { folder, processes: Vec::new() };
         for nth in 0..COUNT {
-            let child = spawn(sentinels.folder.path(), nth, master.port);
-            sentinels.children.push(child);
+            let process = spawn(sentinels.folder.path(), nth, master.port);
+            sentinels.processes.push(process);
         }
         let known = format!("slaves={replicas},sentinels={COUNT}");
         wait_until("the sentinels know everybody", || {
@@ -49,10 +51,7 @@ impl Sentinels {
 
 impl Drop for Sentinels {
     fn drop(&mut self) {
-        for child in &mut self.children {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.processes.clear();
         if std::thread::panicking() {
             for nth in 0..COUNT {
                 let log = fs::read_to_string(self.folder.path().join(format!("log-{nth}"))).unwrap_or_default();
@@ -67,7 +66,7 @@ fn socket(folder: &Path, nth: usize) -> PathBuf {
 }
 
 /// A Sentinel keeps its state in its configuration file, so each has one of its own. A master counts as down after a second.
-fn spawn(folder: &Path, nth: usize, master: u16) -> Child {
+fn spawn(folder: &Path, nth: usize, master: u16) -> Process {
     let path = folder.join(format!("sentinel-{nth}.conf"));
     let configuration = format!(
         "port {}\nbind 127.0.0.1\nunixsocket {}\nlogfile {}\nsentinel monitor {NAME} 127.0.0.1 {master} 2\n\
@@ -77,9 +76,8 @@ fn spawn(folder: &Path, nth: usize, master: u16) -> Child {
         folder.join(format!("log-{nth}")).display(),
     );
     fs::write(&path, configuration).expect("a configuration file");
-    let binary = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", &binary]).arg(path).arg("--sentinel");
+    let mut command = mortal(&programs().server);
+    command.arg(path).arg("--sentinel");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("start a sentinel through setpriv (util-linux)")
+    Process::spawn(&mut command).expect("start a sentinel")
 }

@@ -3,12 +3,13 @@
 //! It dies with its test: on drop, also while unwinding, and by the kernel if the test runner itself is killed. A server that
 //! crashed, or a module that panicked inside it, fails the test even if every reply was as expected.
 
-use super::process::{mortal, signal};
+use super::process::{mortal, signal, Process};
+use super::programs::programs;
 use super::{wait_until, workspace, Client, Clock};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ pub enum Stop {
 
 pub struct Server {
     folder: tempfile::TempDir,
-    child: Child,
+    process: Process,
     pub port: u16,
     args: Vec<String>,
     module: Option<PathBuf>,
@@ -58,8 +59,8 @@ impl Server {
     fn launch(args: &[&str], module: Option<&Path>, environment: Environment) -> Self {
         let folder = tempfile::Builder::new().prefix("tsgen-test-").tempdir().expect("a temporary folder");
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let (child, port) = spawn_on_free_port(folder.path(), &args, module, &environment);
-        let mut server = Self { folder, child, port, args, module: module.map(Path::to_owned), environment };
+        let (process, port) = spawn_on_free_port(folder.path(), &args, module, &environment);
+        let mut server = Self { folder, process, port, args, module: module.map(Path::to_owned), environment };
         server.wait_until_ready();
         server
     }
@@ -84,7 +85,7 @@ impl Server {
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// Everything this server has logged, its stderr included.
@@ -102,7 +103,7 @@ impl Server {
     /// Starts a server that was stopped again on the same folder and port.
     #[track_caller]
     pub fn start_again(&mut self) {
-        self.child = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref(), &self.environment);
+        self.process = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref(), &self.environment);
         self.wait_until_ready();
     }
 
@@ -120,13 +121,13 @@ impl Server {
     #[track_caller]
     pub fn stop(&mut self, stop: Stop) {
         match stop {
-            Stop::Kill => self.child.kill().expect("kill the server"),
+            Stop::Kill => self.process.kill(),
             Stop::Save | Stop::NoSave => {
                 let how: &[u8] = if stop == Stop::Save { b"SAVE" } else { b"NOSAVE" };
                 self.client().send(&[b"SHUTDOWN", how]);
             }
         }
-        let status = self.child.wait().expect("the server's end");
+        let status = self.process.end();
         if stop != Stop::Kill {
             assert!(status.success(), "SHUTDOWN ended with {status}\n{}", tail(&self.log()));
         }
@@ -134,7 +135,7 @@ impl Server {
 
     /// Waits for the end of a process that the test has brought down itself, and says how it ended.
     pub fn child_end(&mut self) -> std::process::ExitStatus {
-        self.child.wait().expect("the server's end")
+        self.process.end()
     }
 
     /// Sends a signal by its name (`STOP`, `CONT`, `TERM`).
@@ -197,7 +198,7 @@ impl Server {
     /// Fails unless the server still answers, and says what it logged if not.
     #[track_caller]
     pub fn assert_alive(&mut self) {
-        if let Some(status) = self.child.try_wait().expect("the server's state") {
+        if let Some(status) = self.process.has_ended() {
             panic!("the server ended: {status}\n{}", tail(&self.log()));
         }
         assert_eq!(self.client().run("PING"), "PONG");
@@ -207,7 +208,7 @@ impl Server {
     fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Some(status) = self.child.try_wait().expect("the server's state") {
+            if let Some(status) = self.process.has_ended() {
                 panic!("the server ended while starting: {status}\n{}", tail(&self.log()));
             }
             if let Ok(mut client) = Client::try_connect(&self.socket()) {
@@ -226,8 +227,7 @@ impl Drop for Server {
         // Killed by a signal that the test did not send: the assertion failures of Redis and Rust's aborts end this way.
         let log = self.log();
         let crashed = log.contains(CRASH_REPORT) || log.contains("panicked at");
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
         if crashed && !std::thread::panicking() {
             panic!("the server crashed or the module panicked\n{}", tail(&log));
         }
@@ -273,19 +273,19 @@ fn spawn_on_free_port(
     args: &[String],
     module: Option<&Path>,
     environment: &Environment,
-) -> (Child, u16) {
+) -> (Process, u16) {
     for _ in 0..20 {
         let port = free_port();
-        let mut child = spawn(folder, port, args, module, environment);
+        let process = spawn(folder, port, args, module, environment);
         loop {
-            let has_ended = child.try_wait().expect("the server's state").is_some();
+            let has_ended = process.has_ended().is_some();
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             if has_ended && log.contains("Address already in use") {
                 fs::remove_file(folder.join("log")).expect("remove the log");
                 break;
             }
             if has_ended || folder.join("socket").exists() {
-                return (child, port);
+                return (process, port);
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -304,11 +304,10 @@ pub fn free_port() -> u16 {
     }
 }
 
-fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, environment: &Environment) -> Child {
+fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, environment: &Environment) -> Process {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
-    let binary = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
     let _ = fs::remove_file(folder.join("socket"));
-    let mut command = mortal(&binary);
+    let mut command = mortal(&programs().server);
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
     command.arg("--unixsocket").arg(folder.join("socket")).arg("--dir").arg(folder);
     command.args([
@@ -328,7 +327,7 @@ fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, envir
     command.args(args);
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
-    command.spawn().expect("start redis-server through setpriv (util-linux)")
+    Process::spawn(&mut command).expect("start the server")
 }
 
 /// The module under test: `TSGEN_MODULE`, or this workspace's release build, brought up to date once per test binary.

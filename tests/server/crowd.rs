@@ -113,7 +113,7 @@ impl Crowd {
         let (replica, late) = (Server::start(&["--tsgen.lease", "1"]), Server::start(&[]));
         replica.replica_of(&master);
         let is_over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
+        scope(|scope| {
             let mut c = master.client();
             for line in self.setup {
                 c.ok(line);

@@ -58,7 +58,7 @@ fn every_element_is_acknowledged_once_and_none_comes_early() {
     // Upper bound of what the server's watermark can be: raised before ADVANCE is sent.
     let watermark = AtomicI64::new(i64::MIN);
     let started = std::time::Instant::now();
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut c = server.client();

@@ -61,7 +61,7 @@ fn debug_reload_does_not_stop_the_timer() {
 fn a_rewrite_under_load_loses_nothing_through_kill_9() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"]);
     server.client().ok("DEBOUNCE.CREATE k IDLE 30 UNIQUE no MAXWAIT 100 MAXDELIVERIES 0");
-    let count = std::thread::scope(|scope| {
+    let count = scope(|scope| {
         let writer = scope.spawn(|| {
             let mut c = server.client();
             (0..1_500).map(|i| c.ok(&format!("DEBOUNCE.PUSH k g{} {i}", i % 50)).int()).count()

@@ -210,7 +210,7 @@ fn every_deadline_that_passed_is_delivered_once_and_none_that_did_not() {
         known: (0..NAMES).map(|_| Known::default()).collect(),
         operations: 0,
     };
-    let seen = std::thread::scope(|scope| {
+    let seen = scope(|scope| {
         let worker = scope.spawn(|| work(&master, &is_over));
         let ending = Ending(&is_over);
         let end = Instant::now() + Duration::from_secs(SECONDS);

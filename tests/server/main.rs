@@ -51,6 +51,7 @@ mod persistence;
 mod regressions;
 mod replication;
 mod scenarios;
+mod scripts;
 mod selftest;
 mod sink;
 mod tally;

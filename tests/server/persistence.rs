@@ -118,7 +118,7 @@ fn a_lease_that_ended_during_the_restart_wakes_a_worker_that_blocks_afterwards()
 fn a_rewrite_under_load_loses_nothing_through_kill_9() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no"]);
     let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for writer in 0..2 {
             let (server, is_over) = (&server, &is_over);
             scope.spawn(move || {

@@ -78,7 +78,7 @@ fn race_two_update_add_higher_process_hands_out_nothing_and_loses_nothing() {
 fn race_three_an_update_that_overtakes_an_add_never_loses_it() {
     let server = Server::start(&[]);
     let rounds = 300;
-    std::thread::scope(|scope| {
+    scope(|scope| {
         scope.spawn(|| {
             let mut adder = server.client();
             for i in 1..=rounds {

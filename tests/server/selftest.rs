@@ -1,6 +1,7 @@
 //! The harness itself, on servers without the module: what it claims to see is what there is.
 
 use crate::harness::*;
+use std::sync::mpsc::{channel, Sender};
 
 #[test]
 fn a_transcript_binds_integers_and_compares_replies() {
@@ -138,13 +139,64 @@ fn an_application_dies_with_its_test() {
     let pid = app.pid();
     std::thread::spawn(move || drop(app)).join().expect("the end of the test");
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
-    let short_lived = || {
-        let app = App::start("sleep", &["1000"]);
-        // Only from then on the kernel knows with whom it is to die.
-        let name = format!("/proc/{}/comm", app.pid());
-        wait_until("it runs", || std::fs::read_to_string(&name).is_ok_and(|name| name.trim() == "sleep"));
-        app
-    };
-    app = std::thread::spawn(short_lived).join().expect("the end of the test");
+    app = std::thread::spawn(|| App::start("sleep", &["1000"])).join().expect("the end of the test");
     assert_eq!(app.end().code(), None, "the thread that started it has ended");
+}
+
+/// Runs `test` as a test of its own, which must fail within the deadline, and with it the server that it has told of.
+#[track_caller]
+fn must_fail(test: impl FnOnce(&Sender<u32>) + Send + 'static) {
+    let (tell, told) = channel();
+    let test = std::thread::spawn(move || test(&tell));
+    wait_until("the test ends", || test.is_finished());
+    assert!(test.join().is_err(), "the test did not fail");
+    let pid = told.recv().expect("a server");
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "the server is still there");
+}
+
+/// Does the same again and again, as writers and workers do until there is no server any more.
+fn use_for_ever(server: &Server) {
+    let mut c = server.client();
+    loop {
+        c.ok("INCR n");
+    }
+}
+
+#[test]
+fn a_test_that_panics_beside_threads_ends_them_and_their_server() {
+    must_fail(|tell| {
+        let server = Server::plain(&[]);
+        tell.send(server.pid()).expect("tell");
+        scope(|scope| {
+            scope.spawn(|| use_for_ever(&server));
+            scope.spawn(|| server.client().ok("BLPOP nothing 0"));
+            wait_until("they are at work", || server.client().info("clients", "blocked_clients") == "1");
+            panic!("this test fails");
+        });
+    });
+}
+
+#[test]
+fn a_thread_that_panics_ends_its_test_and_the_server() {
+    must_fail(|tell| {
+        let server = Server::plain(&[]);
+        tell.send(server.pid()).expect("tell");
+        scope(|scope| {
+            scope.spawn(|| panic!("this thread fails"));
+            use_for_ever(&server);
+        });
+    });
+}
+
+#[test]
+fn a_server_that_was_started_again_is_ended_too() {
+    must_fail(|tell| {
+        let mut server = Server::plain(&[]);
+        server.restart(Stop::Kill);
+        tell.send(server.pid()).expect("tell");
+        scope(|scope| {
+            scope.spawn(|| use_for_ever(&server));
+            panic!("this test fails");
+        });
+    });
 }

@@ -95,7 +95,7 @@ fn every_answered_increment_is_in_the_database_exactly_once_through_kill_9() {
     let (mut database, mut random, mut answered) = (Database::default(), Random::new(now_ms() as u64), [0; WRITERS]);
     let rounds = 4;
     for round in 0..rounds {
-        std::thread::scope(|scope| {
+        scope(|scope| {
             let server = &server;
             let writers: Vec<_> = (0..WRITERS).map(|number| scope.spawn(move || increment(server, number))).collect();
             let worker = scope.spawn(|| take(server, &mut database, &mut random));
@@ -134,7 +134,7 @@ fn a_rewrite_under_traffic_keeps_sums_exactly() {
         let mut server = Server::start(&[&AOF[..], &["--aof-use-rdb-preamble", preamble]].concat());
         server.client().ok("TALLY.CREATE k EVERY 20 MAXFIELDS 40");
         let is_over = AtomicBool::new(false);
-        let (made, mut database) = std::thread::scope(|scope| {
+        let (made, mut database) = scope(|scope| {
             let writer = scope.spawn(|| {
                 let (mut c, mut random, mut made) = (server.client(), Random::new(7), BTreeMap::new());
                 while !is_over.load(Ordering::Relaxed) {

@@ -55,7 +55,7 @@ fn guides_show_what_happens() {
         assert_eq!(is_empty, WITHOUT_EXAMPLES.contains(&name.as_str()), "{name}: has it nothing to play?");
     }
     // Most of their time is waiting for leases to end, so they wait side by side.
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for (_, page) in guides.iter().filter(|(_, page)| !page.played().is_empty()) {
             scope.spawn(|| play(page));
         }

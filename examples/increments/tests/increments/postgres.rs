@@ -1,7 +1,10 @@
 //! A private PostgreSQL, on a Unix socket in a folder of its own. It dies with its test, as all servers of the harness do.
 
-use crate::harness::wait_until;
+use crate::harness::{mortal, signal, wait_until};
+use rustix::process::{geteuid, kill_process, test_kill_process, Pid, Signal};
 use std::fs::{self, File};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -28,9 +31,8 @@ impl Postgres {
         let folder = tempfile::Builder::new().prefix("tsgen-postgres-").tempdir().expect("a temporary folder");
         let path = folder.path();
         let data = path.join("data");
-        if is_root() {
-            let owned = Command::new("chown").arg("postgres").arg(path).status().expect("chown");
-            assert!(owned.success(), "there is no user postgres");
+        if let Some((user, group)) = unprivileged_user() {
+            chown(path, Some(user), Some(group)).expect("give the folder away");
         }
         let mut initdb = unprivileged("initdb", path);
         initdb.args(["--no-sync", "--auth", "trust", "--username", "postgres", "--pgdata"]).arg(&data);
@@ -78,17 +80,18 @@ impl Postgres {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let children: Vec<&str> = children.split_whitespace().collect();
-        let _ = Command::new("kill").arg("-KILL").args(&children).stderr(Stdio::null()).status();
-        wait_until("all of PostgreSQL has ended", || {
-            children.iter().all(|child| !Path::new("/proc").join(child).exists())
-        });
+        let children: Vec<Pid> =
+            children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect();
+        for child in &children {
+            // An error says that it has ended.
+            let _ = kill_process(*child, Signal::KILL);
+        }
+        wait_until("all of PostgreSQL has ended", || children.iter().all(|child| test_kill_process(*child).is_err()));
     }
 
     /// Sends a signal to the process that takes connections, by its name (`STOP`, `CONT`).
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
-        assert!(sent.expect("run kill").success(), "kill -{name} failed");
+        signal(self.child.id(), name);
     }
 
     /// Starts a server that was killed again.
@@ -144,23 +147,28 @@ fn spawn(folder: &Path) -> Child {
     let mut command = unprivileged("postgres", folder);
     command.arg("-D").arg(folder.join("data"));
     command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
-    command.spawn().expect("start PostgreSQL through setpriv (util-linux)")
+    command.spawn().expect("start PostgreSQL")
 }
 
 /// One of PostgreSQL's programs, which refuse to be run by root. The kernel kills it when the thread that runs this test ends.
 fn unprivileged(program: &str, folder: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]);
-    if is_root() {
-        command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]);
+    let mut command = mortal(programs().join(program));
+    if let Some((user, group)) = unprivileged_user() {
+        command.uid(user).gid(group);
     }
-    command.arg(programs().join(program)).current_dir(folder);
+    command.current_dir(folder);
     command
 }
 
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().expect("run id");
-    id.stdout.trim_ascii() == b"0"
+/// For root: the user and the group that Debian makes for PostgreSQL.
+fn unprivileged_user() -> Option<(u32, u32)> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").expect("the users of this machine");
+    let postgres = users.lines().find(|line| line.starts_with("postgres:")).expect("there is no user postgres");
+    let mut numbers = postgres.split(':').skip(2).map(|number| number.parse().expect("a number"));
+    numbers.next().zip(numbers.next())
 }
 
 /// Debian keeps the server's programs off the PATH, in a folder for each version.

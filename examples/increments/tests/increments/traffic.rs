@@ -109,10 +109,17 @@ impl Traffic {
 
     /// Ends it, and replies with what all clients know.
     #[track_caller]
-    pub fn stop(self) -> Account {
+    pub fn stop(mut self) -> Account {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Account::default();
-        self.clients.into_iter().for_each(|client| all.add(client.join().expect("a client")));
+        self.clients.drain(..).for_each(|client| all.add(client.join().expect("a client")));
         all
+    }
+}
+
+/// The clients of a test that failed do not go on: another test's server may get the port.
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
