@@ -21,7 +21,7 @@ use crate::tsgen::Tsgen;
 use crate::waiting;
 use crate::watch;
 use lazy_static::lazy_static;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tsgen_engine::{Millis, Schedule, UnixMs};
@@ -58,10 +58,14 @@ struct State {
     clock: i64,
     /// A tick is running; it arms the timer when it is done.
     ticking: bool,
+    /// A tick is wanted at once, whatever the schedule says.
+    soon: bool,
     ticks: u64,
 }
 
 static MASTER_SINCE: AtomicI64 = AtomicI64::new(i64::MIN);
+/// That of the state, for those who ask often.
+static SOON: AtomicBool = AtomicBool::new(false);
 
 lazy_static! {
     static ref STATE: Mutex<State> = Mutex::default();
@@ -86,7 +90,8 @@ impl State {
     }
 
     fn arm(&mut self, shortest: i64) {
-        let Some(next) = self.schedule.next().filter(|_| !self.ticking) else { return };
+        let next = if self.soon { Some(UnixMs(0)) } else { self.schedule.next() };
+        let Some(next) = next.filter(|_| !self.ticking) else { return };
         let now = unix_ms();
         let delay = next.0.saturating_sub(now).clamp(shortest, LONGEST_SLEEP.max(shortest));
         let at = UnixMs(now.saturating_add(delay));
@@ -130,6 +135,15 @@ pub fn note(db: i32, name: &[u8], at: UnixMs) {
     let mut state = state();
     state.schedule.note(db, name, at);
     state.arm(1);
+}
+
+/// The timer comes as soon as it can, for what is in no schedule. Asked for again, it costs nothing.
+pub fn come_soon() {
+    if !SOON.swap(true, Ordering::Relaxed) {
+        let mut state = state();
+        state.soon = true;
+        state.arm(1);
+    }
 }
 
 /// A key that the timer was to look at `at` is gone. Nothing is forgotten of a look that is due at once: it may be meant for
@@ -191,27 +205,31 @@ fn tick(ctx: &Ctx) {
         let mut state = state();
         state.armed = None;
         state.ticking = true;
+        state.soon = false;
         state.ticks += 1;
         // A clock that is ahead for this tick only has been ahead. That it is set back is for `mind_the_clock` to notice.
         state.clock = state.clock.max(unix_ms());
     }
+    SOON.store(false, Ordering::Relaxed);
     let mut tick = Tick { shortest: 1 };
     let flags = ctx.flags();
+    let until = Instant::now() + BUDGET;
     if flags.is_loading() {
         tick.shortest = LOADING_STEP;
-    } else if !flags.is_master() {
-        work(ctx, &KEEP);
+        return;
+    }
+    if !flags.is_master() {
+        work(ctx, &KEEP, until);
     } else if must_not_write() {
         tick.shortest = PAUSE_STEP;
-        watch::copy_values(ctx, UnixMs(unix_ms()), Instant::now() + BUDGET);
+        watch::copy_values(ctx, UnixMs(unix_ms()), until);
     } else {
-        work(ctx, &FAMILIES);
+        work(ctx, &FAMILIES, until);
     }
 }
 
 /// Does what each family does with the keys whose time has come, as long as the budget lasts.
-fn work(ctx: &Ctx, families: &[Drive]) {
-    let until = Instant::now() + BUDGET;
+fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
     let now = UnixMs(unix_ms());
     let mut looked_at = 0u32;
     loop {

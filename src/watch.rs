@@ -3,6 +3,9 @@
 //! It stands beside the keyspace and is not trusted: a watcher that is not there any more is dropped from it. What an event means is
 //! found out later (`seen`), when no other code is in the middle of changing the key. While data is loaded nothing expires, and it is
 //! found out at once.
+//!
+//! An event costs one search for the name of its key among all prefixes of the database, however many watchers there are: all writers
+//! pay for it.
 
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -11,19 +14,68 @@ use crate::{copies, last_values, timer, tracking};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tsgen_engine::{Scope, UnixMs, MAX_NAME};
+use tsgen_engine::{Prefixes, Scope, UnixMs, MAX_NAME};
 
-/// The watchers of one database, by name.
-type Watchers = BTreeMap<Box<[u8]>, Arc<Scope>>;
+/// A watcher, as far as events of keys concern it.
+struct Watcher {
+    name: Box<[u8]>,
+    scope: Scope,
+}
+
+/// One and the same watcher under all of its prefixes.
+#[derive(Clone)]
+struct Known(Arc<Watcher>);
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// The watchers of one database.
+#[derive(Default)]
+struct Watchers {
+    by_name: BTreeMap<Box<[u8]>, Known>,
+    by_prefix: Prefixes<Known>,
+}
+
+impl Watchers {
+    fn insert(&mut self, name: &[u8], scope: Scope) {
+        self.remove(name);
+        let known = Known(Arc::new(Watcher { name: name.into(), scope }));
+        for prefix in &known.0.scope.prefixes {
+            self.by_prefix.insert(&prefix.0, known.clone());
+        }
+        self.by_name.insert(name.into(), known);
+    }
+
+    fn remove(&mut self, name: &[u8]) -> Option<Scope> {
+        let known = self.by_name.remove(name)?;
+        for prefix in &known.0.scope.prefixes {
+            self.by_prefix.remove(&prefix.0, &known);
+        }
+        Some(known.0.scope.clone())
+    }
+
+    /// Those that cover a key, by name.
+    fn covering<'a>(&'a self, key: &'a [u8]) -> Vec<&'a Watcher> {
+        let mut covering: Vec<&Watcher> = self.by_prefix.owners_of(key).map(|known| &*known.0).collect();
+        if covering.len() > 1 {
+            covering.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            covering.dedup_by(|one, other| one.name == other.name);
+        }
+        covering
+    }
+}
 
 #[derive(Default)]
 struct State {
     dbs: BTreeMap<i32, Watchers>,
     /// The watcher that left last: it may be on its way to another name.
-    left: Option<(Box<[u8]>, Arc<Scope>)>,
+    left: Option<Scope>,
     /// Watchers that have come from another database, and know the keys of that.
     moved: BTreeSet<(i32, Box<[u8]>)>,
 }
@@ -33,6 +85,8 @@ lazy_static! {
 }
 /// So that events cost next to nothing while nobody watches.
 static WATCHERS: AtomicUsize = AtomicUsize::new(0);
+/// Whether `left` is any.
+static HAS_LEFT: AtomicBool = AtomicBool::new(false);
 
 /// Never held while Redis is called.
 fn state() -> MutexGuard<'static, State> {
@@ -41,20 +95,25 @@ fn state() -> MutexGuard<'static, State> {
 
 impl State {
     fn count(&self) {
-        WATCHERS.store(self.dbs.values().map(BTreeMap::len).sum(), Ordering::Relaxed);
+        WATCHERS.store(self.dbs.values().map(|watchers| watchers.by_name.len()).sum(), Ordering::Relaxed);
     }
 }
 
 /// The watchers that cover a key.
 pub fn watchers_of(db: i32, key: &[u8]) -> Vec<OwnedStr> {
-    covering(db, key).iter().map(|name| OwnedStr::new(name)).collect()
+    names_of(db, key, OwnedStr::new)
 }
 
-/// The names of the watchers that cover a key.
-fn covering(db: i32, key: &[u8]) -> Vec<Box<[u8]>> {
+/// Something of the name of each watcher that covers a key, in order of names.
+pub fn names_of<R>(db: i32, key: &[u8], what: impl Fn(&[u8]) -> R) -> Vec<R> {
     let state = state();
-    let watchers = state.dbs.get(&db).into_iter().flatten();
-    watchers.filter(|(_, scope)| scope.covers(key)).map(|(name, _)| name.clone()).collect()
+    let Some(watchers) = state.dbs.get(&db) else { return Vec::new() };
+    watchers.covering(key).into_iter().map(|watcher| what(&watcher.name)).collect()
+}
+
+/// Whether a key is watched. Of those that are not, all writers pay for this.
+fn is_watched(db: i32, key: &[u8]) -> bool {
+    state().dbs.get(&db).is_some_and(|watchers| watchers.by_prefix.cover(key))
 }
 
 /// How many bytes of the value of a key any watcher wants; `None` if nobody watches it.
@@ -63,8 +122,7 @@ pub fn max_value(db: i32, key: &[u8]) -> Option<u64> {
         return None;
     }
     let state = state();
-    let watchers = state.dbs.get(&db).into_iter().flatten();
-    watchers.filter(|(_, scope)| scope.covers(key)).map(|(_, scope)| scope.max_value).max()
+    state.dbs.get(&db)?.by_prefix.owners_of(key).map(|known| known.0.scope.max_value).max()
 }
 
 /// Whether there is any watcher.
@@ -77,10 +135,10 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     {
         let mut state = state();
         let watchers = state.dbs.entry(db).or_default();
-        if watchers.get(name).is_some_and(|known| **known == *scope) {
+        if watchers.by_name.get(name).is_some_and(|known| known.0.scope == *scope) {
             return;
         }
-        watchers.insert(name.into(), Arc::new(scope.clone()));
+        watchers.insert(name, scope.clone());
         state.count();
     }
     crate::events::follow_names();
@@ -99,7 +157,8 @@ pub fn remove(db: i32, name: &[u8]) {
     }
     let mut state = state();
     if let Some(scope) = state.dbs.get_mut(&db).and_then(|watchers| watchers.remove(name)) {
-        state.left = Some((name.into(), scope));
+        state.left = Some(scope);
+        HAS_LEFT.store(true, Ordering::Relaxed);
     }
     state.count();
 }
@@ -147,7 +206,9 @@ pub fn has_moved(db: i32, name: &[u8]) -> bool {
 
 fn all() -> Vec<(i32, Box<[u8]>)> {
     let state = state();
-    state.dbs.iter().flat_map(|(db, watchers)| watchers.keys().map(|name| (*db, name.clone()))).collect()
+    let names =
+        |(db, watchers): (&i32, &Watchers)| watchers.by_name.keys().map(|name| (*db, name.clone())).collect::<Vec<_>>();
+    state.dbs.iter().flat_map(names).collect()
 }
 
 /// Does something for each watcher.
@@ -167,9 +228,9 @@ fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
 /// A watcher has got this name, by RENAME or MOVE: it goes on watching at once.
 fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
     let mut state = state();
-    let Some((_, scope)) = state.left.take() else { return };
+    let Some(scope) = state.left.take() else { return };
     // Should it be something else that was renamed, this is found out when it is looked for.
-    state.dbs.entry(db).or_default().insert(name.into(), scope);
+    state.dbs.entry(db).or_default().insert(name, scope);
     if from_elsewhere {
         state.moved.insert((db, name.into()));
     }
@@ -178,26 +239,28 @@ fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
 
 /// An event of a key, of whatever class.
 pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
-    let (db, name) = (ctx.db(), key.bytes());
-    match event.to_bytes() {
+    let (db, name, event) = (ctx.db(), key.bytes(), event.to_bytes());
+    match event {
         b"rename_to" => follow(db, name, false),
         b"move_to" => follow(db, name, true),
         b"rename_from" | b"move_from" => {}
-        _ if anybody() => state().left = None,
+        _ if HAS_LEFT.load(Ordering::Relaxed) => {
+            state().left = None;
+            HAS_LEFT.store(false, Ordering::Relaxed);
+        }
         _ => {}
     }
-    if !anybody() || name.len() > MAX_NAME {
+    if !anybody() {
         return;
     }
-    let what = match event.to_bytes() {
+    let what = match event {
+        b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
         b"expired" => What::Expired,
         b"evicted" => What::Evicted,
-        b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
         b"persist" | b"del" | b"rename_from" | b"move_from" => What::Ended,
         _ => return,
     };
-    let watchers = covering(db, name);
-    if watchers.is_empty() {
+    if !is_watched(db, name) || name.len() > MAX_NAME {
         return;
     }
     seen::note(db, name, what);
@@ -208,9 +271,7 @@ pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
         return;
     }
     // What the look before the next sleep asks of the timer comes too late for that sleep, so the timer comes now.
-    for watcher in watchers {
-        timer::note(db, &watcher, UnixMs(0));
-    }
+    timer::come_soon();
 }
 
 /// The values of strings whose time is over are still there, until somebody touches the keys: after loading, and on a replica that

@@ -1,7 +1,8 @@
 //! What watching costs those who write: the server's CPU of `SET key value EX 1000`, pipelined, of keys that are watched, and of
-//! others beside a watcher; against the same module without a watcher, and that against a plain server.
+//! others beside a watcher; against the same module without a watcher, and that against a plain server. And what a thousand watchers cost
+//! those whose keys none of them watches, against one.
 //!
-//! All four take turns in every round, each on a fresh process, and a round is compared within itself.
+//! All five take turns in every round, each on a fresh process, and a round is compared within itself.
 
 use crate::gauge;
 use crate::harness::Server;
@@ -15,24 +16,31 @@ use crate::table::{Table, Unit};
 /// Two prefixes of the same length, of which the first may be watched.
 const WATCHED: &str = "watched:";
 const ANOTHER: &str = "another:";
+/// As long, and begins as the prefixes of many watchers do, to part from them later on.
+const AMONG_OTHERS: &str = "watchez:";
 
 /// A server, and the keys that are written on it.
 #[derive(Clone, Copy)]
 struct Setting {
     has_module: bool,
-    has_watcher: bool,
+    watchers: usize,
     prefix: &'static str,
 }
+
+/// More than one.
+const MANY: usize = 1_000;
 
 const PLAIN: usize = 0;
 const NO_WATCHER: usize = 1;
 const BESIDE: usize = 2;
 const UNDER: usize = 3;
-const SETTINGS: [Setting; 4] = [
-    Setting { has_module: false, has_watcher: false, prefix: ANOTHER },
-    Setting { has_module: true, has_watcher: false, prefix: ANOTHER },
-    Setting { has_module: true, has_watcher: true, prefix: ANOTHER },
-    Setting { has_module: true, has_watcher: true, prefix: WATCHED },
+const AMONG: usize = 4;
+const SETTINGS: [Setting; 5] = [
+    Setting { has_module: false, watchers: 0, prefix: ANOTHER },
+    Setting { has_module: true, watchers: 0, prefix: ANOTHER },
+    Setting { has_module: true, watchers: 1, prefix: ANOTHER },
+    Setting { has_module: true, watchers: 1, prefix: WATCHED },
+    Setting { has_module: true, watchers: MANY, prefix: AMONG_OTHERS },
 ];
 
 /// Which keys are written, one after the other, in this order.
@@ -46,8 +54,9 @@ pub fn measure(scale: &Scale, table: &mut Table) {
     table.section("watching", &format!("{sets} times SET EX 1000 (64-byte values), pipelined: server CPU per SET"));
     let rounds: Vec<[Costs; SETTINGS.len()]> = (0..scale.rounds).map(|round| in_turn(round, sets)).collect();
     for (what, ours, theirs, target) in [
-        ("unwatched, there is a watcher; theirs: none", BESIDE, NO_WATCHER, Some(1.6)),
-        ("watched; theirs: no watcher", UNDER, NO_WATCHER, Some(2.5)),
+        ("unwatched, there is a watcher; theirs: none", BESIDE, NO_WATCHER, Some(1.15)),
+        ("unwatched, there are a thousand watchers; theirs: one", AMONG, BESIDE, Some(1.3)),
+        ("watched; theirs: no watcher", UNDER, NO_WATCHER, Some(1.6)),
         ("no watcher; theirs: no module", NO_WATCHER, PLAIN, None),
     ] {
         for (write, name) in WRITES.iter().enumerate() {
@@ -70,8 +79,11 @@ fn in_turn(round: usize, sets: usize) -> [Costs; SETTINGS.len()] {
 
 fn cost(setting: Setting, sets: usize) -> Costs {
     let server = if setting.has_module { Server::start(&[]) } else { Server::plain(&[]) };
-    if setting.has_watcher {
-        server.client().ok(&format!("EXPIRY.CREATE {KEY} PREFIX {WATCHED}"));
+    let mut client = server.client();
+    for nth in 0..setting.watchers {
+        // The first watches all of them, the others some each.
+        let some = if nth == 0 { String::new() } else { format!("{nth}:") };
+        client.ok(&format!("EXPIRY.CREATE {KEY}{nth} PREFIX {WATCHED}{some}"));
     }
     let cost = |number: &dyn Fn(usize) -> usize| ns_per_set(&server, setting.prefix, (0..sets).map(number));
     [cost(&|n| n), cost(&|n| n), cost(&|_| 0)]

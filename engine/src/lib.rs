@@ -28,6 +28,7 @@ mod grants;
 mod names;
 mod options;
 mod order;
+mod prefixes;
 mod queue;
 mod schedule;
 mod shards;
@@ -46,6 +47,7 @@ pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, W
 pub use gate::window::{batch_number, Batch, Counted, FieldKind, Tallying, Window, MAX_FIELDS};
 pub use gate::Gate;
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};
+pub use prefixes::Prefixes;
 pub use queue::{Queue, Settled, Totals};
 pub use schedule::Schedule;
 pub use snapshot::{Loader, BEHAVIOUR, REPEATED};
