@@ -17,6 +17,7 @@ use crate::throttle;
 use crate::tracking::{self, ending_name, Local};
 use crate::tsgen::Tsgen;
 use crate::value::Value;
+use crate::walk;
 use crate::watch;
 use std::ffi::CStr;
 use std::time::Instant;
@@ -154,6 +155,9 @@ impl Family for Expiry {
 
     fn appeared(value: &Value<Self>, db: i32, name: &[u8]) {
         watch::add(db, name, value.queue.scope());
+        if let Some(since) = value.local.walks_since {
+            walk::join(db, name, since);
+        }
     }
 
     fn left(db: i32, name: &[u8]) {

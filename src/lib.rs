@@ -39,6 +39,7 @@ mod tracking;
 mod tsgen;
 mod value;
 mod waiting;
+mod walk;
 mod watch;
 
 use redis::Ctx;

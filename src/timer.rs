@@ -19,6 +19,7 @@ use crate::sink;
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
 use crate::waiting;
+use crate::walk;
 use crate::watch;
 use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -226,6 +227,8 @@ fn tick(ctx: &Ctx) {
     } else {
         work(ctx, &FAMILIES, until);
     }
+    // What is due goes first.
+    walk::go_on(ctx, until);
 }
 
 /// Does what each family does with the keys whose time has come, as long as the budget lasts.
@@ -253,6 +256,7 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
     let Some(mut key) = keyspace::peek::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
+    F::appeared(value, db, name.bytes());
     if value.is_driven() {
         let settled = value.queue.settle(now, SETTLE);
         let rest = if settled { REPLICA_STEP } else { 0 };

@@ -25,10 +25,8 @@ use tsgen_engine::{Copied, Ending, Mark, Queue, Ttl, UnixMs};
 pub const BATCH: usize = 64;
 /// What only this node knows of a watcher.
 pub struct Local {
-    /// Walks over the keys that were there before the watcher.
-    scan: Option<Cursor>,
-    /// What ended before this was never ours.
-    since: UnixMs,
+    /// It is still to be told of the keys that were there before it; what had ended before this time was never its concern.
+    pub walks_since: Option<UnixMs>,
     /// Up to where values have been copied, at each lead.
     pub copied: [Mark; 3],
 }
@@ -36,7 +34,7 @@ pub struct Local {
 impl Default for Local {
     fn default() -> Self {
         let since = UnixMs(unix_ms());
-        Local { scan: Some(Cursor::new()), since, copied: [Mark::at(since); 3] }
+        Local { walks_since: Some(since), copied: [Mark::at(since); 3] }
     }
 }
 
@@ -122,6 +120,28 @@ pub fn track(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> 
     if deadline.0 <= now.saturating_add(LEADS[0]) {
         keep(ctx, watcher, key);
     }
+    Some(())
+}
+
+/// A key that was there before the watcher lives until `deadline`. Where that is soon, its value is copied at once.
+pub fn found(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
+    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+    let value = opened.value().ok()??;
+    // What is known of its value came with the watcher, and is of the same life.
+    value.queue.track(key.bytes(), deadline);
+    value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
+    drop(opened);
+    if deadline.0 <= unix_ms().saturating_add(LEADS[0]) {
+        keep(ctx, watcher, key);
+    }
+    Some(())
+}
+
+/// A watcher has been told of all keys that were there before it, if it still is the one that asked at `since`. `None` if there is none.
+pub fn walked(ctx: &Ctx, watcher: &Str, since: UnixMs) -> Option<()> {
+    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+    let local = &mut opened.value().ok()??.local;
+    local.walks_since = local.walks_since.filter(|asked_at| *asked_at != since);
     Some(())
 }
 
@@ -247,33 +267,6 @@ pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>
     Some(what(&mut value.queue))
 }
 
-/// Walks on over the keys that were there before the watcher. True if there is more to walk.
-fn scan(ctx: &Ctx, watcher: &Str, until: Instant) -> Option<bool> {
-    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-    let local = &mut opened.value().ok()??.local;
-    let (mut cursor, since) = (local.scan.take()?, local.since);
-    drop(opened);
-    let mut more = true;
-    while more && Instant::now() < until {
-        let mut met = Vec::new();
-        let scope = with_queue(ctx, watcher, |queue| queue.scope().clone())?;
-        more = cursor.step(ctx, |name, look| {
-            if let (true, Life::Until(deadline)) = (scope.covers(name.bytes()), life_of(look)) {
-                // What had expired before is only waiting to be deleted.
-                if deadline >= since {
-                    met.push((Box::<[u8]>::from(name.bytes()), deadline));
-                }
-            }
-        });
-        with_queue(ctx, watcher, |queue| met.iter().for_each(|(name, deadline)| queue.track(name, *deadline)));
-    }
-    if more {
-        let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-        opened.value().ok()??.local.scan = Some(cursor);
-    }
-    Some(more)
-}
-
 /// How tracked keys that are overdue stand: what no event has told of is found out here. The master fires what has expired.
 /// True if there is more to do at once.
 fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
@@ -319,9 +312,8 @@ pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool)
         value.queue.forget_to_come(now);
         value.local = Local::default();
     }
-    let more = scan(ctx, name, until).unwrap_or(false);
     // What ends next first, then what has ended, and with what time is left the copies for bad times.
-    let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false) || more;
+    let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false);
     // Keys that were over have ended by being copied.
     seen::look(ctx, is_master);
     let mut due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);

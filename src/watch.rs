@@ -10,7 +10,7 @@
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen::{self, What};
-use crate::{copies, last_values, timer, tracking};
+use crate::{copies, last_values, timer, tracking, walk};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -166,6 +166,7 @@ pub fn remove(db: i32, name: &[u8]) {
 /// The keys of this database, or of all, are gone, watchers included.
 pub fn forget(db: Option<i32>) {
     seen::forget(db);
+    walk::forget(db);
     let mut state = state();
     match db {
         Some(db) => {
@@ -180,6 +181,7 @@ pub fn forget(db: Option<i32>) {
 /// Two databases have changed places, with the watchers in them.
 pub fn swap(one: i32, other: i32) {
     seen::swap(one, other);
+    walk::swap(one, other);
     let mut state = state();
     for (db, watchers) in [(other, state.dbs.remove(&one)), (one, state.dbs.remove(&other))] {
         if let Some(watchers) = watchers {

@@ -30,6 +30,7 @@ mod events;
 mod expiry;
 mod expiry_checkout;
 mod expiry_crash;
+mod expiry_crowd;
 mod expiry_hazards;
 mod expiry_hour;
 mod expiry_memory;
