@@ -120,6 +120,8 @@ pub fn mind_the_clock() {
         }
     }
     if now < before {
+        // What fires by the new time is news, though another master announced what did so by the old.
+        MASTER_SINCE.fetch_min(now, Ordering::Relaxed);
         // Not every look that was asked for is for a deadline; others would wait until that time of day comes again.
         state.look_at_all();
     }

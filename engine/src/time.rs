@@ -11,6 +11,8 @@ pub struct UnixMs(pub i64);
 impl UnixMs {
     /// Later than anything a clock shows.
     pub const NEVER: UnixMs = UnixMs(i64::MAX);
+    /// Earlier than anything a clock shows: the time of whoever repeats what depends on none.
+    pub const EVER: UnixMs = UnixMs(i64::MIN);
 
     /// The point `delay` after this one; `NEVER` if there is none.
     pub fn after(self, delay: Millis) -> UnixMs {

@@ -145,3 +145,57 @@ fn a_key_of_which_all_was_ready_tells_so_again() {
     clock.pass(11 * MINUTE);
     wait_for_all(&mut c);
 }
+
+/// Clocks of hours ago must not hold up what goes on: a group that is pushed to for ever, and a window that is counted in.
+#[test]
+fn max_wait_and_every_count_anew_once_the_clock_was_set_back() {
+    let (master, replica) = pair(&["--tsgen.virtual-clock", "yes"]);
+    let mut c = master.client();
+    c.play(
+        r#"
+        > DEBOUNCE.CREATE scans IDLE 1000 MAXWAIT 2500
+        OK
+        > TSGEN.AT 4000003600000 DEBOUNCE.PUSH scans g a
+        1
+        > TSGEN.AT 4000000000000 DEBOUNCE.PUSH scans g a
+        1
+        > TSGEN.AT 4000000000900 DEBOUNCE.PUSH scans g a b
+        2
+        > TSGEN.AT 4000000001800 DEBOUNCE.PUSH scans g a
+        2
+        > TSGEN.AT 4000000002499 DEBOUNCE.CLAIM scans w
+        []
+        > TSGEN.AT 4000000002500 DEBOUNCE.CLAIM scans w
+        [[<g> 1 'g' 'maxwait' ['a' 4000003600000 'b' 4000000000900]]]
+        > TALLY.CREATE likes EVERY 2500
+        OK
+        > TSGEN.AT 4000003600000 TALLY.INCR likes a
+        1
+        > TSGEN.AT 4000000000000 TALLY.MINCR likes a 1 b 1
+        [2 1]
+        > TSGEN.AT 4000000002499 TALLY.INCR likes a
+        3
+        > TSGEN.AT 4000000002500 TALLY.CLAIM likes w
+        [[<l> 1 <batch> 4000000000000 4000000002500 ['a' 3 'b' 1]]]
+        "#,
+    );
+    same_data(&master, &replica);
+}
+
+/// The server's timer knows of the new end of the window, and so wakes who waits for it.
+#[test]
+fn whoever_waits_gets_the_window_that_has_begun_anew() {
+    let mut clock = Clock::new();
+    let server = Server::start_under(&clock, &[]);
+    let replica = Server::start(&[]);
+    replica.replica_of(&server);
+    let mut c = server.client();
+    c.play("> TALLY.CREATE likes EVERY 300\n OK\n > TALLY.CREATE piped EVERY 300 SINK stream\n OK");
+    c.play("> TALLY.INCR likes a\n 1\n > TALLY.INCR piped a\n 1");
+    set_back(&mut clock, &mut c, 60 * MINUTE);
+    let mut worker = Blocked::new(&server, "TALLY.CLAIM likes w BLOCK 0");
+    c.play("> TALLY.INCR likes a\n 2\n > TALLY.INCR piped a\n 2");
+    assert!(worker.reply().to_string().contains("['a' 2]"));
+    wait_until("it is in the stream", || c.run("XLEN stream") == 1);
+    same_data(&server, &replica);
+}

@@ -84,7 +84,11 @@ impl Model {
             if after.open.is_none() {
                 after.open = Some((now, now + after.every, BTreeMap::new()));
             }
-            let Some((.., window)) = &mut after.open else { unreachable!("it was made") };
+            let Some((opened_at, ends_at, window)) = &mut after.open else { unreachable!("it was made") };
+            if *opened_at > now {
+                // The clock was set back behind its beginning: it begins anew.
+                (*opened_at, *ends_at) = (now, now + after.every);
+            }
             let is_new = !window.contains_key(field);
             let sum = window.entry(field.clone()).or_insert(0);
             *sum = sum.checked_add(*delta).ok_or("overflow")?;

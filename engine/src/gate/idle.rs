@@ -59,11 +59,11 @@ impl Rules {
         Ok(())
     }
 
-    /// When a group pushed to at `now` fires, and why then.
-    fn deadline(&self, first_at: UnixMs, now: UnixMs) -> (UnixMs, Reason) {
+    /// When a group that waits since then and is pushed to at `now` fires, and why then.
+    fn deadline(&self, waits_since: UnixMs, now: UnixMs) -> (UnixMs, Reason) {
         let quiet = now.after(self.idle);
         // A max wait that was shortened meanwhile may be over already: the group fires now, not in the past.
-        let latest = first_at.after(self.max_wait).max(now);
+        let latest = waits_since.after(self.max_wait).max(now);
         if !self.max_wait.is_zero() && latest < quiet {
             (latest, Reason::MaxWait)
         } else {
@@ -249,9 +249,10 @@ impl Idle {
     }
 
     /// Makes an entry of a group whose deadline has passed: it fires at that.
-    fn fire_overdue(&mut self, head: Head, entries: &mut Entries) -> Handle {
+    fn fire_overdue(&mut self, head: Head, now: UnixMs, entries: &mut Entries) -> Handle {
         let (at, reason) = (self.group(head).fires_at, self.group(head).reason);
-        self.last_fired_at = self.last_fired_at.max(at);
+        // One that lies ahead is of a clock that has stepped back since.
+        self.last_fired_at = Some(self.last_fired_at).filter(|last| last.is_due(now)).map_or(at, |last| last.max(at));
         self.fire_group(head, reason, at, entries)
     }
 
@@ -329,7 +330,7 @@ impl Gate for Idle {
 
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle> {
         let (head, _) = Idle::first_due(self, now)?;
-        Some(self.fire_overdue(head, entries))
+        Some(self.fire_overdue(head, now, entries))
     }
 
     fn save(&self) -> Rules {

@@ -159,6 +159,11 @@ impl Window {
         self.hasher.hash(field) as u32
     }
 
+    /// Whether the clock has stepped back behind the beginning of the open window, which would be sealed that much later then.
+    fn is_ahead(&self, now: UnixMs) -> bool {
+        now != UnixMs::EVER && self.open.as_ref().is_some_and(|open| open.opened_at > now)
+    }
+
     fn is_overdue(&self, now: UnixMs) -> bool {
         self.open.as_ref().is_some_and(|open| open.seals_at.is_due(now))
     }
@@ -234,7 +239,8 @@ impl Gate for Window {
 
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle> {
         let at = self.first_due(now)?;
-        self.last_ended_at = self.last_ended_at.max(at);
+        // One that lies ahead is of a clock that has stepped back since.
+        self.last_ended_at = Some(self.last_ended_at).filter(|last| last.is_due(now)).map_or(at, |last| last.max(at));
         self.seal(at, now, entries)
     }
 

@@ -111,14 +111,7 @@ impl world::Family for Clients {
         match write {
             Write::Count { increments, is_plain } => {
                 // Whoever repeats a plain one takes its window for open, whatever its own clock says.
-                let open = !key.has_window() || key.window(node.clock).is_some();
-                let at = if !is_plain {
-                    now
-                } else if open {
-                    node.clock
-                } else {
-                    UnixMs(i64::MIN)
-                };
+                let at = if *is_plain { UnixMs::EVER } else { now };
                 let counted = count(key, increments, at);
                 assert_eq!(counted.is_some_and(|counted| counted.is_plain), *is_plain);
                 let opened_until = counted.and_then(|counted| counted.opened_until);

@@ -22,13 +22,10 @@ fn delta(text: &Str) -> Result<i64, Fail> {
 /// The time of an increment. Who repeats a plain one, a replica or an AOF, is told that its window is open, whatever the clock
 /// says there.
 fn time(call: &Call<'_>, key: &mut Opened<'_, Tally>) -> Result<UnixMs, Fail> {
-    let now = call.now();
-    let queue = &key.value()?.ok_or(NOT_CREATED)?.queue;
-    if call.is_repetition() || !queue.has_window() || queue.window(now).is_some() {
-        return Ok(now);
-    }
     let flags = call.ctx.flags();
-    Ok(if flags.is_replicated() || flags.is_loading() { UnixMs(i64::MIN) } else { now })
+    let repeats = !call.is_repetition() && (flags.is_replicated() || flags.is_loading());
+    let queue = &key.value()?.ok_or(NOT_CREATED)?.queue;
+    Ok(if repeats && queue.has_window() { UnixMs::EVER } else { call.now() })
 }
 
 /// Tells replicas and everybody what increments did.

@@ -87,9 +87,12 @@ impl Queue<Idle> {
         self.check_push(head.filter(|_| overdue.is_none()), items)?;
         let mut pushed = Pushed::default();
         if let Some(due) = overdue {
-            let handle = self.gate.fire_overdue(due, &mut self.entries);
+            let handle = self.gate.fire_overdue(due, now, &mut self.entries);
             self.order.insert(&self.entries, handle);
             head = None;
+        }
+        if let Some(head) = head {
+            self.gate.mind_the_clock(head, items, now);
         }
         let rules = self.gate.rules;
         for item in items {
@@ -107,7 +110,7 @@ impl Queue<Idle> {
             }
         }
         if let Some(head) = head {
-            let deadline = rules.deadline(self.gate.group(head).items.first_at(), now);
+            let deadline = rules.deadline(self.gate.group(head).items.waits_since(), now);
             self.gate.set_deadline(head, deadline);
             pushed.fires_at = Some(deadline.0);
             pushed.collecting = self.gate.group(head).items.len();
@@ -258,11 +261,24 @@ impl Queue<Idle> {
     pub fn fired_between(&mut self, after: UnixMs, fired_after: UnixMs, now: UnixMs) -> bool {
         self.gate.settle(now, usize::MAX);
         let overdue = self.gate.overdue.first_after(&self.gate.heads, after.0);
-        overdue.is_some() || self.gate.last_fired_at > fired_after
+        // What fired before the clock stepped back was announced then.
+        let fired_at = Some(self.gate.last_fired_at).filter(|at| at.is_due(now));
+        overdue.is_some() || fired_at.is_some_and(|at| at > fired_after)
     }
 }
 
 impl Idle {
+    /// A clock that has stepped back behind the first push would have a group wait until that time comes again: it waits anew.
+    fn mind_the_clock<I: AsRef<[u8]>>(&mut self, head: Head, pushed: &[I], now: UnixMs) {
+        let items = &mut self.groups[head.number].items;
+        if self.rules.max_wait.is_zero() || items.waits_since() <= now {
+            return;
+        }
+        let before = items.memory();
+        items.wait_since(now, pushed.iter().map(|item| cost(item.as_ref())).sum());
+        self.held = self.held + items.memory() - before;
+    }
+
     /// Adds an item to a group, unless it must be unique and is not; tells how many there are.
     fn collect(&mut self, head: Head, item: &[u8], now: UnixMs) -> usize {
         let (unique, hasher) = (self.rules.unique, &self.hasher);

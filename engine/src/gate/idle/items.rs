@@ -1,7 +1,8 @@
 //! The items of one group, kept as the bytes that will be the body of its entry: firing moves them in one piece.
 //!
-//! The bytes: why it fired (1, 0 while it collects), when the first item came (8, little-endian), and for each item the time since
-//! then (zigzag varint: a clock may step back), its length (varint) and itself.
+//! The bytes: why it fired (1, 0 while it collects), since when the group waits (8, little-endian), and for each item the time since
+//! then (zigzag varint: a clock may step back), its length (varint) and itself. A group waits since its first item came; if the
+//! clock has stepped back behind that, since the first push by the new time.
 
 use crate::error::Error;
 use crate::shards::Shards;
@@ -77,11 +78,11 @@ struct Slot {
 }
 
 impl Items {
-    /// No items yet, of a group whose first comes at `first_at`. `room`: about how many bytes will follow.
-    pub fn new(first_at: UnixMs, room: usize) -> Self {
+    /// No items yet, of a group that waits since `waits_since`. `room`: about how many bytes will follow.
+    pub fn new(waits_since: UnixMs, room: usize) -> Self {
         let mut bytes = Vec::with_capacity(HEADER + room);
         bytes.push(COLLECTING);
-        bytes.extend_from_slice(&first_at.0.to_le_bytes());
+        bytes.extend_from_slice(&waits_since.0.to_le_bytes());
         Items { bytes, count: 0, index: None }
     }
 
@@ -101,14 +102,24 @@ impl Items {
         self.bytes.capacity() + index
     }
 
-    /// When the first item came.
-    pub fn first_at(&self) -> UnixMs {
-        first_at(&self.bytes)
+    /// Since when the group waits.
+    pub fn waits_since(&self) -> UnixMs {
+        waits_since(&self.bytes)
+    }
+
+    /// The group waits since `since`, the times of its items being what they are: the clock has stepped back behind the first.
+    /// Changes nothing if these and `room` bytes more would then be too many. O(their bytes).
+    pub fn wait_since(&mut self, since: UnixMs, room: usize) {
+        let mut items = Items::new(since, self.bytes.len() - HEADER);
+        self.iter().for_each(|(item, at)| items.push(item, at));
+        if items.size() + room < MAX_COLLECTED {
+            *self = items;
+        }
     }
 
     /// Adds an item at the end. O(its bytes).
     pub fn push(&mut self, item: &[u8], at: UnixMs) {
-        let since = at.0.wrapping_sub(self.first_at().0);
+        let since = at.0.wrapping_sub(self.waits_since().0);
         put_varint(&mut self.bytes, ((since << 1) ^ (since >> 63)) as u64);
         put_varint(&mut self.bytes, item.len() as u64);
         self.bytes.extend_from_slice(item);
@@ -181,7 +192,7 @@ impl Items {
         let Some(hash) = unique else {
             return Ok(Items { bytes: bytes.into(), count, index: None });
         };
-        let mut items = Items::new(first_at(bytes), bytes.len() - HEADER);
+        let mut items = Items::new(waits_since(bytes), bytes.len() - HEADER);
         for (item, at) in Reader::of(bytes) {
             if !items.push_new(item, at, hash) {
                 return Err(Error::Damaged("an item stands twice"));
@@ -221,25 +232,26 @@ fn check(bytes: &[u8]) -> Result<u32, Error> {
     }
 }
 
-fn first_at(bytes: &[u8]) -> UnixMs {
+fn waits_since(bytes: &[u8]) -> UnixMs {
     UnixMs(bytes.get(1..HEADER).and_then(|at| at.first_chunk()).map_or(0, |at| i64::from_le_bytes(*at)))
 }
 
 fn item_at(bytes: &[u8], at: u32) -> Option<&[u8]> {
-    let mut reader = Reader { first_at: UnixMs(0), rest: bytes.get(at as usize..)? };
+    let mut reader = Reader { base: UnixMs(0), rest: bytes.get(at as usize..)? };
     reader.next().map(|(item, _)| item)
 }
 
 /// Reads items, as far as the bytes make sense.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
-    first_at: UnixMs,
+    /// What the times of items are told from.
+    base: UnixMs,
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     fn of(bytes: &'a [u8]) -> Self {
-        Reader { first_at: first_at(bytes), rest: bytes.get(HEADER..).unwrap_or_default() }
+        Reader { base: waits_since(bytes), rest: bytes.get(HEADER..).unwrap_or_default() }
     }
 }
 
@@ -253,7 +265,7 @@ impl<'a> Iterator for Reader<'a> {
         let (item, rest) = rest.split_at_checked(length)?;
         self.rest = rest;
         let since = (since >> 1) as i64 ^ -((since & 1) as i64);
-        Some((item, UnixMs(self.first_at.0.wrapping_add(since))))
+        Some((item, UnixMs(self.base.0.wrapping_add(since))))
     }
 }
 

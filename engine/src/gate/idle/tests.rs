@@ -160,6 +160,46 @@ fn a_clock_that_steps_back_delays_but_loses_nothing() {
     assert_eq!(claim(&mut key, 9, 600), ["g idle a@1000 b@500"]);
 }
 
+/// A group that is pushed to for ever used to fire no sooner than the time of its first push by the clock as it was.
+#[test]
+fn max_wait_counts_anew_once_the_clock_has_stepped_back_behind_the_first_push() {
+    let rules = Rules { max_wait: Millis(250), ..IDLE };
+    for unique in [true, false] {
+        let mut key = key(Rules { unique, ..rules });
+        push(&mut key, "g", &["a", "b"], 1_000_000);
+        let mut naive = vec!["a@1000000".to_owned(), "b@1000000".to_owned()];
+        for now in (500..750).step_by(50) {
+            // The same item again leaves no trace but this.
+            assert_eq!(push(&mut key, "g", &["a"], now).fires_at, Some(UnixMs((now + 100).min(750))));
+            naive.extend((!unique).then(|| format!("a@{now}")));
+            key = restore(&key);
+        }
+        assert_eq!(claim(&mut key, 9, 749), [""; 0]);
+        assert_eq!(claim(&mut key, 9, 750), [format!("g maxwait {}", naive.join(" "))]);
+    }
+    // Many items, found by hash: they are found all the same.
+    let mut key = key(rules);
+    let items: Vec<String> = (0..1_000).map(|item| item.to_string()).collect();
+    let items: Vec<&str> = items.iter().map(String::as_str).collect();
+    push(&mut key, "g", &items, 10_000);
+    assert_eq!(push(&mut key, "g", &items, 500).collecting, 1_000);
+    assert_eq!(push(&mut key, "g", &["new"], 501).collecting, 1_001);
+    let restored = restore(&key);
+    assert_eq!(snapshot(&restored), snapshot(&key));
+}
+
+#[test]
+fn what_fired_before_the_clock_stepped_back_is_announced_once() {
+    let mut key = key(IDLE);
+    push(&mut key, "g", &["a"], 10_000);
+    assert_eq!(claim(&mut key, 9, 11_000), ["g idle a@10000"]);
+    assert!(key.fired_between(UnixMs(9_000), UnixMs(9_000), UnixMs(11_000)));
+    assert!(!key.fired_between(UnixMs(500), UnixMs(500), UnixMs(501)));
+    push(&mut key, "g", &["b"], 600);
+    assert_eq!(claim(&mut key, 9, 700), ["g idle b@600"]);
+    assert!(key.fired_between(UnixMs(600), UnixMs(600), UnixMs(700)));
+}
+
 #[test]
 fn what_has_fired_stays_ready_when_the_clock_steps_back() {
     let mut key = key(IDLE);

@@ -16,7 +16,7 @@ pub struct Counted {
     pub is_plain: bool,
     /// How many windows were sealed.
     pub sealed: usize,
-    /// When the window that they have opened is sealed, if they have and it is still open.
+    /// When the window that they have opened, or begun anew, is sealed, if they have and it is still open.
     pub opened_until: Option<UnixMs>,
 }
 
@@ -64,6 +64,7 @@ impl Queue<Window> {
 
     /// Adds to the sum of one field in the open window; the sum. O(1), and O(n log n) if the window gets full.
     ///
+    /// A window that the clock has stepped back behind begins anew. Who repeats a plain increment does so at [`UnixMs::EVER`]: it is open.
     /// Errors: [`Error::NotUuid`], [`Error::BelowMin`], [`Error::AboveMax`], [`Error::Overflow`], [`Error::Full`].
     #[inline]
     pub fn incr(&mut self, field: &[u8], delta: i64, now: UnixMs) -> Result<(i64, Counted), Error> {
@@ -72,7 +73,8 @@ impl Queue<Window> {
         let (field, rules) = (field.as_bytes(), self.gate.rules);
         let hash = self.gate.hash(field);
         // Nearly always it is this simple.
-        if let Some(open) = self.gate.open.as_mut().filter(|open| !open.seals_at.is_due(now)) {
+        let is_open = |open: &&mut Open| !open.seals_at.is_due(now) && (open.opened_at <= now || now == UnixMs::EVER);
+        if let Some(open) = self.gate.open.as_mut().filter(is_open) {
             if let Some(number) = open.sums.find(field, hash) {
                 let sum = open.sums.sum(number).checked_add(delta).ok_or(Error::Overflow)?;
                 open.sums.set(number, sum);
@@ -149,10 +151,17 @@ impl Queue<Window> {
             }
             *counted = Counted { is_plain: false, sealed: counted.sealed + 1, opened_until: None };
         }
+        let seals_at = now.after(self.gate.rules.every);
+        let is_ahead = self.gate.is_ahead(now);
         let open = match &mut self.gate.open {
-            Some(open) => open,
+            Some(open) => {
+                if is_ahead {
+                    (open.opened_at, open.seals_at) = (now, seals_at);
+                    *counted = Counted { is_plain: false, opened_until: Some(seals_at), ..*counted };
+                }
+                open
+            }
             closed @ None => {
-                let seals_at = now.after(self.gate.rules.every);
                 *counted = Counted { is_plain: false, opened_until: Some(seals_at), ..*counted };
                 self.next_seq += 1;
                 closed.insert(Open { sums: Sums::new(), opened_at: now, seals_at, seq: self.next_seq - 1 })
@@ -203,6 +212,8 @@ impl Queue<Window> {
     /// Whether the time of a window ended up to `now`: after `after` if it is not sealed yet, after `sealed_after` if it is.
     pub fn ended_between(&self, after: UnixMs, sealed_after: UnixMs, now: UnixMs) -> bool {
         let overdue = self.gate.open.as_ref().filter(|open| open.seals_at.is_due(now));
-        overdue.is_some_and(|open| open.seals_at > after) || self.gate.last_ended_at > sealed_after
+        // What was sealed before the clock stepped back was announced then.
+        let ended_at = Some(self.gate.last_ended_at).filter(|at| at.is_due(now));
+        overdue.is_some_and(|open| open.seals_at > after) || ended_at.is_some_and(|at| at > sealed_after)
     }
 }

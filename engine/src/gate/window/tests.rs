@@ -236,13 +236,45 @@ fn uuids_of_either_case_are_one_field() {
     assert_eq!(sums(&mut key, 100), [format!("{lower}=2")]);
 }
 
+/// It used to be open for as much longer as the clock was set back.
 #[test]
-fn a_clock_that_steps_back_delays_a_window_and_loses_nothing() {
+fn a_window_begins_anew_with_the_first_increment_after_the_clock_has_stepped_back_behind_it() {
     let mut key = key(rules());
+    incr(&mut key, "a", 1, 1_000_000);
+    let anew = Counted { is_plain: false, sealed: 0, opened_until: Some(UnixMs(600)) };
+    assert_eq!(key.incr(b"a", 1, UnixMs(500)), Ok((2, anew)));
+    let plain = Counted { is_plain: true, ..Counted::default() };
+    assert_eq!(key.incr(b"a", 1, UnixMs(510)), Ok((3, plain)));
+    assert_eq!(key.incr(b"b", 1, UnixMs::EVER), Ok((1, plain)), "repeated elsewhere, where it may be earlier still");
+    assert_eq!(sums(&mut key, 599), [""; 0]);
+    assert_eq!(claim(&mut key, 9, 600), [(600 * 1024, 500, 600, "a=3 b=1".into())]);
+    // A step that is smaller than the time for which it has been open puts its end off by no more than that.
+    mincr(&mut key, &[("a", 1)], 1_000).expect("room");
+    assert_eq!(mincr(&mut key, &[("a", 1)], 1_000), Ok((vec![2], plain)));
+    incr(&mut key, "a", 1, 1_060);
     incr(&mut key, "a", 1, 1_000);
-    incr(&mut key, "a", 1, 500);
+    assert_eq!(sums(&mut key, 1_100), ["a=4"]);
+}
+
+#[test]
+fn without_another_increment_a_clock_that_steps_back_delays_a_window_and_loses_nothing() {
+    let mut key = key(rules());
+    incr(&mut key, "a", 2, 1_000);
     assert_eq!(sums(&mut key, 600), [""; 0]);
     assert_eq!(sums(&mut key, 1_100), ["a=2"]);
+}
+
+/// What was sealed under a clock that was ahead is no news each time that somebody looks, and what is sealed later is.
+#[test]
+fn what_ended_before_the_clock_stepped_back_is_announced_once() {
+    let mut key = key(rules());
+    incr(&mut key, "a", 1, 10_000);
+    assert_eq!(sums(&mut key, 11_000), ["a=1"]);
+    assert!(key.ended_between(UnixMs(9_000), UnixMs(9_000), UnixMs(11_000)));
+    assert!(!key.ended_between(UnixMs(500), UnixMs(500), UnixMs(501)));
+    incr(&mut key, "a", 1, 600);
+    assert_eq!(sums(&mut key, 700), ["a=1"]);
+    assert!(key.ended_between(UnixMs(600), UnixMs(600), UnixMs(700)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub struct Idle {
 pub struct Group {
     pub name: Vec<u8>,
     pub items: Items,
-    pub first_at: i64,
+    pub waits_since: i64,
     pub fires_at: i64,
     /// Why, then.
     pub reason: &'static str,
@@ -96,6 +96,10 @@ impl Naive<Idle> {
             let Group { reason, fires_at, .. } = self.gate.groups[overdue];
             self.take(overdue, reason, fires_at);
         }
+        if let Some(index) = self.find(name).filter(|_| !rules.max_wait.is_zero()) {
+            let group = &mut self.gate.groups[index];
+            group.waits_since = group.waits_since.min(now);
+        }
         let mut filled = 0;
         for item in items {
             let index = match self.find(name) {
@@ -104,7 +108,7 @@ impl Naive<Idle> {
                 None => {
                     let seq = self.next_seq();
                     let (name, items) = (name.to_vec(), Vec::new());
-                    self.gate.groups.push(Group { name, items, first_at: now, fires_at: now, reason: "", seq });
+                    self.gate.groups.push(Group { name, items, waits_since: now, fires_at: now, reason: "", seq });
                     self.gate.groups.len() - 1
                 }
             };
@@ -120,7 +124,7 @@ impl Naive<Idle> {
         let Some(index) = self.find(name) else { return Ok(Pushed { collecting: 0, filled, fires_at: None }) };
         let group = &mut self.gate.groups[index];
         (group.fires_at, group.reason) = (now + rules.idle.0 as i64, "idle");
-        let latest = (group.first_at + rules.max_wait.0 as i64).max(now);
+        let latest = (group.waits_since + rules.max_wait.0 as i64).max(now);
         if !rules.max_wait.is_zero() && latest < group.fires_at {
             (group.fires_at, group.reason) = (latest, "maxwait");
         }

@@ -92,7 +92,7 @@ impl Naive<Window> {
             self.gate.check_delta(*delta)?;
             fields.push((self.gate.field(field)?, *delta));
         }
-        let (mut sums, mut sealed, mut opened) = (Vec::new(), 0, false);
+        let (mut sums, mut sealed, mut opened, mut begun) = (Vec::new(), 0, false, false);
         for (field, delta) in fields {
             let overdue = tried.gate.fire(now);
             sealed += overdue.len();
@@ -101,6 +101,12 @@ impl Naive<Window> {
                 let (seq, seals_at) = (tried.next_seq(), now + tried.gate.rules.every.0 as i64);
                 tried.gate.open = Some(Open { sums: Vec::new(), opened_at: now, seals_at, seq });
                 opened = true;
+            }
+            let every = tried.gate.rules.every.0 as i64;
+            if let Some(open) = tried.gate.open.as_mut().filter(|open| open.opened_at > now) {
+                // The clock has stepped back behind its beginning: it begins anew.
+                (open.opened_at, open.seals_at) = (now, now + every);
+                begun = true;
             }
             let (sum, is_full) = tried.add(field, delta)?;
             sums.push(sum);
@@ -113,8 +119,8 @@ impl Naive<Window> {
             return Err(Error::Full);
         }
         *self = tried;
-        let opened_until = self.gate.open.as_ref().filter(|_| opened).map(|open| UnixMs(open.seals_at));
-        Ok((sums, Counted { is_plain: !opened && sealed == 0, sealed, opened_until }))
+        let opened_until = self.gate.open.as_ref().filter(|_| opened || begun).map(|open| UnixMs(open.seals_at));
+        Ok((sums, Counted { is_plain: !opened && !begun && sealed == 0, sealed, opened_until }))
     }
 
     /// The sum in the open window, and whether this was one field too many for it to stay open.
