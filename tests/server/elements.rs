@@ -1,6 +1,7 @@
 //! Replies of the event-time half: ADD, MADD, ADVANCE, sources, the clock, GET, RANGE, REM, late elements, MAXLEN.
 
 use super::common::*;
+use super::persistence::AOF;
 use crate::harness::*;
 
 #[test]
@@ -188,6 +189,47 @@ fn get_range_and_rem_see_waiting_and_ready_elements() {
         1
         "#,
     );
+}
+
+/// What is put off keeps its payload, whatever its state, and so it does on replicas and in the AOF.
+#[test]
+fn xx_without_a_payload_keeps_the_payload_that_is_there() {
+    let args = [&AOF[..], &["--tsgen.virtual-clock", "yes"]].concat();
+    let (mut master, replica) = pair(&args);
+    let mut c = master.client();
+    c.play(
+        r#"
+        > TSGEN.CREATE k CLOCK MAXDELIVERIES 1
+        OK
+        > TSGEN.AT 1000 TSGEN.MADD k 2000 waits one 500 ready two 500 leased three 500 dead four
+        [1 0 0 0]
+        > TSGEN.AT 1000 TSGEN.ADD k XX +120000 ready
+        1
+        > TSGEN.AT 1000 TSGEN.CLAIM k w COUNT 9
+        [[<l> 1 'leased' 500 'three'] [<d> 1 'dead' 500 'four']]
+        > TSGEN.AT 1000 TSGEN.NACK k <d>
+        1
+        > TSGEN.AT 1000 TSGEN.ADD k XX +120000 waits
+        1
+        > TSGEN.AT 1000 TSGEN.ADD k xx 900 leased
+        0
+        > TSGEN.AT 1000 TSGEN.ADD k XX +1 dead
+        1
+        > TSGEN.AT 1000 TSGEN.ADD k XX 1 none
+        nil
+        > TSGEN.AT 121000 TSGEN.RANGE k 0 1000000
+        [['leased' 900 'three'] ['dead' 1001 'four'] ['ready' 121000 'two'] ['waits' 121000 'one']]
+        # NX has none to keep.
+        > TSGEN.AT 1000 TSGEN.ADD k NX 900 new
+        0
+        > TSGEN.AT 1000 TSGEN.GET k new
+        ['ready' 900 '']
+        "#,
+    );
+    same_data(&master, &replica);
+    let digest = master.digest_all();
+    master.restart(Stop::Kill);
+    assert_eq!(master.digest_all(), digest);
 }
 
 #[test]

@@ -10,6 +10,7 @@ const IDS: u8 = 25;
 #[derive(Clone, Debug)]
 pub enum Op {
     Add { guard: Guard, timestamp: i64, id: u8, payload: Vec<u8> },
+    PutOff { timestamp: i64, id: u8 },
     Madd(Vec<(i64, u8)>),
     Rem(u8),
     Advance(i64),
@@ -21,6 +22,7 @@ pub fn op() -> impl Strategy<Value = Op> {
     let payload = prop::collection::vec(any::<u8>(), 0..40);
     prop_oneof![
         20 => (guard, -5i64..60, 0..IDS, payload).prop_map(|(guard, timestamp, id, payload)| Op::Add { guard, timestamp, id, payload }),
+        3 => (-5i64..60, 0..IDS).prop_map(|(timestamp, id)| Op::PutOff { timestamp, id }),
         3 => prop::collection::vec((-5i64..60, 0..IDS), 1..6).prop_map(Op::Madd),
         3 => (0..IDS).prop_map(Op::Rem),
         6 => (-5i64..60).prop_map(Op::Advance),
@@ -48,6 +50,17 @@ impl Family for Watermark {
                 assert_eq!(added, world.naive.add(guard, timestamp, &id, &payload, now));
                 if matches!(added, Ok(Added::Waits | Added::Ready)) {
                     assert_eq!(run(&mut world.replica), added);
+                }
+            }
+            Op::PutOff { timestamp, id } => {
+                let id = name(id);
+                let run = |key: &mut Tsgen| key.put_off(timestamp, &id, UnixMs(now)).map_err(|error| error.code());
+                let put_off = run(&mut world.master);
+                let kept = world.naive.newest(&id).map(|index| world.naive.entries[index].content.clone());
+                let kept = kept.unwrap_or_default();
+                assert_eq!(put_off, world.naive.add(Guard::IfPresent, timestamp, &id, &kept, now));
+                if matches!(put_off, Ok(Added::Waits | Added::Ready)) {
+                    assert_eq!(run(&mut world.replica), put_off);
                 }
             }
             Op::Madd(elements) => madd(world, &elements),

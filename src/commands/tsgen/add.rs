@@ -12,7 +12,7 @@ use crate::redis::{OwnedStr, Str};
 use crate::replicate;
 use crate::timer::WHEN_SET_BACK;
 use crate::tsgen::Tsgen;
-use tsgen_engine::{Added, Guard, Millis, UnixMs};
+use tsgen_engine::{Added, Error, Guard, Millis, Queue, UnixMs, Watermark};
 
 const BAD_TIMESTAMP: Fail = Fail::text("ERR timestamp must be a signed 64-bit integer; it stands before the id");
 const BAD_DELAY: Fail = Fail::text("ERR timestamp +ms must be between +0 and +315360000000");
@@ -53,7 +53,17 @@ struct Element<'a> {
     guard: Guard,
     when: When,
     id: &'a [u8],
-    payload: &'a [u8],
+    /// None: what is there with XX, else an empty one.
+    payload: Option<&'a [u8]>,
+}
+
+impl Element<'_> {
+    fn add_to(&self, queue: &mut Queue<Watermark>, timestamp: i64, now: UnixMs) -> Result<Added, Error> {
+        match (self.guard, self.payload) {
+            (Guard::IfPresent, None) => queue.put_off(timestamp, self.id, now),
+            (guard, payload) => queue.add(guard, timestamp, self.id, payload.unwrap_or_default(), now),
+        }
+    }
 }
 
 fn parse<'a>(call: &mut Call<'a>) -> Result<Element<'a>, Fail> {
@@ -71,12 +81,12 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Element<'a>, Fail> {
     }
     let when = When::parse(first)?;
     let id = call.args.required()?.bytes();
-    let payload = call.args.next().map_or(&b""[..], Str::bytes);
+    let payload = call.args.next().map(Str::bytes);
     if call.args.len() > 0 {
         return Err(Fail::Arity);
     }
     check_name(call.ctx, "id", id)?;
-    check_payload(call.ctx, "payload", payload)?;
+    check_payload(call.ctx, "payload", payload.unwrap_or_default())?;
     Ok(Element { guard, when, id, payload })
 }
 
@@ -102,7 +112,7 @@ impl Command for Add {
         // Under an external watermark an ADD depends on no time, and so asks for none.
         let now = if is_clock { call.now() } else { UnixMs(0) };
         let timestamp = element.when.resolve(is_clock, now)?;
-        let added = value.queue.add(element.guard, timestamp, element.id, element.payload, now)?;
+        let added = element.add_to(&mut value.queue, timestamp, now)?;
         reply(call, added);
         if added == Added::Refused {
             return Ok(());
@@ -135,7 +145,7 @@ fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, element: &
     let now = call.now();
     let mut value = create::by_default::<Tsgen>(now)?;
     let timestamp = element.when.resolve(false, now)?;
-    let added = value.queue.add(element.guard, timestamp, element.id, element.payload, now)?;
+    let added = element.add_to(&mut value.queue, timestamp, now)?;
     reply(call, added);
     if added == Added::Refused {
         return Ok(());

@@ -122,6 +122,15 @@ impl Queue<Watermark> {
         Ok(self.count_late(late))
     }
 
+    /// Gives the element of this id another timestamp: adds one with the payload that is there. O(log n) and O(its bytes).
+    ///
+    /// Errors: [`Error::Late`], [`Error::Exhausted`].
+    pub fn put_off(&mut self, timestamp: i64, id: &[u8], now: UnixMs) -> Result<Added, Error> {
+        let Some(old) = self.find(id) else { return Ok(Added::Refused) };
+        let payload = self.entries.body(old).to_vec();
+        self.add(Guard::IfPresent, timestamp, id, &payload, now)
+    }
+
     /// Adds all of these elements or none; tells for each whether it waits. O(log n) an element.
     ///
     /// Errors: [`Error::Late`], [`Error::Full`], [`Error::Exhausted`].
