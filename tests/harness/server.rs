@@ -111,8 +111,8 @@ impl Server {
     #[track_caller]
     pub fn fails_to_start(&mut self) -> String {
         let before = self.log().len();
-        self.child = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref(), &self.environment);
-        let status = self.child.wait().expect("the server's end");
+        self.process = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref(), &self.environment);
+        let status = self.process.end();
         assert!(status.code().is_some_and(|code| code != 0), "it ended with {status}");
         self.log().split_off(before)
     }

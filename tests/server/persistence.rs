@@ -330,7 +330,7 @@ fn a_blocked_worker_gets_nothing_while_an_aof_is_loaded_and_what_is_left_afterwa
     loader.send(&[b"DEBUG", b"LOADAOF"]);
     let loaded = AtomicBool::new(false);
     let mut heard = 0;
-    std::thread::scope(|scope| {
+    scope(|scope| {
         scope.spawn(|| {
             assert_eq!(loader.read(), "OK");
             loaded.store(true, Ordering::SeqCst);
