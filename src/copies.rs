@@ -3,14 +3,19 @@
 use crate::args::is;
 use crate::expiry::Expiry;
 use crate::keyspace;
+use crate::life::{life_of, Life};
 use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::unix_ms;
-use crate::redis::key::{Key, Kind};
+use crate::redis::event::shows_ends;
+use crate::redis::key::{shows_expired, Key, Kind, Look};
+use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tracking::{with_queue, BATCH};
+use crate::watch;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::time::Instant;
-use tsgen_engine::{Copied, Mark, Queue, Ttl, UnixMs};
+use tsgen_engine::{judge_change, Change, Copied, Mark, Queue, Role, Then, Ttl, UnixMs};
 
 /// So long before its deadline a value is copied: early, to have something should the server be held up; in good time; and at the last
 /// moment, to have what was written last.
@@ -40,13 +45,16 @@ pub fn type_name(number: u8) -> &'static str {
     TYPES.get(usize::from(number)).copied().unwrap_or("module")
 }
 
-/// A copy of the value of a key, as far as it is not longer than `max`.
-fn copy_of(ctx: &Ctx, name: &Str, max: u64) -> Option<Copied> {
+/// A copy of the value of a key, as far as it is not longer than `max`. Of a string only `if_string`.
+fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copied> {
     let (kind, length) = {
-        let key = Key::open_read(ctx, name)?;
+        let key = Key::open_silently(ctx, name)?;
         let look = key.look();
         (look.kind()?, look.length())
     };
+    if kind == Kind::String && !if_string {
+        return None;
+    }
     // Elements are at least a byte each, and what takes very much more memory than allowed need not be dumped to see that.
     let is_small = length as u64 <= max
         && (kind == Kind::String
@@ -63,29 +71,110 @@ fn copy_of(ctx: &Ctx, name: &Str, max: u64) -> Option<Copied> {
 /// The bytes of a string, without a command. A node of a cluster refuses commands on keys of slots that are only arriving, that are
 /// its master's, and of all slots while the cluster is down; keys end there all the same.
 fn string_of(ctx: &Ctx, name: &Str) -> Option<Vec<u8>> {
-    let key = Key::open_read(ctx, name)?;
+    let key = Key::open_silently(ctx, name)?;
     let look = key.look();
     (look.kind() == Some(Kind::String)).then(|| look.string().to_vec())
 }
 
-/// Copies the value of a tracked key.
+/// Copies the value of a tracked key for its entry. Not that of a string where the server shows what it is at its end.
 pub fn keep(ctx: &Ctx, watcher: &Str, name: &Str) {
-    let max = with_queue(ctx, watcher, |queue| queue.scope().max_value).unwrap_or(0);
-    if let Some(copied) = copy_of(ctx, name, max) {
+    keep_now(ctx, watcher, name, !shows_ends());
+}
+
+/// Copies the value of a tracked key, of a string only `if_string`.
+pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, if_string: bool) {
+    let max = watch::max_value(ctx.db(), name.bytes()).unwrap_or(0);
+    if let Some(copied) = copy_of(ctx, name, max, if_string) {
         with_queue(ctx, watcher, |queue| queue.keep(name.bytes(), copied));
     }
 }
 
-/// Copies the values of all tracked strings.
-pub fn keep_strings(ctx: &Ctx, watcher: &Str) {
-    let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
-        queue.tracked(None, usize::MAX).iter().map(|tracked| tracked.name.into()).collect()
-    };
-    for name in with_queue(ctx, watcher, names).unwrap_or_default() {
-        let name = OwnedStr::new(&name);
-        let is_string = Key::open_read(ctx, &name).is_some_and(|key| key.look().kind() == Some(Kind::String));
-        if is_string {
-            keep(ctx, watcher, &name);
+/// How soon a key may end that is copied for a file: those are looked at in passing, or in a walk over all keys, neither of which ends any.
+const TOO_SOON: i64 = 1_000;
+
+/// What a file is to hold of one tracked key.
+struct ForFile {
+    life: Life,
+    value: Option<Copied>,
+}
+
+impl ForFile {
+    /// Of a string whose time is over, or will soon be.
+    fn at_end(look: &Look, max: u64) -> Self {
+        let value = (look.kind() == Some(Kind::String)).then(|| {
+            let bytes = (look.length() as u64 <= max).then(|| look.string().into());
+            Copied { kind: type_number(Kind::String), bytes }
+        });
+        ForFile { life: life_of(look), value }
+    }
+
+    /// Of a key that will not end while it is looked at.
+    fn in_life(ctx: &Ctx, name: &Str, max: u64) -> Option<Self> {
+        let look = Key::peek(ctx, name)?.look();
+        let value = (look.kind() == Some(Kind::String)).then(|| copy_of(ctx, name, max, true)).flatten();
+        Some(ForFile { life: life_of(&look), value })
+    }
+}
+
+/// Has a file hold how all tracked keys of a database are now, with the values of strings, and ends none of them: what ended now would be
+/// over before the file is written, or told by a child process that nobody hears. `changed`: keys that were not looked at yet.
+pub fn keep_for_file(ctx: &Ctx, watchers: &[OwnedStr], changed: &[(Box<[u8]>, Change)]) {
+    let soon = UnixMs(unix_ms().saturating_add(TOO_SOON));
+    let mut names: HashMap<Box<[u8]>, bool> = HashMap::new();
+    for watcher in watchers {
+        with_queue(ctx, watcher, |queue| {
+            let tracked = queue.tracked(None, usize::MAX);
+            names.extend(tracked.iter().map(|tracked| (tracked.name.into(), tracked.deadline <= soon)));
+        });
+    }
+    names.extend(changed.iter().map(|(name, _)| (name.clone(), true)));
+    let mut met: HashMap<Box<[u8]>, ForFile> = HashMap::new();
+    let mut ending: HashSet<Box<[u8]>> = HashSet::new();
+    for (name, ends_soon) in names {
+        let max = watch::max_value(ctx.db(), &name).unwrap_or(0);
+        let key = OwnedStr::new(&name);
+        let found = match ends_soon {
+            true if !shows_expired() => {
+                ending.insert(name);
+                continue;
+            }
+            true => Key::peek_expired(ctx, &key).map(|key| ForFile::at_end(&key.look(), max)),
+            false => ForFile::in_life(ctx, &key, max),
+        };
+        met.extend(found.map(|found| (name, found)));
+    }
+    let (mut cursor, mut more) = (Cursor::new(), !ending.is_empty());
+    while more {
+        more = cursor.step(ctx, |name, look| {
+            if ending.contains(name.bytes()) {
+                let max = watch::max_value(ctx.db(), name.bytes()).unwrap_or(0);
+                met.insert(name.bytes().into(), ForFile::at_end(look, max));
+            }
+        });
+    }
+    let changes: HashMap<&[u8], Change> = changed.iter().map(|(name, change)| (&**name, *change)).collect();
+    for watcher in watchers {
+        with_queue(ctx, watcher, |queue| write_down(queue, &changes, &met));
+    }
+}
+
+fn write_down(queue: &mut Queue<Ttl>, changes: &HashMap<&[u8], Change>, met: &HashMap<Box<[u8]>, ForFile>) {
+    let now = UnixMs(unix_ms());
+    for (name, change) in changes.iter().filter(|(name, _)| queue.scope().covers(name)).collect::<Vec<_>>() {
+        let life = met.get(*name).map_or(Life::Absent, |found| found.life);
+        // Nothing is told here: what waits for that stays as it is.
+        match judge_change(*change, life, queue.known(name), Role::Waits, now).then {
+            Then::Track(deadline) => {
+                queue.track(name, deadline);
+                queue.forget_value(name);
+            }
+            Then::Untrack => drop(queue.untrack(name)),
+            _ => {}
+        }
+    }
+    for (name, found) in met {
+        if let Some(value) = &found.value {
+            queue.keep(name, value.clone());
         }
     }
 }
@@ -107,7 +196,7 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
         let lead = LEADS[nth];
         let horizon = UnixMs(now.0.saturating_add(lead));
         loop {
-            let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+            let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
             let value = opened.value().ok()??;
             // A clock that has stepped back makes them end soon once more.
             let mark = value.local.copied[nth].min(Mark::at(UnixMs(horizon.0.saturating_add(1))));

@@ -3,6 +3,7 @@
 use crate::loading;
 use crate::redis::event::{listen, listen_to_keys, Event, Events};
 use crate::redis::Ctx;
+use crate::seen;
 use crate::timer;
 use crate::waiting;
 use crate::watch;
@@ -28,7 +29,7 @@ fn happened(ctx: &Ctx, event: Event) {
             watch::keep_overdue(ctx);
             timer::look_at_all();
         }
-        Event::BecameReplica => {}
+        Event::BecameReplica => seen::became_replica(ctx),
         Event::SyncBegins => loading::sync_begins(),
         Event::LoadingEnded => {
             loading::ended();

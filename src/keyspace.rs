@@ -27,6 +27,12 @@ pub fn peek<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F>> {
     Key::open_read(ctx, name).map(|key| Opened { key, _family: PhantomData })
 }
 
+/// Opens a key in passing, not as a client does: nothing is counted and nothing ended by it, as far as the server allows. `None` if it
+/// does not exist.
+pub fn open_quietly<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F>> {
+    Key::peek(ctx, name).map(|key| Opened { key, _family: PhantomData })
+}
+
 impl<F: Family> Opened<'_, F> {
     /// The value; `None` if the key does not exist.
     pub fn value(&mut self) -> Result<Option<&mut Value<F>>, Fail> {

@@ -7,14 +7,7 @@ use crate::redis::ctx::{command_ms, unix_ms};
 use crate::redis::event::{listen_to_ends, End};
 use crate::redis::key::Kind;
 use crate::{seen, watch};
-use tsgen_engine::{Copied, UnixMs};
-
-/// How a key was when it ended.
-pub struct Last {
-    pub deadline: UnixMs,
-    /// Of a string. Of other types there is a copy of some milliseconds before; a DUMP cannot be made here.
-    pub value: Option<Copied>,
-}
+use tsgen_engine::{Copied, Last, UnixMs};
 
 /// Asks Redis to tell, where it does.
 pub fn follow() {

@@ -5,16 +5,7 @@ use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, Str};
 use tsgen_engine::UnixMs;
 
-/// How a key stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    /// There is nothing under the name.
-    Absent,
-    /// It lives for ever, or it is one of ours, which we do not watch.
-    Endless,
-    /// It lives up to and with this millisecond.
-    Until(UnixMs),
-}
+pub use tsgen_engine::Life;
 
 /// How a key stands that was met in a scan or opened.
 pub fn life_of(look: &Look) -> Life {
@@ -28,5 +19,10 @@ pub fn life_of(look: &Look) -> Life {
 
 /// How a key stands. Looking at one that has expired deletes it, as Redis does.
 pub fn life(ctx: &Ctx, name: &Str) -> Life {
-    Key::open_read(ctx, name).map_or(Life::Absent, |key| life_of(&key.look()))
+    Key::open_silently(ctx, name).map_or(Life::Absent, |key| life_of(&key.look()))
+}
+
+/// How a key stands, without ending it where the server allows that (7.2): one that has expired is absent then, or shown as it was.
+pub fn life_in_passing(ctx: &Ctx, name: &Str) -> Life {
+    Key::peek_expired(ctx, name).map_or(Life::Absent, |key| life_of(&key.look()))
 }

@@ -1,287 +1,356 @@
-//! What was seen of watched keys, and what it means.
+//! What was seen of watched keys: collected here, judged by the engine (`judge_end`, `judge_change`), applied by `tracking`.
 //!
-//! Keyspace events only say that something happened to a key. Handlers note its name, and before the server's loop sleeps (and so before the
-//! AOF is flushed and clients get their replies) each name is looked at once.
+//! Keyspace events only say that something happened to a key, and opening it there and then could end it before what happened is replicated.
+//! So changes are put together per key, and each key is looked at before the server's loop sleeps, a few milliseconds' worth in each turn.
+//! Ends are told sooner, for what is told must not be parted from the deletion that replicas and the AOF see: in the unit of the command or
+//! of the deletion where the server lets modules in (7.2). Elsewhere the deletion is announced in front of itself (`EXPIRY.ENDS`).
+//! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
 
-use crate::last_values::Last;
-use crate::life::{life, Life};
-use crate::redis::ctx::{command_ms, must_not_write};
+use crate::life::{life, life_in_passing};
+use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
+use crate::redis::event::{after_unit, has_units};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::{tracking, watch};
+use crate::tracking::Told;
+use crate::{timer, tracking, watch};
 use lazy_static::lazy_static;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tsgen_engine::{Ending, UnixMs};
+use std::time::{Duration, Instant};
+use tsgen_engine::{judge_change, judge_end, Change, Ending, KeyId, Last, Life, Role, SeenEnd, Sightings, UnixMs};
 
-/// Something happened to a watched key.
-struct Seen {
-    db: i32,
-    name: Box<[u8]>,
-    what: What,
-    /// If it has ended: how it was then, where the server shows it.
-    last: Option<Last>,
-    /// A time of the server's clock before the command that did it; `None` where the server does not tell. The time of the command itself
-    /// would not do: that by which a script sets deadlines stands still, while this goes on.
-    after: Option<UnixMs>,
-}
-
-impl Seen {
-    fn is_expiry_of(&self, db: i32, name: &[u8]) -> bool {
-        self.what == What::Expired && self.db == db && *self.name == *name
-    }
-
-    /// The deadline that it had when it ended.
-    fn deadline(&self) -> Option<UnixMs> {
-        self.last.as_ref().map(|last| last.deadline)
-    }
-}
+/// How long the keys that were changed are looked at before the loop goes on; the rest waits for the next turn.
+const BUDGET: Duration = Duration::from_millis(1);
+/// Keys that are looked at between two looks at the clock.
+const STRIDE: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// It has got, or may have got, a deadline.
     Set,
     /// It was deleted, moved away or made to live for ever.
-    Ended,
+    Unset,
     Expired,
     Evicted,
 }
 
-impl What {
-    /// Whether replicas are told of it.
-    fn is_told(self) -> bool {
-        matches!(self, What::Expired | What::Evicted)
-    }
-}
-
 #[derive(Default)]
 struct State {
-    seen: VecDeque<Seen>,
-    /// The key that was deleted last of those whose end is nobody's concern, whatever the event calls it: of our own types, or given a
-    /// deadline in the past.
-    deleted: Option<(i32, Box<[u8]>)>,
-    /// The key that ended last otherwise, and how it was. The event that says so comes next.
-    ended: Option<(i32, Box<[u8]>, Last)>,
+    sightings: Sightings,
     /// When the turn of the server's loop began.
     turn_began: Option<UnixMs>,
-}
-
-impl State {
-    fn was_deleted(&self, db: i32, name: &[u8]) -> bool {
-        self.deleted.as_ref().is_some_and(|(of, deleted)| *of == db && **deleted == *name)
-    }
+    /// Ends are told when the present unit is over.
+    is_asked_for: bool,
+    /// Watchers with entries that nobody was told of yet.
+    fired: BTreeSet<KeyId>,
+    /// On a replica: the key that is deleted next, as its master has announced.
+    announced: Option<KeyId>,
 }
 
 lazy_static! {
     static ref STATE: Mutex<State> = Mutex::default();
 }
+/// We are looking at keys ourselves, and tell in the same unit what ends by that.
+static LOOKING: AtomicBool = AtomicBool::new(false);
 
 /// Never held while Redis is called.
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Something has happened to a key that is watched.
-pub fn note(db: i32, name: &[u8], what: What) {
-    let mut state = state();
-    let was_deleted = state.was_deleted(db, name);
-    let ended = if what.is_told() { state.ended.take() } else { None };
-    let last = ended.filter(|(of, ended, _)| *of == db && **ended == *name).map(|(_, _, last)| last);
-    let what = if was_deleted && what.is_told() { What::Ended } else { what };
-    let after = state.turn_began;
-    state.seen.push_back(Seen { db, name: name.into(), what, last, after });
-    // Another key may have taken its place, and this one's time may be over in the same turn.
-    if what == What::Set && was_deleted {
-        state.deleted = None;
+/// What this node may do now.
+fn role(ctx: &Ctx) -> Role {
+    let flags = ctx.flags();
+    match flags.is_master() && !flags.is_loading() {
+        false => Role::Follows,
+        true if must_not_write() => Role::Waits,
+        true => Role::Tells,
     }
 }
 
-/// The server's loop is about to sleep, and all that could be looked at has been.
-pub fn turn_ends() {
+/// Something has happened to a key that is watched.
+pub fn note(ctx: &Ctx, key: &Str, what: What) {
+    let (db, name) = (ctx.db(), key.bytes());
+    let role = role(ctx);
+    if role == Role::Follows {
+        return follow(ctx, key, what);
+    }
+    let change = match what {
+        What::Set => Some(Change::Set { after: state().turn_began }),
+        What::Unset => Some(Change::Unset),
+        What::Expired | What::Evicted => None,
+    };
+    if let Some(change) = change {
+        if role == Role::Tells {
+            tell_before(ctx, key, change);
+        }
+        state().sightings.note_change(db, name, change);
+    } else {
+        note_end(ctx, key, if what == What::Expired { Ending::Expired } else { Ending::Evicted });
+    }
+    // What the look before the next sleep asks of the timer comes too late for that sleep.
+    timer::come_soon();
+}
+
+fn note_end(ctx: &Ctx, key: &Str, how: Ending) {
+    if !has_units() && !LOOKING.load(Ordering::Relaxed) && !must_not_write() {
+        tracking::announce(ctx, &watch::watchers_of(ctx.db(), key.bytes()), key, Some(how));
+    }
+    let asks = {
+        let mut state = state();
+        state.sightings.note_end(ctx.db(), key.bytes(), how);
+        state.sightings.has_ends() && !state.is_asked_for
+    };
+    if asks && !LOOKING.load(Ordering::Relaxed) && after_unit(ctx, unit_ended) {
+        state().is_asked_for = true;
+    }
+}
+
+/// What is owed of a key goes out before what takes its name: with it, in one transaction.
+fn tell_before(ctx: &Ctx, key: &Str, change: Change) {
+    if !has_units() && matches!(change, Change::Set { .. }) && state().sightings.has_ends() {
+        tell_ends(ctx);
+    }
+    if tracking::may_owe() {
+        for watcher in watch::watchers_of(ctx.db(), key.bytes()) {
+            let told = tracking::tell_owed(ctx, &watcher, key);
+            took_note(ctx.db(), &watcher, told);
+        }
+    }
+}
+
+fn unit_ended(ctx: &Ctx) {
+    state().is_asked_for = false;
+    tell_ends(ctx);
+}
+
+/// A replica, or a node that reads its files, looks at once.
+fn follow(ctx: &Ctx, key: &Str, what: What) {
+    let db = ctx.db();
+    {
+        let mut state = state();
+        let is_announced = state.announced.as_ref().is_some_and(|(of, name)| *of == db && **name == *key.bytes());
+        if is_announced {
+            state.announced = None;
+            if what == What::Unset {
+                return;
+            }
+        }
+    }
+    let (change, how) = match what {
+        What::Set => (Change::Set { after: None }, None),
+        What::Unset => (Change::Unset, None),
+        What::Expired => return,
+        What::Evicted => (Change::Unset, Some(Ending::Evicted)),
+    };
+    let watchers = watch::watchers_of(db, key.bytes());
+    match how {
+        Some(how) => judge_the_end(ctx, &watchers, key, &end_of(db, key, how), Role::Follows),
+        None => {
+            let life = if what == What::Set { life(ctx, key) } else { Life::Absent };
+            judge_the_change(ctx, &watchers, key, change, life, Role::Follows);
+        }
+    }
+}
+
+fn end_of(db: i32, key: &Str, how: Ending) -> SeenEnd {
+    let mut seen = Sightings::new();
+    seen.note_end(db, key.bytes(), how);
+    seen.take_end().expect("just noted")
+}
+
+/// The master has announced that a key is going to be deleted: what it is told of that, it has been told.
+pub fn deletion_comes(db: i32, name: &[u8]) {
+    state().announced = Some((db, name.into()));
+}
+
+/// The server's loop is about to sleep.
+pub fn turn_ends(ctx: &Ctx) {
+    look(ctx);
     state().turn_began = command_ms().map(UnixMs);
 }
 
 /// A key whose end is nobody's concern is being deleted from under this name, before any event tells why.
 pub fn deleted(db: i32, name: &[u8]) {
     if watch::anybody() {
-        state().deleted = Some((db, name.into()));
+        state().sightings.note_deletion(db, name);
     }
 }
 
 /// A key's life is being ended, before the event tells of it.
 pub fn ended(db: i32, name: &[u8], last: Last) {
-    state().ended = Some((db, name.into(), last));
+    state().sightings.note_last(db, name, last);
 }
 
 /// The keys of this database, or of all, are gone.
 pub fn forget(db: Option<i32>) {
-    state().seen.retain(|seen| db.is_some_and(|db| seen.db != db));
+    let mut state = state();
+    state.sightings.forget(db);
+    state.announced = None;
 }
 
 /// Two databases have changed places.
 pub fn swap(one: i32, other: i32) {
-    for seen in &mut state().seen {
-        seen.db = watch::swapped(seen.db, one, other);
+    state().sightings.swap(one, other);
+}
+
+/// This node has become a replica: what it could still find out it does now, for from now on it looks at once.
+pub fn became_replica(ctx: &Ctx) {
+    look_until(ctx, None);
+    state().announced = None;
+}
+
+/// Looks at what was seen, as far as the time reaches, and tells what may be told.
+pub fn look(ctx: &Ctx) {
+    look_until(ctx, Some(Instant::now() + BUDGET));
+}
+
+/// Keys that were changed and not looked at yet, of one database.
+pub fn unlooked(db: i32) -> Vec<(Box<[u8]>, Change)> {
+    let state = state();
+    let of_db = state.sightings.each_change().filter(|(of, ..)| *of == db);
+    of_db.map(|(_, name, change)| (name.into(), change)).collect()
+}
+
+fn look_until(ctx: &Ctx, until: Option<Instant>) {
+    if !state().sightings.is_empty() {
+        let selected = ctx.db();
+        looking(|| look_at_changes(ctx, until));
+        ctx.select_db(selected);
+    }
+    state().sightings.turn_ends();
+    tell_fired(ctx);
+}
+
+/// Does something by which keys may end, of which the caller tells in the same unit.
+pub fn looking<R>(what: impl FnOnce() -> R) -> R {
+    /// Also if it panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            LOOKING.store(self.0, Ordering::Relaxed);
+        }
+    }
+    let _before = Before(LOOKING.swap(true, Ordering::Relaxed));
+    what()
+}
+
+fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
+    let role = role(ctx);
+    tell_ends(ctx);
+    // What has ended must be told before anything that came after it under the same name.
+    let untold = state().sightings.ended();
+    let count = state().sightings.changes();
+    for nth in 1..=count {
+        let Some(((db, name), change)) = state().sightings.next_change() else { return };
+        if !untold.contains(&(db, name.clone())) && !judge_changed(ctx, db, &name, change, role) {
+            return;
+        }
+        if nth % STRIDE == 0 && until.is_some_and(|until| Instant::now() >= until) {
+            break;
+        }
+    }
+    // During a pause the server's own timer comes often enough.
+    if role == Role::Tells && !state().sightings.is_empty() {
+        timer::come_soon();
     }
 }
 
-/// The event of a key that has just been deleted by being looked at is not to be looked at any more; how the key was.
-pub fn swallow_expired(db: i32, key: &[u8]) -> Option<Last> {
-    let mut state = state();
-    if state.seen.back()?.is_expiry_of(db, key) {
-        state.seen.pop_back()?.last
-    } else {
-        None
+/// Looks at one key that was changed, and judges that. False if nothing can be done any more.
+fn judge_changed(ctx: &Ctx, db: i32, name: &[u8], change: Change, role: Role) -> bool {
+    let watchers = watch::watchers_of(db, name);
+    if watchers.is_empty() || !ctx.select_db(db) {
+        state().sightings.take_change(db, name);
+        return true;
     }
+    let key = OwnedStr::new(name);
+    let life = match (change, role) {
+        (Change::Unset, _) => Life::Absent,
+        (Change::Set { .. }, Role::Waits) => life_in_passing(ctx, &key),
+        (Change::Set { .. }, _) => life(ctx, &key),
+    };
+    // Looking may have ended it: then that is what is told.
+    tell_ends(ctx);
+    if let Some(change) = state().sightings.take_change(db, name) {
+        let is_judged = judge_the_change(ctx, &watchers, &key, change, life, role);
+        if !is_judged {
+            state().sightings.note_change(db, name, change);
+        }
+    }
+    true
 }
 
-/// Looks at what was seen, in the order in which it was. What has expired or was evicted is told only if it may be, else kept.
-pub fn look(ctx: &Ctx, may_tell: bool) {
-    let seen = Vec::from(std::mem::take(&mut state().seen));
-    if seen.is_empty() {
+/// False if it has to wait.
+fn judge_the_change(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, change: Change, life: Life, role: Role) -> bool {
+    let (db, now) = (ctx.db(), UnixMs(unix_ms()));
+    let mut is_judged = true;
+    for watcher in watchers {
+        let told =
+            tracking::settle(ctx, watcher, key, None, role, |known| judge_change(change, life, known, role, now));
+        is_judged &= told != Some(Told::Waits);
+        took_note(db, watcher, told);
+    }
+    is_judged
+}
+
+/// Tells all ends that were seen, as far as they may be told.
+pub fn tell_ends(ctx: &Ctx) {
+    if !state().sightings.has_ends() {
         return;
     }
-    let flags = ctx.flags();
-    let decides = flags.is_master() && !flags.is_loading();
-    let may_tell = may_tell && decides && !must_not_write();
-    let must_keep_ended = decides && !may_tell;
-    let next = next_of_each(&seen);
+    let role = role(ctx);
+    if role == Role::Waits {
+        return;
+    }
     let selected = ctx.db();
-    let (mut kept, mut waiting, mut fired) = (Vec::new(), HashSet::new(), BTreeSet::new());
-    for (nth, one) in seen.iter().enumerate() {
-        let next = next[nth].map(|later| &seen[later]);
-        let watchers = watch::watchers_of(one.db, &one.name);
-        if watchers.is_empty() || !ctx.select_db(one.db) {
-            continue;
-        }
-        let key = OwnedStr::new(&one.name);
-        if one.what.is_told() && !decides {
-            // The master's are told by it; what this node has thrown out by itself is only noted.
-            if one.what == What::Evicted {
-                watchers.iter().for_each(|watcher| tracking::note_evicted(ctx, watcher, &key));
-            }
-            continue;
-        }
-        let owes = |watcher: &OwnedStr| tracking::owed(ctx, watcher, &key).is_some();
-        let told = one.what.is_told() || (decides && watchers.iter().any(owes));
-        if (told && !may_tell) || waiting.contains(&(one.db, &*one.name)) {
-            waiting.insert((one.db, &*one.name));
-            kept.push(nth);
-            continue;
-        }
-        // Of several changes the last one counts.
-        if !told && next.is_some_and(|next| !next.what.is_told()) {
-            continue;
-        }
-        if one.what == What::Set && next.is_none() && must_keep_ended && life(ctx, &key) == Life::Absent {
-            // It has come and gone; that must be told.
-            waiting.insert((one.db, &*one.name));
-            kept.push(nth);
-            continue;
-        }
-        if one.what.is_told() {
-            tracking::hand_out(ctx, &watchers, &key, one.last.as_ref());
-        }
-        for watcher in &watchers {
-            match look_at(ctx, watcher, &key, one, next, may_tell) {
-                None => watch::remove(one.db, watcher.bytes()),
-                Some(true) => drop(fired.insert((one.db, Box::<[u8]>::from(watcher.bytes())))),
-                Some(false) => {}
-            }
+    loop {
+        let Some(seen) = state().sightings.take_end() else { break };
+        let (db, name) = &seen.key;
+        let watchers = watch::watchers_of(*db, name);
+        if !watchers.is_empty() && ctx.select_db(*db) {
+            judge_the_end(ctx, &watchers, &OwnedStr::new(name), &seen, role);
         }
     }
+    ctx.select_db(selected);
+}
+
+fn judge_the_end(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, seen: &SeenEnd, role: Role) {
+    let (db, now) = (ctx.db(), UnixMs(unix_ms()));
+    for _ in 0..seen.times {
+        for watcher in watchers {
+            let judge = |known| judge_end(&seen.end, known, role, now);
+            let told = tracking::settle(ctx, watcher, key, seen.value.as_ref(), role, judge);
+            let is_no_end =
+                told == Some(Told::Untracked) || (told == Some(Told::Nothing) && seen.end.how == Ending::Expired);
+            if is_no_end && role == Role::Tells && !has_units() {
+                // It was announced, and is not what it seemed.
+                tracking::announce(ctx, std::slice::from_ref(watcher), key, None);
+            }
+            took_note(db, watcher, told);
+        }
+    }
+}
+
+/// What has come of a verdict, for those who are told of it later; a watcher that is not there is forgotten.
+pub fn took_note(db: i32, watcher: &Str, told: Option<Told>) {
+    match told {
+        None => watch::remove(db, watcher.bytes()),
+        Some(Told::Fired) => drop(state().fired.insert((db, watcher.bytes().into()))),
+        Some(Told::Nothing | Told::Untracked | Told::Noted | Told::Waits) => {}
+    }
+}
+
+/// Tells whoever waits for entries, once for however many.
+pub fn tell_fired(ctx: &Ctx) {
+    let fired = std::mem::take(&mut state().fired);
+    if fired.is_empty() {
+        return;
+    }
+    let selected = ctx.db();
     for (db, watcher) in fired {
         if ctx.select_db(db) {
             tracking::tell_ready(ctx, &OwnedStr::new(&watcher));
         }
     }
     ctx.select_db(selected);
-    state().deleted = None;
-    if !kept.is_empty() {
-        let mut all: Vec<Option<Seen>> = seen.into_iter().map(Some).collect();
-        let mut state = state();
-        for one in kept.into_iter().rev().filter_map(|nth| all[nth].take()) {
-            state.seen.push_front(one);
-        }
-    } else if may_tell && !state().seen.is_empty() {
-        // What ended by being looked at is told before anything else, above all before the AOF is written.
-        look(ctx, true);
-    }
-}
-
-/// For each event, the next one of the same key.
-fn next_of_each(seen: &[Seen]) -> Vec<Option<usize>> {
-    let mut later = HashMap::with_capacity(seen.len());
-    let mut next: Vec<_> =
-        seen.iter().enumerate().rev().map(|(nth, one)| later.insert((one.db, &*one.name), nth)).collect();
-    next.reverse();
-    next
-}
-
-/// What one watcher makes of one event, after which comes `next`. True if it fired; `None` if it is not there.
-fn look_at(ctx: &Ctx, watcher: &Str, key: &Str, one: &Seen, next: Option<&Seen>, may_tell: bool) -> Option<bool> {
-    let what = one.what;
-    let owed = if may_tell && !what.is_told() { tracking::owed(ctx, watcher, key) } else { None };
-    let fired = owed.is_some_and(|(deadline, ending)| tracking::fire(ctx, watcher, key, deadline, ending));
-    match (what, next.map(|next| next.what)) {
-        (What::Expired, _) => match tracking::tracked_until(ctx, watcher, key)? {
-            Some(deadline) => Some(tracking::fire(ctx, watcher, key, deadline, Ending::Expired)),
-            // It was there before the watcher, which had not come across it yet, or was told of already.
-            None => Some(false),
-        },
-        (What::Evicted, _) => {
-            let deadline = tracking::tracked_until(ctx, watcher, key)?;
-            if let Some(deadline) = deadline {
-                tracking::was_evicted(ctx, watcher, key, deadline);
-            }
-            Some(false)
-        }
-        (What::Set, Some(What::Expired)) => {
-            track_ended(ctx, watcher, key, one, next.and_then(Seen::deadline))?;
-            Some(fired)
-        }
-        (What::Set, Some(What::Evicted)) => {
-            match next.and_then(Seen::deadline) {
-                deadline @ Some(_) => tracking::track_ended(ctx, watcher, key, deadline)?,
-                // When it would have expired nobody can tell.
-                None => tracking::untrack_unless_evicted(ctx, watcher, key)?,
-            }
-            Some(fired)
-        }
-        (What::Set | What::Ended, _) => match life(ctx, key) {
-            Life::Until(deadline) => {
-                tracking::track(ctx, one.db, watcher, key, deadline)?;
-                Some(fired)
-            }
-            // It has come and gone while nobody could look. Looking has ended it, and that event is still to be looked at; or it ends later,
-            // where expired keys are only hidden.
-            Life::Absent if what == What::Set && may_tell && !state().was_deleted(one.db, key.bytes()) => {
-                track_ended(ctx, watcher, key, one, deadline_seen_since(one))?;
-                Some(fired)
-            }
-            Life::Absent if what == What::Set => {
-                tracking::untrack_unless_evicted(ctx, watcher, key)?;
-                Some(fired)
-            }
-            Life::Absent | Life::Endless => {
-                tracking::untrack(ctx, watcher, key)?;
-                Some(fired)
-            }
-        },
-    }
-}
-
-/// Tracks a key that was set and has expired since, so that the event of that finds it. But if its deadline had passed when it was set, that
-/// was a way to delete it (SET … PXAT 1).
-fn track_ended(ctx: &Ctx, watcher: &Str, key: &Str, set: &Seen, deadline: Option<UnixMs>) -> Option<()> {
-    match (deadline, set.after) {
-        (Some(deadline), Some(after)) if deadline < after => tracking::untrack(ctx, watcher, key),
-        _ => tracking::track_ended(ctx, watcher, key, deadline),
-    }
-}
-
-/// The deadline that a key had when it expired, if that was seen meanwhile.
-fn deadline_seen_since(one: &Seen) -> Option<UnixMs> {
-    let state = state();
-    let expired = state.seen.iter().rev().find(|later| later.is_expiry_of(one.db, &one.name));
-    expired.and_then(Seen::deadline)
 }

@@ -15,6 +15,7 @@ use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
+use crate::seen;
 use crate::sink;
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
@@ -217,6 +218,9 @@ fn tick(ctx: &Ctx) {
     let mut tick = Tick { shortest: 1 };
     let flags = ctx.flags();
     let until = Instant::now() + BUDGET;
+    if !flags.is_loading() {
+        seen::look(ctx);
+    }
     if flags.is_loading() {
         tick.shortest = LOADING_STEP;
         return;

@@ -7,8 +7,7 @@ use crate::effects::Effects;
 use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
-use crate::last_values::Last;
-use crate::life::{life, life_of, Life};
+use crate::life::{life, life_in_passing, life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::Kind;
 use crate::redis::scan::Cursor;
@@ -19,10 +18,13 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use tsgen_engine::{Copied, Ending, Mark, Queue, Ttl, UnixMs};
+use tsgen_engine::{Copied, Ending, Known, Mark, Owed, Queue, Role, Then, Ttl, UnixMs, Verdict};
 
 /// Keys that are looked at between two looks at the clock.
 pub const BATCH: usize = 64;
+/// Keys that are ended between two looks at the clock.
+const DUE: usize = 16;
+
 /// What only this node knows of a watcher.
 pub struct Local {
     /// It is still to be told of the keys that were there before it; what had ended before this time was never its concern.
@@ -45,29 +47,148 @@ pub fn ending_name(ending: Ending) -> &'static str {
     }
 }
 
-/// The life of a key has ended: its entry is made here and everywhere. True if it was.
-pub fn fire(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, ending: Ending) -> bool {
-    let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return false };
-    let Ok(Some(value)) = opened.value() else { return false };
-    let kept = value.queue.kept(key.bytes()).cloned();
-    let told = kept.as_ref().map(|copied| (copied.kind, copied.bytes.as_deref()));
-    if value.queue.expire(key.bytes(), deadline, ending, told).is_err() {
-        value.queue.untrack(key.bytes());
-        return false;
+/// What has come of a verdict.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It is none of this watcher's.
+    Nothing,
+    /// It is not tracked any more, without an entry.
+    Untracked,
+    /// This node knows more than before.
+    Noted,
+    /// An entry was made, here and everywhere.
+    Fired,
+    /// It has to be judged again.
+    Waits,
+}
+
+/// Has a key judged by what a watcher knows of it, and does what comes of that. `last`: the value it ended with, if that is known.
+///
+/// `None` if there is no such watcher, as with all that follow.
+pub fn settle(
+    ctx: &Ctx,
+    watcher: &Str,
+    key: &Str,
+    last: Option<&Copied>,
+    role: Role,
+    judge: impl FnOnce(Option<Known>) -> Verdict,
+) -> Option<Told> {
+    let name = key.bytes();
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
+    let value = opened.value().ok()??;
+    let verdict = judge(value.queue.known(name));
+    let first = verdict.first.map(|owed| (owed, value.queue.end_life(name, owed.deadline, owed.ending, None, false)));
+    let mut end = None;
+    let mut told = Told::Noted;
+    match verdict.then {
+        Then::Wait => return Some(Told::Waits),
+        Then::Nothing => told = Told::Nothing,
+        Then::Untrack => {
+            value.queue.untrack(name);
+            told = Told::Untracked;
+        }
+        Then::Track(deadline) => {
+            value.queue.track(name, deadline);
+            // It may have another value now.
+            value.queue.forget_value(name);
+            value.schedule(ctx.db(), watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
+        }
+        Then::Fire { deadline, anew } => {
+            let owed = Owed { deadline, ending: Ending::Expired };
+            end = Some((owed, value.queue.end_life(name, deadline, owed.ending, last.cloned(), anew)));
+        }
+        Then::Evict { deadline, anew } => {
+            if anew {
+                value.queue.track(name, deadline);
+                value.queue.forget_value(name);
+            }
+            if let Some(last) = last {
+                value.queue.keep(name, last.clone());
+            }
+            value.queue.note_evicted(name);
+            value.schedule(ctx.db(), watcher.bytes(), deadline);
+        }
     }
-    let mut arguments = vec![OwnedStr::number(deadline.0), OwnedStr::new(ending_name(ending).as_bytes())];
-    if let Some((kind, bytes)) = told {
-        arguments.push(OwnedStr::new(type_name(kind).as_bytes()));
-        arguments.extend(bytes.map(OwnedStr::new));
+    let evicted = match verdict.then {
+        Then::Evict { deadline, .. } => Some((deadline, value.queue.kept(name).cloned())),
+        _ => None,
+    };
+    drop(opened);
+    for (owed, made) in first.into_iter().chain(end) {
+        // Where there is no room it is lost, and not tracked any more.
+        let Ok(copied) = made else { continue };
+        replicate_end(ctx, FIRE, [watcher, key], owed.deadline, Some(owed.ending), copied.as_ref());
+        told = Told::Fired;
     }
-    let arguments: Vec<&Str> = [watcher, key].into_iter().chain(arguments.iter().map(|one| &**one)).collect();
-    ctx.replicate_at(replicate::AT, unix_ms(), FIRE, &arguments);
-    true
+    match (verdict.then, evicted) {
+        (Then::Track(deadline), _) if deadline.0 <= unix_ms().saturating_add(LEADS[0]) => keep(ctx, watcher, key),
+        (_, Some((deadline, copied))) => {
+            expect_owed();
+            if role == Role::Tells {
+                replicate_end(ctx, EVICT, [watcher, key], deadline, None, copied.as_ref());
+            }
+        }
+        _ => {}
+    }
+    Some(told)
+}
+
+/// Tells replicas and the AOF of an end, with its value if there is one.
+fn replicate_end(
+    ctx: &Ctx,
+    command: &CStr,
+    names: [&Str; 2],
+    deadline: UnixMs,
+    ending: Option<Ending>,
+    copied: Option<&Copied>,
+) {
+    let mut arguments = vec![OwnedStr::number(deadline.0)];
+    arguments.extend(ending.map(|ending| OwnedStr::new(ending_name(ending).as_bytes())));
+    if let Some(copied) = copied {
+        arguments.push(OwnedStr::new(type_name(copied.kind).as_bytes()));
+        arguments.extend(copied.bytes.as_deref().map(OwnedStr::new));
+    }
+    let arguments: Vec<&Str> = names.into_iter().chain(arguments.iter().map(|one| &**one)).collect();
+    ctx.replicate_at(replicate::AT, unix_ms(), command, &arguments);
+}
+
+/// Tells replicas and the AOF that a key is going to be deleted, and why; or that it was no such end after all. They are told in front of
+/// the deletion, so it is never parted from its reason.
+pub fn announce(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, how: Option<Ending>) {
+    let reason = OwnedStr::new(how.map_or(DELETED, ending_name).as_bytes());
+    for watcher in watchers {
+        ctx.replicate_at(replicate::AT, unix_ms(), ENDS, &[watcher, key, &reason]);
+    }
+}
+
+/// The master has announced that a key ends like this; with no ending, that it was none. True if it is tracked.
+pub fn note_ends(ctx: &Ctx, watcher: &Str, key: &Str, ending: Option<Ending>) -> bool {
+    let noted = with_queue(ctx, watcher, |queue| {
+        let known = queue.known(key.bytes());
+        match ending {
+            Some(Ending::Expired) => queue.note_gone(key.bytes()),
+            Some(Ending::Evicted) => queue.note_evicted(key.bytes()),
+            None if known.is_some_and(|known| known.ended.is_some()) => drop(queue.untrack(key.bytes())),
+            None => {}
+        }
+        known.is_some()
+    });
+    expect_owed();
+    noted.unwrap_or(false)
+}
+
+/// Tells the end of a key that is owed, if one is.
+pub fn tell_owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Told> {
+    let now = UnixMs(unix_ms());
+    settle(ctx, watcher, key, None, Role::Tells, |known| Verdict {
+        first: known.and_then(|known| known.owed(now)),
+        then: Then::Nothing,
+    })
 }
 
 /// Entries were made: tells blocked workers, the sink and subscribers, once for however many.
 pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
-    let Ok(mut opened) = keyspace::open::<Expiry>(ctx, watcher) else { return };
+    let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return };
     let Ok(Some(value)) = opened.value() else { return };
     let effects = Effects::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
     drop(opened);
@@ -78,54 +199,19 @@ pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
 pub const FIRE: &CStr = c"EXPIRY.FIRE";
 /// The command that tells them of an eviction.
 pub const EVICT: &CStr = c"EXPIRY.EVICT";
-
-/// The value that a key had when it ended, for all who track it.
-pub fn hand_out(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, last: Option<&Last>) {
-    let Some(value) = last.and_then(|last| last.value.as_ref()) else { return };
-    for watcher in watchers {
-        with_queue(ctx, watcher, |queue| queue.keep(key.bytes(), value.clone()));
-    }
-}
-
-/// Redis has thrown `key` out for want of memory; on a replica that is nobody else's concern.
-pub fn note_evicted(ctx: &Ctx, watcher: &Str, key: &Str) {
-    with_queue(ctx, watcher, |queue| queue.note_evicted(key.bytes()));
-    expect_owed();
-}
-
-/// Redis has thrown `key` out for want of memory. Nothing is ready by that.
-pub fn was_evicted(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) {
-    note_evicted(ctx, watcher, key);
-    let deadline = OwnedStr::number(deadline.0);
-    ctx.replicate_at(replicate::AT, unix_ms(), EVICT, &[watcher, key, &deadline]);
-}
-
-/// Until when a key is tracked, if it is; `None` if there is no such watcher.
-pub fn tracked_until(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Option<UnixMs>> {
-    with_queue(ctx, watcher, |queue| queue.tracked_until(key.bytes()).map(|(deadline, _)| deadline))
-}
+/// The command that tells them of either in advance, where the server lets nothing go out with the deletion itself.
+pub const ENDS: &CStr = c"EXPIRY.ENDS";
+/// What ENDS says of a key whose end it was wrong about.
+pub const DELETED: &str = "deleted";
 
 /// A key lives until `deadline`. Where that is soon, its value is copied at once.
-///
-/// `None` if there is no such watcher, as with all that follow.
-pub fn track(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
-    let now = unix_ms();
-    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
-    let value = opened.value().ok()??;
-    value.queue.track(key.bytes(), deadline);
-    // It may have another value now.
-    value.queue.forget_value(key.bytes());
-    value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
-    drop(opened);
-    if deadline.0 <= now.saturating_add(LEADS[0]) {
-        keep(ctx, watcher, key);
-    }
-    Some(())
+fn track(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
+    settle(ctx, watcher, key, None, Role::Waits, |_| Verdict { first: None, then: Then::Track(deadline) }).map(drop)
 }
 
 /// A key that was there before the watcher lives until `deadline`. Where that is soon, its value is copied at once.
 pub fn found(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
-    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
     // What is known of its value came with the watcher, and is of the same life.
     value.queue.track(key.bytes(), deadline);
@@ -139,39 +225,13 @@ pub fn found(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> 
 
 /// A watcher has been told of all keys that were there before it, if it still is the one that asked at `since`. `None` if there is none.
 pub fn walked(ctx: &Ctx, watcher: &Str, since: UnixMs) -> Option<()> {
-    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let local = &mut opened.value().ok()??.local;
     local.walks_since = local.walks_since.filter(|asked_at| *asked_at != since);
     Some(())
 }
 
-/// A key that nobody could look at has ended: at `deadline`, or a moment ago.
-pub fn track_ended(ctx: &Ctx, watcher: &Str, key: &Str, deadline: Option<UnixMs>) -> Option<()> {
-    let deadline = deadline.unwrap_or_else(|| UnixMs(unix_ms() - 1));
-    with_queue(ctx, watcher, |queue| {
-        queue.track(key.bytes(), deadline);
-        // What was copied may be of an earlier life.
-        queue.forget_value(key.bytes());
-    })
-}
-
-/// A key is gone, or lives for ever.
-pub fn untrack(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
-    with_queue(ctx, watcher, |queue| {
-        queue.untrack(key.bytes());
-    })
-}
-
-/// The same, but one that was evicted stays.
-pub fn untrack_unless_evicted(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<()> {
-    with_queue(ctx, watcher, |queue| {
-        if queue.ended(key.bytes()).is_none() {
-            queue.untrack(key.bytes());
-        }
-    })
-}
-
-/// Whether there may be anything of which [`owed`] tells, so that it costs nothing as long as there never was.
+/// Whether any end may be owed, so that it costs nothing as long as none ever was.
 static MAY_OWE: AtomicBool = AtomicBool::new(false);
 
 /// From now on there may be.
@@ -179,32 +239,25 @@ pub fn expect_owed() {
     MAY_OWE.store(true, Ordering::Relaxed);
 }
 
-/// The end of a key that is still to be told although there is nothing left of it that could expire: it has to be told before something
-/// new takes its name.
-pub fn owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<(UnixMs, Ending)> {
-    if !MAY_OWE.load(Ordering::Relaxed) {
-        return None;
-    }
-    let owed = |queue: &mut Queue<Ttl>| {
-        let ending = queue.ended(key.bytes())?;
-        let (deadline, _) = queue.tracked_until(key.bytes())?;
-        (deadline.0 < unix_ms()).then_some((deadline, ending))
-    };
-    with_queue(ctx, watcher, owed)?
+/// Whether there may be.
+pub fn may_owe() -> bool {
+    MAY_OWE.load(Ordering::Relaxed)
 }
 
 /// The deadline of a tracked key, once the key itself was asked; `None` if it has none any more.
 pub fn confirmed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<UnixMs> {
-    let tracked = tracked_until(ctx, watcher, key)??;
-    match life(ctx, key) {
-        Life::Until(deadline) if deadline != tracked => {
-            track(ctx, ctx.db(), watcher, key, deadline);
+    let known = with_queue(ctx, watcher, |queue| queue.known(key.bytes()))??;
+    match life_in_passing(ctx, key) {
+        // Whatever stands there now came later.
+        _ if known.ended == Some(Ending::Expired) => Some(known.deadline),
+        Life::Until(deadline) if deadline != known.deadline => {
+            track(ctx, watcher, key, deadline);
             Some(deadline)
         }
         // Gone and not yet told of: evicted, or just expired.
-        Life::Until(_) | Life::Absent => Some(tracked),
+        Life::Until(_) | Life::Absent => Some(known.deadline),
         Life::Endless => {
-            untrack(ctx, watcher, key);
+            with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
             None
         }
     }
@@ -216,7 +269,9 @@ pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     let now = UnixMs(unix_ms());
     let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
         let overdue = queue.ending_between(UnixMs(i64::MIN), now, usize::MAX);
-        overdue.iter().map(|tracked| tracked.name.into()).collect()
+        // Of those whose end was announced nothing more need be found out.
+        let open = overdue.iter().filter(|tracked| queue.ended(tracked.name) != Some(Ending::Expired));
+        open.map(|tracked| tracked.name.into()).collect()
     };
     let overdue: HashSet<Box<[u8]>> =
         watchers.iter().flat_map(|watcher| with_queue(ctx, watcher, names).unwrap_or_default()).collect();
@@ -262,52 +317,57 @@ pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
 
 /// Does something with a watcher's queue, of which nothing replicates. Nothing in it may call other code on the keyspace.
 pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>) -> R) -> Option<R> {
-    let mut opened = keyspace::peek::<Expiry>(ctx, watcher)?;
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
     Some(what(&mut value.queue))
 }
 
-/// How tracked keys that are overdue stand: what no event has told of is found out here. The master fires what has expired.
-/// True if there is more to do at once.
-fn look_at_due(ctx: &Ctx, db: i32, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
+/// How tracked keys that are overdue stand: what no event has told of is found out here. The master ends what has expired, and fires it
+/// for all its watchers in the same unit. True if there is more to do at once.
+fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
     let last = UnixMs(now.0 - 1);
     let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, Option<Ending>)> {
-        let due = queue.ending_between(UnixMs(i64::MIN), last, BATCH);
+        let due = queue.ending_between(UnixMs(i64::MIN), last, DUE);
         due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, queue.ended(one.name))).collect()
     };
     let due = with_queue(ctx, watcher, due)?;
-    let (mut more, mut fired) = (due.len() == BATCH && is_master, false);
+    let mut more = due.len() == DUE && is_master;
     for (key, deadline, ended) in due {
-        match life(ctx, &key) {
-            // Whatever stands there now came later.
-            _ if is_master && ended == Some(Ending::Expired) => {
-                fired |= fire(ctx, watcher, &key, deadline, Ending::Expired);
-            }
+        let is_told = ended == Some(Ending::Expired);
+        let life = if is_told { Life::Absent } else { life(ctx, &key) };
+        // If it has ended by that, it is told now.
+        seen::tell_ends(ctx);
+        match life {
             // A replica waits to be told.
             Life::Absent if !is_master => {}
             Life::Absent => {
-                let last = seen::swallow_expired(db, key.bytes());
-                hand_out(ctx, &watch::watchers_of(db, key.bytes()), &key, last.as_ref());
-                fired |= fire(ctx, watcher, &key, deadline, ended.unwrap_or(Ending::Expired));
+                // Unless that is done, there was nothing there that could end, or whatever stands there now came later.
+                let was = move |known: &Known| known.deadline == deadline;
+                let told = settle(ctx, watcher, &key, None, Role::Tells, |known| {
+                    let ending = ended.unwrap_or(Ending::Expired);
+                    Verdict { first: known.filter(was).map(|_| Owed { deadline, ending }), then: Then::Nothing }
+                });
+                seen::took_note(ctx.db(), watcher, told);
             }
-            Life::Until(other) if other != deadline => drop(track(ctx, db, watcher, &key, other)),
+            Life::Until(other) if other != deadline => drop(track(ctx, watcher, &key, other)),
             // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.
             Life::Until(_) => more = is_master,
             Life::Endless => drop(with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))),
         }
-    }
-    if fired {
-        tell_ready(ctx, watcher);
     }
     Some(more)
 }
 
 /// What the timer does for a watcher; tells when it wants to come again.
 pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-    let db = ctx.db();
-    seen::look(ctx, is_master);
-    if watch::has_moved(db, name.bytes()) {
-        let mut opened = keyspace::peek::<Expiry>(ctx, name)?;
+    let next = seen::looking(|| look(ctx, name, now, until, is_master));
+    seen::tell_fired(ctx);
+    next
+}
+
+fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
+    if watch::has_moved(ctx.db(), name.bytes()) {
+        let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
         let value = opened.value().ok()??;
         value.queue.forget_to_come(now);
         value.local = Local::default();
@@ -315,16 +375,17 @@ pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool)
     // What ends next first, then what has ended, and with what time is left the copies for bad times.
     let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false);
     // Keys that were over have ended by being copied.
-    seen::look(ctx, is_master);
-    let mut due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);
+    seen::tell_ends(ctx);
+    let mut due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
     while due && Instant::now() < until {
-        due = look_at_due(ctx, db, name, now, is_master).unwrap_or(false);
+        due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
     }
     let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
+    seen::tell_ends(ctx);
     if more {
         return Some(now);
     }
-    let mut opened = keyspace::peek::<Expiry>(ctx, name)?;
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
     let value = opened.value().ok()??;
     let next_copy = |(nth, lead): (usize, i64)| {
         let next = value.queue.ending_behind(value.local.copied[nth], UnixMs::NEVER, 1);

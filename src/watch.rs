@@ -144,10 +144,7 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     crate::events::follow_names();
     listen_to_keys(Events::Ends, saw);
     last_values::follow();
-    before_sleep(|ctx| {
-        seen::look(ctx, true);
-        seen::turn_ends();
-    });
+    before_sleep(seen::turn_ends);
 }
 
 /// No watcher stands under this name any more.
@@ -213,6 +210,15 @@ fn all() -> Vec<(i32, Box<[u8]>)> {
     state.dbs.iter().flat_map(names).collect()
 }
 
+/// All watchers, by database.
+fn by_db() -> BTreeMap<i32, Vec<OwnedStr>> {
+    let mut dbs: BTreeMap<i32, Vec<OwnedStr>> = BTreeMap::new();
+    for (db, watcher) in all() {
+        dbs.entry(db).or_default().push(OwnedStr::new(&watcher));
+    }
+    dbs
+}
+
 /// Does something for each watcher.
 fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
     if !anybody() {
@@ -259,21 +265,12 @@ pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
         b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
         b"expired" => What::Expired,
         b"evicted" => What::Evicted,
-        b"persist" | b"del" | b"rename_from" | b"move_from" => What::Ended,
+        b"persist" | b"del" | b"rename_from" | b"move_from" => What::Unset,
         _ => return,
     };
-    if !is_watched(db, name) || name.len() > MAX_NAME {
-        return;
+    if is_watched(db, name) && name.len() <= MAX_NAME {
+        seen::note(ctx, key, what);
     }
-    seen::note(db, name, what);
-    let flags = ctx.flags();
-    if flags.is_loading() || !flags.is_master() {
-        // Nothing expires here by being looked at: it can be done at once, and must, for a replica's clock may be ahead.
-        seen::look(ctx, false);
-        return;
-    }
-    // What the look before the next sleep asks of the timer comes too late for that sleep, so the timer comes now.
-    timer::come_soon();
 }
 
 /// The values of strings whose time is over are still there, until somebody touches the keys: after loading, and on a replica that
@@ -283,12 +280,8 @@ pub fn keep_overdue(ctx: &Ctx) {
         return;
     }
     let selected = ctx.db();
-    let mut dbs: BTreeMap<i32, Vec<OwnedStr>> = BTreeMap::new();
-    for (db, watcher) in all() {
-        timer::note(db, &watcher, UnixMs(0));
-        dbs.entry(db).or_default().push(OwnedStr::new(&watcher));
-    }
-    for (db, watchers) in dbs {
+    for (db, watchers) in by_db() {
+        watchers.iter().for_each(|watcher| timer::note(db, watcher.bytes(), UnixMs(0)));
         if ctx.select_db(db) {
             tracking::keep_overdue(ctx, &watchers);
         }
@@ -299,8 +292,13 @@ pub fn keep_overdue(ctx: &Ctx) {
 /// A file is about to be written: it shall hold the values of watched strings as they are now. Often in a child process, which
 /// tells nobody anything.
 pub fn saving(ctx: &Ctx) {
-    seen::look(ctx, false);
-    for_each(ctx, |watcher| copies::keep_strings(ctx, watcher));
+    let selected = ctx.db();
+    for (db, watchers) in by_db() {
+        if ctx.select_db(db) {
+            copies::keep_for_file(ctx, &watchers, &seen::unlooked(db));
+        }
+    }
+    ctx.select_db(selected);
 }
 
 /// The file was written by this process: the values are not needed any more.

@@ -43,6 +43,8 @@ pub use entries::MAX_NAME;
 pub use error::Error;
 pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules};
 pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Scope, Tracked, Ttl};
+pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Role, Then, Verdict};
+pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark};
 pub use gate::window::{batch_number, Batch, Counted, FieldKind, Tallying, Window, MAX_FIELDS};
 pub use gate::Gate;

@@ -7,7 +7,7 @@ use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// A server event of interest.
 pub enum Event {
@@ -162,14 +162,57 @@ impl End<'_> {
 
 static END_LISTENER: std::sync::OnceLock<fn(&End<'_>)> = std::sync::OnceLock::new();
 
+static SHOWS_ENDS: AtomicBool = AtomicBool::new(false);
+
 /// Subscribes to the ends of keys, at most once, where the server tells of them (7.2.4). The listener must not open keys.
 pub fn listen_to_ends(listener: fn(&End<'_>)) {
     let Some(ctx) = Ctx::own() else { return };
     if END_LISTENER.set(listener).is_ok() {
         let event = raw::RedisModuleEvent { id: raw::REDISMODULE_EVENT_KEY, dataver: 1 };
         // SAFETY: a live context; the callback matches the event. A server that does not know the event refuses.
-        unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(key_ends))) };
+        let answer = unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(key_ends))) };
+        SHOWS_ENDS.store(answer == raw::REDISMODULE_OK as c_int, Ordering::Relaxed);
     }
+}
+
+/// Whether the listener to the ends of keys is told of them.
+pub fn shows_ends() -> bool {
+    SHOWS_ENDS.load(Ordering::Relaxed)
+}
+
+static AFTER_UNIT: std::sync::OnceLock<fn(&Ctx)> = std::sync::OnceLock::new();
+
+/// Whether [`after_unit`] can do anything (7.2).
+pub fn has_units() -> bool {
+    // SAFETY: the table is filled at load.
+    unsafe {
+        let add = raw::RedisModule_AddPostNotificationJob;
+        add.is_some()
+    }
+}
+
+/// From within a listener to events of keys: calls `work`, the same each time, when the command (transaction, script, deletion by the
+/// server) that caused the event is done, before anything else is. What it replicates goes out in one transaction with what that did. False
+/// where the server cannot, or will not, as on a replica. `work` may replicate, but must not end other keys: the server may be in the middle
+/// of walking over them.
+pub fn after_unit(ctx: &Ctx, work: fn(&Ctx)) -> bool {
+    AFTER_UNIT.get_or_init(|| work);
+    // SAFETY: a live context; the callback matches, and needs no data.
+    unsafe {
+        raw::RedisModule_AddPostNotificationJob.is_some_and(|add| {
+            add(ctx.raw(), Some(unit_ended), std::ptr::null_mut(), None) == raw::REDISMODULE_OK as c_int
+        })
+    }
+}
+
+unsafe extern "C" fn unit_ended(ctx: *mut raw::RedisModuleCtx, _: *mut c_void) {
+    // SAFETY: Redis lends the context until we return.
+    let ctx = unsafe { Ctx::borrow(ctx) };
+    guard::catch("the end of a command", || {
+        if let Some(work) = AFTER_UNIT.get() {
+            work(ctx);
+        }
+    });
 }
 
 unsafe extern "C" fn key_ends(_: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, sub: u64, data: *mut c_void) {

@@ -6,6 +6,7 @@ use redis_module::raw;
 use std::marker::PhantomData;
 use std::os::raw::c_int;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 /// An opened key; closed when dropped.
 ///
@@ -13,6 +14,21 @@ use std::ptr::NonNull;
 pub struct Key<'c> {
     raw: NonNull<raw::RedisModuleKey>,
     _ctx: PhantomData<&'c Ctx>,
+}
+
+/// The ways to open keys that this server knows beside reading and writing; none before 7.2.
+fn modes() -> u32 {
+    static MODES: OnceLock<u32> = OnceLock::new();
+    *MODES.get_or_init(|| {
+        // SAFETY: the table is filled at load; no argument.
+        unsafe { raw::RedisModule_GetOpenKeyModesAll.map_or(0, |all| all() as u32) }
+    })
+}
+
+/// Whether keys that have expired can be looked at ([`Key::peek_expired`]).
+pub fn shows_expired() -> bool {
+    let needed = raw::REDISMODULE_OPEN_KEY_NOEFFECTS | raw::REDISMODULE_OPEN_KEY_ACCESS_EXPIRED;
+    modes() & needed == needed
 }
 
 /// The key holds something that is not of the type asked for.
@@ -33,6 +49,25 @@ impl<'c> Key<'c> {
     /// To look at it; `None` if it does not exist.
     pub fn open_read(ctx: &'c Ctx, name: &Str) -> Option<Self> {
         Self::open(ctx, name, raw::REDISMODULE_READ)
+    }
+
+    /// To look at it in passing: not counted as a hit, a miss or a use, and with no event `keymiss`, as far as the server allows (7.2). One
+    /// that has expired is deleted by this, as by any other look.
+    pub fn open_silently(ctx: &'c Ctx, name: &Str) -> Option<Self> {
+        let silent = raw::REDISMODULE_OPEN_KEY_NONOTIFY | raw::REDISMODULE_OPEN_KEY_NOSTATS;
+        Self::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH | (silent & modes()))
+    }
+
+    /// The same, but one that has expired is hidden and not deleted, where the server allows that (7.2).
+    pub fn peek(ctx: &'c Ctx, name: &Str) -> Option<Self> {
+        let quiet = raw::REDISMODULE_OPEN_KEY_NOEFFECTS & modes();
+        Self::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH | quiet)
+    }
+
+    /// The same, but one that has expired is shown, where the server allows that ([`shows_expired`]).
+    pub fn peek_expired(ctx: &'c Ctx, name: &Str) -> Option<Self> {
+        let quiet = (raw::REDISMODULE_OPEN_KEY_NOEFFECTS | raw::REDISMODULE_OPEN_KEY_ACCESS_EXPIRED) & modes();
+        Self::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH | quiet)
     }
 
     /// Whether there is nothing under the name.

@@ -38,6 +38,8 @@ mod expiry_random;
 mod expiry_replication;
 mod expiry_sources;
 mod expiry_time;
+mod expiry_unit;
+mod expiry_values;
 mod expiry_watchers;
 mod families;
 mod golden;

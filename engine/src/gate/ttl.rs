@@ -7,8 +7,12 @@
 //!
 //! A key lives up to and with the millisecond of its deadline: as Redis sees it, it has expired when `now > deadline`.
 
+mod judge;
+mod sightings;
 mod tracking;
 
+pub use judge::{judge_change, judge_end, Change, End, Known, Life, Owed, Role, Then, Verdict};
+pub use sightings::{KeyId, Last, SeenEnd, Sightings};
 pub use tracking::{expired, Copied, Ending, Expired, Mark, Tracked};
 
 use super::Gate;
@@ -86,7 +90,8 @@ struct Watched {
     value: Option<Copied>,
     /// Redis has thrown it out for want of memory; its deadline stands.
     evicted: bool,
-    /// Its deadline is over and it is not there any more, which no event will tell. Not saved: whoever loads finds it out anew.
+    /// Its life is over and nothing more will say so: its master has said that it expires, or it was not there any more when its
+    /// deadline was over. Not saved: whoever loads finds it out anew.
     gone: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `EXPIRY.FIRE` and `EXPIRY.EVICT`: on replicas and in the AOF, what the master saw of watched keys. Clients cannot call them.
+//! `EXPIRY.FIRE`, `EXPIRY.EVICT` and `EXPIRY.ENDS`: on replicas and in the AOF, what the master saw of watched keys. Clients cannot call them.
 
 use crate::args::{in_range, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
@@ -7,9 +7,11 @@ use crate::effects::Effects;
 use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::keyspace;
+use crate::life::{life_in_passing, Life};
 use crate::redis::Str;
-use crate::tracking::{ending_name, expect_owed, EVICT, FIRE};
-use tsgen_engine::{Ending, UnixMs};
+use crate::tracking::{ending_name, expect_owed, DELETED, ENDS, EVICT, FIRE};
+use crate::{copies, seen, tracking};
+use tsgen_engine::{Copied, Ending, UnixMs};
 
 /// The life of a key has ended.
 pub struct Fire;
@@ -24,11 +26,7 @@ impl Command for Fire {
         let reason = call.args.required()?;
         let ending = [Ending::Expired, Ending::Evicted].into_iter().find(|ending| is(reason, ending_name(*ending)));
         let ending = ending.ok_or(Fail::text("ERR reason must be expired or evicted"))?;
-        let kind = match call.args.next() {
-            Some(kind) => Some(type_of(kind).ok_or(Fail::text("ERR type must be that of a key"))?),
-            None => None,
-        };
-        let value = kind.map(|kind| (kind, call.args.next().map(Str::bytes)));
+        let value = value(call)?;
         let mut key = keyspace::open::<Expiry>(call.ctx, name)?;
         let Some(queue) = key.value()? else {
             call.ctx.reply_int(0);
@@ -45,25 +43,70 @@ impl Command for Fire {
     }
 }
 
+/// The number of a type, and a value.
+type Value<'a> = (u8, Option<&'a [u8]>);
+
+/// The type and the value that stand last in a command, if they do.
+fn value<'a>(call: &mut Call<'a>) -> Result<Option<Value<'a>>, Fail> {
+    match call.args.next() {
+        Some(kind) => {
+            let kind = type_of(kind).ok_or(Fail::text("ERR type must be that of a key"))?;
+            Ok(Some((kind, call.args.next().map(Str::bytes))))
+        }
+        None => Ok(None),
+    }
+}
+
 /// A key was thrown out before its deadline, which stands.
 pub struct Evict;
 
 impl Command for Evict {
-    const ROW: &'static Row = &Row { name: EVICT, syntax: "key watched deadline", public: false, ..Row::WRITE };
+    const ROW: &'static Row =
+        &Row { name: EVICT, syntax: "key watched deadline [type [value]]", public: false, ..Row::WRITE };
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, watched) = (call.args.required()?, call.args.required()?.bytes());
         let deadline = UnixMs(in_range("deadline", call.args.required()?, 0, i64::MAX)?);
-        // The deletion that came with it was seen first.
-        crate::seen::look(call.ctx, false);
+        let copied = value(call)?.map(|(kind, bytes)| Copied { kind, bytes: bytes.map(Into::into) });
         let mut key = keyspace::open::<Expiry>(call.ctx, name)?;
         if let Some(value) = key.value()? {
             value.queue.track(watched, deadline);
             value.queue.note_evicted(watched);
+            if let Some(copied) = copied {
+                value.queue.keep(watched, copied);
+            }
             expect_owed();
             value.schedule(call.ctx.db(), name.bytes(), deadline);
         }
         call.ctx.reply_int(1);
+        call.replicate();
+        Ok(())
+    }
+}
+
+/// A key is going to be deleted, and why: in front of the DEL, where the server lets nothing go out with that.
+pub struct Ends;
+
+impl Command for Ends {
+    const ROW: &'static Row = &Row { name: ENDS, syntax: "key watched reason", public: false, ..Row::WRITE };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let (ctx, name, watched, reason) =
+            (call.ctx, call.args.required()?, call.args.required()?, call.args.required()?);
+        let ending = [Ending::Expired, Ending::Evicted].into_iter().find(|ending| is(reason, ending_name(*ending)));
+        if ending.is_none() && !is(reason, DELETED) {
+            return Err(Fail::text("ERR reason must be expired, evicted or deleted"));
+        }
+        let is_tracked = tracking::note_ends(ctx, name, watched, ending);
+        let comes = ending.is_some() && life_in_passing(ctx, watched) != Life::Absent;
+        if comes {
+            if is_tracked {
+                // The last chance to copy it.
+                copies::keep_now(ctx, name, watched, true);
+            }
+            seen::deletion_comes(ctx.db(), watched.bytes());
+        }
+        ctx.reply_int(1);
         call.replicate();
         Ok(())
     }

@@ -6,5 +6,10 @@ mod tracked;
 use crate::table::Entry;
 
 pub fn all() -> Vec<Entry> {
-    vec![Entry::of::<tracked::ListTracked>(), Entry::of::<fire::Fire>(), Entry::of::<fire::Evict>()]
+    vec![
+        Entry::of::<tracked::ListTracked>(),
+        Entry::of::<fire::Fire>(),
+        Entry::of::<fire::Evict>(),
+        Entry::of::<fire::Ends>(),
+    ]
 }

@@ -21,7 +21,7 @@ impl Command for ListTracked {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let page = NamePage::parse(call)?;
-        seen::look(call.ctx, false);
+        seen::look(call.ctx);
         let names: Vec<OwnedStr> = {
             let mut key = keyspace::peek::<Expiry>(call.ctx, name);
             let value = key.as_mut().map_or(Ok(None), |key| key.value())?;

@@ -2,7 +2,7 @@
 //!
 //! The body of an entry: how the key ended (1), whether its type is known (1), its type (1), whether there is a value (1), the value.
 
-use super::{Scope, Ttl, Watched};
+use super::{Known, Scope, Ttl, Watched};
 use crate::entries::{Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
@@ -19,6 +19,11 @@ pub struct Copied {
 }
 
 impl Copied {
+    /// Without its bytes if these are more than this.
+    fn within(self, max: u64) -> Self {
+        Copied { bytes: self.bytes.filter(|bytes| bytes.len() as u64 <= max), ..self }
+    }
+
     pub(super) fn size(&self) -> usize {
         self.bytes.as_ref().map_or(0, |bytes| bytes.len())
     }
@@ -138,7 +143,7 @@ impl Queue<Ttl> {
         let watched = &mut self.gate.watched[number];
         let before = watched.size();
         let max = self.gate.scope.max_value;
-        watched.value = Some(Copied { bytes: value.bytes.filter(|bytes| bytes.len() as u64 <= max), ..value });
+        watched.value = Some(value.within(max));
         self.gate.held = self.gate.held + watched.size() - before;
     }
 
@@ -160,7 +165,8 @@ impl Queue<Ttl> {
         }
     }
 
-    /// This node has seen that a tracked key whose deadline is over is not there any more, though no event told of its end.
+    /// The life of a tracked key is over: its master says so; or this node has seen that its deadline is over and it is not there any
+    /// more. It is told once this node may.
     pub fn note_gone(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
             let number = self.gate.number(head);
@@ -168,14 +174,17 @@ impl Queue<Ttl> {
         }
     }
 
-    /// How a tracked key has ended of which no event will tell, if it has: evicted, or noted as gone. O(1).
+    /// How a tracked key has ended that is still to be told, if it has. O(1).
     pub fn ended(&self, name: &[u8]) -> Option<Ending> {
-        let watched = self.gate.watched(self.gate.find(name)?);
-        match (watched.evicted, watched.gone) {
-            (true, _) => Some(Ending::Evicted),
-            (false, true) => Some(Ending::Expired),
-            (false, false) => None,
-        }
+        self.known(name)?.ended
+    }
+
+    /// What is known of a tracked key. O(1).
+    pub fn known(&self, name: &[u8]) -> Option<Known> {
+        let head = self.gate.find(name)?;
+        let watched = self.gate.watched(head);
+        let ended = if watched.evicted { Some(Ending::Evicted) } else { watched.gone.then_some(Ending::Expired) };
+        Some(Known { deadline: self.gate.deadline(head), ended })
     }
 
     /// The deadline of a tracked key, and whether it was evicted. O(1).
@@ -253,14 +262,43 @@ impl Queue<Ttl> {
         value: Option<(u8, Option<&[u8]>)>,
     ) -> Result<(), Error> {
         self.check_room(0, 1)?;
-        if let Some(head) = self.gate.find(name).filter(|head| self.gate.deadline(*head) <= deadline) {
-            self.gate.end(head);
-        }
+        self.untrack_until(name, deadline);
+        self.enter_expiry(name, deadline, ending, value);
+        Ok(())
+    }
+
+    /// The same as this node has it: with `last`, the value that the key ended with, or else what is kept. Tells that. `anew`: what is
+    /// tracked under this name is of an earlier life, whatever its deadline.
+    ///
+    /// Errors: [`Error::Exhausted`]; the key is not tracked any more even then.
+    pub fn end_life(
+        &mut self,
+        name: &[u8],
+        deadline: UnixMs,
+        ending: Ending,
+        last: Option<Copied>,
+        anew: bool,
+    ) -> Result<Option<Copied>, Error> {
+        let watched = self.untrack_until(name, if anew { UnixMs::NEVER } else { deadline });
+        self.check_room(0, 1)?;
+        let max = self.gate.scope.max_value;
+        let last = last.map(|last| last.within(max));
+        let value = last.or_else(|| watched.filter(|_| !anew).and_then(|watched| watched.value));
+        let told = value.as_ref().map(|value| (value.kind, value.bytes.as_deref()));
+        self.enter_expiry(name, deadline, ending, told);
+        Ok(value)
+    }
+
+    fn untrack_until(&mut self, name: &[u8], deadline: UnixMs) -> Option<Watched> {
+        let head = self.gate.find(name).filter(|head| self.gate.deadline(*head) <= deadline)?;
+        Some(self.gate.end(head))
+    }
+
+    fn enter_expiry(&mut self, name: &[u8], deadline: UnixMs, ending: Ending, value: Option<(u8, Option<&[u8]>)>) {
         let (kind, bytes) = value.map_or((None, None), |(kind, bytes)| (Some(kind), bytes));
         let mut body = Vec::with_capacity(HEADER + bytes.map_or(0, <[u8]>::len));
         body.extend([ending as u8, u8::from(kind.is_some()), kind.unwrap_or(0), u8::from(bytes.is_some())]);
         body.extend_from_slice(bytes.unwrap_or_default());
         self.enter(deadline.0, name, &body, 0);
-        Ok(())
     }
 }

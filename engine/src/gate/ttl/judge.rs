@@ -1,0 +1,195 @@
+//! What a sighting means: of a key that is seen to change or to end, what becomes of it with one watcher.
+//!
+//! Pure: what was seen, what the watcher knows, how the key stands and what the node may do go in, a verdict comes out. Who asks applies it.
+
+use super::Ending;
+use crate::time::UnixMs;
+
+/// How a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// There is nothing under the name.
+    Absent,
+    /// It lives for ever, or it is one of ours, which we do not watch.
+    Endless,
+    /// It lives up to and with this millisecond.
+    Until(UnixMs),
+}
+
+/// Something was done to a key. Of several changes the last one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It has got, or may have got, a deadline.
+    Set {
+        /// A time of the server's clock before the command that did it; `None` where the server does not tell. The time of the command
+        /// itself would not do: that by which a script sets deadlines stands still, while this goes on.
+        after: Option<UnixMs>,
+    },
+    /// It was deleted, moved away or made to live for ever.
+    Unset,
+}
+
+/// The life of a key has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// How.
+    pub how: Ending,
+    /// The deadline it had then, where the server shows it.
+    pub deadline: Option<UnixMs>,
+    /// It was set since anybody looked, so what is known of it is of another life: after this time, where the server tells.
+    pub set: Option<Option<UnixMs>>,
+}
+
+impl End {
+    /// Whether its deadline had passed before it was set: that is a way to delete a key (SET … PXAT 1).
+    pub fn is_deletion(&self) -> bool {
+        matches!((self.how, self.deadline, self.set), (Ending::Expired, Some(deadline), Some(Some(after))) if deadline < after)
+    }
+}
+
+/// What a watcher knows of a key that it tracks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its deadline.
+    pub deadline: UnixMs,
+    /// How it has ended, if that is known and was not told yet. As expired: its master has said so, or it is gone without a word.
+    pub ended: Option<Ending>,
+}
+
+impl Known {
+    /// The end that is still to be told although there is nothing left that could end: it has to be told before something new
+    /// takes its place. What was evicted is told only once its deadline is over.
+    pub fn owed(self, now: UnixMs) -> Option<Owed> {
+        let ending = self.ended?;
+        let is_over = ending == Ending::Expired || self.deadline < now;
+        is_over.then_some(Owed { deadline: self.deadline, ending })
+    }
+}
+
+/// An end that is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// Under which deadline.
+    pub deadline: UnixMs,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// What the node may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A master: its word is what counts.
+    Tells,
+    /// A master that may not write just now.
+    Waits,
+    /// A replica, or a node that reads its files: it is told by others what has ended.
+    Follows,
+}
+
+/// What becomes of a key with one watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// First this is told, of a life before.
+    pub first: Option<Owed>,
+    /// Then this is done.
+    pub then: Then,
+}
+
+/// What is done with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing: it is none of this watcher's.
+    Nothing,
+    /// It is judged again when more can be done.
+    Wait,
+    /// It is tracked up to this deadline. What was kept of its value is forgotten.
+    Track(UnixMs),
+    /// It is not tracked any more.
+    Untrack,
+    /// Its end is told, and its entry made.
+    Fire {
+        /// The deadline under which it ended.
+        deadline: UnixMs,
+        /// What was kept of its value is of an earlier life.
+        anew: bool,
+    },
+    /// It was evicted: noted, and told, if this node tells. Its deadline stands.
+    Evict {
+        /// That deadline.
+        deadline: UnixMs,
+        /// What was kept of its value is of an earlier life.
+        anew: bool,
+    },
+}
+
+impl Then {
+    fn alone(self) -> Verdict {
+        Verdict { first: None, then: self }
+    }
+}
+
+/// What the end of a life means to a watcher that knows this of the key.
+pub fn judge_end(end: &End, known: Option<Known>, role: Role, now: UnixMs) -> Verdict {
+    if role == Role::Waits {
+        return Then::Wait.alone();
+    }
+    if role == Role::Follows {
+        // The master's expiries come by its word; what this node has thrown out by itself is nobody else's concern.
+        return match (end.how, known) {
+            (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, anew: false }.alone(),
+            _ => Then::Nothing.alone(),
+        };
+    }
+    let Some(_) = end.set else {
+        return match (end.how, known) {
+            (Ending::Expired, Some(known)) => Then::Fire { deadline: known.deadline, anew: false }.alone(),
+            (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, anew: false }.alone(),
+            // It was there before the watcher, which had not come across it yet; or its end was told already.
+            (_, None) => Then::Nothing.alone(),
+        };
+    };
+    let first = known.and_then(|known| known.owed(now));
+    let then = match (end.how, end.deadline) {
+        _ if end.is_deletion() => Then::Untrack,
+        (Ending::Expired, deadline) => {
+            Then::Fire { deadline: deadline.unwrap_or(UnixMs(now.0.saturating_sub(1))), anew: true }
+        }
+        (Ending::Evicted, Some(deadline)) => Then::Evict { deadline, anew: true },
+        // When it would have expired nobody can tell.
+        (Ending::Evicted, None) if known.is_some_and(|known| known.ended.is_some()) && first.is_none() => Then::Nothing,
+        (Ending::Evicted, None) => Then::Untrack,
+    };
+    Verdict { first, then }
+}
+
+/// What the last change of a key means to a watcher that knows this of it. `life`: how the key stands, of interest after [`Change::Set`];
+/// where the key had ended by then, that is an end, and is judged as one.
+pub fn judge_change(change: Change, life: Life, known: Option<Known>, role: Role, now: UnixMs) -> Verdict {
+    let owed = known.and_then(|known| known.owed(now));
+    let first = match role {
+        Role::Tells => owed,
+        Role::Waits if owed.is_some() => return Then::Wait.alone(),
+        Role::Waits => None,
+        // The master tells of it, or whoever takes its place.
+        Role::Follows if known.is_some_and(|known| known.ended == Some(Ending::Expired)) => {
+            return match (change, life) {
+                (Change::Set { .. }, Life::Until(deadline)) => Then::Track(deadline),
+                _ => Then::Nothing,
+            }
+            .alone();
+        }
+        Role::Follows => None,
+    };
+    let is_evicted = known.is_some_and(|known| known.ended.is_some()) && first.is_none();
+    let then = match (change, life) {
+        (Change::Set { .. }, Life::Until(deadline)) => Then::Track(deadline),
+        // It may be there, and be over: whoever may end it finds out.
+        (Change::Set { .. }, Life::Absent) if role == Role::Waits => Then::Wait,
+        (Change::Set { .. }, Life::Absent) if is_evicted => Then::Nothing,
+        _ => Then::Untrack,
+    };
+    Verdict { first, then }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use super::*;
+
+const SET: Change = Change::Set { after: Some(UnixMs(5)) };
+
+fn changes(seen: &Sightings) -> Vec<(i32, String, Change)> {
+    seen.each_change().map(|(db, name, change)| (db, String::from_utf8_lossy(name).into_owned(), change)).collect()
+}
+
+fn last(deadline: i64) -> Last {
+    Last { deadline: UnixMs(deadline), value: Some(Copied { kind: 0, bytes: Some(b"v"[..].into()) }) }
+}
+
+#[test]
+fn of_several_changes_the_last_one_counts() {
+    let mut seen = Sightings::new();
+    for change in [SET, Change::Unset, Change::Set { after: None }] {
+        seen.note_change(0, b"a", change);
+    }
+    seen.note_change(1, b"a", Change::Unset);
+    assert_eq!(changes(&seen), [(0, "a".into(), Change::Set { after: None }), (1, "a".into(), Change::Unset)]);
+    assert_eq!(seen.take_change(0, b"a"), Some(Change::Set { after: None }));
+    assert_eq!(seen.take_change(0, b"a"), None);
+    assert!(!seen.is_empty() && !seen.has_ends());
+}
+
+#[test]
+fn an_end_takes_the_change_before_it_with_it_and_what_was_shown() {
+    let mut seen = Sightings::new();
+    seen.note_change(0, b"a", SET);
+    seen.note_last(0, b"a", last(7));
+    seen.note_end(0, b"a", Ending::Expired);
+    seen.note_change(0, b"a", Change::Unset);
+    let end = seen.take_end().expect("an end");
+    assert_eq!(end.end, End { how: Ending::Expired, deadline: Some(UnixMs(7)), set: Some(Some(UnixMs(5))) });
+    assert_eq!((end.value, end.times), (last(7).value, 1));
+    assert_eq!(changes(&seen), [(0, "a".into(), Change::Unset)]);
+}
+
+#[test]
+fn what_was_shown_of_another_key_is_not_taken_for_this_ones() {
+    let mut seen = Sightings::new();
+    seen.note_last(0, b"a", last(7));
+    seen.note_end(0, b"b", Ending::Evicted);
+    assert_eq!(seen.take_end().expect("an end").end.deadline, None);
+    seen.note_last(1, b"a", last(7));
+    seen.note_end(0, b"a", Ending::Evicted);
+    assert_eq!(seen.take_end().expect("an end").end.deadline, None);
+    seen.note_last(0, b"a", last(7));
+    seen.turn_ends();
+    seen.note_end(0, b"a", Ending::Evicted);
+    assert_eq!(seen.take_end().expect("an end").end.deadline, None);
+}
+
+#[test]
+fn a_deletion_is_none_of_our_ends_whatever_it_is_called() {
+    let mut seen = Sightings::new();
+    seen.note_deletion(0, b"a");
+    seen.note_end(0, b"a", Ending::Expired);
+    assert_eq!((seen.take_end(), changes(&seen)), (None, vec![(0, "a".into(), Change::Unset)]));
+    // Another key takes its place, and that one's life is over in the same turn.
+    seen.note_deletion(0, b"a");
+    seen.note_change(0, b"a", SET);
+    seen.note_end(0, b"a", Ending::Expired);
+    assert!(seen.take_end().is_some());
+    // Set into the past.
+    seen.note_change(0, b"a", SET);
+    seen.note_last(0, b"a", last(4));
+    seen.note_end(0, b"a", Ending::Expired);
+    assert_eq!((seen.take_end(), changes(&seen)), (None, vec![(0, "a".into(), Change::Unset)]));
+}
+
+#[test]
+fn a_million_changes_of_one_key_take_the_memory_of_one() {
+    let mut seen = Sightings::new();
+    for n in 0..1_000_000 {
+        seen.note_change(0, b"a", Change::Set { after: Some(UnixMs(n)) });
+    }
+    assert_eq!(seen.changes(), 1);
+    for _ in 0..1_000_000 {
+        seen.note_change(0, b"a", SET);
+        seen.note_end(0, b"a", Ending::Expired);
+    }
+    let end = seen.take_end().expect("an end");
+    assert_eq!((end.times, seen.take_end()), (1_000_000, None));
+}
+
+#[test]
+fn every_key_has_its_turn_however_often_the_first_ones_change() {
+    let mut seen = Sightings::new();
+    let mut turns = Vec::new();
+    for db in [0, 2] {
+        for name in [b"a", b"b", b"c"] {
+            seen.note_change(db, name, SET);
+        }
+    }
+    for _ in 0..6 {
+        let ((db, name), _) = seen.next_change().expect("a change");
+        seen.take_change(db, &name);
+        turns.push((db, name[0] as char));
+        seen.note_change(0, b"a", SET);
+    }
+    assert_eq!(turns, [(0, 'a'), (0, 'b'), (0, 'c'), (2, 'a'), (2, 'b'), (2, 'c')]);
+    assert_eq!(seen.next_change().map(|(key, _)| key.0), Some(0));
+}
+
+#[test]
+fn databases_are_emptied_and_exchanged() {
+    let mut seen = Sightings::new();
+    for db in [0, 1] {
+        seen.note_change(db, b"a", SET);
+        seen.note_end(db, b"b", Ending::Expired);
+    }
+    seen.swap(1, 7);
+    assert_eq!(changes(&seen).iter().map(|change| change.0).collect::<Vec<_>>(), [0, 7]);
+    assert_eq!(seen.ended(), HashSet::from([(0, b"b"[..].into()), (7, b"b"[..].into())]));
+    seen.forget(Some(7));
+    assert_eq!(seen.ended(), HashSet::from([(0, b"b"[..].into())]));
+    seen.forget(None);
+    assert!(seen.is_empty() && seen.next_change().is_none());
+}
