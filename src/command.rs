@@ -56,16 +56,20 @@ pub trait Command {
 /// `Ok`: the reply is sent. `Err`: nothing was changed, and this is the reply.
 pub type Outcome = Result<(), Fail>;
 
+const DAMAGED: &str =
+    "DAMAGED an internal error of the module has damaged this key, see the server log; DEL it, or RESTORE it from a replica or a file";
+
 /// Why a command was refused.
 pub enum Fail {
     /// The whole text of the error, with its code.
     Text(Cow<'static, str>),
     /// Too many or too few arguments.
     Arity,
+    /// A panic may have left the key half changed.
+    Damaged,
 }
 
 impl Fail {
-    pub const WRONG_TYPE: Fail = Fail::text("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub const NO_KEY: Fail = Fail::text("ERR no such key");
 
     pub const fn text(text: &'static str) -> Fail {
@@ -75,6 +79,7 @@ impl Fail {
     pub fn reply(self, ctx: &Ctx, command: &CStr) {
         match self {
             Fail::Text(text) => ctx.reply_error(&text),
+            Fail::Damaged => ctx.reply_error(DAMAGED),
             Fail::Arity => {
                 let name = command.to_string_lossy();
                 ctx.reply_error(&format!("ERR wrong number of arguments for '{name}' command"));

@@ -37,6 +37,10 @@ pub fn register(ctx: &Ctx) -> bool {
     let debounce = [&DEBOUNCE_IDLE, &DEBOUNCE_MAX_WAIT, &DEBOUNCE_MAX_ITEMS];
     let tally = [&TALLY_EVERY, &TALLY_MAX_FIELDS];
     let switches = [&DEBOUNCE_UNIQUE, &VIRTUAL_CLOCK];
+    #[cfg(feature = "planted-panic")]
+    if !crate::planted::AT.register(ctx) {
+        return false;
+    }
     delivery.into_iter().chain(debounce).chain(tally).all(|number| number.register(ctx))
         && switches.into_iter().all(|switch| switch.register_switch(ctx))
         && load(ctx)

@@ -110,9 +110,13 @@ impl ForFile {
 
     /// Of a key that will not end while it is looked at.
     fn in_life(ctx: &Ctx, name: &Str, max: u64) -> Option<Self> {
-        let look = Key::peek(ctx, name)?.look();
-        let value = (look.kind() == Some(Kind::String)).then(|| copy_of(ctx, name, max, true)).flatten();
-        Some(ForFile { life: life_of(&look), value })
+        let (kind, life) = {
+            let key = Key::peek(ctx, name)?;
+            let look = key.look();
+            (look.kind(), life_of(&look))
+        };
+        let value = (kind == Some(Kind::String)).then(|| copy_of(ctx, name, max, true)).flatten();
+        Some(ForFile { life, value })
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! An RDB object and a DUMP payload are a list of byte strings: the name of the key if the value feeds a sink (else
 //! empty), the chunks of the engine's snapshot, and an empty string as the end. The name is there because a copy under
-//! another name must not feed the stream too.
+//! another name must not feed the stream too. Of a value that is damaged by a panic the mark of that stands among the chunks: it is loaded as
+//! damaged, with what of it can be loaded.
 
 use crate::events;
 use crate::family::Family;
 use crate::loading;
-use crate::redis::datatype::{DataType, Stored};
+use crate::planted;
+use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
-use crate::redis::{log, Ctx, Str};
+use crate::redis::{log, Str};
 use crate::seen;
 use crate::timer;
 use crate::value::{seed, Value};
@@ -18,7 +20,7 @@ use std::ffi::CStr;
 use std::sync::mpsc::{channel, Sender};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
-use tsgen_engine::{Loader, UnixMs};
+use tsgen_engine::{Error, Loader, Queue, UnixMs};
 
 /// Larger values are freed on a thread of our own. In the engine's unit: 64 entries or so.
 const FREED_INLINE: usize = 64;
@@ -37,59 +39,82 @@ pub fn arrive<F: Family>(value: &Value<F>, db: i32, name: &Str) {
     }
 }
 
+/// What stands for the content of a damaged value that cannot be loaded: nothing.
+pub fn damaged<F: Family>() -> Result<Queue<F::Gate>, Error> {
+    F::create(F::plan_of_damaged(), F::delivery_defaults(), seed())
+}
+
 impl<F: Family> Value<F> {
-    fn read(from: &mut Reader<'_>) -> Result<Self, String> {
+    fn read(from: &mut Reader<'_>) -> Result<(Self, Health), String> {
         let over = || "it ends too early".to_owned();
         let owner = from.take().ok_or_else(over)?;
-        let mut loader = Loader::new(seed());
+        let (mut loader, mut health, mut pushed) = (Loader::new(seed()), Health::Sound, Ok(()));
         loop {
             let chunk = from.take().ok_or_else(over)?;
             if chunk.is_empty() {
                 break;
             }
-            loader.push(&chunk).map_err(|error| error.to_string())?;
+            if chunk.is_damaged() {
+                health = Health::Damaged;
+            } else if pushed.is_ok() {
+                // Whether it is expected to be damaged may be said behind it.
+                pushed = loader.push(&chunk);
+            }
         }
-        loading::check_behaviour(loader.behaviour())?;
-        let mut queue = loader.finish().map_err(|error| error.to_string())?;
+        if health == Health::Sound {
+            loading::check_behaviour(loader.behaviour())?;
+        }
+        let loaded = pushed.and_then(|()| loader.finish());
+        let mut queue = match health {
+            Health::Sound => loaded.map_err(|error| error.to_string())?,
+            Health::Damaged => loaded.or_else(|_| damaged::<F>()).map_err(|error| error.to_string())?,
+        };
         let under_its_name = from.key_name().is_some_and(|name| name.bytes() == &*owner);
         let feeds_itself = queue.options().sink.as_ref().is_some_and(|sink| *sink.stream == *owner);
         if !under_its_name || feeds_itself {
             queue.drop_sink();
         }
-        if !Ctx::own().is_some_and(|ctx| ctx.flags().is_loading()) {
+        if !from.is_of_file() {
             F::transplanted(&mut queue);
         }
-        Ok(Value::new(queue, UnixMs(i64::MIN)))
+        Ok((Value::new(queue, UnixMs(i64::MIN)), health))
     }
 }
 
 impl<F: Family> Stored for Value<F> {
     const NAME: &'static CStr = F::TYPE.0;
     const VERSION: i32 = F::TYPE.1;
+    const LOAD: &'static CStr = F::LOAD;
 
     fn data_type() -> &'static DataType<Self> {
         F::data_type()
     }
 
-    fn save(&self, to: &mut Saver<'_>) {
+    fn save(&self, health: Health, to: &mut Saver<'_>) {
         let owner = to.key_name().filter(|_| self.has_sink()).map_or(&[][..], Str::bytes);
         to.put(owner);
-        self.queue.save(&mut |chunk| to.put(chunk));
+        if health == Health::Damaged {
+            to.put_damaged();
+        }
+        self.queue.save(&mut |chunk| {
+            planted::step();
+            to.put(chunk);
+        });
         to.put(b"");
     }
 
-    fn load(from: &mut Reader<'_>, version: i32) -> Option<Box<Self>> {
+    fn load(from: &mut Reader<'_>, version: i32) -> Option<(Box<Self>, Health)> {
         let read = if version == Self::VERSION {
             Self::read(from)
         } else {
             Err(format!("unknown encoding version {version}"))
         };
         match read {
-            Ok(value) => {
-                if let Some(name) = from.key_name() {
+            Ok((value, health)) => {
+                if let Some(name) = from.key_name().filter(|_| health == Health::Sound) {
                     arrive(&value, from.db(), name);
                 }
-                Some(Box::new(value))
+                Some((Box::new(value), health))
             }
             Err(why) => {
                 log::warn(&format!("a value of type {} cannot be loaded: {why}", Self::NAME.to_string_lossy()));
@@ -101,6 +126,7 @@ impl<F: Family> Stored for Value<F> {
     fn rewrite(&self, key: &Str, to: &mut Rewriter<'_>) {
         let mut held: Option<Vec<u8>> = None;
         self.queue.save(&mut |chunk| {
+            planted::step();
             if let Some(before) = held.replace(chunk.to_vec()) {
                 to.emit(F::LOAD, key, c"MORE", &before);
             }

@@ -7,15 +7,11 @@ use crate::args::{check_name, is, set, Args};
 use crate::command::Fail;
 use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::copies::type_name;
-use crate::debounce::Debounce;
 use crate::family::{verbs, Family, Strings, Verbs};
 use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::tally::Tally;
-use crate::throttle;
 use crate::tracking::{self, ending_name, Local};
-use crate::tsgen::Tsgen;
 use crate::value::Value;
 use crate::walk;
 use crate::watch;
@@ -33,18 +29,6 @@ const MAX_VALUE: u64 = 64 * 1024;
 /// Tells Redis of the type; at load.
 pub fn register(ctx: &Ctx) -> bool {
     TYPE.register(ctx)
-}
-
-/// Whether this type is one of ours: keys of these are not watched.
-pub fn is_ours(of: usize) -> bool {
-    let types = [
-        TYPE.raw(),
-        Tsgen::data_type().raw(),
-        Debounce::data_type().raw(),
-        Tally::data_type().raw(),
-        throttle::data_type().raw(),
-    ];
-    types.iter().any(|ours| *ours as usize == of)
 }
 
 /// The gate options of CREATE.
@@ -109,6 +93,11 @@ impl Family for Expiry {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// All keys, but a damaged watcher watches none.
+    fn plan_of_damaged() -> Plan {
+        Plan { prefixes: vec![Prefix(Box::default())], max_value: None }
     }
 
     fn plan_option_width(word: &Str, _: Option<&Str>) -> Option<usize> {

@@ -22,6 +22,8 @@ pub struct Verb {
 pub struct Verbs {
     /// The family in lower case.
     pub family: &'static CStr,
+    /// What its commands begin with.
+    pub prefix: &'static str,
     pub create: Verb,
     pub alter: Verb,
     pub claim: Verb,
@@ -45,6 +47,7 @@ macro_rules! verbs {
     ($upper:literal, $lower:literal) => {
         $crate::family::Verbs {
             family: $crate::family::c_text(concat!($lower, "\0")),
+            prefix: $upper,
             create: $crate::family::verb!($upper, $lower, "CREATE", "create"),
             alter: $crate::family::verb!($upper, $lower, "ALTER", "alter"),
             claim: $crate::family::verb!($upper, $lower, "CLAIM", "claim"),
@@ -121,6 +124,10 @@ pub trait Family: Sized + 'static {
     fn plan_option(plan: &mut Plan<Self>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail>;
     /// How many words such an option takes, itself included; `None` if `word` is none. For key positions.
     fn plan_option_width(word: &Str, next: Option<&Str>) -> Option<usize>;
+    /// The gate of a value that stands for one whose content cannot be loaded.
+    fn plan_of_damaged() -> Plan<Self> {
+        Plan::<Self>::default()
+    }
     /// The delivery options of a key that is made now and not told otherwise.
     fn delivery_defaults() -> DeliveryOptions {
         config::delivery_defaults()

@@ -1,8 +1,8 @@
 //! The fence around every callback: a panic of ours becomes an answer, a log line and a number in INFO, not the end
 //! of the server.
 //!
-//! It does not know what the callback was about, nor whether a value was half changed; the engine checks before it
-//! changes, so that should not be.
+//! It does not know what the callback was about. A value that was lent to be changed meanwhile is marked as damaged (`redis/key`), a reply
+//! that was begun is made whole, and its client's connection ends (`redis/command`).
 
 use crate::redis::log;
 use std::panic::{self, AssertUnwindSafe};

@@ -8,7 +8,7 @@ use crate::redis::info::{self, Section};
 use crate::redis::Ctx;
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
-use crate::{guard, lateness, timer, waiting};
+use crate::{failures, guard, kinds, lateness, timer, waiting};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,16 +18,10 @@ use tsgen_engine::{Totals, UnixMs};
 const BUDGET: Duration = Duration::from_millis(5);
 
 static ADOPTED_TOKENS: AtomicU64 = AtomicU64::new(0);
-static SINK_ERRORS: AtomicU64 = AtomicU64::new(0);
 
 /// A claim was repeated with tokens that this node would not have issued.
 pub fn count_adopted_token() {
     ADOPTED_TOKENS.fetch_add(1, Ordering::Relaxed);
-}
-
-/// An append to a sink has failed.
-pub fn count_sink_error() {
-    SINK_ERRORS.fetch_add(1, Ordering::Relaxed);
 }
 
 pub fn register(ctx: &Ctx) -> bool {
@@ -41,7 +35,11 @@ fn tell(section: &Section) {
     section.number(c"blocked-clients", signed(waiting::total() as u64));
     section.number(c"adopted-tokens", signed(ADOPTED_TOKENS.load(Ordering::Relaxed)));
     section.number(c"caught-panics", signed(guard::caught()));
-    section.number(c"sink-errors", signed(SINK_ERRORS.load(Ordering::Relaxed)));
+    section.number(c"damaged-keys", signed(kinds::damages() as u64));
+    section.number(c"sink-errors", signed(failures::SINK.count()));
+    section.text(c"sink-last-error", &failures::SINK.last());
+    section.number(c"expiry-errors", signed(failures::EXPIRY.count()));
+    section.text(c"expiry-last-error", &failures::EXPIRY.last());
     section.number(c"timer-ticks", signed(ticks));
     section.number(c"timer-next-deadline", next.map_or(-1, |next| next.0));
     section.number(c"scheduled-keys", signed(scheduled as u64));
@@ -54,7 +52,7 @@ fn tell(section: &Section) {
 fn tell_families(section: &Section) {
     let until = Instant::now() + BUDGET;
     let now = UnixMs(unix_ms());
-    let families = [sum::<Tsgen>, sum::<Debounce>, sum::<Expiry>, sum::<Tally>].map(|sum| sum(now, until));
+    let families = [sum::<Tsgen>, sum::<Debounce>, sum::<Expiry>, sum::<Tally>].map(|sum| sum(section, now, until));
     section.number(c"keys", signed(families.iter().map(|sums| sums.keys).sum()));
     for sums in families {
         let totals = sums.totals;
@@ -90,7 +88,7 @@ struct Sums {
     totals: Totals,
 }
 
-fn sum<F: Family>(now: UnixMs, until: Instant) -> Sums {
+fn sum<F: Family>(section: &Section, now: UnixMs, until: Instant) -> Sums {
     let mut sums = Sums {
         family: F::VERBS.family,
         before_ready: F::BEFORE_READY,
@@ -103,7 +101,7 @@ fn sum<F: Family>(now: UnixMs, until: Instant) -> Sums {
         dead: 0,
         totals: Totals::default(),
     };
-    F::data_type().each(|value| {
+    F::data_type().each(section, |value| {
         let stats = value.queue.stats(now);
         sums.counted += 1;
         let states = [

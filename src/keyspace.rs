@@ -4,11 +4,25 @@
 //! events, commands): it could free the value. Handlers close the key first.
 
 use crate::command::Fail;
+use crate::debounce::Debounce;
+use crate::expiry::Expiry;
 use crate::family::Family;
+use crate::kinds;
 use crate::redis::key::Key;
 use crate::redis::{Ctx, Str};
+use crate::tally::Tally;
+use crate::tsgen::Tsgen;
 use crate::value::Value;
 use std::marker::PhantomData;
+
+/// Something that drove the key of this name has panicked, whatever it had lent of it: its value is lent no more.
+pub fn damage(ctx: &Ctx, name: &Str) {
+    let Some(key) = Key::open_read(ctx, name) else { return };
+    let _ = key.damage(Tsgen::data_type())
+        || key.damage(Debounce::data_type())
+        || key.damage(Expiry::data_type())
+        || key.damage(Tally::data_type());
+}
 
 /// A key that is open.
 pub struct Opened<'c, F> {
@@ -34,9 +48,14 @@ pub fn open_quietly<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c
 }
 
 impl<F: Family> Opened<'_, F> {
-    /// The value; `None` if the key does not exist.
+    /// The value, to be changed; `None` if the key does not exist. A panic damages it.
     pub fn value(&mut self) -> Result<Option<&mut Value<F>>, Fail> {
-        self.key.get(F::data_type()).map_err(|_| Fail::WRONG_TYPE)
+        self.key.get(F::data_type()).map_err(|refused| kinds::refusal(refused, F::VERBS.prefix))
+    }
+
+    /// The value, to be looked at; `None` if the key does not exist.
+    pub fn view(&mut self) -> Result<Option<&Value<F>>, Fail> {
+        self.key.view(F::data_type()).map_err(|refused| kinds::refusal(refused, F::VERBS.prefix))
     }
 
     /// Whether there is nothing at all under the name.

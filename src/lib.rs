@@ -4,7 +4,7 @@
 //! sends into a call of a handler; `commands/` holds the handlers, those of delivery once for all families;
 //! `family` says what a family of commands adds to delivery; `value`, `keyspace` and `datatype` keep engine values under
 //! keys, `throttle` a value that is no queue; `effects` and `replicate` tell others what changed; `waiting`, `timer`, `sink` and `events` act when time has
-//! come; `config` and `info` are for the operator.
+//! come; `config` and `info` are for the operator, and so is `failures`; `guard` keeps a panic from ending the server; `kinds` names keys of other types.
 
 #![deny(unsafe_code)]
 
@@ -18,14 +18,17 @@ mod debounce;
 mod effects;
 mod events;
 mod expiry;
+mod failures;
 mod family;
 mod guard;
 mod info;
 mod keyspace;
+mod kinds;
 mod last_values;
 mod lateness;
 mod life;
 mod loading;
+mod planted;
 mod redis;
 mod replicate;
 mod seen;

@@ -1,6 +1,6 @@
 //! How a key stands with its time to live.
 
-use crate::expiry;
+use crate::kinds;
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, Str};
 use tsgen_engine::UnixMs;
@@ -8,10 +8,10 @@ use tsgen_engine::UnixMs;
 pub use tsgen_engine::Life;
 
 /// How a key stands that was met in a scan or opened.
-pub fn life_of(look: &Look) -> Life {
+pub fn life_of(look: &Look<'_>) -> Life {
     match (look.kind(), look.deadline()) {
         (None, _) => Life::Absent,
-        (Some(Kind::Module(of)), _) if expiry::is_ours(of) => Life::Endless,
+        (Some(Kind::Module(of)), _) if kinds::is_ours(of) => Life::Endless,
         (_, None) => Life::Endless,
         (_, Some(at)) => Life::Until(UnixMs(at)),
     }

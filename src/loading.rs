@@ -52,6 +52,11 @@ pub fn check_behaviour(saved_by: u32) -> Result<(), String> {
     ))
 }
 
+/// Nothing more comes of this key.
+pub fn forget(db: i32, name: &[u8]) {
+    unfinished().remove(&(db, name.into()));
+}
+
 /// Takes the next chunk of a key. The loader so far is given back; keep it with `put_back` if more is to come.
 pub fn push<G: Gate + Send + 'static>(db: i32, name: &[u8], chunk: &[u8]) -> Result<Loader<G>, Fail> {
     let begun = unfinished().remove(&(db, name.into()));

@@ -56,7 +56,22 @@ pub fn sweep<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) {
     ctx.replicate_at(AT, now.0, F::VERBS.sweep.name, &[name]);
 }
 
-/// Ready entries that have left for the sink.
+/// What time has ended, ended until so many were ready.
+pub fn sweep_for<F: Family>(ctx: &Ctx, name: &Str, wanted: usize, now: UnixMs) {
+    let wanted = OwnedStr::number(i64::try_from(wanted).unwrap_or(i64::MAX));
+    ctx.replicate_at(AT, now.0, F::VERBS.sweep.name, &[name, &wanted]);
+}
+
+/// Entries at these places that have left for the sink, which were not the oldest.
+pub fn drop_taken<F: Family>(ctx: &Ctx, name: &Str, places: &[(i64, u64)], now: UnixMs) {
+    let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
+    let pairs = places.iter().flat_map(|(key, seq)| [OwnedStr::number(*key), number(*seq)]);
+    let numbers: Vec<OwnedStr> = std::iter::once(number(places.len() as u64)).chain(pairs).collect();
+    let arguments: Vec<&Str> = std::iter::once(name).chain(numbers.iter().map(|number| &**number)).collect();
+    ctx.replicate_at(AT, now.0, F::VERBS.drop_ready.name, &arguments);
+}
+
+/// Ready entries that have left for the sink, the oldest.
 pub fn drop_ready<F: Family>(ctx: &Ctx, name: &Str, count: usize, now: UnixMs) {
     let count = OwnedStr::number(i64::try_from(count).unwrap_or(i64::MAX));
     ctx.replicate_at(AT, now.0, F::VERBS.drop_ready.name, &[name, &count]);

@@ -1,9 +1,11 @@
 //! The sink: ready entries move to a native stream of Redis.
 //!
 //! An append and the leaving of its entry are told to replicas in one MULTI/EXEC, because both happen in one callback.
-//! What cannot be appended stays ready and is tried again later.
+//! What cannot be appended stays ready and is tried again later. Other modules may hear of an append and change the key, even replace it:
+//! what leaves are the entries that were appended, by their places, and no others.
 
 use crate::effects::Effects;
+use crate::failures;
 use crate::family::{Family, Strings};
 use crate::keyspace;
 use crate::redis::call::write;
@@ -11,7 +13,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
 use crate::value::SINK_REST;
 use std::time::Instant;
-use tsgen_engine::{Sink, UnixMs};
+use tsgen_engine::{Ready, Sink, UnixMs, SINK_BATCH};
 
 /// Moves ready entries until none is left, an append fails, or the time is over; then asks for another look if needed.
 pub fn feed<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) {
@@ -20,30 +22,41 @@ pub fn feed<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Insta
 
 /// Sweeps, appends the next ready entries to the stream, and takes them out of the key. True if there is more to do at once.
 fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> Option<bool> {
-    let (appends, swept) = appends::<F>(ctx, name, now)?;
-    let (mut done, mut failed) = (0, false);
+    let (of, appends) = appends::<F>(ctx, name, now)?;
+    let (mut taken, mut failed) = (Vec::with_capacity(appends.len()), false);
     for append in &appends {
-        failed = !append_one(ctx, append);
-        done += usize::from(!failed);
-        if failed || Instant::now() >= until {
+        match append_one(ctx, &append.arguments) {
+            Ok(()) => taken.push(append.place),
+            Err(why) => {
+                failures::SINK.note(name.bytes(), &why);
+                failed = true;
+                break;
+            }
+        }
+        if Instant::now() >= until {
             break;
         }
     }
     let mut key = keyspace::open::<F>(ctx, name).ok()?;
     let value = key.value().ok()??;
-    if swept || done > 0 {
-        value.queue.drop_swept(done, now);
-        replicate::drop_ready::<F>(ctx, name, done, now);
+    if value.identity != of {
+        // Another key of this name, with entries of its own at the same places.
+        return None;
+    }
+    let dropped = value.queue.drop_taken(&taken, now);
+    if dropped.oldest && dropped.count > 0 {
+        replicate::drop_ready::<F>(ctx, name, dropped.count, now);
+    } else if dropped.count > 0 {
+        replicate::drop_taken::<F>(ctx, name, &taken, now);
     }
     if failed {
         value.sink_errors += 1;
-        crate::info::count_sink_error();
         value.sink_rests_until = now.after(SINK_REST);
     }
     // Asks the timer to come for what is left.
     value.schedule_drive(db, name.bytes(), now, None);
     let more = !failed && value.queue.claimable(now);
-    if done > 0 {
+    if dropped.count > 0 {
         let effects = Effects::quiet(ctx, name);
         drop(key);
         effects.tell(ctx, name, [F::VERBS.drop_ready.event]);
@@ -51,19 +64,32 @@ fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
     Some(more)
 }
 
-/// The XADDs of the next ready entries, as strings of their own: an XADD may run other modules' code, so no value is
-/// borrowed meanwhile. And whether finding them has changed the key.
-fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(Vec<Strings>, bool)> {
+/// The XADD of one ready entry.
+struct Append {
+    /// Where in its queue the entry is.
+    place: (i64, u64),
+    arguments: Strings,
+}
+
+/// Which value it is, and the XADDs of its next ready entries, as strings of their own: an XADD may run other modules' code, so no value
+/// is borrowed meanwhile. What finding them has changed is told to replicas at once, for they may be told of other changes next.
+fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(u64, Vec<Append>)> {
     let mut key = keyspace::open::<F>(ctx, name).ok()?;
     let value = key.value().ok()??;
     let sink = value.queue.options().sink.clone()?;
+    let identity = value.identity;
     let (ready, swept) = value.queue.ready_batch(now);
-    let append = |entry| {
+    let append = |entry: Ready<'_>| {
         let mut arguments = xadd(&sink);
         F::stream_fields(&entry, &mut arguments);
-        arguments
+        Append { place: (entry.key, entry.seq), arguments }
     };
-    Some((ready.into_iter().map(append).collect(), swept))
+    let appends = ready.into_iter().map(append).collect();
+    if swept {
+        replicate::sweep_for::<F>(ctx, name, SINK_BATCH, now);
+        ctx.signal_modified(name);
+    }
+    Some((identity, appends))
 }
 
 /// The arguments of XADD up to the fields.
@@ -77,7 +103,7 @@ fn xadd(sink: &Sink) -> Strings {
     arguments
 }
 
-fn append_one(ctx: &Ctx, arguments: &Strings) -> bool {
+fn append_one(ctx: &Ctx, arguments: &Strings) -> Result<(), String> {
     let arguments: Vec<&Str> = arguments.iter().map(|argument| &**argument).collect();
     write(ctx, c"XADD", &arguments)
 }

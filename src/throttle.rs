@@ -3,8 +3,9 @@
 //! What is under a key is as the engine has it. Its time to live is Redis's: kept, copied and saved beside it, and set by each take.
 
 use crate::command::{Fail, Outcome};
+use crate::kinds;
 use crate::loading;
-use crate::redis::datatype::{DataType, Stored};
+use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::key::Key;
 use crate::redis::{log, Ctx, Str};
@@ -27,9 +28,14 @@ pub fn data_type() -> &'static DataType<Throttle> {
     &TYPE
 }
 
+/// What is stored under a key; `None` if it does not exist.
+pub fn find(key: &mut Key<'_>) -> Result<Option<Throttle>, Fail> {
+    key.view(&TYPE).map(|found| found.copied()).map_err(|refused| kinds::refusal(refused, "THROTTLE"))
+}
+
 /// What is stored under a key from now on, which must be open to write.
 pub fn store(key: &mut Key<'_>, value: Throttle) -> Outcome {
-    if let Some(stored) = key.get(&TYPE).map_err(|_| Fail::WRONG_TYPE)? {
+    if let Some(stored) = key.get(&TYPE).map_err(|refused| kinds::refusal(refused, "THROTTLE"))? {
         *stored = value;
     } else if !key.set(&TYPE, Box::new(value)) {
         return Err(Fail::text("ERR the key could not be created"));
@@ -37,30 +43,42 @@ pub fn store(key: &mut Key<'_>, value: Throttle) -> Outcome {
     Ok(())
 }
 
-fn read(from: &mut Reader<'_>, version: i32) -> Result<Throttle, String> {
+fn read(from: &mut Reader<'_>, version: i32) -> Result<(Throttle, Health), String> {
     if version != <Throttle as Stored>::VERSION {
         return Err(format!("unknown encoding version {version}"));
     }
     let bytes = from.take().ok_or("it ends too early")?;
+    if bytes.is_damaged() {
+        from.take().ok_or("it ends too early")?;
+        return Ok((Throttle::default(), Health::Damaged));
+    }
     let (value, behaviour) = Throttle::load(&bytes).map_err(|error| error.to_string())?;
     loading::check_behaviour(behaviour)?;
-    Ok(value)
+    Ok((value, Health::Sound))
 }
 
-/// An RDB object and a DUMP payload are one byte string: what the engine says.
+/// An RDB object and a DUMP payload are one byte string, what the engine says; or, of a value that is damaged, the mark of that and an empty one.
 impl Stored for Throttle {
     const NAME: &'static CStr = c"tsgen-thr";
     const VERSION: i32 = 1;
+    const LOAD: &'static CStr = LOAD;
     /// There may be millions, and nobody asks for their sum.
     const IS_LISTED: bool = false;
 
-    fn save(&self, to: &mut Saver<'_>) {
-        Throttle::save(self, &mut |bytes| to.put(bytes));
+    /// Of one that is damaged only that, and an empty string.
+    fn save(&self, health: Health, to: &mut Saver<'_>) {
+        match health {
+            Health::Sound => Throttle::save(self, &mut |bytes| to.put(bytes)),
+            Health::Damaged => {
+                to.put_damaged();
+                to.put(b"");
+            }
+        }
     }
 
-    fn load(from: &mut Reader<'_>, version: i32) -> Option<Box<Self>> {
+    fn load(from: &mut Reader<'_>, version: i32) -> Option<(Box<Self>, Health)> {
         match read(from, version) {
-            Ok(value) => Some(Box::new(value)),
+            Ok((value, health)) => Some((Box::new(value), health)),
             Err(why) => {
                 log::warn(&format!("a value of type {} cannot be loaded: {why}", Self::NAME.to_string_lossy()));
                 None

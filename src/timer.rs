@@ -9,6 +9,7 @@
 use crate::debounce::Debounce;
 use crate::expiry::Expiry;
 use crate::family::Family;
+use crate::guard;
 use crate::keyspace;
 use crate::lateness;
 use crate::redis::ctx::{must_not_write, unix_ms};
@@ -247,7 +248,11 @@ fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
         lateness::record(at);
         if ctx.select_db(db) {
             let name = OwnedStr::new(&name);
-            families.iter().any(|drive| drive(ctx, db, &name, now, until));
+            let drive = || families.iter().any(|drive| drive(ctx, db, &name, now, until));
+            if guard::catch("the timer, at one key", drive).is_none() {
+                // It is not looked at again. The others are.
+                guard::catch("the timer, after a panic", || keyspace::damage(ctx, &name));
+            }
         }
         looked_at += 1;
         if looked_at % 4 == 0 && Instant::now() >= until {

@@ -5,6 +5,7 @@
 use crate::copies::{copy_values, keep, type_name, type_number, LEADS};
 use crate::effects::Effects;
 use crate::expiry::Expiry;
+use crate::failures;
 use crate::family::Family;
 use crate::keyspace;
 use crate::life::{life, life_in_passing, life_of, Life};
@@ -115,10 +116,14 @@ pub fn settle(
     };
     drop(opened);
     for (owed, made) in first.into_iter().chain(end) {
-        // Where there is no room it is lost, and not tracked any more.
-        let Ok(copied) = made else { continue };
-        replicate_end(ctx, FIRE, [watcher, key], owed.deadline, Some(owed.ending), copied.as_ref());
-        told = Told::Fired;
+        match made {
+            Ok(copied) => {
+                replicate_end(ctx, FIRE, [watcher, key], owed.deadline, Some(owed.ending), copied.as_ref());
+                told = Told::Fired;
+            }
+            // Where there is no room it is lost, and not tracked any more: it could not be made later either.
+            Err(error) => failures::EXPIRY.note(watcher.bytes(), &error.to_string()),
+        }
     }
     match (verdict.then, evicted) {
         (Then::Track(deadline), _) if deadline.0 <= unix_ms().saturating_add(LEADS[0]) => keep(ctx, watcher, key),

@@ -6,7 +6,7 @@ use crate::family::Family;
 use crate::redis::ctx::random_seed;
 use crate::timer;
 use lazy_static::lazy_static;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tsgen_engine::{Millis, Queue, UnixMs};
 
 /// Rest of a sink after an append has failed.
@@ -16,6 +16,8 @@ pub const SINK_REST: Millis = Millis(1_000);
 pub struct Value<F: Family> {
     pub queue: Queue<F::Gate>,
     pub local: F::Local,
+    /// No other value of this process has it: tells whether what stands under a name is still the same.
+    pub identity: u64,
     /// When the timer looks at this key next, if at all. So writers compare one number and touch nothing else. Redis
     /// tells of an unlinked value through a shared reference, hence an atomic.
     scheduled: AtomicI64,
@@ -30,6 +32,8 @@ lazy_static! {
     static ref SEED: [u64; 2] = random_seed();
 }
 
+static NEXT_IDENTITY: AtomicU64 = AtomicU64::new(0);
+
 /// Keys the hashes of ids, differently in every process: clients choose the ids.
 pub fn seed() -> [u64; 2] {
     *SEED
@@ -41,6 +45,7 @@ impl<F: Family> Value<F> {
         Value {
             queue,
             local: F::Local::default(),
+            identity: NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed),
             scheduled: AtomicI64::new(UnixMs::NEVER.0),
             announced,
             sink_errors: 0,

@@ -3,6 +3,7 @@
 //! Redis keeps the queues of blocked clients and asks the first first; here is what one waits for, and how many wait
 //! for which key, so that the timer wakes only where somebody sleeps.
 
+use crate::command::Fail;
 use crate::commands::claim::{self, Wanted};
 use crate::family::Family;
 use crate::keyspace;
@@ -92,6 +93,12 @@ impl<F: Family> Wait for Waiting<F> {
         if ctx.flags().is_loading() {
             // What is there is half of it, and what was acknowledged may still be among it. `data_is_there` asks again.
             return false;
+        }
+        if F::data_type().damages() != 0 {
+            if let Some(Err(Fail::Damaged)) = keyspace::peek::<F>(ctx, name).map(|mut key| key.view().map(drop)) {
+                Fail::Damaged.reply(ctx, F::VERBS.claim.name);
+                return true;
+            }
         }
         let now = UnixMs(unix_ms());
         if must_not_write() {

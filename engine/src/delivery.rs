@@ -13,7 +13,7 @@ mod settle;
 mod sweep;
 mod view;
 
-pub use claim::{Claim, Delivered, Ready, SINK_BATCH};
+pub use claim::{Claim, Delivered, Ready, Sunk, SINK_BATCH};
 pub use dead::Which;
 pub use settle::Nack;
 pub use view::{DeadLetter, Pending, Stats};

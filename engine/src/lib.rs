@@ -38,7 +38,7 @@ mod throttle;
 mod time;
 mod token;
 
-pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Which, SINK_BATCH};
+pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Sunk, Which, SINK_BATCH};
 pub use entries::MAX_NAME;
 pub use error::Error;
 pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules};

@@ -2,11 +2,11 @@
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::config;
-use crate::datatype::arrive;
+use crate::datatype::{arrive, damaged};
 use crate::family::Family;
 use crate::keyspace;
 use crate::loading;
-use crate::redis::Ctx;
+use crate::redis::{Ctx, Str};
 use crate::value::Value;
 use std::marker::PhantomData;
 use tsgen_engine::UnixMs;
@@ -22,12 +22,29 @@ pub fn check_caller(ctx: &Ctx) -> Outcome {
     Err(FORBIDDEN)
 }
 
+/// What stands under the key was damaged when the file was written; nothing, if it could not be written.
+fn damage<F: Family>(call: &Call<'_>, name: &Str) -> Outcome {
+    loading::forget(call.ctx.db(), name.bytes());
+    {
+        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        if key.is_empty() {
+            key.create(Value::<F>::new(damaged::<F>()?, UnixMs(i64::MIN)))?;
+        }
+        key.view()?;
+    }
+    keyspace::damage(call.ctx, name);
+    call.ctx.signal_modified(name);
+    call.replicate();
+    call.ctx.reply_simple(c"OK");
+    Ok(())
+}
+
 pub struct Load<F>(PhantomData<F>);
 
 impl<F: Family> Command for Load<F> {
     const ROW: &'static Row = &Row {
         name: F::LOAD,
-        syntax: "key MORE|LAST chunk",
+        syntax: "key MORE|LAST|DAMAGED chunk",
         summary: "Rebuilds a key, chunk by chunk; only a rewritten AOF uses it",
         complexity: "O(N) with N being the number of entries in the chunk",
         ..Row::WRITE
@@ -36,6 +53,9 @@ impl<F: Family> Command for Load<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, word, chunk) = (call.args.required()?, call.args.required()?, call.args.required()?);
         check_caller(call.ctx)?;
+        if crate::args::is(word, "DAMAGED") {
+            return damage::<F>(call, name);
+        }
         let more = crate::args::is(word, "MORE");
         if !more && !crate::args::is(word, "LAST") {
             return Err(crate::args::unknown_option(word));

@@ -1,5 +1,6 @@
 //! Clients that wait for a key.
 
+use super::owed::Reply;
 use super::{api, Ctx, Str};
 use crate::guard;
 use redis_module::raw;
@@ -55,8 +56,10 @@ unsafe extern "C" fn woken<W: Wait>(
     }
     // SAFETY: not null; it lives until we return.
     let key = unsafe { Str::borrow(key) };
+    let reply = Reply::begin();
     let served = guard::catch("a blocked CLAIM", || wait.wake(ctx, key)).unwrap_or_else(|| {
-        ctx.reply_error(guard::INTERNAL_ERROR);
+        reply.complete(ctx);
+        ctx.close_client();
         true
     });
     if served {
@@ -73,7 +76,11 @@ unsafe extern "C" fn expired<W: Wait>(
 ) -> c_int {
     // SAFETY: registered by `block_on::<W>` only.
     let (ctx, wait) = unsafe { waiting::<W>(ctx) };
-    guard::catch("a timeout", || wait.expire(ctx));
+    let reply = Reply::begin();
+    if guard::catch("a timeout", || wait.expire(ctx)).is_none() {
+        reply.complete(ctx);
+        ctx.close_client();
+    }
     raw::REDISMODULE_OK as c_int
 }
 

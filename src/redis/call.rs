@@ -1,12 +1,14 @@
-//! Calls of Redis's own commands.
+//! Calls of Redis's own commands. Others hear of them, and may do anything then: no value may be lent.
 
-use super::{api, Ctx, Str};
+use super::{api, lent, Ctx, Str};
+use crate::planted;
 use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::c_int;
 
 /// Runs a command that only reads, and tells the string it replies with.
 pub fn read(ctx: &Ctx, command: &CStr, argument: &Str) -> Option<Vec<u8>> {
+    lent::assert_none();
     // SAFETY: a live context and string; the reply is freed once, its bytes are copied before.
     unsafe {
         let reply = api!(RedisModule_Call(ctx.raw(), command.as_ptr(), c"Es".as_ptr(), argument.raw()));
@@ -24,6 +26,7 @@ pub fn read(ctx: &Ctx, command: &CStr, argument: &Str) -> Option<Vec<u8>> {
 
 /// About how many bytes of memory a key takes, from a few samples of it.
 pub fn memory_usage(ctx: &Ctx, key: &Str) -> Option<i64> {
+    lent::assert_none();
     // SAFETY: a live context and string; the reply is freed once, after its number was read.
     unsafe {
         let reply =
@@ -39,17 +42,27 @@ pub fn memory_usage(ctx: &Ctx, key: &Str) -> Option<i64> {
 }
 
 /// Runs a command as a write of our own: replicated, and subject to the checks a client's write is subject to (role,
-/// disk errors, too few replicas, maxmemory). False if Redis refused it.
-pub fn write(ctx: &Ctx, command: &CStr, arguments: &[&Str]) -> bool {
+/// disk errors, too few replicas, maxmemory).
+///
+/// Errors: what Redis says why it refused it.
+pub fn write(ctx: &Ctx, command: &CStr, arguments: &[&Str]) -> Result<(), String> {
+    lent::assert_none();
+    planted::step();
     // SAFETY: a live context, and an array with its length, as "v" asks for; the reply is freed once.
     unsafe {
         let reply =
             api!(RedisModule_Call(ctx.raw(), command.as_ptr(), c"!SMEv".as_ptr(), arguments.as_ptr(), arguments.len()));
         if reply.is_null() {
-            return false;
+            return Err("there is no such command".to_owned());
         }
-        let done = api!(RedisModule_CallReplyType(reply)) != raw::REDISMODULE_REPLY_ERROR as c_int;
+        let is_error = api!(RedisModule_CallReplyType(reply)) == raw::REDISMODULE_REPLY_ERROR as c_int;
+        let why = is_error.then(|| {
+            let mut length = 0;
+            let text = api!(RedisModule_CallReplyStringPtr(reply, &mut length));
+            let bytes = if text.is_null() { &[] } else { std::slice::from_raw_parts(text.cast(), length) };
+            String::from_utf8_lossy(bytes).into_owned()
+        });
         api!(RedisModule_FreeCallReply(reply));
-        done
+        why.map_or(Ok(()), Err)
     }
 }

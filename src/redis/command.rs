@@ -1,6 +1,7 @@
 //! Commands: how Redis calls them, and how it is told of them.
 
 use super::acl::Categories;
+use super::owed::Reply;
 use super::{api, Ctx, Str};
 use crate::guard;
 use crate::syntax::{Argument, Kind};
@@ -34,16 +35,16 @@ pub unsafe extern "C" fn entry<H: Handler>(
 ) -> c_int {
     // SAFETY: Redis lends context and arguments until we return.
     let (ctx, argv) = unsafe { (Ctx::borrow(ctx), Str::borrow_all(argv, argc)) };
-    let done = guard::catch("a command", || {
-        if H::TELLS_KEYS {
-            if let Some(request) = KeyRequest::of(ctx) {
-                return H::tell_keys(argv, &request);
-            }
+    if H::TELLS_KEYS {
+        if let Some(request) = KeyRequest::of(ctx) {
+            guard::catch("the keys of a command", || H::tell_keys(argv, &request));
+            return raw::REDISMODULE_OK as c_int;
         }
-        H::handle(ctx, argv);
-    });
-    if done.is_none() {
-        ctx.reply_error(guard::INTERNAL_ERROR);
+    }
+    let reply = Reply::begin();
+    if guard::catch("a command", || H::handle(ctx, argv)).is_none() {
+        reply.complete(ctx);
+        ctx.close_client();
     }
     raw::REDISMODULE_OK as c_int
 }

@@ -1,8 +1,10 @@
 //! The context of a callback: who calls, which database, what time it is.
 
-use super::{api, Str};
+use super::{api, lent, Str};
+use crate::planted;
 use redis_module::raw;
 use std::ffi::CStr;
+use std::marker::PhantomData;
 use std::os::raw::{c_int, c_longlong};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -14,6 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[repr(transparent)]
 pub struct Ctx {
     _opaque: raw::RedisModuleCtx,
+    /// Never sent to another thread.
+    _here: PhantomData<*mut ()>,
 }
 
 /// The module's own context, for what has none: timers, subscriptions, log lines of background threads.
@@ -50,24 +54,25 @@ impl Flags {
 impl Ctx {
     /// # Safety
     /// `raw` must be a context that Redis keeps alive for `'a`.
-    pub unsafe fn borrow<'a>(raw: *mut raw::RedisModuleCtx) -> &'a Ctx {
+    pub(super) unsafe fn borrow<'a>(raw: *mut raw::RedisModuleCtx) -> &'a Ctx {
         // SAFETY: the caller vouches for the pointer; `Ctx` has the layout of what it points to.
         unsafe { &*raw.cast::<Ctx>() }
     }
 
-    pub fn raw(&self) -> *mut raw::RedisModuleCtx {
+    pub(super) fn raw(&self) -> *mut raw::RedisModuleCtx {
         ptr::from_ref(self).cast_mut().cast()
     }
 
     /// Makes the module's own context; once, at load.
-    pub fn make_own(&self) {
+    pub(super) fn make_own(&self) {
         // SAFETY: called from load with a live context; what Redis makes is never freed.
         let own = unsafe { api!(RedisModule_GetDetachedThreadSafeContext(self.raw())) };
         OWN.store(own, Ordering::Release);
     }
 
-    /// The module's own context. `None` only before `make_own`.
-    pub fn own() -> Option<&'static Ctx> {
+    /// The module's own context. `None` only before `make_own`. Not for everybody: it may be asked for on any thread, and used on
+    /// others than the main one for log lines only.
+    pub(super) fn own() -> Option<&'static Ctx> {
         let own = NonNull::new(OWN.load(Ordering::Acquire))?;
         // SAFETY: made by Redis in `make_own` and never freed.
         Some(unsafe { Ctx::borrow(own.as_ptr()) })
@@ -110,14 +115,30 @@ impl Ctx {
         unsafe { api!(RedisModule_SelectDb(self.raw(), db)) == raw::REDISMODULE_OK as c_int }
     }
 
+    /// Ends the connection of the client of the current command once it has its reply. Not that to our master, which gets no reply; and where
+    /// there is none (in a script, a call by a module, the AOF) there is nothing to end.
+    pub(super) fn close_client(&self) {
+        let flags = self.flags();
+        if flags.is_replicated() || flags.is_loading() {
+            return;
+        }
+        // SAFETY: a live context; an id that is no connection's is an error answer.
+        unsafe {
+            let id = api!(RedisModule_GetClientId(self.raw()));
+            api!(RedisModule_DeauthenticateAndCloseClient(self.raw(), id));
+        }
+    }
+
     /// Replicates the command of the client as it was sent.
     pub fn replicate_verbatim(&self) {
+        planted::step();
         // SAFETY: a live context.
         unsafe { api!(RedisModule_ReplicateVerbatim(self.raw())) };
     }
 
     /// Replicates `AT ms command arguments…`.
     pub fn replicate_at(&self, at: &CStr, ms: i64, command: &CStr, arguments: &[&Str]) {
+        planted::step();
         // SAFETY: a live context; "l" is a long long, "c" a C string, "v" an array with its length. Redis copies what it needs.
         unsafe {
             api!(RedisModule_Replicate(
@@ -134,6 +155,7 @@ impl Ctx {
 
     /// Replicates `AT ms command keys… word number …`, without building strings: for commands that come often.
     pub fn replicate_at_with(&self, at: &CStr, ms: i64, command: &CStr, names: [&Str; 2], options: [(&CStr, i64); 3]) {
+        planted::step();
         let [(word1, number1), (word2, number2), (word3, number3)] = options;
         // SAFETY: as in `replicate_at`; "s" is a string of Redis.
         unsafe {
@@ -157,6 +179,7 @@ impl Ctx {
 
     /// WATCH and client-side caches learn that the key has changed.
     pub fn signal_modified(&self, key: &Str) {
+        planted::step();
         // SAFETY: a live context and key name.
         unsafe { api!(RedisModule_SignalModifiedKey(self.raw(), key.raw())) };
     }
@@ -169,6 +192,8 @@ impl Ctx {
 
     /// A keyspace event of class `d`.
     pub fn notify(&self, event: &CStr, key: &Str) {
+        lent::assert_none();
+        planted::step();
         // SAFETY: a live context, event name and key name.
         unsafe {
             api!(RedisModule_NotifyKeyspaceEvent(self.raw(), raw::REDISMODULE_NOTIFY_MODULE, event.as_ptr(), key.raw()))

@@ -1,7 +1,8 @@
 //! Types of values that live under a key of ours.
 
+use super::info::Section;
 use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver, UnlinkedKey};
-use super::{api, Ctx, Str};
+use super::{api, lent, Ctx, Str};
 use crate::guard;
 use redis_module::raw;
 use std::collections::BTreeSet;
@@ -9,8 +10,26 @@ use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::os::raw::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Whether a value can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Sound,
+    /// A panic may have left it half changed.
+    Damaged,
+}
+
+/// Which type a module's value is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeId(usize);
+
+impl TypeId {
+    pub(super) fn of(raw: *mut raw::RedisModuleType) -> Self {
+        TypeId(raw as usize)
+    }
+}
 
 /// A value that Redis keeps for us.
 pub trait Stored: Sized + Send + 'static {
@@ -21,9 +40,13 @@ pub trait Stored: Sized + Send + 'static {
     /// Version of its encoding, 0 to 1023.
     const VERSION: c_int;
 
-    fn save(&self, to: &mut Saver<'_>);
+    /// The command that rebuilds a value from the AOF. `key DAMAGED ""` makes what is there, or a new value, a damaged one.
+    const LOAD: &'static CStr;
+
+    /// One that is damaged says so ([`Saver::put_damaged`]), before anything that could panic.
+    fn save(&self, health: Health, to: &mut Saver<'_>);
     /// `None` if what is read is not a value; the reason has been logged.
-    fn load(from: &mut Reader<'_>, version: c_int) -> Option<Box<Self>>;
+    fn load(from: &mut Reader<'_>, version: c_int) -> Option<(Box<Self>, Health)>;
     fn rewrite(&self, key: &Str, to: &mut Rewriter<'_>);
     fn digest(&self, digest: &mut Digest);
     fn copy(&self, to: &CopyTarget) -> Box<Self>;
@@ -42,16 +65,54 @@ pub struct DataType<T> {
     raw: AtomicPtr<raw::RedisModuleType>,
     /// The addresses of all values that Redis holds, if they are listed. A tree: no table of millions grows in one go, or stays.
     live: OnceLock<Mutex<BTreeSet<usize>>>,
+    /// The addresses of values that are damaged, and how many there are, so that nobody else looks for his there.
+    damaged: Mutex<BTreeSet<usize>>,
+    damages: AtomicUsize,
     _values: PhantomData<fn() -> T>,
 }
 
 impl<T: Stored> DataType<T> {
     pub const fn new() -> Self {
-        DataType { raw: AtomicPtr::new(ptr::null_mut()), live: OnceLock::new(), _values: PhantomData }
+        DataType {
+            raw: AtomicPtr::new(ptr::null_mut()),
+            live: OnceLock::new(),
+            damaged: Mutex::new(BTreeSet::new()),
+            damages: AtomicUsize::new(0),
+            _values: PhantomData,
+        }
     }
 
-    pub fn raw(&self) -> *mut raw::RedisModuleType {
+    pub(super) fn raw(&self) -> *mut raw::RedisModuleType {
         self.raw.load(Ordering::Relaxed)
+    }
+
+    /// By what values of this type are known.
+    pub fn id(&self) -> TypeId {
+        TypeId::of(self.raw())
+    }
+
+    fn damaged(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many values are damaged.
+    pub fn damages(&self) -> usize {
+        self.damages.load(Ordering::Relaxed)
+    }
+
+    /// The value at this address is damaged, until it ends.
+    pub(super) fn damage(&self, address: usize) {
+        let mut damaged = self.damaged();
+        damaged.insert(address);
+        self.damages.store(damaged.len(), Ordering::Relaxed);
+    }
+
+    pub(super) fn health(&self, value: *const T) -> Health {
+        if self.damages() != 0 && self.damaged().contains(&(value as usize)) {
+            Health::Damaged
+        } else {
+            Health::Sound
+        }
     }
 
     fn live(&self) -> MutexGuard<'_, BTreeSet<usize>> {
@@ -80,16 +141,27 @@ impl<T: Stored> DataType<T> {
         if T::IS_LISTED {
             self.live().remove(&(value as usize));
         }
+        if self.damages() != 0 {
+            let mut damaged = self.damaged();
+            damaged.remove(&(value as usize));
+            self.damages.store(damaged.len(), Ordering::Relaxed);
+        }
         // SAFETY: `hand_over` made it of a box, and the caller vouches for the rest.
         unsafe { Box::from_raw(value) }
     }
 
-    /// Shows all values, in no order, until `look` returns false. Only on the main thread, while no value is borrowed.
-    pub fn each(&self, mut look: impl FnMut(&mut T) -> bool) {
+    /// Shows all values that are sound, in no order, until `look` returns false. Panics if any value is lent, and lets none be lent
+    /// meanwhile; nor may `look` call what could end one. `_section` says that this is a callback, and so not some other thread.
+    pub fn each(&self, _section: &Section, mut look: impl FnMut(&mut T) -> bool) {
+        let lender = ptr::from_ref(self).cast_mut().cast::<c_void>();
+        lent::assert_none();
+        lent::lend(lender);
+        let _end = Defer(|| lent::take_back(lender));
         for value in self.live().iter() {
-            // SAFETY: a `Box<T>` that Redis holds. It ends only after it has left the list, whose lock we hold; and all else that
-            // touches values happens on the main thread.
-            if !look(unsafe { &mut *(*value as *mut T) }) {
+            let value = *value as *mut T;
+            // SAFETY: a `Box<T>` that Redis holds. It ends only after it has left the list, whose lock we hold; and nobody else has it
+            // (`lent`).
+            if self.health(value) == Health::Sound && !look(unsafe { &mut *value }) {
                 break;
             }
         }
@@ -126,6 +198,15 @@ impl<T: Stored> DataType<T> {
     }
 }
 
+/// Does something in the end, however that comes.
+struct Defer<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Defer<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// # Safety
 /// `value` must be a live value of the type of `T`.
 unsafe fn borrow<'a, T: Stored>(value: *const c_void) -> &'a T {
@@ -136,14 +217,25 @@ unsafe fn borrow<'a, T: Stored>(value: *const c_void) -> &'a T {
 unsafe extern "C" fn load<T: Stored>(io: *mut raw::RedisModuleIO, version: c_int) -> *mut c_void {
     // SAFETY: Redis lends the stream until we return.
     let mut reader = unsafe { Reader::new(io) };
-    let value = guard::catch("rdb_load", || T::load(&mut reader, version)).flatten();
-    value.map_or(ptr::null_mut(), |value| T::data_type().hand_over(value).cast())
+    let Some((value, health)) = guard::catch("rdb_load", || T::load(&mut reader, version)).flatten() else {
+        return ptr::null_mut();
+    };
+    let value = T::data_type().hand_over(value);
+    if health == Health::Damaged {
+        T::data_type().damage(value as usize);
+    }
+    value.cast()
 }
 
 unsafe extern "C" fn save<T: Stored>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     // SAFETY: Redis lends stream and value until we return.
     let (mut saver, value) = unsafe { (Saver::new(io), borrow::<T>(value)) };
-    guard::catch("rdb_save", || value.save(&mut saver));
+    let health = T::data_type().health(value);
+    if guard::catch("rdb_save", || value.save(health, &mut saver)).is_none() {
+        // The file must remain one that can be loaded. What has gone into it is no value any more, which is said by this.
+        saver.put_damaged();
+        saver.put(b"");
+    }
 }
 
 unsafe extern "C" fn rewrite<T: Stored>(
@@ -153,13 +245,23 @@ unsafe extern "C" fn rewrite<T: Stored>(
 ) {
     // SAFETY: Redis lends stream, name and value until we return.
     let (mut rewriter, key, value) = unsafe { (Rewriter::new(io), Str::borrow(key), borrow::<T>(value)) };
-    guard::catch("aof_rewrite", || value.rewrite(key, &mut rewriter));
+    let health = T::data_type().health(value);
+    let written = guard::catch("aof_rewrite", || value.rewrite(key, &mut rewriter));
+    if written.is_none() || health == Health::Damaged {
+        rewriter.emit(T::LOAD, key, c"DAMAGED", b"");
+    }
 }
 
 unsafe extern "C" fn digest<T: Stored>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
     // SAFETY: Redis lends digest and value until we return.
     let (mut digest, value) = unsafe { (Digest::new(md), borrow::<T>(value)) };
-    guard::catch("digest", || value.digest(&mut digest));
+    guard::catch("digest", || match T::data_type().health(value) {
+        Health::Sound => value.digest(&mut digest),
+        Health::Damaged => {
+            digest.add(b"damaged");
+            digest.end_sequence();
+        }
+    });
 }
 
 unsafe extern "C" fn free<T: Stored>(value: *mut c_void) {
@@ -193,6 +295,9 @@ unsafe extern "C" fn unlinked<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, va
 unsafe extern "C" fn copy<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> *mut c_void {
     // SAFETY: Redis lends context and value until we return.
     let (target, value) = unsafe { (CopyTarget::new(ctx), borrow::<T>(value)) };
+    if T::data_type().health(value) == Health::Damaged {
+        return ptr::null_mut();
+    }
     let copied = guard::catch("copy", || value.copy(&target));
     copied.map_or(ptr::null_mut(), |value| T::data_type().hand_over(value).cast())
 }

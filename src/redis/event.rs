@@ -154,7 +154,7 @@ impl End<'_> {
         self.is_evicted
     }
 
-    pub fn look(&self) -> Look {
+    pub fn look(&self) -> Look<'_> {
         // SAFETY: open for as long as `self` lives, and whoever is told of it does not keep it.
         unsafe { Look::at(self.key) }
     }

@@ -1,6 +1,6 @@
 //! RDB files, DUMP payloads, the AOF and digests, as streams of byte strings.
 
-use super::{api, Str};
+use super::{api, Ctx, Str};
 use redis_module::raw;
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -14,6 +14,9 @@ fn name_of<'a>(io: *mut raw::RedisModuleIO) -> Option<&'a Str> {
     }
 }
 
+/// What stands in a file where a value is damaged.
+const DAMAGED: &[u8] = b"damaged";
+
 /// Where a value is written to.
 pub struct Saver<'a> {
     raw: *mut raw::RedisModuleIO,
@@ -23,13 +26,18 @@ pub struct Saver<'a> {
 impl<'a> Saver<'a> {
     /// # Safety
     /// `raw` must be live for `'a`.
-    pub unsafe fn new(raw: *mut raw::RedisModuleIO) -> Self {
+    pub(super) unsafe fn new(raw: *mut raw::RedisModuleIO) -> Self {
         Saver { raw, _io: PhantomData }
     }
 
     pub fn put(&mut self, bytes: &[u8]) {
         // SAFETY: a live stream; pointer and length are of one slice.
         unsafe { api!(RedisModule_SaveStringBuffer(self.raw, bytes.as_ptr().cast(), bytes.len())) };
+    }
+
+    /// The mark of a value that is damaged, or was found to be so while it was written. No chunk of ours begins so.
+    pub fn put_damaged(&mut self) {
+        self.put(DAMAGED);
     }
 
     /// Name of the key that is being saved.
@@ -53,7 +61,7 @@ pub struct Buffer {
 impl<'a> Reader<'a> {
     /// # Safety
     /// `raw` must be live for `'a`.
-    pub unsafe fn new(raw: *mut raw::RedisModuleIO) -> Self {
+    pub(super) unsafe fn new(raw: *mut raw::RedisModuleIO) -> Self {
         Reader { raw, _io: PhantomData }
     }
 
@@ -71,6 +79,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether this is part of loading a whole file (an RDB file, an AOF, what a replica begins with), and not of a RESTORE.
+    pub fn is_of_file(&self) -> bool {
+        Ctx::own().is_some_and(|ctx| ctx.flags().is_loading())
+    }
+
     /// Name of the key that is being loaded.
     pub fn key_name(&self) -> Option<&'a Str> {
         name_of(self.raw)
@@ -80,6 +93,13 @@ impl<'a> Reader<'a> {
     pub fn db(&self) -> i32 {
         // SAFETY: a live stream.
         unsafe { api!(RedisModule_GetDbIdFromIO(self.raw)) }
+    }
+}
+
+impl Buffer {
+    /// Whether this says that the value is damaged.
+    pub fn is_damaged(&self) -> bool {
+        **self == *DAMAGED
     }
 }
 
@@ -108,7 +128,7 @@ pub struct Rewriter<'a> {
 impl Rewriter<'_> {
     /// # Safety
     /// `raw` must be live for `'a`.
-    pub unsafe fn new(raw: *mut raw::RedisModuleIO) -> Self {
+    pub(super) unsafe fn new(raw: *mut raw::RedisModuleIO) -> Self {
         Rewriter { raw, _io: PhantomData }
     }
 
@@ -135,7 +155,7 @@ pub struct Digest(*mut raw::RedisModuleDigest);
 impl Digest {
     /// # Safety
     /// `raw` must be live for as long as the digest is used.
-    pub unsafe fn new(raw: *mut raw::RedisModuleDigest) -> Self {
+    pub(super) unsafe fn new(raw: *mut raw::RedisModuleDigest) -> Self {
         Digest(raw)
     }
 
@@ -157,7 +177,7 @@ pub struct UnlinkedKey(*mut raw::RedisModuleKeyOptCtx);
 impl UnlinkedKey {
     /// # Safety
     /// `raw` must be live for as long as this is used.
-    pub unsafe fn new(raw: *mut raw::RedisModuleKeyOptCtx) -> Self {
+    pub(super) unsafe fn new(raw: *mut raw::RedisModuleKeyOptCtx) -> Self {
         UnlinkedKey(raw)
     }
 
@@ -182,7 +202,7 @@ pub struct CopyTarget(*mut raw::RedisModuleKeyOptCtx);
 impl CopyTarget {
     /// # Safety
     /// `raw` must be live for as long as this is used.
-    pub unsafe fn new(raw: *mut raw::RedisModuleKeyOptCtx) -> Self {
+    pub(super) unsafe fn new(raw: *mut raw::RedisModuleKeyOptCtx) -> Self {
         CopyTarget(raw)
     }
 

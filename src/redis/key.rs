@@ -1,19 +1,26 @@
 //! Opened keys, and the typed values of ours under them.
 
-use super::datatype::{DataType, Stored};
-use super::{api, Ctx, Str};
+use super::datatype::{DataType, Health, Stored, TypeId};
+use super::{api, lent, log, Ctx, Str};
+use crate::planted;
 use redis_module::raw;
 use std::marker::PhantomData;
 use std::os::raw::c_int;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
+use std::thread;
 
 /// An opened key; closed when dropped.
 ///
 /// Opening or closing it signals nothing: whoever changes a value says so (`Ctx::signal_modified`).
+///
+/// If its holder panics while a value of it is lent to be changed, nobody knows what was changed and what not yet: the value is marked as
+/// damaged, and lent no more.
 pub struct Key<'c> {
     raw: NonNull<raw::RedisModuleKey>,
-    _ctx: PhantomData<&'c Ctx>,
+    ctx: &'c Ctx,
+    /// How to mark the value that is lent to be changed, should its borrower panic.
+    mark: Option<Mark>,
 }
 
 /// The ways to open keys that this server knows beside reading and writing; none before 7.2.
@@ -31,14 +38,24 @@ pub fn shows_expired() -> bool {
     modes() & needed == needed
 }
 
-/// The key holds something that is not of the type asked for.
-pub struct WrongType;
+/// Marks the value at an address as damaged.
+type Mark = (fn(usize), usize);
+
+/// Why a key does not lend its value.
+pub enum Refused {
+    /// It holds this, which is not of the type asked for; `None`: something that this module does not know.
+    WrongType(Option<Kind>),
+    /// Its value was damaged by a panic.
+    Damaged,
+}
 
 impl<'c> Key<'c> {
     fn open(ctx: &'c Ctx, name: &Str, mode: u32) -> Option<Self> {
+        // It may be the end of a key whose time is over, of which others are told.
+        lent::assert_none();
         // SAFETY: a live context and key name.
         let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name.raw(), mode as c_int)) };
-        NonNull::new(raw).map(|raw| Key { raw, _ctx: PhantomData })
+        NonNull::new(raw).map(|raw| Key { raw, ctx, mark: None })
     }
 
     /// To change or create it.
@@ -76,21 +93,74 @@ impl<'c> Key<'c> {
         unsafe { api!(RedisModule_KeyType(self.raw.as_ptr())) == raw::REDISMODULE_KEYTYPE_EMPTY as c_int }
     }
 
-    /// The value, if it is of this type; `None` if the key is empty.
-    pub fn get<T: Stored>(&mut self, of: &DataType<T>) -> Result<Option<&mut T>, WrongType> {
+    /// Where the value is, if it is of this type; `None` if the key is empty.
+    fn find<T: Stored>(&self, of: &DataType<T>) -> Result<Option<NonNull<T>>, Refused> {
         // SAFETY: an open key; Redis answers null unless it holds a module's value.
         let stored_type = unsafe { api!(RedisModule_ModuleTypeGetType(self.raw.as_ptr())) };
         if stored_type.is_null() || stored_type != of.raw() {
-            return if self.is_empty() { Ok(None) } else { Err(WrongType) };
+            return if self.is_empty() { Ok(None) } else { Err(Refused::WrongType(self.look().kind())) };
         }
-        // SAFETY: the key holds a value of `of`, so what `DataType<T>` put there: a `Box<T>`. It is lent for as long
-        // as the key is borrowed; while it is, nothing calls back into Redis that could free it (`keyspace`).
-        unsafe { Ok(Some(&mut *api!(RedisModule_ModuleTypeGetValue(self.raw.as_ptr())).cast::<T>())) }
+        // SAFETY: an open key that holds a value of `of`.
+        let value = unsafe { api!(RedisModule_ModuleTypeGetValue(self.raw.as_ptr())) };
+        Ok(NonNull::new(value.cast::<T>()))
+    }
+
+    fn find_sound<T: Stored>(&self, of: &DataType<T>) -> Result<Option<NonNull<T>>, Refused> {
+        let found = self.find(of)?;
+        match found.map(|value| of.health(value.as_ptr())) {
+            Some(Health::Damaged) => Err(Refused::Damaged),
+            _ => Ok(found),
+        }
+    }
+
+    /// The value to be changed, if it is of this type; `None` if the key is empty.
+    ///
+    /// From the first time on until the key is closed, no other key may be opened, and nothing be called that runs other code on the
+    /// keyspace: that panics.
+    pub fn get<T: Stored>(&mut self, of: &DataType<T>) -> Result<Option<&mut T>, Refused> {
+        let Some(mut value) = self.find_sound(of)? else { return Ok(None) };
+        lent::lend(self.raw.as_ptr().cast());
+        self.mark = Some((damage::<T>, value.as_ptr() as usize));
+        planted::step();
+        // SAFETY: the key holds a value of `of`, so what `DataType<T>` put there: a `Box<T>`. It is lent for as long as the key is
+        // borrowed, and to nobody else; while it is, nothing runs that could free it (`lent`).
+        Ok(Some(unsafe { value.as_mut() }))
+    }
+
+    /// The value to be looked at. The rest is as for `get`, except that a panic damages nothing.
+    pub fn view<T: Stored>(&mut self, of: &DataType<T>) -> Result<Option<&T>, Refused> {
+        let Some(value) = self.find_sound(of)? else { return Ok(None) };
+        lent::lend(self.raw.as_ptr().cast());
+        planted::step();
+        // SAFETY: as in `get`.
+        Ok(Some(unsafe { value.as_ref() }))
+    }
+
+    /// Marks the value as damaged, if it is of this type. True if it is.
+    pub fn damage<T: Stored>(&self, of: &DataType<T>) -> bool {
+        let Ok(Some(value)) = self.find(of) else { return false };
+        of.damage(value.as_ptr() as usize);
+        self.tell_damage();
+        true
+    }
+
+    /// Tells the operator, and clients that wait for the key, that its value is damaged.
+    fn tell_damage(&self) {
+        // SAFETY: an open key; its name lives as long as it.
+        let name = unsafe { Str::borrow(api!(RedisModule_GetKeyNameFromModuleKey(self.raw.as_ptr()))) };
+        let shown: String =
+            name.bytes().iter().take(256).flat_map(|byte| byte.escape_ascii()).map(char::from).collect();
+        log::warn(&format!(
+            "the key '{shown}' of database {} was damaged by an internal error: its commands are refused until it is deleted or restored",
+            self.ctx.db()
+        ));
+        self.ctx.signal_ready(name);
     }
 
     /// Stores a value, in place of whatever was there. The key must be open to write.
     pub fn set<T: Stored>(&mut self, of: &DataType<T>, value: Box<T>) -> bool {
         let value = of.hand_over(value);
+        self.mark = None;
         // SAFETY: an open key; the value is of this type and Redis owns it from here on, unless it refuses.
         unsafe {
             let answer = api!(RedisModule_ModuleTypeSetValue(self.raw.as_ptr(), of.raw(), value.cast()));
@@ -120,20 +190,21 @@ pub enum Kind {
     Set,
     SortedSet,
     Stream,
-    /// A module's, with the type's address: ours are known by it.
-    Module(usize),
+    /// A module's; ours are known by their types.
+    Module(TypeId),
 }
 
 /// A glance at an open key.
-pub struct Look {
+pub struct Look<'k> {
     key: NonNull<raw::RedisModuleKey>,
+    _open: PhantomData<&'k ()>,
 }
 
-impl Look {
+impl Look<'_> {
     /// # Safety
-    /// `key` must stay open for as long as this is used.
-    pub unsafe fn at(key: NonNull<raw::RedisModuleKey>) -> Self {
-        Look { key }
+    /// `key` must stay open for `'k`.
+    pub(super) unsafe fn at(key: NonNull<raw::RedisModuleKey>) -> Self {
+        Look { key, _open: PhantomData }
     }
 
     /// Until when the key lives, in Unix ms; `None`: for ever.
@@ -156,7 +227,7 @@ impl Look {
             raw::REDISMODULE_KEYTYPE_STREAM => Kind::Stream,
             raw::REDISMODULE_KEYTYPE_MODULE => {
                 // SAFETY: an open key.
-                Kind::Module(unsafe { api!(RedisModule_ModuleTypeGetType(self.key.as_ptr())) } as usize)
+                Kind::Module(TypeId::of(unsafe { api!(RedisModule_ModuleTypeGetType(self.key.as_ptr())) }))
             }
             _ => return None,
         })
@@ -184,13 +255,23 @@ impl Look {
 
 impl Key<'_> {
     /// A glance at it.
-    pub fn look(&self) -> Look {
-        Look { key: self.raw }
+    pub fn look(&self) -> Look<'_> {
+        Look { key: self.raw, _open: PhantomData }
     }
+}
+
+/// Marks the value at an address as damaged.
+fn damage<T: Stored>(address: usize) {
+    T::data_type().damage(address);
 }
 
 impl Drop for Key<'_> {
     fn drop(&mut self) {
+        lent::take_back(self.raw.as_ptr().cast());
+        if let Some((damage, address)) = self.mark.filter(|_| thread::panicking()) {
+            damage(address);
+            self.tell_damage();
+        }
         // SAFETY: open, and closed once.
         unsafe { api!(RedisModule_CloseKey(self.raw.as_ptr())) };
     }

@@ -42,6 +42,9 @@ fn missing() -> Vec<&'static str> {
         RedisModule_GetUsedMemoryRatio,
         RedisModule_GetDbIdFromOptCtx,
         RedisModule_GetKeyNameFromOptCtx,
+        RedisModule_GetClientId,
+        RedisModule_DeauthenticateAndCloseClient,
+        RedisModule_GetKeyNameFromModuleKey,
     ];
     asked.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect()
 }

@@ -7,6 +7,7 @@
 //! - Redis calls us, and we call Redis, with its global lock held; only `Stored` values are dropped elsewhere.
 //! - A `RedisModuleCtx`, key name or argument that Redis passes to a callback lives until that callback returns, so it
 //!   is borrowed for exactly that long.
+//! - One value is lent at a time, and none while other code may run on the keyspace (`lent` checks).
 //! - The function table is filled by `RedisModule_Init` before anything else runs, and `load` has checked that what we
 //!   call is in it.
 
@@ -23,8 +24,10 @@ pub mod event;
 pub mod info;
 pub mod io;
 pub mod key;
+mod lent;
 pub mod load;
 pub mod log;
+mod owed;
 pub mod reply;
 pub mod scan;
 pub mod string;

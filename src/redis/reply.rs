@@ -1,8 +1,16 @@
 //! Replies to the client of the current command.
 
-use super::{api, Ctx};
+use super::{api, owed, Ctx};
+use crate::planted;
 use std::ffi::{CStr, CString};
 use std::os::raw::c_long;
+
+/// One reply was sent, to which so many more belong.
+#[inline]
+fn sent(elements: usize) {
+    owed::sent(elements);
+    planted::step();
+}
 
 fn length(count: usize) -> c_long {
     c_long::try_from(count).unwrap_or(c_long::MAX)
@@ -12,33 +20,39 @@ impl Ctx {
     pub fn reply_int(&self, number: i64) {
         // SAFETY: a live context.
         unsafe { api!(RedisModule_ReplyWithLongLong(self.raw(), number)) };
+        sent(0);
     }
 
     pub fn reply_null(&self) {
         // SAFETY: a live context.
         unsafe { api!(RedisModule_ReplyWithNull(self.raw())) };
+        sent(0);
     }
 
     pub fn reply_bytes(&self, bytes: &[u8]) {
         // SAFETY: a live context; pointer and length are of one slice, which Redis copies.
         unsafe { api!(RedisModule_ReplyWithStringBuffer(self.raw(), bytes.as_ptr().cast(), bytes.len())) };
+        sent(0);
     }
 
     pub fn reply_simple(&self, text: &CStr) {
         // SAFETY: a live context and C string.
         unsafe { api!(RedisModule_ReplyWithSimpleString(self.raw(), text.as_ptr())) };
+        sent(0);
     }
 
     /// The next `count` replies are its elements.
     pub fn reply_array(&self, count: usize) {
         // SAFETY: a live context.
         unsafe { api!(RedisModule_ReplyWithArray(self.raw(), length(count))) };
+        sent(count);
     }
 
     /// The next `2 * count` replies are its keys and values; in RESP2 a flat array.
     pub fn reply_map(&self, count: usize) {
         // SAFETY: a live context.
         unsafe { api!(RedisModule_ReplyWithMap(self.raw(), length(count))) };
+        sent(2 * count);
     }
 
     /// `text` starts with the error's code. Control characters would break the protocol and are replaced.
@@ -47,6 +61,7 @@ impl Ctx {
         let line = CString::new(printable).unwrap_or_default();
         // SAFETY: a live context and C string, which Redis copies.
         unsafe { api!(RedisModule_ReplyWithError(self.raw(), line.as_ptr())) };
+        sent(0);
     }
 
     pub fn reply_optional_int(&self, number: Option<i64>) {

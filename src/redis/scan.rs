@@ -22,8 +22,8 @@ impl Cursor {
 
     /// Tells `see` of some more keys, those included that have expired and were not deleted yet. False at the end.
     /// `see` must not change the keyspace.
-    pub fn step(&mut self, ctx: &Ctx, mut see: impl FnMut(&Str, &Look)) -> bool {
-        let mut see: &mut dyn FnMut(&Str, &Look) = &mut see;
+    pub fn step(&mut self, ctx: &Ctx, mut see: impl FnMut(&Str, &Look<'_>)) -> bool {
+        let mut see: &mut dyn FnMut(&Str, &Look<'_>) = &mut see;
         let data = std::ptr::from_mut(&mut see).cast::<c_void>();
         // SAFETY: a live context and cursor; the callback runs before this returns and gets back what `data` is.
         unsafe { api!(RedisModule_Scan(ctx.raw(), self.0.as_ptr(), Some(seen), data)) != 0 }
@@ -45,7 +45,7 @@ unsafe extern "C" fn seen(
 ) {
     let Some(key) = NonNull::new(key) else { return };
     // SAFETY: Redis lends name and key until we return; `step` passes a pointer to its reference, which lives through the scan.
-    let (name, see) = unsafe { (Str::borrow(name), &mut *data.cast::<&mut dyn FnMut(&Str, &Look)>()) };
+    let (name, see) = unsafe { (Str::borrow(name), &mut *data.cast::<&mut dyn FnMut(&Str, &Look<'_>)>()) };
     // SAFETY: an open key, for as long as this runs.
     let look = unsafe { Look::at(key) };
     guard::catch("a scan", || see(name, &look));

@@ -2,6 +2,7 @@
 
 use super::api;
 use redis_module::raw;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
@@ -11,19 +12,24 @@ use std::ptr::{self, NonNull};
 #[repr(transparent)]
 pub struct Str {
     _opaque: raw::RedisModuleString,
+    /// Never sent to another thread: Redis counts references to strings without locks.
+    _here: PhantomData<*mut ()>,
 }
 
 impl Str {
     /// # Safety
     /// `raw` must point to a string that lives, unchanged, for `'a`.
-    pub unsafe fn borrow<'a>(raw: *const raw::RedisModuleString) -> &'a Str {
+    pub(super) unsafe fn borrow<'a>(raw: *const raw::RedisModuleString) -> &'a Str {
         // SAFETY: the caller vouches for the pointer; `Str` has the layout of what it points to.
         unsafe { &*raw.cast::<Str>() }
     }
 
     /// # Safety
     /// `argv` must point to `argc` strings that live, unchanged, for `'a`.
-    pub unsafe fn borrow_all<'a>(argv: *mut *mut raw::RedisModuleString, argc: std::os::raw::c_int) -> &'a [&'a Str] {
+    pub(super) unsafe fn borrow_all<'a>(
+        argv: *mut *mut raw::RedisModuleString,
+        argc: std::os::raw::c_int,
+    ) -> &'a [&'a Str] {
         let count = usize::try_from(argc).unwrap_or(0);
         if argv.is_null() || count == 0 {
             return &[];
@@ -32,7 +38,7 @@ impl Str {
         unsafe { std::slice::from_raw_parts(argv.cast::<&Str>(), count) }
     }
 
-    pub fn raw(&self) -> *mut raw::RedisModuleString {
+    pub(super) fn raw(&self) -> *mut raw::RedisModuleString {
         ptr::from_ref(self).cast_mut().cast()
     }
 

@@ -3,32 +3,50 @@
 use super::{api, Ctx};
 use crate::guard;
 use redis_module::raw;
-use std::os::raw::c_void;
+use std::os::raw::{c_int, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
-/// A timer that has not fired yet.
-pub struct Armed(raw::RedisModuleTimerID);
+/// A timer that was armed.
+pub struct Armed {
+    id: raw::RedisModuleTimerID,
+    has_fired: Arc<AtomicBool>,
+}
+
+/// What a timer is to do when it fires.
+struct Due {
+    tick: fn(&Ctx),
+    has_fired: Arc<AtomicBool>,
+}
 
 /// Calls `tick` once, `delay_ms` from now. `None` before the module has a context of its own.
 pub fn arm(delay_ms: i64, tick: fn(&Ctx)) -> Option<Armed> {
     let ctx = Ctx::own()?;
-    // SAFETY: a live context; the data is a function pointer, made back into one by `fired`.
-    let id = unsafe { api!(RedisModule_CreateTimer(ctx.raw(), delay_ms, Some(fired), tick as *mut c_void)) };
-    Some(Armed(id))
+    let has_fired = Arc::new(AtomicBool::new(false));
+    let due = Box::into_raw(Box::new(Due { tick, has_fired: has_fired.clone() }));
+    // SAFETY: a live context; the data is a box, taken back once: by `fired`, or by `disarm` before that.
+    let id = unsafe { api!(RedisModule_CreateTimer(ctx.raw(), delay_ms, Some(fired), due.cast())) };
+    Some(Armed { id, has_fired })
 }
 
 impl Armed {
-    /// Must not be called while it fires.
+    /// It will not fire. Nothing happens if it has, or just does: Redis would free it twice.
     pub fn disarm(self) {
-        if let Some(ctx) = Ctx::own() {
-            // SAFETY: a live context; an unknown timer is an error answer, and the data is not asked for.
-            unsafe { api!(RedisModule_StopTimer(ctx.raw(), self.0, ptr::null_mut())) };
+        let Some(ctx) = Ctx::own().filter(|_| !self.has_fired.load(Ordering::Relaxed)) else { return };
+        let mut due = ptr::null_mut();
+        // SAFETY: a live context, and a timer that has not fired, whose data is the box of `arm`.
+        unsafe {
+            if api!(RedisModule_StopTimer(ctx.raw(), self.id, &mut due)) == raw::REDISMODULE_OK as c_int {
+                drop(Box::from_raw(due.cast::<Due>()));
+            }
         }
     }
 }
 
 unsafe extern "C" fn fired(ctx: *mut raw::RedisModuleCtx, data: *mut c_void) {
-    // SAFETY: `arm` gave a `fn(&Ctx)` as data; Redis lends the context until we return.
-    let (ctx, tick) = unsafe { (Ctx::borrow(ctx), std::mem::transmute::<*mut c_void, fn(&Ctx)>(data)) };
-    guard::catch("the timer", || tick(ctx));
+    // SAFETY: `arm` gave this box, which nobody else takes any more; Redis lends the context until we return.
+    let (ctx, due) = unsafe { (Ctx::borrow(ctx), Box::from_raw(data.cast::<Due>())) };
+    due.has_fired.store(true, Ordering::Relaxed);
+    guard::catch("the timer", || (due.tick)(ctx));
 }

@@ -31,6 +31,8 @@ pub struct Server {
     args: Vec<String>,
     module: Option<PathBuf>,
     environment: Environment,
+    /// A module that panics is what the test is about.
+    may_panic: bool,
 }
 
 /// Variables that only the server sees.
@@ -49,6 +51,14 @@ impl Server {
         Self::launch(args, Some(module()), clock.environment())
     }
 
+    /// Starts a server with another build of the module, which may panic.
+    #[track_caller]
+    pub fn start_with(module: &Path, args: &[&str]) -> Self {
+        let mut server = Self::launch(args, Some(module), Vec::new());
+        server.may_panic = true;
+        server
+    }
+
     /// Starts a server without the module, to test this harness itself.
     #[track_caller]
     pub fn plain(args: &[&str]) -> Self {
@@ -60,7 +70,8 @@ impl Server {
         let folder = tempfile::Builder::new().prefix("tsgen-test-").tempdir().expect("a temporary folder");
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let (process, port) = spawn_on_free_port(folder.path(), &args, module, &environment);
-        let mut server = Self { folder, process, port, args, module: module.map(Path::to_owned), environment };
+        let mut server =
+            Self { folder, process, port, args, module: module.map(Path::to_owned), environment, may_panic: false };
         server.wait_until_ready();
         server
     }
@@ -98,6 +109,11 @@ impl Server {
     pub fn restart(&mut self, stop: Stop) {
         self.stop(stop);
         self.start_again();
+    }
+
+    /// Has the next start take other options.
+    pub fn set_args(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
     }
 
     /// Starts a server that was stopped again on the same folder and port.
@@ -226,7 +242,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Killed by a signal that the test did not send: the assertion failures of Redis and Rust's aborts end this way.
         let log = self.log();
-        let crashed = log.contains(CRASH_REPORT) || log.contains("panicked at");
+        let crashed = log.contains(CRASH_REPORT) || (log.contains("panicked at") && !self.may_panic);
         self.process.kill();
         if crashed && !std::thread::panicking() {
             panic!("the server crashed or the module panicked\n{}", tail(&log));

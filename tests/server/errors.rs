@@ -270,6 +270,8 @@ fn every_command_says_wrongtype_on_a_key_of_another_type() {
     let mut c = server.client();
     c.ok("SET str 1");
     let key_of = |family: &Family| format!("of-{}", family.name);
+    let of =
+        |found: &str, family: &Family| format!("{WRONG_TYPE}: it is {found}, not a {} key", family.name.to_uppercase());
     for family in &FAMILIES {
         let key = key_of(family);
         c.ok(&format!("{}{}", family.on("CREATE #", &key), family.create));
@@ -282,10 +284,14 @@ fn every_command_says_wrongtype_on_a_key_of_another_type() {
         );
     }
     for family in &FAMILIES {
-        let others = FAMILIES.iter().filter(|other| other.name != family.name).map(key_of);
-        for key in others.chain(["str".to_owned()]) {
+        let others = FAMILIES.iter().filter(|other| other.name != family.name);
+        let named = |other: &Family| {
+            let name = other.name.to_uppercase();
+            (key_of(other), format!("{}; its commands begin with {name}.", of(&format!("a {name} key"), family)))
+        };
+        for (key, error) in others.map(named).chain([("str".to_owned(), of("a string", family))]) {
             let commands = family.all_on(&key);
-            refused(&server, &commands.iter().map(|command| (command.as_str(), WRONG_TYPE)).collect::<Vec<_>>());
+            refused(&server, &commands.iter().map(|command| (command.as_str(), error.as_str())).collect::<Vec<_>>());
             let create = format!("{}{}", family.on("CREATE #", &key), family.create);
             refused(&server, &[(&create, "BUSYKEY")]);
         }

@@ -50,6 +50,7 @@ mod keys;
 mod limits;
 mod loading;
 mod pages;
+mod panics;
 mod persistence;
 mod regressions;
 mod replication;

@@ -68,6 +68,43 @@ fn a_sink_set_on_ready_entries_takes_them() {
 }
 
 #[test]
+fn what_the_last_append_failed_with_is_told_and_logged_once_a_minute() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    assert_eq!(c.info("tsgen", "tsgen_sink-last-error"), "");
+    c.play(
+        "> TSGEN.CREATE k SINK stream\n OK\n > SET stream text\n OK\n > TSGEN.ADD k 1 a\n 1\n > TSGEN.ADVANCE k 1\n 1",
+    );
+    wait_until("it was tried twice", || c.info("tsgen", "tsgen_sink-errors").as_str() >= "2");
+    let error = c.info("tsgen", "tsgen_sink-last-error");
+    assert!(error.starts_with("WRONGTYPE"), "{error}");
+    let log = server.log();
+    let lines: Vec<_> =
+        log.lines().filter(|line| line.contains("an append to the stream of a SINK failed, key 'k'")).collect();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains("WRONGTYPE"), "{}", lines[0]);
+    c.ok("DEL stream");
+    wait_until("it is in the stream", || c.run("XLEN stream") == 1);
+}
+
+#[test]
+fn what_has_ended_before_a_step_is_told_to_replicas_before_the_appends() {
+    let server = virtual_clock();
+    let mut c = server.client();
+    c.play("> TSGEN.MADD k 1 a \"\" 2 b \"\"\n [1 1]\n > TSGEN.ADVANCE k 2\n 2\n > TSGEN.CLAIM k w COUNT 2\n [[<a> …] [<b> …]]");
+    c.play("> TSGEN.NACK k <a> <b> DELAY 40\n 2");
+    let mut feed = Feed::open(&server);
+    c.ok("TSGEN.ALTER k SINK stream");
+    wait_until("both are in the stream", || c.run("XLEN stream") == 2);
+    let commands = feed.take(&mut c);
+    let position = |what: &str| {
+        commands.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what} in {commands:#?}"))
+    };
+    assert!(position("TSGEN.SWEEP k 32") < position("XADD stream"), "{commands:#?}");
+    assert!(position("XADD stream") < position("TSGEN.DROPREADY k"), "{commands:#?}");
+}
+
+#[test]
 fn append_and_removal_are_one_transaction_for_replicas_and_the_aof() {
     let server = Server::start(&[]);
     let mut c = server.client();

@@ -169,11 +169,11 @@ fn a_key_of_another_type_is_refused() {
         > THROTTLE.TAKE t 5 100000
         [1 5 4 -1 20000]
         > THROTTLE.TAKE text 5 1000
-        -WRONGTYPE Operation against a key holding the wrong kind of value
+        -WRONGTYPE Operation against a key holding the wrong kind of value: it is a string, not a THROTTLE key
         > THROTTLE.TAKE gen 5 1000 COST 0
-        -WRONGTYPE …
+        -WRONGTYPE Operation against a key holding the wrong kind of value: it is a TSGEN key, not a THROTTLE key; its commands begin with TSGEN.
         > TSGEN.ADD t 1 a
-        -WRONGTYPE …
+        -WRONGTYPE Operation against a key holding the wrong kind of value: it is a THROTTLE key, not a TSGEN key; its commands begin with THROTTLE.
         > EXPIRY.CLAIM t w
         -WRONGTYPE …
         > INCR t

@@ -2,7 +2,7 @@
 
 use super::sweep::Goal;
 use super::view::Standing;
-use crate::entries::{Handle, State};
+use crate::entries::{Handle, Place, State};
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::grants::Terms;
@@ -52,10 +52,21 @@ pub struct Delivered<'a> {
 pub struct Ready<'a> {
     /// Its place: the timestamp of a TSGEN element.
     pub key: i64,
+    /// Its place among those of the same `key`. No two entries of a queue ever have the same place.
+    pub seq: u64,
     /// Its name.
     pub name: &'a [u8],
     /// Its content.
     pub body: &'a [u8],
+}
+
+/// What was dropped of the entries that the sink has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sunk {
+    /// How many were there still.
+    pub count: usize,
+    /// Whether these were the oldest ready ones, so that their number says which.
+    pub oldest: bool,
 }
 
 impl<G: Gate> Queue<G> {
@@ -169,20 +180,20 @@ impl<G: Gate> Queue<G> {
     }
 
     /// The next ready entries for the sink, oldest place first, up to [`SINK_BATCH`]; and whether the sweep before it changed anything.
-    /// What of them the sink has taken goes with [`Queue::drop_swept`], nothing else happening in between.
+    /// What of them the sink has taken goes with [`Queue::drop_taken`]; a replica repeats the sweep with [`Queue::sweep_for`].
     pub fn ready_batch(&mut self, now: UnixMs) -> (Vec<Ready<'_>>, bool) {
-        let swept = self.sweep(now, Goal::Ready(SINK_BATCH));
+        let swept = self.sweep_for(SINK_BATCH, now);
         let Some(horizon) = self.gate.horizon(now) else { return (Vec::new(), swept) };
         let mut batch: Vec<Ready<'_>> = Vec::new();
         let mut bytes = 0;
         for handle in self.order.iter().take(SINK_BATCH) {
-            let key = self.entries.place(handle).key;
+            let Place { key, seq } = self.entries.place(handle);
             if key > horizon || bytes > SINK_BATCH_BYTES {
                 break;
             }
             let (name, body) = self.entries.name_and_body(handle);
             bytes += name.len() + body.len();
-            batch.push(Ready { key, name, body });
+            batch.push(Ready { key, seq, name, body });
         }
         (batch, swept)
     }
@@ -206,23 +217,40 @@ impl<G: Gate> Queue<G> {
         merged
     }
 
-    /// What a step of the sink does, repeated: the sweep of [`Queue::ready_batch`], then [`Queue::drop_swept`].
-    pub fn drop_ready(&mut self, count: usize, now: UnixMs) -> Settled {
-        let swept = self.sweep(now, Goal::Ready(SINK_BATCH));
-        let dropped = self.drop_swept(count, now);
-        Settled { changed: swept || dropped.changed, ..dropped }
+    /// Takes away for good what the sink has taken: the entries at these places (`key` and `seq` of [`Ready`]), and no others, whatever has
+    /// happened to the key meanwhile. One that is not queued any more is left alone. O(log n) an entry.
+    pub fn drop_taken(&mut self, places: &[(i64, u64)], now: UnixMs) -> Sunk {
+        let at = |(key, seq): &(i64, u64)| {
+            let place = Place { key: *key, seq: *seq };
+            self.order.first_from(&self.entries, place).filter(|handle| self.entries.place(*handle) == place)
+        };
+        let taken: Vec<Handle> = places.iter().filter_map(at).collect();
+        let are_ready = match (self.gate.horizon(now), places.iter().max()) {
+            (Some(horizon), Some((last, _))) => *last <= horizon,
+            _ => false,
+        };
+        let oldest = are_ready && self.order.iter().take(taken.len()).eq(taken.iter().copied());
+        for handle in &taken {
+            self.order.remove(&self.entries, *handle);
+        }
+        self.drop_lifted(&taken);
+        Sunk { count: taken.len(), oldest }
     }
 
-    /// Takes the `count` oldest ready entries away for good: the sink has them. O(log n) an entry.
-    pub fn drop_swept(&mut self, count: usize, now: UnixMs) -> Settled {
+    /// Takes the `count` oldest ready entries away for good: the sink of the master has them. O(log n) an entry.
+    pub fn drop_ready(&mut self, count: usize, now: UnixMs) -> Settled {
         let mut gone = Vec::new();
         if let Some(key) = self.gate.horizon(now) {
             self.order.take_through(&self.entries, key, count, &mut gone);
         }
-        for handle in &gone {
+        self.drop_lifted(&gone);
+        Settled { count: gone.len(), changed: !gone.is_empty() }
+    }
+
+    fn drop_lifted(&mut self, gone: &[Handle]) {
+        for handle in gone {
             self.revoke(*handle);
             self.erase(*handle);
         }
-        Settled { count: gone.len(), changed: !gone.is_empty() }
     }
 }

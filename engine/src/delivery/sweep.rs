@@ -61,7 +61,12 @@ impl<G: Gate> Queue<G> {
 
     /// Lets a stride of what time has ended end: for who must know whether anything is ready then. True if there was any.
     pub fn sweep_stride(&mut self, now: UnixMs) -> bool {
-        self.sweep(now, Goal::Ready(0))
+        self.sweep_for(0, now)
+    }
+
+    /// Lets what time has ended end, until so many are ready; at least a stride of it. True if there was any.
+    pub fn sweep_for(&mut self, wanted: usize, now: UnixMs) -> bool {
+        self.sweep(now, Goal::Ready(wanted))
     }
 
     fn reached(&self, goal: Goal, now: UnixMs) -> bool {

@@ -282,9 +282,14 @@ impl<F: Family> World<F> {
             content: F::content(ready.body),
         });
         let shown: Vec<_> = handed.collect();
-        let dropped = self.master.drop_swept(count, now);
-        if swept || dropped.changed {
-            assert_eq!(self.replica.drop_ready(count, now), Settled { changed: true, ..dropped });
+        let places: Vec<_> = batch.iter().take(count).map(|ready| (ready.key, ready.seq)).collect();
+        let dropped = self.master.drop_taken(&places, now);
+        if swept {
+            assert!(self.replica.sweep_for(SINK_BATCH, now));
+        }
+        if dropped.count > 0 {
+            assert!(dropped.oldest, "nothing has come in between");
+            assert_eq!(self.replica.drop_ready(dropped.count, now), Settled { changed: true, count: dropped.count });
         }
         assert_eq!(shown, self.naive.clone().drop_ready(SINK_BATCH, self.now));
         assert_eq!(&shown[..dropped.count], self.naive.drop_ready(count, self.now));

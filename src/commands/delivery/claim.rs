@@ -71,17 +71,24 @@ impl<F: Family> Command for ClaimEntries<F> {
                     let effects = Effects::of(call.ctx, name, value, || now, None);
                     drop(key);
                     effects.tell(call.ctx, name, []);
+                    return none::<F>(call, name, consumer, &options, now);
                 }
             }
         }
-        match options.block {
-            Some(timeout) if !call.is_repetition() && !call.ctx.flags().denies_blocking() => {
-                wait::<F>(call.ctx, name, consumer, options.wanted, timeout, now);
-            }
-            _ => call.ctx.reply_array(0),
-        }
-        Ok(())
+        drop(key);
+        none::<F>(call, name, consumer, &options, now)
     }
+}
+
+/// There is nothing to claim: the client waits, if it may.
+fn none<F: Family>(call: &Call<'_>, name: &Str, consumer: &Str, options: &Options, now: UnixMs) -> Outcome {
+    match options.block {
+        Some(timeout) if !call.is_repetition() && !call.ctx.flags().denies_blocking() => {
+            wait::<F>(call.ctx, name, consumer, options.wanted, timeout, now);
+        }
+        _ => call.ctx.reply_array(0),
+    }
+    Ok(())
 }
 
 fn parse(call: &mut Call<'_>) -> Result<Options, Fail> {

@@ -55,7 +55,7 @@ impl<F: Family> Command for ListPending<F> {
         let page = Page::parse(call, true)?;
         let (ctx, now) = (call.ctx, call.now());
         let mut key = keyspace::peek::<F>(ctx, name);
-        let Some(value) = key.as_mut().map_or(Ok(None), |key| key.value())? else {
+        let Some(value) = key.as_mut().map_or(Ok(None), |key| key.view())? else {
             ctx.reply_array(0);
             return Ok(());
         };
@@ -89,7 +89,7 @@ impl<F: Family> Command for ListDead<F> {
         let page = Page::parse(call, false)?;
         let (ctx, now) = (call.ctx, call.now());
         let mut key = keyspace::peek::<F>(ctx, name);
-        let Some(value) = key.as_mut().map_or(Ok(None), |key| key.value())? else {
+        let Some(value) = key.as_mut().map_or(Ok(None), |key| key.view())? else {
             ctx.reply_array(0);
             return Ok(());
         };

@@ -14,7 +14,7 @@ impl Command for Load {
     const ROW: &'static Row = &Row {
         name: throttle::LOAD,
         // A value is one chunk, so there never is MORE.
-        syntax: "key LAST chunk",
+        syntax: "key LAST|DAMAGED chunk",
         summary: "Rebuilds a key; only a rewritten AOF uses it",
         ..Row::WRITE
     };
@@ -22,15 +22,22 @@ impl Command for Load {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, word, chunk) = (call.args.required()?, call.args.required()?, call.args.required()?);
         check_caller(call.ctx)?;
-        if !is(word, "LAST") {
+        let is_damaged = is(word, "DAMAGED");
+        if !is_damaged && !is(word, "LAST") {
             return Err(unknown_option(word));
         }
-        let (value, _) = Throttle::load(chunk.bytes())?;
         let mut key = Key::open_write(call.ctx, name).ok_or(Fail::NO_KEY)?;
-        if !key.is_empty() {
+        if is_damaged {
+            if key.is_empty() {
+                throttle::store(&mut key, Throttle::default())?;
+            }
+            key.damage(throttle::data_type());
+        } else if key.is_empty() {
+            throttle::store(&mut key, Throttle::load(chunk.bytes())?.0)?;
+        } else {
             return Err(BUSY);
         }
-        throttle::store(&mut key, value)?;
+        drop(key);
         call.ctx.signal_modified(name);
         call.replicate();
         call.ctx.reply_simple(c"OK");

@@ -9,7 +9,7 @@ use crate::redis::key::Key;
 use crate::redis::Ctx;
 use crate::throttle;
 use std::ffi::CStr;
-use tsgen_engine::{Millis, Rate, Taken, Throttle, MAX_LIMIT};
+use tsgen_engine::{Millis, Rate, Taken, MAX_LIMIT};
 
 const TAKE: &CStr = c"throttle.take";
 
@@ -31,8 +31,7 @@ impl Command for Take {
         let (rate, cost) = parse(&mut call.args)?;
         let now = call.now();
         let mut key = Key::open_write(call.ctx, name).ok_or(Fail::NO_KEY)?;
-        let found = key.get(throttle::data_type()).map_err(|_| Fail::WRONG_TYPE)?;
-        let mut value = found.map_or_else(Throttle::default, |found| *found);
+        let mut value = throttle::find(&mut key)?.unwrap_or_default();
         let taken = value.take(&rate, cost, now);
         let changed = taken.allowed && cost > 0;
         if changed {

@@ -20,7 +20,7 @@ impl Command for WatermarkOf {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
         call.ctx.reply_optional_int(value.and_then(|value| value.queue.watermark(call.now())));
         Ok(())
     }
@@ -40,7 +40,7 @@ impl Command for Get {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, id) = (call.args.required()?, call.args.required()?.bytes());
         let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
         match value.and_then(|value| value.queue.get(id, call.now())) {
             None => call.ctx.reply_null(),
             Some(element) => {
@@ -89,7 +89,7 @@ impl Command for Range {
         }
         let count = count.unwrap_or(DEFAULT_COUNT);
         let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
         let listed = match (value, min, max) {
             (Some(value), Some(min), Some(max)) => value.queue.range(min, max, count, call.now()),
             _ => Vec::new(),
@@ -118,7 +118,7 @@ impl Command for Sources {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
         let sources = value.map_or(&[][..], |value| value.queue.sources());
         call.ctx.reply_array(sources.len());
         for source in sources {

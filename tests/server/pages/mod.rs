@@ -14,9 +14,10 @@ use told::{listed, permission, Told};
 const SECTIONS: [&str; 7] = ["Semantics", "Arguments", "Replies", "Errors", "Events", "Replication", "Examples"];
 
 /// Errors that no example can show: it takes a forged snapshot to get to the one, and a fault of the module to the other.
-const NOT_SHOWN: [&str; 2] = [
+const NOT_SHOWN: [&str; 3] = [
     "ERR the key has used up its sequence numbers or tokens; copy its entries to another",
     "ERR internal error, see the server log",
+    "DAMAGED an internal error of the module has damaged this key, …",
 ];
 
 fn page(name: &str) -> Page {

@@ -1,0 +1,402 @@
+//! What a panic of the module leads to: its key is refused from then on, its client's connection ends, and nothing else happens.
+//!
+//! Nothing is known that makes the module panic. So it is built once more, with the feature `planted-panic`: `CONFIG SET
+//! tsgen.planted-panic n` makes it panic at the n-th step (a call of the API of Redis) from then on. Each case is tried at its first step, at its second,
+//! and so on until it is through.
+
+use crate::harness::*;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const DAMAGED: &str = "DAMAGED an internal error of the module has damaged this key";
+
+/// The module that panics when it is told to, built once per test binary into a folder of its own.
+fn planted() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let binary = std::env::current_exe().expect("the path of this test binary");
+        let target = binary.ancestors().nth(3).expect("a target folder").join("planted");
+        let status = Command::new(cargo)
+            .args(["build", "--quiet", "--package", "tsgen", "--features", "planted-panic", "--target-dir"])
+            .arg(&target)
+            .current_dir(workspace())
+            .status();
+        assert!(status.expect("run cargo").success(), "the module with planted panics does not build");
+        target.join("debug/libtsgen.so")
+    })
+}
+
+fn start(args: &[&str]) -> Server {
+    Server::start_with(planted(), args)
+}
+
+fn plant(c: &mut Client, step: usize) {
+    c.ok(&format!("CONFIG SET tsgen.planted-panic {step}"));
+}
+
+fn info(c: &mut Client, name: &str) -> i64 {
+    c.info("tsgen", &format!("tsgen_{name}")).parse().expect("a number")
+}
+
+/// Makes the module panic while the value of this key is lent.
+#[track_caller]
+fn damage(server: &Server, write: &str) {
+    let mut c = server.client();
+    let before = info(&mut c, "damaged-keys");
+    plant(&mut c, 1);
+    assert!(server.client().run(write).to_string().contains("internal error"), "{write}");
+    assert_eq!(info(&mut c, "damaged-keys"), before + 1, "{write}");
+}
+
+/// Waits until the timer has nothing to do at once, and so takes no step that is another's.
+fn wait_for_rest(c: &mut Client) {
+    wait_until("the timer rests", || {
+        let next = info(c, "timer-next-deadline");
+        next == -1 || next > now_ms() + 2_000
+    });
+}
+
+const FAR: &str = "3600000";
+
+/// What stands under `k`, and a command that is sent to it.
+const CASES: [(&[&str], &str, &str); 19] = [
+    (&["TSGEN.ADD k 1 a x"], "TSGEN.ADD k 5 b y", "TSGEN.CLAIM k probe"),
+    (&[], "TSGEN.ADD k 5 b y", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.ADD k 1 a x"], "TSGEN.MADD k 5 b y 6 c z", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.MADD k 1 a x 2 b y"], "TSGEN.ADVANCE k 5", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.MADD k 1 a x 2 b y 3 c z", "TSGEN.ADVANCE k 5"], "TSGEN.CLAIM k w COUNT 3", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.MADD k 1 a x 2 b y", "TSGEN.ADVANCE k 5", "TSGEN.CLAIM k w"], "TSGEN.RELEASE k w", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.MADD k 1 a x 2 b y"], "TSGEN.REM k a b", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.MADD k 1 a x 2 b y"], "TSGEN.RANGE k - +", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.CREATE k SOURCES 2 a b"], "TSGEN.SOURCES k", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.ADD k 1 a x"], "TSGEN.INFO k", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.ADD k 1 a x"], "TSGEN.ALTER k LEASE 5000", "TSGEN.CLAIM k probe"),
+    (&[], "TSGEN.CREATE k LEASE 5000", "TSGEN.CLAIM k probe"),
+    (&["DEBOUNCE.CREATE k IDLE 3600000"], "DEBOUNCE.PUSH k g a b", "DEBOUNCE.CLAIM k probe"),
+    (&["DEBOUNCE.CREATE k IDLE 3600000", "DEBOUNCE.PUSH k g a b"], "DEBOUNCE.FLUSH k g", "DEBOUNCE.CLAIM k probe"),
+    (&["DEBOUNCE.CREATE k IDLE 3600000", "DEBOUNCE.PUSH k g a b"], "DEBOUNCE.GROUPS k", "DEBOUNCE.CLAIM k probe"),
+    (&["TALLY.CREATE k EVERY 3600000"], "TALLY.MINCR k f 5 g 6", "TALLY.CLAIM k probe"),
+    (&["TALLY.CREATE k EVERY 3600000", "TALLY.INCR k f", "TALLY.SEAL k"], "TALLY.CLAIM k w", "TALLY.CLAIM k probe"),
+    (&["EXPIRY.CREATE k PREFIX no:"], "EXPIRY.ALTER k LEASE 77", "EXPIRY.CLAIM k probe"),
+    (&[], "THROTTLE.TAKE k 5 3600000", "THROTTLE.TAKE k 5 3600000"),
+];
+
+#[test]
+fn at_whatever_step_a_command_panics_one_reply_comes_and_the_connection_ends() {
+    let server = start(&[]);
+    let mut c = server.client();
+    c.ok("TSGEN.ADD other 1 a x");
+    let (mut tried, mut damaged) = (0, 0);
+    for (before, command, probe) in CASES {
+        for step in 1.. {
+            c.ok("DEL k");
+            before.iter().for_each(|line| drop(c.ok(line)));
+            wait_for_rest(&mut c);
+            let caught = info(&mut c, "caught-panics");
+            plant(&mut c, step);
+            let mut sender = server.client();
+            let reply = sender.run(command);
+            plant(&mut c, 0);
+            if info(&mut c, "caught-panics") == caught {
+                assert!(!reply.is_error(), "{command} is through after {step} steps: {reply}");
+                assert_eq!(sender.run("PING"), "PONG");
+                break;
+            }
+            let what = format!("{command} at step {step}: {reply}");
+            tried += 1;
+            // Not a byte more, although the command may have replied before it panicked.
+            let more = sender.try_read().map_or_else(|error| error.kind().to_string(), |reply| reply.to_string());
+            assert_eq!(more, "unexpected end of file", "{what}, and the connection goes on");
+            let after = c.run(probe);
+            if info(&mut c, "damaged-keys") == 1 {
+                damaged += 1;
+                assert!(after.to_string().starts_with(&format!("-{DAMAGED}")), "{what}, then {after}");
+                let again = c.run(command).to_string();
+                assert!(again.contains(DAMAGED) || again.starts_with("-BUSYKEY"), "{what}, then {again}");
+                assert!(c.run("COPY k copy").is_error(), "{what}");
+            } else {
+                assert!(!after.is_error(), "{what}, then {after}");
+            }
+            c.expect("TSGEN.GET other a", "['waiting' 1 'x']");
+        }
+    }
+    c.ok("DEL k");
+    assert_eq!(info(&mut c, "damaged-keys"), 0, "DEL ends it");
+    assert!(tried > 150 && damaged > 80, "{tried} panics, {damaged} damaged keys");
+    assert!(server.log().contains("the key 'k' of database 0 was damaged"));
+}
+
+#[test]
+fn reading_damages_nothing() {
+    let server = start(&[]);
+    let mut c = server.client();
+    c.ok("TSGEN.MADD k 1 a x 2 b y");
+    for step in 1..6 {
+        plant(&mut c, step);
+        assert!(server.client().run("TSGEN.RANGE k - +").to_string().contains("internal error"));
+    }
+    c.expect("TSGEN.RANGE k - +", "[['a' 1 'x'] ['b' 2 'y']]");
+    assert_eq!(info(&mut c, "damaged-keys"), 0);
+}
+
+#[test]
+fn a_transaction_a_script_and_a_blocked_worker_end_well() {
+    let server = start(&[]);
+    let mut c = server.client();
+    let fill = |c: &mut Client| {
+        plant(c, 0);
+        c.ok("DEL k x y");
+        c.play("> TSGEN.MADD k 1 a x 2 b y 3 c z\n [1 1 1]\n > TSGEN.ADVANCE k 3\n 3");
+    };
+    for step in 1..26 {
+        fill(&mut c);
+        let (mut sender, caught) = (server.client(), info(&mut c, "caught-panics"));
+        sender.play("> MULTI\n OK\n > SET x 1\n QUEUED\n > TSGEN.CLAIM k w COUNT 3\n QUEUED\n > SET y 2\n QUEUED");
+        plant(&mut c, step);
+        sender.send(&[b"EXEC"]);
+        let reply = sender.try_read();
+        if info(&mut c, "caught-panics") == caught {
+            plant(&mut c, 0);
+            c.expect("TSGEN.PENDING k COUNT 1", "[[<t> 'w' <until> 1 'a']]");
+            assert!(reply.is_ok(), "step {step}: it is through");
+        } else {
+            assert!(sender.try_read().is_err(), "step {step}: the connection ends");
+        }
+        c.play("> GET x\n '1'\n > GET y\n '2'\n > PING\n PONG");
+    }
+    for step in 1..26 {
+        fill(&mut c);
+        let mut sender = server.client();
+        plant(&mut c, step);
+        for call in ["call", "pcall"] {
+            let script = format!("EVAL \"return redis.{call}('TSGEN.CLAIM', KEYS[1], 'w', 'COUNT', 3)\" 1 k");
+            let reply = sender.run(&script);
+            assert!(matches!(reply, Reply::Array(_) | Reply::Error(_)), "step {step}, {call}: {reply}");
+        }
+        assert_eq!(sender.run("PING"), "PONG", "step {step}: a script has no connection that could end");
+    }
+    for step in 1..40 {
+        c.ok("DEL k");
+        c.ok("TSGEN.CREATE k");
+        c.ok("TSGEN.ADVANCE k 5");
+        let mut blocked = Blocked::new(&server, "TSGEN.CLAIM k w BLOCK 0");
+        plant(&mut c, step);
+        let _ = server.client().try_send(&[b"TSGEN.ADD", b"k", b"1", b"a", b"payload"]);
+        // It is served, told of the damage, or cut off; it does not wait for ever.
+        let got = blocked.client.try_read();
+        plant(&mut c, 0);
+        if let Ok(reply) = &got {
+            assert!(matches!(reply, Reply::Array(_) | Reply::Error(_)), "step {step}: {reply}");
+        }
+        assert_eq!(c.run("PING"), "PONG", "step {step}");
+    }
+    assert!(info(&mut c, "caught-panics") > 60);
+}
+
+#[test]
+fn the_timer_goes_on_with_other_keys() {
+    let server = start(&[]);
+    let mut c = server.client();
+    for step in 1..30 {
+        c.ok("FLUSHALL");
+        plant(&mut c, 0);
+        let caught = info(&mut c, "caught-panics");
+        for key in ["a", "b", "c"] {
+            c.ok(&format!("TSGEN.CREATE {key} CLOCK SINK s:{key}"));
+        }
+        wait_for_rest(&mut c);
+        c.ok("MULTI");
+        for key in ["a", "b", "c"] {
+            c.ok(&format!("TSGEN.ADD {key} +30 one x"));
+        }
+        // What the commands of this transaction take is no step of the timer's.
+        c.ok(&format!("CONFIG SET tsgen.planted-panic {step}"));
+        c.ok("EXEC");
+        let arrived =
+            |c: &mut Client| ["a", "b", "c"].iter().filter(|key| c.run(&format!("XLEN s:{key}")) == 1).count();
+        wait_until("all entries have come, but perhaps one", || {
+            let missing = info(&mut c, "damaged-keys") as usize;
+            missing <= 1 && arrived(&mut c) + missing >= 3
+        });
+        assert!(info(&mut c, "caught-panics") <= caught + 1, "step {step}: it is not tried again and again");
+        assert_eq!(c.run("PING"), "PONG");
+    }
+    assert!(info(&mut c, "caught-panics") > 10);
+}
+
+#[test]
+fn a_watcher_that_panics_leaves_the_other_watchers_alone() {
+    let server = start(&[]);
+    let mut c = server.client();
+    for step in 1..40 {
+        c.ok("FLUSHALL");
+        plant(&mut c, 0);
+        c.ok("EXPIRY.CREATE one PREFIX a:");
+        c.ok("EXPIRY.CREATE two PREFIX b:");
+        wait_for_rest(&mut c);
+        c.play("> SET a:1 x PX 700\n OK\n > SET b:1 y PX 700\n OK");
+        plant(&mut c, step);
+        let got = |c: &mut Client, key: &str| c.run(&format!("EXPIRY.CLAIM {key} w LEASE 1")).to_string();
+        wait_until("both are delivered, but for one that is damaged", || {
+            plant(&mut c, 0);
+            let both = [got(&mut c, "one"), got(&mut c, "two")];
+            both.iter().all(|got| got != "[]") && both.iter().filter(|got| got.contains(DAMAGED)).count() <= 1
+        });
+        assert_eq!(c.run("PING"), "PONG");
+    }
+}
+
+/// Damaged keys of each family, and others.
+fn fill(server: &Server) {
+    let mut c = server.client();
+    c.ok("TSGEN.MADD sound 1 a x 2 b y");
+    c.ok("TSGEN.MADD tsgen 1 a x 2 b y");
+    c.ok(&format!("DEBOUNCE.CREATE debounce IDLE {FAR}"));
+    c.ok(&format!("TALLY.CREATE tally EVERY {FAR}"));
+    c.ok("EXPIRY.CREATE expiry PREFIX no:");
+    c.ok("SET text x");
+    wait_for_rest(&mut c);
+    for write in
+        ["TSGEN.ADD tsgen 9 z", "DEBOUNCE.PUSH debounce g a", "TALLY.INCR tally f", "EXPIRY.ALTER expiry LEASE 77"]
+    {
+        damage(server, write);
+    }
+    // A limit is lent for a moment only: after it was made, and is taken from again.
+    c.ok(&format!("THROTTLE.TAKE throttle 5 {FAR}"));
+    plant(&mut c, 2);
+    assert!(server.client().run(&format!("THROTTLE.TAKE throttle 5 {FAR}")).to_string().contains("internal error"));
+    assert_eq!(info(&mut c, "damaged-keys"), 5);
+}
+
+#[track_caller]
+fn still_damaged(server: &Server, how: &str) {
+    let mut c = server.client();
+    for command in [
+        "TSGEN.GET tsgen a",
+        "DEBOUNCE.GET debounce g",
+        "TALLY.GET tally f",
+        "EXPIRY.TRACKED expiry",
+        "THROTTLE.TAKE throttle 5 60000",
+    ] {
+        let reply = c.run(command).to_string();
+        if reply.starts_with("-READONLY") {
+            continue;
+        }
+        assert!(reply.contains(DAMAGED), "{how}: {command}: {reply}");
+    }
+    c.play("> TSGEN.RANGE sound - +\n [['a' 1 'x'] ['b' 2 'y']]\n > GET text\n 'x'\n > DBSIZE\n 7");
+    assert_eq!(info(&mut c, "damaged-keys"), 5, "{how}");
+}
+
+#[test]
+fn files_and_replicas_keep_a_damaged_key_as_one() {
+    let mut server = start(&["--appendonly", "yes", "--aof-use-rdb-preamble", "no"]);
+    fill(&server);
+    let mut c = server.client();
+    still_damaged(&server, "at first");
+    let digest = server.digest_all();
+    c.ok("DEBUG RELOAD");
+    still_damaged(&server, "DEBUG RELOAD");
+    assert_eq!(server.digest_all(), digest);
+    let replica = start(&[]);
+    replica.replica_of(&server);
+    still_damaged(&replica, "a full synchronization");
+    assert_eq!(replica.digest_all(), digest);
+    for preamble in ["no", "yes"] {
+        c = server.client();
+        c.ok(&format!("CONFIG SET aof-use-rdb-preamble {preamble}"));
+        c.ok("BGREWRITEAOF");
+        wait_until("the AOF is rewritten", || c.info("persistence", "aof_rewrite_in_progress") == "0");
+        assert_eq!(c.info("persistence", "aof_last_bgrewrite_status"), "ok");
+        server.restart(Stop::Kill);
+        still_damaged(&server, &format!("a rewritten AOF, preamble {preamble}"));
+    }
+    c = server.client();
+    let dump = c.run("DUMP tsgen").bytes().to_vec();
+    c.ok("DEL tsgen");
+    c.expect("TSGEN.CLAIM tsgen w", "[]");
+    assert_eq!(crate::cmd!(c, "RESTORE", "tsgen", 0, &dump), "OK");
+    still_damaged(&server, "RESTORE of what DUMP told");
+    let sound = c.run("DUMP sound").bytes().to_vec();
+    assert_eq!(crate::cmd!(c, "RESTORE", "tsgen", 0, &sound, "REPLACE"), "OK");
+    c.expect("TSGEN.RANGE tsgen - +", "[['a' 1 'x'] ['b' 2 'y']]");
+}
+
+#[test]
+fn a_key_that_cannot_be_written_spoils_no_file() {
+    for how in ["SAVE", "BGREWRITEAOF"] {
+        for step in 1..4 {
+            let mut server =
+                start(&["--appendonly", if how == "SAVE" { "no" } else { "yes" }, "--aof-use-rdb-preamble", "no"]);
+            let mut c = server.client();
+            c.play("> SET text x\n OK\n > TSGEN.MADD k 1 a x 2 b y\n [1 1]\n > TSGEN.ADD l 1 a x\n 1");
+            plant(&mut c, step);
+            c.ok(how);
+            wait_until("it is written", || c.info("persistence", "aof_rewrite_in_progress") == "0");
+            assert_eq!(c.info("persistence", "aof_last_bgrewrite_status"), "ok");
+            plant(&mut c, 0);
+            c.expect("TSGEN.RANGE k - +", "[['a' 1 'x'] ['b' 2 'y']]");
+            if how == "SAVE" {
+                server.stop(Stop::Kill);
+                server.start_again();
+            } else {
+                server.restart(Stop::Kill);
+            }
+            let mut c = server.client();
+            c.expect("GET text", "'x'");
+            let found = [c.run("TSGEN.RANGE k - +").to_string(), c.run("TSGEN.RANGE l - +").to_string()];
+            assert_eq!(
+                found.iter().filter(|found| found.contains(DAMAGED)).count(),
+                1,
+                "{how}, step {step}: {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_aof_and_a_replica_have_the_key_as_it_was() {
+    let mut master = start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let replica = start(&[]);
+    replica.replica_of(&master);
+    let mut c = master.client();
+    c.play("> TSGEN.MADD k 1 a x 2 b y\n [1 1]\n > TSGEN.ADVANCE k 1\n 1");
+    damage(&master, "TSGEN.ADD k 9 z");
+    replica.wait_in_sync(&master);
+    replica.client().expect("TSGEN.RANGE k - +", "[['a' 1 'x'] ['b' 2 'y']]");
+    let dump = replica.client().run("DUMP k").bytes().to_vec();
+    assert_eq!(crate::cmd!(c, "RESTORE", "k", 0, &dump, "REPLACE"), "OK");
+    c.expect("TSGEN.CLAIM k w", "[[<t> 1 'a' 1 'x']]");
+    damage(&master, "TSGEN.ADD k 9 z");
+    master.restart(Stop::Kill);
+    master.client().expect("TSGEN.RANGE k - +", "[['b' 2 'y']]");
+}
+
+#[test]
+fn a_panic_on_a_replica_or_while_an_aof_is_loaded_ends_neither() {
+    let mut master = start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let replica = start(&[]);
+    replica.replica_of(&master);
+    let mut c = master.client();
+    c.ok("TSGEN.ADD k 1 a x");
+    replica.wait_in_sync(&master);
+    let mut r = replica.client();
+    plant(&mut r, 1);
+    c.ok("TSGEN.ADD k 2 b y");
+    c.ok("SET text x");
+    replica.wait_in_sync(&master);
+    r.expect("GET text", "'x'");
+    assert!(r.run("TSGEN.RANGE k - +").to_string().contains(DAMAGED));
+    assert_eq!(master.client().info("stats", "sync_full"), "1", "the link has held");
+    for step in 1..12 {
+        master.stop(Stop::Kill);
+        master.set_args(&["--appendonly", "yes", "--tsgen.planted-panic", &step.to_string()]);
+        master.start_again();
+        let mut c = master.client();
+        c.expect("GET text", "'x'");
+        let range = c.run("TSGEN.RANGE k - +").to_string();
+        assert!(range.contains(DAMAGED) || range == "[['a' 1 'x'] ['b' 2 'y']]", "step {step}: {range}");
+    }
+}
