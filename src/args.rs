@@ -160,9 +160,18 @@ pub fn token_range(text: &[u8]) -> Option<TokenRange> {
     }
 }
 
-/// A name (id, consumer, reason, …) must not be longer than configured. What a master or our AOF says was checked there.
+/// A name that is about to be stored (id, consumer, reason, …) must not be longer than configured. What a master or our AOF says was
+/// checked there.
 pub fn check_name(ctx: &Ctx, what: &str, name: &[u8]) -> Outcome {
     check_size(ctx, what, name, MAX_NAME_SIZE.get(), NAME_LIMIT)
+}
+
+/// A name that only looks something up may be as long as names ever were: it may have been stored before the limit was lowered.
+pub fn check_sought(what: &str, name: &[u8]) -> Outcome {
+    if i64::try_from(name.len()).is_ok_and(|length| length <= NAME_LIMIT) {
+        return Ok(());
+    }
+    Err(format!("ERR {what} must be at most {NAME_LIMIT} bytes").into())
 }
 
 pub fn check_payload(ctx: &Ctx, what: &str, payload: &[u8]) -> Outcome {

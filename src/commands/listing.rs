@@ -1,6 +1,6 @@
 //! What listings by name have in common: how many, and behind which.
 
-use crate::args::{check_name, is, set, unknown_option};
+use crate::args::{check_sought, is, set, unknown_option};
 use crate::command::{Call, Fail};
 
 /// What a listing shows unless COUNT says otherwise.
@@ -22,7 +22,7 @@ impl<'a> NamePage<'a> {
                 set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
             } else if is(word, "AFTER") {
                 set(&mut after, "AFTER", call.args.value_of("AFTER")?.bytes())?;
-                check_name(call.ctx, "AFTER", after.unwrap_or_default())?;
+                check_sought("AFTER", after.unwrap_or_default())?;
             } else {
                 return Err(unknown_option(word));
             }

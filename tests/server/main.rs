@@ -49,6 +49,7 @@ mod info;
 mod keys;
 mod limits;
 mod loading;
+mod names;
 mod pages;
 mod panics;
 mod persistence;

@@ -1,6 +1,6 @@
 //! `F.NACK` and `F.RELEASE`: deliveries that a worker gives back.
 
-use crate::args::{check_name, is, set, unknown_option};
+use crate::args::{check_name, check_sought, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::family::Family;
 use std::marker::PhantomData;
@@ -58,7 +58,7 @@ impl<F: Family> Command for Release<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, consumer) = (call.args.required()?, call.args.required()?.bytes());
-        check_name(call.ctx, "consumer", consumer)?;
+        check_sought("consumer", consumer)?;
         super::options::settle_with::<F>(call, name, &[F::VERBS.release.event], |queue, now| {
             Ok(queue.release(consumer, now))
         })

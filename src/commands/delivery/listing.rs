@@ -1,6 +1,6 @@
 //! `F.PENDING` and `F.DEAD`: what is leased, and what is dead. Stores nothing.
 
-use crate::args::{check_name, is, set, unknown_option};
+use crate::args::{check_sought, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::commands::listing::DEFAULT_COUNT;
 use crate::family::Family;
@@ -26,7 +26,7 @@ impl<'a> Page<'a> {
                 set(&mut page.after, "AFTER", call.args.number_of("AFTER", 0, MAX_TOKEN as i64)?.unsigned_abs())?;
             } else if by_consumer && is(word, "CONSUMER") {
                 set(&mut page.consumer, "CONSUMER", call.args.value_of("CONSUMER")?.bytes())?;
-                check_name(call.ctx, "CONSUMER", page.consumer.unwrap_or_default())?;
+                check_sought("CONSUMER", page.consumer.unwrap_or_default())?;
             } else {
                 return Err(unknown_option(word));
             }

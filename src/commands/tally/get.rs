@@ -1,6 +1,6 @@
 //! `TALLY.GET`: what a database does not have yet of a field.
 
-use crate::args::check_name;
+use crate::args::check_sought;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::keyspace;
 use crate::tally::Tally;
@@ -19,7 +19,7 @@ impl Command for Get {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, field) = (call.args.required()?, call.args.required()?.bytes());
-        check_name(call.ctx, "field", field)?;
+        check_sought("field", field)?;
         let mut key = keyspace::peek::<Tally>(call.ctx, name);
         let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
         let sum = value.map_or(Ok(0), |value| value.queue.sum(field))?;
