@@ -5,7 +5,7 @@
 
 use crate::redis::config::{load, Number};
 use crate::redis::Ctx;
-use tsgen_engine::{DeliveryOptions, Millis, Rules, Tallying, MAX_FIELDS};
+use tsgen_engine::{DeliveryOptions, Millis, Rules, Tallying, MAX_FIELDS, MAX_ITEMS};
 
 /// Ten years: the longest duration.
 pub const MAX_MS: i64 = Millis::MAX_DURATION.0 as i64;
@@ -25,7 +25,7 @@ pub static MAX_NAME_SIZE: Number = Number::new(c"max-name-size", NAME_LIMIT, 1, 
 pub static MAX_PAYLOAD_SIZE: Number = Number::new(c"max-payload-size", 64 * 1024 * 1024, 0, PAYLOAD_LIMIT);
 static DEBOUNCE_IDLE: Number = Number::new(c"debounce-idle", 60_000, 1, MAX_MS);
 static DEBOUNCE_MAX_WAIT: Number = Number::new(c"debounce-max-wait", 0, 0, MAX_MS);
-static DEBOUNCE_MAX_ITEMS: Number = Number::new(c"debounce-max-items", 0, 0, i64::MAX);
+static DEBOUNCE_MAX_ITEMS: Number = Number::new(c"debounce-max-items", 0, 0, MAX_ITEMS as i64);
 static DEBOUNCE_UNIQUE: Number = Number::new(c"debounce-unique", 1, 0, 1);
 static TALLY_EVERY: Number = Number::new(c"tally-every", 9_000, 1, MAX_MS);
 static TALLY_MAX_FIELDS: Number = Number::new(c"tally-max-fields", 10_000, 1, MAX_FIELDS as i64);

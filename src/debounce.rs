@@ -2,6 +2,7 @@
 //! edge.
 
 use crate::args::{is, set, Args};
+use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config;
 use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
@@ -10,7 +11,9 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::timer;
 use crate::value::Value;
 use std::ffi::CStr;
-use tsgen_engine::{fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Reader, Ready, Rules, UnixMs};
+use tsgen_engine::{
+    fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Reader, Ready, Rules, UnixMs, MAX_ITEMS,
+};
 
 pub struct Debounce;
 
@@ -44,7 +47,7 @@ fn timing_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result
     } else if is(word, "MAXWAIT") {
         set(&mut change.max_wait, "MAXWAIT", args.millis_of("MAXWAIT", 0)?)?;
     } else if is(word, "MAXITEMS") {
-        set(&mut change.max_items, "MAXITEMS", args.number_of("MAXITEMS", 0, i64::MAX)?.unsigned_abs())?;
+        set(&mut change.max_items, "MAXITEMS", args.number_of("MAXITEMS", 0, MAX_ITEMS as i64)?.unsigned_abs())?;
     } else {
         return Ok(false);
     }
@@ -154,11 +157,22 @@ impl Family for Debounce {
         reply_items(ctx, &items);
     }
 
-    fn stream_fields(entry: &Ready<'_>, to: &mut Strings) {
+    fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {
         let (reason, items) = fired(entry.body);
         to.extend([b"group", entry.name, b"reason", reason.as_str().as_bytes()].map(OwnedStr::new));
+        let [item_word, at_word] = [b"item".as_slice(), b"at"].map(|word| to.keep(OwnedStr::new(word)));
+        // Items that came together came at the same time.
+        let mut last = None;
         for (item, at) in items {
-            to.extend([OwnedStr::new(b"item"), OwnedStr::new(item), OwnedStr::new(b"at"), OwnedStr::number(at.0)]);
+            let time = match last.filter(|(before, _)| *before == at) {
+                Some((_, time)) => time,
+                None => to.keep(OwnedStr::number(at.0)),
+            };
+            last = Some((at, time));
+            to.say(item_word);
+            to.push(OwnedStr::new(item));
+            to.say(at_word);
+            to.say(time);
         }
     }
 

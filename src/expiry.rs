@@ -4,6 +4,7 @@
 //! How a node learns of watched keys is in `watch`, what it does about them in `tracking`.
 
 use crate::args::{check_name, is, set, Args};
+use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::copies::type_name;
@@ -177,7 +178,7 @@ impl Family for Expiry {
         ctx.reply_bytes(ending_name(expired.ending).as_bytes());
     }
 
-    fn stream_fields(entry: &Ready<'_>, to: &mut Strings) {
+    fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {
         let expired = expired(entry.body);
         let (kind, bytes) = (expired.kind.map_or("", type_name), expired.value.unwrap_or_default());
         to.extend([b"key", entry.name, b"type", kind.as_bytes(), b"value", bytes, b"deadline"].map(OwnedStr::new));

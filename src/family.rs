@@ -2,6 +2,7 @@
 //! are written once, for any `Family`.
 
 use crate::args::Args;
+use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config;
 use crate::redis::datatype::DataType;
@@ -94,7 +95,7 @@ macro_rules! delivery_options {
 }
 pub(crate) use delivery_options;
 
-/// Builds the strings of a command or stream entry.
+/// Builds the strings of a command.
 pub type Strings = Vec<OwnedStr>;
 
 /// One family of commands.
@@ -165,7 +166,7 @@ pub trait Family: Sized + 'static {
     /// Replies with one entry of a CLAIM.
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>);
     /// The fields and values of a ready entry in its stream.
-    fn stream_fields(entry: &Ready<'_>, to: &mut Strings);
+    fn stream_fields(entry: &Ready<'_>, to: &mut Arguments);
     /// Whether keys can be bounded by MAXLEN.
     const TAKES_MAXLEN: bool = true;
     /// What INFO calls entries that are not ready yet.

@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod arguments;
 mod command;
 mod commands;
 mod config;

@@ -4,9 +4,10 @@
 //! What cannot be appended stays ready and is tried again later. Other modules may hear of an append and change the key, even replace it:
 //! what leaves are the entries that were appended, by their places, and no others.
 
+use crate::arguments::Arguments;
 use crate::effects::Effects;
 use crate::failures;
-use crate::family::{Family, Strings};
+use crate::family::Family;
 use crate::keyspace;
 use crate::redis::call::write;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -68,7 +69,7 @@ fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
 struct Append {
     /// Where in its queue the entry is.
     place: (i64, u64),
-    arguments: Strings,
+    arguments: Arguments,
 }
 
 /// Which value it is, and the XADDs of its next ready entries, as strings of their own: an XADD may run other modules' code, so no value
@@ -93,8 +94,9 @@ fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(u64, Vec<Ap
 }
 
 /// The arguments of XADD up to the fields.
-fn xadd(sink: &Sink) -> Strings {
-    let mut arguments = vec![OwnedStr::new(&sink.stream)];
+fn xadd(sink: &Sink) -> Arguments {
+    let mut arguments = Arguments::default();
+    arguments.push(OwnedStr::new(&sink.stream));
     if sink.max_len != 0 {
         let max_len = OwnedStr::number(i64::try_from(sink.max_len).unwrap_or(i64::MAX));
         arguments.extend([OwnedStr::new(b"MAXLEN"), OwnedStr::new(b"~"), max_len]);
@@ -103,7 +105,6 @@ fn xadd(sink: &Sink) -> Strings {
     arguments
 }
 
-fn append_one(ctx: &Ctx, arguments: &Strings) -> Result<(), String> {
-    let arguments: Vec<&Str> = arguments.iter().map(|argument| &**argument).collect();
-    write(ctx, c"XADD", &arguments)
+fn append_one(ctx: &Ctx, arguments: &Arguments) -> Result<(), String> {
+    write(ctx, c"XADD", &arguments.as_strs())
 }

@@ -2,6 +2,7 @@
 //! delivery, at the edge.
 
 use crate::args::{is, set, Args};
+use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config;
 use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
@@ -175,7 +176,7 @@ impl Family for Tally {
         }
     }
 
-    fn stream_fields(entry: &Ready<'_>, to: &mut Strings) {
+    fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {
         let batch = Batch::of(entry.body);
         to.extend([OwnedStr::new(b"batch"), OwnedStr::new(entry.name)]);
         to.extend([OwnedStr::new(b"opened"), OwnedStr::number(batch.opened_at.0)]);

@@ -1,6 +1,7 @@
 //! The family TSGEN: elements with a timestamp behind a watermark. What it adds to delivery, at the edge.
 
 use crate::args::{check_name, integer, is, set, Args};
+use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::redis::datatype::DataType;
@@ -177,7 +178,7 @@ impl Family for Tsgen {
         ctx.reply_bytes(entry.body);
     }
 
-    fn stream_fields(entry: &Ready<'_>, to: &mut Strings) {
+    fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {
         let fields = [
             (&b"id"[..], OwnedStr::new(entry.name)),
             (b"timestamp", OwnedStr::number(entry.key)),

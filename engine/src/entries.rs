@@ -97,26 +97,45 @@ impl Entries {
     /// The name has at most [`MAX_NAME`] bytes, the body any number; `place.seq` is at most [`MAX_SEQ`]. There is room for
     /// 2^23 pages: more than 2^31 entries of up to 104 bytes, at least 700 GB of whatever size.
     pub fn insert(&mut self, place: Place, name: &[u8], body: &[u8], aux: u32) -> Handle {
-        debug_assert!(name.len() <= MAX_NAME && place.seq <= MAX_SEQ);
         let total = name.len() + body.len();
-        let large = HEADER + total > MAX_BLOCK;
-        let class = class_of(if large { LARGE_BLOCK } else { HEADER + total });
-        let outside = if large { self.keep_outside(name, body) } else { 0 };
+        if HEADER + total > MAX_BLOCK {
+            let mut outside = Vec::with_capacity(total);
+            outside.extend_from_slice(body);
+            let outside = self.keep_outside(name, outside);
+            return self.insert_large(place, name, outside, aux);
+        }
+        let (handle, block) = self.begin_block(HEADER + total, place, name.len(), total as u64, aux);
+        block[HEADER..HEADER + name.len()].copy_from_slice(name);
+        block[HEADER + name.len()..HEADER + total].copy_from_slice(body);
+        handle
+    }
 
-        let (handle, block) = self.pages.take(class);
-        let lengths = name.len() as u64 | ((if large { TOTAL_MASK } else { total as u64 }) << NAME_BITS);
+    fn insert_large(&mut self, place: Place, name: &[u8], outside: u32, aux: u32) -> Handle {
+        let (handle, block) = self.begin_block(LARGE_BLOCK, place, name.len(), TOTAL_MASK, aux);
+        block[HEADER..LARGE_BLOCK].copy_from_slice(&outside.to_le_bytes());
+        handle
+    }
+
+    /// A new block with its header. `total`: the bytes of name and body, or [`TOTAL_MASK`].
+    fn begin_block(&mut self, size: usize, place: Place, name: usize, total: u64, aux: u32) -> (Handle, &mut [u8]) {
+        debug_assert!(name <= MAX_NAME && place.seq <= MAX_SEQ);
+        self.len += 1;
+        let (handle, block) = self.pages.take(class_of(size));
+        let lengths = name as u64 | (total << NAME_BITS);
         block[..8].copy_from_slice(&place.key.to_le_bytes());
         block[8..LENGTHS].copy_from_slice(&place.seq.to_le_bytes()[..6]);
         block[LENGTHS..AUX].copy_from_slice(&lengths.to_le_bytes()[..6]);
         block[AUX..HEADER].copy_from_slice(&aux.to_le_bytes());
-        if large {
-            block[HEADER..LARGE_BLOCK].copy_from_slice(&outside.to_le_bytes());
-        } else {
-            block[HEADER..HEADER + name.len()].copy_from_slice(name);
-            block[HEADER + name.len()..HEADER + total].copy_from_slice(body);
+        (handle, block)
+    }
+
+    /// The same with a body that is given away: a large one is not copied.
+    pub fn insert_owned(&mut self, place: Place, name: &[u8], body: Vec<u8>, aux: u32) -> Handle {
+        if HEADER + name.len() + body.len() <= MAX_BLOCK {
+            return self.insert(place, name, &body, aux);
         }
-        self.len += 1;
-        handle
+        let outside = self.keep_outside(name, body);
+        self.insert_large(place, name, outside, aux)
     }
 
     /// Forgets an entry. O(1); the last entry of a page gives the page's bytes back.
@@ -194,7 +213,11 @@ impl Entries {
         let lengths = word(block.first_chunk().expect("a live handle"), LENGTHS - 2) >> 16;
         let name = (lengths & ((1 << NAME_BITS) - 1)) as usize;
         match (lengths >> NAME_BITS) & TOTAL_MASK {
-            TOTAL_MASK => self.large[outside_key(block)].split_at(name),
+            TOTAL_MASK => {
+                let bytes = &self.large[outside_key(block)];
+                let (body, name) = bytes.split_at(bytes.len() - name);
+                (name, body)
+            }
             total => block[HEADER..HEADER + total as usize].split_at(name),
         }
     }
@@ -263,10 +286,13 @@ impl Entries {
         self.pages.block_mut(handle).first_chunk_mut().expect("a live handle")
     }
 
-    fn keep_outside(&mut self, name: &[u8], body: &[u8]) -> u32 {
-        let bytes = [name, body].concat().into_boxed_slice();
+    /// The body comes first, so that it need not be moved.
+    fn keep_outside(&mut self, name: &[u8], body: Vec<u8>) -> u32 {
+        let mut bytes = body;
+        bytes.reserve_exact(name.len());
+        bytes.extend_from_slice(name);
         self.large_bytes += bytes.len();
-        self.large.insert(bytes)
+        self.large.insert(bytes.into_boxed_slice())
     }
 
     fn outside(&self, handle: Handle) -> Option<u32> {

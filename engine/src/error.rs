@@ -9,8 +9,6 @@ use std::fmt;
 pub enum Error {
     /// The key holds MAXLEN entries and the write would add one more.
     Full,
-    /// The group would collect more bytes than one entry may have.
-    GroupFull,
     /// The element is at or below the watermark of a key that rejects late elements.
     Late,
     /// The field is no UUID.
@@ -47,7 +45,7 @@ impl Error {
     /// The upper-case word that starts the error reply.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Full | Error::GroupFull => "FULL",
+            Error::Full => "FULL",
             Error::Late => "LATE",
             _ => "ERR",
         }
@@ -62,7 +60,6 @@ impl fmt::Display for Error {
             Error::NotUuid => "field must be a UUID",
             Error::Overflow => "increment or decrement would overflow",
             Error::Full => "the key holds MAXLEN entries",
-            Error::GroupFull => "a group must not hold more than 192 MiB of items",
             Error::Late => "timestamp is at or below the watermark",
             Error::ClockDriven => "the watermark of a CLOCK key is the server's clock",
             Error::SourceNeeded => "the key has SOURCES: ADVANCE key timestamp SOURCE name",

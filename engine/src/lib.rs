@@ -41,7 +41,7 @@ mod token;
 pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Sunk, Which, SINK_BATCH};
 pub use entries::MAX_NAME;
 pub use error::Error;
-pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules};
+pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules, MAX_ITEMS};
 pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Scope, Tracked, Ttl};
 pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Role, Then, Verdict};
 pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};

@@ -142,6 +142,15 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         }
     }
 
+    /// All values, in order of their keys. O(1) each, and O(slots that are free).
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        let slots = self.chunks.iter().flat_map(|chunk| &chunk.slots);
+        slots.filter_map(|slot| match slot {
+            Slot::Used(value) => Some(value),
+            Slot::Free(_) => None,
+        })
+    }
+
     fn open_chunk(&mut self) {
         let number = if self.vacant == NONE {
             let chunk = Chunk { slots: Vec::new(), free: NONE, live: 0, prev: NONE, next: NONE };

@@ -7,16 +7,17 @@
 //! A group whose deadline has passed fires lazily, in the next operation that needs it, but always at its deadline: its
 //! place is the same whenever that is.
 //!
-//! **Lazy deadlines.** A push to a collecting group writes its new deadline into the group and nothing else. Its head stands in
-//! `deadlines` at the deadline it had at some time before, so a head may be early, never late; whoever meets one that is early
-//! moves it on, once for however many pushes. Heads whose deadline has passed stand in `overdue`, so that they can be counted. Where
-//! a head stands is a cache: it depends on who looked when, and shows nowhere.
+//! **Deadlines** move with every push, so they are in a tournament (`soonest`), which makes that cheap and always knows the first.
+//! Groups whose deadline has passed move from there into `overdue`, so that they can be counted: a thousand or so at a time, by the
+//! timer and by whoever looks. Which of the two a group is in depends on who looked when. It shows nowhere but in the counts, and there
+//! only while more have come due at once than one look moves ([`SETTLE`]).
 
 mod groups;
 mod items;
+mod soonest;
 
 pub use groups::{Collecting, Group, Pushed};
-pub use items::{fired, Reader, Reason};
+pub use items::{fired, Reader, Reason, MAX_ITEMS};
 
 use super::Gate;
 use crate::entries::{Entries, Handle, Place};
@@ -25,9 +26,10 @@ use crate::order::Order;
 use crate::shards::Shards;
 use crate::slab::Slab;
 use crate::time::{Millis, UnixMs};
-use items::Items;
+use items::{Items, FULL_BYTES};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
+use soonest::{Key, Soonest, NONE};
 
 /// When groups fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +38,7 @@ pub struct Rules {
     pub idle: Millis,
     /// So long after its first push at the latest; 0: whenever it is quiet.
     pub max_wait: Millis,
-    /// With so many items; 0: however many.
+    /// With so many items, at most [`MAX_ITEMS`]; 0: with these.
     pub max_items: u64,
     /// An item that a group has already is not added again.
     pub unique: bool,
@@ -56,7 +58,23 @@ impl Rules {
         if self.max_wait > Millis::MAX_DURATION {
             return Err(Error::OutOfRange("MAXWAIT must be an integer between 0 and 315360000000"));
         }
+        if self.max_items > MAX_ITEMS {
+            return Err(Error::OutOfRange("MAXITEMS must be an integer between 0 and 100000"));
+        }
         Ok(())
+    }
+
+    /// With how many items a group fires.
+    fn most_items(&self) -> u64 {
+        match self.max_items {
+            0 => MAX_ITEMS,
+            most => most,
+        }
+    }
+
+    /// Whether a group with so much in it fires at once.
+    fn is_full(&self, items: usize, size: usize) -> bool {
+        items as u64 >= self.most_items() || size >= FULL_BYTES
     }
 
     /// When a group that waits since then and is pushed to at `now` fires, and why then.
@@ -72,17 +90,20 @@ impl Rules {
     }
 }
 
+/// So many groups that have come due one read moves at most: some 2 ms.
+const SETTLE: usize = 4_000;
+
 /// The gate of a DEBOUNCE key.
 #[derive(Clone)]
 pub struct Idle {
     rules: Rules,
     hasher: SipHasher13,
     names: Shards<Slot>,
-    /// One block for each collecting group. Its place is where its head stands and the group's number in order of creation, its
+    /// One block for each collecting group. Its place is the deadline, once that is overdue, and the group's number in order of creation, its
     /// name the group's, its body the number in `groups`.
     heads: Entries,
-    /// Heads at or before their deadlines.
-    deadlines: Order,
+    /// Of all groups that are not in `overdue`.
+    deadlines: Soonest,
     /// Heads at their deadlines, which were over when somebody looked.
     overdue: Order,
     groups: Slab<Collected>,
@@ -112,6 +133,10 @@ struct Slot {
 struct Collected {
     items: Items,
     fires_at: UnixMs,
+    /// In order of creation.
+    seq: u64,
+    /// Its block.
+    handle: Handle,
     /// Why, then.
     reason: Reason,
     is_overdue: bool,
@@ -137,7 +162,7 @@ impl Idle {
             hasher: SipHasher13::new_with_keys(seed[0], seed[1]),
             names: Shards::new(),
             heads: Entries::new(),
-            deadlines: Order::new(),
+            deadlines: Soonest::new(),
             overdue: Order::new(),
             groups: Slab::new(),
             held: 0,
@@ -164,88 +189,95 @@ impl Idle {
         &self.groups[head.number]
     }
 
-    /// A group begins to collect: its head stands at `fires_at`.
-    fn begin(&mut self, name: &[u8], hash: u32, seq: u64, group: Collected) -> Head {
+    /// The head of the group with this number.
+    fn head_of(&self, number: u32) -> Head {
+        Head { handle: self.groups[number].handle, number }
+    }
+
+    /// A group begins to collect.
+    fn begin(&mut self, name: &[u8], hash: u32, group: Collected) -> Head {
         self.held += group.items.memory();
-        let place = Place { key: group.fires_at.0, seq };
+        let place = Place { key: group.fires_at.0, seq: group.seq };
         let number = self.groups.insert(group);
         let handle = self.heads.insert(place, name, &number.to_le_bytes(), hash);
+        self.groups[number].handle = handle;
         let head = Head { handle, number };
         self.names.insert(hash, Slot { head, hash }, |slot| slot.hash);
-        self.deadlines.insert(&self.heads, handle);
+        self.deadlines.changed(number, NONE, leaf(&self.groups));
         head
     }
 
     /// A group has ended; the head is gone.
-    fn end(&mut self, head: Head) {
+    fn end(&mut self, head: Head) -> Collected {
+        let old = leaf(&self.groups)(head.number);
         let group = self.groups.remove(head.number);
         self.held -= group.items.memory();
-        self.stands_in(group.is_overdue).remove_head(head.handle);
+        if group.is_overdue {
+            self.overdue.remove(&self.heads, head.handle);
+        } else {
+            self.deadlines.changed(head.number, old, leaf(&self.groups));
+        }
         self.names.remove(self.heads.aux(head.handle), |slot| slot.head == head);
         self.heads.remove(head.handle);
+        if self.heads.is_empty() {
+            self.deadlines.clear();
+        }
+        group
     }
 
-    fn stands_in(&mut self, is_overdue: bool) -> Standing<'_> {
-        let order = if is_overdue { &mut self.overdue } else { &mut self.deadlines };
-        Standing { order, heads: &mut self.heads }
-    }
-
-    /// Moves a head to where its group's deadline is: among the overdue, or not.
-    fn move_head(&mut self, head: Head, is_overdue: bool) {
+    /// Moves a group among the overdue, or from there.
+    fn set_overdue(&mut self, head: Head, is_overdue: bool) {
+        let old = leaf(&self.groups)(head.number);
         let group = &mut self.groups[head.number];
-        let was_overdue = std::mem::replace(&mut group.is_overdue, is_overdue);
-        let fires_at = group.fires_at;
-        self.stands_in(was_overdue).remove_head(head.handle);
-        self.stands_in(is_overdue).insert_head(head.handle, fires_at);
+        if std::mem::replace(&mut group.is_overdue, is_overdue) {
+            self.overdue.remove(&self.heads, head.handle);
+        }
+        if is_overdue {
+            self.heads.set_key(head.handle, group.fires_at.0);
+            self.overdue.insert(&self.heads, head.handle);
+        }
+        self.deadlines.changed(head.number, old, leaf(&self.groups));
     }
 
-    /// A group has a new deadline. The head stays where it is, unless it would be late there, or among the overdue.
+    /// A group has a new deadline. It is not overdue: such a group fires before anything else happens to it.
     fn set_deadline(&mut self, head: Head, (fires_at, reason): (UnixMs, Reason)) {
-        let stands_at = self.heads.place(head.handle).key;
+        if self.groups[head.number].is_overdue {
+            // For a clock that has stepped back.
+            self.set_overdue(head, false);
+        }
+        let old = leaf(&self.groups)(head.number);
         let group = &mut self.groups[head.number];
         (group.fires_at, group.reason) = (fires_at, reason);
-        if group.is_overdue || fires_at.0 < stands_at {
-            self.move_head(head, false);
-        }
+        self.deadlines.changed(head.number, old, leaf(&self.groups));
     }
 
-    /// The head that stands first at or after `from` in `deadlines`, once it stands where it should.
-    fn first_settled(&mut self, from: Place) -> Option<(Head, Place)> {
-        loop {
-            let head = self.head(self.deadlines.first_from(&self.heads, from)?);
-            let place = self.heads.place(head.handle);
-            if self.group(head).fires_at.0 == place.key {
-                return Some((head, place));
-            }
-            self.move_head(head, false);
+    /// Up to `count` groups that still collect, next to fire first, from this place on.
+    fn collecting_from(&mut self, from: Key, count: usize, now: UnixMs) -> Vec<Head> {
+        self.settle(now, SETTLE);
+        let later = (now.0.saturating_add(1), 0);
+        let mut numbers = self.deadlines.from(from.max(later), count, leaf(&self.groups));
+        // After a step back of the clock, what was overdue may be so no longer, and not all of it is back yet.
+        if let Some(back) = self.overdue.first_after(&self.heads, now.0) {
+            let from = self.heads.place(back).max(Place { key: from.0, seq: from.1 });
+            let back = self.overdue.iter_from_place(&self.heads, from).take(count);
+            numbers.extend(back.map(|head| self.head(head).number));
+            numbers.sort_unstable_by_key(|number| (self.groups[*number].fires_at, self.groups[*number].seq));
+            numbers.truncate(count);
         }
+        numbers.into_iter().map(|number| self.head_of(number)).collect()
     }
 
-    /// Moves heads that stand before `from` to where they should: some may belong behind it.
-    fn settle_before(&mut self, from: Place) {
-        let before = self.deadlines.iter().map(|handle| (self.heads.place(handle), self.head(handle)));
-        let before = before.take_while(|(place, _)| *place < from);
-        let early: Vec<Head> =
-            before.filter(|(place, head)| self.group(*head).fires_at.0 != place.key).map(|(_, head)| head).collect();
-        for head in early {
-            self.move_head(head, false);
-        }
-    }
-
-    /// The group that fires first, if its deadline has come.
-    fn first_due(&mut self, now: UnixMs) -> Option<(Head, UnixMs)> {
-        let overdue = self.overdue.first().map(|handle| (self.heads.place(handle), self.head(handle)));
-        let settled = loop {
-            let handle = self.deadlines.first().filter(|handle| self.heads.place(*handle).key <= now.0);
-            let Some(handle) = handle else { break None };
-            let (place, head) = (self.heads.place(handle), self.head(handle));
-            if self.group(head).fires_at.0 == place.key {
-                break Some((place, head));
-            }
-            self.move_head(head, false);
+    /// The group that fires first, if its deadline has come. O(log n).
+    fn first_due(&self, now: UnixMs) -> Option<(Head, UnixMs)> {
+        let overdue = self.overdue.first().map(|handle| {
+            let place = self.heads.place(handle);
+            ((place.key, place.seq), self.head(handle))
+        });
+        let (key, head) = match overdue {
+            Some((key, head)) if key < self.deadlines.first() => (key, head),
+            _ => (self.deadlines.first(), self.head_of(self.deadlines.first_number(leaf(&self.groups))?)),
         };
-        let (place, head) = overdue.into_iter().chain(settled).min()?;
-        (place.key <= now.0).then_some((head, UnixMs(place.key)))
+        (key.0 <= now.0).then_some((head, UnixMs(key.0)))
     }
 
     /// Makes an entry of a group whose deadline has passed: it fires at that.
@@ -258,28 +290,17 @@ impl Idle {
 
     /// Makes an entry of a group that fires at `at`.
     fn fire_group(&mut self, head: Head, reason: Reason, at: UnixMs, entries: &mut Entries) -> Handle {
-        let seq = self.heads.place(head.handle).seq;
-        let body = self.groups[head.number].items.fired(reason);
-        let entry = entries.insert(Place { key: at.0, seq }, self.heads.name(head.handle), body, 0);
-        self.end(head);
-        entry
+        let name: Box<[u8]> = self.heads.name(head.handle).into();
+        let group = self.end(head);
+        entries.insert_owned(Place { key: at.0, seq: group.seq }, &name, group.items.fired(reason), 0)
     }
 }
 
-/// One of the two orders of heads.
-struct Standing<'a> {
-    order: &'a mut Order,
-    heads: &'a mut Entries,
-}
-
-impl Standing<'_> {
-    fn remove_head(&mut self, head: Handle) {
-        self.order.remove(self.heads, head);
-    }
-
-    fn insert_head(&mut self, head: Handle, at: UnixMs) {
-        self.heads.set_key(head, at.0);
-        self.order.insert(self.heads, head);
+/// What `deadlines` is about: the deadline of each group that is not in `overdue`.
+fn leaf(groups: &Slab<Collected>) -> impl Fn(u32) -> Key + '_ {
+    |number| match groups.get(number) {
+        Some(group) if !group.is_overdue => (group.fires_at.0, group.seq),
+        _ => NONE,
     }
 }
 
@@ -289,8 +310,8 @@ impl Gate for Idle {
     type Collected<'a> = SavedGroup<'a>;
 
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
-        self.settle(now, usize::MAX);
-        self.first_settled(Place { key: i64::MIN, seq: 0 }).map(|(_, place)| UnixMs(place.key))
+        self.settle(now, SETTLE);
+        Some(self.deadlines.first()).filter(|first| *first != NONE).map(|(at, _)| UnixMs(at))
     }
 
     fn closes_again(&self, _: &Order) -> bool {
@@ -309,18 +330,20 @@ impl Gate for Idle {
         for _ in 0..most {
             // After a step back of the clock, what was overdue may be so no longer.
             if let Some(handle) = self.overdue.first_after(&self.heads, now.0) {
-                self.move_head(self.head(handle), false);
+                self.set_overdue(self.head(handle), false);
                 continue;
             }
-            let early = self.deadlines.first().filter(|handle| self.heads.place(*handle).key <= now.0);
-            let Some(head) = early.map(|handle| self.head(handle)) else { return true };
-            self.move_head(head, self.group(head).fires_at.is_due(now));
+            if self.deadlines.first().0 > now.0 {
+                return true;
+            }
+            let Some(number) = self.deadlines.first_number(leaf(&self.groups)) else { return true };
+            self.set_overdue(self.head_of(number), true);
         }
         false
     }
 
     fn overdue(&mut self, now: UnixMs) -> usize {
-        self.settle(now, usize::MAX);
+        self.settle(now, SETTLE);
         self.overdue.len()
     }
 
@@ -338,12 +361,12 @@ impl Gate for Idle {
     }
 
     fn collected(&self) -> impl Iterator<Item = (usize, SavedGroup<'_>)> {
-        let mut heads: Vec<Handle> = self.deadlines.iter().chain(self.overdue.iter()).collect();
-        heads.sort_unstable_by_key(|head| self.heads.place(*head).seq);
-        heads.into_iter().map(|head| {
-            let (name, group) = (self.heads.name(head), self.group(self.head(head)));
+        let mut groups: Vec<&Collected> = self.groups.iter().collect();
+        groups.sort_unstable_by_key(|group| group.seq);
+        groups.into_iter().map(|group| {
+            let name = self.heads.name(group.handle);
             let saved = SavedGroup {
-                seq: self.heads.place(head).seq,
+                seq: group.seq,
                 name,
                 items: group.items.as_bytes(),
                 fires_at: group.fires_at,
@@ -354,6 +377,8 @@ impl Gate for Idle {
     }
 
     fn load(rules: Rules, seed: [u64; 2]) -> Result<Self, Error> {
+        // Once a group could have any number of items. One that has more than it may fires with the next push.
+        let rules = Rules { max_items: rules.max_items.min(MAX_ITEMS), ..rules };
         Idle::new(rules, seed).map_err(|_| Error::Damaged("impossible rules"))
     }
 
@@ -369,8 +394,15 @@ impl Gate for Idle {
         let unique: Option<items::Hash<'_>> = if self.rules.unique { Some(&hash_item) } else { None };
         let items = Items::load(saved.items, unique)?;
         let reason = if saved.by_max_wait { Reason::MaxWait } else { Reason::Idle };
-        let group = Collected { items, fires_at: saved.fires_at, reason, is_overdue: false };
-        self.begin(saved.name, hash, saved.seq, group);
+        let group = Collected {
+            items,
+            fires_at: saved.fires_at,
+            seq: saved.seq,
+            handle: Handle::NONE,
+            reason,
+            is_overdue: false,
+        };
+        self.begin(saved.name, hash, group);
         Ok(Some(saved.seq))
     }
 

@@ -177,7 +177,7 @@ impl Window {
         // A window that was opened before the clock was set back does not end before it begins.
         let body = batch::body(open.opened_at.min(at), &open.sums.sorted());
         let place = Place { key: at.0, seq: open.seq };
-        let handle = entries.insert(place, number.to_string().as_bytes(), &body, 0);
+        let handle = entries.insert_owned(place, number.to_string().as_bytes(), body, 0);
         self.batches.insert(number, handle);
         Some(handle)
     }

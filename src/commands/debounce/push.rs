@@ -34,16 +34,23 @@ impl Command for Push {
         }
         let now = call.now();
         let mut key = keyspace::open::<Debounce>(call.ctx, name)?;
-        let created = key.value()?.is_none();
-        if created {
-            let mut value = create::by_default::<Debounce>(now)?;
-            // Refused before the key is made.
-            value.queue.push(group, items, now)?;
-            let value = key.create(create::by_default::<Debounce>(now)?)?;
+        let mut new = None;
+        let pushed = match key.value()? {
+            Some(value) => value.queue.push(group, items, now)?,
+            None => {
+                // Refused before the key is made.
+                let mut value = create::by_default::<Debounce>(now)?;
+                let pushed = value.queue.push(group, items, now)?;
+                new = Some(value);
+                pushed
+            }
+        };
+        let created = new.is_some();
+        if let Some(value) = new {
+            let value = key.create(value)?;
             replicate::creation(call.ctx, name, value, now);
         }
         let Some(value) = key.value()? else { return Ok(()) };
-        let pushed = value.queue.push(group, items, now)?;
         call.ctx.reply_int(i64::try_from(pushed.collecting).unwrap_or(i64::MAX));
         call.replicate_timed(now);
         let effects = Effects::of(call.ctx, name, value, || now, pushed.fires_at);

@@ -1,13 +1,27 @@
 //! The operations of DEBOUNCE itself: items pushed to groups, and groups that are looked at, flushed or cancelled.
 
-use super::items::{cost, Items, Reader, MAX_COLLECTED};
-use super::{Collected, Head, Idle, Reason, Rules};
-use crate::entries::Place;
+use super::items::{cost, size_at, Items, Reader, HEADER, MAX_COLLECTED};
+use super::{Collected, Head, Idle, Reason, Rules, SETTLE};
+use crate::entries::Handle;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Settled};
 use crate::time::{Millis, UnixMs};
+use siphasher::sip::SipHasher13;
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+
+/// Hashes by the key's own secret.
+struct Hashing(SipHasher13);
+
+impl BuildHasher for Hashing {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        self.0
+    }
+}
 
 /// What a push did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,12 +93,12 @@ impl Queue<Idle> {
     /// Adds items to a group and restarts its idle timeout. A group that is overdue fires first, and one that gets full fires at
     /// once; what is left of `items` then starts another. O(1) an item, O(log n) if a group begins or fires.
     ///
-    /// Errors: [`Error::Full`]; [`Error::GroupFull`].
+    /// Errors: [`Error::Full`].
     pub fn push<I: AsRef<[u8]>>(&mut self, name: &[u8], items: &[I], now: UnixMs) -> Result<Pushed, Error> {
         let hash = self.gate.hash(name);
         let mut head = self.gate.find(name, hash);
         let overdue = head.filter(|head| self.gate.group(*head).fires_at.is_due(now));
-        self.check_push(head.filter(|_| overdue.is_none()), items)?;
+        self.check_push(head.filter(|_| overdue.is_none()), items, now)?;
         let mut pushed = Pushed::default();
         if let Some(due) = overdue {
             let handle = self.gate.fire_overdue(due, now, &mut self.entries);
@@ -97,13 +111,19 @@ impl Queue<Idle> {
         let rules = self.gate.rules;
         for item in items {
             let item = item.as_ref();
+            if let Some(large) = head.filter(|head| self.gate.group(*head).items.size() + cost(item) > MAX_COLLECTED) {
+                // It was loaded so: none gets so large here.
+                self.fire_now(large, Reason::Full, now);
+                pushed.filled += 1;
+                head = None;
+            }
             let at = match head {
                 Some(head) => head,
                 None => self.begin(name, hash, item.len() + 2, now),
             };
             head = Some(at);
             let count = self.gate.collect(at, item, now);
-            if rules.max_items != 0 && count as u64 >= rules.max_items {
+            if rules.is_full(count, self.gate.group(at).items.size()) {
                 self.fire_now(at, Reason::Full, now);
                 pushed.filled += 1;
                 head = None;
@@ -120,43 +140,46 @@ impl Queue<Idle> {
 
     fn begin(&mut self, name: &[u8], hash: u32, room: usize, now: UnixMs) -> Head {
         let (fires_at, reason) = self.gate.rules.deadline(now, now);
-        let group = Collected { items: Items::new(now, room), fires_at, reason, is_overdue: false };
-        let seq = self.next_seq;
+        let (items, seq, handle) = (Items::new(now, room), self.next_seq, Handle::NONE);
         self.next_seq += 1;
-        self.gate.begin(name, hash, seq, group)
+        self.gate.begin(name, hash, Collected { items, fires_at, seq, handle, reason, is_overdue: false })
     }
 
     /// Fails if there is no room for this push. `head`: the group it begins with, if that collects already.
-    fn check_push<I: AsRef<[u8]>>(&self, head: Option<Head>, items: &[I]) -> Result<(), Error> {
-        let max_len = self.options.max_len;
-        let size = head.map_or(0, |head| self.gate.group(head).items.size());
+    fn check_push<I: AsRef<[u8]>>(&self, head: Option<Head>, items: &[I], now: UnixMs) -> Result<(), Error> {
+        let (count, size) = head.map_or((0, 0), |head| {
+            let items = &self.gate.group(head).items;
+            (items.len(), items.size())
+        });
         let cost_of_all: usize = items.iter().map(|item| cost(item.as_ref())).sum();
-        let rules = self.gate.rules;
+        let fills = self.gate.rules.is_full(count + items.len(), size + cost_of_all + HEADER);
         // Nearly always it is this simple. Otherwise the push is done in thought.
-        let fits = size + cost_of_all < MAX_COLLECTED;
-        let begun = if rules.max_items == 0 {
-            if !fits {
-                return Err(Error::GroupFull);
-            }
+        let begun = if !fills {
             usize::from(head.is_none())
-        } else if fits && max_len == 0 {
+        } else if self.options.max_len == 0 {
             return self.check_room(0, items.len());
         } else {
-            self.begun_by(head, items)?
+            self.begun_by(head, items, now)
         };
         self.check_room(begun, begun)
     }
 
     /// How many groups a push begins, full ones included.
-    fn begun_by<I: AsRef<[u8]>>(&self, head: Option<Head>, items: &[I]) -> Result<usize, Error> {
+    fn begun_by<I: AsRef<[u8]>>(&self, head: Option<Head>, items: &[I], now: UnixMs) -> usize {
         let rules = self.gate.rules;
         let mut old = head.map(|head| &self.gate.group(head).items);
-        let mut new = std::collections::BTreeSet::new();
-        let (mut count, mut size) = old.map_or((0, 0), |items| (items.len(), items.size()));
+        let mut new = HashSet::with_hasher(Hashing(self.gate.hasher));
+        let (mut count, mut size, mut waits_since) =
+            old.map_or((0, HEADER, now), |items| (items.len(), items.size(), items.waits_since()));
         let mut begun = 0;
         let mut open = old.is_some();
         for item in items.iter().map(AsRef::as_ref) {
+            if open && size + cost(item) > MAX_COLLECTED {
+                (old, open) = (None, false);
+                new.clear();
+            }
             if !open {
+                (count, size, waits_since) = (0, HEADER, now);
                 begun += 1;
                 open = true;
             }
@@ -165,17 +188,14 @@ impl Queue<Idle> {
             if !is_known {
                 new.insert(item);
                 count += 1;
-                size += cost(item);
+                size += size_at(item, now, waits_since);
             }
-            if size >= MAX_COLLECTED {
-                return Err(Error::GroupFull);
-            }
-            if count as u64 >= rules.max_items {
-                (old, count, size, open) = (None, 0, 0, false);
+            if rules.is_full(count, size) {
+                (old, open) = (None, false);
                 new.clear();
             }
         }
-        Ok(begun)
+        begun
     }
 
     fn fire_now(&mut self, head: Head, reason: Reason, now: UnixMs) {
@@ -198,22 +218,9 @@ impl Queue<Idle> {
     /// Up to `count` collecting groups, next to fire first, from just behind the group `after`; from the first if that
     /// does not collect (any more). O(log n) a group listed, and O(1) for each that fires before `after`.
     pub fn groups(&mut self, after: Option<&[u8]>, count: usize, now: UnixMs) -> Vec<Group<'_>> {
-        self.gate.settle(now, usize::MAX);
-        let after = after.and_then(|name| self.find_collecting(name, now));
-        let mut from = match after {
-            Some(head) => {
-                Place { key: self.gate.group(head).fires_at.0, seq: self.gate.heads.place(head.handle).seq + 1 }
-            }
-            None => Place { key: i64::MIN, seq: 0 },
-        };
-        if after.is_some() {
-            self.gate.settle_before(from);
-        }
-        let mut listed = Vec::new();
-        while let Some((head, place)) = self.gate.first_settled(from).filter(|_| listed.len() < count) {
-            listed.push(head);
-            from = Place { seq: place.seq + 1, ..place };
-        }
+        let after = after.and_then(|name| self.find_collecting(name, now)).map(|head| self.gate.group(head));
+        let from = after.map_or((i64::MIN, 0), |group| (group.fires_at.0, group.seq + 1));
+        let listed = self.gate.collecting_from(from, count, now);
         let group = |head| {
             let group = self.gate.group(head);
             Group { name: self.gate.heads.name(head.handle), items: group.items.len(), fires_at: group.fires_at }
@@ -235,14 +242,11 @@ impl Queue<Idle> {
 
     /// Fires up to `count` collecting groups now, next to fire first. O(log n) each.
     pub fn flush_all(&mut self, count: usize, now: UnixMs) -> Settled {
-        self.gate.settle(now, usize::MAX);
-        let mut flushed = 0;
-        let start = Place { key: i64::MIN, seq: 0 };
-        while let Some((head, _)) = self.gate.first_settled(start).filter(|_| flushed < count) {
-            self.fire_now(head, Reason::Flush, now);
-            flushed += 1;
+        let flushed = self.gate.collecting_from((i64::MIN, 0), count, now);
+        for head in &flushed {
+            self.fire_now(*head, Reason::Flush, now);
         }
-        Settled { count: flushed, changed: flushed > 0 }
+        Settled { count: flushed.len(), changed: !flushed.is_empty() }
     }
 
     /// Drops these groups with their items, as far as they collect. O(log n) each.
@@ -259,7 +263,7 @@ impl Queue<Idle> {
 
     /// Whether the deadline of a group passed up to `now`: after `after` if it has not fired yet, after `fired_after` if it has.
     pub fn fired_between(&mut self, after: UnixMs, fired_after: UnixMs, now: UnixMs) -> bool {
-        self.gate.settle(now, usize::MAX);
+        self.gate.settle(now, SETTLE);
         let overdue = self.gate.overdue.first_after(&self.gate.heads, after.0);
         // What fired before the clock stepped back was announced then.
         let fired_at = Some(self.gate.last_fired_at).filter(|at| at.is_due(now));

@@ -15,7 +15,7 @@ pub enum Reason {
     Idle,
     /// It had waited for MAXWAIT.
     MaxWait,
-    /// It had MAXITEMS.
+    /// It had MAXITEMS, or as much as a group may have.
     Full,
     /// It was told to.
     Flush,
@@ -44,17 +44,30 @@ impl Reason {
 }
 
 const COLLECTING: u8 = 0;
-const HEADER: usize = 1 + size_of::<i64>();
+/// The bytes of a group without items.
+pub const HEADER: usize = 1 + size_of::<i64>();
 /// Above so many items, or bytes, items are found by hash; below, by looking at each.
 const FEW_ITEMS: u32 = 16;
 const FEW_BYTES: usize = 4096;
 
-/// Most bytes a group may collect: more than the largest item, less than a chunk of a snapshot may hold.
+/// A group fires when it has so many items, whatever its rules say: firing and delivering it is one piece of work.
+pub const MAX_ITEMS: u64 = 100_000;
+
+/// And as soon as its items take so many bytes.
+pub const FULL_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most bytes of a group that is loaded: less than a chunk of a snapshot may hold. A group that collects here has less than
+/// [`FULL_BYTES`], and what the item takes that makes it full.
 pub const MAX_COLLECTED: usize = 192 * 1024 * 1024;
 
 /// What one item takes at most.
 pub fn cost(item: &[u8]) -> usize {
     item.len() + 2 * MAX_VARINT
+}
+
+/// What one item takes that comes at `now`, to a group that waits since then.
+pub fn size_at(item: &[u8], now: UnixMs, waits_since: UnixMs) -> usize {
+    varint_size(zigzag(now.0.wrapping_sub(waits_since.0))) + varint_size(item.len() as u64) + item.len()
 }
 
 const MAX_VARINT: usize = 10;
@@ -119,8 +132,8 @@ impl Items {
 
     /// Adds an item at the end. O(its bytes).
     pub fn push(&mut self, item: &[u8], at: UnixMs) {
-        let since = at.0.wrapping_sub(self.waits_since().0);
-        put_varint(&mut self.bytes, ((since << 1) ^ (since >> 63)) as u64);
+        let since = zigzag(at.0.wrapping_sub(self.waits_since().0));
+        put_varint(&mut self.bytes, since);
         put_varint(&mut self.bytes, item.len() as u64);
         self.bytes.extend_from_slice(item);
         self.count += 1;
@@ -178,9 +191,9 @@ impl Items {
     }
 
     /// The bytes as the body of an entry.
-    pub fn fired(&mut self, reason: Reason) -> &[u8] {
+    pub fn fired(mut self, reason: Reason) -> Vec<u8> {
         self.bytes[0] = reason.code();
-        &self.bytes
+        self.bytes
     }
 
     /// Items that were saved while they were collected. With `unique`, by whose hashes none may stand twice.
@@ -267,6 +280,14 @@ impl<'a> Iterator for Reader<'a> {
         let since = (since >> 1) as i64 ^ -((since & 1) as i64);
         Some((item, UnixMs(self.base.0.wrapping_add(since))))
     }
+}
+
+fn zigzag(since: i64) -> u64 {
+    ((since << 1) ^ (since >> 63)) as u64
+}
+
+fn varint_size(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {

@@ -1,3 +1,5 @@
+use super::{Idle, Items, SavedGroup, MAX_ITEMS};
+use crate::gate::Gate;
 use crate::{fired, Debounce, DeliveryOptions, Error, Loader, Millis, Pushed, Rules, Settled, UnixMs};
 
 const IDLE: Rules = Rules { idle: Millis(100), max_wait: Millis::ZERO, max_items: 0, unique: true };
@@ -281,4 +283,44 @@ fn a_group_of_one_small_item_takes_less_than_200_bytes() {
     }
     let each = key.memory() as i64 / count;
     assert!(each <= 180, "{each} bytes");
+}
+
+/// As if an older version had written it: a group had no bound then.
+#[test]
+fn a_group_that_is_loaded_with_more_than_it_may_have_fires_with_the_next_push() {
+    let unbounded = Rules { max_items: u64::MAX, unique: false, ..IDLE };
+    let mut items = Items::new(UnixMs(0), 0);
+    (0..150_000).for_each(|_| items.push(b"x", UnixMs(0)));
+    let saved = SavedGroup { seq: 0, name: b"g", items: items.as_bytes(), fires_at: UnixMs(100), by_max_wait: false };
+    let mut gate = Idle::load(unbounded, [1, 2]).expect("rules of an older version");
+    gate.adopt_collected(saved).expect("a group of an older version");
+    let mut key = Debounce::with_gate(gate, DeliveryOptions::default()).expect("valid options");
+    key.next_seq = 1;
+    assert_eq!(key.rules().max_items, MAX_ITEMS);
+    assert_eq!(push(&mut key, "g", &["y", "z"], 5), Pushed { collecting: 1, filled: 1, fires_at: Some(UnixMs(105)) });
+    assert_eq!(restore(&key).stats(UnixMs(5)).ready, 1);
+}
+
+#[test]
+fn looking_at_very_many_groups_that_are_due_at_once_moves_only_some_and_claims_are_exact_all_the_same() {
+    let mut key = key(IDLE);
+    let count = 20_000u32;
+    for round in 0..2 {
+        for n in 0..count {
+            key.push(&n.to_be_bytes(), &[b"x"], UnixMs(i64::from(n % 7) + round * 50)).expect("room");
+        }
+    }
+    let mut replica = key.clone();
+    let stats = key.stats(UnixMs(1_000));
+    assert!(stats.ready >= 4_000 && stats.ready < 20_000, "{} ready", stats.ready);
+    assert_eq!(stats.ready + stats.waiting, 20_000);
+    assert_eq!(groups(&mut key, None, 10, 1_000), []);
+    assert_eq!(key.flush_all(10_000, UnixMs(1_000)).count, 0, "none collects any more");
+    assert_eq!(claim(&mut key, 10_000, 1_000), claim(&mut replica, 10_000, 1_000));
+    while !key.settle(UnixMs(1_000), 1_000) {}
+    let stats = key.stats(UnixMs(1_000));
+    assert_eq!((stats.ready, stats.waiting, stats.leased), (10_000, 0, 10_000));
+    // The clock is set back: those that have not fired collect again.
+    assert_eq!(groups(&mut key, None, 3, 100).len(), 3);
+    assert_eq!(snapshot(&key), snapshot(&replica));
 }

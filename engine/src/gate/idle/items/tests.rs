@@ -24,13 +24,26 @@ fn items_come_back_in_order_with_their_times_even_if_the_clock_stepped_back() {
 #[test]
 fn a_fired_group_tells_why() {
     for reason in Reason::ALL {
-        let mut items = of(&[(b"x", 5)]);
-        let body = items.fired(reason).to_vec();
+        let body = of(&[(b"x", 5)]).fired(reason);
         check_fired(&body).expect("a body just made");
         assert_eq!(fired(&body).0, reason);
         assert!(Items::load(&body, None).is_err(), "it does not collect any more");
     }
     assert!(check_fired(of(&[(b"x", 5)]).as_bytes()).is_err(), "it has not fired yet");
+}
+
+#[test]
+fn the_size_of_an_item_is_known_before_it_is_added() {
+    for length in [0, 1, 127, 128, 20_000] {
+        for at in [5, 68, 69, 1 << 40, i64::MIN, i64::MAX] {
+            let item = vec![7; length];
+            let mut items = of(&[(b"x", 5)]);
+            let before = items.size();
+            items.push(&item, UnixMs(at));
+            assert_eq!(items.size() - before, size_at(&item, UnixMs(at), UnixMs(5)), "{length} bytes at {at}");
+        }
+    }
+    assert_eq!(Items::new(UnixMs(5), 0).size(), HEADER);
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! The arguments of a command that this module calls: strings, of which one may be said more than once.
+//!
+//! An XADD of a large entry has hundreds of thousands of arguments, and half of them are the same few words.
+
+use crate::redis::{OwnedStr, Str};
+
+/// A list of strings.
+#[derive(Default)]
+pub struct Arguments {
+    strings: Vec<OwnedStr>,
+    /// What is said, as numbers in `strings`.
+    said: Vec<u32>,
+}
+
+/// A string that can be said.
+#[derive(Clone, Copy)]
+pub struct Kept(u32);
+
+impl Arguments {
+    /// Keeps a string without saying it.
+    pub fn keep(&mut self, string: OwnedStr) -> Kept {
+        self.strings.push(string);
+        Kept(u32::try_from(self.strings.len() - 1).expect("fewer than 2^32 arguments"))
+    }
+
+    /// Says a kept string: it is the next argument.
+    pub fn say(&mut self, kept: Kept) {
+        self.said.push(kept.0);
+    }
+
+    /// Keeps and says a string.
+    pub fn push(&mut self, string: OwnedStr) {
+        let kept = self.keep(string);
+        self.say(kept);
+    }
+
+    /// All of them, in order.
+    pub fn as_strs(&self) -> Vec<&Str> {
+        self.said.iter().filter_map(|number| self.strings.get(*number as usize)).map(|string| &**string).collect()
+    }
+}
+
+impl Extend<OwnedStr> for Arguments {
+    fn extend<I: IntoIterator<Item = OwnedStr>>(&mut self, strings: I) {
+        strings.into_iter().for_each(|string| self.push(string));
+    }
+}
