@@ -34,7 +34,7 @@ pub fn arrive<F: Family>(value: &Value<F>, db: i32, name: &Str) {
     if value.is_driven() {
         events::follow_names();
     }
-    if value.is_driven() || waiting::count(db, name.bytes()) > 0 {
+    if value.is_driven() || value.queue.is_crowded() || waiting::count(db, name.bytes()) > 0 {
         value.schedule(db, name.bytes(), UnixMs(0));
     }
 }

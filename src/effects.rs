@@ -24,6 +24,9 @@ impl Effects {
         opens_at: Option<UnixMs>,
     ) -> Self {
         ctx.signal_modified(name);
+        if value.queue.is_crowded() {
+            value.schedule_crowd(ctx.db(), name.bytes(), UnixMs(i64::MIN));
+        }
         let watched = waiting::anybody();
         let driven = value.has_sink() || opens_at.is_some();
         if !watched && !driven {
@@ -66,6 +69,13 @@ impl<F: Family> Value<F> {
         let at = if self.queue.claimable(now) { Some(now) } else { self.queue.next_deadline(now) };
         if let Some(at) = at {
             self.schedule(db, name, at);
+        }
+    }
+
+    /// Asks the timer to come when leases or delays end, but no earlier than `earliest`, if there are very many.
+    pub fn schedule_crowd(&self, db: i32, name: &[u8], earliest: UnixMs) {
+        if let Some(at) = self.queue.next_end().filter(|_| self.queue.is_crowded()) {
+            self.schedule(db, name, at.max(earliest));
         }
     }
 

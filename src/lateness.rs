@@ -3,11 +3,15 @@
 use crate::redis::ctx::unix_us;
 use hdrhistogram::Histogram;
 use lazy_static::lazy_static;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tsgen_engine::UnixMs;
 
 /// What is later counts as so late: an hour, in microseconds.
 const LONGEST: u64 = 3_600_000_000;
+
+/// To what time the clock was set last.
+static SET_TO: AtomicI64 = AtomicI64::new(0);
 
 lazy_static! {
     static ref LATENESS: Mutex<Histogram<u64>> = Mutex::new(histogram());
@@ -18,9 +22,14 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST, 2).expect("valid bounds")
 }
 
+/// The clock has been set to `now`: what fell due before, by whichever clock, is not late by the timer's fault.
+pub fn clock_set(now: UnixMs) {
+    SET_TO.store(now.0, Ordering::Relaxed);
+}
+
 /// The timer looks at a key that it was to look at `deadline`. A look that was asked for at once has none.
 pub fn record(deadline: UnixMs) {
-    if deadline.0 > 0 {
+    if deadline.0 > 0 && deadline.0 > SET_TO.load(Ordering::Relaxed) {
         let late = unix_us().saturating_sub(deadline.0.saturating_mul(1_000));
         let late = u64::try_from(late).unwrap_or(0);
         LATENESS.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(late);

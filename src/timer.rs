@@ -20,6 +20,7 @@ use crate::seen;
 use crate::sink;
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
+use crate::value::Value;
 use crate::waiting;
 use crate::walk;
 use crate::watch;
@@ -43,6 +44,8 @@ const LOADING_STEP: i64 = 100;
 const REPLICA_STEP: i64 = 10_000;
 /// Asks for a look at a key when the clock has stepped back, and not before: what is ready there may wait again then.
 pub const WHEN_SET_BACK: UnixMs = UnixMs(i64::MAX - 1);
+/// A key with very many leases is looked at no oftener for their sake.
+const CROWD_STEP: Millis = Millis(100);
 /// Groups of one key that are sorted at once: some 0.2 ms.
 const SETTLE: usize = 1_000;
 
@@ -57,8 +60,8 @@ type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
 struct State {
     schedule: Schedule,
     armed: Option<(UnixMs, Armed)>,
-    /// The time of day when it was last minded, or a tick saw it.
-    clock: i64,
+    /// The time of day when it was last minded, and when that was by a clock that nobody sets.
+    clock: Option<(i64, Instant)>,
     /// A tick is running; it arms the timer when it is done.
     ticking: bool,
     /// A tick is wanted at once, whatever the schedule says.
@@ -80,16 +83,22 @@ fn state() -> MutexGuard<'static, State> {
 }
 
 impl State {
-    /// All keys are looked at now.
-    fn look_at_all(&mut self) {
-        let now = UnixMs(unix_ms());
-        let mut all = Vec::with_capacity(self.schedule.len());
-        while let Some((_, db, name)) = self.schedule.due(UnixMs::NEVER) {
-            all.push((db, name));
+    /// The time of day, and whether it has been set back. Then not every look that was asked for is for a deadline; others would wait until that time of
+    /// day comes again, so all keys are looked at.
+    fn read_clock(&mut self) -> (i64, bool) {
+        let now = (unix_ms(), Instant::now());
+        let Some(before) = self.clock.replace(now) else { return (now.0, false) };
+        let passed = i64::try_from(now.1.duration_since(before.1).as_millis()).unwrap_or(i64::MAX);
+        let set_back = now.0 < before.0;
+        if set_back || now.0 - before.0 > passed.saturating_add(OVERDUE) {
+            lateness::clock_set(UnixMs(now.0));
         }
-        for (db, name) in all {
-            self.schedule.note(db, &name, now);
+        if set_back {
+            // What fires by the new time is news, though another master announced what did so by the old.
+            MASTER_SINCE.fetch_min(now.0, Ordering::Relaxed);
+            self.schedule.look_at_all();
         }
+        (now.0, set_back)
     }
 
     fn arm(&mut self, shortest: i64) {
@@ -113,19 +122,12 @@ impl State {
 /// Redis times the timers of modules by the time of day, so that one armed before the clock was set may come far too late.
 pub fn mind_the_clock() {
     let mut state = state();
-    let now = unix_ms();
-    let before = std::mem::replace(&mut state.clock, now);
+    let (now, set_back) = state.read_clock();
     let overdue = state.armed.as_ref().is_some_and(|(armed_at, _)| armed_at.0 < now - OVERDUE);
-    if now < before || overdue {
+    if set_back || overdue {
         if let Some((_, armed)) = state.armed.take() {
             armed.disarm();
         }
-    }
-    if now < before {
-        // What fires by the new time is news, though another master announced what did so by the old.
-        MASTER_SINCE.fetch_min(now, Ordering::Relaxed);
-        // Not every look that was asked for is for a deadline; others would wait until that time of day comes again.
-        state.look_at_all();
     }
     state.arm(1);
 }
@@ -163,7 +165,7 @@ pub fn forget_key(db: i32, name: &[u8], at: UnixMs) {
 pub fn look_at_all() {
     MASTER_SINCE.store(unix_ms(), Ordering::Relaxed);
     let mut state = state();
-    state.look_at_all();
+    state.schedule.look_at_all();
     state.arm(1);
 }
 
@@ -212,8 +214,7 @@ fn tick(ctx: &Ctx) {
         state.ticking = true;
         state.soon = false;
         state.ticks += 1;
-        // A clock that is ahead for this tick only has been ahead. That it is set back is for `mind_the_clock` to notice.
-        state.clock = state.clock.max(unix_ms());
+        state.read_clock();
     }
     SOON.store(false, Ordering::Relaxed);
     let mut tick = Tick { shortest: 1 };
@@ -241,7 +242,6 @@ fn tick(ctx: &Ctx) {
 /// Does what each family does with the keys whose time has come, as long as the budget lasts.
 fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
     let now = UnixMs(unix_ms());
-    let mut looked_at = 0u32;
     loop {
         let due = state().schedule.due(now);
         let Some((at, db, name)) = due else { break };
@@ -254,8 +254,7 @@ fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
                 guard::catch("the timer, after a panic", || keyspace::damage(ctx, &name));
             }
         }
-        looked_at += 1;
-        if looked_at % 4 == 0 && Instant::now() >= until {
+        if Instant::now() >= until {
             break;
         }
     }
@@ -268,13 +267,25 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
     F::appeared(value, db, name.bytes());
-    if value.is_driven() {
+    if value.is_driven() || value.queue.is_crowded() {
         let settled = value.queue.settle(now, SETTLE);
         let rest = if settled { REPLICA_STEP } else { 0 };
         let at = now.after(Millis(rest.unsigned_abs()));
         value.schedule(db, name.bytes(), again.map_or(at, |again| again.min(at)));
     }
     true
+}
+
+/// Where very many leases and delays have ended, they are swept stride by stride even if nobody waits: otherwise every reader would
+/// have to look at them.
+fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut Value<F>, now: UnixMs) {
+    if value.queue.has_backlog(now) && value.queue.sweep_stride(now) {
+        replicate::sweep::<F>(ctx, name, now);
+        ctx.signal_modified(name);
+        value.schedule(db, name.bytes(), now);
+    } else {
+        value.schedule_crowd(db, name.bytes(), now.after(CROWD_STEP));
+    }
 }
 
 fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
@@ -326,6 +337,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     } else if let Some(at) = opens_at {
         value.schedule(db, name.bytes(), at);
     }
+    sweep_backlog(ctx, db, name, value, now);
     drop(key);
     if opened {
         ctx.notify(F::VERBS.ready.event, name);

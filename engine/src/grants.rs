@@ -42,6 +42,23 @@ impl Terms {
     }
 }
 
+/// How far the ends of leases are taken into account, in order of deadline and token: a reader does not look at very many that nobody
+/// has swept yet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Cut(UnixMs, Token);
+
+impl Cut {
+    /// All that have ended by now.
+    pub fn at(now: UnixMs) -> Self {
+        Cut(now, Token::MAX)
+    }
+
+    /// Whether this lease is taken to have ended.
+    fn has(self, token: Token, terms: &Terms) -> bool {
+        Cut(terms.deadline, token) <= self
+    }
+}
+
 #[derive(Clone, Default)]
 pub(crate) struct Grants {
     by_token: BTreeMap<Token, Grant>,
@@ -239,28 +256,65 @@ impl Grants {
         self.iter_range(TokenRange { first: after.saturating_add(1), last: Token::MAX })
     }
 
-    /// The running leases of one consumer with tokens above `after`, in their order.
-    pub fn of_consumer<'a>(
-        &'a self,
+    /// The leases that run beyond `cut` with tokens above `after`, in their order. O(log grants) to begin and for each grant whose leases
+    /// end up to there.
+    pub fn running(&self, after: Token, cut: Cut) -> impl Iterator<Item = (Token, Handle, &Terms)> {
+        self.beyond(&self.running, after, cut)
+    }
+
+    /// The same of one consumer.
+    pub fn of_consumer(
+        &self,
         consumer: &[u8],
         after: Token,
-    ) -> impl Iterator<Item = (Token, Handle, &'a Terms)> + 'a {
-        let grants = self.by_consumer.get(consumer);
+        cut: Cut,
+    ) -> impl Iterator<Item = (Token, Handle, &Terms)> {
+        self.by_consumer.get(consumer).into_iter().flat_map(move |grants| self.beyond(grants, after, cut))
+    }
+
+    fn beyond<'a>(
+        &'a self,
+        grants: &'a BTreeSet<Token>,
+        after: Token,
+        cut: Cut,
+    ) -> impl Iterator<Item = (Token, Handle, &'a Terms)> {
         // The grant that holds `after` may hold more tokens above it.
-        let from = grants.and_then(|grants| grants.range(..=after).next_back()).copied().unwrap_or(after);
+        let from = grants.range(..=after).next_back().copied().unwrap_or(after);
         grants
-            .into_iter()
-            .flat_map(move |grants| grants.range(from..))
+            .range(from..)
             .flat_map(|first| self.by_token.get(first).map(|grant| (*first, grant)))
+            .filter(move |(first, grant)| grant.last(*first) > after && !cut.has(grant.last(*first), &grant.terms))
             .flat_map(move |(first, grant)| {
                 self.iter_range(TokenRange { first: first.max(after.saturating_add(1)), last: grant.last(first) })
             })
+            .filter(move |(token, _, terms)| !cut.has(*token, terms))
     }
 
-    /// The running lease with the lowest token, of those whose deadline is after `now`.
-    pub fn oldest_running(&self, now: UnixMs) -> Option<&Terms> {
-        let running = self.running.iter().filter_map(|first| self.by_token.get(first));
-        running.map(|grant| &grant.terms).find(|terms| !terms.deadline.is_due(now))
+    /// The end of the `most`-th lease that has ended, or all that have, if these are fewer. O(log grants), and O(1) for each grant.
+    pub fn cut(&self, now: UnixMs, most: usize) -> Cut {
+        let mut count = 0;
+        for (deadline, first) in self.by_deadline.range(..=(now, Token::MAX)) {
+            let Some(grant) = self.by_token.get(first) else { continue };
+            if count + grant.live >= most {
+                let whole = TokenRange { first: *first, last: grant.last(*first) };
+                let nth = self.iter_range(whole).nth(most - count - 1);
+                return nth.map_or(Cut::at(now), |(token, ..)| Cut(*deadline, token));
+            }
+            count += grant.live;
+        }
+        Cut::at(now)
+    }
+
+    /// How many leases have ended, counted no further than just above `most`. O(`most`).
+    pub fn count_due(&self, now: UnixMs, most: usize) -> usize {
+        let mut count = 0;
+        for (_, first) in self.by_deadline.range(..=(now, Token::MAX)) {
+            count += self.by_token.get(first).map_or(0, |grant| grant.live);
+            if count > most {
+                break;
+            }
+        }
+        count
     }
 
     /// The earliest end of a running lease.

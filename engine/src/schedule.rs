@@ -5,6 +5,7 @@
 
 use crate::time::UnixMs;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
 /// `(deadline, database, key)`, earliest first, at most one per key.
@@ -12,6 +13,10 @@ use std::sync::Arc;
 pub struct Schedule {
     /// Databases with any key. Few, and exchanged as a whole.
     dbs: BTreeMap<i32, Keys>,
+    /// While all keys are looked at whatever their deadlines: the one that comes next in this round, or the first behind it.
+    round: Option<(i32, Arc<[u8]>)>,
+    /// The next key comes from the round, not because its time has come.
+    turn: bool,
 }
 
 /// The keys of one database.
@@ -60,8 +65,40 @@ impl Schedule {
         }
     }
 
-    /// Takes one key whose time has come, the longest due first, with that time. O(log keys + databases).
+    /// All keys that are noted now are due, in a round of their own: nothing is moved. O(1).
+    pub fn look_at_all(&mut self) {
+        let first = self.dbs.keys().next();
+        self.round = first.map(|db| (*db, [].into()));
+    }
+
+    /// Takes one key whose time has come, the longest due first, with that time; or, in turn with these, the next of a round of
+    /// all keys, with the time 0. O(log keys + databases).
     pub fn due(&mut self, now: UnixMs) -> Option<(UnixMs, i32, Arc<[u8]>)> {
+        self.turn = !self.turn;
+        if self.turn {
+            self.next_of_round().or_else(|| self.first_due(now))
+        } else {
+            self.first_due(now).or_else(|| self.next_of_round())
+        }
+    }
+
+    fn next_of_round(&mut self) -> Option<(UnixMs, i32, Arc<[u8]>)> {
+        loop {
+            let (db, from) = self.round.take()?;
+            let next = self.dbs.get(&db).and_then(|keys| {
+                keys.by_key.range::<[u8], _>((Included(&*from), Unbounded)).next().map(|(name, at)| (name.clone(), *at))
+            });
+            if let Some((name, at)) = next {
+                // The key itself, if it comes back meanwhile, has had its look: the first behind it is next.
+                self.round = Some((db, [&*name, &[0]].concat().into()));
+                self.forget(db, &name, at);
+                return Some((UnixMs(0), db, name));
+            }
+            self.round = self.dbs.range((Excluded(db), Unbounded)).next().map(|(db, _)| (*db, [].into()));
+        }
+    }
+
+    fn first_due(&mut self, now: UnixMs) -> Option<(UnixMs, i32, Arc<[u8]>)> {
         let (at, db) = self.first()?;
         if !at.is_due(now) {
             return None;
@@ -83,9 +120,9 @@ impl Schedule {
         }
     }
 
-    /// When the next look is due. O(databases).
+    /// When the next look is due; 0 while there is a round of all keys. O(databases).
     pub fn next(&self) -> Option<UnixMs> {
-        self.first().map(|(at, _)| at)
+        self.first().map(|(at, _)| if self.round.is_some() { UnixMs(0) } else { at })
     }
 
     /// Number of keys with a look asked for. O(databases).
@@ -114,6 +151,10 @@ impl Schedule {
             if let Some(keys) = keys {
                 self.dbs.insert(db, keys);
             }
+        }
+        if self.round.is_some() {
+            // Part of the keys have changed sides.
+            self.look_at_all();
         }
     }
 }
@@ -149,6 +190,58 @@ mod tests {
         schedule.forget(0, b"k", UnixMs(10));
         assert!(schedule.is_empty());
         assert_eq!(drain(&mut schedule, 99), []);
+    }
+
+    #[test]
+    fn a_round_comes_to_every_key_once_and_to_those_that_are_due_in_between() {
+        let mut schedule = Schedule::new();
+        for (db, key) in [(0, "a"), (0, "b"), (3, "c"), (3, "")] {
+            schedule.note(db, key.as_bytes(), UnixMs(1_000));
+        }
+        schedule.look_at_all();
+        assert_eq!(schedule.next(), Some(UnixMs(0)));
+        let mut looked_at = Vec::new();
+        while let Some((at, db, key)) = schedule.due(UnixMs(10)) {
+            assert_eq!(at, UnixMs(0), "no deadline");
+            // Whoever was looked at asks for another look later.
+            schedule.note(db, &key, UnixMs(2_000));
+            looked_at.push((db, key.to_vec()));
+        }
+        let all = [(0, b"a".to_vec()), (0, b"b".to_vec()), (3, b"".to_vec()), (3, b"c".to_vec())];
+        assert_eq!(looked_at, all);
+        assert_eq!((schedule.len(), schedule.next()), (4, Some(UnixMs(2_000))));
+
+        // One that is due again and again does not hold up the round, nor the round it.
+        schedule.note(0, b"busy", UnixMs(5));
+        schedule.look_at_all();
+        let mut busy = 0;
+        let mut others = 0;
+        for _ in 0..11 {
+            let (_, db, key) = schedule.due(UnixMs(10)).expect("there is more");
+            if &*key == b"busy" {
+                busy += 1;
+                schedule.note(db, &key, UnixMs(5));
+            } else {
+                others += 1;
+            }
+        }
+        assert!(busy >= 5 && others == 4, "{busy} {others}");
+    }
+
+    #[test]
+    fn a_round_misses_nothing_when_databases_swap_and_ends_when_all_are_forgotten() {
+        let mut schedule = Schedule::new();
+        schedule.note(0, b"a", UnixMs(1_000));
+        schedule.note(5, b"b", UnixMs(1_000));
+        schedule.look_at_all();
+        assert_eq!(schedule.due(UnixMs(0)).map(|(_, db, _)| db), Some(0));
+        schedule.swap_dbs(0, 5);
+        assert_eq!(drain(&mut schedule, 0), [(0, b"b".to_vec())]);
+        schedule.note(0, b"a", UnixMs(1_000));
+        schedule.look_at_all();
+        schedule.forget_all();
+        schedule.note(0, b"a", UnixMs(1_000));
+        assert_eq!(drain(&mut schedule, 0), []);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod harness;
 mod common;
 
 mod acl;
+mod backlog;
 mod behaviour;
 mod blocking;
 mod clock_steps;

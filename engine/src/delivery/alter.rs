@@ -18,7 +18,7 @@ impl<G: Gate> Queue<G> {
             return Ok(false);
         }
         let sets_sink = options.sink.is_some() && options.sink != self.options.sink;
-        if sets_sink && self.grants.leased() > self.grants.due(now).count() {
+        if sets_sink && self.grants.leased() > self.grants.count_due(now, usize::MAX) {
             return Err(Error::Leased);
         }
         // What has ended before ends by the old options, where it makes a difference.

@@ -5,6 +5,7 @@
 use crate::entries::{Handle, State};
 use crate::error::Error;
 use crate::gate::Gate;
+use crate::grants::Cut;
 use crate::options::MAX_COUNT;
 use crate::queue::{Death, Queue, Settled};
 use crate::time::{Millis, UnixMs};
@@ -142,7 +143,7 @@ impl<G: Gate> Queue<G> {
     /// Hands back up to [`MAX_COUNT`] running leases of a consumer, those with the lowest tokens first: ready at once and
     /// not counted as deliveries. O(log n) an entry.
     pub fn release(&mut self, consumer: &[u8], now: UnixMs) -> Settled {
-        let running = self.grants.of_consumer(consumer, 0).filter(|(.., terms)| !terms.deadline.is_due(now));
+        let running = self.grants.of_consumer(consumer, 0, Cut::at(now));
         let held: Vec<_> = running.take(MAX_COUNT).map(|(token, handle, _)| (token, handle)).collect();
         self.entries.warm(held.iter().map(|(_, handle)| *handle));
         for (token, handle) in &held {

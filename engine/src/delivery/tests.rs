@@ -278,3 +278,36 @@ fn a_claim_of_large_entries_takes_fewer_and_the_next_goes_on() {
     assert_eq!(claimed(2), [4, 5]);
     assert_eq!(claimed(100), [6, 7, 8, 9]);
 }
+
+/// A million leases may end while nobody comes: what a reader looks at has a bound, and the timer sees to the rest.
+#[test]
+fn a_reader_takes_ten_thousand_leases_to_have_ended_until_a_sweep() {
+    for each in [10_000, 1] {
+        let options = DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() };
+        let mut key = Tsgen::create(Kind::External, Late::Ready, options, [1, 2]).expect("valid options");
+        for n in 0..25_000u32 {
+            key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
+        }
+        key.advance(1, None, UnixMs(0)).expect("external");
+        let mut last = 0;
+        while key.stats(UnixMs(0)).ready > 0 {
+            last = claim(&mut key, each, 0).first;
+        }
+        assert!(key.is_crowded() && !key.has_backlog(UnixMs(99)));
+        assert!(key.has_backlog(UnixMs(100)));
+        let stats = key.stats(UnixMs(100));
+        assert_eq!((stats.leased, stats.dead), (15_000, 10_000));
+        assert_eq!(key.dead(None, 99_999, UnixMs(100)).len(), 10_000);
+        let pending = key.pending(None, None, 99_999, UnixMs(100));
+        assert_eq!(pending.len(), 15_000, "the two lists have each entry once");
+        let listed = |count| key.pending(Some(b"w"), Some(last - 1), count, UnixMs(100)).len();
+        assert_eq!(listed(1), 1);
+        assert!(key.range(i64::MIN, i64::MAX, 10, UnixMs(100)).is_empty(), "the dead are not listed");
+        while key.has_backlog(UnixMs(100)) {
+            assert!(key.sweep_stride(UnixMs(100)));
+        }
+        let stats = key.stats(UnixMs(100));
+        assert_eq!((stats.leased, stats.dead), (0, 25_000));
+        assert!(key.pending(None, None, 99_999, UnixMs(100)).is_empty());
+    }
+}

@@ -1,6 +1,7 @@
 //! What can be seen from outside: listings and counts, as if everything due by now had been swept. Stores nothing.
 //!
-//! Where nothing is due, counts cost O(log n). What is due and not yet swept is walked; a claim sweeps it.
+//! Where nothing is due, counts cost O(log n). What is due and not yet swept is walked, as far as [`UNSWEPT`]; a claim sweeps it, and
+//! the timer does so if it is much. What is beyond that shows as if it were not due yet.
 
 use super::sweep::LEASE_ENDED;
 use crate::entries::{Handle, Place, State};
@@ -11,6 +12,12 @@ use crate::queue::{Queue, Totals};
 use crate::time::{Millis, UnixMs};
 use crate::token::Token;
 use std::collections::BTreeMap;
+
+/// Leases, and as many delays, that a reader takes to have ended although nothing has swept them: what one operation sweeps.
+const UNSWEPT: usize = 10_000;
+
+/// With more leases and delays than this, the timer sees to it that what has ended is swept.
+const MANY: usize = 1_000;
 
 /// A leased entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +49,7 @@ pub struct DeadLetter<'a> {
     pub reason: &'a [u8],
 }
 
-/// Where a key stands: exact counts and ages.
+/// Where a key stands: counts and ages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Entries behind the gate, or being collected.
@@ -114,13 +121,35 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// Everything due and not yet swept, with where a sweep would leave it. Tokens are 0 for delays.
+    /// What is due and not yet swept, in the order in which it is swept, up to [`UNSWEPT`]; with where a sweep would leave it. Tokens are 0
+    /// for delays.
     pub(crate) fn unswept(&self, now: UnixMs) -> impl Iterator<Item = (Token, Handle, Standing)> + '_ {
-        let leases = self.grants.due(now);
+        let leases = self.grants.due(now).take(UNSWEPT);
         let leases =
             leases.map(move |(token, handle, terms)| (token, handle, self.standing_after_lease(handle, terms, now)));
-        let delays = self.delays.iter().take_while(move |((until, _), _)| until.is_due(now));
+        let delays = self.delays.iter().take_while(move |((until, _), _)| until.is_due(now)).take(UNSWEPT);
         leases.chain(delays.map(|(_, handle)| (0, *handle, Standing::Queued)))
+    }
+
+    /// Whether there are so many leases and delays that their ends should be seen to, even if nobody waits for what comes of them.
+    pub fn is_crowded(&self) -> bool {
+        self.grants.leased() + self.delays.len() > MANY
+    }
+
+    /// Whether so many of them have ended that they are worth a stride of the sweep. O([`MANY`]).
+    pub fn has_backlog(&self, now: UnixMs) -> bool {
+        if !self.is_crowded() {
+            return false;
+        }
+        let leases = self.grants.count_due(now, MANY);
+        let delays = self.delays.keys().take_while(|(until, _)| until.is_due(now)).take(MANY + 1).count();
+        leases + delays > MANY
+    }
+
+    /// The earliest end of a lease or delay, be it past. O(log n).
+    pub fn next_end(&self) -> Option<UnixMs> {
+        let delay = self.delays.first_key_value().map(|((until, _), _)| *until);
+        [delay, self.grants.next_deadline()].into_iter().flatten().min()
     }
 
     /// Whether a queued entry is ready.
@@ -128,8 +157,8 @@ impl<G: Gate> Queue<G> {
         self.gate.horizon(now).is_some_and(|key| self.entries.place(handle).key <= key)
     }
 
-    /// Running leases by token, from just after `after`, up to `count`. O(log n + those listed), and those of
-    /// other consumers in between do not count.
+    /// Running leases by token, from just after `after`, up to `count`. O(log n + those listed), and O(1) for each up to [`UNSWEPT`]
+    /// that have ended since the last sweep.
     pub fn pending(
         &self,
         consumer: Option<&[u8]>,
@@ -137,19 +166,14 @@ impl<G: Gate> Queue<G> {
         count: usize,
         now: UnixMs,
     ) -> Vec<Pending<'_>> {
-        let after = after.unwrap_or(0);
-        let running = |terms: &Terms| !terms.lapsed && !terms.deadline.is_due(now);
-        let pending =
-            |(token, handle, terms): (Token, Handle, &'_ Terms)| (token, handle, terms.deadline, running(terms));
+        let (after, cut) = (after.unwrap_or(0), self.grants.cut(now, UNSWEPT));
+        let pending = |(token, handle, terms): (Token, Handle, &'_ Terms)| (token, handle, terms.deadline);
         let listed: Vec<_> = match consumer {
-            Some(consumer) => {
-                let leases = self.grants.of_consumer(consumer, after);
-                leases.map(pending).filter(|lease| lease.3).take(count).collect()
-            }
-            None => self.grants.iter_after(after).map(pending).filter(|lease| lease.3).take(count).collect(),
+            Some(consumer) => self.grants.of_consumer(consumer, after, cut).map(pending).take(count).collect(),
+            None => self.grants.running(after, cut).map(pending).take(count).collect(),
         };
         self.entries.warm(listed.iter().map(|(_, handle, ..)| *handle));
-        let entry = |(token, handle, lease_ends_at, _)| {
+        let entry = |(token, handle, lease_ends_at)| {
             let consumer = self.grants.get(token).map_or(&[][..], |(_, terms)| &terms.consumer);
             Pending {
                 token,
@@ -183,7 +207,8 @@ impl<G: Gate> Queue<G> {
         letters.into_values().collect()
     }
 
-    /// Exact counts per state, ages, the next deadline and totals. O(log n), and O(what is due and not yet swept).
+    /// Counts per state, ages, the next deadline and totals: exact, unless very much is due and not yet swept. O(log n), and O(what is due
+    /// and not yet swept, up to [`UNSWEPT`]).
     pub fn stats(&mut self, now: UnixMs) -> Stats {
         let horizon = self.gate.horizon(now);
         let queued = horizon.map_or(0, |key| self.order.count_through(&self.entries, key));
@@ -228,7 +253,8 @@ impl<G: Gate> Queue<G> {
             }
         }
         stats.oldest_ready_age = oldest.and_then(|key| self.gate.open_since(key)).map(|since| now.since(since));
-        stats.oldest_lease_age = self.grants.oldest_running(now).map(|terms| now.since(terms.claimed_at));
+        let cut = self.grants.cut(now, UNSWEPT);
+        stats.oldest_lease_age = self.grants.running(0, cut).next().map(|(.., terms)| now.since(terms.claimed_at));
         stats.next_deadline = next;
         stats
     }
