@@ -1,10 +1,10 @@
 //! The keyspace that a watcher watches, on one server, and what the server does about it: as docs/design.md says of EXPIRY,
-//! and with nothing of Redis.
+//! and with nothing of Redis. What a sighting means is asked of the engine, as the module does.
 
 use crate::expiry::Bookings;
 use crate::node::Source;
 use std::collections::BTreeMap;
-use tsgen_engine::{Copied, Ending, Mark, UnixMs};
+use tsgen_engine::{judge_change, judge_end, Change, Copied, End, Ending, Life, Mark, Role, Then, UnixMs};
 
 type Node = crate::node::Node<Bookings>;
 
@@ -14,6 +14,10 @@ pub const LEAD: i64 = 2;
 #[derive(Clone)]
 pub struct Keyspace {
     pub keys: BTreeMap<u8, Key>,
+    /// What is told of a deletion goes out with it, in one piece, and it shows the last value: newer servers. Others announce it.
+    pub has_units: bool,
+    /// The next deletion of this key was announced.
+    announced: Option<u8>,
     /// Up to where values have been copied.
     copied: Mark,
 }
@@ -49,15 +53,23 @@ pub enum Write {
     },
     Persist(u8),
     Del(u8),
-    /// The DEL of a key that a client found to be over.
+    /// The DEL of a key that was found to be over.
     Over(u8),
     /// The DEL of a key that was thrown out.
     ThrownOut(u8),
+    /// Either is going to come; or nothing of the kind has come.
+    Ends {
+        key: u8,
+        how: Option<Ending>,
+    },
     Evict {
         key: u8,
         deadline: i64,
+        value: Option<u32>,
     },
     Fire(Fire),
+    /// Nobody gets a part of it.
+    Unit(Vec<Write>),
 }
 
 #[derive(Clone, Debug)]
@@ -66,16 +78,15 @@ pub struct Fire {
     pub deadline: i64,
     pub ending: Ending,
     pub value: Option<u32>,
-    /// The DEL goes with it in one transaction.
-    with_del: bool,
 }
 
 impl Keyspace {
-    pub fn new() -> Self {
-        Keyspace { keys: BTreeMap::new(), copied: Mark::at(UnixMs(0)) }
+    pub fn new(has_units: bool) -> Self {
+        Keyspace { keys: BTreeMap::new(), has_units, announced: None, copied: Mark::at(UnixMs(0)) }
     }
 }
 
+/// What a write does on any server. The master's own judgement is in what it writes; so all see it as a replica does.
 pub fn apply(node: &mut Node, write: &Write) {
     let keys = &mut node.around.keys;
     match *write {
@@ -83,34 +94,64 @@ pub fn apply(node: &mut Node, write: &Write) {
             keys.insert(key, Key { value, deadline });
             // Without a deadline there is no event, and it is found out later.
             if let Some(deadline) = deadline {
-                track(node, key, deadline);
+                changed(node, key, Change::Set { after: None }, Life::Until(UnixMs(deadline)));
             }
         }
         Write::Change { key, value } => keys.get_mut(&key).expect("it lives").value = value,
         Write::Expire { key, deadline } => {
             keys.get_mut(&key).expect("it lives").deadline = Some(deadline);
-            track(node, key, deadline);
+            changed(node, key, Change::Set { after: None }, Life::Until(UnixMs(deadline)));
         }
         Write::Persist(key) => {
             keys.get_mut(&key).expect("it lives").deadline = None;
-            node.key.untrack(&[key]);
+            changed(node, key, Change::Unset, Life::Endless);
         }
         Write::Del(key) | Write::Over(key) | Write::ThrownOut(key) => {
             keys.remove(&key);
-            node.key.untrack(&[key]);
+            if node.around.announced.take() != Some(key) {
+                changed(node, key, Change::Unset, Life::Absent);
+            }
         }
-        Write::Evict { key, deadline } => {
+        Write::Ends { key, how: None } => {
+            if node.key.known(&[key]).is_some_and(|known| known.ended.is_some()) {
+                node.key.untrack(&[key]);
+            }
+        }
+        Write::Ends { key, how: Some(how) } => {
+            match how {
+                Ending::Expired => node.key.note_gone(&[key]),
+                Ending::Evicted => node.key.note_evicted(&[key]),
+            }
+            if node.around.keys.contains_key(&key) {
+                node.around.announced = Some(key);
+                keep(node, key);
+            }
+        }
+        Write::Evict { key, deadline, value } => {
             node.key.track(&[key], UnixMs(deadline));
             node.key.note_evicted(&[key]);
-        }
-        Write::Fire(Fire { key, deadline, ending, value, with_del }) => {
-            if with_del {
-                keys.remove(&key);
+            if let Some(value) = value {
+                node.key.keep(&[key], Copied { kind: 0, bytes: Some(value.to_be_bytes().into()) });
             }
+        }
+        Write::Fire(Fire { key, deadline, ending, value }) => {
             let bytes = value.map(u32::to_be_bytes);
             let value = bytes.as_ref().map(|bytes| (0, Some(&bytes[..])));
             node.key.expire(&[key], UnixMs(deadline), ending, value).expect("there are places");
         }
+        Write::Unit(ref writes) => writes.iter().for_each(|write| apply(node, write)),
+    }
+}
+
+fn changed(node: &mut Node, key: u8, change: Change, life: Life) {
+    let known = node.key.known(&[key]);
+    let verdict = judge_change(change, life, known, Role::Follows, node.clock);
+    assert_eq!(verdict.first, None, "who is told by others tells nothing");
+    match verdict.then {
+        Then::Track(deadline) => track(node, key, deadline.0),
+        Then::Untrack => drop(node.key.untrack(&[key])),
+        Then::Nothing => {}
+        other => panic!("{other:?} of a change"),
     }
 }
 
@@ -148,13 +189,53 @@ fn overdue(node: &Node) -> Vec<(u8, i64)> {
     overdue.iter().map(|tracked| (tracked.name[0], tracked.deadline.0)).collect()
 }
 
-/// The expiry of a key as this server would tell it.
-pub fn firing(node: &Node, key: u8, with_del: bool) -> Option<Write> {
-    let (deadline, evicted) = node.key.tracked_until(&[key])?;
-    let ending = if evicted { Ending::Evicted } else { Ending::Expired };
+/// The end of a tracked key that is there, as this server would tell it.
+fn expiring(node: &Node, key: u8) -> Option<Write> {
+    let deadline = node.key.known(&[key])?.deadline.0;
+    let last = node.around.has_units.then_some(node.around.keys[&key].value);
+    let value = last.or_else(|| kept(node, key));
+    Some(Write::Fire(Fire { key, deadline, ending: Ending::Expired, value }))
+}
+
+/// The end of a tracked key that is not there any more.
+fn firing(node: &Node, key: u8) -> Option<Write> {
+    let known = node.key.known(&[key])?;
+    let ending = known.ended.unwrap_or(Ending::Expired);
+    Some(Write::Fire(Fire { key, deadline: known.deadline.0, ending, value: kept(node, key) }))
+}
+
+fn kept(node: &Node, key: u8) -> Option<u32> {
     let bytes = node.key.kept(&[key]).and_then(|copied| copied.bytes.as_deref());
-    let value = bytes.map(|bytes| u32::from_be_bytes(bytes.try_into().expect("four bytes")));
-    Some(Write::Fire(Fire { key, deadline: deadline.0, ending, value, with_del }))
+    bytes.map(|bytes| u32::from_be_bytes(bytes.try_into().expect("four bytes")))
+}
+
+/// What is told of the deletion of a key that is there: in front of it, and behind it.
+pub struct Told {
+    pub before: Vec<Write>,
+    pub after: Option<Write>,
+}
+
+/// The master finds a key over, or throws it out.
+pub fn ends(node: &Node, key: u8, how: Ending, now: UnixMs) -> Told {
+    let lives = node.around.keys[&key];
+    let last = node.around.has_units.then_some(lives.value);
+    let end = End { how, deadline: lives.deadline.map(UnixMs), set: None };
+    let verdict = judge_end(&end, node.key.known(&[key]), Role::Tells, now);
+    assert_eq!(verdict.first, None, "nothing was set since anybody looked");
+    let after = match verdict.then {
+        Then::Fire { .. } => expiring(node, key),
+        Then::Evict { deadline, .. } => {
+            Some(Write::Evict { key, deadline: deadline.0, value: last.or_else(|| kept(node, key)) })
+        }
+        _ => None,
+    };
+    let deletion = if how == Ending::Expired { Write::Over(key) } else { Write::ThrownOut(key) };
+    if node.around.has_units {
+        let unit = [Some(deletion), after].into_iter().flatten().collect();
+        return Told { before: vec![Write::Unit(unit)], after: None };
+    }
+    let after = after.unwrap_or(Write::Ends { key, how: None });
+    Told { before: vec![Write::Ends { key, how: Some(how) }, deletion], after: Some(after) }
 }
 
 /// The tick of the timer. Where it is late with what is over, somebody else may find that first.
@@ -163,11 +244,21 @@ pub fn tick(node: &mut Node, is_master: bool, is_late: bool) -> Vec<Write> {
     let mut fired = Vec::new();
     for (key, deadline) in overdue(node) {
         match node.around.keys.get(&key).copied() {
-            _ if is_master && node.key.ended(&[key]) == Some(Ending::Expired) => fired.extend(firing(node, key, false)),
+            _ if node.key.ended(&[key]) == Some(Ending::Expired) => {
+                fired.extend(firing(node, key).filter(|_| is_master));
+            }
             Some(Key { deadline: None, .. }) => drop(node.key.untrack(&[key])),
             Some(Key { deadline: Some(other), .. }) if other != deadline => track(node, key, other),
-            lives if is_master && !is_late => fired.extend(firing(node, key, lives.is_some())),
-            _ => {}
+            _ if !is_master => {}
+            Some(_) if is_late => {
+                let told = ends(node, key, Ending::Expired, node.clock);
+                fired.extend(told.before.into_iter().chain(told.after));
+            }
+            Some(_) => {
+                let unit = [Some(Write::Over(key)), expiring(node, key)];
+                fired.push(Write::Unit(unit.into_iter().flatten().collect()));
+            }
+            None => fired.extend(firing(node, key)),
         }
     }
     fired
@@ -205,6 +296,8 @@ pub fn keep_overdue(node: &mut Node) {
     node.key.forget_values(UnixMs(node.clock.0 + LEAD));
     for (key, _) in overdue(node) {
         match node.around.keys.get(&key).copied() {
+            // What was announced is told, whatever stands there now.
+            _ if node.key.ended(&[key]) == Some(Ending::Expired) => {}
             None => node.key.note_gone(&[key]),
             Some(Key { deadline: None, .. }) => drop(node.key.untrack(&[key])),
             Some(Key { deadline: Some(deadline), .. }) => {
@@ -217,7 +310,6 @@ pub fn keep_overdue(node: &mut Node) {
 
 /// The end of a key of which no event will tell, told because something new takes its name.
 pub fn owed(node: &Node, key: u8, now: UnixMs) -> Option<Write> {
-    node.key.ended(&[key])?;
-    let (deadline, _) = node.key.tracked_until(&[key])?;
-    (deadline.0 < now.0).then(|| firing(node, key, false))?
+    node.key.known(&[key])?.owed(now)?;
+    firing(node, key)
 }

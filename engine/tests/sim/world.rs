@@ -301,6 +301,10 @@ impl<F: Family> World<F> {
 
     fn replicate(&mut self) {
         let upto = self.rng.usize(self.replicated..=self.log.len());
+        self.replicate_until(upto);
+    }
+
+    fn replicate_until(&mut self, upto: usize) {
         for logged in &self.log[self.replicated..upto] {
             let effect = apply::<F>(&mut self.replica, &mut logged.op.clone(), logged.now, self.now);
             assert!(effect.changed, "the replica found nothing to change where its master did");
@@ -338,6 +342,11 @@ impl<F: Family> World<F> {
     /// The replica takes over with what has reached it, once it was noticed that the master is gone: not at once, so the last of it
     /// reached it some milliseconds ago.
     fn fail_over(&mut self) {
+        // Mostly little is missing, and often part of what belongs together.
+        let missing = self.rng.usize(0..5);
+        if self.rng.u32(0..4) > 0 && self.log.len() - missing.min(self.log.len()) > self.replicated {
+            self.replicate_until(self.log.len() - missing);
+        }
         self.log.truncate(self.replicated);
         let noticed = self.now.after(Millis(self.rng.u64(3..2_000)));
         while let Some(at) = self.wakes([&self.replica], noticed) {
