@@ -62,6 +62,9 @@ image: ## Build the container image, with docker or podman (IMAGE_ARGS='--build-
 test-image: ## Build the container image on stand-ins for the stock images, and run it (as root; takes minutes the first time)
 	@scripts/test-image
 
+test-fresh: ## Follow the README on a machine with nothing but Rust, git and make, made in a folder (as root; takes ten minutes)
+	@scripts/test-fresh
+
 sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture
 
