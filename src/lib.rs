@@ -34,6 +34,7 @@ mod redis;
 mod replicate;
 mod seen;
 mod sink;
+mod slots;
 mod syntax;
 mod table;
 mod tally;
@@ -61,7 +62,8 @@ fn start(ctx: &Ctx) -> bool {
         && table::register(ctx)
         && config::register(ctx)
         && info::register(ctx)
-        && events::register(ctx);
+        && events::register(ctx)
+        && slots::register(ctx);
     if registered {
         guard::log_panics();
     }

@@ -11,7 +11,7 @@ use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::event::{after_unit, has_units};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tracking::Told;
-use crate::{timer, tracking, watch};
+use crate::{slots, timer, tracking, watch};
 use lazy_static::lazy_static;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -316,6 +316,7 @@ pub fn tell_ends(ctx: &Ctx) {
 
 fn judge_the_end(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, seen: &SeenEnd, role: Role) {
     let (db, now) = (ctx.db(), UnixMs(unix_ms()));
+    slots::adopt(ctx, watchers, key, seen.end.deadline);
     for _ in 0..seen.times {
         for watcher in watchers {
             let judge = |known| judge_end(&seen.end, known, role, now);

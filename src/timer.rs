@@ -18,6 +18,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
 use crate::seen;
 use crate::sink;
+use crate::slots;
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
 use crate::value::Value;
@@ -241,12 +242,18 @@ fn tick(ctx: &Ctx) {
 
 /// Does what each family does with the keys whose time has come, as long as the budget lasts.
 fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
+    if !slots::settle(ctx, until) {
+        return;
+    }
     let now = UnixMs(unix_ms());
     loop {
         let due = state().schedule.due(now);
         let Some((at, db, name)) = due else { break };
         lateness::record(at);
-        if ctx.select_db(db) {
+        if !slots::are_ours(&name) {
+            slots::put_aside(db, &name, now);
+        } else if ctx.select_db(db) {
+            slots::is_taken_up(db, &name);
             let name = OwnedStr::new(&name);
             let drive = || families.iter().any(|drive| drive(ctx, db, &name, now, until));
             if guard::catch("the timer, at one key", drive).is_none() {

@@ -14,7 +14,7 @@ use crate::redis::key::Kind;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
-use crate::{seen, watch};
+use crate::{seen, slots, walk, watch};
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -327,6 +327,15 @@ pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>
     Some(what(&mut value.queue))
 }
 
+/// Has a watcher told once more of all keys that are there; what ended before `since` is not its concern. `None` if there is none.
+pub fn walk_anew(ctx: &Ctx, db: i32, watcher: &Str, since: UnixMs) -> Option<()> {
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
+    opened.value().ok()??.local.walks_since = Some(since);
+    drop(opened);
+    walk::join(db, watcher.bytes(), since);
+    Some(())
+}
+
 /// How tracked keys that are overdue stand: what no event has told of is found out here. The master ends what has expired, and fires it
 /// for all its watchers in the same unit. True if there is more to do at once.
 fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
@@ -338,6 +347,11 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
     let due = with_queue(ctx, watcher, due)?;
     let mut more = due.len() == DUE && is_master;
     for (key, deadline, ended) in due {
+        if !slots::are_ours(key.bytes()) || (is_master && slots::took_away(ctx, key.bytes(), now)) {
+            // Whoever has it now tells of its end.
+            with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
+            continue;
+        }
         let is_told = ended == Some(Ending::Expired);
         let life = if is_told { Life::Absent } else { life(ctx, &key) };
         // If it has ended by that, it is told now.

@@ -10,6 +10,7 @@ use crate::keyspace;
 use crate::redis::block::{block_on, Wait};
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::slots;
 use crate::timer;
 use lazy_static::lazy_static;
 use std::collections::HashMap;
@@ -104,6 +105,10 @@ impl<F: Family> Wait for Waiting<F> {
         if must_not_write() {
             // A claim would replicate, and that would abort the server now. The signal must not get lost.
             timer::note(self.db, name.bytes(), now.after(PAUSE_STEP));
+            return false;
+        }
+        if !slots::are_ours(name.bytes()) {
+            // Redis sends the client on to the new owner within a second.
             return false;
         }
         let worth_trying = match keyspace::peek::<F>(ctx, name) {

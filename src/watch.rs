@@ -10,7 +10,7 @@
 use crate::redis::event::{before_sleep, listen_to_keys, Events};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen::{self, What};
-use crate::{copies, last_values, timer, tracking, walk};
+use crate::{copies, last_values, slots, timer, tracking, walk};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -106,9 +106,15 @@ pub fn watchers_of(db: i32, key: &[u8]) -> Vec<OwnedStr> {
 
 /// Something of the name of each watcher that covers a key, in order of names.
 pub fn names_of<R>(db: i32, key: &[u8], what: impl Fn(&[u8]) -> R) -> Vec<R> {
+    // What becomes of a key that is not ours is told elsewhere.
+    if !slots::are_ours(key) {
+        return Vec::new();
+    }
     let state = state();
     let Some(watchers) = state.dbs.get(&db) else { return Vec::new() };
-    watchers.covering(key).into_iter().map(|watcher| what(&watcher.name)).collect()
+    // One that is on its way with its slot is still at work where it comes from.
+    let covering = watchers.covering(key).into_iter().filter(|watcher| slots::are_ours(&watcher.name));
+    covering.map(|watcher| what(&watcher.name)).collect()
 }
 
 /// Whether a key is watched. Of those that are not, all writers pay for this.
@@ -203,7 +209,8 @@ pub fn has_moved(db: i32, name: &[u8]) -> bool {
     state().moved.remove(&(db, Box::from(name)))
 }
 
-fn all() -> Vec<(i32, Box<[u8]>)> {
+/// All watchers.
+pub fn all() -> Vec<(i32, Box<[u8]>)> {
     let state = state();
     let names =
         |(db, watchers): (&i32, &Watchers)| watchers.by_name.keys().map(|name| (*db, name.clone())).collect::<Vec<_>>();

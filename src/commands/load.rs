@@ -69,7 +69,11 @@ impl<F: Family> Command for Load<F> {
         if more {
             loading::put_back(db, name.bytes(), loader);
         } else {
-            let queue = loader.finish()?;
+            let mut queue = loader.finish()?;
+            if !call.ctx.flags().is_loading() {
+                // It comes with its slot from another node (Valkey 9).
+                F::transplanted(&mut queue);
+            }
             arrive(key.create(Value::<F>::new(queue, UnixMs(i64::MIN)))?, db, name);
             call.ctx.signal_modified(name);
         }

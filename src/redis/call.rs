@@ -1,10 +1,11 @@
 //! Calls of Redis's own commands. Others hear of them, and may do anything then: no value may be lent.
 
+use super::cluster::Ranges;
 use super::{api, lent, Ctx, Str};
 use crate::planted;
 use redis_module::raw;
 use std::ffi::CStr;
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_longlong};
 
 /// Runs a command that only reads, and tells the string it replies with.
 pub fn read(ctx: &Ctx, command: &CStr, argument: &Str) -> Option<Vec<u8>> {
@@ -38,6 +39,65 @@ pub fn memory_usage(ctx: &Ctx, key: &Str) -> Option<i64> {
         let bytes = is_number.then(|| api!(RedisModule_CallReplyInteger(reply)));
         api!(RedisModule_FreeCallReply(reply));
         bytes
+    }
+}
+
+/// The slots that this node serves or that come to it key by key, as `CLUSTER NODES` tells of it.
+pub fn served_slots(ctx: &Ctx) -> Option<Ranges> {
+    lent::assert_none();
+    // SAFETY: a live context and C strings; the reply is freed once, its bytes are copied before.
+    let nodes = unsafe {
+        let reply = api!(RedisModule_Call(ctx.raw(), c"CLUSTER".as_ptr(), c"Ec".as_ptr(), c"NODES".as_ptr()));
+        if reply.is_null() {
+            return None;
+        }
+        let mut length = 0;
+        let bytes = api!(RedisModule_CallReplyStringPtr(reply, &mut length));
+        let text = (!bytes.is_null()).then(|| std::slice::from_raw_parts::<u8>(bytes.cast(), length).to_vec());
+        api!(RedisModule_FreeCallReply(reply));
+        String::from_utf8(text?).ok()?
+    };
+    let own = nodes.lines().find(|line| line.split(' ').nth(2).is_some_and(|flags| flags.contains("myself")))?;
+    // `5`, `0-100`, `[93-<-` and the node that it comes from.
+    let range = |word: &str| {
+        let word =
+            word.strip_prefix('[').map_or(Some(word), |moving| moving.split_once("-<-").map(|(slot, _)| slot))?;
+        let (first, last) = word.split_once('-').unwrap_or((word, word));
+        Some((first.parse().ok()?, last.parse().ok()?))
+    };
+    Some(own.split(' ').skip(8).filter_map(range).collect())
+}
+
+/// Names of keys in a slot, up to so many. Of the database that is selected.
+pub fn keys_in_slot(ctx: &Ctx, slot: u16, most: usize) -> Vec<Vec<u8>> {
+    lent::assert_none();
+    let most = c_longlong::try_from(most).unwrap_or(c_longlong::MAX);
+    // SAFETY: a live context, "c" a C string and "l" a long long; the reply is freed once, and its strings are copied before.
+    unsafe {
+        let reply = api!(RedisModule_Call(
+            ctx.raw(),
+            c"CLUSTER".as_ptr(),
+            c"Ecll".as_ptr(),
+            c"GETKEYSINSLOT".as_ptr(),
+            c_longlong::from(slot),
+            most
+        ));
+        if reply.is_null() {
+            return Vec::new();
+        }
+        let count = match api!(RedisModule_CallReplyType(reply)) == raw::REDISMODULE_REPLY_ARRAY as c_int {
+            true => api!(RedisModule_CallReplyLength(reply)),
+            false => 0,
+        };
+        let names = (0..count).filter_map(|nth| {
+            let mut length = 0;
+            let one = api!(RedisModule_CallReplyArrayElement(reply, nth));
+            let bytes = api!(RedisModule_CallReplyStringPtr(one, &mut length));
+            (!bytes.is_null()).then(|| std::slice::from_raw_parts(bytes.cast(), length).to_vec())
+        });
+        let names = names.collect();
+        api!(RedisModule_FreeCallReply(reply));
+        names
     }
 }
 

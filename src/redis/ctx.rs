@@ -5,7 +5,7 @@ use crate::planted;
 use redis_module::raw;
 use std::ffi::CStr;
 use std::marker::PhantomData;
-use std::os::raw::{c_int, c_longlong};
+use std::os::raw::{c_int, c_longlong, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,6 +38,11 @@ impl Flags {
 
     pub fn is_loading(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_LOADING)
+    }
+
+    /// This server is a node of a cluster.
+    pub fn is_cluster(self) -> bool {
+        self.has(raw::REDISMODULE_CTX_FLAGS_CLUSTER)
     }
 
     /// The command came from our master.
@@ -199,6 +204,14 @@ impl Ctx {
             api!(RedisModule_NotifyKeyspaceEvent(self.raw(), raw::REDISMODULE_NOTIFY_MODULE, event.as_ptr(), key.raw()))
         };
     }
+}
+
+/// Whether the server is Valkey, which offers its functions under names of its own too.
+pub fn is_valkey() -> bool {
+    let mut found: *mut c_void = ptr::null_mut();
+    // SAFETY: filled before the table; it takes a C string and where to put a pointer.
+    unsafe { api!(RedisModule_GetApi(c"ValkeyModule_SetModuleOptions".as_ptr(), ptr::from_mut(&mut found).cast())) };
+    !found.is_null()
 }
 
 /// The server's clock, in Unix milliseconds.

@@ -1,9 +1,13 @@
 //! The way in: `RedisModule_OnLoad`.
 
+use super::ctx::is_valkey;
 use super::{api, log, Ctx};
 use crate::guard;
 use redis_module::raw;
 use std::os::raw::c_int;
+
+/// As `valkeymodule.h` has it (9.0): without it, no slot of a cluster of Valkey moves as a whole.
+const VALKEY_HANDLE_ATOMIC_SLOT_MIGRATION: u32 = 1 << 5;
 
 /// All memory of ours is Redis's: counted in `used_memory`, subject to maxmemory.
 #[global_allocator]
@@ -92,7 +96,11 @@ fn start(ctx: &Ctx, argc: c_int) -> bool {
         return false;
     }
     ctx.make_own();
-    let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
+    let mut options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
+    if is_valkey() {
+        // Elsewhere these bits may come to mean something else.
+        options |= VALKEY_HANDLE_ATOMIC_SLOT_MIGRATION;
+    }
     // SAFETY: a live context during load.
     unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };
     crate::start(ctx)

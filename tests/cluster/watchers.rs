@@ -290,3 +290,26 @@ fn what_comes_due_while_the_cluster_is_down_is_delivered_once_it_is_up() {
     assert_eq!(taken, [[format!("{{{tag}}}:k"), "value".to_owned(), "expired".to_owned()]]);
     wait_until("the sink was fed", || router.ok(&format!("XLEN {{{tag}}}:stream")) == 1);
 }
+
+/// Redis 7.0 deletes the keys of such a slot without a word to modules.
+#[test]
+fn a_node_whose_slot_was_taken_by_force_does_not_tell_of_its_keys() {
+    let cluster = Cluster::form();
+    let tag = tags(0, 1000).next().expect("a tag");
+    let (slot, watcher) = (slot_of(&tag), tags(0, 5_000).find(|tag| slot_of(tag) > 4_000).expect("a tag"));
+    let mut c = cluster.nodes[0].client();
+    c.ok(&format!("EXPIRY.CREATE {{{watcher}}}:w PREFIX {{{tag}}}:"));
+    for nth in 0..10 {
+        c.ok(&format!("SET {{{tag}}}:{nth} value PX 3000"));
+    }
+    wait_until("they are tracked", || c.ok(&format!("EXPIRY.TRACKED {{{watcher}}}:w")).items().len() == 10);
+    cluster.run(1, &format!("CLUSTER SETSLOT {slot} NODE {}", cluster.id(1)));
+    cluster.run(1, "CLUSTER BUMPEPOCH");
+    cluster.wait_until_agreed();
+    wait_until("its keys are gone", || c.ok(&format!("CLUSTER COUNTKEYSINSLOT {slot}")) == 0);
+    assert_eq!(c.ok(&format!("EXPIRY.CLAIM {{{watcher}}}:w me COUNT 100 BLOCK 4000")).items().len(), 0);
+    // What is its own is told as ever.
+    c.ok(&format!("EXPIRY.CREATE {{{watcher}}}:v PREFIX {{{watcher}}}:k:"));
+    c.ok(&format!("SET {{{watcher}}}:k:1 value PX 50"));
+    assert_eq!(c.ok(&format!("EXPIRY.CLAIM {{{watcher}}}:v me BLOCK 5000")).items().len(), 1);
+}

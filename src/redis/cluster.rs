@@ -1,0 +1,197 @@
+//! Slots of a cluster: which one a key is in, which ones this node may touch, and the events of those that move as a whole (Redis 8.4,
+//! Valkey 9.0). All of it is newer than Redis 7.0, so asked for at run time.
+
+use super::ctx::is_valkey;
+use super::{api, Ctx};
+use crate::guard;
+use redis_module::raw;
+use std::ffi::c_char;
+use std::os::raw::{c_int, c_void};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+
+/// How many slots a cluster has.
+pub const SLOTS: u16 = 16_384;
+
+static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// Whether this server is a node of a cluster. Free.
+pub fn is_on() -> bool {
+    IS_ON.load(Ordering::Relaxed)
+}
+
+/// Whether this node is a master.
+pub fn is_master() -> bool {
+    Ctx::own().is_some_and(|ctx| ctx.flags().is_master())
+}
+
+/// The slot of a key: that of its hash tag, if it has one.
+pub fn slot_of(name: &[u8]) -> u16 {
+    let tag = name.iter().position(|byte| *byte == b'{').and_then(|open| {
+        let rest = &name[open + 1..];
+        rest.iter().position(|byte| *byte == b'}').map(|close| &rest[..close])
+    });
+    crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(name)) % SLOTS
+}
+
+/// CRC-16/XMODEM, by which Redis names slots.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| (crc << 8) ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)])
+}
+
+const TABLE: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut nth = 0;
+    while nth < 256 {
+        let (mut crc, mut bit) = ((nth as u16) << 8, 0);
+        while bit < 8 {
+            crc = (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 };
+            bit += 1;
+        }
+        table[nth] = crc;
+        nth += 1;
+    }
+    table
+};
+
+/// Whether this node, or the master that it replicates, serves a slot; also one that arrives key by key. `None` before Redis 8.4.
+pub fn serves(slot: u16) -> Option<bool> {
+    // SAFETY: the table is filled at load; the function only looks.
+    unsafe { raw::RedisModule_ClusterCanAccessKeysInSlot.map(|may| may(c_int::from(slot)) != 0) }
+}
+
+/// Whether the server deletes the keys of a slot that was taken away without a word to modules (before Redis 7.2).
+pub fn drops_silently() -> bool {
+    // SAFETY: the table is filled at load.
+    let is_new = unsafe { raw::RedisModule_AddPostNotificationJob.map(|_| ()) };
+    is_on() && is_new.is_none()
+}
+
+/// Slots as ranges, ends included.
+pub type Ranges = Vec<(u16, u16)>;
+
+/// What happens to slots that move as a whole.
+pub enum Move {
+    /// They are going to arrive; their keys come, but are still another node's.
+    Begins,
+    /// They are not going to arrive after all; what has come of their keys goes.
+    Fails,
+    /// They are this node's now, or its master's.
+    Arrived,
+    /// Their keys are gone from this node, without an event each.
+    Left,
+}
+
+static LISTENER: OnceLock<fn(&Ctx, Move, Ranges)> = OnceLock::new();
+
+/// At load: finds out whether this is a cluster, and subscribes to what happens to slots, where the server tells.
+pub fn listen(ctx: &Ctx, listener: fn(&Ctx, Move, Ranges)) {
+    IS_ON.store(ctx.flags().is_cluster(), Ordering::Relaxed);
+    if !is_on() || LISTENER.set(listener).is_err() {
+        return;
+    }
+    let subscribe = |id, callback| {
+        let event = raw::RedisModuleEvent { id, dataver: 1 };
+        // SAFETY: a live context; the callback matches the event. A server that does not know the event refuses.
+        unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(callback))) };
+    };
+    // The two products have given the numbers to different events.
+    if is_valkey() {
+        subscribe(VALKEY_EVENT, valkey_moves);
+    } else {
+        subscribe(raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION, redis_moves);
+        subscribe(raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION_TRIM, redis_trims);
+    }
+}
+
+fn tell(ctx: *mut raw::RedisModuleCtx, what: Move, ranges: Ranges) {
+    // SAFETY: Redis lends the context until the callback returns.
+    let ctx = unsafe { Ctx::borrow(ctx) };
+    guard::catch("a slot that moves", || {
+        if let Some(listener) = LISTENER.get() {
+            listener(ctx, what, ranges);
+        }
+    });
+}
+
+/// # Safety
+/// `slots` must be null or point to an array that lives through the call.
+unsafe fn redis_ranges(slots: *const raw::RedisModuleSlotRangeArray) -> Ranges {
+    let Some(slots) = NonNull::new(slots.cast_mut()) else { return Ranges::new() };
+    // SAFETY: the caller vouches; the ranges follow their number in memory.
+    unsafe {
+        let count = usize::try_from((*slots.as_ptr()).num_ranges).unwrap_or(0);
+        let ranges = std::slice::from_raw_parts((*slots.as_ptr()).ranges.as_ptr(), count);
+        ranges.iter().map(|range| (range.start, range.end)).collect()
+    }
+}
+
+unsafe extern "C" fn redis_moves(ctx: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, sub: u64, data: *mut c_void) {
+    let what = match sub {
+        raw::REDISMODULE_SUBEVENT_CLUSTER_SLOT_MIGRATION_IMPORT_STARTED => Move::Begins,
+        raw::REDISMODULE_SUBEVENT_CLUSTER_SLOT_MIGRATION_IMPORT_FAILED => Move::Fails,
+        raw::REDISMODULE_SUBEVENT_CLUSTER_SLOT_MIGRATION_IMPORT_COMPLETED => Move::Arrived,
+        _ => return,
+    };
+    // SAFETY: this event comes with this struct.
+    let ranges = unsafe { redis_ranges((*data.cast::<raw::RedisModuleClusterSlotMigrationInfo>()).slots) };
+    tell(ctx, what, ranges);
+}
+
+unsafe extern "C" fn redis_trims(ctx: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, sub: u64, data: *mut c_void) {
+    if sub == raw::REDISMODULE_SUBEVENT_CLUSTER_SLOT_MIGRATION_TRIM_COMPLETED {
+        return;
+    }
+    // SAFETY: this event comes with this struct.
+    let ranges = unsafe { redis_ranges((*data.cast::<raw::RedisModuleClusterSlotMigrationTrimInfo>()).slots) };
+    tell(ctx, Move::Left, ranges);
+}
+
+/// As `valkeymodule.h` has it (9.0).
+const VALKEY_EVENT: u64 = 19;
+const VALKEY_IMPORT_STARTED: u64 = 0;
+const VALKEY_IMPORT_ABORTED: u64 = 2;
+const VALKEY_IMPORT_COMPLETED: u64 = 4;
+const VALKEY_EXPORT_COMPLETED: u64 = 5;
+
+#[repr(C)]
+struct ValkeyRange {
+    start: c_int,
+    end: c_int,
+}
+
+#[repr(C)]
+struct ValkeyInfo {
+    version: u64,
+    job_name: [c_char; raw::REDISMODULE_NODE_ID_LEN as usize + 1],
+    ranges: *const ValkeyRange,
+    count: u32,
+}
+
+unsafe extern "C" fn valkey_moves(
+    ctx: *mut raw::RedisModuleCtx,
+    _: raw::RedisModuleEvent,
+    sub: u64,
+    data: *mut c_void,
+) {
+    let what = match sub {
+        VALKEY_IMPORT_STARTED => Move::Begins,
+        VALKEY_IMPORT_ABORTED => Move::Fails,
+        VALKEY_IMPORT_COMPLETED => Move::Arrived,
+        VALKEY_EXPORT_COMPLETED => Move::Left,
+        _ => return,
+    };
+    // SAFETY: this event comes with this struct, which points to so many ranges.
+    let ranges = unsafe {
+        let info = &*data.cast::<ValkeyInfo>();
+        let count = if info.ranges.is_null() { 0 } else { info.count as usize };
+        if count == 0 {
+            &[]
+        } else {
+            std::slice::from_raw_parts(info.ranges, count)
+        }
+    };
+    let slot = |number: c_int| u16::try_from(number).unwrap_or(0);
+    tell(ctx, what, ranges.iter().map(|range| (slot(range.start), slot(range.end))).collect());
+}
