@@ -4,18 +4,27 @@
 //! argument and what it takes, and never show a payload.
 
 use crate::command::{Fail, Outcome};
-use crate::config::{MAX_NAME_SIZE, MAX_PAYLOAD_SIZE, NAME_LIMIT};
+use crate::config::{MAX_MS, MAX_NAME_SIZE, MAX_PAYLOAD_SIZE, NAME_LIMIT};
 use crate::redis::{Ctx, Str};
-use tsgen_engine::{coalesce, Millis, TokenRange, MAX_COUNT, MAX_TOKEN};
+use tsgen_engine::{coalesce, duration, Millis, TokenRange, MAX_COUNT, MAX_TOKEN};
 
 /// What is still to be read.
 pub struct Args<'a> {
     rest: &'a [&'a Str],
+    /// How many there were.
+    count: usize,
+    /// Durations that were written with a unit: the places of these arguments, and what they are. What is replicated is in milliseconds.
+    with_units: Vec<(usize, Millis)>,
 }
 
 impl<'a> Args<'a> {
     pub fn new(rest: &'a [&'a Str]) -> Self {
-        Args { rest }
+        Args { rest, count: rest.len(), with_units: Vec::new() }
+    }
+
+    /// The places of durations that were read and have a unit, and what they are.
+    pub fn with_units(&self) -> &[(usize, Millis)] {
+        &self.with_units
     }
 
     pub fn len(&self) -> usize {
@@ -58,9 +67,29 @@ impl<'a> Args<'a> {
         Ok(usize::try_from(count).unwrap_or(MAX_COUNT))
     }
 
-    pub fn millis_of(&mut self, word: &str, min: i64) -> Result<Millis, Fail> {
-        let ms = self.number_of(word, min, crate::config::MAX_MS)?;
-        Ok(Millis(u64::try_from(ms).unwrap_or(0)))
+    /// The duration that follows the word of an option.
+    pub fn millis_of(&mut self, word: &str, min: u64) -> Result<Millis, Fail> {
+        let value = self.value_of(word)?;
+        self.millis(word, value, min)
+    }
+
+    /// A duration that the arity promises.
+    pub fn required_millis(&mut self, name: &str, min: u64) -> Result<Millis, Fail> {
+        let value = self.required()?;
+        self.millis(name, value, min)
+    }
+
+    /// The duration in the argument that was read last.
+    fn millis(&mut self, name: &str, text: &Str, min: u64) -> Result<Millis, Fail> {
+        let read = duration(text.bytes()).filter(|read| (min..=Millis::MAX_DURATION.0).contains(&read.ms.0));
+        let read = read.ok_or_else(|| {
+            let range = format!("an integer between {min} and {MAX_MS}");
+            Fail::from(format!("ERR {name} must be {range} (ms), or one with a unit: 30s, 5m, 2h, 7d"))
+        })?;
+        if read.has_unit {
+            self.with_units.push((self.count - self.rest.len() - 1, read.ms));
+        }
+        Ok(read.ms)
     }
 
     /// Tokens and ranges of tokens, and nothing else; at least one.

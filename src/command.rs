@@ -25,6 +25,8 @@ pub struct Row {
     pub complexity: &'static str,
     /// Clients can call it by itself; otherwise it comes inside of `TSGEN.AT` only.
     pub public: bool,
+    /// Whether it says itself what is missing behind the key; else Redis says that something is.
+    pub explains: bool,
 }
 
 impl Row {
@@ -37,6 +39,7 @@ impl Row {
         summary: "",
         complexity: "O(1)",
         public: true,
+        explains: false,
     };
 
     /// They only read the key at position 1.
@@ -65,6 +68,8 @@ pub enum Fail {
     Text(Cow<'static, str>),
     /// Too many or too few arguments.
     Arity,
+    /// The same of arguments that come in groups, of which this says what they are.
+    Groups(&'static str),
     /// A panic may have left the key half changed.
     Damaged,
 }
@@ -79,6 +84,10 @@ impl Fail {
     pub fn reply(self, ctx: &Ctx, command: &CStr) {
         match self {
             Fail::Text(text) => ctx.reply_error(&text),
+            Fail::Groups(what) => {
+                let name = command.to_string_lossy();
+                ctx.reply_error(&format!("ERR wrong number of arguments for '{name}' command: {what}"));
+            }
             Fail::Damaged => ctx.reply_error(DAMAGED),
             Fail::Arity => {
                 let name = command.to_string_lossy();
@@ -120,6 +129,12 @@ impl<'a> Call<'a> {
     /// The time of this call. Ask once and keep it.
     pub fn now(&self) -> UnixMs {
         self.at.unwrap_or_else(|| UnixMs(unix_ms()))
+    }
+
+    /// Whether a client sent it, and not a master or an AOF.
+    pub fn is_by_client(&self) -> bool {
+        let flags = self.ctx.flags();
+        !self.is_repetition() && !flags.is_replicated() && !flags.is_loading()
     }
 
     /// Whether this is inside of `TSGEN.AT`.

@@ -81,10 +81,11 @@ impl Family for Debounce {
     const TYPE: (&'static CStr, i32) = (c"tsgen-deb", 1);
     const LOAD: &'static CStr = c"DEBOUNCE.LOAD";
     const CREATE_SYNTAX: &'static str =
-        concat!("key [IDLE ms] [MAXWAIT ms] [MAXITEMS n] [UNIQUE yes|no] ", delivery_options!());
+        concat!("key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] [UNIQUE yes|no] ", delivery_options!());
     const CREATE_SUMMARY: &'static str =
         "Creates a key for groups of items: each group is delivered as one once nothing was pushed to it for a while";
-    const ALTER_SYNTAX: &'static str = concat!("key [IDLE ms] [MAXWAIT ms] [MAXITEMS n] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str =
+        concat!("key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] ", delivery_options!());
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 5;
 

@@ -3,7 +3,7 @@
 //!
 //! How a node learns of watched keys is in `watch`, what it does about them in `tracking`.
 
-use crate::args::{check_name, is, set, Args};
+use crate::args::{check_name, is, set, unknown_option, Args};
 use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
@@ -26,6 +26,8 @@ static TYPE: DataType<Value<Expiry>> = DataType::new();
 
 /// The bytes of a value that are kept, unless MAXVALUE says otherwise.
 const MAX_VALUE: u64 = 64 * 1024;
+
+const NO_PREFIX: &str = "PREFIX is missing, which says what keys are watched: EXPIRY.CREATE key PREFIX order:";
 
 /// Tells Redis of the type; at load.
 pub fn register(ctx: &Ctx) -> bool {
@@ -63,13 +65,14 @@ impl Family for Expiry {
     const LOAD: &'static CStr = c"EXPIRY.LOAD";
     const CREATE_SYNTAX: &'static str = concat!(
         "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] ",
-        "[LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [SINK stream [SINKMAXLEN n]]"
+        "[LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [SINK stream [SINKMAXLEN n]]"
     );
     const CREATE_SUMMARY: &'static str =
         "Creates a watcher: keys whose names begin with a prefix are delivered once their time to live has run out";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of prefixes";
+    const CREATE_EXPLAINS: bool = true;
     const ALTER_SYNTAX: &'static str =
-        "key [LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [SINK stream [SINKMAXLEN n]]";
+        "key [LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [SINK stream [SINKMAXLEN n]]";
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 3;
     const TAKES_MAXLEN: bool = false;
@@ -96,6 +99,13 @@ impl Family for Expiry {
         Ok(true)
     }
 
+    fn unknown_option(plan: &Plan, word: &Str) -> Fail {
+        if plan.prefixes.is_empty() {
+            return Error::OutOfRange(NO_PREFIX).into();
+        }
+        unknown_option(word)
+    }
+
     /// All keys, but a damaged watcher watches none.
     fn plan_of_damaged() -> Plan {
         Plan { prefixes: vec![Prefix(Box::default())], max_value: None }
@@ -106,6 +116,9 @@ impl Family for Expiry {
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Ttl>, Error> {
+        if plan.prefixes.is_empty() {
+            return Err(Error::OutOfRange(NO_PREFIX));
+        }
         let max_value = plan.max_value.unwrap_or(MAX_VALUE.min(MAX_PAYLOAD_SIZE.get().unsigned_abs()));
         let options = DeliveryOptions { max_len: 0, ..options };
         Queue::<Ttl>::create(Scope { prefixes: plan.prefixes, max_value }, options, seed)

@@ -1,7 +1,7 @@
 //! What a family of commands adds to delivery. The delivery commands, persistence, blocking, the timer and the sink
 //! are written once, for any `Family`.
 
-use crate::args::Args;
+use crate::args::{unknown_option, Args};
 use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config;
@@ -90,7 +90,7 @@ pub const fn c_text(text: &'static str) -> &'static CStr {
 /// The options of delivery in the syntax of CREATE and ALTER.
 macro_rules! delivery_options {
     () => {
-        "[LEASE ms] [MAXDELIVERIES n] [BACKOFF ms] [MAXBACKOFF ms] [MAXLEN n] [SINK stream [SINKMAXLEN n]]"
+        "[LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [MAXLEN n] [SINK stream [SINKMAXLEN n]]"
     };
 }
 pub(crate) use delivery_options;
@@ -114,6 +114,8 @@ pub trait Family: Sized + 'static {
     /// Name of the command that rebuilds a value from the AOF.
     const LOAD: &'static CStr;
     const CREATE_SYNTAX: &'static str;
+    /// Whether CREATE itself says what is missing, and not Redis that something is.
+    const CREATE_EXPLAINS: bool = false;
     const CREATE_SUMMARY: &'static str;
     const CREATE_COMPLEXITY: &'static str = "O(1)";
     const ALTER_SYNTAX: &'static str;
@@ -123,6 +125,10 @@ pub trait Family: Sized + 'static {
 
     /// Reads one option of the gate if `word` is one.
     fn plan_option(plan: &mut Plan<Self>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail>;
+    /// The error of a word that is no option.
+    fn unknown_option(_plan: &Plan<Self>, word: &Str) -> Fail {
+        unknown_option(word)
+    }
     /// How many words such an option takes, itself included; `None` if `word` is none. For key positions.
     fn plan_option_width(word: &Str, next: Option<&Str>) -> Option<usize>;
     /// The gate of a value that stands for one whose content cannot be loaded.

@@ -18,9 +18,18 @@ impl Call<'_> {
         self.ctx.replicate_verbatim();
     }
 
-    /// The command as it came, with its time. Inside of an envelope, the envelope.
+    /// The command as it came, with its time, and durations in milliseconds. Inside of an envelope, the envelope.
     pub fn replicate_timed(&self, now: UnixMs) {
-        if self.is_repetition() {
+        let with_units = self.args.with_units();
+        if !with_units.is_empty() {
+            let numbers: Vec<(usize, OwnedStr)> = with_units
+                .iter()
+                .map(|(place, ms)| (*place, OwnedStr::number(i64::try_from(ms.0).unwrap_or(i64::MAX))))
+                .collect();
+            let mut arguments = self.given.to_vec();
+            numbers.iter().for_each(|(place, number)| arguments[*place] = number);
+            self.replicate_timed_as(now, &arguments);
+        } else if self.is_repetition() {
             self.ctx.replicate_verbatim();
         } else {
             self.replicate_timed_as(now, self.given);

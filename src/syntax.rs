@@ -125,7 +125,7 @@ impl Argument {
         let kind = match word {
             "key" => Kind::Key(0),
             "stream" => Kind::Key(1),
-            "n" | "ms" | "lease-ms" | "period-ms" | "limit" | "bytes" => Kind::Integer,
+            "n" | "limit" | "bytes" => Kind::Integer,
             "unix-ms" => Kind::Time,
             _ => Kind::Text,
         };

@@ -19,7 +19,12 @@ pub struct Entry {
 
 impl Entry {
     pub fn of<C: Command>() -> Self {
-        Entry { row: C::ROW, run: C::run, raw: entry::<Adapter<C>>, syntax: Syntax::read(C::ROW.syntax) }
+        let mut syntax = Syntax::read(C::ROW.syntax);
+        if C::ROW.explains {
+            // Its name and the key.
+            syntax.arity = -2;
+        }
+        Entry { row: C::ROW, run: C::run, raw: entry::<Adapter<C>>, syntax }
     }
 
     /// Whether it may have so many arguments, its name not counted.

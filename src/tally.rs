@@ -80,10 +80,10 @@ impl Family for Tally {
     const TYPE: (&'static CStr, i32) = (c"tsgen-tal", 1);
     const LOAD: &'static CStr = c"TALLY.LOAD";
     const CREATE_SYNTAX: &'static str =
-        concat!("key [EVERY ms] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n] ", delivery_options!());
+        concat!("key [EVERY duration] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n] ", delivery_options!());
     const CREATE_SUMMARY: &'static str =
         "Creates a key for counters: the sums of each window of time are delivered together, as one batch";
-    const ALTER_SYNTAX: &'static str = concat!("key [EVERY ms] [MAXFIELDS n] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str = concat!("key [EVERY duration] [MAXFIELDS n] ", delivery_options!());
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 9;
 

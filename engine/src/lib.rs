@@ -21,6 +21,7 @@
 #![warn(missing_docs)]
 
 mod delivery;
+mod duration;
 mod entries;
 mod error;
 mod gate;
@@ -39,6 +40,7 @@ mod time;
 mod token;
 
 pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Sunk, Which, SINK_BATCH};
+pub use duration::{duration, Duration};
 pub use entries::MAX_NAME;
 pub use error::Error;
 pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules, MAX_ITEMS};

@@ -25,6 +25,7 @@ mod debounce_sink;
 mod debounce_time;
 mod delivery;
 mod docs;
+mod durations;
 mod elements;
 mod errors;
 mod events;

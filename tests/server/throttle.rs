@@ -192,7 +192,7 @@ fn arguments_are_checked_and_a_bad_one_changes_nothing() {
     c.ok("THROTTLE.TAKE k 5 1000000");
     let before = server.digest_all();
     let limit = "ERR limit must be an integer between 1 and 1000000000";
-    let period = "ERR period-ms must be an integer between 1 and 315360000000";
+    let period = "ERR period must be an integer between 1 and 315360000000 (ms), or one with a unit: 30s, 5m, 2h, 7d";
     for (command, expected) in [
         ("THROTTLE.TAKE k", "ERR wrong number of arguments"),
         ("THROTTLE.TAKE k 5", "ERR wrong number of arguments"),
@@ -380,8 +380,7 @@ fn acl_cluster_and_docs_know_its_key_flags_and_arguments() {
     assert_eq!([info[1].int(), info[3].int(), info[4].int()], [-4, 1, 1]);
     assert_eq!(info[2].to_string(), "[write denyoom module fast]");
     let docs = c.ok("COMMAND DOCS throttle.take").to_string();
-    for documented in ["'token' 'BURST'", "'token' 'COST'", "'limit' 'type' 'integer'", "'period-ms' 'type' 'integer'"]
-    {
+    for documented in ["'token' 'BURST'", "'token' 'COST'", "'limit' 'type' 'integer'", "'period' 'type' 'string'"] {
         assert!(docs.contains(documented), "{documented} is not in {docs}");
     }
     c.play(

@@ -34,7 +34,7 @@ impl<F: Family> Command for ClaimEntries<F> {
         name: F::VERBS.claim.name,
         flags: "write blocking",
         keys: &[KeySpec::ReadUpdate(1)],
-        syntax: "key consumer [COUNT n] [LEASE ms] [BLOCK ms]",
+        syntax: "key consumer [COUNT n] [LEASE duration] [BLOCK duration]",
         summary: "Leases ready entries to a consumer, oldest first, or waits until there are some",
         complexity:
             "O(log(N)) for each entry leased, and for each lease, delay and group that ended before, up to 10000",

@@ -1,7 +1,6 @@
 //! `F.CREATE`: makes a key with other options than the defaults. And what a first write does instead.
 
 use super::options::{self, sink_position, Given};
-use crate::args::unknown_option;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::datatype::arrive;
 use crate::effects::Effects;
@@ -29,6 +28,7 @@ impl<F: Family> Command for Create<F> {
         syntax: F::CREATE_SYNTAX,
         summary: F::CREATE_SUMMARY,
         complexity: F::CREATE_COMPLEXITY,
+        explains: F::CREATE_EXPLAINS,
         ..Row::WRITE
     };
 
@@ -39,7 +39,7 @@ impl<F: Family> Command for Create<F> {
             let known = F::plan_option(&mut plan, word, &mut call.args, call.ctx)?
                 || given.read::<F>(word, &mut call.args, call.ctx, name)?;
             if !known {
-                return Err(unknown_option(word));
+                return Err(F::unknown_option(&plan, word));
             }
         }
         let options = given.over(F::delivery_defaults())?;

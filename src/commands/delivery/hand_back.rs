@@ -11,7 +11,7 @@ pub struct HandBack<F>(PhantomData<F>);
 impl<F: Family> Command for HandBack<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.nack.name,
-        syntax: "key token [token ...] [DELAY ms | DEAD] [REASON text]",
+        syntax: "key token [token ...] [DELAY duration | DEAD] [REASON text]",
         summary:
             "Hands back failed deliveries: their entries are redelivered or become dead letters; replies with how many",
         complexity: "O(log(N)) for each entry",

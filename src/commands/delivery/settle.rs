@@ -1,13 +1,10 @@
 //! `F.ACK` and `F.EXTEND`: what a worker says of deliveries it still holds.
 
-use crate::args::in_range;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::config::MAX_MS;
 use crate::effects::Effects;
 use crate::family::Family;
 use crate::keyspace;
 use std::marker::PhantomData;
-use tsgen_engine::Millis;
 
 pub struct Ack<F>(PhantomData<F>);
 
@@ -46,7 +43,7 @@ impl<F: Family> Command for Extend<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.extend.name,
         flags: "write fast",
-        syntax: "key lease-ms token [token ...]",
+        syntax: "key lease token [token ...]",
         summary: "Gives deliveries a new lease from now on; replies with how many",
         complexity: "O(log(N)) for each entry",
         ..Row::WRITE
@@ -54,7 +51,7 @@ impl<F: Family> Command for Extend<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let lease = Millis(in_range("lease-ms", call.args.required()?, 1, MAX_MS)?.unsigned_abs());
+        let lease = call.args.required_millis("lease", 1)?;
         let tokens = call.args.only_tokens()?;
         super::options::settle_with::<F>(call, name, &[F::VERBS.extend.event], |queue, now| {
             queue.extend(tokens.as_slice(), lease, now)

@@ -89,7 +89,7 @@ impl Command for Mincr {
         let name = call.args.required()?;
         let given = call.args.take_rest();
         if given.is_empty() || given.len() % 2 != 0 {
-            return Err(Fail::Arity);
+            return Err(Fail::Groups("each increment is a field and a delta"));
         }
         let increments: Vec<(&[u8], i64)> = given
             .chunks_exact(2)

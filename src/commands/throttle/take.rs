@@ -2,14 +2,13 @@
 
 use crate::args::{in_range, is, set, unknown_option, Args};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::config::MAX_MS;
 use crate::effects::Effects;
 use crate::redis::command::KeySpec;
 use crate::redis::key::Key;
 use crate::redis::Ctx;
 use crate::throttle;
 use std::ffi::CStr;
-use tsgen_engine::{Millis, Rate, Taken, MAX_LIMIT};
+use tsgen_engine::{Rate, Taken, MAX_LIMIT};
 
 const TAKE: &CStr = c"throttle.take";
 
@@ -21,7 +20,7 @@ impl Command for Take {
         flags: "write deny-oom fast",
         // The reply tells how much is taken already.
         keys: &[KeySpec::ReadUpdate(1)],
-        syntax: "key limit period-ms [BURST n] [COST n]",
+        syntax: "key limit period [BURST n] [COST n]",
         summary: "Takes from a rate limit if there is room, and tells how much is left and when there will be more",
         ..Row::WRITE
     };
@@ -52,7 +51,7 @@ impl Command for Take {
 fn parse(args: &mut Args<'_>) -> Result<(Rate, u64), Fail> {
     let most = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let limit = in_range("limit", args.required()?, 1, most(MAX_LIMIT))?.unsigned_abs();
-    let period = Millis(in_range("period-ms", args.required()?, 1, MAX_MS)?.unsigned_abs());
+    let period = args.required_millis("period", 1)?;
     let (mut burst, mut cost) = (None, None);
     while let Some(word) = args.next() {
         if is(word, "BURST") {

@@ -30,7 +30,7 @@ struct Given<'a> {
 fn parse<'a>(call: &mut Call<'a>) -> Result<Vec<Given<'a>>, Fail> {
     let given = call.args.take_rest();
     if given.is_empty() || given.len() % 3 != 0 {
-        return Err(Fail::Arity);
+        return Err(Fail::Groups("each element is a timestamp, an id and a payload"));
     }
     let element = |element: &[&'a Str]| {
         let (when, id, payload) = (When::parse(element[0])?, element[1].bytes(), element[2].bytes());
@@ -41,8 +41,8 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Vec<Given<'a>>, Fail> {
     given.chunks_exact(3).map(element).collect()
 }
 
-fn resolve<'a>(given: &[Given<'a>], is_clock: bool, now: UnixMs) -> Result<Vec<Element<'a>>, Fail> {
-    given.iter().map(|element| Ok((element.when.resolve(is_clock, now)?, element.id, element.payload))).collect()
+fn resolve<'a>(given: &[Given<'a>], is_clock: bool, now: UnixMs, call: &Call<'_>) -> Result<Vec<Element<'a>>, Fail> {
+    given.iter().map(|element| Ok((element.when.resolve(is_clock, now, call)?, element.id, element.payload))).collect()
 }
 
 impl Command for Madd {
@@ -64,7 +64,7 @@ impl Command for Madd {
         };
         let is_clock = value.queue.is_clock();
         let now = if is_clock { call.now() } else { UnixMs(0) };
-        let elements = resolve(&given, is_clock, now)?;
+        let elements = resolve(&given, is_clock, now, call)?;
         let added = value.queue.madd(&elements, now)?;
         reply(call, &added);
         let mut opens_at = None;
@@ -95,7 +95,7 @@ fn reply(call: &Call<'_>, added: &[Added]) {
 fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, given: &[Given<'_>]) -> Outcome {
     let now = call.now();
     let mut value = create::by_default::<Tsgen>(now)?;
-    let elements = resolve(given, false, now)?;
+    let elements = resolve(given, false, now, call)?;
     let added = value.queue.madd(&elements, now)?;
     let value = key.create(value)?;
     reply(call, &added);
