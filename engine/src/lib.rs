@@ -55,7 +55,7 @@ pub use prefixes::Prefixes;
 pub use queue::{Queue, Settled, Totals};
 pub use schedule::Schedule;
 pub use snapshot::{Loader, BEHAVIOUR, REPEATED};
-pub use throttle::{Rate, Taken, Throttle, MAX_LIMIT};
+pub use throttle::{Moment, Rate, Taken, Throttle, MAX_LIMIT};
 pub use time::{Millis, UnixMs};
 pub use token::{coalesce, Token, TokenRange, MAX_TOKEN};
 

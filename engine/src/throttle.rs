@@ -6,8 +6,11 @@
 //! `burst * period / limit` ahead of now. What is told of a take is what redis-cell tells.
 //!
 //! So in any stretch of time `t` no more is taken than `burst + t * limit / period`, and nothing is rounded in that: the point is kept
-//! as whole milliseconds and a fraction whose denominator is the limit. A cell rate of 7 in 1000 ms gives exactly 7 in each
-//! 1000 ms for ever. Only a key whose limit changes is rounded, by less than a millisecond and to the strict side.
+//! as whole milliseconds and a fraction whose denominator is the limit, a thousandfold. A cell rate of 7 in 1000 ms gives exactly 7 in
+//! each 1000 ms for ever. Only a key whose limit changes is rounded, by less than a microsecond and to the strict side.
+//!
+//! Takes are told to the microsecond: what comes back between two takes at one tick of the clock comes back in vain beyond the burst, so that a
+//! clock of milliseconds would let at most `1000 * burst` through in a second, whatever the limit.
 //!
 //! It does not know keys or their time to live, and no other part of the engine knows it.
 
@@ -21,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 /// The highest limit and the highest burst: a million a millisecond.
 pub const MAX_LIMIT: u64 = 1_000_000_000;
+
+/// Into so many parts a millisecond is divided at most: microseconds, and each of these by the limit.
+const MAX_PARTS: u64 = 1_000 * MAX_LIMIT;
 
 /// How much may be taken, and how fast it is given back.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -61,6 +67,28 @@ impl Rate {
     }
 }
 
+/// When a take happens, to the microsecond.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The millisecond.
+    pub ms: UnixMs,
+    /// Microseconds of it that are over, 0 to 999.
+    pub us: u16,
+}
+
+impl Moment {
+    /// So many microseconds after the Unix epoch.
+    pub fn of_unix_us(us: i64) -> Self {
+        Moment { ms: UnixMs(us.div_euclid(1_000)), us: u16::try_from(us.rem_euclid(1_000)).unwrap_or(0) }
+    }
+}
+
+impl From<UnixMs> for Moment {
+    fn from(ms: UnixMs) -> Self {
+        Moment { ms, us: 0 }
+    }
+}
+
 /// What came of a take.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -80,7 +108,7 @@ pub struct Throttle {
     millis: UnixMs,
     /// Below `of`.
     part: u64,
-    /// The limit of the last take, 1 to [`MAX_LIMIT`].
+    /// The limit of the last take, a thousandfold; in older files the limit itself. 1 to [`MAX_PARTS`].
     of: u64,
 }
 
@@ -96,20 +124,22 @@ impl Throttle {
     ///
     /// What was taken at another rate is given back when it was to be given back at that rate. The same holds for a clock that has
     /// stepped back: what was taken before comes back when the clock has reached that time again.
-    pub fn take(&mut self, rate: &Rate, cost: u64, now: UnixMs) -> Taken {
-        // In units of 1/limit milliseconds from now, in which everything is an integer. The widest product is that of the range of
-        // clocks and MAX_LIMIT, below 2^95.
+    pub fn take(&mut self, rate: &Rate, cost: u64, now: impl Into<Moment>) -> Taken {
+        // In units of 1/limit microseconds from now, in which everything is an integer. The widest product is that of the range of
+        // clocks and MAX_PARTS, below 2^105.
+        let now: Moment = now.into();
         let limit = i128::from(rate.limit);
-        let each = i128::from(rate.period.0);
+        let each = i128::from(rate.period.0) * 1_000;
         let most = i128::from(rate.burst) * each;
         let owed = self.ahead_of(now, rate.limit).max(0);
         let wanted = owed + i128::from(cost) * each;
         let allowed = wanted <= most;
         let after = if allowed { wanted } else { owed };
         if allowed && cost > 0 {
-            let millis = i64::try_from(after / limit).unwrap_or(i64::MAX);
-            let part = u64::try_from(after % limit).unwrap_or(0);
-            *self = Throttle { millis: UnixMs(now.0.saturating_add(millis)), part, of: rate.limit };
+            let (of, since_ms) = (1_000 * limit, i128::from(now.us) * limit + after);
+            let millis = i64::try_from(since_ms / of).unwrap_or(i64::MAX);
+            let part = u64::try_from(since_ms % of).unwrap_or(0);
+            *self = Throttle { millis: UnixMs(now.ms.0.saturating_add(millis)), part, of: 1_000 * rate.limit };
         }
         Taken {
             allowed,
@@ -124,15 +154,16 @@ impl Throttle {
         UnixMs(self.millis.0.saturating_add(i64::from(self.part > 0)))
     }
 
-    /// How far it is ahead of `now`, in units of 1/limit milliseconds, rounded up if the limit was another before.
-    fn ahead_of(&self, now: UnixMs, limit: u64) -> i128 {
-        let millis = i128::from(self.millis.0) - i128::from(now.0);
-        let part = if self.of == limit {
+    /// How far it is ahead of `now`, in units of 1/limit microseconds, rounded up if the limit was another before.
+    fn ahead_of(&self, now: Moment, limit: u64) -> i128 {
+        let micros = (i128::from(self.millis.0) - i128::from(now.ms.0)) * 1_000 - i128::from(now.us);
+        let parts = 1_000 * limit;
+        let part = if self.of == parts {
             i128::from(self.part)
         } else {
-            divided_up(i128::from(self.part) * i128::from(limit), i128::from(self.of))
+            divided_up(i128::from(self.part) * i128::from(parts), i128::from(self.of))
         };
-        millis * i128::from(limit) + part
+        micros * i128::from(limit) + part
     }
 
     /// The value as bytes, the same for equal values.
@@ -148,7 +179,7 @@ impl Throttle {
             Format::Unmarked | Format::One => decode(rest)?,
         };
         format.check_behaviour(behaviour)?;
-        if !(1..=MAX_LIMIT).contains(&throttle.of) || throttle.part >= throttle.of {
+        if !(1..=MAX_PARTS).contains(&throttle.of) || throttle.part >= throttle.of {
             return Err(Error::Damaged("an impossible fraction"));
         }
         Ok((throttle, behaviour))
@@ -160,7 +191,7 @@ fn divided_up(number: i128, by: i128) -> i128 {
     (number + by - 1) / by
 }
 
-/// Whole milliseconds that cover a span of so many units of 1/limit milliseconds.
+/// Whole milliseconds that cover a span of so many units of 1/limit microseconds.
 fn whole_millis(span: i128, limit: i128) -> Millis {
-    Millis(u64::try_from(divided_up(span, limit)).unwrap_or(u64::MAX))
+    Millis(u64::try_from(divided_up(span, 1_000 * limit)).unwrap_or(u64::MAX))
 }

@@ -5,7 +5,7 @@ mod naive;
 
 use naive::{Naive, Take};
 use proptest::prelude::*;
-use tsgen_engine::{Millis, Rate, Throttle, UnixMs, MAX_LIMIT};
+use tsgen_engine::{Millis, Moment, Rate, Throttle, UnixMs, MAX_LIMIT};
 
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() }
@@ -22,7 +22,7 @@ fn rate() -> impl Strategy<Value = (u64, u64, u64)> {
 
 fn take(value: &mut Throttle, take: &Take) -> [i64; 4] {
     let rate = Rate::new(take.limit, Millis(take.period), take.burst).expect("a valid rate");
-    let taken = value.take(&rate, take.cost, UnixMs(take.now));
+    let taken = value.take(&rate, take.cost, Moment { ms: UnixMs(take.now), us: take.us });
     let number = |number: u64| i64::try_from(number).expect("fits a reply");
     [
         i64::from(taken.allowed),
@@ -38,6 +38,11 @@ fn reloaded(value: &Throttle) -> Throttle {
     Throttle::load(&bytes).expect("what was saved loads").0
 }
 
+/// Within a millisecond.
+fn us() -> impl Strategy<Value = u16> {
+    prop_oneof![Just(0), 0..1_000u16]
+}
+
 /// A span since the take before, now and then back.
 fn step() -> impl Strategy<Value = i64> {
     prop_oneof![6 => 0..300i64, 3 => 0..5_000i64, 1 => -2_000..0i64, 1 => 0..400_000_000_000i64]
@@ -49,15 +54,15 @@ proptest! {
     #[test]
     fn every_history_is_as_the_fractions_have_it(
         rates in prop::collection::vec(rate(), 1..4),
-        steps in prop::collection::vec((step(), 0..6u64, prop::bool::weighted(0.05), any::<bool>()), 1..80),
+        steps in prop::collection::vec((step(), us(), 0..6u64, prop::bool::weighted(0.05), any::<bool>()), 1..80),
     ) {
         let mut now = 1_800_000_000_000;
         let (mut value, mut naive, mut nth) = (Throttle::default(), Naive::default(), 0);
-        for (step, cost, changes, reloads) in steps {
+        for (step, us, cost, changes, reloads) in steps {
             now += step;
             nth = (nth + usize::from(changes)) % rates.len();
             let (limit, period, burst) = rates[nth];
-            let one = Take { limit, period, burst, cost: cost.min(burst), now };
+            let one = Take { limit, period, burst, cost: cost.min(burst), now, us };
             let before = value;
             let told = take(&mut value, &one);
             prop_assert_eq!(told, naive.take(&one), "{:?}", one);
@@ -76,14 +81,15 @@ proptest! {
     #[test]
     fn no_window_holds_more_than_the_burst_and_what_came_back_in_it(
         (limit, period, burst) in rate(),
-        steps in prop::collection::vec((prop_oneof![0..3i64, 0..300i64], 1..4u64), 1..120),
+        steps in prop::collection::vec((prop_oneof![0..3_000i64, 0..300_000i64], 1..4u64), 1..120),
     ) {
         let mut now = 0;
         let mut value = Throttle::default();
         let mut allowed: Vec<(i64, u64)> = Vec::new();
         for (step, cost) in steps {
             now += step;
-            let one = Take { limit, period, burst, cost: cost.min(burst), now };
+            let Moment { ms, us } = Moment::of_unix_us(now);
+            let one = Take { limit, period, burst, cost: cost.min(burst), now: ms.0, us };
             if take(&mut value, &one)[0] == 1 {
                 allowed.push((now, one.cost));
             }
@@ -92,9 +98,9 @@ proptest! {
             let mut sum = 0;
             for (until, cost) in &allowed[first..] {
                 sum += u128::from(*cost);
-                let most = u128::from(burst) * u128::from(period)
+                let most = u128::from(burst) * u128::from(period) * 1_000
                     + u128::from((until - from).unsigned_abs()) * u128::from(limit);
-                prop_assert!(sum * u128::from(period) <= most, "{} from {} to {}", sum, from, until);
+                prop_assert!(sum * u128::from(period) * 1_000 <= most, "{} from {} to {}", sum, from, until);
             }
         }
     }

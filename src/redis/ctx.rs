@@ -141,6 +141,20 @@ impl Ctx {
         unsafe { api!(RedisModule_ReplicateVerbatim(self.raw())) };
     }
 
+    /// Replicates a command of Redis itself, of which the server knows where the keys are.
+    pub fn replicate_native(&self, command: &CStr, arguments: &[&Str]) {
+        // SAFETY: a live context; "v" is an array with its length. Redis copies what it needs.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.raw(),
+                command.as_ptr(),
+                c"v".as_ptr(),
+                arguments.as_ptr(),
+                arguments.len()
+            ))
+        };
+    }
+
     /// Replicates `AT ms command arguments…`.
     pub fn replicate_at(&self, at: &CStr, ms: i64, command: &CStr, arguments: &[&Str]) {
         planted::step();

@@ -179,6 +179,11 @@ impl Key<'_> {
         // SAFETY: an open key; Redis refuses what it cannot take.
         unsafe { api!(RedisModule_SetAbsExpire(self.raw.as_ptr(), unix_ms)) };
     }
+
+    /// The key has no time to live any more.
+    pub fn live_for_ever(&mut self) {
+        self.live_until(i64::from(raw::REDISMODULE_NO_EXPIRE));
+    }
 }
 
 /// What kind of value a key holds.

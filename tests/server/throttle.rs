@@ -51,6 +51,70 @@ fn burst_is_how_much_there_may_be_at_once() {
     );
 }
 
+/// The clock is told to the microsecond. By milliseconds, one each at most would come back.
+#[test]
+fn more_than_one_each_millisecond_come_back_one_by_one() {
+    let (master, replica) = super::common::pair(&["--tsgen.virtual-clock", "yes"]);
+    let mut c = master.client();
+    let take = "TSGEN.AT 4000000000000 THROTTLE.TAKE k 2000 1000 BURST 1";
+    for (us, reply) in [
+        (100, "[1 2000 0 -1 1]"),
+        (100, "[0 2000 0 1 1]"),
+        (599, "[0 2000 0 1 1]"),
+        (600, "[1 2000 0 -1 1]"),
+        (999, "[0 2000 0 1 1]"),
+    ] {
+        c.expect(&format!("{take} MICROS {us}"), reply);
+    }
+    c.play(
+        r#"
+        > TSGEN.AT 4000000000001 THROTTLE.TAKE k 2000 1000 BURST 1 MICROS 99
+        [0 …]
+        > TSGEN.AT 4000000000001 THROTTLE.TAKE k 2000 1000 BURST 1 MICROS 100
+        [1 …]
+        > TSGEN.AT 4000000000001 THROTTLE.TAKE k 2000 1000 MICROS 1000
+        -ERR MICROS must be an integer between 0 and 999
+        > THROTTLE.TAKE k 2000 1000 MICROS 5
+        -ERR unknown option 'MICROS'
+        "#,
+    );
+    same_data(&master, &replica);
+}
+
+/// Redis would remove the key at once, for it lives by the real clock: the limit would be full again at each take.
+#[test]
+fn a_take_at_a_time_that_is_over_limits_as_any() {
+    let (master, replica) = super::common::pair(&["--tsgen.virtual-clock", "yes", "--appendonly", "yes"]);
+    let mut c = master.client();
+    c.play(
+        r#"
+        > TSGEN.AT 1000 THROTTLE.TAKE k 2 1000
+        [1 2 1 -1 500]
+        > TSGEN.AT 1000 THROTTLE.TAKE k 2 1000
+        [1 2 0 -1 1000]
+        > TSGEN.AT 1499 THROTTLE.TAKE k 2 1000
+        [0 2 0 1 501]
+        > TSGEN.AT 1500 THROTTLE.TAKE k 2 1000
+        [1 2 0 -1 1000]
+        > TTL k
+        -1
+        > TSGEN.AT 4000000000000 THROTTLE.TAKE k 2 1000
+        [1 2 1 -1 500]
+        > PEXPIRETIME k
+        4000000000500
+        > TSGEN.AT 1000 THROTTLE.TAKE other 2 1000
+        [1 2 1 -1 500]
+        "#,
+    );
+    let view = |server: &Server| ["k", "other"].map(|key| server.client().ok(&format!("PEXPIRETIME {key}")).int());
+    assert_eq!(view(&master), [4_000_000_000_500, -1]);
+    same_data(&master, &replica);
+    assert_eq!(view(&replica), view(&master));
+    let (digest, seen) = (master.digest_all(), view(&master));
+    c.ok("DEBUG LOADAOF");
+    assert_eq!((master.digest_all(), view(&master)), (digest, seen));
+}
+
 /// 142.857… ms each: at which millisecond the n-th is back is the ceiling of n times that, with no drift.
 #[test]
 fn a_period_that_the_limit_does_not_divide_is_exact() {
@@ -247,7 +311,9 @@ fn the_edges_of_every_range_are_taken() {
         > TSGEN.AT 0 THROTTLE.TAKE e 1 1
         [1 1 0 -1 1]
         > EXISTS e
-        0
+        1
+        > TSGEN.AT 0 THROTTLE.TAKE e 1 1
+        [0 1 0 1 1]
         "#,
     );
 }

@@ -45,9 +45,13 @@ fn thousands_of_random_takes_are_as_the_fractions_have_them_and_the_same_everywh
         if key == 0 {
             rates[key] = RATES.len() - 1;
         }
+        let us = random.below(1_000) as u16;
         let (limit, period, burst) = RATES[rates[key]];
-        let take = Take { limit, period, burst, cost: random.below(6).min(burst), now };
-        let command = format!("TSGEN.AT {now} THROTTLE.TAKE k{key} {limit} {period} BURST {burst} COST {}", take.cost);
+        let take = Take { limit, period, burst, cost: random.below(6).min(burst), now, us };
+        let command = format!(
+            "TSGEN.AT {now} THROTTLE.TAKE k{key} {limit} {period} BURST {burst} COST {} MICROS {us}",
+            take.cost
+        );
         let [allowed, remaining, retry_after, reset_after] = models[key].take(&take);
         let expected = format!("[{allowed} {limit} {remaining} {retry_after} {reset_after}]");
         assert_eq!(c.ok(&command).to_string(), expected, "{command}");

@@ -32,8 +32,8 @@ fn what_was_taken_carries_its_time_and_what_was_not_is_not_told() {
     feed.expect(
         &mut c,
         &[
-            "TSGEN.AT <_1> THROTTLE.TAKE k 2 1000000",
-            "TSGEN.AT <_2> THROTTLE.TAKE k 2 1000000 BURST 2 cost 1",
+            "TSGEN.AT <_1> THROTTLE.TAKE k 2 1000000 MICROS <_u1>",
+            "TSGEN.AT <_2> THROTTLE.TAKE k 2 1000000 BURST 2 cost 1 MICROS <_u2>",
             "TSGEN.AT 4000000000000 THROTTLE.TAKE v 5 1000",
         ],
     );
@@ -57,10 +57,10 @@ fn what_was_taken_carries_its_time_and_what_was_not_is_not_told() {
         &mut c,
         &[
             "MULTI",
-            "TSGEN.AT <_3> THROTTLE.TAKE m 1 1000000",
+            "TSGEN.AT <_3> THROTTLE.TAKE m 1 1000000 MICROS <_u3>",
             "SET x 1",
             "EXEC",
-            "TSGEN.AT <_4> THROTTLE.TAKE s 1 1000000",
+            "TSGEN.AT <_4> THROTTLE.TAKE s 1 1000000 MICROS <_u4>",
         ],
     );
 }
@@ -80,7 +80,13 @@ fn a_key_that_is_full_again_is_deleted_before_it_is_taken_from_anew() {
     c.expect("THROTTLE.TAKE k 2 1000", "[1 2 1 -1 500]");
     feed.expect(
         &mut c,
-        &["TSGEN.AT <_1> THROTTLE.TAKE k 2 1000", "MULTI", "DEL k", "TSGEN.AT <_2> THROTTLE.TAKE k 2 1000", "EXEC"],
+        &[
+            "TSGEN.AT <_1> THROTTLE.TAKE k 2 1000 MICROS <_u5>",
+            "MULTI",
+            "DEL k",
+            "TSGEN.AT <_2> THROTTLE.TAKE k 2 1000 MICROS <_u6>",
+            "EXEC",
+        ],
     );
 }
 

@@ -106,13 +106,41 @@ fn what_was_taken_at_another_rate_stays_taken_until_its_time() {
 }
 
 #[test]
-fn another_limit_rounds_to_the_strict_side_and_by_less_than_a_millisecond() {
+fn another_limit_rounds_to_the_strict_side_and_by_less_than_a_microsecond() {
     let mut value = Throttle::default();
     take(&mut value, &rate(3, 1_000, 3), 1, 0);
-    // 333 1/3 ms are 2334/7 of a millisecond, rounded up.
-    assert_eq!(value.ahead_of(UnixMs(0), 7), 2_334);
-    assert_eq!(value.ahead_of(UnixMs(0), 3), 1_000);
-    assert_eq!(value.ahead_of(UnixMs(0), 1), 334);
+    // 333 1/3 ms are 2333334/7 of a microsecond, rounded up.
+    assert_eq!(value.ahead_of(UnixMs(0).into(), 7), 2_333_334);
+    assert_eq!(value.ahead_of(UnixMs(0).into(), 3), 1_000_000);
+    assert_eq!(value.ahead_of(UnixMs(0).into(), 1), 333_334);
+}
+
+/// By a clock of milliseconds it was 1000 a second, whatever the limit.
+#[test]
+fn a_burst_of_one_does_not_keep_a_limit_above_a_thousand_a_second_from_being_reached() {
+    for limit in [7, 666, 2_000, 10_000, 300_000, 2_000_000] {
+        let (rate, mut value) = (rate(limit, 1_000, 1), Throttle::default());
+        let allowed = (0..1_000_000).filter(|us| value.take(&rate, 1, Moment::of_unix_us(5_000_000 + us)).allowed);
+        // What comes back between two microseconds comes back in vain: less than a microsecond's worth each time.
+        let (count, least) = (allowed.count() as u64, 1_000_000 * limit / (1_000_000 + limit));
+        assert!((least..=limit.min(1_000_000)).contains(&count), "{count} of {limit}");
+    }
+}
+
+/// A value of a time when fractions were of the limit itself.
+#[test]
+fn what_was_saved_when_a_clock_told_milliseconds_is_still_taken() {
+    let (limited, rate) = (rate(3, 1_000, 3), rate(3, 1_000, 3));
+    let mut old = Throttle { millis: UnixMs(333), part: 1, of: 3 };
+    let mut new = Throttle::default();
+    take(&mut new, &limited, 1, 0);
+    let mut bytes = Vec::new();
+    old.save(&mut |chunk| bytes.extend_from_slice(chunk));
+    assert_eq!(Throttle::load(&bytes), Ok((old, BEHAVIOUR)));
+    for now in [0, 100, 333, 334] {
+        assert_eq!(take(&mut old, &rate, 1, now), take(&mut new, &rate, 1, now));
+    }
+    assert_eq!(old, new);
 }
 
 #[test]
@@ -180,7 +208,7 @@ fn what_is_saved_is_loaded_and_nothing_else() {
     assert_eq!(Throttle::load(&saved[1..]), Ok((value, BEHAVIOUR)));
     let longer = [&saved[..], &[0]].concat();
     assert!(Throttle::load(&longer).is_err());
-    for (part, of) in [(0, 0), (1, 1), (7, 7), (8, 7), (0, MAX_LIMIT + 1), (u64::MAX, 7)] {
+    for (part, of) in [(0, 0), (1, 1), (7, 7), (8, 7), (0, MAX_PARTS + 1), (u64::MAX, 7)] {
         let impossible = Throttle { millis: UnixMs(0), part, of };
         let mut bytes = Vec::new();
         impossible.save(&mut |chunk| bytes.extend_from_slice(chunk));

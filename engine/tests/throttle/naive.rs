@@ -64,6 +64,8 @@ pub struct Take {
     pub burst: u64,
     pub cost: u64,
     pub now: i64,
+    /// Microseconds behind `now`.
+    pub us: u16,
 }
 
 /// What was taken, as the time at which all of it will have been given back.
@@ -76,10 +78,10 @@ impl Naive {
     /// `[allowed, remaining, retry_after or -1, reset_after]`.
     pub fn take(&mut self, take: &Take) -> [i64; 4] {
         let limit = i128::from(take.limit);
-        let now = Ratio::whole(i128::from(take.now));
+        let now = Ratio::new(i128::from(take.now) * 1_000 + i128::from(take.us), 1_000);
         let lasts = |units: u64| Ratio::new(i128::from(units) * i128::from(take.period), limit);
-        // A limit that is another than before makes it a fraction of that.
-        let back_at = self.back_at.map_or(now, |at| at.up_to(limit)).max(now);
+        // A limit that is another than before makes it a fraction of that, of a microsecond.
+        let back_at = self.back_at.map_or(now, |at| at.up_to(1_000 * limit)).max(now);
         let moved = back_at.plus(lasts(take.cost));
         let late = moved.minus(lasts(take.burst)).minus(now);
         let allowed = late.over <= 0;

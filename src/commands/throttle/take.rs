@@ -1,16 +1,20 @@
 //! `THROTTLE.TAKE`: takes from a limit, if there is room. The one command that writers ask before they write.
 
-use crate::args::{in_range, is, set, unknown_option, Args};
+use crate::args::{in_range, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::effects::Effects;
 use crate::redis::command::KeySpec;
+use crate::redis::ctx::{unix_ms, unix_us};
 use crate::redis::key::Key;
-use crate::redis::Ctx;
+use crate::redis::{Ctx, OwnedStr, Str};
 use crate::throttle;
 use std::ffi::CStr;
-use tsgen_engine::{Rate, Taken, MAX_LIMIT};
+use tsgen_engine::{Moment, Rate, Taken, UnixMs, MAX_LIMIT};
 
 const TAKE: &CStr = c"throttle.take";
+
+/// The microseconds of the time of a repetition. No client sends it, and nobody needs to know it.
+const MICROS: &str = "MICROS";
 
 pub struct Take;
 
@@ -27,17 +31,28 @@ impl Command for Take {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let (rate, cost) = parse(&mut call.args)?;
-        let now = call.now();
+        let (rate, cost, us) = parse(call)?;
+        let now = match us {
+            Some(us) => Moment { ms: call.now(), us },
+            None if call.is_repetition() => call.now().into(),
+            None => Moment::of_unix_us(unix_us()),
+        };
         let mut key = Key::open_write(call.ctx, name).ok_or(Fail::NO_KEY)?;
         let mut value = throttle::find(&mut key)?.unwrap_or_default();
         let taken = value.take(&rate, cost, now);
         let changed = taken.allowed && cost > 0;
         if changed {
             throttle::store(&mut key, value)?;
-            // An absolute time, made of the time of the call: the same on replicas and after the AOF was replayed.
-            key.live_until(value.full_at().0);
-            call.replicate_timed(now);
+            if is_over(call, now.ms) {
+                // Under a virtual clock, whose time is no time of Redis's: the key would be gone at once, and nothing ever limited.
+                key.live_for_ever();
+                call.replicate();
+                call.ctx.replicate_native(c"PERSIST", &[name]);
+            } else {
+                // An absolute time, made of the time of the call: the same on replicas and after the AOF was replayed.
+                key.live_until(value.full_at().0);
+                replicate(call, now);
+            }
         }
         drop(key);
         reply(call.ctx, &rate, &taken);
@@ -48,16 +63,36 @@ impl Command for Take {
     }
 }
 
-fn parse(args: &mut Args<'_>) -> Result<(Rate, u64), Fail> {
+/// Whether a client has named a time that is over. (What is repeated may be late; that does not count.)
+fn is_over(call: &Call<'_>, at: UnixMs) -> bool {
+    let flags = call.ctx.flags();
+    call.is_repetition() && !flags.is_replicated() && !flags.is_loading() && at.0 < unix_ms()
+}
+
+/// With its time, and how many microseconds of it were over.
+fn replicate(call: &Call<'_>, now: Moment) {
+    if call.is_repetition() {
+        return call.replicate_timed(now.ms);
+    }
+    let (word, us) = (OwnedStr::new(MICROS.as_bytes()), OwnedStr::number(i64::from(now.us)));
+    let arguments: Vec<&Str> = call.given.iter().copied().chain([&*word, &*us]).collect();
+    call.replicate_timed_as(now.ms, &arguments);
+}
+
+/// The rate, the cost, and in a repetition the microseconds of its time.
+fn parse(call: &mut Call<'_>) -> Result<(Rate, u64, Option<u16>), Fail> {
+    let (is_repetition, args) = (call.is_repetition(), &mut call.args);
     let most = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let limit = in_range("limit", args.required()?, 1, most(MAX_LIMIT))?.unsigned_abs();
     let period = args.required_millis("period", 1)?;
-    let (mut burst, mut cost) = (None, None);
+    let (mut burst, mut cost, mut us) = (None, None, None);
     while let Some(word) = args.next() {
         if is(word, "BURST") {
             set(&mut burst, "BURST", args.value_of("BURST")?)?;
         } else if is(word, "COST") {
             set(&mut cost, "COST", args.value_of("COST")?)?;
+        } else if is_repetition && is(word, MICROS) {
+            set(&mut us, MICROS, args.number_of(MICROS, 0, 999)?)?;
         } else {
             return Err(unknown_option(word));
         }
@@ -71,7 +106,7 @@ fn parse(args: &mut Args<'_>) -> Result<(Rate, u64), Fail> {
         Some(text) => in_range("COST", text, 0, most(burst))?.unsigned_abs(),
         None => 1,
     };
-    Ok((Rate::new(limit, period, burst)?, cost))
+    Ok((Rate::new(limit, period, burst)?, cost, us.and_then(|us| u16::try_from(us).ok())))
 }
 
 fn reply(ctx: &Ctx, rate: &Rate, taken: &Taken) {
