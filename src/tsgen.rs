@@ -33,8 +33,13 @@ pub struct Plan {
 #[derive(Default)]
 pub struct Change {
     watermark: Option<i64>,
+    /// The name of a source, and what it has reported from now on.
+    source: Option<(Box<[u8]>, i64)>,
     late: Option<Late>,
 }
+
+const BAD_SOURCE: Fail =
+    Fail::text("ERR SOURCE must be followed by the name of a source and a timestamp, a signed 64-bit integer");
 
 fn late_option(args: &mut Args<'_>) -> Result<Late, Fail> {
     let word = args.value_of("LATE")?;
@@ -72,8 +77,10 @@ impl Family for Tsgen {
     const CREATE_SUMMARY: &'static str =
         "Creates a key whose elements wait for a watermark: one that you advance, that of several sources, or the server's clock";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of sources";
-    const ALTER_SYNTAX: &'static str =
-        concat!("key [WATERMARK timestamp:integer] [LATE READY|REJECT] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str = concat!(
+        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [LATE READY|REJECT] ",
+        delivery_options!()
+    );
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 3;
 
@@ -103,6 +110,9 @@ impl Family for Tsgen {
         }
         if is(word, "LATE") || is(word, "WATERMARK") {
             return Some(2);
+        }
+        if is(word, "SOURCE") {
+            return Some(3);
         }
         let names = next.and_then(|count| integer(count.bytes())).filter(|count| (1..=MAX_SOURCES).contains(count))?;
         is(word, "SOURCES").then(|| 2 + names.unsigned_abs() as usize)
@@ -136,6 +146,10 @@ impl Family for Tsgen {
             set(&mut change.late, "LATE", late_option(args)?)?;
         } else if is(word, "WATERMARK") {
             set(&mut change.watermark, "WATERMARK", args.number_of("WATERMARK", i64::MIN, i64::MAX)?)?;
+        } else if is(word, "SOURCE") {
+            let name = args.value_of("SOURCE")?.bytes();
+            let timestamp = args.next().and_then(|text| integer(text.bytes())).ok_or(BAD_SOURCE)?;
+            set(&mut change.source, "SOURCE", (name.into(), timestamp))?;
         } else {
             return Ok(false);
         }
@@ -143,6 +157,9 @@ impl Family for Tsgen {
     }
 
     fn check_change(queue: &Queue<Watermark>, change: &Change, now: UnixMs) -> Result<(), Fail> {
+        if let Some((name, to)) = &change.source {
+            queue.check_source(name, *to)?;
+        }
         let Some(to) = change.watermark else { return Ok(()) };
         if queue.is_clock() {
             return Err(Error::ClockDriven.into());
@@ -158,7 +175,8 @@ impl Family for Tsgen {
             Some(to) => queue.alter_watermark(to, now)?,
             None => false,
         };
-        Ok(change.late.is_some_and(|late| queue.alter_late(late)) || set_back)
+        let source_set_back = change.source.is_some_and(|(name, to)| queue.alter_source(&name, to));
+        Ok(change.late.is_some_and(|late| queue.alter_late(late)) || set_back || source_set_back)
     }
 
     fn opens_by_clock(queue: &Queue<Watermark>) -> bool {

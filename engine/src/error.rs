@@ -27,6 +27,8 @@ pub enum Error {
     UnknownSource,
     /// ALTER may only move a watermark back.
     WatermarkNotBelow,
+    /// ALTER may only move what a source has reported back.
+    SourceNotBelow,
     /// The key feeds a stream, so it cannot be claimed from.
     HasSink,
     /// A sink cannot be set while entries are leased.
@@ -66,6 +68,9 @@ impl fmt::Display for Error {
             Error::UnknownSource => "SOURCE must be one of the names the key was created with, if any",
             Error::WatermarkNotBelow => {
                 "WATERMARK must not be above the current watermark; use TSGEN.ADVANCE to raise it"
+            }
+            Error::SourceNotBelow => {
+                "SOURCE must not be above what the source has reported; use TSGEN.ADVANCE to raise it"
             }
             Error::HasSink => "the key has a SINK; read its stream with XREADGROUP",
             Error::Leased => "SINK cannot be set while entries are leased",

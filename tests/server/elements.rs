@@ -191,6 +191,66 @@ fn get_range_and_rem_see_waiting_and_ready_elements() {
     );
 }
 
+#[test]
+fn a_source_that_has_reported_too_much_is_set_back_on_replicas_and_in_the_aof_too() {
+    let (mut master, replica) = pair(&AOF);
+    let mut c = master.client();
+    let mut feed = Feed::open(&master);
+    c.play(
+        r#"
+        > TSGEN.CREATE k SOURCES 2 east west
+        OK
+        > TSGEN.MADD k 10 a "" 20 b ""
+        [1 1]
+        > TSGEN.ADVANCE k 1700000000000 SOURCE east
+        nil
+        "#,
+    );
+    feed.take(&mut c);
+    let mut events = Events::subscribe(&master);
+    c.play(
+        r#"
+        > TSGEN.ALTER k SOURCE west 5
+        -ERR SOURCE must not be above …
+        > TSGEN.ALTER k SOURCE north 5
+        -ERR SOURCE must be one of …
+        > TSGEN.ALTER k SOURCE east 5 SOURCE east 5
+        -ERR SOURCE given twice
+        > TSGEN.ALTER k SOURCE east x
+        -ERR SOURCE must be followed …
+        > TSGEN.ALTER k SOURCE east 12 MAXLEN x
+        -ERR MAXLEN …
+        > TSGEN.ALTER k SOURCE east 1700000000000
+        OK
+        > TSGEN.ALTER k SOURCE east 12 LEASE 500
+        OK
+        > TSGEN.ADVANCE k 15 SOURCE west
+        12
+        # Together with the watermark: no further than to either.
+        > TSGEN.ALTER k WATERMARK 11 SOURCE west 14
+        OK
+        > TSGEN.SOURCES k
+        [['east' 11 <_>] ['west' 11 <_w>]]
+        > COMMAND GETKEYS TSGEN.ALTER k SOURCE sink 5 SINK stream
+        ['k' 'stream']
+        "#,
+    );
+    feed.expect(
+        &mut c,
+        &[
+            "TSGEN.AT <_1> TSGEN.ALTER k SOURCE east 12 LEASE 500",
+            "TSGEN.AT <_2> TSGEN.ADVANCE k 15 SOURCE west",
+            "TSGEN.AT <_3> TSGEN.ALTER k WATERMARK 11 SOURCE west 14",
+        ],
+    );
+    let heard: Vec<_> = events.take(&mut c).into_iter().filter(|event| event.starts_with("k ")).collect();
+    assert_eq!(heard, ["k tsgen.alter", "k tsgen.advance", "k tsgen.ready", "k tsgen.alter"]);
+    same_data(&master, &replica);
+    let digest = master.digest_all();
+    master.restart(Stop::Kill);
+    assert_eq!(master.digest_all(), digest);
+}
+
 /// What is put off keeps its payload, whatever its state, and so it does on replicas and in the AOF.
 #[test]
 fn xx_without_a_payload_keeps_the_payload_that_is_there() {

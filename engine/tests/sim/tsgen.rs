@@ -16,8 +16,19 @@ pub struct Writers {
 
 #[derive(Clone)]
 pub enum Write {
-    Add { id: u32, timestamp: i64 },
-    Advance { to: i64, source: usize },
+    Add {
+        id: u32,
+        timestamp: i64,
+    },
+    Advance {
+        to: i64,
+        source: usize,
+    },
+    /// An operator finds that a source has reported too much.
+    SetBack {
+        to: i64,
+        source: usize,
+    },
 }
 
 impl world::Family for Writers {
@@ -37,7 +48,12 @@ impl world::Family for Writers {
         if rng.u32(0..4) == 0 {
             self.clock_of_events += rng.i64(0..30);
             let to = self.clock_of_events - rng.i64(0..60);
-            return vec![Write::Advance { to, source: rng.usize(0..SOURCES.len()) }];
+            let source = rng.usize(0..SOURCES.len());
+            return vec![if rng.u32(0..20) == 0 {
+                Write::SetBack { to, source }
+            } else {
+                Write::Advance { to, source }
+            }];
         }
         self.next_id += 1;
         vec![Write::Add { id: self.next_id, timestamp: self.clock_of_events + rng.i64(-80..80) }]
@@ -51,6 +67,7 @@ impl world::Family for Writers {
                 true
             }
             Write::Advance { to, source } => key.advance(*to, Some(SOURCES[*source]), now).expect("a source").changed,
+            Write::SetBack { to, source } => key.alter_source(SOURCES[*source], *to),
         }
     }
 
@@ -64,6 +81,7 @@ pub struct Truth {
     added: BTreeSet<u32>,
     acked: BTreeSet<u32>,
     sources: [Option<i64>; SOURCES.len()],
+    watermark: Option<i64>,
 }
 
 impl Truth {
@@ -76,14 +94,17 @@ impl world::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, _: UnixMs) {
         match write {
             Write::Add { id, .. } => drop(self.added.insert(*id)),
-            Write::Advance { to, source } => self.sources[*source] = self.sources[*source].max(Some(*to)),
+            Write::Advance { to, source } => {
+                self.sources[*source] = self.sources[*source].max(Some(*to));
+                self.watermark = self.watermark.max(self.sources.into_iter().min().flatten());
+            }
+            Write::SetBack { to, source } => self.sources[*source] = Some(*to),
         }
     }
 
     fn delivered(&mut self, delivery: &Delivery, _: UnixMs) {
         let id = Self::id(delivery);
-        let watermark = self.sources.into_iter().min().flatten();
-        assert!(Some(delivery.key) <= watermark, "{id} was handed out early");
+        assert!(Some(delivery.key) <= self.watermark, "{id} was handed out early");
         assert!(!self.acked.contains(&id), "{id} came back after it was acknowledged");
         assert!(self.added.contains(&id), "{id} was never added");
     }

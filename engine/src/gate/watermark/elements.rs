@@ -266,6 +266,37 @@ impl Queue<Watermark> {
         Ok(true)
     }
 
+    /// Whether [`Queue::alter_source`] would do it.
+    ///
+    /// Errors: [`Error::ClockDriven`]; [`Error::UnknownSource`]; [`Error::SourceNotBelow`] if it has reported nothing, or less than `to`.
+    pub fn check_source(&self, name: &[u8], to: i64) -> Result<(), Error> {
+        if self.is_clock() {
+            return Err(Error::ClockDriven);
+        }
+        let source = self.sources().iter().find(|source| *source.name == *name).ok_or(Error::UnknownSource)?;
+        match source.timestamp {
+            Some(timestamp) if timestamp >= to => Ok(()),
+            _ => Err(Error::SourceNotBelow),
+        }
+    }
+
+    /// An operator's way back for one source that has reported too much: what it has reported is `to`, unless it is less. The watermark stays
+    /// where it is, or unset. True if anything changed. O(number of sources).
+    ///
+    /// [`Queue::check_source`] tells what is wrong with it; to alter what is wrong changes nothing.
+    pub fn alter_source(&mut self, name: &[u8], to: i64) -> bool {
+        let Kind::Sources(sources) = &mut self.gate.kind else { return false };
+        let reported =
+            sources.iter_mut().find(|source| *source.name == *name).and_then(|source| source.timestamp.as_mut());
+        match reported {
+            Some(timestamp) if *timestamp > to => {
+                *timestamp = to;
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn state_name(&self, handle: Handle, now: UnixMs) -> &'static str {
         match self.standing(handle, now) {
             Standing::Queued if self.ready(handle, now) => "ready",

@@ -137,6 +137,32 @@ fn an_operator_can_set_the_watermark_back_but_not_forward() {
     assert_eq!(key.advance(20, Some(b"a"), T0).map(|advanced| advanced.watermark), Ok(Some(20)));
 }
 
+/// One that reported too much used to stay so for good, if another had not reported yet.
+#[test]
+fn a_source_can_be_set_back_while_the_watermark_is_unset_and_later() {
+    let mut key = key(sources(&["a", "b"]));
+    for (timestamp, id) in [(10, "x"), (30, "y")] {
+        add(&mut key, timestamp, id);
+    }
+    assert_eq!(key.check_source(b"a", 5), Err(Error::SourceNotBelow), "it has reported nothing");
+    assert!(!key.alter_source(b"a", 5));
+    key.advance(999_999, Some(b"a"), T0).expect("a source");
+    assert_eq!(key.check_source(b"c", 5), Err(Error::UnknownSource));
+    assert_eq!(key.check_source(b"a", 1_000_000), Err(Error::SourceNotBelow));
+    assert_eq!(key.check_source(b"a", 12), Ok(()));
+    assert!(key.alter_source(b"a", 12) && !key.alter_source(b"a", 12) && !key.alter_source(b"a", 13));
+    assert_eq!(key.advance(20, Some(b"b"), T0).map(|advanced| advanced.watermark), Ok(Some(12)));
+    assert_eq!(claim(&mut key, 0).0, ["x"]);
+    // The watermark stays, and rises only when the source has come as far again.
+    assert!(key.alter_source(b"a", 3));
+    assert_eq!(key.watermark(T0), Some(12));
+    for (to, watermark) in [(11, 12), (13, 13), (40, 20)] {
+        assert_eq!(key.advance(to, Some(b"a"), T0).map(|advanced| advanced.watermark), Ok(Some(watermark)));
+    }
+    let external = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [1, 2]).expect("valid");
+    assert_eq!(external.check_source(b"a", 1), Err(Error::UnknownSource));
+}
+
 #[test]
 fn late_elements_are_refused_where_the_key_says_so() {
     let mut key = key(Kind::External);
