@@ -9,6 +9,7 @@
 mod alter;
 mod claim;
 mod dead;
+mod promote;
 mod settle;
 mod sweep;
 mod view;
@@ -16,7 +17,7 @@ mod view;
 pub use claim::{Claim, Delivered, Ready, Sunk, SINK_BATCH};
 pub use dead::Which;
 pub use settle::Nack;
-pub use view::{DeadLetter, Pending, Stats};
+pub use view::{DeadLetter, Delayed, Pending, Stats};
 
 pub(crate) use view::Standing;
 

@@ -39,7 +39,7 @@ mod throttle;
 mod time;
 mod token;
 
-pub use delivery::{Claim, DeadLetter, Delivered, Nack, Pending, Ready, Stats, Sunk, Which, SINK_BATCH};
+pub use delivery::{Claim, DeadLetter, Delayed, Delivered, Nack, Pending, Ready, Stats, Sunk, Which, SINK_BATCH};
 pub use duration::{duration, Duration};
 pub use entries::MAX_NAME;
 pub use error::Error;

@@ -9,7 +9,9 @@
 //! |-------------------------|----------------------|---------------------------|
 //! | queued (waiting, ready) | `order`              | if a lease on it ran out  |
 //! | leased                  | `grants`             | yes                       |
-//! | delayed                 | `delays`             | if a lease on it ran out  |
+//! | delayed                 | `delays`             | if a lease on it ran out; |
+//! |                         |                      | else `nacked` has a stale |
+//! |                         |                      | one, by which it is named |
 //! | dead                    | `dead`, by its token | no                        |
 
 use crate::entries::{Entries, Handle, Place, State, MAX_SEQ};
@@ -35,6 +37,8 @@ pub struct Queue<G> {
     pub(crate) records: Slab<Record>,
     pub(crate) grants: Grants,
     pub(crate) delays: BTreeMap<(UnixMs, Place), Handle>,
+    /// Delayed entries that were handed back, by the token of that delivery. It is stale, and only names them.
+    pub(crate) nacked: BTreeMap<Token, Handle>,
     pub(crate) dead: BTreeMap<Token, Death>,
     /// Leased entries that a newer one of the same name has replaced.
     pub(crate) superseded: usize,
@@ -47,7 +51,7 @@ pub struct Queue<G> {
 /// What is known of an entry's deliveries.
 #[derive(Clone)]
 pub(crate) struct Record {
-    /// The token of the last delivery; 0 once that is settled.
+    /// The token of the last delivery; 0 once that is settled, unless it names a delayed entry.
     pub token: Token,
     pub deliveries: u32,
     /// The key of the entry in `delays`, while it is delayed.
@@ -123,6 +127,7 @@ impl<G: Gate> Queue<G> {
             records: Slab::new(),
             grants: Grants::default(),
             delays: BTreeMap::new(),
+            nacked: BTreeMap::new(),
             dead: BTreeMap::new(),
             superseded: 0,
             next_seq: 0,
@@ -161,12 +166,14 @@ impl<G: Gate> Queue<G> {
     /// About how many bytes of heap this takes. Cost: O(number of entries / 1000).
     pub fn memory(&self) -> usize {
         const PER_DELAY: usize = 2 * std::mem::size_of::<((UnixMs, Place), Handle)>();
+        const PER_NACKED: usize = 2 * std::mem::size_of::<(Token, Handle)>();
         const PER_DEATH: usize = 2 * std::mem::size_of::<(Token, Death)>();
         self.entries.memory()
             + self.order.memory()
             + self.records.memory()
             + self.grants.memory()
             + self.delays.len() * PER_DELAY
+            + self.nacked.len() * PER_NACKED
             + self.dead.len() * PER_DEATH
             + self.gate.memory()
     }
@@ -246,8 +253,10 @@ impl<G: Gate> Queue<G> {
                 self.order.remove(&self.entries, handle);
             }
             State::Delayed => {
-                if let Some(until) = self.record(handle).map(|record| record.delayed_until) {
-                    self.delays.remove(&(until, self.entries.place(handle)));
+                let Some(Record { token, delayed_until, .. }) = self.record(handle).cloned() else { return };
+                self.delays.remove(&(delayed_until, self.entries.place(handle)));
+                if self.nacked.remove(&token).is_some() {
+                    self.record_mut(handle).into_iter().for_each(|record| record.token = 0);
                 }
             }
             State::Dead => {

@@ -94,8 +94,10 @@ impl Crowd {
             5 => format!("NACK {key} {tokens} {}", random.pick(&["DEAD", "REASON because", ""])),
             6 => format!("EXTEND {key} {lease} {tokens}"),
             7 => format!("RELEASE {key} {}", random.pick(&["w0", "w1", "blocked0", "blocked1"])),
-            8 => format!("{} {key} ALL COUNT {}", random.pick(&["REQUEUE", "DISCARD"]), random.between(1, 9)),
-            9 => format!("{} {key} {tokens}", random.pick(&["REQUEUE", "DISCARD"])),
+            8 => {
+                format!("{} {key} ALL COUNT {}", random.pick(&["REQUEUE", "DISCARD", "PROMOTE"]), random.between(1, 9))
+            }
+            9 => format!("{} {key} {tokens}", random.pick(&["REQUEUE", "DISCARD", "PROMOTE"])),
             10 => format!("ALTER {key} LEASE {lease} MAXDELIVERIES {} BACKOFF {}", random.below(4), random.below(5)),
             11 => format!("PENDING {key}"),
             12 => format!("CREATE k{}", random.between(1, 3)),

@@ -44,7 +44,7 @@ pub struct Timed {
 pub const DELIVERY_READS: [&str; 3] = ["INFO #", "PENDING #", "DEAD #"];
 
 /// The delivery commands that write.
-pub const DELIVERY_WRITES: [&str; 10] = [
+pub const DELIVERY_WRITES: [&str; 12] = [
     "ALTER # LEASE 5",
     "CLAIM # w",
     "CLAIM # w BLOCK 0",
@@ -52,6 +52,8 @@ pub const DELIVERY_WRITES: [&str; 10] = [
     "NACK # 1",
     "EXTEND # 1 1",
     "RELEASE # w",
+    "PROMOTE # ALL",
+    "PROMOTE # 1",
     "REQUEUE # ALL",
     "REQUEUE # 1",
     "DISCARD # ALL",

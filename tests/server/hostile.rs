@@ -23,6 +23,7 @@ fn uses(family: &Family) -> Vec<String> {
     let moves = [
         "CLAIM # w COUNT 100 LEASE 1",
         "NACK # 1-4611686018427387904",
+        "PROMOTE # 1-4611686018427387904",
         "REQUEUE # ALL",
         "RELEASE # w",
         "CLAIM # w COUNT 100",
@@ -139,7 +140,7 @@ fn a_payload_with_bytes_inserted_removed_or_appended_never_hurts() {
 }
 
 /// The delivery commands in their shortest and longest forms, on the first filled key; and the options of CREATE and ALTER.
-const DELIVERY_FORMS: [&str; 16] = [
+const DELIVERY_FORMS: [&str; 19] = [
     "CREATE n LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 SINK s SINKMAXLEN 5",
     "ALTER # LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0",
     "ALTER empty SINK s SINKMAXLEN 5",
@@ -153,6 +154,9 @@ const DELIVERY_FORMS: [&str; 16] = [
     "RELEASE # w",
     "PENDING # CONSUMER w COUNT 5 AFTER 5",
     "DEAD # COUNT 5 AFTER 5",
+    "PENDING # DELAYED COUNT 5",
+    "PROMOTE # ALL COUNT 5",
+    "PROMOTE # 5 6-7",
     "REQUEUE # ALL COUNT 5",
     "REQUEUE # 5 6-7",
     "DISCARD # ALL COUNT 5",

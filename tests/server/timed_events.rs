@@ -60,7 +60,9 @@ fn every_delivery_command_tells_so() {
         told(&[("CLAIM # w COUNT 4", "[[<p> …] [<q> …] [<r> …] [<s> …]]")], &["claim"]);
         told(&[("ACK # <p>", "1"), ("EXTEND # 99999 <q>", "1")], &["ack", "extend"]);
         told(&[("NACK # <q> <r> DEAD", "2"), ("REQUEUE # <q>", "1")], &["nack", "requeue"]);
-        told(&[("DISCARD # ALL", "1"), ("RELEASE # w", "1")], &["discard", "release"]);
+        told(&[("NACK # <s> DELAY 99999", "1"), ("PROMOTE # <s>", "1"), ("PROMOTE # <s>", "0")], &["nack", "promote"]);
+        told(&[("CLAIM # w COUNT 9", "[[…] […]]")], &["claim"]);
+        told(&[("DISCARD # ALL", "1"), ("RELEASE # w", "2")], &["discard", "release"]);
         told(&[("ALTER # LEASE 5", "OK"), ("ALTER # LEASE 5", "OK")], &["alter"]);
         told(&[("ACK # 1", "0"), ("CLAIM none w", "[]"), ("PENDING #", "[]"), ("INFO #", "…")], &[]);
     }

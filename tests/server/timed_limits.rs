@@ -66,6 +66,7 @@ fn at_maxmemory_what_adds_is_refused_and_what_delivers_works() {
             ("CLAIM # w COUNT 2", "[[<c> …] [<d> …]]"),
             ("NACK # <c> DELAY 3600000", "1"),
             ("ACK # <d>", "1"),
+            ("PROMOTE # ALL", "1"),
         ] {
             c.play(&format!("> {}\n {reply}", family.on(command, "k")));
         }

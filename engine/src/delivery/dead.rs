@@ -8,12 +8,12 @@ use crate::queue::{Queue, Settled};
 use crate::time::UnixMs;
 use crate::token::{Token, TokenRange};
 
-/// Which dead letters an operation is about.
+/// Which dead letters, or delayed entries, an operation is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
-    /// Up to so many, those with the lowest tokens first.
+    /// Up to so many: dead letters with the lowest tokens first, delayed entries that would come back first.
     All(usize),
-    /// Those that died under these tokens.
+    /// Those whose last deliveries had these tokens.
     Tokens(&'a [TokenRange]),
 }
 

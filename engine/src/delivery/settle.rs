@@ -34,7 +34,8 @@ impl<G: Gate> Queue<G> {
         for range in tokens {
             let held = self.grants.count_range(*range, room);
             let dead = self.dead.range(range.first..=range.last).take(room + 1).count();
-            room = room.checked_sub(held + dead).ok_or(Error::TooManyTokens)?;
+            let nacked = self.nacked.range(range.first..=range.last).take(room + 1).count();
+            room = room.checked_sub(held + dead + nacked).ok_or(Error::TooManyTokens)?;
         }
         Ok(())
     }
@@ -103,14 +104,13 @@ impl<G: Gate> Queue<G> {
             self.die(handle, token, death);
             return;
         }
-        if let Some(record) = self.record_mut(handle) {
-            record.token = 0;
-        }
         let delay = how.delay.unwrap_or_else(|| self.options.delay_after(deliveries));
         if delay.is_zero() {
+            self.record_mut(handle).into_iter().for_each(|record| record.token = 0);
             self.queue_up(handle);
         } else {
             self.rest(handle, now.after(delay));
+            self.nacked.insert(token, handle);
         }
     }
 

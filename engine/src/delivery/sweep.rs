@@ -23,6 +23,8 @@ pub(crate) enum Goal {
     Ready(usize),
     /// So many dead letters.
     Dead(usize),
+    /// So many delayed entries.
+    Delayed(usize),
     /// Everything that is due, whatever it costs. For rare operator commands.
     All,
 }
@@ -75,6 +77,7 @@ impl<G: Gate> Queue<G> {
                 self.gate.horizon(now).is_some_and(|key| self.order.count_through(&self.entries, key) >= wanted)
             }
             Goal::Dead(wanted) => self.dead.len() >= wanted,
+            Goal::Delayed(wanted) => self.delays.len() >= wanted,
             Goal::All => false,
         }
     }

@@ -34,6 +34,19 @@ pub struct Pending<'a> {
     pub name: &'a [u8],
 }
 
+/// An entry that rests after a failed delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delayed<'a> {
+    /// The token of its last delivery, by which PROMOTE names it; none if it was handed back before files told it.
+    pub token: Option<Token>,
+    /// When it comes back.
+    pub until: UnixMs,
+    /// How often it has been delivered.
+    pub deliveries: u32,
+    /// Its name.
+    pub name: &'a [u8],
+}
+
 /// A dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLetter<'a> {
@@ -184,6 +197,25 @@ impl<G: Gate> Queue<G> {
             }
         };
         listed.into_iter().map(entry).collect()
+    }
+
+    /// Up to `count` delayed entries, next to come back first. O(log n + those listed).
+    pub fn delayed(&self, count: usize, now: UnixMs) -> Vec<Delayed<'_>> {
+        let later = (UnixMs(now.0.saturating_add(1)), Place { key: i64::MIN, seq: 0 });
+        let mut delayed: Vec<_> = self.delays.range(later..).take(count).map(|(at, handle)| (*at, *handle)).collect();
+        if self.sweepable(now) {
+            delayed.extend(self.unswept(now).filter_map(|(_, handle, standing)| match standing {
+                Standing::Delayed { until } => Some(((until, self.entries.place(handle)), handle)),
+                _ => None,
+            }));
+            delayed.sort_unstable_by_key(|(at, _)| *at);
+            delayed.truncate(count);
+        }
+        let entry = |((until, _), handle): ((UnixMs, Place), Handle)| {
+            let token = self.record(handle).map(|record| record.token).filter(|token| *token != 0);
+            Delayed { token, until, deliveries: self.deliveries(handle), name: self.entries.name(handle) }
+        };
+        delayed.into_iter().map(entry).collect()
     }
 
     /// Dead letters by token, from just after `after`, up to `count`. O(log n + those listed).

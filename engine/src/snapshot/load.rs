@@ -46,6 +46,14 @@ fn require(holds: bool, what: &'static str) -> Result<(), Error> {
     }
 }
 
+/// A token without a grant: it is stale, and names a delayed entry.
+fn nacked<G: Gate>(queue: &mut Queue<G>, token: Token, handle: Handle) -> Result<(), Error> {
+    require(queue.entries.state(handle) == State::Delayed, "a token without a grant")?;
+    require(!queue.dead.contains_key(&token), "a token stands twice")?;
+    queue.nacked.insert(token, handle);
+    Ok(())
+}
+
 impl<G: Gate> Loader<G> {
     /// A loader that has read nothing. `seed` keys the hashes of the new key.
     pub fn new(seed: [u64; 2]) -> Self {
@@ -220,8 +228,11 @@ impl<G: Gate> Loader<G> {
         for place in &self.elsewhere {
             require(!queue.order.contains(&queue.entries, *place), "a place stands twice")?;
         }
-        let mut tokens = std::mem::take(&mut self.tokens).into_iter();
+        let mut tokens = std::mem::take(&mut self.tokens).into_iter().peekable();
         for run in std::mem::take(&mut self.grants) {
+            while let Some((token, handle)) = tokens.next_if(|(token, _)| *token < run.first) {
+                nacked(queue, token, handle)?;
+            }
             let mut members = Vec::new();
             for (expected, (token, handle)) in (run.first..run.first + run.count).zip(&mut tokens) {
                 let leased = queue.entries.state(handle) == State::Leased;
@@ -233,7 +244,7 @@ impl<G: Gate> Loader<G> {
             require(members.len() as u64 == run.count, "a grant without entries")?;
             queue.grants.issue(run.first, members, run.terms);
         }
-        require(tokens.next().is_none(), "a token without a grant")
+        tokens.try_for_each(|(token, handle)| nacked(queue, token, handle))
     }
 
     /// The behaviour of the version that saved the key, once its head has been read. Who is about to repeat what that version does

@@ -54,6 +54,8 @@ pub struct Entry<C> {
     pub deliveries: u32,
     /// Of the last delivery; 0 once stale.
     pub token: u64,
+    /// The stale one of an entry that was handed back, as long as it is delayed.
+    pub nacked: u64,
     pub consumer: u8,
     pub claimed_at: i64,
     pub state: State,
@@ -69,6 +71,7 @@ impl<C> Entry<C> {
             content,
             deliveries: 0,
             token: 0,
+            nacked: 0,
             consumer: 0,
             claimed_at: 0,
             state: State::Queued,
@@ -164,6 +167,7 @@ impl<G: Gate> Naive<G> {
         for entry in &mut self.entries {
             if matches!(entry.state, State::Delayed { until } if until <= now) {
                 entry.state = State::Queued;
+                entry.nacked = 0;
             }
         }
         let fired = self.gate.fire(now);
@@ -257,9 +261,10 @@ impl<G: Gate> Naive<G> {
                 self.totals.died += 1;
                 continue;
             }
-            entry.token = 0;
+            let token = std::mem::take(&mut entry.token);
             let delay = delay.unwrap_or(self.options.delay_after(entry.deliveries)).0 as i64;
             entry.state = if delay == 0 { State::Queued } else { State::Delayed { until: now + delay } };
+            entry.nacked = if delay == 0 { 0 } else { token };
         }
         self.entries.retain(|entry| !(entry.superseded && entry.state == State::Queued));
         count
@@ -323,6 +328,39 @@ impl<G: Gate> Naive<G> {
         let seqs: Vec<u64> = letters.iter().map(|index| self.entries[*index].seq).collect();
         self.entries.retain(|entry| !seqs.contains(&entry.seq));
         letters.len()
+    }
+
+    /// Delayed entries, as indexes, next to come back first.
+    pub fn delayed(&self, now: i64) -> Vec<usize> {
+        let mut delayed: Vec<(i64, i64, u64, usize)> = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            if let State::Delayed { until } = entry.state {
+                delayed.extend((until > now).then_some((until, entry.key, entry.seq, index)));
+            }
+        }
+        delayed.sort_unstable();
+        delayed.into_iter().map(|(.., index)| index).collect()
+    }
+
+    pub fn promote(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> usize {
+        match which {
+            Ok(_) => self.sweep_all(now),
+            Err(ranges) => self.sweep(now, |entry| entry.named(ranges)),
+        }
+        let mut delayed = self.delayed(now);
+        match which {
+            Ok(count) => delayed.truncate(count),
+            Err(ranges) => delayed.retain(|index| {
+                let entry = &self.entries[*index];
+                let has = |range: &TokenRange| (range.first..=range.last).contains(&entry.nacked);
+                entry.named(ranges) || (entry.nacked != 0 && ranges.iter().any(has))
+            }),
+        }
+        for index in &delayed {
+            self.entries[*index].state = State::Queued;
+            self.entries[*index].nacked = 0;
+        }
+        delayed.len()
     }
 
     pub fn drop_ready(&mut self, count: usize, now: i64) -> Vec<Handed<G::Content>> {

@@ -74,6 +74,19 @@ fn check_listings<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64) 
         assert_eq!(pending(None, Some(first.0), 1), std::slice::from_ref(second));
     }
 
+    let told = naive.delayed(now).into_iter().map(|index| {
+        let entry = &naive.entries[index];
+        let State::Delayed { until } = entry.state else { unreachable!("it is delayed") };
+        let token = Some(entry.token.max(entry.nacked)).filter(|token| *token != 0);
+        (token, until, entry.deliveries, entry.name.clone())
+    });
+    let told: Vec<_> = told.collect();
+    for count in [2, 1000] {
+        let delayed = key.delayed(count, UnixMs(now));
+        let delayed = delayed.iter().map(|one| (one.token, one.until.0, one.deliveries, one.name.to_vec()));
+        assert_eq!(delayed.collect::<Vec<_>>(), told[..told.len().min(count)]);
+    }
+
     let letters = entries.iter().filter_map(|entry| match &entry.state {
         State::Dead { at, reason, .. } => {
             Some((entry.token, entry.deliveries, entry.name.clone(), *at, reason.clone()))

@@ -34,6 +34,7 @@ pub enum Op<O> {
     Release(u8),
     Requeue(Option<usize>, Pick),
     Discard(Option<usize>, Pick),
+    Promote(Option<usize>, Pick),
     DropReady(usize),
     Sweep,
     Alter { max_deliveries: u32, backoff: u64, max_len: Option<u64> },
@@ -87,6 +88,7 @@ pub fn op<O: Clone + Debug + 'static>(own: impl Strategy<Value = O> + 'static) -
         2 => (0u8..3).prop_map(Op::Release),
         3 => (prop::option::of(1usize..5), pick()).prop_map(|(all, pick)| Op::Requeue(all, pick)),
         2 => (prop::option::of(1usize..5), pick()).prop_map(|(all, pick)| Op::Discard(all, pick)),
+        3 => (prop::option::of(1usize..5), pick()).prop_map(|(all, pick)| Op::Promote(all, pick)),
         1 => (1usize..4).prop_map(Op::DropReady),
         1 => Just(Op::Sweep),
         1 => (0u32..4, 0u64..10, max_len).prop_map(|(max_deliveries, backoff, max_len)| Op::Alter { max_deliveries, backoff, max_len }),
@@ -224,6 +226,12 @@ impl<F: Family> World<F> {
                 let which = all.map_or(Which::Tokens(&ranges), Which::All);
                 let count = self.settle(|queue, now| queue.discard(which, now).expect("narrow"));
                 assert_eq!(count, self.naive.discard(all.ok_or(&ranges), now));
+            }
+            Op::Promote(all, pick) => {
+                let ranges = self.ranges(&pick);
+                let which = all.map_or(Which::Tokens(&ranges), Which::All);
+                let count = self.settle(|queue, now| queue.promote(which, now).expect("narrow"));
+                assert_eq!(count, self.naive.promote(all.ok_or(&ranges), now));
             }
             Op::DropReady(count) => self.drop_ready(count),
             Op::Sweep => {

@@ -14,6 +14,8 @@ pub enum Op<W> {
     Extend { tokens: Vec<TokenRange>, lease: Millis },
     Release { worker: u32 },
     RequeueAll,
+    Promote(Vec<TokenRange>),
+    PromoteAll,
 }
 
 pub struct Logged<W> {
@@ -58,6 +60,8 @@ pub fn apply<F: Family>(node: &mut Node<F>, op: &mut Op<F::Write>, now: UnixMs, 
         }
         Op::Extend { tokens, lease } => key.extend(tokens, *lease, now).expect("few"),
         Op::Release { worker } => key.release(&worker.to_be_bytes(), now),
+        Op::Promote(tokens) => key.promote(Which::Tokens(tokens), now).expect("few"),
+        Op::PromoteAll => key.promote(Which::All(3), now).expect("all"),
         Op::RequeueAll => key.requeue(Which::All(1_000), now).expect("all"),
     };
     Effect { changed: settled.changed, count: settled.count, delivered: Vec::new() }

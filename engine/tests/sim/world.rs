@@ -276,7 +276,12 @@ impl<F: Family> World<F> {
             0..=5 => some.into_iter().for_each(|delivery| self.ack(delivery)),
             6 | 7 => {
                 let dead = self.rng.u32(0..4) == 0;
-                self.run(Op::Nack { tokens, dead });
+                self.run(Op::Nack { tokens: tokens.clone(), dead });
+                match self.rng.u32(0..8) {
+                    0 => drop(self.run(Op::Promote(tokens))),
+                    1 => drop(self.run(Op::PromoteAll)),
+                    _ => {}
+                }
             }
             8 => {
                 let lease = Millis(self.rng.u64(1..300));

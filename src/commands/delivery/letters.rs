@@ -6,19 +6,19 @@ use crate::family::Family;
 use std::marker::PhantomData;
 use tsgen_engine::Which;
 
-/// Dead letters as a client names them.
-enum Letters {
+/// Entries as a client names them: dead letters, or delayed ones.
+pub enum Chosen {
     All(usize),
     Tokens(Tokens),
 }
 
 const ALL_COUNT: usize = 1_000;
 
-impl Letters {
-    fn parse(call: &mut Call<'_>) -> Result<Self, Fail> {
+impl Chosen {
+    pub fn parse(call: &mut Call<'_>) -> Result<Self, Fail> {
         if !call.args.peek().is_some_and(|word| is(word, "ALL")) {
             let tokens = call.args.only_tokens()?;
-            return Ok(Letters::Tokens(tokens));
+            return Ok(Chosen::Tokens(tokens));
         }
         call.args.next();
         let mut count = None;
@@ -28,13 +28,13 @@ impl Letters {
             }
             set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
         }
-        Ok(Letters::All(count.unwrap_or(ALL_COUNT)))
+        Ok(Chosen::All(count.unwrap_or(ALL_COUNT)))
     }
 
-    fn which(&self) -> Which<'_> {
+    pub fn which(&self) -> Which<'_> {
         match self {
-            Letters::All(count) => Which::All(*count),
-            Letters::Tokens(tokens) => Which::Tokens(tokens.as_slice()),
+            Chosen::All(count) => Which::All(*count),
+            Chosen::Tokens(tokens) => Which::Tokens(tokens.as_slice()),
         }
     }
 }
@@ -52,7 +52,7 @@ impl<F: Family> Command for Requeue<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let letters = Letters::parse(call)?;
+        let letters = Chosen::parse(call)?;
         super::options::settle_with::<F>(call, name, &[F::VERBS.requeue.event], |queue, now| {
             queue.requeue(letters.which(), now)
         })
@@ -72,7 +72,7 @@ impl<F: Family> Command for Discard<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let letters = Letters::parse(call)?;
+        let letters = Chosen::parse(call)?;
         super::options::settle_with::<F>(call, name, &[F::VERBS.discard.event], |queue, now| {
             queue.discard(letters.which(), now)
         })

@@ -5,8 +5,9 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::commands::listing::DEFAULT_COUNT;
 use crate::family::Family;
 use crate::keyspace;
+use crate::redis::Ctx;
 use std::marker::PhantomData;
-use tsgen_engine::MAX_TOKEN;
+use tsgen_engine::{Delayed, MAX_TOKEN};
 
 /// The options of a listing.
 #[derive(Default)]
@@ -14,22 +15,28 @@ struct Page<'a> {
     consumer: Option<&'a [u8]>,
     count: Option<usize>,
     after: Option<u64>,
+    delayed: Option<()>,
 }
 
 impl<'a> Page<'a> {
-    fn parse(call: &mut Call<'a>, by_consumer: bool) -> Result<Self, Fail> {
+    fn parse(call: &mut Call<'a>, of_leases: bool) -> Result<Self, Fail> {
         let mut page = Page::default();
         while let Some(word) = call.args.next() {
             if is(word, "COUNT") {
                 set(&mut page.count, "COUNT", call.args.count_of("COUNT")?)?;
             } else if is(word, "AFTER") {
                 set(&mut page.after, "AFTER", call.args.number_of("AFTER", 0, MAX_TOKEN as i64)?.unsigned_abs())?;
-            } else if by_consumer && is(word, "CONSUMER") {
+            } else if of_leases && is(word, "DELAYED") {
+                set(&mut page.delayed, "DELAYED", ())?;
+            } else if of_leases && is(word, "CONSUMER") {
                 set(&mut page.consumer, "CONSUMER", call.args.value_of("CONSUMER")?.bytes())?;
                 check_sought("CONSUMER", page.consumer.unwrap_or_default())?;
             } else {
                 return Err(unknown_option(word));
             }
+        }
+        if page.delayed.is_some() && (page.consumer.is_some() || page.after.is_some()) {
+            return Err(Fail::text("ERR DELAYED excludes CONSUMER and AFTER"));
         }
         Ok(page)
     }
@@ -44,8 +51,8 @@ pub struct ListPending<F>(PhantomData<F>);
 impl<F: Family> Command for ListPending<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.pending.name,
-        syntax: "key [CONSUMER consumer] [COUNT n] [AFTER token:integer]",
-        summary: "Lists leased entries by token: token, consumer, end of the lease, deliveries and name",
+        syntax: "key [DELAYED] [CONSUMER consumer] [COUNT n] [AFTER token:integer]",
+        summary: "Lists leased entries by token, or delayed ones: token, consumer, end of the lease or delay, deliveries and name",
         complexity: "O(log(N)+M) with M being the number of entries listed or ended since the last claim",
         ..Row::READ
     };
@@ -59,6 +66,10 @@ impl<F: Family> Command for ListPending<F> {
             ctx.reply_array(0);
             return Ok(());
         };
+        if page.delayed.is_some() {
+            reply_delayed(ctx, &value.queue.delayed(page.count(), now));
+            return Ok(());
+        }
         let listed = value.queue.pending(page.consumer, page.after, page.count(), now);
         ctx.reply_array(listed.len());
         for entry in listed {
@@ -70,6 +81,19 @@ impl<F: Family> Command for ListPending<F> {
             ctx.reply_bytes(entry.name);
         }
         Ok(())
+    }
+}
+
+/// As leased entries are, with nobody who holds them.
+fn reply_delayed(ctx: &Ctx, listed: &[Delayed<'_>]) {
+    ctx.reply_array(listed.len());
+    for entry in listed {
+        ctx.reply_array(5);
+        ctx.reply_optional_int(entry.token.map(|token| token as i64));
+        ctx.reply_null();
+        ctx.reply_int(entry.until.0);
+        ctx.reply_int(i64::from(entry.deliveries));
+        ctx.reply_bytes(entry.name);
     }
 }
 

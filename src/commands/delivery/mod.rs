@@ -9,6 +9,7 @@ mod internal;
 mod letters;
 mod listing;
 mod options;
+mod promote;
 mod settle;
 
 pub use options::settle_with;
@@ -29,6 +30,7 @@ pub fn all<F: Family>() -> Vec<Entry> {
         Entry::of::<hand_back::Release<F>>(),
         Entry::of::<listing::ListPending<F>>(),
         Entry::of::<listing::ListDead<F>>(),
+        Entry::of::<promote::Promote<F>>(),
         Entry::of::<letters::Requeue<F>>(),
         Entry::of::<letters::Discard<F>>(),
         Entry::of::<info::Info<F>>(),
