@@ -75,6 +75,27 @@ fn at_maxmemory_what_adds_is_refused_and_what_delivers_works() {
     }
 }
 
+/// Where Redis refuses every command at maxmemory, what drains cannot be sent: the README says so.
+#[test]
+fn at_maxmemory_redis_refuses_what_drains_in_multi_and_in_scripts_that_do_not_allow_it() {
+    for family in timed() {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.add_ready(&mut c, "k", "a");
+        family.add_ready(&mut c, "k", "b");
+        let script =
+            |head: &str| format!("EVAL \"{head}return #redis.call('{}.CLAIM', KEYS[1], 'w')\" 1 k", family.name);
+        c.play("> CONFIG SET maxmemory 1\n OK\n > MULTI\n OK");
+        c.expect(&family.on("CLAIM # w", "k"), "-OOM …");
+        c.expect("EXEC", "-EXECABORT …");
+        c.expect(&script("#!lua\\n"), "-OOM …");
+        c.expect(&script("#!lua flags=allow-oom\\n"), "1");
+        // One of the old kind is refused only what is flagged.
+        c.expect(&script(""), "1");
+        c.expect(&family.on("RELEASE # w", "k"), "2");
+    }
+}
+
 #[test]
 fn what_becomes_ready_at_maxmemory_is_handed_to_a_blocked_worker() {
     for family in timed() {
