@@ -7,6 +7,8 @@ use super::page::{folder, Page};
 use crate::harness::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Guides with nothing to play: they tell how it works, what it is beside others, or what takes more than one server, or another client, to show.
 const WITHOUT_EXAMPLES: [&str; 7] = ["README", "clients", "cluster", "compare", "design", "glossary", "recipes/README"];
@@ -30,13 +32,41 @@ fn guides() -> Vec<(String, Page)> {
     named
 }
 
+/// Plays the page on a server whose clock is the test's: times are as people can type, and nobody waits for them.
 fn play(page: &Page) {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    for (form, example) in page.played() {
-        // Shown if the next line fails.
-        eprintln!("an example of {}", page.path.display());
-        c.replay_as(form, &example, |_| {});
+    let mut clock = Clock::new();
+    let server = Server::start_under(&clock, &[]);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut observer = server.client();
+            while !is_over.load(Ordering::Relaxed) {
+                // Asking makes the server look at its clock, so what was due is out by now. Who waits still waits for a time to come.
+                if observer.info("clients", "blocked_clients") != "0" {
+                    clock.pass(STEP_MS);
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let _over = Over(&is_over);
+        let mut c = server.client();
+        for (form, example) in page.played() {
+            // Shown if the next line fails.
+            eprintln!("an example of {}", page.path.display());
+            c.replay_as(form, &example, |_| {});
+        }
+    });
+}
+
+/// So much time passes at once while a client waits: less than what a page waits for, and than what makes a difference on it.
+const STEP_MS: i64 = 200;
+
+/// Ends the thread that lets time pass, also if the page is not as it says.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -54,7 +84,7 @@ fn guides_show_what_happens() {
         let is_empty = page.played().is_empty();
         assert_eq!(is_empty, WITHOUT_EXAMPLES.contains(&name.as_str()), "{name}: has it nothing to play?");
     }
-    // Most of their time is waiting for leases to end, so they wait side by side.
+    // Most of their time is starting servers and waiting for time to pass, so they do so side by side.
     scope(|scope| {
         for (_, page) in guides.iter().filter(|(_, page)| !page.played().is_empty()) {
             scope.spawn(|| play(page));
