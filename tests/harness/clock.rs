@@ -74,19 +74,22 @@ impl Clock {
 /// The shim, built once per test binary.
 fn shim() -> &'static Path {
     static SHIM: OnceLock<PathBuf> = OnceLock::new();
-    SHIM.get_or_init(|| {
-        let source = workspace().join("tests/shim/clock.rs");
-        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("libclock-{}.so", std::process::id()));
-        let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-        let status = Command::new(rustc)
-            .args(["--edition", "2021", "--crate-type", "cdylib", "-C", "opt-level=2", "-C", "panic=abort", "-o"])
-            .arg(&built)
-            .arg(source)
-            .status();
-        assert!(status.expect("run rustc").success(), "the clock shim does not build");
-        // One name for all runs. Replacing it does not disturb a process that has it mapped.
-        let kept = built.with_file_name("libclock.so");
-        std::fs::rename(&built, &kept).expect("keep the clock shim");
-        kept
-    })
+    SHIM.get_or_init(|| build_shim("clock"))
+}
+
+/// Builds `tests/shim/name.rs`, a shared library that needs nothing but the standard library.
+pub fn build_shim(name: &str) -> PathBuf {
+    let source = workspace().join(format!("tests/shim/{name}.rs"));
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("lib{name}-{}.so", std::process::id()));
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let status = Command::new(rustc)
+        .args(["--edition", "2021", "--crate-type", "cdylib", "-C", "opt-level=2", "-C", "panic=abort", "-o"])
+        .arg(&built)
+        .arg(source)
+        .status();
+    assert!(status.expect("run rustc").success(), "the shim {name} does not build");
+    // One name for all runs. Replacing it does not disturb a process that has it mapped.
+    let kept = built.with_file_name(format!("lib{name}.so"));
+    std::fs::rename(&built, &kept).expect("keep the shim");
+    kept
 }

@@ -27,7 +27,7 @@ mod transcript;
 
 pub use app::App;
 pub use client::{Blocked, Client};
-pub use clock::Clock;
+pub use clock::{build_shim, Clock};
 pub use cluster::{slot_of, tags, wait_long, AtomicMove, Cluster};
 pub use dump::{reseal, unseal};
 pub use events::Events;

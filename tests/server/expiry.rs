@@ -210,10 +210,10 @@ fn options_and_types_are_checked() {
     refused(
         &server,
         &[
-            ("EXPIRY.CREATE n", "wrong number of arguments"),
-            ("EXPIRY.CREATE n PREFIX", "wrong number of arguments"),
+            ("EXPIRY.CREATE n", "PREFIX is missing"),
+            ("EXPIRY.CREATE n PREFIX", "PREFIX needs a value"),
             ("EXPIRY.CREATE n PREFIX a PREFIX", "PREFIX needs a value"),
-            ("EXPIRY.CREATE n MAXVALUE 5", "PREFIX must be given 1 to 100 times"),
+            ("EXPIRY.CREATE n MAXVALUE 5", "PREFIX is missing"),
             ("EXPIRY.CREATE n PREFIX a PREFIX a", "each only once"),
             (&format!("EXPIRY.CREATE n{many}"), "1 to 100 times"),
             ("EXPIRY.CREATE n PREFIX a MAXVALUE", "MAXVALUE needs a value"),
