@@ -26,7 +26,7 @@ impl Categories {
     ///
     /// # Safety
     /// `command` must be a command of this module, just created.
-    pub unsafe fn enter(self, command: *mut raw::RedisModuleCommand, flags: &str) -> bool {
+    pub(super) unsafe fn enter(self, command: *mut raw::RedisModuleCommand, flags: &str) -> bool {
         // SAFETY: the table is filled at load.
         let Some(set) = (unsafe { raw::RedisModule_SetCommandACLCategories }) else { return true };
         let has = |flag: &str| flags.split(' ').any(|one| one == flag);
