@@ -6,6 +6,8 @@
 //! of the deletion where the server lets modules in (7.2). Elsewhere the deletion is announced in front of itself (`EXPIRY.ENDS`).
 //! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
 
+use crate::guard;
+use crate::keyspace;
 use crate::life::{life, life_in_passing};
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::event::{after_unit, has_units};
@@ -285,8 +287,9 @@ fn judge_the_change(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, change: Change,
     let (db, now) = (ctx.db(), UnixMs(unix_ms()));
     let mut is_judged = true;
     for watcher in watchers {
-        let told =
-            tracking::settle(ctx, watcher, key, None, role, |known| judge_change(change, life, known, role, now));
+        let told = fenced(ctx, watcher, || {
+            tracking::settle(ctx, watcher, key, None, role, |known| judge_change(change, life, known, role, now))
+        });
         is_judged &= told != Some(Told::Waits);
         took_note(db, watcher, told);
     }
@@ -320,7 +323,7 @@ fn judge_the_end(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, seen: &SeenEnd, ro
     for _ in 0..seen.times {
         for watcher in watchers {
             let judge = |known| judge_end(&seen.end, known, role, now);
-            let told = tracking::settle(ctx, watcher, key, seen.value.as_ref(), role, judge);
+            let told = fenced(ctx, watcher, || tracking::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));
             let is_no_end =
                 told == Some(Told::Untracked) || (told == Some(Told::Nothing) && seen.end.how == Ending::Expired);
             if is_no_end && role == Role::Tells && !has_units() {
@@ -330,6 +333,14 @@ fn judge_the_end(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, seen: &SeenEnd, ro
             took_note(db, watcher, told);
         }
     }
+}
+
+/// A panic at one watcher damages that, and keeps no other from what was seen.
+fn fenced(ctx: &Ctx, watcher: &Str, what: impl FnOnce() -> Option<Told>) -> Option<Told> {
+    guard::catch("a watcher", what).unwrap_or_else(|| {
+        keyspace::damage(ctx, watcher);
+        None
+    })
 }
 
 /// What has come of a verdict, for those who are told of it later; a watcher that is not there is forgotten.
@@ -350,7 +361,7 @@ pub fn tell_fired(ctx: &Ctx) {
     let selected = ctx.db();
     for (db, watcher) in fired {
         if ctx.select_db(db) {
-            tracking::tell_ready(ctx, &OwnedStr::new(&watcher));
+            guard::catch("a watcher", || tracking::tell_ready(ctx, &OwnedStr::new(&watcher)));
         }
     }
     ctx.select_db(selected);
