@@ -8,7 +8,7 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image sim bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image sim bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-examples: build ## Run the tests of the examples (installs what is missing:
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	@scripts/test --test cluster
+
+matrix-cluster: build ## The same with the newest Redis and the newest Valkey, and download these (SERVERS="redis-8.x valkey-9.0")
+	@TSGEN_SUITE=cluster scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
 
 test-clients: build ## Run one conversation through Redis clients in Python, Node, Rust and C (installs what is missing)
 	@scripts/setup clients

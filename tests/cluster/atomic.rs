@@ -1,6 +1,8 @@
 //! Slots that move as a whole, where servers do that (Redis 8.4, Valkey 9.0): what time does meanwhile, and what is left of it afterwards.
 
+use crate::families::FAMILIES;
 use crate::harness::*;
+use crate::traffic::Traffic;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -323,4 +325,26 @@ fn a_blocked_worker_is_told_moved_when_its_slot_has_moved_as_a_whole() {
     assert_eq!(worker.reply().to_string(), format!("-MOVED {slot} 127.0.0.1:{}", cluster.nodes[1].port));
     let mut worker = Blocked::new(&cluster.nodes[1], &format!("TSGEN.CLAIM {key} me BLOCK 0"));
     assert_eq!(worker.reply().items()[0].items()[2].text(), "a");
+}
+
+/// Leases are long, so whatever came twice would have been handed out twice.
+#[test]
+fn applications_go_on_while_slots_move_as_a_whole() {
+    let cluster = Cluster::form();
+    if !cluster.moves_atomically() {
+        return;
+    }
+    let tags = tags(0, 60).take(6).collect();
+    let traffic = Traffic { families: FAMILIES.iter().collect(), tags, options: "", waits_for_replica: false };
+    let outcome = traffic.run(&cluster.router(), || {
+        for _ in 0..4 {
+            cluster.move_atomically((0, 59), 0, 1);
+            cluster.move_atomically((0, 59), 1, 0);
+        }
+    });
+    outcome.assert_once();
+    assert!(outcome.followed.contains_key("MOVED"), "{:?}", outcome.followed);
+    for node in 0..2 {
+        same_data(&cluster.nodes[node], &cluster.nodes[node + 3]);
+    }
 }

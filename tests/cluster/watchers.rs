@@ -2,6 +2,7 @@
 
 use crate::harness::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A tag whose slot the first master owns, the slot, and the name of a watcher under it.
 fn placed() -> (String, u16, String) {
@@ -235,6 +236,8 @@ fn with_a_watcher_on_each_master_every_key_is_delivered_once_while_slots_are_res
             let key = format!("job:{nth}:{{{}}}", tags[nth % tags.len()]);
             router.ok(&format!("SET {key} {nth} PX {}", 30 + nth % 50));
             expected.insert(key, nth.to_string());
+            // Some hundred a second are enough, however long the slots take.
+            std::thread::sleep(Duration::from_millis(1));
         }
     });
     let mut taken = BTreeMap::new();

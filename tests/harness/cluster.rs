@@ -3,6 +3,7 @@
 //! Nodes 0 to 2 begin as masters, and node `n + 3` as the replica of node `n`. A test that fails over keeps the count itself.
 
 use super::programs::programs;
+use super::server::is_as_new;
 use super::{wait_until, Client, Router, Server};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -153,6 +154,14 @@ impl Cluster {
     /// Whether this server moves slots as a whole, with all their keys: Redis 8.4 and newer, Valkey 9.0 and newer.
     pub fn moves_atomically(&self) -> bool {
         self.nodes[0].has_valkey("9.0") || self.nodes[0].has_version("8.4")
+    }
+
+    /// Whether [`Self::reshard`] moves slots so: the client of Redis 8.10 and newer.
+    pub fn reshards_atomically(&self) -> bool {
+        let output = Command::new(&programs().cli).args(["--version"]).output().expect("run the command line client");
+        let version = String::from_utf8_lossy(&output.stdout);
+        let client = version.strip_prefix("redis-cli ").and_then(|rest| rest.split_whitespace().next());
+        self.moves_atomically() && client.is_some_and(|client| is_as_new(client, "8.10"))
     }
 
     /// Has the slots from `first` to `last` moved as a whole, without waiting. Only where [`Self::moves_atomically`].

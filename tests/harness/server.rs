@@ -254,7 +254,7 @@ impl Drop for Server {
 }
 
 /// Whether one version is no older than another.
-fn is_as_new(version: &str, wanted: &str) -> bool {
+pub fn is_as_new(version: &str, wanted: &str) -> bool {
     let numbers = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
     numbers(version) >= numbers(wanted)
 }
