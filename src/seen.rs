@@ -73,6 +73,10 @@ fn role(ctx: &Ctx) -> Role {
 /// Something has happened to a key that is watched.
 pub fn note(ctx: &Ctx, key: &Str, what: What) {
     let (db, name) = (ctx.db(), key.bytes());
+    if !slots::are_ours(name) {
+        // Above all not that it was set: its deadline may be over by then, which would look like a way to delete it.
+        return;
+    }
     let role = role(ctx);
     if role == Role::Follows {
         return follow(ctx, key, what);

@@ -188,9 +188,14 @@ fn moved(_: &Ctx, what: Move, ranges: Ranges) {
 /// A watched key of a slot that has just come has ended before it was found: its watchers learn of it now. What had ended before the slot
 /// was on its way was told where it came from.
 pub fn adopt(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, deadline: Option<UnixMs>) {
-    let Some(deadline) = deadline.filter(|_| CAME.load(Ordering::Relaxed)) else { return };
-    let came = state().came.get(&cluster::slot_of(key.bytes())).copied();
+    let is_new = CAME.load(Ordering::Relaxed) || COMING.load(Ordering::Relaxed);
+    let Some(deadline) = deadline.filter(|_| is_new) else { return };
     let (jobs, now) = (JOBS.load(Ordering::Relaxed), UnixMs(unix_ms()));
+    let came = {
+        let (state, slot) = (state(), cluster::slot_of(key.bytes()));
+        // It may be served a moment before we are told that it has come.
+        state.coming.get(&slot).map(|since| Came { since: *since, at: now }).or(state.came.get(&slot).copied())
+    };
     if came.is_some_and(|came| deadline >= came.since && (jobs || now <= came.at.after(LATELY))) {
         for watcher in watchers {
             with_queue(ctx, watcher, |queue| {
