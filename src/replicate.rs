@@ -20,20 +20,27 @@ impl Call<'_> {
 
     /// The command as it came, with its time, and durations in milliseconds. Inside of an envelope, the envelope.
     pub fn replicate_timed(&self, now: UnixMs) {
-        let with_units = self.args.with_units();
-        if !with_units.is_empty() {
-            let numbers: Vec<(usize, OwnedStr)> = with_units
-                .iter()
-                .map(|(place, ms)| (*place, OwnedStr::number(i64::try_from(ms.0).unwrap_or(i64::MAX))))
-                .collect();
-            let mut arguments = self.given.to_vec();
-            numbers.iter().for_each(|(place, number)| arguments[*place] = number);
-            self.replicate_timed_as(now, &arguments);
-        } else if self.is_repetition() {
+        if self.is_repetition() && self.args.with_units().is_empty() {
             self.ctx.replicate_verbatim();
         } else {
-            self.replicate_timed_as(now, self.given);
+            self.replicate_timed_with(now, &[]);
         }
+    }
+
+    /// The same with more arguments at its end, which only a repetition has.
+    pub fn replicate_timed_with(&self, now: UnixMs, more: &[&Str]) {
+        let with_units = self.args.with_units();
+        if with_units.is_empty() && more.is_empty() {
+            return self.replicate_timed_as(now, self.given);
+        }
+        let numbers: Vec<(usize, OwnedStr)> = with_units
+            .iter()
+            .map(|(place, ms)| (*place, OwnedStr::number(i64::try_from(ms.0).unwrap_or(i64::MAX))))
+            .collect();
+        let mut arguments = self.given.to_vec();
+        numbers.iter().for_each(|(place, number)| arguments[*place] = number);
+        arguments.extend(more);
+        self.replicate_timed_as(now, &arguments);
     }
 
     /// The command with its time and these arguments instead of those that came.

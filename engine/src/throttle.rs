@@ -103,14 +103,24 @@ pub struct Taken {
 }
 
 /// How much of a limit is taken: the theoretical arrival time, `millis + part / of`.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, Serialize, Deserialize)]
 pub struct Throttle {
     millis: UnixMs,
     /// Below `of`.
     part: u64,
-    /// The limit of the last take, a thousandfold; in older files the limit itself. 1 to [`MAX_PARTS`].
+    /// The limit of the last take, a thousandfold; a divisor of it in what was saved, in older files the limit itself. 1 to [`MAX_PARTS`].
     of: u64,
 }
+
+/// Equal are the same points in time, however the fraction is written.
+impl PartialEq for Throttle {
+    fn eq(&self, other: &Self) -> bool {
+        let across = |one: u64, other: u64| u128::from(one) * u128::from(other);
+        self.millis == other.millis && across(self.part, other.of) == across(other.part, self.of)
+    }
+}
+
+impl Eq for Throttle {}
 
 impl Default for Throttle {
     /// Nothing was ever taken.
@@ -168,7 +178,16 @@ impl Throttle {
 
     /// The value as bytes, the same for equal values.
     pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
-        encode(&(BEHAVIOUR, self), emit);
+        encode(&(BEHAVIOUR, self.reduced()), emit);
+    }
+
+    /// The same with the smallest numbers. O(log of the limit), so not for each take.
+    fn reduced(&self) -> Self {
+        let (mut divisor, mut rest) = (self.of, self.part);
+        while rest != 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        Throttle { part: self.part / divisor, of: self.of / divisor, ..*self }
     }
 
     /// The value of such bytes, from whomever they are, and the behaviour of the version that saved it. Fails on what cannot have been

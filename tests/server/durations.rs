@@ -45,7 +45,7 @@ fn what_is_replicated_is_in_milliseconds() {
             &format!("TSGEN.AT <_1> TSGEN.EXTEND k 120000 {a} {b}"),
             &format!("TSGEN.AT <_2> TSGEN.NACK k {a} DELAY 30000 REASON 5s"),
             "TSGEN.AT <_3> TSGEN.ALTER k BACKOFF 1000 MAXBACKOFF 4000 LEASE 5",
-            "TSGEN.AT <_4> THROTTLE.TAKE h 5 60000",
+            "TSGEN.AT <_4> THROTTLE.TAKE h 5 60000 MICROS <_us>",
             "TSGEN.AT <_5> TSGEN.ADD k NX 1900000000000 c 9s",
             "TSGEN.AT <_6> TSGEN.MADD k 1900000000000 d 1s 1900000000001 e 2s",
         ],

@@ -6,7 +6,7 @@ use crate::effects::Effects;
 use crate::redis::command::KeySpec;
 use crate::redis::ctx::{unix_ms, unix_us};
 use crate::redis::key::Key;
-use crate::redis::{Ctx, OwnedStr, Str};
+use crate::redis::{Ctx, OwnedStr};
 use crate::throttle;
 use std::ffi::CStr;
 use tsgen_engine::{Moment, Rate, Taken, UnixMs, MAX_LIMIT};
@@ -75,8 +75,7 @@ fn replicate(call: &Call<'_>, now: Moment) {
         return call.replicate_timed(now.ms);
     }
     let (word, us) = (OwnedStr::new(MICROS.as_bytes()), OwnedStr::number(i64::from(now.us)));
-    let arguments: Vec<&Str> = call.given.iter().copied().chain([&*word, &*us]).collect();
-    call.replicate_timed_as(now.ms, &arguments);
+    call.replicate_timed_with(now.ms, &[&word, &us]);
 }
 
 /// The rate, the cost, and in a repetition the microseconds of its time.

@@ -37,7 +37,7 @@ fn play(page: &Page) {
     let mut clock = Clock::new();
     let server = Server::start_under(&clock, &[]);
     let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    scope(|scope| {
         scope.spawn(|| {
             let mut observer = server.client();
             while !is_over.load(Ordering::Relaxed) {
