@@ -11,6 +11,7 @@ use crate::redis::key::{shows_expired, Key, Kind, Look};
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tracking::{with_queue, BATCH};
+use crate::walk;
 use crate::watch;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -68,6 +69,14 @@ fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copied> {
     Some(Copied { kind: type_number(kind), bytes })
 }
 
+/// A copy of the string that is met in a walk, which ends nothing. `None` if it is none.
+pub fn string_met(look: &Look, max: u64) -> Option<Copied> {
+    (look.kind() == Some(Kind::String)).then(|| {
+        let bytes = (look.length() as u64 <= max).then(|| look.string().into());
+        Copied { kind: type_number(Kind::String), bytes }
+    })
+}
+
 /// The bytes of a string, without a command. A node of a cluster refuses commands on keys of slots that are only arriving, that are
 /// its master's, and of all slots while the cluster is down; keys end there all the same.
 fn string_of(ctx: &Ctx, name: &Str) -> Option<Vec<u8>> {
@@ -101,11 +110,7 @@ struct ForFile {
 impl ForFile {
     /// Of a string whose time is over, or will soon be.
     fn at_end(look: &Look, max: u64) -> Self {
-        let value = (look.kind() == Some(Kind::String)).then(|| {
-            let bytes = (look.length() as u64 <= max).then(|| look.string().into());
-            Copied { kind: type_number(Kind::String), bytes }
-        });
-        ForFile { life: life_of(look), value }
+        ForFile { life: life_of(look), value: string_met(look, max) }
     }
 
     /// Of a key that will not end while it is looked at.
@@ -204,6 +209,8 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
             let value = opened.value().ok()??;
             // A clock that has stepped back makes them end soon once more.
             let mark = value.local.copied[nth].min(Mark::at(UnixMs(horizon.0.saturating_add(1))));
+            // To look at what is over would end it.
+            let mark = mark.max(Mark::at(UnixMs(walk::held(ctx.db()).0.saturating_add(1))));
             let ending = value.queue.ending_behind(mark, horizon, BATCH);
             let names: Vec<OwnedStr> = ending.iter().map(|(tracked, _)| OwnedStr::new(tracked.name)).collect();
             let next = ending.last().map_or(mark, |(_, mark)| *mark);

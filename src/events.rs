@@ -6,6 +6,7 @@ use crate::redis::Ctx;
 use crate::seen;
 use crate::timer;
 use crate::waiting;
+use crate::walk;
 use crate::watch;
 use std::ffi::CStr;
 use tsgen_engine::UnixMs;
@@ -26,7 +27,7 @@ fn happened(ctx: &Ctx, event: Event) {
             watch::swap(one, other);
         }
         Event::BecameMaster => {
-            watch::keep_overdue(ctx);
+            walk::promoted(ctx);
             timer::look_at_all();
         }
         Event::BecameReplica => seen::became_replica(ctx),

@@ -2,7 +2,7 @@
 //!
 //! `watch` says what was seen of a key, the timer when a deadline comes near. It does not know clients or options.
 
-use crate::copies::{copy_values, keep, type_name, type_number, LEADS};
+use crate::copies::{copy_values, keep, string_met, type_name, LEADS};
 use crate::effects::Effects;
 use crate::expiry::Expiry;
 use crate::failures;
@@ -10,7 +10,7 @@ use crate::family::Family;
 use crate::keyspace;
 use crate::life::{life, life_in_passing, life_of, Life};
 use crate::redis::ctx::unix_ms;
-use crate::redis::key::Kind;
+use crate::redis::event::shows_ends;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
@@ -32,12 +32,14 @@ pub struct Local {
     pub walks_since: Option<UnixMs>,
     /// Up to where values have been copied, at each lead.
     pub copied: [Mark; 3],
+    /// Of keys whose deadlines were over by then, it is known whether anything was copied.
+    pub looked_until: UnixMs,
 }
 
 impl Default for Local {
     fn default() -> Self {
         let since = UnixMs(unix_ms());
-        Local { walks_since: Some(since), copied: [Mark::at(since); 3] }
+        Local { walks_since: Some(since), copied: [Mark::at(since); 3], looked_until: UnixMs(i64::MIN) }
     }
 }
 
@@ -222,7 +224,9 @@ pub fn found(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> 
     value.queue.track(key.bytes(), deadline);
     value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
     drop(opened);
-    if deadline.0 <= unix_ms().saturating_add(LEADS[0]) {
+    let now = unix_ms();
+    // To look at one that is over would end it.
+    if deadline.0 > now && deadline.0 <= now.saturating_add(LEADS[0]) {
         keep(ctx, watcher, key);
     }
     Some(())
@@ -285,15 +289,12 @@ pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     }
     let max = watchers.iter().filter_map(|watcher| with_queue(ctx, watcher, |queue| queue.scope().max_value)).max();
     let (mut cursor, mut more, mut met) = (Cursor::new(), !overdue.is_empty(), HashMap::new());
-    while more {
+    while more && met.len() < overdue.len() {
         more = cursor.step(ctx, |name, look| {
             if overdue.contains(name.bytes()) {
                 let life = life_of(look);
                 let is_due = matches!(life, Life::Until(deadline) if deadline.is_due(now));
-                let copied = (is_due && look.kind() == Some(Kind::String)).then(|| Copied {
-                    kind: type_number(Kind::String),
-                    bytes: (look.length() as u64 <= max.unwrap_or(0)).then(|| look.string().into()),
-                });
+                let copied = if is_due { string_met(look, max.unwrap_or(0)) } else { None };
                 met.insert(Box::<[u8]>::from(name.bytes()), (life, copied));
             }
         });
@@ -320,6 +321,44 @@ pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     }
 }
 
+/// Whether a watcher tracks a key whose deadline was over at `now`.
+pub fn has_overdue(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
+    with_queue(ctx, watcher, |queue| !queue.ending_between(UnixMs(i64::MIN), now, 1).is_empty()).unwrap_or(false)
+}
+
+/// Most overdue keys that are looked through for one of which nothing was copied; where there are more, there may be one.
+const LOOKED_THROUGH: usize = 1_000;
+/// Between two times that a replica looks for them, in ms.
+const REST: u64 = 10_000;
+
+/// Whether a watcher may track a key whose deadline was over at `now` and of which nothing was copied, as far as was not asked before: its
+/// node was held up, and on a replica what is over cannot be looked at any more. Asked every ten seconds at most: to a replica whose clock is
+/// ahead every key may be over from the beginning.
+fn has_uncopied(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
+    let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return false };
+    let Ok(Some(value)) = opened.value() else { return false };
+    if now.0.abs_diff(value.local.looked_until.0) < REST {
+        return false;
+    }
+    let since = std::mem::replace(&mut value.local.looked_until, now);
+    let overdue = value.queue.ending_between(since, now, LOOKED_THROUGH);
+    overdue.len() == LOOKED_THROUGH || overdue.iter().any(|tracked| value.queue.kept(tracked.name).is_none())
+}
+
+/// A key that is overdue is there, and had this deadline and, if it is a string, this value.
+/// `is_new`: it is tracked from now on, if it is not yet.
+pub fn found_overdue(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, value: Option<&Copied>, is_new: bool) {
+    with_queue(ctx, watcher, |queue| {
+        let known = queue.known(key.bytes());
+        let is_told = known.is_some_and(|known| known.ended == Some(Ending::Expired));
+        // Whatever stands there under a name that has ended came later.
+        if !is_told && (is_new || known.is_some()) {
+            queue.track(key.bytes(), deadline);
+            value.into_iter().for_each(|value| queue.keep(key.bytes(), value.clone()));
+        }
+    });
+}
+
 /// Does something with a watcher's queue, of which nothing replicates. Nothing in it may call other code on the keyspace.
 pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>) -> R) -> Option<R> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
@@ -339,9 +378,9 @@ pub fn walk_anew(ctx: &Ctx, db: i32, watcher: &Str, since: UnixMs) -> Option<()>
 /// How tracked keys that are overdue stand: what no event has told of is found out here. The master ends what has expired, and fires it
 /// for all its watchers in the same unit. True if there is more to do at once.
 fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
-    let last = UnixMs(now.0 - 1);
+    let (held, last) = (walk::held(ctx.db()), UnixMs(now.0 - 1));
     let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, Option<Ending>)> {
-        let due = queue.ending_between(UnixMs(i64::MIN), last, DUE);
+        let due = queue.ending_between(held, last, DUE);
         due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, queue.ended(one.name))).collect()
     };
     let due = with_queue(ctx, watcher, due)?;
@@ -399,6 +438,9 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
     while due && Instant::now() < until {
         due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
     }
+    if !is_master && !shows_ends() && has_uncopied(ctx, name, UnixMs(now.0 - 1)) {
+        walk::look_for_overdue(ctx.db());
+    }
     let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
     seen::tell_ends(ctx);
     if more {
@@ -411,6 +453,7 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
         next.first().map(|(tracked, _)| UnixMs(tracked.deadline.0.saturating_sub(lead)))
     };
     let copies = LEADS.into_iter().enumerate().filter_map(next_copy);
-    let first = value.queue.tracked(None, 1).first().map(|tracked| UnixMs(tracked.deadline.0.saturating_add(1)));
+    let first = value.queue.ending_between(walk::held(ctx.db()), UnixMs::NEVER, 1);
+    let first = first.first().map(|tracked| UnixMs(tracked.deadline.0.saturating_add(1)));
     copies.chain(first.filter(|_| is_master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
 }

@@ -5,10 +5,18 @@
 //! whole round, which begins after it came: only of whole rounds Redis promises that each key is met. So many who join cost one or two
 //! rounds, not one each.
 //!
+//! Where the server does not show what a key was when it ends (before 7.2.4), a round is also needed for keys that are over, whose values can be
+//! read in passing only: on a replica that was held up when they were to be copied; and on one that becomes a master, for its clock may have been
+//! ahead when it copied them. That master's timer leaves these keys alone until the round is over. Redis itself, or a client, may end some
+//! of them first: they are delivered with the copies that there are.
+//!
 //! It goes on in the ticks of the timer, with the time that what is due leaves, and nothing that is due waits for it. It does not know
 //! what becomes of the keys that it meets.
 
+use crate::copies::string_met;
 use crate::life::{life_of, Life};
+use crate::redis::ctx::unix_ms;
+use crate::redis::event::shows_ends;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr};
 use crate::{timer, tracking, watch};
@@ -17,10 +25,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tsgen_engine::UnixMs;
+use tsgen_engine::{Copied, UnixMs};
 
 /// However much else is due, it gets on by so much in each tick.
 const LEAST: Duration = Duration::from_micros(100);
+/// So long it may walk in the event by which a node becomes a master: over some ten thousand keys.
+const AT_PROMOTION: Duration = Duration::from_millis(5);
 /// Steps between two looks at the clock: some ten microseconds, unless many watched keys are met.
 const STEPS: usize = 16;
 
@@ -33,6 +43,16 @@ struct Walk {
     round: u64,
     /// Who needs it.
     walkers: BTreeMap<Box<[u8]>, Walker>,
+    overdue: Option<Overdue>,
+}
+
+/// Keys that are over, and may have other values than those copied.
+#[derive(Clone, Copy)]
+struct Overdue {
+    /// Those with deadlines up to and with this one.
+    until: UnixMs,
+    /// The round at whose end all have been met.
+    last_round: u64,
 }
 
 /// A watcher that is still to be told of keys.
@@ -48,6 +68,10 @@ impl Walk {
     /// The first round of which one who comes now sees all.
     fn whole_round(&self) -> u64 {
         self.round + u64::from(self.cursor.is_some())
+    }
+
+    fn is_needed(&self) -> bool {
+        !self.walkers.is_empty() || self.overdue.is_some()
     }
 
     fn join(&mut self, name: &[u8], since: UnixMs) {
@@ -74,6 +98,34 @@ pub fn join(db: i32, name: &[u8], since: UnixMs) {
     walks().entry(db).or_default().join(name, since);
     ANY.store(true, Ordering::Relaxed);
     timer::come_soon();
+}
+
+/// This node has become a master. It walks a little at once, for soon Redis, too, ends what is over.
+pub fn promoted(ctx: &Ctx) {
+    if !watch::anybody() || shows_ends() {
+        return;
+    }
+    watch::with_overdue(ctx, UnixMs(unix_ms())).into_iter().for_each(look_for_overdue);
+    go_on(ctx, Instant::now() + AT_PROMOTION);
+}
+
+/// Copies the values of strings whose deadlines are over, which nobody can open any more, where the server does not show them at their ends.
+pub fn look_for_overdue(db: i32) {
+    let mut walks = walks();
+    let walk = walks.entry(db).or_default();
+    walk.overdue = Some(Overdue { until: UnixMs(unix_ms()), last_round: walk.whole_round() });
+    drop(walks);
+    ANY.store(true, Ordering::Relaxed);
+    timer::come_soon();
+}
+
+/// Keys with deadlines up to this one are not to be looked at yet.
+pub fn held(db: i32) -> UnixMs {
+    let nothing = UnixMs(i64::MIN);
+    if !ANY.load(Ordering::Relaxed) {
+        return nothing;
+    }
+    walks().get(&db).and_then(|walk| walk.overdue).map_or(nothing, |overdue| overdue.until)
 }
 
 /// The keys of this database, or of all, are gone.
@@ -105,7 +157,7 @@ pub fn go_on(ctx: &Ctx, until: Instant) {
         if !ctx.select_db(db) {
             continue;
         }
-        while !walk.walkers.is_empty() && Instant::now() < until {
+        while walk.is_needed() && Instant::now() < until {
             go_round(ctx, db, &mut walk, until);
         }
         put_back(db, walk);
@@ -126,52 +178,79 @@ fn put_back(db: i32, mut walk: Walk) {
     if let Some(joined) = walks.remove(&db) {
         joined.walkers.iter().for_each(|(name, walker)| walk.join(name, walker.since));
     }
-    if !walk.walkers.is_empty() {
+    if walk.is_needed() {
         walks.insert(db, walk);
     }
 }
 
 /// Walks on to the end of the round, as far as the time reaches.
 fn go_round(ctx: &Ctx, db: i32, walk: &mut Walk, until: Instant) {
-    let Walk { cursor, walkers, .. } = walk;
-    let at = cursor.get_or_insert_with(Cursor::new);
+    let mut cursor = walk.cursor.take().unwrap_or_else(Cursor::new);
     loop {
         for _ in 0..STEPS {
-            let more = step(ctx, db, at, walkers);
-            if !more {
-                walk.cursor = None;
-                end_round(ctx, walk);
+            if !step(ctx, db, &mut cursor, walk) {
+                end_round(ctx, db, walk);
                 return;
             }
         }
         if Instant::now() >= until {
+            walk.cursor = Some(cursor);
             return;
         }
     }
 }
 
+/// A key that was met, and a watcher whom it concerns.
+struct Met {
+    watcher: Box<[u8]>,
+    name: Box<[u8]>,
+    deadline: UnixMs,
+    what: What,
+}
+
+enum What {
+    /// It was there before the watcher.
+    Found,
+    /// It is over; its value, if it is a string. New to the watcher, or tracked by it already.
+    Overdue { value: Option<Copied>, is_new: bool },
+}
+
 /// Meets some more keys, and tells of them. False at the end of the round.
-fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walkers: &BTreeMap<Box<[u8]>, Walker>) -> bool {
-    let mut met = Vec::new();
+fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walk: &Walk) -> bool {
+    let mut all = Vec::new();
     let more = cursor.step(ctx, |name, look| {
         let covering = watch::names_of(db, name.bytes(), |watcher| Box::<[u8]>::from(watcher));
         if covering.is_empty() {
             return;
         }
         let Life::Until(deadline) = life_of(look) else { return };
-        let concerned = covering.into_iter().filter(|watcher| {
-            // What had expired before is only waiting to be deleted.
-            walkers.get(watcher).is_some_and(|walker| deadline >= walker.since)
-        });
-        met.extend(concerned.map(|watcher| (watcher, Box::<[u8]>::from(name.bytes()), deadline)));
+        let is_overdue = walk.overdue.is_some_and(|overdue| deadline <= overdue.until);
+        let value = || watch::max_value(db, name.bytes()).and_then(|max| string_met(look, max));
+        let value = if is_overdue { value() } else { None };
+        for watcher in covering {
+            // What had expired before the watcher came is only waiting to be deleted.
+            let is_new = walk.walkers.get(&watcher).is_some_and(|walker| deadline >= walker.since);
+            let what = match is_overdue {
+                true => What::Overdue { value: value.clone(), is_new },
+                false if is_new => What::Found,
+                false => continue,
+            };
+            all.push(Met { watcher, name: name.bytes().into(), deadline, what });
+        }
     });
-    for (watcher, name, deadline) in met {
-        tracking::found(ctx, db, &OwnedStr::new(&watcher), &OwnedStr::new(&name), deadline);
+    for Met { watcher, name, deadline, what } in all {
+        let (watcher, name) = (OwnedStr::new(&watcher), OwnedStr::new(&name));
+        match what {
+            What::Found => drop(tracking::found(ctx, db, &watcher, &name, deadline)),
+            What::Overdue { value, is_new } => {
+                tracking::found_overdue(ctx, &watcher, &name, deadline, value.as_ref(), is_new);
+            }
+        }
     }
     more
 }
 
-fn end_round(ctx: &Ctx, walk: &mut Walk) {
+fn end_round(ctx: &Ctx, db: i32, walk: &mut Walk) {
     let round = walk.round;
     walk.round += 1;
     walk.walkers.retain(|name, walker| {
@@ -181,4 +260,8 @@ fn end_round(ctx: &Ctx, walk: &mut Walk) {
         }
         !is_done
     });
+    if walk.overdue.is_some_and(|overdue| overdue.last_round <= round) {
+        walk.overdue = None;
+        watch::look_at_all(db);
+    }
 }

@@ -280,8 +280,25 @@ pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
     }
 }
 
-/// The values of strings whose time is over are still there, until somebody touches the keys: after loading, and on a replica that
-/// becomes a master.
+/// The databases with watchers that track keys whose time was over at `now`.
+pub fn with_overdue(ctx: &Ctx, now: UnixMs) -> BTreeSet<i32> {
+    let (selected, mut dbs) = (ctx.db(), BTreeSet::new());
+    for (db, watcher) in all() {
+        if !dbs.contains(&db) && ctx.select_db(db) && tracking::has_overdue(ctx, &OwnedStr::new(&watcher), now) {
+            dbs.insert(db);
+        }
+    }
+    ctx.select_db(selected);
+    dbs
+}
+
+/// The timer looks at all watchers of a database now.
+pub fn look_at_all(db: i32) {
+    all().iter().filter(|(of, _)| *of == db).for_each(|(_, watcher)| timer::note(db, watcher, UnixMs(0)));
+}
+
+/// Data was loaded. The values of strings whose time is over are still there, until somebody touches the keys; of what is not there no
+/// event told. This walks over all keys if any of those tracked is overdue, which takes some part of the time that loading them took.
 pub fn keep_overdue(ctx: &Ctx) {
     if !anybody() {
         return;

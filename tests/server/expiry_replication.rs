@@ -158,6 +158,62 @@ fn a_replica_promoted_after_the_deadline_delivers_it_with_the_value() {
     assert_eq!(pairs(&delivered(&mut r, "w", "k:", 60)), [pair("k:1", "v!")]);
 }
 
+/// How long a command took in the server, in ms; it was sent once.
+#[track_caller]
+fn took_ms(c: &mut Client, command: &str) -> i64 {
+    let line = c.info("commandstats", &format!("cmdstat_{command}"));
+    let us = line.split(',').find_map(|field| field.strip_prefix("usec=")).expect("a time");
+    us.parse::<i64>().expect("a time") / 1_000
+}
+
+/// Once a replica walked over all its keys when it was promoted, to see what there was of the overdue ones: 0.8 s for each million.
+#[test]
+fn a_replica_with_a_million_keys_is_promoted_at_once() {
+    let (mut master, replica, mut c) = pair_of(&[]);
+    for n in 0..100 {
+        c.ok(&format!("SET k:{n} v{n} PX 6000"));
+    }
+    c.ok("APPEND k:7 !");
+    let at = c.ok("PEXPIRETIME k:99").int();
+    replica.wait_in_sync(&master);
+    master.stop(Stop::Kill);
+    let mut r = replica.client();
+    r.ok("DEBUG POPULATE 1000000 other 10");
+    assert!(now_ms() < at - 700, "too late to tell");
+    pass(at + 50);
+    r.ok("REPLICAOF NO ONE");
+    let took = took_ms(&mut r, "replicaof");
+    assert!(took < 100, "the promotion took {took} ms");
+    let mut taken = pairs(&take(&mut r, "w", 100));
+    taken.sort();
+    let value = |n: usize| format!("v{n}{}", if n == 7 { "!" } else { "" });
+    let mut expected: Vec<_> = (0..100).map(|n| pair(&format!("k:{n}"), &value(n))).collect();
+    expected.sort();
+    assert_eq!(taken, expected);
+}
+
+/// It slept through the times at which values are copied, and nobody else has them.
+#[test]
+fn a_replica_that_was_held_up_until_its_promotion_delivers_values_all_the_same() {
+    let (mut master, replica, mut c) = pair_of(&[]);
+    for n in 0..100 {
+        c.ok(&format!("SET k:{n} v{n} PX 2500"));
+    }
+    let at = c.ok("PEXPIRETIME k:99").int();
+    replica.wait_in_sync(&master);
+    master.stop(Stop::Kill);
+    let mut r = replica.client();
+    pass(at - 700);
+    let again = format!("REPLICAOF 127.0.0.1 {}", master.port);
+    r.pipeline(["DEBUG SLEEP 0.9", "REPLICAOF NO ONE", &again, "REPLICAOF NO ONE"].map(words));
+    let mut taken = pairs(&take(&mut r, "w", 100));
+    taken.sort();
+    let mut expected: Vec<_> = (0..100).map(|n| pair(&format!("k:{n}"), &format!("v{n}"))).collect();
+    expected.sort();
+    assert_eq!(taken, expected);
+    assert_eq!(delivered(&mut r, "w", "k:", 50), []);
+}
+
 #[test]
 fn what_was_delivered_before_the_failover_is_not_delivered_again_after_it() {
     let (mut master, replica, mut c) = pair_of(&[]);
