@@ -62,6 +62,15 @@ impl<'a> Args<'a> {
         in_range(word, value, min, max)
     }
 
+    /// The yes or no that follows the word of an option.
+    pub fn yes_or_no_of(&mut self, word: &str) -> Result<bool, Fail> {
+        match self.value_of(word)? {
+            value if is(value, "yes") => Ok(true),
+            value if is(value, "no") => Ok(false),
+            _ => Err(format!("ERR {word} must be yes or no").into()),
+        }
+    }
+
     pub fn count_of(&mut self, word: &str) -> Result<usize, Fail> {
         let count = self.number_of(word, 1, MAX_COUNT as i64)?;
         Ok(usize::try_from(count).unwrap_or(MAX_COUNT))

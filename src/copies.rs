@@ -183,7 +183,7 @@ fn write_down(queue: &mut Queue<Ttl>, changes: &HashMap<&[u8], Change>, met: &Ha
     }
     for (name, found) in met {
         if let Some(value) = &found.value {
-            queue.keep(name, value.clone());
+            queue.keep_for_file(name, value.clone());
         }
     }
 }

@@ -39,6 +39,36 @@ pub fn register(ctx: &Ctx) -> bool {
 pub struct Plan {
     prefixes: Vec<Prefix>,
     max_value: Option<u64>,
+    change: Change,
+}
+
+/// The gate options of ALTER.
+#[derive(Default)]
+pub struct Change {
+    keep_evicted: Option<bool>,
+    max_held: Option<u64>,
+}
+
+/// The words of gate options; each takes one value.
+const WORDS: [&str; 4] = ["PREFIX", "MAXVALUE", "KEEPEVICTED", "MAXHELD"];
+
+fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+    if is(word, "KEEPEVICTED") {
+        set(&mut change.keep_evicted, "KEEPEVICTED", args.yes_or_no_of("KEEPEVICTED")?)?;
+    } else if is(word, "MAXHELD") {
+        set(&mut change.max_held, "MAXHELD", args.number_of("MAXHELD", 0, i64::MAX)?.unsigned_abs())?;
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+fn yes_or_no(whether: bool) -> &'static [u8] {
+    if whether {
+        b"yes"
+    } else {
+        b"no"
+    }
 }
 
 /// A user who may not read all keys of a prefix must not learn of them this way.
@@ -57,24 +87,26 @@ fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
 impl Family for Expiry {
     type Gate = Ttl;
     type Plan = Plan;
-    type Change = ();
+    type Change = Change;
     type Local = Local;
 
     const VERBS: Verbs = verbs!("EXPIRY", "expiry");
     const TYPE: (&'static CStr, i32) = (c"tsgen-exp", 1);
     const LOAD: &'static CStr = c"EXPIRY.LOAD";
     const CREATE_SYNTAX: &'static str = concat!(
-        "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] ",
+        "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] [KEEPEVICTED yes|no] [MAXHELD bytes] ",
         "[LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [SINK stream [SINKMAXLEN n]]"
     );
     const CREATE_SUMMARY: &'static str =
         "Creates a watcher: keys whose names begin with a prefix are delivered once their time to live has run out";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of prefixes";
     const CREATE_EXPLAINS: bool = true;
-    const ALTER_SYNTAX: &'static str =
-        "key [LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [SINK stream [SINKMAXLEN n]]";
+    const ALTER_SYNTAX: &'static str = concat!(
+        "key [KEEPEVICTED yes|no] [MAXHELD bytes] ",
+        "[LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [SINK stream [SINKMAXLEN n]]"
+    );
     const BEFORE_READY: &'static CStr = c"waiting";
-    const GATE_FIELDS: usize = 3;
+    const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;
 
     fn data_type() -> &'static DataType<Value<Self>> {
@@ -94,7 +126,7 @@ impl Family for Expiry {
             let max = args.number_of("MAXVALUE", 0, PAYLOAD_LIMIT)?.unsigned_abs();
             set(&mut plan.max_value, "MAXVALUE", max)?;
         } else {
-            return Ok(false);
+            return change_option(&mut plan.change, word, args);
         }
         Ok(true)
     }
@@ -108,11 +140,11 @@ impl Family for Expiry {
 
     /// All keys, but a damaged watcher watches none.
     fn plan_of_damaged() -> Plan {
-        Plan { prefixes: vec![Prefix(Box::default())], max_value: None }
+        Plan { prefixes: vec![Prefix(Box::default())], ..Plan::default() }
     }
 
     fn plan_option_width(word: &Str, _: Option<&Str>) -> Option<usize> {
-        (is(word, "PREFIX") || is(word, "MAXVALUE")).then_some(2)
+        WORDS.iter().any(|option| is(word, option)).then_some(2)
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Ttl>, Error> {
@@ -121,30 +153,39 @@ impl Family for Expiry {
         }
         let max_value = plan.max_value.unwrap_or(MAX_VALUE.min(MAX_PAYLOAD_SIZE.get().unsigned_abs()));
         let options = DeliveryOptions { max_len: 0, ..options };
-        Queue::<Ttl>::create(Scope { prefixes: plan.prefixes, max_value }, options, seed)
+        let scope = Scope {
+            prefixes: plan.prefixes,
+            max_value,
+            keep_evicted: plan.change.keep_evicted.unwrap_or(false),
+            max_held: plan.change.max_held.unwrap_or(Scope::MAX_HELD),
+        };
+        Queue::<Ttl>::create(scope, options, seed)
     }
 
     fn explain_gate(queue: &Queue<Ttl>, to: &mut Strings) {
-        for prefix in &queue.scope().prefixes {
+        let scope = queue.scope();
+        let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
+        for prefix in &scope.prefixes {
             to.extend([OwnedStr::new(b"PREFIX"), OwnedStr::new(&prefix.0)]);
         }
-        let max_value = i64::try_from(queue.scope().max_value).unwrap_or(i64::MAX);
-        to.extend([OwnedStr::new(b"MAXVALUE"), OwnedStr::number(max_value)]);
+        to.extend([OwnedStr::new(b"MAXVALUE"), number(scope.max_value)]);
+        to.extend([b"KEEPEVICTED", yes_or_no(scope.keep_evicted)].map(OwnedStr::new));
+        to.extend([OwnedStr::new(b"MAXHELD"), number(scope.max_held)]);
     }
 
-    fn change_option(_: &mut (), word: &Str, _: &mut Args<'_>) -> Result<bool, Fail> {
+    fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
         if is(word, "PREFIX") || is(word, "MAXVALUE") {
             return Err(Fail::text("ERR PREFIX and MAXVALUE are fixed when the key is created"));
         }
-        Ok(false)
+        change_option(change, word, args)
     }
 
-    fn check_change(_: &Queue<Ttl>, _: &(), _: UnixMs) -> Result<(), Fail> {
+    fn check_change(_: &Queue<Ttl>, _: &Change, _: UnixMs) -> Result<(), Fail> {
         Ok(())
     }
 
-    fn change(_: &mut Queue<Ttl>, _: (), _: UnixMs) -> Result<bool, Error> {
-        Ok(false)
+    fn change(queue: &mut Queue<Ttl>, change: Change, _: UnixMs) -> Result<bool, Error> {
+        Ok(queue.alter_held(change.keep_evicted, change.max_held))
     }
 
     fn opens_by_clock(_: &Queue<Ttl>) -> bool {
@@ -207,7 +248,19 @@ impl Family for Expiry {
         for prefix in &queue.scope().prefixes {
             ctx.reply_bytes(&prefix.0);
         }
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         ctx.reply_bytes(b"maxvalue");
-        ctx.reply_int(i64::try_from(queue.scope().max_value).unwrap_or(i64::MAX));
+        ctx.reply_int(number(queue.scope().max_value));
+        ctx.reply_bytes(b"keepevicted");
+        ctx.reply_bytes(yes_or_no(queue.scope().keep_evicted));
+        let numbers = [
+            ("maxheld", queue.scope().max_held),
+            ("held-bytes", queue.held_bytes()),
+            ("values-dropped", queue.values_dropped()),
+        ];
+        for (name, value) in numbers {
+            ctx.reply_bytes(name.as_bytes());
+            ctx.reply_int(number(value));
+        }
     }
 }

@@ -15,7 +15,8 @@ pub fn follow() {
 }
 
 fn ended(end: &End<'_>) {
-    let Some(max) = watch::max_value(end.db(), end.name()) else { return };
+    let wanted = if end.is_evicted() { watch::max_value_of_evicted } else { watch::max_value };
+    let Some(max) = wanted(end.db(), end.name()) else { return };
     let look = end.look();
     match life_of(&look) {
         Life::Until(deadline) if end.is_evicted() || !is_to_come(deadline) => {

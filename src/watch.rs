@@ -124,11 +124,20 @@ fn is_watched(db: i32, key: &[u8]) -> bool {
 
 /// How many bytes of the value of a key any watcher wants; `None` if nobody watches it.
 pub fn max_value(db: i32, key: &[u8]) -> Option<u64> {
+    most_wanted(db, key, |scope| scope.max_value)
+}
+
+/// The same of a key that is being evicted.
+pub fn max_value_of_evicted(db: i32, key: &[u8]) -> Option<u64> {
+    most_wanted(db, key, |scope| if scope.keep_evicted { scope.max_value } else { 0 })
+}
+
+fn most_wanted(db: i32, key: &[u8], wanted: impl Fn(&Scope) -> u64) -> Option<u64> {
     if !anybody() {
         return None;
     }
     let state = state();
-    state.dbs.get(&db)?.by_prefix.owners_of(key).map(|known| known.0.scope.max_value).max()
+    state.dbs.get(&db)?.by_prefix.owners_of(key).map(|known| wanted(&known.0.scope)).max()
 }
 
 /// Whether there is any watcher.

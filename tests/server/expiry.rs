@@ -165,13 +165,14 @@ fn every_delivery_command_works_on_expiries() {
 fn info_tells_the_gate_the_counts_and_every_option() {
     let server = Server::start(&[]);
     let mut c = server.client().resp3();
-    c.play("> EXPIRY.CREATE w PREFIX a: PREFIX \"\\x00\" MAXVALUE 100 LEASE 5 BACKOFF 6 SINK s SINKMAXLEN 7\n OK\n > SET a:1 x EX 1000\n OK");
+    c.play("> EXPIRY.CREATE w PREFIX a: PREFIX \"\\x00\" MAXVALUE 100 KEEPEVICTED yes MAXHELD 7 LEASE 5 BACKOFF 6 SINK s SINKMAXLEN 7\n OK\n > SET a:1 x EX 1000\n OK");
     wait_until("it is seen", || expiries(&mut c, "w")[0] == 1);
     let deadline = c.ok("PEXPIRETIME a:1").int();
     c.expect(
         "EXPIRY.INFO w",
         &format!(
-            "{{'gate' 'ttl' 'prefixes' ['a:' '\\x00'] 'maxvalue' 100 'waiting' 1 'ready' 0 'leased' 0 'delayed' 0 'dead' 0 \
+            "{{'gate' 'ttl' 'prefixes' ['a:' '\\x00'] 'maxvalue' 100 'keepevicted' 'yes' 'maxheld' 7 'held-bytes' 0 'values-dropped' 0 \
+             'waiting' 1 'ready' 0 'leased' 0 'delayed' 0 'dead' 0 \
              'oldest-ready-age' nil 'oldest-lease-age' nil 'next-deadline' {} 'delivered' 0 'redelivered' 0 'acked' 0 'died' 0 \
              'late-arrivals' 0 'sink-errors' 0 'lease' 5 'maxdeliveries' 16 'backoff' 6 'maxbackoff' 0 'maxlen' 0 'sink' 's' 'sinkmaxlen' 7}}",
             deadline + 1
@@ -221,6 +222,11 @@ fn options_and_types_are_checked() {
             ("EXPIRY.CREATE n PREFIX a MAXVALUE x", "MAXVALUE must be an integer between 0 and"),
             ("EXPIRY.CREATE n PREFIX a MAXVALUE 99999999999", "MAXVALUE must be an integer between 0 and"),
             ("EXPIRY.CREATE n PREFIX a MAXVALUE 1 MAXVALUE 1", "MAXVALUE given twice"),
+            ("EXPIRY.CREATE n PREFIX a KEEPEVICTED", "KEEPEVICTED needs a value"),
+            ("EXPIRY.CREATE n PREFIX a KEEPEVICTED 1", "KEEPEVICTED must be yes or no"),
+            ("EXPIRY.CREATE n PREFIX a KEEPEVICTED no KEEPEVICTED no", "KEEPEVICTED given twice"),
+            ("EXPIRY.CREATE n PREFIX a MAXHELD -1", "MAXHELD must be an integer between 0 and"),
+            ("EXPIRY.CREATE n PREFIX a MAXHELD 1 MAXHELD 1", "MAXHELD given twice"),
             ("EXPIRY.CREATE n PREFIX a MAXLEN 5", "'MAXLEN'"),
             ("EXPIRY.CREATE n PREFIX a IDLE 5", "'IDLE'"),
             ("EXPIRY.CREATE n PREFIX a SINK n", "SINK must be another key"),
@@ -228,6 +234,8 @@ fn options_and_types_are_checked() {
             ("EXPIRY.CREATE string PREFIX a", "BUSYKEY"),
             ("EXPIRY.ALTER w PREFIX a", "fixed when the key is created"),
             ("EXPIRY.ALTER w MAXVALUE 5", "fixed when the key is created"),
+            ("EXPIRY.ALTER w KEEPEVICTED maybe", "KEEPEVICTED must be yes or no"),
+            ("EXPIRY.ALTER w MAXHELD x", "MAXHELD must be an integer between 0 and"),
             ("EXPIRY.ALTER w MAXLEN 5", "'MAXLEN'"),
             ("EXPIRY.ALTER none LEASE 5", "no such key"),
             ("EXPIRY.INFO none", "no such key"),

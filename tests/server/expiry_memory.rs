@@ -38,6 +38,7 @@ fn an_evicted_key_is_delivered_at_its_deadline_and_says_so() {
 #[test]
 fn an_evicted_key_has_the_value_it_had_where_redis_shows_it() {
     let (server, mut c) = evicting();
+    c.ok("EXPIRY.ALTER w KEEPEVICTED yes");
     c.ok("SET k:1 old PX 1500");
     c.ok("APPEND k:1 -and-new");
     evict(&mut c, "k:1");
@@ -173,4 +174,110 @@ fn saving_in_the_foreground_leaves_no_copies_behind() {
     c.ok("SAVE");
     let after = c.ok("MEMORY USAGE w SAMPLES 0").int();
     assert!(after < before + 100_000, "{before} bytes before, {after} after");
+}
+
+/// So many SETs of so many bytes, in pipelines; how many were refused.
+#[track_caller]
+fn write(c: &mut Client, prefix: &str, count: usize, bytes: usize) -> usize {
+    let value = "x".repeat(bytes);
+    let mut refused = 0;
+    for first in (0..count).step_by(500) {
+        let sets = (first..count.min(first + 500)).map(|n| words(&format!("SET {prefix}{n} {value} EX 36000")));
+        refused += c.pipeline(sets.collect::<Vec<_>>()).iter().filter(|reply| reply.is_error()).count();
+    }
+    refused
+}
+
+fn info(c: &mut Client, field: &str) -> i64 {
+    c.ok("EXPIRY.INFO w").field(field).int()
+}
+
+/// Once a watcher kept the values of evicted keys until their deadlines. Soon it held all memory itself, and every writer was refused.
+#[test]
+fn eviction_under_a_watcher_makes_room() {
+    let (_server, mut c) = evicting();
+    let used: i64 = c.info("memory", "used_memory").parse().expect("bytes");
+    c.ok(&format!("CONFIG SET maxmemory {}", used + (5 << 20)));
+    assert_eq!(write(&mut c, "k:", 5_000, 10_000), 0, "SETs were refused");
+    assert!(c.ok("DBSIZE").int() > 100, "hardly any keys are left");
+    assert_eq!((info(&mut c, "held-bytes"), info(&mut c, "waiting")), (0, 5_000));
+}
+
+#[test]
+fn of_evicted_keys_no_more_bytes_are_kept_than_maxheld_allows() {
+    let (_server, mut c) = evicting();
+    c.ok("EXPIRY.ALTER w KEEPEVICTED yes MAXHELD 1000000");
+    let used: i64 = c.info("memory", "used_memory").parse().expect("bytes");
+    c.ok(&format!("CONFIG SET maxmemory {}", used + (4 << 20)));
+    assert_eq!(write(&mut c, "k:", 2_000, 10_000), 0, "SETs were refused");
+    let held = info(&mut c, "held-bytes");
+    // Nothing shows the value of an evicted key before 7.2.4.
+    assert!(held <= 1_000_000, "{held} bytes are held");
+}
+
+/// Waits until so many have ended.
+#[track_caller]
+fn ended(c: &mut Client, count: i64) {
+    wait_until("they have ended", || info(c, "ready") == count);
+}
+
+#[test]
+fn beyond_maxheld_entries_come_without_values_the_same_everywhere_until_others_are_acknowledged() {
+    let args = ["--appendonly", "yes", "--appendfsync", "always"];
+    let (mut master, mut c) = watching(&args);
+    let replica = Server::start(&[]);
+    replica.replica_of(&master);
+    c.ok("EXPIRY.ALTER w MAXHELD 10000");
+    let value = "x".repeat(1_000);
+    // With room for copies: none is there when the next key ends.
+    for n in 0..30 {
+        c.ok(&format!("SET k:{n:02} {value} PX 20"));
+        ended(&mut c, n + 1);
+    }
+    assert_eq!((info(&mut c, "held-bytes"), info(&mut c, "values-dropped")), (10_000, 20));
+    same_data(&master, &replica);
+    assert_eq!(info(&mut replica.client(), "held-bytes"), 10_000);
+    master.restart(Stop::Kill);
+    let mut c = master.client();
+    assert_eq!(info(&mut c, "held-bytes"), 10_000);
+    let entries = take(&mut c, "w", 30);
+    let (with, without): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.value.is_some());
+    assert_eq!((with.len(), without.len()), (10, 20));
+    assert!(without.iter().all(|entry| entry.kind.as_deref() == Some("string")), "{without:?}");
+    for entry in &entries[..5] {
+        c.expect(&format!("EXPIRY.ACK w {}", entry.token), "1");
+    }
+    assert_eq!(info(&mut c, "held-bytes"), 5_000);
+    c.ok(&format!("SET k:again {value} PX 20"));
+    assert_eq!(take_one(&mut c, "w").value.map(|value| value.len()), Some(1_000));
+    c.ok("EXPIRY.ALTER w MAXHELD 1");
+    c.ok(&format!("SET k:none {value} PX 20"));
+    assert_eq!(take_one(&mut c, "w").value, None);
+    c.ok("EXPIRY.ALTER w MAXHELD 0");
+    c.ok(&format!("SET k:some {value} PX 20"));
+    assert_eq!(take_one(&mut c, "w").value.map(|value| value.len()), Some(1_000));
+    let dump = c.ok("DUMP w");
+    c.ok("DEL w");
+    assert_eq!(crate::cmd!(c, "RESTORE", "w", 0, dump.bytes()), "OK");
+    assert_eq!((info(&mut c, "maxheld"), info(&mut c, "held-bytes")), (0, 7_000));
+}
+
+/// What a file is to hold is not what a watcher holds: a restart must not lose what there was room for.
+#[test]
+fn a_file_has_the_values_of_all_tracked_strings_whatever_maxheld_says() {
+    let (mut server, mut c) = watching(&["--appendonly", "no"]);
+    c.ok("EXPIRY.ALTER w MAXHELD 1000");
+    let value = "x".repeat(1_000);
+    for n in 0..20 {
+        c.ok(&format!("SET k:{n:02} {value} PX 1500"));
+    }
+    let end = c.ok("PEXPIRETIME k:19").int();
+    c.ok("SAVE");
+    assert_eq!(info(&mut c, "held-bytes"), 0, "the copies are gone when the file is written");
+    server.stop(Stop::Kill);
+    wait_until("all are over", || now_ms() > end);
+    server.start_again();
+    let entries = take(&mut server.client(), "w", 20);
+    let bare = entries.iter().filter(|entry| entry.value.is_none()).count();
+    assert_eq!(bare, 0, "{bare} of 20 came without their values");
 }

@@ -60,7 +60,7 @@ fn tracking_is_not_told() {
     c.ok("EXPIRY.CREATE v PREFIX a PREFIX b");
     feed.expect(
         &mut c,
-        &["TSGEN.AT <_t> EXPIRY.CREATE v PREFIX a PREFIX b MAXVALUE 65536 LEASE 30000 MAXDELIVERIES 16 BACKOFF 0 MAXBACKOFF 0"],
+        &["TSGEN.AT <_t> EXPIRY.CREATE v PREFIX a PREFIX b MAXVALUE 65536 KEEPEVICTED no MAXHELD 67108864 LEASE 30000 MAXDELIVERIES 16 BACKOFF 0 MAXBACKOFF 0"],
     );
 }
 
@@ -212,6 +212,25 @@ fn a_replica_that_was_held_up_until_its_promotion_delivers_values_all_the_same()
     expected.sort();
     assert_eq!(taken, expected);
     assert_eq!(delivered(&mut r, "w", "k:", 50), []);
+}
+
+/// Where nobody shows the value of a key at its end, it walks over its keys: more of them than it could at its promotion.
+#[test]
+fn a_replica_that_was_held_up_copies_what_it_missed_before_it_is_promoted() {
+    let (mut master, replica, mut c) = pair_of(&[]);
+    c.ok("SET k:1 v PX 4000");
+    let at = c.ok("PEXPIRETIME k:1").int();
+    replica.wait_in_sync(&master);
+    master.stop(Stop::Kill);
+    let mut r = replica.client();
+    r.ok("DEBUG POPULATE 300000 other 10");
+    pass(at - 700);
+    r.ok("DEBUG SLEEP 0.9");
+    if !replica.has_version("7.2.4") {
+        wait_until("it is copied", || r.ok("EXPIRY.INFO w").field("held-bytes").int() == 1);
+    }
+    r.ok("REPLICAOF NO ONE");
+    assert_eq!(take_one(&mut r, "w").pair(), pair("k:1", "v"));
 }
 
 #[test]

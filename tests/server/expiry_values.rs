@@ -96,6 +96,7 @@ fn the_value_of_an_evicted_string_survives_restart_and_failover() {
         let (mut master, mut c) = watching(&args);
         let mut replica = Server::start(&ALWAYS);
         replica.replica_of(&master);
+        c.ok("EXPIRY.ALTER w KEEPEVICTED yes");
         c.ok("SET k:1 old PX 4000");
         c.ok("APPEND k:1 -and-new");
         let end = c.ok("PEXPIRETIME k:1").int();

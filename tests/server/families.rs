@@ -150,7 +150,10 @@ pub static FAMILIES: [Family; 4] = [
         create: " PREFIX none:",
         reads: &["TRACKED #"],
         writes: &["ALTER # BACKOFF 7"],
-        forms: &["CREATE n PREFIX p PREFIX q MAXVALUE 5", "TRACKED watcher COUNT 5 AFTER k:1"],
+        forms: &[
+            "CREATE n PREFIX p PREFIX q MAXVALUE 5 KEEPEVICTED yes MAXHELD 5",
+            "TRACKED watcher COUNT 5 AFTER k:1",
+        ],
         timed: None,
     },
     Family {

@@ -34,6 +34,11 @@ pub struct Scope {
     pub prefixes: Vec<Prefix>,
     /// Values of more bytes are not kept.
     pub max_value: u64,
+    /// Whether values of keys that were evicted are kept until their deadlines.
+    pub keep_evicted: bool,
+    /// Most bytes of values that are held on the whole, of tracked keys and in entries; 0: unbounded. What one node holds of tracked keys
+    /// is its own affair, and so is which values it drops: what an entry has, its master has decided.
+    pub max_held: u64,
 }
 
 /// A scope in format 0.
@@ -45,7 +50,7 @@ pub struct Scope0 {
 
 impl From<Scope0> for Scope {
     fn from(Scope0 { prefixes, max_value }: Scope0) -> Self {
-        Scope { prefixes, max_value }
+        Scope { prefixes, max_value, keep_evicted: false, max_held: Scope::MAX_HELD }
     }
 }
 
@@ -54,6 +59,9 @@ impl From<Scope0> for Scope {
 pub struct Prefix(#[serde(with = "serde_bytes")] pub Box<[u8]>);
 
 impl Scope {
+    /// What `max_held` is where nothing is said of it: 64 MiB.
+    pub const MAX_HELD: u64 = 64 << 20;
+
     fn check(&self) -> Result<(), Error> {
         let mut sorted: Vec<&Prefix> = self.prefixes.iter().collect();
         sorted.sort_unstable();
@@ -81,6 +89,10 @@ pub struct Ttl {
     watched: Slab<Watched>,
     /// Bytes of the values in `watched`.
     held: usize,
+    /// Bytes of the values in entries, whatever their state.
+    in_entries: usize,
+    /// Entries that came without their values because too much was held. Not saved: as far as this node has seen.
+    dropped: u64,
     next_head: u64,
 }
 
@@ -93,6 +105,8 @@ struct Watched {
     /// Its life is over and nothing more will say so: its master has said that it expires, or it was not there any more when its
     /// deadline was over. Not saved: whoever loads finds it out anew.
     gone: bool,
+    /// Its value was not kept because too much was held. Not saved, for it only counts.
+    dropped: bool,
 }
 
 /// A tracked key in a snapshot.
@@ -123,6 +137,8 @@ impl Ttl {
             deadlines: Order::new(),
             watched: Slab::new(),
             held: 0,
+            in_entries: 0,
+            dropped: 0,
             next_head: 0,
         })
     }
@@ -164,6 +180,25 @@ impl Ttl {
         watched
     }
 
+    /// A value as far as values of its size are kept.
+    fn within(&self, value: Copied) -> Copied {
+        if value.size() as u64 > self.scope.max_value {
+            return value.without_bytes();
+        }
+        value
+    }
+
+    /// A value as far as it may be held in place of so many bytes, and whether there was no room for it.
+    fn admit(&self, value: Copied, instead_of: usize) -> (Copied, bool) {
+        let value = self.within(value);
+        let size = value.size();
+        let others = (self.held + self.in_entries - instead_of) as u64;
+        if self.scope.max_held != 0 && size > 0 && others.saturating_add(size as u64) > self.scope.max_held {
+            return (value.without_bytes(), true);
+        }
+        (value, false)
+    }
+
     fn move_to(&mut self, head: Handle, deadline: UnixMs) {
         self.deadlines.remove(&self.heads, head);
         self.heads.set_key(head, deadline.0);
@@ -195,8 +230,15 @@ impl Gate for Ttl {
         false
     }
 
+    fn forget(&mut self, entries: &Entries, handle: Handle) {
+        self.in_entries -= tracking::value_size(entries.body(handle));
+    }
+
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
-        tracking::check_expired(entries.body(handle))
+        let body = entries.body(handle);
+        tracking::check_expired(body)?;
+        self.in_entries += tracking::value_size(body);
+        Ok(())
     }
 
     fn collecting(&self) -> usize {
@@ -245,7 +287,7 @@ impl Gate for Ttl {
             return Err(Error::Damaged("an impossible tracked key"));
         }
         let value = saved.value.map(|value| Copied { kind: value.kind, bytes: value.bytes.map(Into::into) });
-        self.begin(saved.name, saved.deadline, Watched { value, evicted: saved.evicted, gone: false });
+        self.begin(saved.name, saved.deadline, Watched { value, evicted: saved.evicted, ..Watched::default() });
         Ok(None)
     }
 

@@ -17,6 +17,8 @@ pub enum Op {
     Expire { key: u8, at: Option<i64> },
     /// What the master would do in a tick: it tells of all that is over.
     ExpireDue,
+    /// Other rules of what is held.
+    Alter { keep_evicted: Option<bool>, max_held: Option<u64> },
     /// The replica takes the place of the master, with what it tracks.
     FailOver,
 }
@@ -27,6 +29,7 @@ pub enum Local {
     Track(u8, i64),
     Untrack(u8),
     Keep(u8, Copied),
+    KeepForFile(u8, Copied),
     ForgetValue(u8),
     Evict(u8),
     ForgetToCome(i64),
@@ -40,6 +43,8 @@ pub fn op() -> impl Strategy<Value = Op> {
         26 => local,
         5 => (0..KEYS, at).prop_map(|(key, at)| Op::Expire { key, at }),
         4 => Just(Op::ExpireDue),
+        1 => (prop::option::of(any::<bool>()), prop::option::of(max_held()))
+            .prop_map(|(keep_evicted, max_held)| Op::Alter { keep_evicted, max_held }),
         1 => Just(Op::FailOver),
     ]
 }
@@ -51,7 +56,8 @@ fn local() -> impl Strategy<Value = Local> {
     prop_oneof![
         10 => (0..KEYS, ahead()).prop_map(|(key, ahead)| Local::Track(key, ahead)),
         3 => (0..KEYS).prop_map(Local::Untrack),
-        8 => (0..KEYS, copied).prop_map(|(key, copied)| Local::Keep(key, copied)),
+        8 => (0..KEYS, copied.clone()).prop_map(|(key, copied)| Local::Keep(key, copied)),
+        1 => (0..KEYS, copied).prop_map(|(key, copied)| Local::KeepForFile(key, copied)),
         1 => (0..KEYS).prop_map(Local::ForgetValue),
         2 => (0..KEYS).prop_map(Local::Evict),
         1 => ahead().prop_map(Local::ForgetToCome),
@@ -60,7 +66,16 @@ fn local() -> impl Strategy<Value = Local> {
 }
 
 pub fn scope() -> impl Strategy<Value = Scope> {
-    (0u64..12).prop_map(|max_value| Scope { prefixes: vec![Prefix([].into())], max_value })
+    (0u64..12, any::<bool>(), max_held()).prop_map(|(max_value, keep_evicted, max_held)| Scope {
+        prefixes: vec![Prefix([].into())],
+        max_value,
+        keep_evicted,
+        max_held,
+    })
+}
+
+fn max_held() -> impl Strategy<Value = u64> {
+    prop_oneof![1 => Just(0u64), 2 => 1u64..40]
 }
 
 impl Family for Ttl {
@@ -82,6 +97,15 @@ impl Family for Ttl {
                 let due: Vec<Vec<u8>> = due.iter().map(|key| key.name.to_vec()).collect();
                 due.iter().for_each(|name| expire(world, name, None));
             }
+            Op::Alter { keep_evicted, max_held } => {
+                let was = world.master.scope().clone();
+                let changed = world.master.alter_held(keep_evicted, max_held);
+                assert_eq!(changed, world.replica.alter_held(keep_evicted, max_held));
+                assert_eq!(changed, *world.master.scope() != was);
+                for replica in [false, true] {
+                    gate(world, replica).scope = world.master.scope().clone();
+                }
+            }
             Op::FailOver => {
                 std::mem::swap(&mut world.master, &mut world.replica);
                 let promoted = world.replica_gate.as_mut().expect("each node has its own");
@@ -97,8 +121,15 @@ impl Family for Ttl {
             assert_eq!(key.tracked_until(&name), until, "key {n}");
             assert_eq!(key.kept(&name), expected.and_then(|key| key.kept.as_ref()), "the value of key {n}");
         }
+        assert_eq!(key.held_bytes(), (naive.gate.held() + in_entries(naive)) as u64);
         check_listings(key, &naive.gate, now);
     }
+}
+
+/// Bytes of the values in entries.
+fn in_entries(naive: &Naive<Tracking>) -> usize {
+    let values = naive.entries.iter().filter_map(|entry| entry.content.2.as_ref());
+    values.map(Vec::len).sum()
 }
 
 /// The gate as a side has it.
@@ -112,7 +143,8 @@ fn gate(world: &mut World<Ttl>, replica: bool) -> &mut Tracking {
 
 fn do_locally(world: &mut World<Ttl>, replica: bool, what: Local) {
     let now = world.now;
-    let (mut naive, key) = (gate(world, replica).clone(), world.side(replica));
+    let (mut naive, in_entries) = (gate(world, replica).clone(), in_entries(&world.naive));
+    let key = world.side(replica);
     match what {
         Local::Track(n, ahead) => {
             // No key of Redis has a deadline before 1970.
@@ -123,7 +155,11 @@ fn do_locally(world: &mut World<Ttl>, replica: bool, what: Local) {
         Local::Untrack(n) => assert_eq!(key.untrack(&name(n)), naive.untrack(&name(n))),
         Local::Keep(n, value) => {
             key.keep(&name(n), value.clone());
-            naive.keep(&name(n), value);
+            naive.keep(&name(n), value, Some(in_entries));
+        }
+        Local::KeepForFile(n, value) => {
+            key.keep_for_file(&name(n), value.clone());
+            naive.keep(&name(n), value, None);
         }
         Local::ForgetValue(n) => {
             key.forget_value(&name(n));

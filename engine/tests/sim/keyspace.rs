@@ -164,9 +164,14 @@ fn track(node: &mut Node, key: u8, deadline: i64) {
 }
 
 fn keep(node: &mut Node, key: u8) {
-    if let Some(lives) = node.around.keys.get(&key) {
-        node.key.keep(&[key], Copied { kind: 0, bytes: Some(lives.value.to_be_bytes().into()) });
+    if let Some(copied) = copy(node, key) {
+        node.key.keep(&[key], copied);
     }
+}
+
+fn copy(node: &Node, key: u8) -> Option<Copied> {
+    let lives = node.around.keys.get(&key)?;
+    Some(Copied { kind: 0, bytes: Some(lives.value.to_be_bytes().into()) })
 }
 
 /// Copies the values of keys that end soon.
@@ -273,7 +278,11 @@ pub fn wakes_at(node: &Node, now: UnixMs) -> Option<UnixMs> {
 /// What a file is to hold: the values of all that is tracked.
 pub fn saving(node: &mut Node) {
     let tracked: Vec<u8> = node.key.tracked(None, usize::MAX).iter().map(|tracked| tracked.name[0]).collect();
-    tracked.into_iter().for_each(|key| keep(node, key));
+    for key in tracked {
+        if let Some(copied) = copy(node, key) {
+            node.key.keep_for_file(&[key], copied);
+        }
+    }
 }
 
 pub fn loaded(node: &mut Node, source: Source) {

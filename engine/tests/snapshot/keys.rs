@@ -85,7 +85,9 @@ impl Family for Ttl {
     fn everything() -> Vec<Expiry> {
         let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
         let prefixes = ["k:", "other:"].map(|prefix| Prefix(prefix.as_bytes().into())).into();
-        let mut key = Expiry::create(Scope { prefixes, max_value: 20 }, options, [3, 4]).expect("valid");
+        let mut key =
+            Expiry::create(Scope { prefixes, max_value: 20, keep_evicted: true, max_held: 1000 }, options, [3, 4])
+                .expect("valid");
         let endings = [Ending::Expired, Ending::Evicted];
         for n in 0..20u8 {
             let value = vec![n; usize::from(n)];

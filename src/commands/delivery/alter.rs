@@ -44,6 +44,7 @@ impl<F: Family> Command for Alter<F> {
         call.ctx.reply_simple(c"OK");
         if changed {
             call.replicate_timed(now);
+            F::appeared(value, call.ctx.db(), name.bytes());
             let effects = Effects::of(call.ctx, name, value, || now, None);
             drop(key);
             effects.tell(call.ctx, name, [F::VERBS.alter.event]);

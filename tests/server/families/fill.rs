@@ -109,7 +109,7 @@ pub fn debounce(client: &mut Client) {
 pub fn expiry(client: &mut Client) {
     client.play(
         r#"
-        > EXPIRY.CREATE watcher PREFIX k: MAXVALUE 10 LEASE 3600000 MAXDELIVERIES 3 BACKOFF 1000000 MAXBACKOFF 5000000
+        > EXPIRY.CREATE watcher PREFIX k: MAXVALUE 10 KEEPEVICTED yes MAXHELD 1000 LEASE 3600000 MAXDELIVERIES 3 BACKOFF 1000000 MAXBACKOFF 5000000
         OK
         > EXPIRY.CREATE empty PREFIX "none:" PREFIX "\x00"
         OK

@@ -1,8 +1,10 @@
-use crate::{expired, Copied, DeliveryOptions, Ending, Error, Expiry, Loader, Millis, Prefix, Scope, UnixMs};
+use crate::{
+    expired, Copied, DeliveryOptions, Ending, Error, Expiry, Loader, Millis, Prefix, Scope, TokenRange, UnixMs,
+};
 
 fn scope(prefixes: &[&str]) -> Scope {
     let prefix = |prefix: &&str| Prefix(prefix.as_bytes().into());
-    Scope { prefixes: prefixes.iter().map(prefix).collect(), max_value: 8 }
+    Scope { prefixes: prefixes.iter().map(prefix).collect(), max_value: 8, keep_evicted: true, max_held: 0 }
 }
 
 fn watcher() -> Expiry {
@@ -151,4 +153,58 @@ fn values_that_are_gone_take_no_memory() {
         rounds.push(after_each);
     }
     assert!(rounds[0] == rounds[1] && rounds[1] == rounds[2], "{rounds:?}");
+}
+
+/// A watcher that may hold so many bytes, and what it delivers of these keys.
+fn limited(max_held: u64, keep_evicted: bool) -> Expiry {
+    let scope = Scope { max_held, keep_evicted, ..scope(&["order:"]) };
+    Expiry::create(scope, DeliveryOptions::default(), [1, 2]).expect("a prefix")
+}
+
+#[test]
+fn no_more_bytes_are_held_than_allowed_and_what_is_dropped_is_counted() {
+    let mut key = limited(8, false);
+    for (name, value) in [(b"order:1", "five5"), (b"order:2", "four"), (b"order:3", "two")] {
+        key.track(name, UnixMs(100));
+        key.keep(name, copied(value));
+    }
+    assert_eq!((key.held_bytes(), key.kept(b"order:2")), (8, Some(&Copied { kind: 1, bytes: None })));
+    // Room that it has itself counts for its next copy.
+    key.keep(b"order:1", copied("now5!"));
+    for name in [b"order:1", b"order:2", b"order:3"] {
+        let kept = key.kept(name).cloned().map(|copied| (copied.kind, copied.bytes));
+        let told = kept.as_ref().map(|(kind, bytes)| (*kind, bytes.as_deref()));
+        key.expire(name, UnixMs(100), Ending::Expired, told).expect("a place");
+    }
+    assert_eq!((key.held_bytes(), key.values_dropped()), (8, 1));
+    // What is in an entry takes room until it is acknowledged.
+    key.track(b"order:4", UnixMs(200));
+    key.keep(b"order:4", copied("x"));
+    assert_eq!(key.kept(b"order:4").and_then(|copied| copied.bytes.clone()), None);
+    let values: Vec<_> = claim(&mut key).into_iter().map(|(.., value)| value).collect();
+    assert_eq!(values, [Some("now5!".into()), None, Some("two".into())]);
+    assert_eq!((restore(&key).held_bytes(), key.held_bytes()), (8, 8));
+    key.ack(&[TokenRange { first: 1, last: 3 }]).expect("narrow");
+    assert_eq!(key.held_bytes(), 0);
+    key.keep(b"order:4", copied("x"));
+    assert_eq!(key.held_bytes(), 1);
+}
+
+#[test]
+fn the_value_of_an_evicted_key_is_kept_only_if_that_is_wanted() {
+    for keep_evicted in [false, true] {
+        let mut key = limited(0, keep_evicted);
+        key.track(b"order:1", UnixMs(100));
+        key.keep(b"order:1", copied("v"));
+        key.note_evicted(b"order:1");
+        key.keep(b"order:1", copied("w"));
+        assert_eq!(key.held_bytes(), u64::from(keep_evicted));
+        assert_eq!(key.kept(b"order:1").map(|copied| copied.kind), Some(1), "the type is known");
+    }
+    let mut key = limited(0, false);
+    assert!(key.alter_held(Some(true), None) && !key.alter_held(None, Some(0)));
+    key.track(b"order:1", UnixMs(100));
+    key.note_evicted(b"order:1");
+    key.keep(b"order:1", copied("v"));
+    assert_eq!(key.held_bytes(), 1);
 }

@@ -14,14 +14,13 @@ use crate::time::UnixMs;
 pub struct Copied {
     /// The type of the key, as whoever made the copy numbers types.
     pub kind: u8,
-    /// The value; none if it is larger than the scope allows.
+    /// The value; none if the scope does not allow to keep it.
     pub bytes: Option<Box<[u8]>>,
 }
 
 impl Copied {
-    /// Without its bytes if these are more than this.
-    fn within(self, max: u64) -> Self {
-        Copied { bytes: self.bytes.filter(|bytes| bytes.len() as u64 <= max), ..self }
+    pub(super) fn without_bytes(self) -> Self {
+        Copied { bytes: None, ..self }
     }
 
     pub(super) fn size(&self) -> usize {
@@ -85,6 +84,11 @@ pub fn expired(body: &[u8]) -> Expired<'_> {
     Expired { ending: if ending == 1 { Ending::Evicted } else { Ending::Expired }, kind, value }
 }
 
+/// Bytes of the value that the body of an entry has.
+pub fn value_size(body: &[u8]) -> usize {
+    expired(body).value.map_or(0, <[u8]>::len)
+}
+
 /// Fails unless this is the body of an expiry.
 pub fn check_expired(body: &[u8]) -> Result<(), Error> {
     match body {
@@ -105,6 +109,25 @@ impl Queue<Ttl> {
     /// Which keys are watched.
     pub fn scope(&self) -> &Scope {
         &self.gate.scope
+    }
+
+    /// Goes on with these rules of what is held; what is held already stays. True if they are not the old ones.
+    pub fn alter_held(&mut self, keep_evicted: Option<bool>, max_held: Option<u64>) -> bool {
+        let scope = &mut self.gate.scope;
+        let before = (scope.keep_evicted, scope.max_held);
+        scope.keep_evicted = keep_evicted.unwrap_or(scope.keep_evicted);
+        scope.max_held = max_held.unwrap_or(scope.max_held);
+        before != (scope.keep_evicted, scope.max_held)
+    }
+
+    /// Bytes of values that are held: of tracked keys, and in entries that are not acknowledged.
+    pub fn held_bytes(&self) -> u64 {
+        (self.gate.held + self.gate.in_entries) as u64
+    }
+
+    /// How many entries came without their values because too much was held, as far as this node has seen.
+    pub fn values_dropped(&self) -> u64 {
+        self.gate.dropped
     }
 
     /// This node has seen that a key lives until `deadline`. Its value, as far as it was known, is kept. O(log n). A name longer than
@@ -136,15 +159,28 @@ impl Queue<Ttl> {
         })
     }
 
-    /// Keeps the value of a tracked key, without its bytes if these are more than the scope allows. O(its bytes).
+    /// Keeps the value of a tracked key, without its bytes if the scope does not allow these: too many, too many with all others, or of a
+    /// key that was evicted. O(its bytes).
     pub fn keep(&mut self, name: &[u8], value: Copied) {
+        self.keep_as(name, value, Ttl::admit);
+    }
+
+    /// The same however much is held: for a file that is written and for as long as that takes, since what is in no file cannot be told
+    /// after a restart.
+    pub fn keep_for_file(&mut self, name: &[u8], value: Copied) {
+        self.keep_as(name, value, |gate, value, _| (gate.within(value), false));
+    }
+
+    fn keep_as(&mut self, name: &[u8], value: Copied, admit: impl FnOnce(&Ttl, Copied, usize) -> (Copied, bool)) {
         let Some(head) = self.gate.find(name) else { return };
+        let before = self.gate.watched(head).size();
+        let is_unwanted = self.gate.watched(head).evicted && !self.gate.scope.keep_evicted;
+        let (value, dropped) =
+            if is_unwanted { (value.without_bytes(), false) } else { admit(&self.gate, value, before) };
+        self.gate.held = self.gate.held - before + value.size();
         let number = self.gate.number(head);
         let watched = &mut self.gate.watched[number];
-        let before = watched.size();
-        let max = self.gate.scope.max_value;
-        watched.value = Some(value.within(max));
-        self.gate.held = self.gate.held + watched.size() - before;
+        (watched.value, watched.dropped) = (Some(value), dropped);
     }
 
     /// The value kept of a tracked key is not its value any more.
@@ -153,15 +189,21 @@ impl Queue<Ttl> {
             let number = self.gate.number(head);
             let watched = &mut self.gate.watched[number];
             self.gate.held -= watched.size();
-            watched.value = None;
+            (watched.value, watched.dropped) = (None, false);
         }
     }
 
-    /// This node has seen a tracked key thrown out for want of memory: it is delivered at its deadline all the same.
+    /// This node has seen a tracked key thrown out for want of memory: it is delivered at its deadline all the same. Its value is
+    /// dropped, unless the scope says otherwise: it would take the room that was to be made.
     pub fn note_evicted(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
             let number = self.gate.number(head);
-            self.gate.watched[number].evicted = true;
+            let watched = &mut self.gate.watched[number];
+            watched.evicted = true;
+            if !self.gate.scope.keep_evicted {
+                self.gate.held -= watched.size();
+                watched.value = watched.value.take().map(Copied::without_bytes);
+            }
         }
     }
 
@@ -215,7 +257,7 @@ impl Queue<Ttl> {
             let watched = &mut self.gate.watched[number];
             if !watched.evicted {
                 self.gate.held -= watched.size();
-                watched.value = None;
+                (watched.value, watched.dropped) = (None, false);
             }
         }
     }
@@ -262,7 +304,10 @@ impl Queue<Ttl> {
         value: Option<(u8, Option<&[u8]>)>,
     ) -> Result<(), Error> {
         self.check_room(0, 1)?;
-        self.untrack_until(name, deadline);
+        if let Some(watched) = self.untrack_until(name, deadline) {
+            let comes_without = value.is_none_or(|(_, bytes)| bytes.is_none());
+            self.gate.dropped += u64::from(watched.dropped && comes_without);
+        }
         self.enter_expiry(name, deadline, ending, value);
         Ok(())
     }
@@ -281,9 +326,17 @@ impl Queue<Ttl> {
     ) -> Result<Option<Copied>, Error> {
         let watched = self.untrack_until(name, if anew { UnixMs::NEVER } else { deadline });
         self.check_room(0, 1)?;
-        let max = self.gate.scope.max_value;
-        let last = last.map(|last| last.within(max));
-        let value = last.or_else(|| watched.filter(|_| !anew).and_then(|watched| watched.value));
+        let kept = watched.filter(|_| !anew);
+        let (value, dropped) = match (last, kept) {
+            // What was kept has just made room for it.
+            (Some(last), _) => {
+                let (value, dropped) = self.gate.admit(last, 0);
+                (Some(value), dropped)
+            }
+            (None, Some(kept)) => (kept.value, kept.dropped),
+            (None, None) => (None, false),
+        };
+        self.gate.dropped += u64::from(dropped);
         let told = value.as_ref().map(|value| (value.kind, value.bytes.as_deref()));
         self.enter_expiry(name, deadline, ending, told);
         Ok(value)
@@ -299,6 +352,7 @@ impl Queue<Ttl> {
         let mut body = Vec::with_capacity(HEADER + bytes.map_or(0, <[u8]>::len));
         body.extend([ending as u8, u8::from(kind.is_some()), kind.unwrap_or(0), u8::from(bytes.is_some())]);
         body.extend_from_slice(bytes.unwrap_or_default());
+        self.gate.in_entries += bytes.map_or(0, <[u8]>::len);
         self.enter(deadline.0, name, &body, 0);
     }
 }

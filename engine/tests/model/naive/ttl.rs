@@ -17,6 +17,12 @@ pub struct Tracked {
     pub evicted: bool,
 }
 
+impl Tracked {
+    fn size(&self) -> usize {
+        self.kept.iter().flat_map(|kept| &kept.bytes).map(|bytes| bytes.len()).sum()
+    }
+}
+
 impl Gate for Ttl {
     /// How the key ended, its type and its value, as far as they were known.
     type Content = (Ending, Option<u8>, Option<Vec<u8>>);
@@ -70,11 +76,23 @@ impl Ttl {
         self.tracked.len() < before
     }
 
-    pub fn keep(&mut self, name: &[u8], value: Copied) {
-        let max = self.scope.max_value as usize;
+    /// Keeps a value, if that may be, beside so many bytes in entries; `None`: beside as many as there are.
+    pub fn keep(&mut self, name: &[u8], value: Copied, in_entries: Option<usize>) {
+        let others = self.tracked.iter().filter(|key| key.name != name).map(Tracked::size).sum::<usize>();
+        let Scope { max_value, keep_evicted, max_held, .. } = self.scope;
         if let Some(key) = self.find_mut(name) {
-            key.kept = Some(Copied { bytes: value.bytes.filter(|bytes| bytes.len() <= max), ..value });
+            let may_be_kept = |bytes: &[u8]| {
+                let fits = |in_entries| bytes.is_empty() || (others + in_entries + bytes.len()) as u64 <= max_held;
+                let has_room = max_held == 0 || in_entries.is_none_or(fits);
+                bytes.len() as u64 <= max_value && has_room && (keep_evicted || !key.evicted)
+            };
+            key.kept = Some(Copied { bytes: value.bytes.filter(|bytes| may_be_kept(bytes)), ..value });
         }
+    }
+
+    /// Bytes of the values of tracked keys.
+    pub fn held(&self) -> usize {
+        self.tracked.iter().map(Tracked::size).sum()
     }
 
     pub fn forget_value(&mut self, name: &[u8]) {
@@ -84,8 +102,12 @@ impl Ttl {
     }
 
     pub fn note_evicted(&mut self, name: &[u8]) {
+        let keep_evicted = self.scope.keep_evicted;
         if let Some(key) = self.find_mut(name) {
             key.evicted = true;
+            if !keep_evicted {
+                key.kept = key.kept.take().map(|kept| Copied { bytes: None, ..kept });
+            }
         }
     }
 
