@@ -9,7 +9,7 @@ use crate::expiry::Expiry;
 use crate::family::Family;
 use crate::kinds;
 use crate::redis::key::Key;
-use crate::redis::{Ctx, Str};
+use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
 use crate::value::Value;
@@ -25,7 +25,7 @@ pub fn damage(ctx: &Ctx, name: &Str) {
 }
 
 /// A key that is open.
-pub struct Opened<'c, F> {
+pub struct Opened<'c, F: Family> {
     key: Key<'c>,
     _family: PhantomData<F>,
 }
@@ -45,6 +45,18 @@ pub fn peek<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F>> {
 /// does not exist.
 pub fn open_quietly<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F>> {
     Key::peek(ctx, name).map(|key| Opened { key, _family: PhantomData })
+}
+
+/// Whoever leaves a key with much memory that it does not need asks the timer to come for it.
+impl<F: Family> Drop for Opened<'_, F> {
+    fn drop(&mut self) {
+        let last_look = self.key.last_look(F::data_type());
+        let Some(at) = last_look.and_then(Value::<F>::compacts_at) else { return };
+        let (db, name) = (self.key.db(), OwnedStr::new(self.key.name().bytes()));
+        if let Some(value) = self.key.last_look(F::data_type()) {
+            value.schedule(db, name.bytes(), at);
+        }
+    }
 }
 
 impl<F: Family> Opened<'_, F> {

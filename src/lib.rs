@@ -12,6 +12,7 @@ mod args;
 mod arguments;
 mod command;
 mod commands;
+mod compaction;
 mod config;
 mod copies;
 mod datatype;

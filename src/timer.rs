@@ -274,6 +274,9 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
     F::appeared(value, db, name.bytes());
+    if let Some(at) = value.compact(now, until) {
+        value.schedule(db, name.bytes(), at);
+    }
     if value.is_driven() || value.queue.is_crowded() {
         let settled = value.queue.settle(now, SETTLE);
         let rest = if settled { REPLICA_STEP } else { 0 };
@@ -301,8 +304,8 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
     F::appeared(value, db, name.bytes());
-    if let Some(again) = again {
-        value.schedule(db, name.bytes(), again);
+    for at in again.into_iter().chain(value.compact(now, until)) {
+        value.schedule(db, name.bytes(), at);
     }
     if !value.queue.settle(now, SETTLE) {
         // Very much has come due at once. What follows would have to look at all of it.

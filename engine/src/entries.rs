@@ -10,7 +10,10 @@ use class::class_of;
 use pages::Pages;
 
 mod class;
+mod moving;
 mod pages;
+
+pub(crate) use moving::Walk;
 
 const HEADER: usize = 24;
 /// The largest block; whatever needs more is kept outside, and its block holds where.

@@ -5,6 +5,7 @@ pub mod ttl;
 pub mod watermark;
 pub mod window;
 
+use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle};
 use crate::error::Error;
 use crate::order::Order;
@@ -80,6 +81,15 @@ pub trait Gate: Clone + Sized {
 
     /// Makes an entry of the one with the earliest deadline, if that has come. O(log n), and O(what it is made of).
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle>;
+
+    /// An entry has another handle, and may be read by either; it is not superseded.
+    fn moved(&mut self, _entries: &Entries, _old: Handle, _new: Handle) {}
+
+    /// Bytes that [`Gate::compact`] would give back, beyond what is worth it. O(1).
+    fn waste(&self) -> usize;
+
+    /// Does about `most` steps of giving back memory that is not needed any more, in the `stage`-th part of the gate. Changes nothing that shows.
+    fn compact(&mut self, stage: usize, cursor: &mut Cursor, most: usize) -> Step;
 
     /// What a snapshot must keep.
     fn save(&self) -> Self::Saved;

@@ -16,6 +16,8 @@ use crate::token::{Token, TokenRange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+mod cut;
+
 /// Consecutive tokens with the same consumer, deadline and claim time.
 #[derive(Clone)]
 pub(crate) struct Grant {
@@ -69,6 +71,8 @@ pub(crate) struct Grants {
     /// The same by consumer. A consumer without leases is forgotten.
     by_consumer: BTreeMap<Arc<[u8]>, BTreeSet<Token>>,
     leased: usize,
+    /// Tokens that are current, lapsed ones included.
+    live: usize,
     member_slots: usize,
 }
 
@@ -93,6 +97,7 @@ impl Grants {
     }
 
     fn adopt(&mut self, first: Token, grant: Grant) {
+        self.live += grant.live;
         if !grant.terms.lapsed {
             self.leased += grant.live;
             self.by_deadline.insert((grant.terms.deadline, first));
@@ -126,6 +131,7 @@ impl Grants {
 
     fn detach(&mut self, first: Token) -> Option<Grant> {
         let grant = self.by_token.remove(&first)?;
+        self.live -= grant.live;
         self.unlist(first, &grant.terms);
         if !grant.terms.lapsed {
             self.leased -= grant.live;
@@ -167,6 +173,7 @@ impl Grants {
             return None;
         }
         grant.live -= 1;
+        self.live -= 1;
         if !grant.terms.lapsed {
             self.leased -= 1;
         }
@@ -193,6 +200,7 @@ impl Grants {
             }
             let gone = taken.len() - before;
             grant.live -= gone;
+            self.live -= gone;
             if !grant.terms.lapsed {
                 self.leased -= gone;
             }

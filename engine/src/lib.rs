@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod compact;
 mod delivery;
 mod duration;
 mod entries;

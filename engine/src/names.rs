@@ -69,9 +69,32 @@ impl Names {
         true
     }
 
+    /// Bytes that [`Names::fit`] would give back, if they are many. O(1).
+    pub fn waste(&self) -> usize {
+        self.handles.waste()
+    }
+
+    /// Fits the tables from the `from`-th on to what they hold; where to go on, if there are more. O(`most`).
+    pub fn fit(&mut self, from: usize, most: usize) -> Option<usize> {
+        self.handles.fit(from, most, |slot| slot.hash)
+    }
+
+    /// An entry has another handle, and may be read by either. O(1). Nothing happens if it is not there.
+    pub fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
+        self.replace(old, new, self.hash_of(entries, new));
+    }
+
+    fn hash_of(&self, entries: &Entries, handle: Handle) -> u32 {
+        if entries.delivered(handle) {
+            self.hash(entries.name(handle))
+        } else {
+            entries.aux(handle)
+        }
+    }
+
     /// Takes the name of this very entry out, which must still be in `entries`. O(1). False if it is not there (any more).
     pub fn remove(&mut self, entries: &Entries, handle: Handle) -> bool {
-        let hash = if entries.delivered(handle) { self.hash(entries.name(handle)) } else { entries.aux(handle) };
+        let hash = self.hash_of(entries, handle);
         self.handles.remove(hash, |slot| slot.handle == handle)
     }
 }

@@ -11,6 +11,7 @@ use node::beyond;
 use std::num::NonZeroU8;
 
 mod iter;
+mod moving;
 mod node;
 mod reshape;
 

@@ -14,6 +14,7 @@
 //! |                         |                      | one, by which it is named |
 //! | dead                    | `dead`, by its token | no                        |
 
+use crate::compact::Pass;
 use crate::entries::{Entries, Handle, Place, State, MAX_SEQ};
 use crate::error::Error;
 use crate::gate::Gate;
@@ -46,6 +47,8 @@ pub struct Queue<G> {
     pub(crate) last_token: Token,
     pub(crate) totals: Totals,
     pub(crate) options: DeliveryOptions,
+    /// How far memory has been tidied up.
+    pub(crate) pass: Option<Pass>,
 }
 
 /// What is known of an entry's deliveries.
@@ -134,6 +137,7 @@ impl<G: Gate> Queue<G> {
             last_token: 0,
             totals: Totals::default(),
             options,
+            pass: None,
         })
     }
 

@@ -22,6 +22,8 @@ pub struct Shards<T> {
     depth: u32,
     shards: Vec<Shard<T>>,
     len: usize,
+    /// Most items since the tables were last fitted to what they hold.
+    peak: usize,
 }
 
 #[derive(Clone)]
@@ -34,7 +36,13 @@ struct Shard<T> {
 impl<T: Copy> Shards<T> {
     /// No items.
     pub fn new() -> Self {
-        Shards { directory: vec![0], depth: 0, shards: vec![Shard { items: HashTable::new(), depth: 0 }], len: 0 }
+        Shards {
+            directory: vec![0],
+            depth: 0,
+            shards: vec![Shard { items: HashTable::new(), depth: 0 }],
+            len: 0,
+            peak: 0,
+        }
     }
 
     /// How many items there are.
@@ -76,6 +84,7 @@ impl<T: Copy> Shards<T> {
         }
         self.shards[number].items.insert_unique(mixed(hash), item, |&item| mixed(hash_of(item)));
         self.len += 1;
+        self.peak = self.peak.max(self.len);
     }
 
     /// Takes the item with this hash out that `is` the one. O(1). False if there is none.
@@ -94,6 +103,29 @@ impl<T: Copy> Shards<T> {
             *self = Shards::new();
         }
         true
+    }
+
+    /// About how many bytes fitting the tables to what they hold would give back, if they are far larger. O(1).
+    pub fn waste(&self) -> usize {
+        self.peak.saturating_sub(2 * self.len) * (size_of::<T>() + 2)
+    }
+
+    /// Fits the tables from the `from`-th shard on to what they hold, until that were `most` items; the shard to go on with, if there are
+    /// more. O(`most`), and O(512) for the last shard.
+    pub fn fit(&mut self, from: usize, most: usize, hash_of: impl Fn(T) -> u32) -> Option<usize> {
+        let mut done = 0;
+        for (number, shard) in self.shards.iter_mut().enumerate().skip(from) {
+            if done >= most {
+                return Some(number);
+            }
+            done += 1;
+            if shard.items.num_buckets() > 4 * (shard.items.len() + 1) {
+                done += shard.items.len();
+                shard.items.shrink_to_fit(|&item| mixed(hash_of(item)));
+            }
+        }
+        self.peak = self.len;
+        None
     }
 
     #[inline]

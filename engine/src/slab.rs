@@ -21,6 +21,8 @@ pub struct Slab<T, const CHUNK: usize = 1024> {
     roomy: u32,
     /// First of the chunks without slots, linked likewise. Their numbers are used again before new ones.
     vacant: u32,
+    /// The least of their numbers.
+    lowest_vacant: u32,
     len: usize,
     /// Slots that the chunks have allocated, used or not.
     capacity: usize,
@@ -50,11 +52,10 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
 
     /// An empty slab; allocates nothing.
     pub const fn new() -> Self {
-        Slab { chunks: Vec::new(), roomy: NONE, vacant: NONE, len: 0, capacity: 0 }
+        Slab { chunks: Vec::new(), roomy: NONE, vacant: NONE, lowest_vacant: NONE, len: 0, capacity: 0 }
     }
 
     /// How many values it holds.
-    #[cfg(test)]
     pub const fn len(&self) -> usize {
         self.len
     }
@@ -124,6 +125,59 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         value
     }
 
+    /// Bytes beyond two and a half times what is in use. O(1).
+    pub fn waste(&self) -> usize {
+        self.capacity.saturating_sub(self.len / 2 * 5 + self.len % 2 * 3) * size_of::<Slot<T>>()
+    }
+
+    /// Moves a value out of a chunk of which less than half is in use; its new key. O(1).
+    ///
+    /// Panics if there is no value under this key.
+    pub fn relocate(&mut self, key: u32) -> Option<u32> {
+        self.relocate_below(key, u32::MAX)
+    }
+
+    /// The same, and also out of chunks with higher numbers than are needed, for who keeps something for every number that might be. There is room
+    /// in chunks with lower numbers only once some are empty: going through all values twice does it.
+    pub fn relocate_low(&mut self, key: u32) -> Option<u32> {
+        self.relocate_below(key, (2 * self.len / CHUNK + 2) as u32)
+    }
+
+    fn relocate_below(&mut self, key: u32, needed: u32) -> Option<u32> {
+        let number = key >> Self::SHIFT;
+        let is_good = |slab: &Self, other: u32| other != NONE && other != number && !slab.is_sparse(other);
+        let is_high = |number: u32| number >= needed;
+        let opens_low = self.lowest_vacant != NONE && !is_high(self.lowest_vacant);
+        let takes_low = is_good(self, self.roomy) && !is_high(self.roomy);
+        if !self.is_sparse(number) && (!is_high(number) || !(opens_low || takes_low)) {
+            return None;
+        }
+        if !is_good(self, self.roomy) || (is_high(self.roomy) && opens_low) {
+            self.open_chunk();
+        }
+        let value = self.remove(key);
+        Some(self.insert(value))
+    }
+
+    /// Forgets empty chunks behind the last that is not; the first key that none of the others has. O(chunks).
+    pub fn fit(&mut self) -> u32 {
+        while self.chunks.last().is_some_and(|chunk| chunk.live == 0) {
+            self.chunks.pop();
+        }
+        self.chunks.shrink_to_fit();
+        (self.vacant, self.lowest_vacant) = (NONE, NONE);
+        for number in (0..self.chunks.len()).rev().filter(|number| self.chunks[*number].live == 0).collect::<Vec<_>>() {
+            self.chunks[number].next = std::mem::replace(&mut self.vacant, number as u32);
+            self.lowest_vacant = number as u32;
+        }
+        (self.chunks.len() << Self::SHIFT) as u32
+    }
+
+    fn is_sparse(&self, number: u32) -> bool {
+        let chunk = &self.chunks[number as usize];
+        chunk.slots.capacity() > 2 * chunk.live as usize
+    }
+
     /// The value under this key, or `None` if there is none (now). O(1).
     #[inline]
     pub fn get(&self, key: u32) -> Option<&T> {
@@ -157,11 +211,28 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
             self.chunks.push(chunk);
             self.chunks.len() as u32 - 1
         } else {
-            let number = self.vacant;
-            self.vacant = self.chunks[number as usize].next;
-            number
+            self.take_lowest_vacant()
         };
         self.enter_roomy(number);
+    }
+
+    /// O(vacant chunks), for what is then room for a whole chunk of values.
+    fn take_lowest_vacant(&mut self) -> u32 {
+        let taken = std::mem::replace(&mut self.lowest_vacant, NONE);
+        let (mut number, mut before) = (self.vacant, NONE);
+        while number != NONE {
+            let next = self.chunks[number as usize].next;
+            if number != taken {
+                self.lowest_vacant = self.lowest_vacant.min(number);
+                before = number;
+            } else if before == NONE {
+                self.vacant = next;
+            } else {
+                self.chunks[before as usize].next = next;
+            }
+            number = next;
+        }
+        taken
     }
 
     fn close_chunk(&mut self, number: u32) {
@@ -176,6 +247,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         chunk.free = NONE;
         chunk.next = self.vacant;
         self.vacant = number;
+        self.lowest_vacant = self.lowest_vacant.min(number);
     }
 
     fn enter_roomy(&mut self, number: u32) {

@@ -87,6 +87,16 @@ impl<'c> Key<'c> {
         Self::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH | quiet)
     }
 
+    pub fn db(&self) -> i32 {
+        // SAFETY: an open key.
+        unsafe { api!(RedisModule_GetDbIdFromModuleKey(self.raw.as_ptr())) }
+    }
+
+    pub fn name(&self) -> &Str {
+        // SAFETY: an open key, which owns its name.
+        unsafe { Str::borrow(api!(RedisModule_GetKeyNameFromModuleKey(self.raw.as_ptr())).cast_mut()) }
+    }
+
     /// Whether there is nothing under the name.
     pub fn is_empty(&self) -> bool {
         // SAFETY: an open key.
@@ -134,6 +144,16 @@ impl<'c> Key<'c> {
         planted::step();
         // SAFETY: as in `get`.
         Ok(Some(unsafe { value.as_ref() }))
+    }
+
+    /// What this key has lent, once more before it is closed; `None` if it has lent nothing, or a panic is under way.
+    pub fn last_look<T: Stored>(&mut self, of: &DataType<T>) -> Option<&T> {
+        if thread::panicking() || !lent::is_lender(self.raw.as_ptr().cast()) {
+            return None;
+        }
+        let value = self.find(of).ok()??;
+        // SAFETY: as in `get`: this key is who lends.
+        Some(unsafe { value.as_ref() })
     }
 
     /// Marks the value as damaged, if it is of this type. True if it is.

@@ -19,6 +19,11 @@ pub(super) fn lend(lender: *mut c_void) {
     LENDER.store(lender, Ordering::Relaxed);
 }
 
+/// Whether it is this one who lends.
+pub(super) fn is_lender(lender: *mut c_void) -> bool {
+    LENDER.load(Ordering::Relaxed) == lender
+}
+
 /// What `lender` has lent is back.
 pub(super) fn take_back(lender: *mut c_void) {
     if LENDER.load(Ordering::Relaxed) == lender {

@@ -10,6 +10,7 @@ mod backlog;
 mod behaviour;
 mod blocking;
 mod clock_steps;
+mod compaction;
 mod config;
 mod crowd;
 mod data;

@@ -24,6 +24,8 @@ pub(super) struct Pages {
     vacant: u32,
     /// What the pages have allocated.
     bytes: usize,
+    /// What of that is in use.
+    live_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -43,7 +45,14 @@ struct Link {
 
 impl Pages {
     pub(super) const fn new() -> Self {
-        Pages { pages: Vec::new(), links: Vec::new(), roomy: [NO_PAGE; CLASSES], vacant: NO_PAGE, bytes: 0 }
+        Pages {
+            pages: Vec::new(),
+            links: Vec::new(),
+            roomy: [NO_PAGE; CLASSES],
+            vacant: NO_PAGE,
+            bytes: 0,
+            live_bytes: 0,
+        }
     }
 
     /// Bytes of heap. O(1).
@@ -91,6 +100,7 @@ impl Pages {
             start
         };
         page.live += 1;
+        self.live_bytes += size;
         if page.live == per_page {
             self.leave_roomy(class, number);
         }
@@ -106,6 +116,7 @@ impl Pages {
         page.bytes[start..start + 2].copy_from_slice(&page.free.to_le_bytes());
         page.free = index as u16;
         page.live -= 1;
+        self.live_bytes -= page.block as usize;
         let live = page.live;
         if live + 1 == BLOCKS_PER_PAGE[class] {
             self.enter_roomy(class, number as u32);
@@ -113,6 +124,56 @@ impl Pages {
         if live == 0 {
             self.close(class, number as u32);
         }
+    }
+
+    /// Bytes beyond two and a half times what is in use. O(1).
+    pub(super) fn waste(&self) -> usize {
+        self.bytes.saturating_sub(self.live_bytes / 2 * 5)
+    }
+
+    /// How many pages there are, those without bytes included.
+    pub(super) fn count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Whether less than half of a page is in use.
+    pub(super) fn is_sparse(&self, number: usize) -> bool {
+        let page = &self.pages[number];
+        page.bytes.capacity() > 2 * page.live as usize * page.block as usize
+    }
+
+    /// The blocks in use of one page, in no order that means anything. O(blocks of a page).
+    pub(super) fn live_in(&self, number: usize) -> Vec<Handle> {
+        let page = &self.pages[number];
+        if page.live == 0 {
+            return Vec::new();
+        }
+        let size = page.block as usize;
+        let mut is_free = [false; MAX_BLOCKS];
+        let mut free = page.free;
+        while free != NO_BLOCK {
+            is_free[free as usize] = true;
+            let start = free as usize * size;
+            free = u16::from_le_bytes([page.bytes[start], page.bytes[start + 1]]);
+        }
+        let begun = page.bytes.len() / size;
+        let live = (0..begun).filter(|index| !is_free[*index]);
+        live.map(|index| Handle(((number << INDEX_BITS) | index) as u32)).collect()
+    }
+
+    /// Copies a block into another page, which is no sparse one. O(its bytes).
+    pub(super) fn copy(&mut self, handle: Handle) -> Handle {
+        let (number, _) = place_of(handle);
+        let size = self.pages[number].block as usize;
+        let class = class_of(size);
+        let roomy = self.roomy[class];
+        if roomy == NO_PAGE || roomy as usize == number || self.is_sparse(roomy as usize) {
+            self.open(class);
+        }
+        let bytes = self.block(handle)[..size].to_vec();
+        let (copy, block) = self.take(class);
+        block.copy_from_slice(&bytes);
+        copy
     }
 
     fn open(&mut self, class: usize) {

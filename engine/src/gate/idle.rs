@@ -20,6 +20,7 @@ pub use groups::{Collecting, Group, Pushed};
 pub use items::{fired, Reader, Reason, MAX_ITEMS};
 
 use super::Gate;
+use crate::compact::{more, Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
 use crate::order::Order;
@@ -225,6 +226,47 @@ impl Idle {
         group
     }
 
+    fn compact_heads(&mut self, cursor: &mut Cursor, most: usize) -> Step {
+        let mut done = 0;
+        while done < most.max(1)
+            && self.heads.waste() + self.groups.waste() + self.deadlines.waste(self.groups.len()) > 0
+        {
+            let Some(page) = cursor.walk.next(&self.heads) else { return Step::Done };
+            done += page.handles.len() + 1;
+            for handle in page.handles {
+                self.relocate(self.head(handle), page.is_sparse);
+            }
+        }
+        more(done)
+    }
+
+    /// Gives a group a better number, if there is one, and a head that shall move another handle.
+    fn relocate(&mut self, old: Head, is_sparse: bool) {
+        let mut new = old;
+        let key = leaf(&self.groups)(old.number);
+        if let Some(number) = self.groups.relocate_low(old.number) {
+            new.number = number;
+            self.heads.set_body(old.handle, &number.to_le_bytes());
+            self.deadlines.changed(old.number, key, leaf(&self.groups));
+            self.deadlines.changed(number, NONE, leaf(&self.groups));
+        }
+        if is_sparse {
+            new.handle = self.heads.relocate(old.handle);
+            self.groups[new.number].handle = new.handle;
+            if self.group(new).is_overdue {
+                self.overdue.replace(&self.heads, old.handle, new.handle);
+            }
+        }
+        if new != old {
+            if let Some(slot) = self.names.find_mut(self.heads.aux(old.handle), |slot| slot.head == old) {
+                slot.head = new;
+            }
+        }
+        if is_sparse {
+            self.heads.leave(old.handle);
+        }
+    }
+
     /// Moves a group among the overdue, or from there.
     fn set_overdue(&mut self, head: Head, is_overdue: bool) {
         let old = leaf(&self.groups)(head.number);
@@ -404,6 +446,25 @@ impl Gate for Idle {
         };
         self.begin(saved.name, hash, group);
         Ok(Some(saved.seq))
+    }
+
+    fn waste(&self) -> usize {
+        let orders = self.deadlines.waste(self.groups.len()) + self.overdue.waste();
+        self.heads.waste() + self.groups.waste() + orders + self.names.waste()
+    }
+
+    fn compact(&mut self, stage: usize, cursor: &mut Cursor, most: usize) -> Step {
+        match stage {
+            // Twice: only where the first time has left chunks empty are there low numbers.
+            0 | 1 => self.compact_heads(cursor, most),
+            2 => {
+                self.deadlines.fit(self.groups.fit() as usize);
+                Step::Done
+            }
+            3 => cursor.along(&mut self.overdue, most),
+            4 => cursor.through(|from| self.names.fit(from, most, |slot| slot.hash)),
+            _ => Step::NoPart,
+        }
     }
 
     fn memory(&self) -> usize {

@@ -16,6 +16,7 @@ pub use sightings::{KeyId, Last, SeenEnd, Sightings};
 pub use tracking::{expired, Copied, Ending, Expired, Mark, Tracked};
 
 use super::Gate;
+use crate::compact::{more, Cursor, Step};
 use crate::entries::{Entries, Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::names::Names;
@@ -199,6 +200,26 @@ impl Ttl {
         (value, false)
     }
 
+    fn compact_heads(&mut self, cursor: &mut Cursor, most: usize) -> Step {
+        let mut done = 0;
+        while done < most.max(1) && self.heads.waste() + self.watched.waste() > 0 {
+            let Some(page) = cursor.walk.next(&self.heads) else { return Step::Done };
+            done += page.handles.len() + 1;
+            for head in page.handles {
+                if let Some(number) = self.watched.relocate(self.number(head)) {
+                    self.heads.set_body(head, &number.to_le_bytes());
+                }
+                if page.is_sparse {
+                    let new = self.heads.relocate(head);
+                    self.names.moved(&self.heads, head, new);
+                    self.deadlines.replace(&self.heads, head, new);
+                    self.heads.leave(head);
+                }
+            }
+        }
+        more(done)
+    }
+
     fn move_to(&mut self, head: Handle, deadline: UnixMs) {
         self.deadlines.remove(&self.heads, head);
         self.heads.set_key(head, deadline.0);
@@ -289,6 +310,19 @@ impl Gate for Ttl {
         let value = saved.value.map(|value| Copied { kind: value.kind, bytes: value.bytes.map(Into::into) });
         self.begin(saved.name, saved.deadline, Watched { value, evicted: saved.evicted, ..Watched::default() });
         Ok(None)
+    }
+
+    fn waste(&self) -> usize {
+        self.heads.waste() + self.watched.waste() + self.deadlines.waste() + self.names.waste()
+    }
+
+    fn compact(&mut self, stage: usize, cursor: &mut Cursor, most: usize) -> Step {
+        match stage {
+            0 => self.compact_heads(cursor, most),
+            1 => cursor.along(&mut self.deadlines, most),
+            2 => cursor.through(|from| self.names.fit(from, most)),
+            _ => Step::NoPart,
+        }
     }
 
     fn memory(&self) -> usize {

@@ -9,6 +9,7 @@ mod elements;
 pub use elements::{Added, Advanced, Element, Guard};
 
 use super::Gate;
+use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle};
 use crate::error::Error;
 use crate::names::Names;
@@ -218,6 +219,21 @@ impl Gate for Watermark {
             return Err(Error::Damaged("impossible watermark"));
         }
         Ok(Watermark { reached: saved.reached, rises: saved.rises, ..gate })
+    }
+
+    fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
+        self.names.moved(entries, old, new);
+    }
+
+    fn waste(&self) -> usize {
+        self.names.waste()
+    }
+
+    fn compact(&mut self, stage: usize, cursor: &mut Cursor, most: usize) -> Step {
+        match stage {
+            0 => cursor.through(|from| self.names.fit(from, most)),
+            _ => Step::NoPart,
+        }
     }
 
     fn memory(&self) -> usize {

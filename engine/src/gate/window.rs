@@ -22,6 +22,7 @@ pub use counters::Counted;
 pub use field::FieldKind;
 
 use super::Gate;
+use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
 use crate::order::Order;
@@ -288,6 +289,21 @@ impl Gate for Window {
             Some(open) if open.sums.len() == 0 => Err(Error::Damaged("a window without sums")),
             _ => Ok(()),
         }
+    }
+
+    fn moved(&mut self, entries: &Entries, _: Handle, new: Handle) {
+        if let Some(number) = batch_number(entries.name(new)) {
+            self.batches.insert(number, new);
+        }
+    }
+
+    /// A window only grows, until all of it leaves.
+    fn waste(&self) -> usize {
+        0
+    }
+
+    fn compact(&mut self, _: usize, _: &mut Cursor, _: usize) -> Step {
+        Step::NoPart
     }
 
     fn memory(&self) -> usize {

@@ -40,6 +40,7 @@ pub enum Op<O> {
     Alter { max_deliveries: u32, backoff: u64, max_len: Option<u64> },
     Look { replica: bool, how: Look, ahead: i64 },
     Restore { replica: bool },
+    Compact { replica: bool, most: usize },
     Clock(i64),
 }
 
@@ -94,6 +95,7 @@ pub fn op<O: Clone + Debug + 'static>(own: impl Strategy<Value = O> + 'static) -
         1 => (0u32..4, 0u64..10, max_len).prop_map(|(max_deliveries, backoff, max_len)| Op::Alter { max_deliveries, backoff, max_len }),
         7 => (any::<bool>(), look(), -20i64..80).prop_map(|(replica, how, ahead)| Op::Look { replica, how, ahead }),
         3 => any::<bool>().prop_map(|replica| Op::Restore { replica }),
+        5 => (any::<bool>(), 0usize..4).prop_map(|(replica, most)| Op::Compact { replica, most }),
         14 => prop_oneof![5 => 0i64..15, 1 => -20i64..0, 1 => 15i64..100].prop_map(Op::Clock),
     ]
 }
@@ -254,6 +256,7 @@ impl<F: Family> World<F> {
                 }
             }
             Op::Look { replica, how, ahead } => look_at(self.side(replica), how, UnixMs(now + ahead)),
+            Op::Compact { replica, most } => drop(self.side(replica).compact(most)),
             Op::Restore { replica } => *self.side(replica) = restore(self.side(replica)),
             Op::Clock(by) => self.now += by,
         }

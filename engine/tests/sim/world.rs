@@ -179,6 +179,7 @@ impl<F: Family> World<F> {
         for write in F::tick(&mut self.rng, &mut self.master, true) {
             self.run(Op::Write(write));
         }
+        self.master.key.compact(self.rng.usize(..4));
         self.tick_replica();
     }
 
@@ -186,6 +187,7 @@ impl<F: Family> World<F> {
         self.replica.clock = self.now;
         let written = F::tick(&mut self.rng, &mut self.replica, false);
         assert!(written.is_empty(), "a replica writes nothing");
+        self.replica.key.compact(self.rng.usize(..4));
     }
 
     /// When one of these servers does something by itself next, if that is not after `until`.

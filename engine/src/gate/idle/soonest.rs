@@ -118,6 +118,24 @@ impl Soonest {
         found
     }
 
+    /// Bytes that [`Soonest::fit`] might give back if this is all the things there are, and have low numbers. O(1).
+    pub fn waste(&self, things: usize) -> usize {
+        let leaves = self.levels.first().map_or(0, |level| level.len() * CHILDREN);
+        leaves.saturating_sub(5 * things + 5 * 1024) / CHILDREN * size_of::<Key>()
+    }
+
+    /// There is no thing from this number on: nodes that are above none go. O(`leaves` / 8).
+    pub fn fit(&mut self, leaves: usize) {
+        let Some(mut lowest) = std::mem::take(&mut self.levels).into_iter().next() else { return };
+        lowest.truncate(leaves.div_ceil(CHILDREN).max(1));
+        lowest.shrink_to_fit();
+        self.levels.push(lowest);
+        while let Some(below) = self.levels.last().filter(|below| below.len() > 1) {
+            let above = below.chunks(CHILDREN).map(|keys| least(keys.iter().copied())).collect();
+            self.levels.push(above);
+        }
+    }
+
     /// Bytes of heap.
     pub fn memory(&self) -> usize {
         self.levels.iter().map(|level| level.capacity() * size_of::<Key>()).sum()

@@ -1,0 +1,180 @@
+//! Memory that comes back: when most entries have left a key, those that stay move together.
+//!
+//! Entries, records and nodes lie in pages and chunks of many. One that stays keeps its page, so a key that was drained here and there would keep
+//! nearly all it ever had. A *pass* goes through all parts of a key, in steps whose length the caller chooses, and moves what lies where little
+//! is in use. Nothing of it shows, so each node does it for itself, whenever it likes, and any operation may come between two steps.
+//!
+//! After a pass between whose steps nothing else happened, there is no [waste](Queue::waste): what a pass leaves in use by half, waste counts only beyond
+//! two and a half times.
+
+use crate::entries::{Handle, Place, State, Walk};
+use crate::gate::Gate;
+use crate::order::Order;
+use crate::queue::Queue;
+use crate::time::UnixMs;
+use crate::token::Token;
+
+/// How far one part of a key has been gone through.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    pub(crate) walk: Walk,
+    pub(crate) index: usize,
+    pub(crate) place: Place,
+    pub(crate) token: Token,
+}
+
+/// What is left of a part of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// More.
+    More,
+    /// Nothing.
+    Done,
+    /// There is no such part, nor any behind it.
+    NoPart,
+}
+
+/// How far a pass has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    part: usize,
+    cursor: Cursor,
+}
+
+/// The parts of the queue; behind them come those of the gate.
+const ENTRIES: usize = 0;
+const ORDER: usize = 1;
+const GRANTS: usize = 2;
+const GATE: usize = 3;
+
+impl Cursor {
+    const START: Cursor = Cursor { walk: Walk::START, index: 0, place: Place { key: i64::MIN, seq: 0 }, token: 0 };
+
+    /// Goes on behind the last index.
+    pub(crate) fn through(&mut self, step: impl FnOnce(usize) -> Option<usize>) -> Step {
+        match step(self.index) {
+            Some(next) => {
+                self.index = next;
+                Step::More
+            }
+            None => Step::Done,
+        }
+    }
+
+    /// Goes on through an order behind the last place, for about `most` nodes.
+    pub(crate) fn along(&mut self, order: &mut Order, most: usize) -> Step {
+        let mut done = 0;
+        while done < most.max(1) && order.waste() > 0 {
+            match order.compact(self.place) {
+                Some(next) => self.place = next,
+                None => return Step::Done,
+            }
+            done += LEAVES;
+        }
+        more(done)
+    }
+}
+
+/// What is left after a step that did so much: it does nothing only where there is no waste.
+pub(crate) fn more(done: usize) -> Step {
+    match done {
+        0 => Step::Done,
+        _ => Step::More,
+    }
+}
+
+/// Leaves below one inner node.
+const LEAVES: usize = 63;
+
+impl<G: Gate> Queue<G> {
+    /// About how many bytes a pass would give back, beyond what is worth it. O(1).
+    pub fn waste(&self) -> usize {
+        self.entries.waste() + self.records.waste() + self.order.waste() + self.grants.waste() + self.gate.waste()
+    }
+
+    /// Whether a pass has begun and not ended.
+    pub fn is_compacting(&self) -> bool {
+        self.pass.is_some()
+    }
+
+    /// Goes on with the pass that has begun, or begins one, for about `most` steps: entries that move, or are looked at. A page of up to 512
+    /// entries is not left halfway. False if the pass has ended. Changes nothing that shows.
+    pub fn compact(&mut self, most: usize) -> bool {
+        let mut pass = self.pass.take().unwrap_or(Pass { part: 0, cursor: Cursor::START });
+        let step = match pass.part {
+            ENTRIES => self.compact_entries(&mut pass.cursor, most),
+            ORDER => pass.cursor.along(&mut self.order, most),
+            GRANTS => match self.grants.compact(pass.cursor.token, most / 64 + 1) {
+                Some(next) => {
+                    pass.cursor.token = next;
+                    Step::More
+                }
+                None => Step::Done,
+            },
+            part => self.gate.compact(part - GATE, &mut pass.cursor, most),
+        };
+        self.pass = match step {
+            Step::More => Some(pass),
+            Step::Done => Some(Pass { part: pass.part + 1, cursor: Cursor::START }),
+            Step::NoPart => None,
+        };
+        self.pass.is_some()
+    }
+
+    fn compact_entries(&mut self, cursor: &mut Cursor, most: usize) -> Step {
+        let mut done = 0;
+        while done < most.max(1) && self.entries.waste() + self.records.waste() > 0 {
+            let Some(page) = cursor.walk.next(&self.entries) else { return Step::Done };
+            done += page.handles.len() + 1;
+            for handle in page.handles {
+                self.renumber(handle);
+                if page.is_sparse {
+                    self.relocate(handle);
+                }
+            }
+        }
+        more(done)
+    }
+
+    /// What belongs to an entry, but is kept elsewhere by a number, leaves a sparse chunk.
+    fn renumber(&mut self, handle: Handle) {
+        self.entries.renumber_outside(handle);
+        if self.entries.delivered(handle) {
+            if let Some(number) = self.records.relocate(self.entries.aux(handle)) {
+                self.entries.set_aux(handle, number);
+            }
+        }
+    }
+
+    /// Moves an entry. Whoever keeps its handle gets the new one: see the table of states in `queue.rs`.
+    fn relocate(&mut self, old: Handle) {
+        let new = self.entries.relocate(old);
+        let (token, until) = self.record(old).map_or((0, UnixMs::NEVER), |record| (record.token, record.delayed_until));
+        match self.entries.state(old) {
+            State::Queued => {
+                self.order.replace(&self.entries, old, new);
+            }
+            State::Delayed => {
+                if let Some(handle) = self.delays.get_mut(&(until, self.entries.place(old))) {
+                    *handle = new;
+                }
+            }
+            State::Dead => {
+                if let Some(death) = self.dead.get_mut(&token) {
+                    death.handle = new;
+                }
+            }
+            State::Leased => {}
+        }
+        if token != 0 && self.entries.state(old) != State::Dead {
+            self.grants.replace(token, new);
+        }
+        if !self.entries.superseded(old) {
+            self.gate.moved(&self.entries, old, new);
+        }
+        self.entries.leave(old);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Grants of which nearly all tokens are settled, cut where most are missing.
+
+use super::Grants;
+use crate::entries::Handle;
+use crate::token::Token;
+
+/// A piece of its own costs about as much as so many slots.
+const PIECE: usize = 64;
+
+impl Grants {
+    /// Bytes that cutting would give back. O(1).
+    pub fn waste(&self) -> usize {
+        self.member_slots.saturating_sub(PIECE * self.live) * size_of::<Handle>()
+    }
+
+    /// The entry of a current token has another handle. O(log grants).
+    pub fn replace(&mut self, token: Token, new: Handle) {
+        let grant = self.by_token.range_mut(..=token).next_back();
+        if let Some(member) = grant.and_then(|(first, grant)| grant.members.get_mut((token - first) as usize)) {
+            *member = new;
+        }
+    }
+
+    /// Cuts up to `most` grants, from the one that begins at `from` on, if nearly all their tokens are settled; where to go on, if there
+    /// are more. O(`most` log grants), and O(tokens) of those that are cut.
+    pub fn compact(&mut self, from: Token, most: usize) -> Option<Token> {
+        let mut nth = self.by_token.range(from..).map(|(first, grant)| (*first, grant));
+        let sparse = |live: usize, slots: usize| slots >= PIECE * live;
+        let sparse: Vec<Token> = nth
+            .by_ref()
+            .take(most)
+            .filter(|(_, grant)| sparse(grant.live, grant.members.len()))
+            .map(|(first, _)| first)
+            .collect();
+        let next = nth.next().map(|(first, _)| first);
+        for first in sparse {
+            self.cut_up(first);
+        }
+        next
+    }
+
+    /// Cuts a grant into pieces that begin and end with a current token, and miss less than half a [`PIECE`] of them in a row.
+    fn cut_up(&mut self, first: Token) {
+        let Some(grant) = self.detach(first) else { return };
+        self.member_slots -= grant.members.len();
+        let mut piece: Option<(usize, usize)> = None;
+        let mut pieces = Vec::new();
+        for (slot, _) in grant.members.iter().enumerate().filter(|(_, member)| **member != Handle::NONE) {
+            match &mut piece {
+                Some((_, end)) if slot - *end < PIECE / 2 => *end = slot + 1,
+                _ => pieces.extend(piece.replace((slot, slot + 1))),
+            }
+        }
+        for (start, end) in pieces.into_iter().chain(piece) {
+            self.readopt(first + start as Token, grant.members[start..end].to_vec(), grant.terms.clone());
+        }
+    }
+}
