@@ -176,7 +176,7 @@ impl Window {
         let number = first_token(self.last_batch, now);
         self.last_batch = number;
         // A window that was opened before the clock was set back does not end before it begins.
-        let body = batch::body(open.opened_at.min(at), &open.sums.sorted());
+        let body = open.sums.body(open.opened_at.min(at));
         let place = Place { key: at.0, seq: open.seq };
         let handle = entries.insert_owned(place, number.to_string().as_bytes(), body, 0);
         self.batches.insert(number, handle);

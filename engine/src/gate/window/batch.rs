@@ -5,25 +5,24 @@
 
 use crate::error::Error;
 use crate::time::UnixMs;
+use std::ops::Range;
 
 const HEADER: usize = size_of::<i64>() + size_of::<u32>();
 const END: usize = size_of::<u32>();
 const SUM: usize = size_of::<i64>();
 
-/// The body of a window that opened at `opened_at` and has these sums, in byte order of fields.
-pub fn body(opened_at: UnixMs, sums: &[(&[u8], i64)]) -> Vec<u8> {
-    let size: usize = sums.iter().map(|(field, _)| END + SUM + field.len()).sum();
-    let mut body = Vec::with_capacity(HEADER + size);
+/// The body of a window that opened at `opened_at`, of these parts of `records`: each one record, in byte order of fields.
+pub fn body(opened_at: UnixMs, records: &[u8], sorted: impl ExactSizeIterator<Item = Range<usize>>) -> Vec<u8> {
+    let (count, ends) = (sorted.len(), HEADER);
+    let mut body = Vec::with_capacity(HEADER + count * END + records.len());
     body.extend_from_slice(&opened_at.0.to_le_bytes());
-    body.extend_from_slice(&(sums.len() as u32).to_le_bytes());
-    let mut end = 0;
-    for (field, _) in sums {
-        end += SUM + field.len();
-        body.extend_from_slice(&(end as u32).to_le_bytes());
-    }
-    for (field, sum) in sums {
-        body.extend_from_slice(&sum.to_le_bytes());
-        body.extend_from_slice(field);
+    body.extend_from_slice(&(count as u32).to_le_bytes());
+    body.resize(HEADER + count * END, 0);
+    let start = body.len();
+    for (number, record) in sorted.enumerate() {
+        body.extend_from_slice(&records[record]);
+        let end = (body.len() - start) as u32;
+        body[ends + number * END..][..END].copy_from_slice(&end.to_le_bytes());
     }
     body
 }
@@ -116,6 +115,18 @@ pub fn check(body: &[u8], is_field: impl Fn(&[u8]) -> bool) -> Result<(), Error>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The body of a window with these sums, as they stand here.
+    fn body(opened_at: UnixMs, sums: &[(&[u8], i64)]) -> Vec<u8> {
+        let (mut records, mut parts) = (Vec::new(), Vec::new());
+        for (field, sum) in sums {
+            let start = records.len();
+            records.extend_from_slice(&sum.to_le_bytes());
+            records.extend_from_slice(field);
+            parts.push(start..records.len());
+        }
+        super::body(opened_at, &records, parts.into_iter())
+    }
 
     const SUMS: [(&[u8], i64); 4] = [(b"", -1), (b"a", i64::MAX), (b"ab", 7), (b"b", i64::MIN)];
 

@@ -1,21 +1,17 @@
 //! The sums of an open window, in order of their first increments: fields are only added, until all leave together.
 
+use super::batch;
 use crate::shards::Shards;
+use crate::time::UnixMs;
 
 /// Fields and their sums. About 45 bytes a field beside its own.
 #[derive(Clone)]
 pub struct Sums {
-    fields: Vec<Field>,
-    /// The bytes of all fields, one after the other.
-    bytes: Vec<u8>,
+    /// What a batch has of each field, one after the other: its sum and its name. Sealing puts them into order.
+    records: Vec<u8>,
+    /// Where the record of each field ends.
+    ends: Vec<u32>,
     index: Shards<Slot>,
-}
-
-#[derive(Clone, Copy)]
-struct Field {
-    sum: i64,
-    start: u32,
-    end: u32,
 }
 
 /// A field under its hash.
@@ -25,86 +21,118 @@ struct Slot {
     hash: u32,
 }
 
+/// A record by what it is sorted by: the eight bytes of the name behind what all names have in common.
+#[derive(Clone, Copy)]
+struct Keyed {
+    word: u64,
+    start: u32,
+    end: u32,
+}
+
+const SUM: usize = size_of::<i64>();
+
 impl Sums {
     /// No fields.
     pub fn new() -> Self {
-        Sums { fields: Vec::new(), bytes: Vec::new(), index: Shards::new() }
+        Sums { records: Vec::new(), ends: Vec::new(), index: Shards::new() }
     }
 
     /// How many fields there are.
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.ends.len()
     }
 
     /// Bytes of all fields.
     pub fn size(&self) -> usize {
-        self.bytes.len()
+        self.records.len() - SUM * self.len()
     }
 
     /// About how many bytes of heap.
     pub fn memory(&self) -> usize {
-        self.fields.capacity() * size_of::<Field>() + self.bytes.capacity() + self.index.memory()
+        self.ends.capacity() * size_of::<u32>() + self.records.capacity() + self.index.memory()
     }
 
-    fn name(&self, field: &Field) -> &[u8] {
-        &self.bytes[field.start as usize..field.end as usize]
+    fn start(&self, number: u32) -> usize {
+        number.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
+    }
+
+    fn name(&self, number: u32) -> &[u8] {
+        &self.records[self.start(number) + SUM..self.ends[number as usize] as usize]
     }
 
     /// The number of a field. O(1).
     #[inline]
     pub fn find(&self, name: &[u8], hash: u32) -> Option<u32> {
-        let is = |slot: Slot| slot.hash == hash && self.name(&self.fields[slot.number as usize]) == name;
+        let is = |slot: Slot| slot.hash == hash && self.name(slot.number) == name;
         self.index.find(hash, is).map(|slot| slot.number)
     }
 
     /// The sum of a field, by its number.
     #[inline]
     pub fn sum(&self, number: u32) -> i64 {
-        self.fields[number as usize].sum
+        self.records[self.start(number)..].first_chunk().map_or(0, |sum| i64::from_le_bytes(*sum))
     }
 
     /// Changes the sum of a field, by its number.
     #[inline]
     pub fn set(&mut self, number: u32, sum: i64) {
-        self.fields[number as usize].sum = sum;
+        let start = self.start(number);
+        self.records[start..start + SUM].copy_from_slice(&sum.to_le_bytes());
     }
 
     /// Adds a field that is not there yet. O(1) and O(its bytes), now and then O(1792) for the index.
     pub fn insert(&mut self, name: &[u8], hash: u32, sum: i64) {
-        let start = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(name);
-        let number = self.fields.len() as u32;
-        self.fields.push(Field { sum, start, end: self.bytes.len() as u32 });
+        let number = self.ends.len() as u32;
+        self.records.extend_from_slice(&sum.to_le_bytes());
+        self.records.extend_from_slice(name);
+        self.ends.push(self.records.len() as u32);
         self.index.insert(hash, Slot { number, hash }, |slot| slot.hash);
     }
 
     /// Fields and sums in order of their first increments.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], i64)> {
-        self.fields.iter().map(|field| (self.name(field), field.sum))
+        (0..self.ends.len() as u32).map(|number| (self.name(number), self.sum(number)))
     }
 
-    /// Fields and sums in byte order. O(n log n).
+    /// The body of the batch of a window that opened at `opened_at`: all of this in byte order of fields. O(n log n).
+    pub fn body(&self, opened_at: UnixMs) -> Vec<u8> {
+        batch::body(
+            opened_at,
+            &self.records,
+            self.sorted().iter().map(|record| record.start as usize..record.end as usize),
+        )
+    }
+
+    /// The records in byte order of their fields.
     ///
     /// Sorts by the eight bytes behind what all fields have in common, and looks at whole names only where these are equal:
     /// otherwise each comparison would read two names out of order.
-    pub fn sorted(&self) -> Vec<(&[u8], i64)> {
+    fn sorted(&self) -> Vec<Keyed> {
         let common = self.common_prefix();
-        let mut keyed: Vec<(u64, u32)> =
-            (0u32..).zip(&self.fields).map(|(number, field)| (word(&self.name(field)[common..]), number)).collect();
-        keyed.sort_unstable_by_key(|(word, _)| *word);
-        let name = |number: u32| self.name(&self.fields[number as usize]);
-        for equal in keyed.chunk_by_mut(|one, next| one.0 == next.0).filter(|equal| equal.len() > 1) {
-            equal.sort_unstable_by_key(|(_, number)| name(*number));
+        let mut start = 0;
+        let key = |end: &u32| {
+            let word = word(&self.records[start as usize + SUM + common..*end as usize]);
+            let keyed = Keyed { word, start, end: *end };
+            start = *end;
+            keyed
+        };
+        let mut sorted: Vec<Keyed> = self.ends.iter().map(key).collect();
+        sorted.sort_unstable_by_key(|record| record.word);
+        let name = |record: &Keyed| &self.records[record.start as usize + SUM..record.end as usize];
+        for equal in sorted.chunk_by_mut(|one, next| one.word == next.word).filter(|equal| equal.len() > 1) {
+            equal.sort_unstable_by(|one, other| name(one).cmp(name(other)));
         }
-        keyed.into_iter().map(|(_, number)| (name(number), self.sum(number))).collect()
+        sorted
     }
 
     /// How many bytes all fields begin with alike.
     fn common_prefix(&self) -> usize {
-        let mut fields = self.fields.iter().map(|field| self.name(field));
-        let Some(first) = fields.next() else { return 0 };
-        let alike = |one: &[u8], other: &[u8]| one.iter().zip(other).take_while(|(one, other)| one == other).count();
-        fields.fold(first.len(), |common, field| alike(&first[..common], field))
+        let mut names = (0..self.ends.len() as u32).map(|number| self.name(number));
+        let Some(first) = names.next() else { return 0 };
+        names.fold(first.len(), |common, name| match name.starts_with(&first[..common]) {
+            true => common,
+            false => first[..common].iter().zip(name).take_while(|(one, other)| one == other).count(),
+        })
     }
 }
 
@@ -140,9 +168,10 @@ mod tests {
             let sums = sums(names);
             let mut expected: Vec<_> = sums.iter().collect();
             expected.sort_unstable();
-            assert_eq!(sums.sorted(), expected);
+            let body = sums.body(UnixMs(5));
+            batch::check(&body, |_| true).expect("a body just made");
+            assert_eq!(batch::Batch::of(&body).sums().collect::<Vec<_>>(), expected);
         }
-        assert!(Sums::new().sorted().is_empty());
     }
 
     #[test]
