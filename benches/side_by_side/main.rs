@@ -9,15 +9,18 @@
 //! | variable             | meaning                                                            | default        |
 //! |----------------------|--------------------------------------------------------------------|----------------|
 //! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
-//! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls replication`,   | all            |
+//! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls pings replication`,   | all            |
 //! |                      | `push groups firing expiry watching counting throttle`             |                |
 //! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
+//! | `TSGEN_BENCH_SCENES` | scenes of `pings` (names in `tests/stalls`)                        | all            |
 //! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
 //! | `TSGEN_BENCH_ROUNDS` | alternating rounds; the median counts                              | 5              |
 //! | `TSGEN_MODULE`       | the module to measure                                              | this workspace |
 
 #[path = "../../tests/harness/mod.rs"]
 mod harness;
+#[path = "../../tests/stalls/mod.rs"]
+mod scenes;
 
 mod add;
 mod advance;
@@ -30,30 +33,30 @@ mod groups;
 mod growth;
 mod load;
 mod memory;
-mod pipe;
-mod probe;
+mod pings;
 mod push;
 mod replication;
 mod rounds;
 mod scale;
-mod sched;
 mod settle;
 mod stalls;
 mod table;
 mod throttle;
 mod watching;
 
+use harness::{pipe, probe, sched};
 use scale::Scale;
 use table::Table;
 
 type Measure = fn(&Scale, &mut Table);
 
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 14] = [
     ("add", add::measure),
     ("settle", settle::measure),
     ("advance", advance::measure),
     ("memory", memory::measure),
     ("stalls", stalls::measure),
+    ("pings", pings::measure),
     ("replication", replication::measure),
     ("push", push::measure),
     ("groups", groups::measure),

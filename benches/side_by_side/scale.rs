@@ -6,6 +6,8 @@ use std::time::Duration;
 pub struct Scale {
     /// The measures to run, by name.
     pub only: Vec<String>,
+    /// The scenes of `pings` to play, by name; none: all.
+    pub scenes: Vec<String>,
     /// Elements in one key, where cost per element is measured.
     pub sizes: Vec<usize>,
     /// Ready entries that one round claims and acknowledges.
@@ -82,6 +84,7 @@ impl Scale {
         }
         Self {
             only: only.unwrap_or_else(|| measures.iter().map(|name| (*name).to_owned()).collect()),
+            scenes: words("TSGEN_BENCH_SCENES").unwrap_or_default(),
             sizes: numbers("TSGEN_BENCH_SIZES").unwrap_or_else(|| {
                 if is_smoke {
                     vec![2_000]

@@ -65,6 +65,12 @@ impl Server {
         Self::launch(args, None, Vec::new())
     }
 
+    /// The same under a clock.
+    #[track_caller]
+    pub fn plain_under(clock: &Clock, args: &[&str]) -> Self {
+        Self::launch(args, None, clock.environment())
+    }
+
     #[track_caller]
     fn launch(args: &[&str], module: Option<&Path>, environment: Environment) -> Self {
         let folder = tempfile::Builder::new().prefix("tsgen-test-").tempdir().expect("a temporary folder");

@@ -2,6 +2,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../stalls/mod.rs"]
+mod stalls;
 
 mod common;
 
@@ -52,6 +54,7 @@ mod info;
 mod keys;
 mod limits;
 mod loading;
+mod longest_ping;
 mod names;
 mod pages;
 mod panics;

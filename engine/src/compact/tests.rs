@@ -166,7 +166,8 @@ fn groups_that_collect_move_too() {
 #[test]
 fn tracked_keys_move_too() {
     let rng = &mut Rng::with_seed(8);
-    let scope = Scope { prefixes: vec![Prefix(b"".as_slice().into())], max_value: 100 };
+    let prefixes = vec![Prefix(b"".as_slice().into())];
+    let scope = Scope { prefixes, max_value: 100, keep_evicted: false, max_held: 0 };
     let mut key = Expiry::create(scope, DeliveryOptions::default(), [3, 4]).expect("valid");
     let name = |n: u32| format!("key-{n}").into_bytes();
     for n in 0..20_000 {

@@ -13,8 +13,9 @@ use crate::time::{Millis, UnixMs};
 use crate::token::Token;
 use std::collections::BTreeMap;
 
-/// Leases, and as many delays, that a reader takes to have ended although nothing has swept them: what one operation sweeps.
-const UNSWEPT: usize = 10_000;
+/// Leases, and as many delays, that a reader takes to have ended although nothing has swept them: some milliseconds of work if each is a
+/// grant of its own.
+const UNSWEPT: usize = 4_000;
 
 /// With more leases and delays than this, the timer sees to it that what has ended is swept.
 const MANY: usize = 1_000;

@@ -4,9 +4,9 @@
 //! On a busy machine it also waits while the kernel runs something else. That is told apart, for the server and for this
 //! client (see `sched`).
 
-use crate::harness::Server;
-use crate::pipe::{self, Pipe, Requests};
-use crate::sched::{self, Longest, Thread};
+use super::pipe::{self, Pipe, Requests};
+use super::sched::{self, Longest, Thread};
+use super::Server;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,6 +34,7 @@ impl Probe {
     /// The longest since the last call. Lets a PING that is still waiting end first.
     pub fn take(&self) -> Longest {
         thread::sleep(PAUSE * 10);
+        assert!(self.thread.as_ref().is_some_and(|thread| !thread.is_finished()), "a PING was refused");
         std::mem::take(&mut self.shared.0.lock().expect("the probe lives"))
     }
 }

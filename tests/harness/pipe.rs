@@ -3,7 +3,7 @@
 //! The client's own cost must not hold the server up, and what is measured is the server's. Any error reply is a panic: a
 //! benchmark of refused commands would be very fast.
 
-use crate::harness::Server;
+use super::Server;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};

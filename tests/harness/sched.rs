@@ -3,7 +3,7 @@
 //! A benchmark shares its machine. With these two, the time that something took can be told from the time it was kept waiting.
 //! What a hypervisor takes away is in neither, and remains in the results.
 
-use crate::harness::Server;
+use super::Server;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};

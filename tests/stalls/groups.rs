@@ -1,0 +1,100 @@
+//! DEBOUNCE: many groups, and large ones.
+
+use super::stage::Stage;
+
+/// Each group is pushed to twice, then all come due within a moment.
+pub fn pushed_twice(stage: &mut Stage) {
+    let size = stage.size;
+    // Longer than both rounds of pushes take.
+    let idle = 1_000 + 20 * size as i64 / 1_000;
+    if !stage.is_ours() {
+        for _ in 0..2 {
+            stage.many(size, |requests, n| {
+                let (name, at) = (format!("group-{n}"), n.to_string());
+                requests.push(&[b"ZADD", b"k", at.as_bytes(), name.as_bytes()]);
+                requests.push(&[b"RPUSH", name.as_bytes(), b"item"]);
+            });
+        }
+        stage.watch(|stage| {
+            for _ in 0..20 {
+                stage.client.ok("ZRANGE k 0 0");
+                stage.client.ok("INFO keyspace");
+                stage.client.ok("ZCOUNT k 0 5000");
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        });
+        return;
+    }
+    stage.client.ok(&format!("DEBOUNCE.CREATE k IDLE {idle}"));
+    for _ in 0..2 {
+        stage.many(size, |requests, n| {
+            requests.push(&[b"DEBOUNCE.PUSH", b"k", format!("group-{n}").as_bytes(), b"item"]);
+        });
+    }
+    stage.watch(|stage| {
+        assert_eq!(stage.stat("DEBOUNCE.INFO k", "ready"), 0, "none is due yet");
+        stage.until("all groups are due", |stage| {
+            stage.client.ok("DEBOUNCE.GROUPS k COUNT 1");
+            stage.client.ok("INFO tsgen");
+            stage.stat("DEBOUNCE.INFO k", "ready") == size as i64
+        });
+        stage.client.ok("DEBOUNCE.CLAIM k w COUNT 100");
+    });
+}
+
+pub fn pushed_at_once(stage: &mut Stage) {
+    let size = stage.size;
+    stage.watch(|stage| {
+        let words: &[&str] = if stage.is_ours() { &["DEBOUNCE.PUSH", "k", "group"] } else { &["SADD", "k"] };
+        stage.large(words, size, |n| format!("item-{n}"));
+    });
+}
+
+/// `size` items in one group, or a few.
+fn collect(stage: &mut Stage, size: usize) {
+    stage.client.ok("DEBOUNCE.CREATE k IDLE 3600000");
+    for from in (0..size).step_by(1_000) {
+        stage.large(&["DEBOUNCE.PUSH", "k", "group"], 1_000.min(size - from), |n| format!("item-{}", from + n));
+    }
+    stage.client.ok("DEBOUNCE.FLUSHALL k");
+}
+
+pub fn claimed(stage: &mut Stage) {
+    let size = stage.size;
+    if stage.is_ours() {
+        collect(stage, size);
+        stage.watch(|stage| drop(stage.fast("DEBOUNCE.CLAIM k w")));
+        return;
+    }
+    // Items and times.
+    for from in (0..2 * size).step_by(1_000) {
+        stage.large(&["RPUSH", "k"], 1_000, |n| match n % 2 {
+            0 => format!("item-{}", (from + n) / 2),
+            _ => format!("{}", 1_700_000_000_000 + from as i64 / 1_000),
+        });
+    }
+    stage.watch(|stage| drop(stage.fast("LRANGE k 0 -1")));
+}
+
+pub fn sunk(stage: &mut Stage) {
+    let size = stage.size;
+    if stage.is_ours() {
+        collect(stage, size);
+        stage.watch(|stage| {
+            stage.client.ok("DEBOUNCE.ALTER k SINK stream");
+            let entries = size.div_ceil(100_000) as i64;
+            stage.until("the sink is fed", |stage| stage.client.ok("XLEN stream").int() == entries);
+        });
+        return;
+    }
+    stage.watch(|stage| {
+        for from in (0..size).step_by(100_000) {
+            stage.large(&["XADD", "stream", "*"], 4 * 100_000.min(size - from), |n| match n % 4 {
+                0 => "item".to_owned(),
+                1 => format!("item-{}", from + n / 4),
+                2 => "at".to_owned(),
+                _ => "1700000000000".to_owned(),
+            });
+        }
+    });
+}

@@ -1,0 +1,79 @@
+//! Very many leases that end, with nobody there who would claim again.
+
+use super::stage::Stage;
+use std::time::Duration;
+
+pub fn lapsed(stage: &mut Stage) {
+    lapse(stage, 10_000);
+}
+
+pub fn lapsed_one_by_one(stage: &mut Stage) {
+    lapse(stage, 1);
+}
+
+fn lapse(stage: &mut Stage, each: usize) {
+    let size = stage.size;
+    let ours = stage.is_ours();
+    if !ours {
+        stage.client.ok("XGROUP CREATE k g 0 MKSTREAM");
+    }
+    for from in (0..size).step_by(1_000) {
+        let count = 1_000.min(size - from);
+        if ours {
+            stage.large(&["TSGEN.MADD", "k"], 3 * count, |n| match n % 3 {
+                0 => "1".to_owned(),
+                1 => format!("id-{}", from + n / 3),
+                _ => "payload".to_owned(),
+            });
+        } else {
+            stage.many(count, |requests, n| {
+                requests.push(&[b"XADD", b"k", b"*", b"id", format!("id-{}", from + n).as_bytes()]);
+            });
+        }
+    }
+    if ours {
+        stage.client.ok("TSGEN.ADVANCE k 1");
+    }
+    // Longer than claiming takes.
+    let lease = (1_000 + 30 * size / 1_000).to_string();
+    let each_text = each.to_string();
+    stage.many(size / each, |requests, _| {
+        if ours {
+            requests.push(&[b"TSGEN.CLAIM", b"k", b"w", b"COUNT", each_text.as_bytes(), b"LEASE", lease.as_bytes()]);
+        } else {
+            requests.push(&[
+                b"XREADGROUP",
+                b"GROUP",
+                b"g",
+                b"w",
+                b"COUNT",
+                each_text.as_bytes(),
+                b"STREAMS",
+                b"k",
+                b">",
+            ]);
+        }
+    });
+    if !ours {
+        stage.watch(|stage| {
+            for _ in 0..20 {
+                stage.client.ok("XPENDING k g - + 1");
+                stage.client.ok("XRANGE k - + COUNT 1");
+                stage.client.ok("XINFO GROUPS k");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        return;
+    }
+    stage.watch(|stage| {
+        assert_eq!(stage.stat("TSGEN.INFO k", "leased"), size as i64, "none has ended yet");
+        stage.until("all leases have ended", |stage| {
+            stage.client.ok("TSGEN.RANGE k - + COUNT 1");
+            stage.client.ok("TSGEN.DEAD k COUNT 1");
+            stage.client.ok("TSGEN.PENDING k COUNT 1");
+            stage.client.ok("TSGEN.PENDING k CONSUMER w COUNT 1");
+            stage.client.ok("INFO tsgen");
+            stage.stat("TSGEN.INFO k", "leased") == 0
+        });
+    });
+}

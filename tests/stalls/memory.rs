@@ -1,0 +1,62 @@
+//! Memory that is taken, or comes back.
+
+use super::stage::Stage;
+use crate::harness::pipe::leaves;
+use std::thread;
+use std::time::Duration;
+
+/// A cache larger than the memory that it may have; a command that is refused fails the scene.
+pub fn evicted(stage: &mut Stage) {
+    if stage.is_ours() {
+        stage.client.ok("EXPIRY.CREATE w PREFIX cache:");
+    }
+    stage.client.ok("CONFIG SET maxmemory 100mb");
+    stage.client.ok("CONFIG SET maxmemory-policy volatile-ttl");
+    let (size, value) = (stage.size, vec![b'v'; 10_000]);
+    stage.watch(|stage| {
+        stage.many(size, |requests, n| {
+            requests.push(&[b"SET", format!("cache:{n}").as_bytes(), &value, b"EX", b"36000"]);
+        });
+    });
+}
+
+/// Entries of 600 bytes, most of which are acknowledged. The plain server deletes as many keys.
+pub fn drained(stage: &mut Stage) {
+    let (size, payload) = (stage.size, vec![b'p'; 600]);
+    let ours = stage.is_ours();
+    stage.many(size, |requests, n| {
+        let name = format!("id-{n}");
+        if ours {
+            requests.push(&[b"TSGEN.ADD", b"k", b"1", name.as_bytes(), &payload]);
+        } else {
+            requests.push(&[b"SET", name.as_bytes(), &payload]);
+        }
+    });
+    if ours {
+        stage.client.ok("TSGEN.ADVANCE k 1");
+    }
+    stage.watch(|stage| {
+        if ours {
+            loop {
+                let reply = stage.fast("TSGEN.CLAIM k w COUNT 127 LEASE 3600000");
+                let leaves = leaves(&reply);
+                if leaves.is_empty() {
+                    break;
+                }
+                let token = |at: usize| std::str::from_utf8(leaves[at]).expect("a token").to_owned();
+                let range = format!("{}-{}", token(0), token(leaves.len() - 5));
+                stage.fast(&format!("TSGEN.ACK k {range}"));
+                // This one stays.
+                stage.fast("TSGEN.CLAIM k w COUNT 1 LEASE 3600000");
+            }
+        } else {
+            stage.many(size, |requests, n| {
+                if n % 128 != 0 {
+                    requests.push(&[b"DEL", format!("id-{n}").as_bytes()]);
+                }
+            });
+        }
+        // What comes back comes back now.
+        thread::sleep(Duration::from_secs(1));
+    });
+}

@@ -1,0 +1,91 @@
+//! What could keep every other client of a server waiting: scenes, each played on a server with the module and, as the same load in
+//! Redis's own commands, on a plain one. A PING beside it tells for how long the server stopped.
+//!
+//! One table for the benchmark, which prints it at large sizes, and for the tests, which hold each scene to [`LIMIT_MS`] or twice
+//! what the plain server takes. Time in which the kernel ran something else is taken off (see `sched`).
+
+#![allow(dead_code)] // the benchmark and the tests each use their part
+
+mod clocks;
+mod groups;
+mod leases;
+mod listings;
+mod memory;
+mod stage;
+mod watched;
+mod windows;
+
+pub use stage::{play, Side, Stage};
+
+/// How long one thing may keep everybody waiting, unless a plain server takes half as long for the same.
+pub const LIMIT_MS: f64 = 5.0;
+
+/// A scene, on either side.
+pub struct Scene {
+    pub name: &'static str,
+    /// What the table calls it; `{n}` is the size.
+    pub what: &'static str,
+    /// Things in it, in the tests.
+    pub size: usize,
+    /// How much more of them the benchmark takes.
+    pub times: usize,
+    pub play: fn(&mut Stage),
+}
+
+impl Scene {
+    /// What the table calls it at this size.
+    pub fn title(&self, size: usize) -> String {
+        self.what.replace("{n}", &size.to_string())
+    }
+}
+
+const fn scene(name: &'static str, what: &'static str, size: usize, times: usize, play: fn(&mut Stage)) -> Scene {
+    Scene { name, what, size, times, play }
+}
+
+/// All scenes. Each name has a test of its own in `tests/server/longest_ping.rs`.
+pub const SCENES: [Scene; 19] = [
+    scene(
+        "groups_pushed_twice",
+        "{n} groups pushed to twice come due, beside listings and INFO",
+        100_000,
+        4,
+        groups::pushed_twice,
+    ),
+    scene("a_push_of_very_many_items", "one PUSH of {n} items (SADD)", 100_000, 10, groups::pushed_at_once),
+    scene("a_claim_of_the_largest_group", "CLAIM of a group of {n} items (LRANGE)", 100_000, 1, groups::claimed),
+    scene(
+        "a_sink_of_the_largest_groups",
+        "{n} items in groups as large as may be go to a sink (XADD)",
+        200_000,
+        5,
+        groups::sunk,
+    ),
+    scene("leases_that_lapse", "{n} leases have ended, beside listings and INFO", 100_000, 10, leases::lapsed),
+    scene("leases_of_one_entry_each", "the same, leased one by one", 100_000, 3, leases::lapsed_one_by_one),
+    scene("windows_sealed_by_command", "SEAL of a window of {n} fields (COPY of a hash)", 100_000, 1, windows::sealed),
+    scene("windows_that_end", "a window of {n} fields ends while a worker waits (HGETALL)", 100_000, 1, windows::ended),
+    scene("very_many_keys_in_info", "INFO tsgen with {n} keys", 100_000, 5, listings::info),
+    scene("very_many_keys_of_one_millisecond", "{n} TALLY keys come due in one ms", 100_000, 2, windows::many_due),
+    scene("the_clock_is_set_back", "the clock is set back 3 s, {n} TALLY keys", 100_000, 2, clocks::set_back),
+    scene("the_clock_is_set_ahead", "the clock is set ahead 1 h, {n} TALLY keys", 100_000, 2, clocks::set_ahead),
+    scene("watched_keys_of_one_millisecond", "{n} watched keys expire in one ms", 100_000, 2, watched::expired),
+    scene("tracked_keys_deleted", "DEL of {n} tracked keys", 100_000, 1, watched::deleted),
+    scene(
+        "a_script_that_sets_one_ttl_very_often",
+        "a script of {n} EXPIREs of one watched key",
+        200_000,
+        10,
+        watched::retimed,
+    ),
+    scene(
+        "very_many_watchers",
+        "a thousand watchers, {n} SETs of keys that none covers",
+        50_000,
+        4,
+        watched::uncovered,
+    ),
+    scene("a_promotion", "REPLICAOF NO ONE with {n} keys, one of them overdue", 200_000, 10, watched::promoted),
+    scene("evicted_watched_keys", "{n} SETs of 10 kB evict watched keys", 30_000, 2, memory::evicted),
+    scene("a_drained_key", "all but each 128th of {n} entries are acknowledged", 100_000, 1, memory::drained),
+];

@@ -1,0 +1,90 @@
+//! EXPIRY: very many keys that a watcher covers, or does not.
+
+use super::stage::Stage;
+use crate::harness::{Server, Stop};
+
+fn watch_orders(stage: &mut Stage) {
+    if stage.is_ours() {
+        stage.client.ok("EXPIRY.CREATE w PREFIX order:");
+    }
+}
+
+fn set_orders(stage: &mut Stage, deadline: i64) {
+    let (size, at) = (stage.size, deadline.to_string());
+    stage.many(size, |requests, n| {
+        requests.push(&[b"SET", format!("order:{n}").as_bytes(), b"two books", b"PXAT", at.as_bytes()]);
+    });
+}
+
+pub fn expired(stage: &mut Stage) {
+    watch_orders(stage);
+    let deadline = stage.clock.now_ms() + 1_000 + 20 * stage.size as i64 / 1_000;
+    set_orders(stage, deadline);
+    let size = stage.size as i64;
+    stage.watch(|stage| {
+        if stage.is_ours() {
+            stage.until("all are ready", |stage| stage.stat("EXPIRY.INFO w", "ready") == size);
+        } else {
+            stage.until("all are expired", |stage| stage.client.ok("DBSIZE").int() == 0);
+        }
+    });
+}
+
+pub fn deleted(stage: &mut Stage) {
+    watch_orders(stage);
+    let deadline = stage.clock.now_ms() + 3_600_000;
+    set_orders(stage, deadline);
+    let size = stage.size;
+    stage.watch(|stage| drop(stage.large(&["DEL"], size, |n| format!("order:{n}"))));
+}
+
+pub fn retimed(stage: &mut Stage) {
+    watch_orders(stage);
+    stage.client.ok("SET order:1 v");
+    let size = stage.size;
+    stage.watch(|stage| {
+        stage
+            .client
+            .ok(&format!("EVAL \"for n = 1, ARGV[1] do redis.call('EXPIRE', KEYS[1], 3600) end\" 1 order:1 {size}"));
+    });
+}
+
+pub fn uncovered(stage: &mut Stage) {
+    if stage.is_ours() {
+        stage.many(1_000, |requests, n| {
+            let name = format!("watcher-{n}");
+            requests.push(&[b"EXPIRY.CREATE", name.as_bytes(), b"PREFIX", format!("of-{n}:").as_bytes()]);
+        });
+        stage.client.ok("PING");
+    }
+    let size = stage.size;
+    stage.watch(|stage| {
+        stage.many(size, |requests, n| {
+            requests.push(&[b"SET", format!("key-{n}").as_bytes(), b"v", b"EX", b"3600"]);
+        });
+    });
+}
+
+/// A replica is promoted while one watched key is past its deadline, which its master has not said.
+pub fn promoted(stage: &mut Stage) {
+    let size = stage.size;
+    let mut master = if stage.is_ours() { Server::start(&[]) } else { Server::plain(&[]) };
+    let mut c = master.client();
+    if stage.is_ours() {
+        c.ok("EXPIRY.CREATE w PREFIX order:");
+    }
+    c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
+    c.ok(&format!("EVAL \"for n = 1, ARGV[1] do redis.call('SET', 'other-' .. n, 'v') end\" 0 {size}"));
+    stage.server.replica_of(&master);
+    let deadline = stage.clock.now_ms() + 500;
+    c.ok(&format!("SET order:1 v PXAT {deadline}"));
+    stage.server.wait_in_sync(&master);
+    stage.until("the deadline is over", |stage| stage.clock.now_ms() > deadline + 5);
+    master.stop(Stop::Kill);
+    stage.watch(|stage| {
+        stage.fast("REPLICAOF NO ONE");
+        if stage.is_ours() {
+            stage.until("the key is delivered", |stage| stage.stat("EXPIRY.INFO w", "ready") == 1);
+        }
+    });
+}
