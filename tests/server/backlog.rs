@@ -3,15 +3,8 @@
 use super::common::*;
 use crate::harness::*;
 
-/// Elements that are all leased by `workers`, each for `lease` ms.
-fn lease_all(c: &mut Client, count: usize, lease: i64) {
-    let add = |n: usize| ["TSGEN.ADD", "k", "1", &format!("id-{n}")].map(|word| word.as_bytes().to_vec());
-    c.pipeline((0..count).map(add));
-    c.ok("TSGEN.ADVANCE k 1");
-    for _ in 0..count.div_ceil(1_000) {
-        c.ok(&format!("TSGEN.CLAIM k w COUNT 1000 LEASE {lease}"));
-    }
-}
+/// All of them end together.
+const CLAIM_ALL: &str = "TSGEN.CLAIM k w COUNT 10000 LEASE 2000";
 
 /// A digest tells what is stored: a lease that has ended and was not swept is still there.
 #[test]
@@ -20,7 +13,10 @@ fn where_very_many_leases_have_ended_the_timer_sweeps_although_nobody_waits() {
     let replica = Server::start(&[]);
     replica.replica_of(&server);
     let mut c = server.client();
-    lease_all(&mut c, 5_000, 400);
+    let add = |n: usize| ["TSGEN.ADD", "k", "1", &format!("id-{n}")].map(|word| word.as_bytes().to_vec());
+    c.pipeline((0..5_000).map(add));
+    c.ok("TSGEN.ADVANCE k 1");
+    c.ok(CLAIM_ALL);
     let leased = server.digest("k");
     wait_until("they are swept", || server.digest("k") != leased);
     assert_eq!(counts(&mut c, "k"), [0, 5_000, 0, 0, 0]);
@@ -33,9 +29,7 @@ fn where_very_many_leases_have_ended_the_timer_sweeps_although_nobody_waits() {
     // Leased again, and over while the server was down or just after.
     let mut c = server.client();
     c.ok("TSGEN.RELEASE k w");
-    for _ in 0..5 {
-        c.ok("TSGEN.CLAIM k w COUNT 1000 LEASE 300");
-    }
+    c.ok(CLAIM_ALL);
     let leased = server.digest("k");
     server.restart(Stop::Kill);
     wait_until("they are swept after a restart", || server.digest("k") != leased);
