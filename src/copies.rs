@@ -11,9 +11,9 @@ use crate::redis::key::{shows_expired, Key, Kind, Look};
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tracking::{with_queue, BATCH};
-use crate::walk;
-use crate::watch;
+use crate::{seen, walk, watch};
 use std::collections::{HashMap, HashSet};
+use std::ffi::CStr;
 use std::ops::Range;
 use std::time::Instant;
 use tsgen_engine::{judge_change, Change, Copied, Mark, Queue, Role, Then, Ttl, UnixMs};
@@ -23,7 +23,7 @@ use tsgen_engine::{judge_change, Change, Copied, Mark, Queue, Role, Then, Ttl, U
 pub const LEADS: [i64; 3] = [500, 20, 2];
 
 /// The types of keys, as an entry names them.
-const TYPES: [&str; 7] = ["string", "list", "hash", "set", "zset", "stream", "module"];
+const TYPES: [&CStr; 7] = [c"string", c"list", c"hash", c"set", c"zset", c"stream", c"module"];
 
 pub fn type_number(kind: Kind) -> u8 {
     match kind {
@@ -39,22 +39,34 @@ pub fn type_number(kind: Kind) -> u8 {
 
 /// The number of a type from its name.
 pub fn type_of(name: &Str) -> Option<u8> {
-    TYPES.iter().position(|known| is(name, known)).map(|number| number as u8)
+    (0..TYPES.len() as u8).find(|number| is(name, type_name(*number)))
 }
 
 pub fn type_name(number: u8) -> &'static str {
-    TYPES.get(usize::from(number)).copied().unwrap_or("module")
+    type_word(number).to_str().unwrap_or_default()
+}
+
+/// The same, as it is replicated.
+pub fn type_word(number: u8) -> &'static CStr {
+    TYPES.get(usize::from(number)).copied().unwrap_or(c"module")
+}
+
+/// What a look at a key to copy it comes to.
+enum Copy {
+    Made(Copied),
+    /// It is a string, whose value the server shows at its end.
+    NotNeeded,
 }
 
 /// A copy of the value of a key, as far as it is not longer than `max`. Of a string only `if_string`.
-fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copied> {
+fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copy> {
     let (kind, length) = {
         let key = Key::open_silently(ctx, name)?;
         let look = key.look();
         (look.kind()?, look.length())
     };
     if kind == Kind::String && !if_string {
-        return None;
+        return Some(Copy::NotNeeded);
     }
     // Elements are at least a byte each, and what takes very much more memory than allowed need not be dumped to see that.
     let is_small = length as u64 <= max
@@ -66,7 +78,7 @@ fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copied> {
         Kind::String => Some(read(ctx, c"GET", name).or_else(|| string_of(ctx, name))?.into()),
         _ => Some(read(ctx, c"DUMP", name)?.into()),
     };
-    Some(Copied { kind: type_number(kind), bytes })
+    Some(Copy::Made(Copied { kind: type_number(kind), bytes }))
 }
 
 /// A copy of the string that is met in a walk, which ends nothing. `None` if it is none.
@@ -93,8 +105,11 @@ pub fn keep(ctx: &Ctx, watcher: &Str, name: &Str) {
 /// Copies the value of a tracked key, of a string only `if_string`.
 pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, if_string: bool) {
     let max = watch::max_value(ctx.db(), name.bytes()).unwrap_or(0);
-    if let Some(copied) = copy_of(ctx, name, max, if_string) {
-        with_queue(ctx, watcher, |queue| queue.keep(name.bytes(), copied));
+    if let Some(copy) = copy_of(ctx, name, max, if_string) {
+        with_queue(ctx, watcher, |queue| match copy {
+            Copy::Made(copied) => queue.keep(name.bytes(), copied),
+            Copy::NotNeeded => queue.note_shown(name.bytes()),
+        });
     }
 }
 
@@ -121,6 +136,7 @@ impl ForFile {
             (look.kind(), life_of(&look))
         };
         let value = (kind == Some(Kind::String)).then(|| copy_of(ctx, name, max, true)).flatten();
+        let value = if let Some(Copy::Made(copied)) = value { Some(copied) } else { None };
         Some(ForFile { life, value })
     }
 }
@@ -174,8 +190,7 @@ fn write_down(queue: &mut Queue<Ttl>, changes: &HashMap<&[u8], Change>, met: &Ha
         // Nothing is told here: what waits for that stays as it is.
         match judge_change(*change, life, queue.known(name), Role::Waits, now).then {
             Then::Track(deadline) => {
-                queue.track(name, deadline);
-                queue.forget_value(name);
+                queue.track_anew(name, deadline);
             }
             Then::Untrack => drop(queue.untrack(name)),
             _ => {}
@@ -212,14 +227,18 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
             // To look at what is over would end it.
             let mark = mark.max(Mark::at(UnixMs(walk::held(ctx.db()).0.saturating_add(1))));
             let ending = value.queue.ending_behind(mark, horizon, BATCH);
-            let names: Vec<OwnedStr> = ending.iter().map(|(tracked, _)| OwnedStr::new(tracked.name)).collect();
+            let met = ending.len();
+            let to_copy = ending.iter().filter(|(tracked, _)| !tracked.is_shown);
+            let names: Vec<OwnedStr> = to_copy.map(|(tracked, _)| OwnedStr::new(tracked.name)).collect();
             let next = ending.last().map_or(mark, |(_, mark)| *mark);
             value.local.copied[nth] = next;
             drop(opened);
             for name in &names {
                 keep(ctx, watcher, name);
+                // What was over has ended by that.
+                seen::tell_end_of(ctx, name);
             }
-            if names.len() < BATCH {
+            if met < BATCH {
                 break;
             }
             if Instant::now() >= until {

@@ -15,7 +15,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tracking::Told;
 use crate::{slots, timer, tracking, watch};
 use lazy_static::lazy_static;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -81,18 +81,18 @@ pub fn note(ctx: &Ctx, key: &Str, what: What) {
     if role == Role::Follows {
         return follow(ctx, key, what);
     }
-    let change = match what {
-        What::Set => Some(Change::Set { after: state().turn_began }),
-        What::Unset => Some(Change::Unset),
-        What::Expired | What::Evicted => None,
-    };
-    if let Some(change) = change {
-        if role == Role::Tells {
-            tell_before(ctx, key, change);
+    match what {
+        What::Set | What::Unset => {
+            if role == Role::Tells {
+                tell_before(ctx, key, what);
+            }
+            let mut state = state();
+            let after = state.turn_began;
+            let change = if what == What::Set { Change::Set { after } } else { Change::Unset };
+            state.sightings.note_change(db, name, change);
         }
-        state().sightings.note_change(db, name, change);
-    } else {
-        note_end(ctx, key, if what == What::Expired { Ending::Expired } else { Ending::Evicted });
+        What::Expired => note_end(ctx, key, Ending::Expired),
+        What::Evicted => note_end(ctx, key, Ending::Evicted),
     }
     // What the look before the next sleep asks of the timer comes too late for that sleep.
     timer::come_soon();
@@ -113,9 +113,9 @@ fn note_end(ctx: &Ctx, key: &Str, how: Ending) {
 }
 
 /// What is owed of a key goes out before what takes its name: with it, in one transaction.
-fn tell_before(ctx: &Ctx, key: &Str, change: Change) {
-    if !has_units() && matches!(change, Change::Set { .. }) && state().sightings.has_ends() {
-        tell_ends(ctx);
+fn tell_before(ctx: &Ctx, key: &Str, what: What) {
+    if !has_units() && what == What::Set {
+        tell_end_of(ctx, key);
     }
     if tracking::may_owe() {
         for watcher in watch::watchers_of(ctx.db(), key.bytes()) {
@@ -149,20 +149,18 @@ fn follow(ctx: &Ctx, key: &Str, what: What) {
         What::Expired => return,
         What::Evicted => (Change::Unset, Some(Ending::Evicted)),
     };
-    let watchers = watch::watchers_of(db, key.bytes());
     match how {
-        Some(how) => judge_the_end(ctx, &watchers, key, &end_of(db, key, how), Role::Follows),
+        Some(how) => {
+            let mut seen = Sightings::new();
+            seen.note_end(db, key.bytes(), how);
+            seen.take_ends().into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, Role::Follows));
+        }
         None => {
+            let watchers = watch::watchers_of(db, key.bytes());
             let life = if what == What::Set { life(ctx, key) } else { Life::Absent };
             judge_the_change(ctx, &watchers, key, change, life, Role::Follows);
         }
     }
-}
-
-fn end_of(db: i32, key: &Str, how: Ending) -> SeenEnd {
-    let mut seen = Sightings::new();
-    seen.note_end(db, key.bytes(), how);
-    seen.take_end().expect("just noted")
 }
 
 /// The master has announced that a key is going to be deleted: what it is told of that, it has been told.
@@ -243,15 +241,16 @@ pub fn looking<R>(what: impl FnOnce() -> R) -> R {
 
 fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     let role = role(ctx);
-    tell_ends(ctx);
-    // What has ended must be told before anything that came after it under the same name.
-    let untold = state().sightings.ended();
+    // What was announced can wait.
+    tell_ends_until(ctx, until.filter(|_| !has_units()));
     let count = state().sightings.changes();
     for nth in 1..=count {
-        let Some(((db, name), change)) = state().sightings.next_change() else { return };
-        if !untold.contains(&(db, name.clone())) && !judge_changed(ctx, db, &name, change, role) {
-            return;
-        }
+        let (db, key, change) = {
+            let mut state = state();
+            let Some(((db, name), change)) = state.sightings.look_at_next() else { break };
+            (*db, OwnedStr::new(name), change)
+        };
+        judge_changed(ctx, db, &key, change, role);
         if nth % STRIDE == 0 && until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
@@ -262,28 +261,28 @@ fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     }
 }
 
-/// Looks at one key that was changed, and judges that. False if nothing can be done any more.
-fn judge_changed(ctx: &Ctx, db: i32, name: &[u8], change: Change, role: Role) -> bool {
-    let watchers = watch::watchers_of(db, name);
+/// Looks at one key that was changed, and judges that.
+fn judge_changed(ctx: &Ctx, db: i32, key: &Str, change: Change, role: Role) {
+    let watchers = watch::watchers_of(db, key.bytes());
     if watchers.is_empty() || !ctx.select_db(db) {
-        state().sightings.take_change(db, name);
-        return true;
+        state().sightings.looked();
+        return;
     }
-    let key = OwnedStr::new(name);
     let life = match (change, role) {
         (Change::Unset, _) => Life::Absent,
-        (Change::Set { .. }, Role::Waits) => life_in_passing(ctx, &key),
-        (Change::Set { .. }, _) => life(ctx, &key),
+        (Change::Set { .. }, Role::Waits) => life_in_passing(ctx, key),
+        (Change::Set { .. }, _) => life(ctx, key),
     };
-    // Looking may have ended it: then that is what is told.
-    tell_ends(ctx);
-    if let Some(change) = state().sightings.take_change(db, name) {
-        let is_judged = judge_the_change(ctx, &watchers, &key, change, life, role);
-        if !is_judged {
-            state().sightings.note_change(db, name, change);
-        }
+    let (looked, has_ends) = {
+        let mut state = state();
+        (state.sightings.looked(), state.sightings.has_ends())
+    };
+    // What has ended must be told before anything that came after it under the same name; looking may just have ended it.
+    let is_told = !has_ends || tell_end_of(ctx, key);
+    let Some(change) = looked else { return };
+    if !is_told || !judge_the_change(ctx, &watchers, key, change, life, role) {
+        state().sightings.note_change(db, key.bytes(), change);
     }
-    true
 }
 
 /// False if it has to wait.
@@ -300,8 +299,26 @@ fn judge_the_change(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, change: Change,
     is_judged
 }
 
+/// Tells the ends of a key, if any were seen. False if they may not be told yet.
+pub fn tell_end_of(ctx: &Ctx, key: &Str) -> bool {
+    if !state().sightings.has_end_of(ctx.db(), key.bytes()) {
+        return true;
+    }
+    let role = role(ctx);
+    if role == Role::Waits {
+        return false;
+    }
+    let ends = state().sightings.take_ends_of(ctx.db(), key.bytes());
+    ends.into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, role));
+    true
+}
+
 /// Tells all ends that were seen, as far as they may be told.
-pub fn tell_ends(ctx: &Ctx) {
+fn tell_ends(ctx: &Ctx) {
+    tell_ends_until(ctx, None);
+}
+
+fn tell_ends_until(ctx: &Ctx, until: Option<Instant>) {
     if !state().sightings.has_ends() {
         return;
     }
@@ -310,27 +327,31 @@ pub fn tell_ends(ctx: &Ctx) {
         return;
     }
     let selected = ctx.db();
-    loop {
-        let Some(seen) = state().sightings.take_end() else { break };
-        let (db, name) = &seen.key;
-        let watchers = watch::watchers_of(*db, name);
-        if !watchers.is_empty() && ctx.select_db(*db) {
-            judge_the_end(ctx, &watchers, &OwnedStr::new(name), &seen, role);
+    for nth in 1.. {
+        let Some(ends) = state().sightings.take_ends() else { break };
+        let Some((db, name)) = ends.front().map(|seen| &seen.key) else { continue };
+        if ctx.select_db(*db) {
+            judge_the_ends(ctx, &OwnedStr::new(name), &ends, role);
+        }
+        if nth % STRIDE == 0 && until.is_some_and(|until| Instant::now() >= until) {
+            break;
         }
     }
     ctx.select_db(selected);
 }
 
-fn judge_the_end(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, seen: &SeenEnd, role: Role) {
+/// Judges the ends of one key, and tells of them.
+fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
     let (db, now) = (ctx.db(), UnixMs(unix_ms()));
-    slots::adopt(ctx, watchers, key, seen.end.deadline);
-    for _ in 0..seen.times {
-        for watcher in watchers {
+    let watchers = watch::watchers_of(db, key.bytes());
+    for seen in ends {
+        slots::adopt(ctx, &watchers, key, seen.end.deadline);
+        for watcher in (0..seen.times).flat_map(|_| &watchers) {
             let judge = |known| judge_end(&seen.end, known, role, now);
             let told = fenced(ctx, watcher, || tracking::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));
-            let is_no_end =
+            let is_none =
                 told == Some(Told::Untracked) || (told == Some(Told::Nothing) && seen.end.how == Ending::Expired);
-            if is_no_end && role == Role::Tells && !has_units() {
+            if is_none && role == Role::Tells && !has_units() {
                 // It was announced, and is not what it seemed.
                 tracking::announce(ctx, std::slice::from_ref(watcher), key, None);
             }

@@ -2,7 +2,7 @@
 //!
 //! `watch` says what was seen of a key, the timer when a deadline comes near. It does not know clients or options.
 
-use crate::copies::{copy_values, keep, string_met, type_name, LEADS};
+use crate::copies::{copy_values, keep, string_met, type_word, LEADS};
 use crate::effects::Effects;
 use crate::expiry::Expiry;
 use crate::failures;
@@ -40,6 +40,13 @@ impl Default for Local {
     fn default() -> Self {
         let since = UnixMs(unix_ms());
         Local { walks_since: Some(since), copied: [Mark::at(since); 3], looked_until: UnixMs(i64::MIN) }
+    }
+}
+
+fn ending_word(ending: Ending) -> &'static CStr {
+    match ending {
+        Ending::Expired => c"expired",
+        Ending::Evicted => c"evicted",
     }
 }
 
@@ -91,9 +98,7 @@ pub fn settle(
             told = Told::Untracked;
         }
         Then::Track(deadline) => {
-            value.queue.track(name, deadline);
-            // It may have another value now.
-            value.queue.forget_value(name);
+            value.queue.track_anew(name, deadline);
             value.schedule(ctx.db(), watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
         }
         Then::Fire { deadline, anew } => {
@@ -102,8 +107,7 @@ pub fn settle(
         }
         Then::Evict { deadline, anew } => {
             if anew {
-                value.queue.track(name, deadline);
-                value.queue.forget_value(name);
+                value.queue.track_anew(name, deadline);
             }
             if let Some(last) = last {
                 value.queue.keep(name, last.clone());
@@ -149,14 +153,9 @@ fn replicate_end(
     ending: Option<Ending>,
     copied: Option<&Copied>,
 ) {
-    let mut arguments = vec![OwnedStr::number(deadline.0)];
-    arguments.extend(ending.map(|ending| OwnedStr::new(ending_name(ending).as_bytes())));
-    if let Some(copied) = copied {
-        arguments.push(OwnedStr::new(type_name(copied.kind).as_bytes()));
-        arguments.extend(copied.bytes.as_deref().map(OwnedStr::new));
-    }
-    let arguments: Vec<&Str> = names.into_iter().chain(arguments.iter().map(|one| &**one)).collect();
-    ctx.replicate_at(replicate::AT, unix_ms(), command, &arguments);
+    let words = [ending.map(ending_word), copied.map(|copied| type_word(copied.kind))];
+    let bytes = copied.and_then(|copied| copied.bytes.as_deref());
+    ctx.replicate_end((replicate::AT, unix_ms(), command), names, deadline.0, words, bytes);
 }
 
 /// Tells replicas and the AOF that a key is going to be deleted, and why; or that it was no such end after all. They are told in front of
@@ -393,8 +392,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
         }
         let is_told = ended == Some(Ending::Expired);
         let life = if is_told { Life::Absent } else { life(ctx, &key) };
-        // If it has ended by that, it is told now.
-        seen::tell_ends(ctx);
+        seen::tell_end_of(ctx, &key);
         match life {
             // A replica waits to be told.
             Life::Absent if !is_master => {}
@@ -432,8 +430,6 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
     }
     // What ends next first, then what has ended, and with what time is left the copies for bad times.
     let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false);
-    // Keys that were over have ended by being copied.
-    seen::tell_ends(ctx);
     let mut due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
     while due && Instant::now() < until {
         due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
@@ -442,7 +438,6 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
         walk::look_for_overdue(ctx.db());
     }
     let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
-    seen::tell_ends(ctx);
     if more {
         return Some(now);
     }

@@ -196,6 +196,76 @@ impl Ctx {
         };
     }
 
+    /// Replicates `AT ms command names… number [words…] [bytes]`, without building strings. `words` are at most two.
+    pub fn replicate_end(
+        &self,
+        (at, ms, command): (&CStr, i64, &CStr),
+        names: [&Str; 2],
+        number: i64,
+        words: [Option<&CStr>; 2],
+        bytes: Option<&[u8]>,
+    ) {
+        let mut given = words.into_iter().flatten().map(CStr::as_ptr);
+        let (first, second) = (given.next(), given.next());
+        let format = match (first, second, bytes) {
+            (None, ..) => c"lcssl",
+            (Some(_), None, None) => c"lcsslc",
+            (Some(_), None, Some(_)) => c"lcsslcb",
+            (Some(_), Some(_), None) => c"lcsslcc",
+            (Some(_), Some(_), Some(_)) => c"lcsslccb",
+        };
+        let (number, ms) = (c_longlong::from(number), c_longlong::from(ms));
+        let (bytes, length) = bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
+        let [name, other] = names.map(Str::raw);
+        // SAFETY: as in `replicate`; "b" is a buffer with its length. What the format does not ask for is not read, and what it asks for stands
+        // in its place: `second` only behind `first`.
+        unsafe {
+            match (first, second) {
+                (Some(first), Some(second)) => {
+                    api!(RedisModule_Replicate(
+                        self.raw(),
+                        at.as_ptr(),
+                        format.as_ptr(),
+                        ms,
+                        command.as_ptr(),
+                        name,
+                        other,
+                        number,
+                        first,
+                        second,
+                        bytes,
+                        length
+                    ))
+                }
+                (Some(first), None) => {
+                    api!(RedisModule_Replicate(
+                        self.raw(),
+                        at.as_ptr(),
+                        format.as_ptr(),
+                        ms,
+                        command.as_ptr(),
+                        name,
+                        other,
+                        number,
+                        first,
+                        bytes,
+                        length
+                    ))
+                }
+                (None, _) => api!(RedisModule_Replicate(
+                    self.raw(),
+                    at.as_ptr(),
+                    format.as_ptr(),
+                    ms,
+                    command.as_ptr(),
+                    name,
+                    other,
+                    number
+                )),
+            }
+        };
+    }
+
     /// WATCH and client-side caches learn that the key has changed.
     pub fn signal_modified(&self, key: &Str) {
         planted::step();

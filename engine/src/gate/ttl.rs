@@ -108,6 +108,8 @@ struct Watched {
     gone: bool,
     /// Its value was not kept because too much was held. Not saved, for it only counts.
     dropped: bool,
+    /// Whoever ends it shows its value then, so no copies are made. Not saved.
+    shown: bool,
 }
 
 /// A tracked key in a snapshot.

@@ -156,8 +156,7 @@ fn changed(node: &mut Node, key: u8, change: Change, life: Life) {
 }
 
 fn track(node: &mut Node, key: u8, deadline: i64) {
-    node.key.track(&[key], UnixMs(deadline));
-    node.key.forget_value(&[key]);
+    node.key.track_anew(&[key], UnixMs(deadline));
     if deadline <= node.clock.0 + LEAD {
         keep(node, key);
     }

@@ -6,8 +6,7 @@
 use super::judge::{Change, End};
 use super::{Copied, Ending};
 use crate::time::UnixMs;
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::ops::Bound;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The name of a key and its database.
 pub type KeyId = (i32, Box<[u8]>);
@@ -43,27 +42,39 @@ enum Ended {
     Deletion,
 }
 
+/// Something of each key, in order of databases and names.
+type PerKey<T> = BTreeMap<i32, BTreeMap<Box<[u8]>, T>>;
+
 /// Everything that was seen and not yet judged.
 #[derive(Default)]
 pub struct Sightings {
-    /// The last thing that happened to each key, since its last end.
-    changes: BTreeMap<i32, BTreeMap<Box<[u8]>, Change>>,
-    ends: VecDeque<SeenEnd>,
+    /// The last thing that happened to each key, since its last end: of those that are looked at next.
+    changes: PerKey<Change>,
+    /// The same of keys that were changed since these began to be looked at; so each has its turn.
+    later: PerKey<Change>,
+    /// The key that is being looked at.
+    looked_at: Option<(KeyId, Change)>,
+    /// The ends of each key, in the order in which they were seen.
+    ends: PerKey<VecDeque<SeenEnd>>,
     /// The key that is just being ended. The event that says so comes next.
     ending: Option<(KeyId, Ended)>,
-    /// The change that was looked at last: the next one is that of the next key, so that each has its turn.
-    looked_at: Option<KeyId>,
 }
 
 impl Sightings {
     /// Nothing yet.
     pub const fn new() -> Self {
-        Sightings { changes: BTreeMap::new(), ends: VecDeque::new(), ending: None, looked_at: None }
+        Sightings {
+            changes: BTreeMap::new(),
+            later: BTreeMap::new(),
+            looked_at: None,
+            ends: BTreeMap::new(),
+            ending: None,
+        }
     }
 
     /// Whether nothing is to be judged.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty() && self.changes.is_empty()
+        self.ends.is_empty() && self.changes.is_empty() && self.later.is_empty()
     }
 
     /// Something was done to a key. O(log n); memory only for the first of several.
@@ -72,10 +83,14 @@ impl Sightings {
             // It was a key of another life.
             self.ending = None;
         }
-        let changes = self.changes.entry(db).or_default();
-        match changes.get_mut(name) {
+        if let Some(known) = self.changes.get_mut(&db).and_then(|changes| changes.get_mut(name)) {
+            *known = change;
+            return;
+        }
+        let later = self.later.entry(db).or_default();
+        match later.get_mut(name) {
             Some(known) => *known = change,
-            None => drop(changes.insert(name.into(), change)),
+            None => drop(later.insert(name.into(), change)),
         }
     }
 
@@ -96,13 +111,16 @@ impl Sightings {
         if end.is_deletion() {
             return self.note_change(db, name, Change::Unset);
         }
-        match self.ends.back_mut() {
-            Some(before)
-                if is(&before.key, db, name) && before.end == end && before.value == value && set.is_some() =>
-            {
-                before.times = before.times.saturating_add(1);
-            }
-            _ => self.ends.push_back(SeenEnd { key: (db, name.into()), end, value, times: 1 }),
+        let ends = self.ends.entry(db).or_default();
+        let seen = SeenEnd { key: (db, name.into()), end, value, times: 1 };
+        match ends.get_mut(name) {
+            None => drop(ends.insert(name.into(), VecDeque::from([seen]))),
+            Some(before) => match before.back_mut() {
+                Some(last) if last.end == seen.end && last.value == seen.value && set.is_some() => {
+                    last.times = last.times.saturating_add(1);
+                }
+                _ => before.push_back(seen),
+            },
         }
     }
 
@@ -121,14 +139,24 @@ impl Sightings {
         self.ending = None;
     }
 
-    /// Takes the end that was seen first.
-    pub fn take_end(&mut self) -> Option<SeenEnd> {
-        self.ends.pop_front()
+    /// Takes all ends of a key, the first one first. O(log n).
+    pub fn take_ends(&mut self) -> Option<VecDeque<SeenEnd>> {
+        let mut first = self.ends.first_entry()?;
+        let (_, ends) = first.get_mut().pop_first()?;
+        if first.get().is_empty() {
+            first.remove();
+        }
+        Some(ends)
     }
 
-    /// It could not be told yet.
-    pub fn put_back(&mut self, end: SeenEnd) {
-        self.ends.push_front(end);
+    /// Takes all ends of this key, if there are any. O(log n).
+    pub fn take_ends_of(&mut self, db: i32, name: &[u8]) -> Option<VecDeque<SeenEnd>> {
+        take(&mut self.ends, db, name)
+    }
+
+    /// Whether an end of this key is still to be told. O(log n).
+    pub fn has_end_of(&self, db: i32, name: &[u8]) -> bool {
+        self.ends.get(&db).is_some_and(|ends| ends.contains_key(name))
     }
 
     /// Whether there are ends to be told.
@@ -136,51 +164,42 @@ impl Sightings {
         !self.ends.is_empty()
     }
 
-    /// The keys whose ends are still to be told.
-    pub fn ended(&self) -> HashSet<KeyId> {
-        self.ends.iter().map(|seen| seen.key.clone()).collect()
-    }
-
-    /// A key that was changed, and how; of another key each time, as long as there are others. O(log n).
-    pub fn next_change(&mut self) -> Option<(KeyId, Change)> {
-        let (db, name) = self.behind_last()?;
-        let change = *self.changes.get(&db)?.get(&name)?;
-        self.looked_at = Some((db, name.clone()));
-        Some(((db, name), change))
-    }
-
-    /// The change of a key is judged now.
-    pub fn take_change(&mut self, db: i32, name: &[u8]) -> Option<Change> {
-        let names = self.changes.get_mut(&db)?;
-        let change = names.remove(name);
-        if names.is_empty() {
-            self.changes.remove(&db);
+    /// A key that was changed is looked at now; of another key each time, as long as there are others. If looking ends it, that is noted
+    /// as any other end, and comes of this change. O(log n).
+    pub fn look_at_next(&mut self) -> Option<(&KeyId, Change)> {
+        if self.changes.is_empty() {
+            std::mem::swap(&mut self.changes, &mut self.later);
         }
-        change
+        let mut first = self.changes.first_entry()?;
+        let db = *first.key();
+        let (name, change) = first.get_mut().pop_first()?;
+        if first.get().is_empty() {
+            first.remove();
+        }
+        let (key, change) = self.looked_at.insert(((db, name), change));
+        Some((key, *change))
+    }
+
+    /// The change of the key that was looked at is judged now, unless it has turned out to be an end.
+    pub fn looked(&mut self) -> Option<Change> {
+        self.looked_at.take().map(|(_, change)| change)
+    }
+
+    fn take_change(&mut self, db: i32, name: &[u8]) -> Option<Change> {
+        let looked_at = self.looked_at.take_if(|(key, _)| is(key, db, name)).map(|(_, change)| change);
+        let later = take(&mut self.later, db, name);
+        take(&mut self.changes, db, name).or(later).or(looked_at)
     }
 
     /// How many changes there are.
     pub fn changes(&self) -> usize {
-        self.changes.values().map(BTreeMap::len).sum()
+        [&self.changes, &self.later].into_iter().flat_map(BTreeMap::values).map(BTreeMap::len).sum()
     }
 
     /// All that were changed, and how.
     pub fn each_change(&self) -> impl Iterator<Item = (i32, &[u8], Change)> {
-        self.changes.iter().flat_map(|(db, names)| names.iter().map(|(name, change)| (*db, &**name, *change)))
-    }
-
-    fn behind_last(&self) -> Option<KeyId> {
-        let first_of =
-            |(db, names): (&i32, &BTreeMap<Box<[u8]>, Change>)| Some((*db, names.first_key_value()?.0.clone()));
-        let behind = self.looked_at.as_ref().and_then(|(db, name)| {
-            let range = (Bound::Excluded(&**name), Bound::Unbounded);
-            let next = self.changes.get(db).and_then(|names| names.range::<[u8], _>(range).next());
-            match next {
-                Some((name, _)) => Some((*db, name.clone())),
-                None => first_of(self.changes.range((Bound::Excluded(*db), Bound::Unbounded)).next()?),
-            }
-        });
-        behind.or_else(|| first_of(self.changes.first_key_value()?))
+        let dbs = [&self.changes, &self.later].into_iter().flatten();
+        dbs.flat_map(|(db, names)| names.iter().map(|(name, change)| (*db, &**name, *change)))
     }
 
     /// The keys of this database, or of all, are gone.
@@ -188,7 +207,8 @@ impl Sightings {
         match db {
             Some(db) => {
                 self.changes.remove(&db);
-                self.ends.retain(|seen| seen.key.0 != db);
+                self.later.remove(&db);
+                self.ends.remove(&db);
             }
             None => *self = Sightings::new(),
         }
@@ -196,17 +216,28 @@ impl Sightings {
 
     /// Two databases have changed places.
     pub fn swap(&mut self, one: i32, other: i32) {
-        for (db, changes) in [(other, self.changes.remove(&one)), (one, self.changes.remove(&other))] {
-            if let Some(changes) = changes {
-                self.changes.insert(db, changes);
-            }
+        swap(&mut self.changes, one, other);
+        swap(&mut self.later, one, other);
+        swap(&mut self.ends, one, other);
+        for (db, ends) in &mut self.ends {
+            ends.values_mut().flatten().for_each(|seen| seen.key.0 = *db);
         }
-        for seen in &mut self.ends {
-            seen.key.0 = match seen.key.0 {
-                db if db == one => other,
-                db if db == other => one,
-                db => db,
-            };
+    }
+}
+
+fn take<T>(all: &mut PerKey<T>, db: i32, name: &[u8]) -> Option<T> {
+    let names = all.get_mut(&db)?;
+    let taken = names.remove(name);
+    if names.is_empty() {
+        all.remove(&db);
+    }
+    taken
+}
+
+fn swap<T>(all: &mut PerKey<T>, one: i32, other: i32) {
+    for (db, names) in [(other, all.remove(&one)), (one, all.remove(&other))] {
+        if let Some(names) = names {
+            all.insert(db, names);
         }
     }
 }

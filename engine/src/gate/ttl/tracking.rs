@@ -55,6 +55,8 @@ pub struct Tracked<'a> {
     pub name: &'a [u8],
     /// The last millisecond of its life.
     pub deadline: UnixMs,
+    /// Its value is shown at its end ([`Queue::note_shown`]).
+    pub is_shown: bool,
 }
 
 /// How many types of keys there are.
@@ -141,12 +143,24 @@ impl Queue<Ttl> {
             Some(head) => {
                 let number = self.gate.number(head);
                 let watched = &mut self.gate.watched[number];
-                (watched.evicted, watched.gone) = (false, false);
+                (watched.evicted, watched.gone, watched.shown) = (false, false, false);
                 if self.gate.deadline(head) != deadline {
                     self.gate.move_to(head, deadline);
                 }
             }
             None => self.gate.begin(name, deadline, Watched::default()),
+        }
+    }
+
+    /// The same of a key that may have another value now: what is kept of it is forgotten. O(log n).
+    pub fn track_anew(&mut self, name: &[u8], deadline: UnixMs) {
+        let deadline = deadline.max(UnixMs(0));
+        let Some(head) = self.gate.find(name) else { return self.track(name, deadline) };
+        let number = self.gate.number(head);
+        let watched = std::mem::take(&mut self.gate.watched[number]);
+        self.gate.held -= watched.size();
+        if self.gate.deadline(head) != deadline {
+            self.gate.move_to(head, deadline);
         }
     }
 
@@ -204,6 +218,14 @@ impl Queue<Ttl> {
                 self.gate.held -= watched.size();
                 watched.value = watched.value.take().map(Copied::without_bytes);
             }
+        }
+    }
+
+    /// This node is shown the value of a tracked key when it ends, so copies are not needed, until it is set again.
+    pub fn note_shown(&mut self, name: &[u8]) {
+        if let Some(head) = self.gate.find(name) {
+            let number = self.gate.number(head);
+            self.gate.watched[number].shown = true;
         }
     }
 
@@ -268,8 +290,7 @@ impl Queue<Ttl> {
         let heads = self.gate.deadlines.iter_from_place(&self.gate.heads, Place { key: mark.0 .0, seq: mark.1 });
         let marked = |head: Handle| {
             let place = self.gate.heads.place(head);
-            let tracked = Tracked { name: self.gate.heads.name(head), deadline: UnixMs(place.key) };
-            (tracked, Mark(tracked.deadline, place.seq + 1))
+            (self.listed(head), Mark(UnixMs(place.key), place.seq + 1))
         };
         heads.take(count).map(marked).take_while(|(tracked, _)| tracked.deadline <= until).collect()
     }
@@ -288,8 +309,12 @@ impl Queue<Ttl> {
     }
 
     fn listing(&self, from: Place) -> impl Iterator<Item = Tracked<'_>> {
-        let tracked = |head: Handle| Tracked { name: self.gate.heads.name(head), deadline: self.gate.deadline(head) };
-        self.gate.deadlines.iter_from_place(&self.gate.heads, from).map(tracked)
+        self.gate.deadlines.iter_from_place(&self.gate.heads, from).map(|head| self.listed(head))
+    }
+
+    fn listed(&self, head: Handle) -> Tracked<'_> {
+        let (name, deadline) = (self.gate.heads.name(head), self.gate.deadline(head));
+        Tracked { name, deadline, is_shown: self.gate.watched(head).shown }
     }
 
     /// The life of a key has ended at `deadline`: its entry is ready. The key is not tracked any more, unless for a later deadline.

@@ -6,6 +6,13 @@ fn changes(seen: &Sightings) -> Vec<(i32, String, Change)> {
     seen.each_change().map(|(db, name, change)| (db, String::from_utf8_lossy(name).into_owned(), change)).collect()
 }
 
+/// The first end that is to be told.
+fn take_end(seen: &mut Sightings) -> Option<SeenEnd> {
+    let mut ends = seen.take_ends()?;
+    assert_eq!(ends.len(), 1);
+    ends.pop_front()
+}
+
 fn last(deadline: i64) -> Last {
     Last { deadline: UnixMs(deadline), value: Some(Copied { kind: 0, bytes: Some(b"v"[..].into()) }) }
 }
@@ -18,8 +25,8 @@ fn of_several_changes_the_last_one_counts() {
     }
     seen.note_change(1, b"a", Change::Unset);
     assert_eq!(changes(&seen), [(0, "a".into(), Change::Set { after: None }), (1, "a".into(), Change::Unset)]);
-    assert_eq!(seen.take_change(0, b"a"), Some(Change::Set { after: None }));
-    assert_eq!(seen.take_change(0, b"a"), None);
+    assert_eq!(seen.look_at_next().map(|(key, change)| (key.0, change)), Some((0, Change::Set { after: None })));
+    assert_eq!((seen.looked(), seen.looked()), (Some(Change::Set { after: None }), None));
     assert!(!seen.is_empty() && !seen.has_ends());
 }
 
@@ -30,7 +37,7 @@ fn an_end_takes_the_change_before_it_with_it_and_what_was_shown() {
     seen.note_last(0, b"a", last(7));
     seen.note_end(0, b"a", Ending::Expired);
     seen.note_change(0, b"a", Change::Unset);
-    let end = seen.take_end().expect("an end");
+    let end = take_end(&mut seen).expect("an end");
     assert_eq!(end.end, End { how: Ending::Expired, deadline: Some(UnixMs(7)), set: Some(Some(UnixMs(5))) });
     assert_eq!((end.value, end.times), (last(7).value, 1));
     assert_eq!(changes(&seen), [(0, "a".into(), Change::Unset)]);
@@ -41,14 +48,14 @@ fn what_was_shown_of_another_key_is_not_taken_for_this_ones() {
     let mut seen = Sightings::new();
     seen.note_last(0, b"a", last(7));
     seen.note_end(0, b"b", Ending::Evicted);
-    assert_eq!(seen.take_end().expect("an end").end.deadline, None);
+    assert_eq!(take_end(&mut seen).expect("an end").end.deadline, None);
     seen.note_last(1, b"a", last(7));
     seen.note_end(0, b"a", Ending::Evicted);
-    assert_eq!(seen.take_end().expect("an end").end.deadline, None);
+    assert_eq!(take_end(&mut seen).expect("an end").end.deadline, None);
     seen.note_last(0, b"a", last(7));
     seen.turn_ends();
     seen.note_end(0, b"a", Ending::Evicted);
-    assert_eq!(seen.take_end().expect("an end").end.deadline, None);
+    assert_eq!(take_end(&mut seen).expect("an end").end.deadline, None);
 }
 
 #[test]
@@ -56,17 +63,17 @@ fn a_deletion_is_none_of_our_ends_whatever_it_is_called() {
     let mut seen = Sightings::new();
     seen.note_deletion(0, b"a");
     seen.note_end(0, b"a", Ending::Expired);
-    assert_eq!((seen.take_end(), changes(&seen)), (None, vec![(0, "a".into(), Change::Unset)]));
+    assert_eq!((take_end(&mut seen), changes(&seen)), (None, vec![(0, "a".into(), Change::Unset)]));
     // Another key takes its place, and that one's life is over in the same turn.
     seen.note_deletion(0, b"a");
     seen.note_change(0, b"a", SET);
     seen.note_end(0, b"a", Ending::Expired);
-    assert!(seen.take_end().is_some());
+    assert!(take_end(&mut seen).is_some());
     // Set into the past.
     seen.note_change(0, b"a", SET);
     seen.note_last(0, b"a", last(4));
     seen.note_end(0, b"a", Ending::Expired);
-    assert_eq!((seen.take_end(), changes(&seen)), (None, vec![(0, "a".into(), Change::Unset)]));
+    assert_eq!((take_end(&mut seen), changes(&seen)), (None, vec![(0, "a".into(), Change::Unset)]));
 }
 
 #[test]
@@ -80,8 +87,8 @@ fn a_million_changes_of_one_key_take_the_memory_of_one() {
         seen.note_change(0, b"a", SET);
         seen.note_end(0, b"a", Ending::Expired);
     }
-    let end = seen.take_end().expect("an end");
-    assert_eq!((end.times, seen.take_end()), (1_000_000, None));
+    let end = take_end(&mut seen).expect("an end");
+    assert_eq!((end.times, take_end(&mut seen)), (1_000_000, None));
 }
 
 #[test]
@@ -94,13 +101,28 @@ fn every_key_has_its_turn_however_often_the_first_ones_change() {
         }
     }
     for _ in 0..6 {
-        let ((db, name), _) = seen.next_change().expect("a change");
-        seen.take_change(db, &name);
-        turns.push((db, name[0] as char));
+        let ((db, name), _) = seen.look_at_next().expect("a change");
+        turns.push((*db, name[0] as char));
+        seen.looked();
         seen.note_change(0, b"a", SET);
     }
     assert_eq!(turns, [(0, 'a'), (0, 'b'), (0, 'c'), (2, 'a'), (2, 'b'), (2, 'c')]);
-    assert_eq!(seen.next_change().map(|(key, _)| key.0), Some(0));
+    assert_eq!(seen.look_at_next().map(|(key, _)| key.0), Some(0));
+}
+
+#[test]
+fn a_key_that_ends_by_being_looked_at_has_ended_after_its_change() {
+    let mut seen = Sightings::new();
+    seen.note_change(0, b"a", SET);
+    seen.look_at_next();
+    seen.note_end(0, b"a", Ending::Expired);
+    assert_eq!(seen.looked(), None);
+    assert_eq!(take_end(&mut seen).map(|seen| seen.end.set), Some(Some(Some(UnixMs(5)))));
+    // Another one does.
+    seen.note_change(0, b"a", SET);
+    seen.look_at_next();
+    seen.note_end(0, b"b", Ending::Expired);
+    assert_eq!((seen.looked(), take_end(&mut seen).map(|seen| seen.end.set)), (Some(SET), Some(None)));
 }
 
 #[test]
@@ -112,9 +134,25 @@ fn databases_are_emptied_and_exchanged() {
     }
     seen.swap(1, 7);
     assert_eq!(changes(&seen).iter().map(|change| change.0).collect::<Vec<_>>(), [0, 7]);
-    assert_eq!(seen.ended(), HashSet::from([(0, b"b"[..].into()), (7, b"b"[..].into())]));
+    assert!(seen.has_end_of(0, b"b") && seen.has_end_of(7, b"b") && !seen.has_end_of(1, b"b"));
+    let moved = seen.take_ends_of(7, b"b").expect("an end");
+    assert_eq!(moved[0].key, (7, b"b"[..].into()));
+    seen.note_end(7, b"b", Ending::Expired);
     seen.forget(Some(7));
-    assert_eq!(seen.ended(), HashSet::from([(0, b"b"[..].into())]));
+    assert!(seen.has_end_of(0, b"b") && !seen.has_end_of(7, b"b"));
     seen.forget(None);
-    assert!(seen.is_empty() && seen.next_change().is_none());
+    assert!(seen.is_empty() && seen.look_at_next().is_none());
+}
+
+#[test]
+fn several_ends_of_one_key_are_taken_together_and_in_order() {
+    let mut seen = Sightings::new();
+    for deadline in [3, 4] {
+        seen.note_change(0, b"a", Change::Set { after: None });
+        seen.note_last(0, b"a", last(deadline));
+        seen.note_end(0, b"a", Ending::Expired);
+    }
+    let ends = seen.take_ends_of(0, b"a").expect("ends");
+    assert_eq!(ends.iter().map(|seen| seen.end.deadline).collect::<Vec<_>>(), [Some(UnixMs(3)), Some(UnixMs(4))]);
+    assert!(seen.is_empty() && seen.take_ends().is_none());
 }
