@@ -21,6 +21,19 @@ use tsgen_engine::{judge_change, Change, Copied, Mark, Queue, Role, Then, Ttl, U
 /// So long before its deadline a value is copied: early, to have something should the server be held up; in good time; and at the last
 /// moment, to have what was written last.
 pub const LEADS: [i64; 3] = [500, 20, 2];
+/// The first copies are made so much earlier at most, where very many keys end together: else there is no time for all of them.
+pub const MOST_EARLY: i64 = 2_500;
+/// Keys of which copies can be made in a millisecond, along with all else.
+const A_MS: usize = 100;
+
+/// How much earlier the first copies are made of keys that end after `after` and not after `until`. Where the server shows values at their
+/// ends, few are needed.
+pub fn early(queue: &Queue<Ttl>, after: UnixMs, until: UnixMs) -> i64 {
+    if shows_ends() {
+        return 0;
+    }
+    i64::try_from(queue.count_between(after, until) / A_MS).unwrap_or(MOST_EARLY).min(MOST_EARLY)
+}
 
 /// The types of keys, as an entry names them.
 const TYPES: [&CStr; 7] = [c"string", c"list", c"hash", c"set", c"zset", c"stream", c"module"];
@@ -218,10 +231,14 @@ pub fn copy_all_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant) {
 pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads: Range<usize>) -> Option<bool> {
     for nth in leads.rev() {
         let lead = LEADS[nth];
-        let horizon = UnixMs(now.0.saturating_add(lead));
+        let mut horizon = UnixMs(now.0.saturating_add(lead));
         loop {
             let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
             let value = opened.value().ok()??;
+            if nth == 0 {
+                let farthest = UnixMs(now.0.saturating_add(lead + MOST_EARLY));
+                horizon = UnixMs(now.0.saturating_add(lead + early(&value.queue, now, farthest)));
+            }
             // A clock that has stepped back makes them end soon once more.
             let mark = value.local.copied[nth].min(Mark::at(UnixMs(horizon.0.saturating_add(1))));
             // To look at what is over would end it.

@@ -2,7 +2,7 @@
 //!
 //! `watch` says what was seen of a key, the timer when a deadline comes near. It does not know clients or options.
 
-use crate::copies::{copy_values, keep, string_met, type_word, LEADS};
+use crate::copies::{copy_values, early, keep, string_met, type_word, LEADS, MOST_EARLY};
 use crate::effects::Effects;
 use crate::expiry::Expiry;
 use crate::failures;
@@ -99,7 +99,7 @@ pub fn settle(
         }
         Then::Track(deadline) => {
             value.queue.track_anew(name, deadline);
-            value.schedule(ctx.db(), watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
+            value.schedule(ctx.db(), watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0] + MOST_EARLY)));
         }
         Then::Fire { deadline, anew } => {
             let owed = Owed { deadline, ending: Ending::Expired };
@@ -221,7 +221,7 @@ pub fn found(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> 
     let value = opened.value().ok()??;
     // What is known of its value came with the watcher, and is of the same life.
     value.queue.track(key.bytes(), deadline);
-    value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0])));
+    value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0] + MOST_EARLY)));
     drop(opened);
     let now = unix_ms();
     // To look at one that is over would end it.
@@ -444,8 +444,10 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
     let value = opened.value().ok()??;
     let next_copy = |(nth, lead): (usize, i64)| {
-        let next = value.queue.ending_behind(value.local.copied[nth], UnixMs::NEVER, 1);
-        next.first().map(|(tracked, _)| UnixMs(tracked.deadline.0.saturating_sub(lead)))
+        let next = value.queue.ending_behind(value.local.copied[nth], UnixMs::NEVER, 1).first()?.0.deadline;
+        let together = UnixMs(next.0.saturating_add(MOST_EARLY));
+        let early = if nth == 0 { early(&value.queue, UnixMs(next.0 - 1), together) } else { 0 };
+        Some(UnixMs(next.0.saturating_sub(lead + early)))
     };
     let copies = LEADS.into_iter().enumerate().filter_map(next_copy);
     let first = value.queue.ending_between(walk::held(ctx.db()), UnixMs::NEVER, 1);

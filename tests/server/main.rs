@@ -38,6 +38,7 @@ mod expiry_crash;
 mod expiry_crowd;
 mod expiry_hazards;
 mod expiry_hour;
+mod expiry_many;
 mod expiry_memory;
 mod expiry_random;
 mod expiry_replication;

@@ -105,6 +105,9 @@ fn listings_page_and_find_what_ends_in_between() {
     assert_eq!(names(key.tracked(Some(b"order:2"), 2)), "34");
     assert_eq!(names(key.tracked(Some(b"gone"), 2)), "01");
     assert_eq!(names(key.ending_between(UnixMs(100), UnixMs(101), 9)), "23");
+    assert_eq!(key.count_between(UnixMs(100), UnixMs(101)), 2);
+    assert_eq!(key.count_between(UnixMs(-5), UnixMs::NEVER), 6);
+    assert_eq!(key.count_between(UnixMs(101), UnixMs(100)), 0);
     assert_eq!(names(key.ending_between(UnixMs(i64::MIN), UnixMs(101), 3)), "012");
 }
 

@@ -301,6 +301,12 @@ impl Queue<Ttl> {
         self.listing(Place { key: from, seq: 0 }).take(count).take_while(|tracked| tracked.deadline <= until).collect()
     }
 
+    /// How many tracked keys have deadlines after `after` and not after `until`. O(log n).
+    pub fn count_between(&self, after: UnixMs, until: UnixMs) -> usize {
+        let through = |at: UnixMs| self.gate.deadlines.count_through(&self.gate.heads, at.0);
+        through(until).saturating_sub(through(after))
+    }
+
     /// Up to `count` tracked keys, next first, from just behind the key `after`; from the first if that is not tracked (any more).
     pub fn tracked(&self, after: Option<&[u8]>, count: usize) -> Vec<Tracked<'_>> {
         let after = after.and_then(|name| self.gate.find(name)).map(|head| self.gate.heads.place(head));
