@@ -11,6 +11,7 @@ use crate::keyspace;
 use crate::life::{life, life_in_passing, life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::event::shows_ends;
+use crate::redis::key::{shows_expired, Key, Look};
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
@@ -271,8 +272,9 @@ pub fn confirmed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<UnixMs> {
     }
 }
 
-/// Finds out how tracked keys stand whose deadlines are over, before anybody touches them, for all watchers of a database in one walk over
-/// it: copies the values of strings, and notes what is gone. And forgets values that were copied for a file.
+/// Finds out how tracked keys stand whose deadlines are over, before anybody touches them, for all watchers of a database: one by one where
+/// the server shows what has expired (7.2), else in one walk over all keys. Copies the values of strings, notes what is gone, and forgets
+/// values that were copied for a file.
 pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     let now = UnixMs(unix_ms());
     let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
@@ -287,16 +289,24 @@ pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
         expect_owed();
     }
     let max = watchers.iter().filter_map(|watcher| with_queue(ctx, watcher, |queue| queue.scope().max_value)).max();
-    let (mut cursor, mut more, mut met) = (Cursor::new(), !overdue.is_empty(), HashMap::new());
-    while more && met.len() < overdue.len() {
-        more = cursor.step(ctx, |name, look| {
-            if overdue.contains(name.bytes()) {
-                let life = life_of(look);
-                let is_due = matches!(life, Life::Until(deadline) if deadline.is_due(now));
-                let copied = if is_due { string_met(look, max.unwrap_or(0)) } else { None };
-                met.insert(Box::<[u8]>::from(name.bytes()), (life, copied));
-            }
-        });
+    let meet = |look: &Look| {
+        let life = life_of(look);
+        let is_due = matches!(life, Life::Until(deadline) if deadline.is_due(now));
+        (life, if is_due { string_met(look, max.unwrap_or(0)) } else { None })
+    };
+    let mut met = HashMap::new();
+    if shows_expired() {
+        let keys = overdue.iter().filter_map(|name| Some((name, Key::peek_expired(ctx, &OwnedStr::new(name))?)));
+        keys.for_each(|(name, key)| drop(met.insert(name.clone(), meet(&key.look()))));
+    } else {
+        let (mut cursor, mut more) = (Cursor::new(), true);
+        while more && met.len() < overdue.len() {
+            more = cursor.step(ctx, |name, look| {
+                if overdue.contains(name.bytes()) {
+                    met.insert(name.bytes().into(), meet(look));
+                }
+            });
+        }
     }
     let soon = UnixMs(now.0.saturating_add(LEADS[0]));
     for watcher in watchers {
