@@ -52,7 +52,9 @@ impl Watched {
         wait_long("there is another master", || {
             let port = self.sentinels.master_port();
             new = self.servers.iter().position(|one| one.port == port).expect("one of ours");
-            new != 0 && self.servers[new].client().info("replication", "role") == "master"
+            // One that is just given its role ends its connections.
+            let role = || Client::try_connect(&self.servers[new].socket()).ok()?.try_info("replication", "role");
+            new != 0 && role().as_deref() == Some("master")
         });
         new
     }
