@@ -10,6 +10,7 @@ use crate::family::Family;
 use crate::loading;
 use crate::planted;
 use crate::redis::datatype::{DataType, Health, Stored};
+use crate::redis::defrag::Defrag;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::{log, Str};
 use crate::seen;
@@ -156,6 +157,10 @@ impl<F: Family> Stored for Value<F> {
 
     fn free_effort(&self) -> usize {
         self.queue.free_effort()
+    }
+
+    fn show_buffers(&mut self, to: &mut Defrag<'_>, anew: bool) -> bool {
+        self.queue.show_buffers(to, anew)
     }
 
     fn unlinked(&self, db: i32, name: Option<&Str>) {

@@ -37,8 +37,15 @@ pub enum Step {
 /// How far a pass has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
-    part: usize,
-    cursor: Cursor,
+    pub part: usize,
+    pub cursor: Cursor,
+}
+
+impl Default for Pass {
+    /// At the beginning.
+    fn default() -> Self {
+        Pass { part: 0, cursor: Cursor::START }
+    }
 }
 
 /// The parts of the queue; behind them come those of the gate.
@@ -100,7 +107,7 @@ impl<G: Gate> Queue<G> {
     /// Goes on with the pass that has begun, or begins one, for about `most` steps: entries that move, or are looked at. A page of up to 512
     /// entries is not left halfway. False if the pass has ended. Changes nothing that shows.
     pub fn compact(&mut self, most: usize) -> bool {
-        let mut pass = self.pass.take().unwrap_or(Pass { part: 0, cursor: Cursor::START });
+        let mut pass = self.pass.take().unwrap_or_default();
         let step = match pass.part {
             ENTRIES => self.compact_entries(&mut pass.cursor, most),
             ORDER => pass.cursor.along(&mut self.order, most),
@@ -115,7 +122,7 @@ impl<G: Gate> Queue<G> {
         };
         self.pass = match step {
             Step::More => Some(pass),
-            Step::Done => Some(Pass { part: pass.part + 1, cursor: Cursor::START }),
+            Step::Done => Some(Pass { part: pass.part + 1, ..Pass::default() }),
             Step::NoPart => None,
         };
         self.pass.is_some()

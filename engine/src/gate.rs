@@ -5,6 +5,7 @@ pub mod ttl;
 pub mod watermark;
 pub mod window;
 
+use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle};
 use crate::error::Error;
@@ -90,6 +91,9 @@ pub trait Gate: Clone + Sized {
 
     /// Does about `most` steps of giving back memory that is not needed any more, in the `stage`-th part of the gate. Changes nothing that shows.
     fn compact(&mut self, stage: usize, cursor: &mut Cursor, most: usize) -> Step;
+
+    /// Shows the buffers of the `part`-th part of the gate to who may move them.
+    fn show_buffers(&mut self, part: usize, cursor: &mut Cursor, mover: &mut impl Mover) -> Step;
 
     /// What a snapshot must keep.
     fn save(&self) -> Self::Saved;

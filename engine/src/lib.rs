@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod buffers;
 mod compact;
 mod delivery;
 mod duration;
@@ -40,6 +41,7 @@ mod throttle;
 mod time;
 mod token;
 
+pub use buffers::Mover;
 pub use delivery::{Claim, DeadLetter, Delayed, Delivered, Nack, Pending, Ready, Stats, Sunk, Which, SINK_BATCH};
 pub use duration::{duration, Duration};
 pub use entries::MAX_NAME;

@@ -49,6 +49,8 @@ pub struct Queue<G> {
     pub(crate) options: DeliveryOptions,
     /// How far memory has been tidied up.
     pub(crate) pass: Option<Pass>,
+    /// How far buffers have been shown to who may move them.
+    pub(crate) shown: Option<Pass>,
 }
 
 /// What is known of an entry's deliveries.
@@ -138,6 +140,7 @@ impl<G: Gate> Queue<G> {
             totals: Totals::default(),
             options,
             pass: None,
+            shown: None,
         })
     }
 

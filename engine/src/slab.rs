@@ -4,6 +4,7 @@
 //! than one chunk. It does not know what its things mean, and it does not notice a number that is used after its thing
 //! was removed and the number given to another: whoever keeps numbers keeps them right.
 
+use crate::buffers::Mover;
 use std::ops::{Index, IndexMut};
 
 /// No slot, no chunk: the end of a list.
@@ -157,6 +158,18 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         }
         let value = self.remove(key);
         Some(self.insert(value))
+    }
+
+    /// Shows the slots of one chunk, and each value to `show`, which may have buffers of its own; false if there is no such chunk.
+    pub fn show_chunk<M: Mover>(&mut self, number: usize, mover: &mut M, mut show: impl FnMut(&mut T, &mut M)) -> bool {
+        let Some(chunk) = self.chunks.get_mut(number) else { return false };
+        mover.buffer(&mut chunk.slots);
+        for slot in &mut chunk.slots {
+            if let Slot::Used(value) = slot {
+                show(value, mover);
+            }
+        }
+        true
     }
 
     /// Forgets empty chunks behind the last that is not; the first key that none of the others has. O(chunks).

@@ -1,5 +1,6 @@
 //! Types of values that live under a key of ours.
 
+use super::defrag::Defrag;
 use super::info::Section;
 use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver, UnlinkedKey};
 use super::{api, lent, Ctx, Str};
@@ -52,6 +53,10 @@ pub trait Stored: Sized + Send + 'static {
     fn copy(&self, to: &CopyTarget) -> Box<Self>;
     fn memory(&self) -> usize;
     fn free_effort(&self) -> usize;
+    /// Shows its buffers to who may move them, from the first on if `anew`. True if there are more.
+    fn show_buffers(&mut self, _to: &mut Defrag<'_>, _anew: bool) -> bool {
+        false
+    }
     /// It has left its name; it may live on under another.
     fn unlinked(&self, db: i32, name: Option<&Str>);
     /// May be called on any thread.
@@ -184,7 +189,7 @@ impl<T: Stored> DataType<T> {
             free_effort: None,
             unlink: None,
             copy: None,
-            defrag: None,
+            defrag: Some(defrag::<T>),
             mem_usage2: Some(memory::<T>),
             free_effort2: Some(free_effort::<T>),
             unlink2: Some(unlinked::<T>),
@@ -284,6 +289,34 @@ unsafe extern "C" fn free_effort<T: Stored>(_: *mut raw::RedisModuleKeyOptCtx, v
     // SAFETY: Redis lends the value until we return.
     let value = unsafe { borrow::<T>(value) };
     guard::catch("free_effort", || value.free_effort()).unwrap_or(1)
+}
+
+unsafe extern "C" fn defrag<T: Stored>(
+    ctx: *mut raw::RedisModuleDefragCtx,
+    _key: *mut raw::RedisModuleString,
+    value: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: Redis lends the place of the value until we return.
+    let value = unsafe { (*value).cast::<T>() };
+    let more = guard::catch("defrag", || {
+        lent::assert_none();
+        if T::data_type().health(value) == Health::Damaged {
+            return false;
+        }
+        // SAFETY: Redis lends context and value until we return. It defragments between commands, when none of our values is lent,
+        // as was just checked.
+        let (mut turn, value) = unsafe { (Defrag::new(ctx), &mut *value) };
+        let anew = turn.is_first();
+        let more = value.show_buffers(&mut turn, anew);
+        if more {
+            turn.want_another();
+        }
+        more
+    });
+    if more.is_none() {
+        T::data_type().damage(value as usize);
+    }
+    c_int::from(more.unwrap_or(false))
 }
 
 unsafe extern "C" fn unlinked<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {

@@ -21,6 +21,7 @@ pub mod command;
 pub mod config;
 pub mod ctx;
 pub mod datatype;
+pub mod defrag;
 pub mod event;
 pub mod info;
 pub mod io;

@@ -26,6 +26,7 @@ mod debounce_persistence;
 mod debounce_replication;
 mod debounce_sink;
 mod debounce_time;
+mod defrag;
 mod delivery;
 mod docs;
 mod durations;

@@ -3,6 +3,7 @@
 //! To move an entry is to give it another handle. It does not know who keeps handles: whoever moves an entry tells them.
 
 use super::{Entries, Handle, HEADER, LARGE_BLOCK};
+use crate::buffers::Mover;
 
 /// How far all entries have been gone through, page by page.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,16 @@ impl Entries {
         if let Some(key) = self.large.relocate(key) {
             self.pages.block_mut(handle)[HEADER..LARGE_BLOCK].copy_from_slice(&key.to_le_bytes());
         }
+    }
+
+    /// Shows the bytes of one page; false if there is no such page.
+    pub fn show_page(&mut self, number: usize, mover: &mut impl Mover) -> bool {
+        self.pages.show(number, mover)
+    }
+
+    /// Shows some of what is outside of pages; false if there is nothing of this number.
+    pub fn show_outside<M: Mover>(&mut self, number: usize, mover: &mut M) -> bool {
+        self.large.show_chunk(number, mover, |bytes, mover| mover.slice(bytes))
     }
 
     /// Overwrites the beginning of a body that is in a page.

@@ -4,6 +4,7 @@
 
 use super::class::{class_of, BLOCKS_PER_PAGE, BLOCK_OF_CLASS, CLASSES};
 use super::Handle;
+use crate::buffers::Mover;
 
 // A handle is the number of a page and the index of a block in it.
 const INDEX_BITS: u32 = 9;
@@ -159,6 +160,11 @@ impl Pages {
         let begun = page.bytes.len() / size;
         let live = (0..begun).filter(|index| !is_free[*index]);
         live.map(|index| Handle(((number << INDEX_BITS) | index) as u32)).collect()
+    }
+
+    /// Shows the bytes of one page; false if there is no such page.
+    pub(super) fn show(&mut self, number: usize, mover: &mut impl Mover) -> bool {
+        self.pages.get_mut(number).map(|page| mover.buffer(&mut page.bytes)).is_some()
     }
 
     /// Copies a block into another page, which is no sparse one. O(its bytes).

@@ -20,6 +20,7 @@ pub use groups::{Collecting, Group, Pushed};
 pub use items::{fired, Reader, Reason, MAX_ITEMS};
 
 use super::Gate;
+use crate::buffers::Mover;
 use crate::compact::{more, Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
@@ -463,6 +464,18 @@ impl Gate for Idle {
             }
             3 => cursor.along(&mut self.overdue, most),
             4 => cursor.through(|from| self.names.fit(from, most, |slot| slot.hash)),
+            _ => Step::NoPart,
+        }
+    }
+
+    fn show_buffers(&mut self, part: usize, cursor: &mut Cursor, mover: &mut impl Mover) -> Step {
+        match part {
+            0 => cursor.show(mover, |number, mover| self.heads.show_page(number, mover)),
+            1 => cursor.show(mover, |number, mover| self.heads.show_outside(number, mover)),
+            2 => cursor.show(mover, |number, mover| {
+                self.groups.show_chunk(number, mover, |group, mover| group.items.show(mover))
+            }),
+            3 => cursor.show(mover, |number, mover| self.overdue.show_chunk(number, mover)),
             _ => Step::NoPart,
         }
     }

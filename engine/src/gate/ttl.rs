@@ -16,6 +16,7 @@ pub use sightings::{KeyId, Last, SeenEnd, Sightings};
 pub use tracking::{expired, Copied, Ending, Expired, Mark, Tracked};
 
 use super::Gate;
+use crate::buffers::Mover;
 use crate::compact::{more, Cursor, Step};
 use crate::entries::{Entries, Handle, Place, MAX_NAME};
 use crate::error::Error;
@@ -323,6 +324,21 @@ impl Gate for Ttl {
             0 => self.compact_heads(cursor, most),
             1 => cursor.along(&mut self.deadlines, most),
             2 => cursor.through(|from| self.names.fit(from, most)),
+            _ => Step::NoPart,
+        }
+    }
+
+    fn show_buffers(&mut self, part: usize, cursor: &mut Cursor, mover: &mut impl Mover) -> Step {
+        let value = |watched: &mut Watched, mover: &mut _| {
+            if let Some(bytes) = watched.value.as_mut().and_then(|value| value.bytes.as_mut()) {
+                Mover::slice(mover, bytes);
+            }
+        };
+        match part {
+            0 => cursor.show(mover, |number, mover| self.heads.show_page(number, mover)),
+            1 => cursor.show(mover, |number, mover| self.heads.show_outside(number, mover)),
+            2 => cursor.show(mover, |number, mover| self.watched.show_chunk(number, mover, value)),
+            3 => cursor.show(mover, |number, mover| self.deadlines.show_chunk(number, mover)),
             _ => Step::NoPart,
         }
     }

@@ -9,6 +9,7 @@ mod elements;
 pub use elements::{Added, Advanced, Element, Guard};
 
 use super::Gate;
+use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle};
 use crate::error::Error;
@@ -234,6 +235,10 @@ impl Gate for Watermark {
             0 => cursor.through(|from| self.names.fit(from, most)),
             _ => Step::NoPart,
         }
+    }
+
+    fn show_buffers(&mut self, _: usize, _: &mut Cursor, _: &mut impl Mover) -> Step {
+        Step::NoPart
     }
 
     fn memory(&self) -> usize {

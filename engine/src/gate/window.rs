@@ -22,6 +22,7 @@ pub use counters::Counted;
 pub use field::FieldKind;
 
 use super::Gate;
+use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
@@ -303,6 +304,11 @@ impl Gate for Window {
     }
 
     fn compact(&mut self, _: usize, _: &mut Cursor, _: usize) -> Step {
+        Step::NoPart
+    }
+
+    /// Those of an open window are few.
+    fn show_buffers(&mut self, _: usize, _: &mut Cursor, _: &mut impl Mover) -> Step {
         Step::NoPart
     }
 

@@ -1,6 +1,8 @@
 //! Grants of which nearly all tokens are settled, cut where most are missing.
 
 use super::Grants;
+use crate::buffers::Mover;
+use crate::compact::{Cursor, Step};
 use crate::entries::Handle;
 use crate::token::Token;
 
@@ -19,6 +21,18 @@ impl Grants {
         if let Some(member) = grant.and_then(|(first, grant)| grant.members.get_mut((token - first) as usize)) {
             *member = new;
         }
+    }
+
+    /// Shows the members of grants.
+    pub fn show(&mut self, cursor: &mut Cursor, mover: &mut impl Mover) -> Step {
+        for (first, grant) in self.by_token.range_mut(cursor.token..) {
+            cursor.token = first + 1;
+            mover.buffer(&mut grant.members);
+            if mover.is_tired() {
+                return Step::More;
+            }
+        }
+        Step::Done
     }
 
     /// Cuts up to `most` grants, from the one that begins at `from` on, if nearly all their tokens are settled; where to go on, if there

@@ -1,12 +1,19 @@
 //! Handles that change, and nodes that move so that sparse chunks of them can be given back.
 
 use super::Order;
+use crate::buffers::Mover;
 use crate::entries::{Entries, Handle, Place};
 
 impl Order {
     /// Bytes that moving nodes would give back, beyond what is worth it. O(1).
     pub fn waste(&self) -> usize {
         self.leaves.waste() + self.inners.waste()
+    }
+
+    /// Shows a chunk of leaves and one of inner nodes; false if there is none of this number.
+    pub fn show_chunk(&mut self, number: usize, mover: &mut impl Mover) -> bool {
+        let leaves = self.leaves.show_chunk(number, mover, |_, _| {});
+        leaves | self.inners.show_chunk(number, mover, |_, _| {})
     }
 
     /// An entry has another handle, and both stand at its place. O(log n), reading no other. False if it is not there.

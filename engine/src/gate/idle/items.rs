@@ -4,6 +4,7 @@
 //! then (zigzag varint: a clock may step back), its length (varint) and itself. A group waits since its first item came; if the
 //! clock has stepped back behind that, since the first push by the new time.
 
+use crate::buffers::Mover;
 use crate::error::Error;
 use crate::shards::Shards;
 use crate::time::UnixMs;
@@ -113,6 +114,11 @@ impl Items {
     pub fn memory(&self) -> usize {
         let index = if self.index.is_some() { self.len() * 3 / 2 * size_of::<Slot>() } else { 0 };
         self.bytes.capacity() + index
+    }
+
+    /// Shows the bytes to who may move them.
+    pub fn show(&mut self, mover: &mut impl Mover) {
+        mover.buffer(&mut self.bytes);
     }
 
     /// Since when the group waits.

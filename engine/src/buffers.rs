@@ -1,0 +1,71 @@
+//! Buffers that the allocator would rather have elsewhere.
+//!
+//! Defragmentation is the business of whoever allocates: here it is shown the buffers of a key, one after the other, and may give each another place.
+//! What is in them does not change, nor any handle. Shown are those that may be small, which is where allocators fragment: pages and
+//! chunks of small keys, large payloads, items of groups, values of tracked keys, members of grants. Not shown are the nodes of the standard
+//! library's trees and hash tables, which have no buffer that could be taken out.
+
+use crate::compact::{Cursor, Pass, Step};
+use crate::gate::Gate;
+use crate::queue::Queue;
+
+/// Who gives buffers another place.
+pub trait Mover {
+    /// May put what is in `buffer`, and its room, to another place.
+    fn buffer<T>(&mut self, buffer: &mut Vec<T>);
+
+    /// Whether it has had enough for now.
+    fn is_tired(&mut self) -> bool;
+
+    /// The same for a slice.
+    fn slice<T>(&mut self, slice: &mut Box<[T]>) {
+        let mut buffer = std::mem::take(slice).into_vec();
+        self.buffer(&mut buffer);
+        *slice = buffer.into_boxed_slice();
+    }
+}
+
+impl Cursor {
+    /// Shows thing after thing, which `show` tells whether there is, until there is none or the mover is tired.
+    pub(crate) fn show<M: Mover>(&mut self, mover: &mut M, mut show: impl FnMut(usize, &mut M) -> bool) -> Step {
+        while show(self.index, mover) {
+            self.index += 1;
+            if mover.is_tired() {
+                return Step::More;
+            }
+        }
+        Step::Done
+    }
+}
+
+/// The parts of the queue; behind them come those of the gate.
+const GATE: usize = 5;
+
+impl<G: Gate> Queue<G> {
+    /// Shows the buffers, from the first on if `anew`, else from where it stopped the last time. True if there are more.
+    pub fn show_buffers(&mut self, mover: &mut impl Mover, anew: bool) -> bool {
+        let mut shown = self.shown.take().filter(|_| !anew).unwrap_or_default();
+        loop {
+            let cursor = &mut shown.cursor;
+            let step = match shown.part {
+                0 => cursor.show(mover, |number, mover| self.entries.show_page(number, mover)),
+                1 => cursor.show(mover, |number, mover| self.entries.show_outside(number, mover)),
+                2 => cursor.show(mover, |number, mover| self.records.show_chunk(number, mover, |_, _| {})),
+                3 => cursor.show(mover, |number, mover| self.order.show_chunk(number, mover)),
+                4 => self.grants.show(cursor, mover),
+                part => self.gate.show_buffers(part - GATE, cursor, mover),
+            };
+            match step {
+                Step::More => {
+                    self.shown = Some(shown);
+                    return true;
+                }
+                Step::Done => shown = Pass { part: shown.part + 1, ..Pass::default() },
+                Step::NoPart => return false,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
