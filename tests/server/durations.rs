@@ -61,7 +61,18 @@ fn the_envelope_tells_milliseconds_too() {
     let mut feed = Feed::open(&server);
     c.play("> TSGEN.AT 2000 TSGEN.EXTEND k 2m <a>\n 1\n > TSGEN.AT 2000 TSGEN.ADD k +1m b\n 1");
     c.expect("TSGEN.GET k b", "['ready' 62000 '']");
-    feed.expect(&mut c, &[&format!("TSGEN.AT 2000 TSGEN.EXTEND k 120000 {a}"), "TSGEN.AT 2000 TSGEN.ADD k 62000 b"]);
+    c.expect("TSGEN.AT 2000 THROTTLE.TAKE h 5 1m", "[1 5 4 -1 12000]");
+    feed.expect(
+        &mut c,
+        &[
+            &format!("TSGEN.AT 2000 TSGEN.EXTEND k 120000 {a}"),
+            "TSGEN.AT 2000 TSGEN.ADD k 62000 b",
+            "MULTI",
+            "TSGEN.AT 2000 THROTTLE.TAKE h 5 60000",
+            "PERSIST h",
+            "EXEC",
+        ],
+    );
 }
 
 #[test]

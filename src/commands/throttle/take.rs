@@ -46,7 +46,7 @@ impl Command for Take {
             if is_over(call, now.ms) {
                 // Under a virtual clock, whose time is no time of Redis's: the key would be gone at once, and nothing ever limited.
                 key.live_for_ever();
-                call.replicate();
+                call.replicate_timed(now.ms);
                 call.ctx.replicate_native(c"PERSIST", &[name]);
             } else {
                 // An absolute time, made of the time of the call: the same on replicas and after the AOF was replayed.
