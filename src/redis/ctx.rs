@@ -36,8 +36,9 @@ impl Flags {
         self.has(raw::REDISMODULE_CTX_FLAGS_MASTER)
     }
 
+    /// Data is being loaded; perhaps beside that which is still read by clients (`repl-diskless-load swapdb`).
     pub fn is_loading(self) -> bool {
-        self.has(raw::REDISMODULE_CTX_FLAGS_LOADING)
+        self.has(raw::REDISMODULE_CTX_FLAGS_LOADING | raw::REDISMODULE_CTX_FLAGS_ASYNC_LOADING)
     }
 
     /// This server is a node of a cluster.

@@ -6,7 +6,8 @@ use crate::guard;
 use redis_module::raw;
 use std::os::raw::c_int;
 
-/// As `valkeymodule.h` has it (9.0): without it, no slot of a cluster of Valkey moves as a whole.
+/// As `valkeymodule.h` has it (9.0). That of 9.2, to be saved without a fork, is not declared: there is no such server to try it on yet.
+/// Without this one, no slot of a cluster of Valkey moves as a whole.
 const VALKEY_HANDLE_ATOMIC_SLOT_MIGRATION: u32 = 1 << 5;
 
 /// All memory of ours is Redis's: counted in `used_memory`, subject to maxmemory.
@@ -96,7 +97,9 @@ fn start(ctx: &Ctx, argc: c_int) -> bool {
         return false;
     }
     ctx.make_own();
-    let mut options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
+    let mut options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
+        | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
+        | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
     if is_valkey() {
         // Elsewhere these bits may come to mean something else.
         options |= VALKEY_HANDLE_ATOMIC_SLOT_MIGRATION;

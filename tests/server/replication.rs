@@ -1,7 +1,7 @@
 //! Replicas: what they are told, literally, and that they always hold the same data.
 
 use super::common::*;
-use super::families::{DELIVERY_READS, DELIVERY_WRITES, FAMILIES};
+use super::families::{timed, Family, DELIVERY_READS, DELIVERY_WRITES, FAMILIES};
 use crate::harness::*;
 use std::collections::BTreeSet;
 
@@ -317,4 +317,69 @@ fn what_is_replicated_has_its_keys_at_fixed_places() {
     assert_eq!(tell_their_keys, Vec::<&String>::new());
     // The check would see one.
     assert!(c.ok("COMMAND INFO TSGEN.CREATE").items()[0].items()[2].to_string().contains("movablekeys"));
+}
+
+/// A replica that has fallen so far behind that it loads all again, in no hurry and beside what it has; and that.
+#[track_caller]
+fn loading_beside(family: &Family, us_per_key: u32) -> (Server, Server, Vec<Vec<u8>>) {
+    let small = ["--repl-diskless-sync", "yes", "--repl-backlog-size", "16kb"];
+    let master = Server::start(&small);
+    // It hears clients every so many bytes.
+    let heard = ["--repl-diskless-load", "swapdb", "--loading-process-events-interval-bytes", "1024"];
+    let replica = Server::start(&heard);
+    let mut c = master.client();
+    family.fill(&mut c);
+    let set = |nth: usize| ["SET", &format!("filler:{nth}"), "x"].map(|word| word.as_bytes().to_vec());
+    c.pipeline((0..3_000).map(set));
+    replica.replica_of(&master);
+    let before = family.dumps(&mut replica.client());
+    replica.signal("STOP");
+    c.ok("CLIENT KILL TYPE replica");
+    for nth in 0..10 {
+        c.ok(&format!("SET large:{nth} {}", "x".repeat(10_000)));
+    }
+    let write = family.on(family.writes[0], family.keys[0]);
+    c.run(&write);
+    c.ok(&format!("CONFIG SET rdb-key-save-delay {us_per_key}"));
+    replica.signal("CONT");
+    let mut r = replica.client();
+    wait_until("the replica loads beside what it has", || r.info("persistence", "async_loading") == "1");
+    (master, replica, before)
+}
+
+/// `repl-diskless-load swapdb`.
+#[test]
+fn a_replica_answers_from_what_it_has_while_it_loads_all_again() {
+    for family in &FAMILIES {
+        let (master, replica, _) = loading_beside(family, 1_000);
+        let (mut c, mut r) = (master.client(), replica.client());
+        let mut reads = 0;
+        while r.info("persistence", "async_loading") == "1" {
+            for read in DELIVERY_READS.iter().chain(family.reads) {
+                let reply = r.run(&family.on(read, family.keys[0]));
+                assert!(!reply.is_error(), "{read}: {reply}");
+            }
+            reads += 1;
+        }
+        assert!(reads > 0, "nothing was read meanwhile");
+        c.ok("CONFIG SET rdb-key-save-delay 0");
+        same_data(&master, &replica);
+        // Nothing is left of what stood here before, and what came is complete.
+        assert_eq!(family.view(&mut c), family.view(&mut r), "{}", family.name);
+    }
+}
+
+#[test]
+fn a_replica_whose_master_dies_while_it_loads_all_again_goes_on_with_what_it_has() {
+    for family in timed() {
+        let (mut master, replica, before) = loading_beside(family, 3_000);
+        master.stop(Stop::Kill);
+        let mut r = replica.client();
+        wait_until("loading has failed", || r.info("persistence", "async_loading") == "0");
+        assert_eq!(family.dumps(&mut r), before, "{}", family.name);
+        r.ok("REPLICAOF NO ONE");
+        r.ok(&(family.by_time("late", 50)));
+        r.ok(&family.add("late", "a", 50));
+        r.expect(&family.on("CLAIM # w BLOCK 10000", "late"), "[[<v> …]]");
+    }
 }
