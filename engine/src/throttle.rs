@@ -7,7 +7,7 @@
 //!
 //! So in any stretch of time `t` no more is taken than `burst + t * limit / period`, and nothing is rounded in that: the point is kept
 //! as whole milliseconds and a fraction whose denominator is the limit, a thousandfold. A cell rate of 7 in 1000 ms gives exactly 7 in
-//! each 1000 ms for ever. Only a key whose limit changes is rounded, by less than a microsecond and to the strict side.
+//! each 1000 ms for ever. Only a key whose limit changes is rounded, by less than a millisecond and to the strict side.
 //!
 //! Takes are told to the microsecond: what comes back between two takes at one tick of the clock comes back in vain beyond the burst, so that a
 //! clock of milliseconds would let at most `1000 * burst` through in a second, whatever the limit.
@@ -168,11 +168,10 @@ impl Throttle {
     fn ahead_of(&self, now: Moment, limit: u64) -> i128 {
         let micros = (i128::from(self.millis.0) - i128::from(now.ms.0)) * 1_000 - i128::from(now.us);
         let parts = 1_000 * limit;
-        let part = if self.of == parts {
-            i128::from(self.part)
-        } else {
-            divided_up(i128::from(self.part) * i128::from(parts), i128::from(self.of))
-        };
+        let (part, of) = (i128::from(self.part), i128::from(self.of));
+        let scaled = part * i128::from(parts);
+        // To a whole part of a millisecond, as when takes were told no finer: so what is repeated leaves the same.
+        let part = if scaled % of == 0 { scaled / of } else { 1_000 * divided_up(part * i128::from(limit), of) };
         micros * i128::from(limit) + part
     }
 

@@ -311,8 +311,13 @@ pub fn command_ms() -> Option<i64> {
     unsafe { raw::RedisModule_CachedMicroseconds.map(|cached| cached() / 1_000) }
 }
 
-/// The server's clock in Unix microseconds, as finely as the machine tells.
+/// The server's clock in Unix microseconds. Before Redis 7.2 the machine's, which is the same.
 pub fn unix_us() -> i64 {
+    // SAFETY: the table is filled at load; no argument.
+    if let Some(microseconds) = unsafe { raw::RedisModule_Microseconds } {
+        // SAFETY: as above.
+        return unsafe { microseconds() };
+    }
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

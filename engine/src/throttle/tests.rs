@@ -106,13 +106,16 @@ fn what_was_taken_at_another_rate_stays_taken_until_its_time() {
 }
 
 #[test]
-fn another_limit_rounds_to_the_strict_side_and_by_less_than_a_microsecond() {
+fn another_limit_rounds_to_the_strict_side_and_by_less_than_a_millisecond() {
     let mut value = Throttle::default();
     take(&mut value, &rate(3, 1_000, 3), 1, 0);
-    // 333 1/3 ms are 2333334/7 of a microsecond, rounded up.
-    assert_eq!(value.ahead_of(UnixMs(0).into(), 7), 2_333_334);
+    // 333 1/3 ms are 2334/7 of a millisecond, rounded up.
+    assert_eq!(value.ahead_of(UnixMs(0).into(), 7), 2_334_000);
     assert_eq!(value.ahead_of(UnixMs(0).into(), 3), 1_000_000);
-    assert_eq!(value.ahead_of(UnixMs(0).into(), 1), 333_334);
+    assert_eq!(value.ahead_of(UnixMs(0).into(), 1), 334_000);
+    // What is a whole number of the finer parts is not rounded.
+    take(&mut value, &rate(2_000, 1_000, 2), 1, 1_000);
+    assert_eq!(value.ahead_of(UnixMs(1_000).into(), 1), 500);
 }
 
 /// By a clock of milliseconds it was 1000 a second, whatever the limit.

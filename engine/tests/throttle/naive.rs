@@ -80,8 +80,9 @@ impl Naive {
         let limit = i128::from(take.limit);
         let now = Ratio::new(i128::from(take.now) * 1_000 + i128::from(take.us), 1_000);
         let lasts = |units: u64| Ratio::new(i128::from(units) * i128::from(take.period), limit);
-        // A limit that is another than before makes it a fraction of that, of a microsecond.
-        let back_at = self.back_at.map_or(now, |at| at.up_to(1_000 * limit)).max(now);
+        // A limit that is another than before makes it a fraction of that, unless it is a thousandth of one.
+        let fits = |at: &Ratio| at.up_to(1_000 * limit) == *at;
+        let back_at = self.back_at.map_or(now, |at| if fits(&at) { at } else { at.up_to(limit) }).max(now);
         let moved = back_at.plus(lasts(take.cost));
         let late = moved.minus(lasts(take.burst)).minus(now);
         let allowed = late.over <= 0;
