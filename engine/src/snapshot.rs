@@ -194,15 +194,16 @@ fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: impl FnMut(Vec
 impl<G: Gate> Queue<G> {
     /// Tells the key, chunk by chunk. O(n).
     pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
-        self.tell(true, emit);
+        self.tell(true, true, emit);
     }
 
-    /// Tells what is equal on master and replica, chunk by chunk. O(n).
+    /// Tells what is equal on master and replica, chunk by chunk. Not the stale tokens that only name delayed entries, for a replica that has its data from a
+    /// version without these knows none. O(n).
     pub fn fingerprint(&self, emit: &mut dyn FnMut(&[u8])) {
-        self.tell(!G::COLLECTED_IS_LOCAL, emit);
+        self.tell(!G::COLLECTED_IS_LOCAL, false, emit);
     }
 
-    fn tell(&self, with_collected: bool, emit: &mut dyn FnMut(&[u8])) {
+    fn tell(&self, with_collected: bool, with_nacked: bool, emit: &mut dyn FnMut(&[u8])) {
         let head = Head {
             behaviour: BEHAVIOUR,
             gate: self.gate.save(),
@@ -220,12 +221,12 @@ impl<G: Gate> Queue<G> {
                 put(Part::Collected(chunk));
             });
         }
-        chunked(self.saved_entries(), |chunk| put(Part::Entries(chunk)));
+        chunked(self.saved_entries(with_nacked), |chunk| put(Part::Entries(chunk)));
         chunked(self.saved_grants(), |chunk| put(Part::Grants(chunk)));
         put(Part::End { collected, entries: self.entries.len() as u64 });
     }
 
-    fn saved_entries(&self) -> impl Iterator<Item = (usize, SavedEntry<'_>)> {
+    fn saved_entries(&self, with_nacked: bool) -> impl Iterator<Item = (usize, SavedEntry<'_>)> {
         let queued = self.order.iter();
         let delayed = self.delays.values().copied();
         let leased = self
@@ -234,24 +235,27 @@ impl<G: Gate> Queue<G> {
             .map(|(_, handle, _)| handle)
             .filter(|handle| self.entries.state(*handle) == State::Leased);
         let dead = self.dead.values().map(|death| death.handle);
-        queued.chain(delayed).chain(leased).chain(dead).map(|handle| {
-            let entry = self.saved(handle);
+        queued.chain(delayed).chain(leased).chain(dead).map(move |handle| {
+            let entry = self.saved(handle, with_nacked);
             (entry.name.len() + entry.body.len() + size_of::<SavedEntry<'_>>() / 2, entry)
         })
     }
 
-    fn saved(&self, handle: Handle) -> SavedEntry<'_> {
+    fn saved(&self, handle: Handle, with_nacked: bool) -> SavedEntry<'_> {
         let place = self.entries.place(handle);
         let (name, body) = self.entries.name_and_body(handle);
-        SavedEntry { key: place.key, seq: place.seq, name, body, status: self.saved_status(handle) }
+        SavedEntry { key: place.key, seq: place.seq, name, body, status: self.saved_status(handle, with_nacked) }
     }
 
-    fn saved_status(&self, handle: Handle) -> SavedStatus<'_> {
+    fn saved_status(&self, handle: Handle, with_nacked: bool) -> SavedStatus<'_> {
         let Some(record) = self.record(handle) else { return SavedStatus::Fresh };
         let (deliveries, token) = (record.deliveries, record.token);
         match self.entries.state(handle) {
             State::Queued => SavedStatus::Queued { deliveries, token },
-            State::Delayed => SavedStatus::Delayed { deliveries, token, until: record.delayed_until },
+            State::Delayed => {
+                let token = if with_nacked || !self.nacked.contains_key(&token) { token } else { 0 };
+                SavedStatus::Delayed { deliveries, token, until: record.delayed_until }
+            }
             State::Leased => SavedStatus::Leased { deliveries, token, superseded: self.entries.superseded(handle) },
             State::Dead => {
                 let (died_at, by_lease_end, reason) = self
