@@ -24,7 +24,7 @@ pub const LEADS: [i64; 3] = [500, 20, 2];
 /// The first copies are made so much earlier at most, where very many keys end together: else there is no time for all of them.
 pub const MOST_EARLY: i64 = 2_500;
 /// Keys of which copies can be made in a millisecond, along with all else.
-const A_MS: usize = 100;
+const A_MS: usize = 50;
 
 /// How much earlier the first copies are made of keys that end after `after` and not after `until`. Where the server shows values at their
 /// ends, few are needed.
