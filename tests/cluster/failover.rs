@@ -91,8 +91,14 @@ fn applications_go_on_when_a_master_hands_over_and_back() {
     let cluster = Cluster::form();
     let tags = tags(0, 1000).take(3).chain(tags(1, 1000).take(1)).collect();
     let traffic = Traffic { families: FAMILIES.iter().collect(), tags, options: "", waits_for_replica: false };
+    let mut observer = cluster.router();
+    let key = FAMILIES[0].key(&traffic.tags[0]);
+    let mut acked = || observer.ok(&format!("TSGEN.INFO {key}")).field("acked").int();
     let outcome = traffic.run(&cluster.router(), || {
         for (replica, master) in [(3, 0), (0, 3)] {
+            // Some servers hand over within a moment.
+            let before = acked();
+            wait_until("work is done", || acked() > before + 10);
             cluster.run(replica, "CLUSTER FAILOVER");
             cluster.wait_for_role(replica, "master");
             cluster.wait_for_role(master, "slave");
