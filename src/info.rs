@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tsgen_engine::{Totals, UnixMs};
 
 /// How long one INFO may look at keys: some thousands of them.
-const BUDGET: Duration = Duration::from_millis(3);
+const BUDGET: Duration = Duration::from_millis(2);
 
 static ADOPTED_TOKENS: AtomicU64 = AtomicU64::new(0);
 

@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 mod cut;
+mod reach;
+
+pub(crate) use reach::Cut;
 
 /// Consecutive tokens with the same consumer, deadline and claim time.
 #[derive(Clone)]
@@ -41,23 +44,6 @@ impl Terms {
     /// Whether the lease has ended without anybody having noticed yet.
     pub fn ended(&self, now: UnixMs) -> bool {
         !self.lapsed && self.deadline.is_due(now)
-    }
-}
-
-/// How far the ends of leases are taken into account, in order of deadline and token: a reader does not look at very many that nobody
-/// has swept yet.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Cut(UnixMs, Token);
-
-impl Cut {
-    /// All that have ended by now.
-    pub fn at(now: UnixMs) -> Self {
-        Cut(now, Token::MAX)
-    }
-
-    /// Whether this lease is taken to have ended.
-    fn has(self, token: Token, terms: &Terms) -> bool {
-        Cut(terms.deadline, token) <= self
     }
 }
 
@@ -306,7 +292,7 @@ impl Grants {
             if count + grant.live >= most {
                 let whole = TokenRange { first: *first, last: grant.last(*first) };
                 let nth = self.iter_range(whole).nth(most - count - 1);
-                return nth.map_or(Cut::at(now), |(token, ..)| Cut(*deadline, token));
+                return nth.map_or(Cut::at(now), |(token, ..)| Cut::after(*deadline, token));
             }
             count += grant.live;
         }

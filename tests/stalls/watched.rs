@@ -18,10 +18,11 @@ fn set_orders(stage: &mut Stage, deadline: i64) {
 
 pub fn expired(stage: &mut Stage) {
     watch_orders(stage);
-    let deadline = stage.clock.now_ms() + 1_000 + 20 * stage.size as i64 / 1_000;
+    let deadline = stage.clock.now_ms() + 3_600_000;
     set_orders(stage, deadline);
     let size = stage.size as i64;
     stage.watch(|stage| {
+        stage.pass_to(deadline - 50);
         if stage.is_ours() {
             stage.until("all are ready", |stage| stage.stat("EXPIRY.INFO w", "ready") == size);
         } else {

@@ -31,11 +31,11 @@ pub fn sealed(stage: &mut Stage) {
 }
 
 pub fn ended(stage: &mut Stage) {
-    // Longer than filling it takes.
-    open_window(stage, 5_000);
+    open_window(stage, 3_600_000);
     let fields = stage.size.min(99_999);
     stage.watch(|stage| {
         let command = if stage.is_ours() { "TALLY.CLAIM k w BLOCK 0" } else { "HGETALL k" };
+        stage.pass_to(stage.clock.now_ms() + 3_600_000);
         let reply = stage.fast(command);
         assert!(leaves(&reply).len() >= 2 * fields, "the window is whole");
     });
@@ -56,19 +56,23 @@ pub fn many_keys(stage: &mut Stage, every: usize) {
     });
 }
 
-/// All windows are opened by one script, so they end in one millisecond or two.
+/// Time passes to the end of the last.
 pub fn many_due(stage: &mut Stage) {
     let size = stage.size;
     if stage.is_ours() {
-        let create = "for n = 1, ARGV[1] do redis.call('TALLY.CREATE', 'tally-' .. n, 'EVERY', 3000) redis.call('TALLY.INCR', 'tally-' .. n, 'field') end";
+        let create = "for n = 1, ARGV[1] do redis.call('TALLY.CREATE', 'tally-' .. n, 'EVERY', 3600000) redis.call('TALLY.INCR', 'tally-' .. n, 'field') end";
         stage.client.ok(&format!("EVAL \"{create}\" 0 {size}"));
         stage.watch(|stage| {
+            stage.pass_to(stage.clock.now_ms() + 3_600_000);
             stage
                 .until("all windows are over", |stage| stage.client.info("tsgen", "tsgen_timer-next-deadline") == "-1");
         });
         return;
     }
-    let create = "for n = 1, ARGV[1] do redis.call('SET', 'tally-' .. n, 1, 'PX', 3000) end";
+    let create = "for n = 1, ARGV[1] do redis.call('SET', 'tally-' .. n, 1, 'PX', 3600000) end";
     stage.client.ok(&format!("EVAL \"{create}\" 0 {size}"));
-    stage.watch(|stage| stage.until("all are expired", |stage| stage.client.ok("DBSIZE").int() == 0));
+    stage.watch(|stage| {
+        stage.pass_to(stage.clock.now_ms() + 3_600_000);
+        stage.until("all are expired", |stage| stage.client.ok("DBSIZE").int() == 0);
+    });
 }

@@ -14,83 +14,27 @@
 
 mod groups;
 mod items;
+mod moves;
+mod rules;
 mod soonest;
 
 pub use groups::{Collecting, Group, Pushed};
 pub use items::{fired, Reader, Reason, MAX_ITEMS};
+pub use rules::Rules;
 
 use super::Gate;
 use crate::buffers::Mover;
-use crate::compact::{more, Cursor, Step};
+use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
 use crate::order::Order;
 use crate::shards::Shards;
 use crate::slab::Slab;
-use crate::time::{Millis, UnixMs};
-use items::{Items, FULL_BYTES};
+use crate::time::UnixMs;
+use items::Items;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use soonest::{Key, Soonest, NONE};
-
-/// When groups fire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rules {
-    /// After so long without a push. 1 ms to 10 years.
-    pub idle: Millis,
-    /// So long after its first push at the latest; 0: whenever it is quiet.
-    pub max_wait: Millis,
-    /// With so many items, at most [`MAX_ITEMS`]; 0: with these.
-    pub max_items: u64,
-    /// An item that a group has already is not added again.
-    pub unique: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Rules { idle: Millis(60_000), max_wait: Millis::ZERO, max_items: 0, unique: true }
-    }
-}
-
-impl Rules {
-    fn check(&self) -> Result<(), Error> {
-        if self.idle.is_zero() || self.idle > Millis::MAX_DURATION {
-            return Err(Error::OutOfRange("IDLE must be an integer between 1 and 315360000000"));
-        }
-        if self.max_wait > Millis::MAX_DURATION {
-            return Err(Error::OutOfRange("MAXWAIT must be an integer between 0 and 315360000000"));
-        }
-        if self.max_items > MAX_ITEMS {
-            return Err(Error::OutOfRange("MAXITEMS must be an integer between 0 and 100000"));
-        }
-        Ok(())
-    }
-
-    /// With how many items a group fires.
-    fn most_items(&self) -> u64 {
-        match self.max_items {
-            0 => MAX_ITEMS,
-            most => most,
-        }
-    }
-
-    /// Whether a group with so much in it fires at once.
-    fn is_full(&self, items: usize, size: usize) -> bool {
-        items as u64 >= self.most_items() || size >= FULL_BYTES
-    }
-
-    /// When a group that waits since then and is pushed to at `now` fires, and why then.
-    fn deadline(&self, waits_since: UnixMs, now: UnixMs) -> (UnixMs, Reason) {
-        let quiet = now.after(self.idle);
-        // A max wait that was shortened meanwhile may be over already: the group fires now, not in the past.
-        let latest = waits_since.after(self.max_wait).max(now);
-        if !self.max_wait.is_zero() && latest < quiet {
-            (latest, Reason::MaxWait)
-        } else {
-            (quiet, Reason::Idle)
-        }
-    }
-}
 
 /// So many groups that have come due one read moves at most: some 2 ms.
 const SETTLE: usize = 4_000;
@@ -225,47 +169,6 @@ impl Idle {
             self.deadlines.clear();
         }
         group
-    }
-
-    fn compact_heads(&mut self, cursor: &mut Cursor, most: usize) -> Step {
-        let mut done = 0;
-        while done < most.max(1)
-            && self.heads.waste() + self.groups.waste() + self.deadlines.waste(self.groups.len()) > 0
-        {
-            let Some(page) = cursor.walk.next(&self.heads) else { return Step::Done };
-            done += page.handles.len() + 1;
-            for handle in page.handles {
-                self.relocate(self.head(handle), page.is_sparse);
-            }
-        }
-        more(done)
-    }
-
-    /// Gives a group a better number, if there is one, and a head that shall move another handle.
-    fn relocate(&mut self, old: Head, is_sparse: bool) {
-        let mut new = old;
-        let key = leaf(&self.groups)(old.number);
-        if let Some(number) = self.groups.relocate_low(old.number) {
-            new.number = number;
-            self.heads.set_body(old.handle, &number.to_le_bytes());
-            self.deadlines.changed(old.number, key, leaf(&self.groups));
-            self.deadlines.changed(number, NONE, leaf(&self.groups));
-        }
-        if is_sparse {
-            new.handle = self.heads.relocate(old.handle);
-            self.groups[new.number].handle = new.handle;
-            if self.group(new).is_overdue {
-                self.overdue.replace(&self.heads, old.handle, new.handle);
-            }
-        }
-        if new != old {
-            if let Some(slot) = self.names.find_mut(self.heads.aux(old.handle), |slot| slot.head == old) {
-                slot.head = new;
-            }
-        }
-        if is_sparse {
-            self.heads.leave(old.handle);
-        }
     }
 
     /// Moves a group among the overdue, or from there.

@@ -1,0 +1,48 @@
+//! Groups that move to better places in memory, so that pages and chunks become empty. Nothing of it shows.
+
+use super::soonest::NONE;
+use super::{leaf, Head, Idle};
+use crate::compact::{more, Cursor, Step};
+
+impl Idle {
+    pub(super) fn compact_heads(&mut self, cursor: &mut Cursor, most: usize) -> Step {
+        let mut done = 0;
+        while done < most.max(1)
+            && self.heads.waste() + self.groups.waste() + self.deadlines.waste(self.groups.len()) > 0
+        {
+            let Some(page) = cursor.walk.next(&self.heads) else { return Step::Done };
+            done += page.handles.len() + 1;
+            for handle in page.handles {
+                self.relocate(self.head(handle), page.is_sparse);
+            }
+        }
+        more(done)
+    }
+
+    /// Gives a group a better number, if there is one, and a head that shall move another handle.
+    fn relocate(&mut self, old: Head, is_sparse: bool) {
+        let mut new = old;
+        let key = leaf(&self.groups)(old.number);
+        if let Some(number) = self.groups.relocate_low(old.number) {
+            new.number = number;
+            self.heads.set_body(old.handle, &number.to_le_bytes());
+            self.deadlines.changed(old.number, key, leaf(&self.groups));
+            self.deadlines.changed(number, NONE, leaf(&self.groups));
+        }
+        if is_sparse {
+            new.handle = self.heads.relocate(old.handle);
+            self.groups[new.number].handle = new.handle;
+            if self.group(new).is_overdue {
+                self.overdue.replace(&self.heads, old.handle, new.handle);
+            }
+        }
+        if new != old {
+            if let Some(slot) = self.names.find_mut(self.heads.aux(old.handle), |slot| slot.head == old) {
+                slot.head = new;
+            }
+        }
+        if is_sparse {
+            self.heads.leave(old.handle);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! When groups fire.
+
+use super::items::{Reason, FULL_BYTES, MAX_ITEMS};
+use crate::error::Error;
+use crate::time::{Millis, UnixMs};
+use serde::{Deserialize, Serialize};
+
+/// When groups fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// After so long without a push. 1 ms to 10 years.
+    pub idle: Millis,
+    /// So long after its first push at the latest; 0: whenever it is quiet.
+    pub max_wait: Millis,
+    /// With so many items, at most [`MAX_ITEMS`]; 0: with these.
+    pub max_items: u64,
+    /// An item that a group has already is not added again.
+    pub unique: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules { idle: Millis(60_000), max_wait: Millis::ZERO, max_items: 0, unique: true }
+    }
+}
+
+impl Rules {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.idle.is_zero() || self.idle > Millis::MAX_DURATION {
+            return Err(Error::OutOfRange("IDLE must be an integer between 1 and 315360000000"));
+        }
+        if self.max_wait > Millis::MAX_DURATION {
+            return Err(Error::OutOfRange("MAXWAIT must be an integer between 0 and 315360000000"));
+        }
+        if self.max_items > MAX_ITEMS {
+            return Err(Error::OutOfRange("MAXITEMS must be an integer between 0 and 100000"));
+        }
+        Ok(())
+    }
+
+    /// With how many items a group fires.
+    pub(super) fn most_items(&self) -> u64 {
+        match self.max_items {
+            0 => MAX_ITEMS,
+            most => most,
+        }
+    }
+
+    /// Whether a group with so much in it fires at once.
+    pub(super) fn is_full(&self, items: usize, size: usize) -> bool {
+        items as u64 >= self.most_items() || size >= FULL_BYTES
+    }
+
+    /// When a group that waits since then and is pushed to at `now` fires, and why then.
+    pub(super) fn deadline(&self, waits_since: UnixMs, now: UnixMs) -> (UnixMs, Reason) {
+        let quiet = now.after(self.idle);
+        // A max wait that was shortened meanwhile may be over already: the group fires now, not in the past.
+        let latest = waits_since.after(self.max_wait).max(now);
+        if !self.max_wait.is_zero() && latest < quiet {
+            (latest, Reason::MaxWait)
+        } else {
+            (quiet, Reason::Idle)
+        }
+    }
+}
