@@ -165,6 +165,9 @@ impl<G: Gate> Queue<G> {
                 if let Some(handle) = self.delays.get_mut(&(until, self.entries.place(old))) {
                     *handle = new;
                 }
+                if let Some(handle) = self.nacked.get_mut(&token) {
+                    *handle = new;
+                }
             }
             State::Dead => {
                 if let Some(death) = self.dead.get_mut(&token) {
@@ -174,7 +177,7 @@ impl<G: Gate> Queue<G> {
             State::Leased => {}
         }
         if token != 0 && self.entries.state(old) != State::Dead {
-            self.grants.replace(token, new);
+            self.grants.replace(token, old, new);
         }
         if !self.entries.superseded(old) {
             self.gate.moved(&self.entries, old, new);

@@ -15,10 +15,11 @@ impl Grants {
         self.member_slots.saturating_sub(PIECE * self.live) * size_of::<Handle>()
     }
 
-    /// The entry of a current token has another handle. O(log grants).
-    pub fn replace(&mut self, token: Token, new: Handle) {
+    /// The entry of a token has another handle. O(log grants). Nothing happens if the token is not current.
+    pub fn replace(&mut self, token: Token, old: Handle, new: Handle) {
         let grant = self.by_token.range_mut(..=token).next_back();
-        if let Some(member) = grant.and_then(|(first, grant)| grant.members.get_mut((token - first) as usize)) {
+        let member = grant.and_then(|(first, grant)| grant.members.get_mut((token - first) as usize));
+        if let Some(member) = member.filter(|member| **member == old) {
             *member = new;
         }
     }
