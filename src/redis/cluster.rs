@@ -105,8 +105,10 @@ pub fn listen(ctx: &Ctx, listener: fn(&Ctx, Move, Ranges)) {
     }
 }
 
-fn tell(ctx: *mut raw::RedisModuleCtx, what: Move, ranges: Ranges) {
-    // SAFETY: Redis lends the context until the callback returns.
+/// # Safety
+/// `ctx` must be the context of a callback that has not returned.
+unsafe fn tell(ctx: *mut raw::RedisModuleCtx, what: Move, ranges: Ranges) {
+    // SAFETY: the caller vouches.
     let ctx = unsafe { Ctx::borrow(ctx) };
     guard::catch("a slot that moves", || {
         if let Some(listener) = LISTENER.get() {
@@ -136,7 +138,8 @@ unsafe extern "C" fn redis_moves(ctx: *mut raw::RedisModuleCtx, _: raw::RedisMod
     };
     // SAFETY: this event comes with this struct.
     let ranges = unsafe { redis_ranges((*data.cast::<raw::RedisModuleClusterSlotMigrationInfo>()).slots) };
-    tell(ctx, what, ranges);
+    // SAFETY: Redis lends the context until we return.
+    unsafe { tell(ctx, what, ranges) };
 }
 
 unsafe extern "C" fn redis_trims(ctx: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, sub: u64, data: *mut c_void) {
@@ -145,7 +148,8 @@ unsafe extern "C" fn redis_trims(ctx: *mut raw::RedisModuleCtx, _: raw::RedisMod
     }
     // SAFETY: this event comes with this struct.
     let ranges = unsafe { redis_ranges((*data.cast::<raw::RedisModuleClusterSlotMigrationTrimInfo>()).slots) };
-    tell(ctx, Move::Left, ranges);
+    // SAFETY: Redis lends the context until we return.
+    unsafe { tell(ctx, Move::Left, ranges) };
 }
 
 /// As `valkeymodule.h` has it (9.0).
@@ -193,5 +197,7 @@ unsafe extern "C" fn valkey_moves(
         }
     };
     let slot = |number: c_int| u16::try_from(number).unwrap_or(0);
-    tell(ctx, what, ranges.iter().map(|range| (slot(range.start), slot(range.end))).collect());
+    let ranges = ranges.iter().map(|range| (slot(range.start), slot(range.end))).collect();
+    // SAFETY: Redis lends the context until we return.
+    unsafe { tell(ctx, what, ranges) };
 }

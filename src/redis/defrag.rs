@@ -22,7 +22,7 @@ const UNFINISHED: c_ulong = 1;
 impl Defrag<'_> {
     /// # Safety
     /// `raw` must be live for `'a`.
-    pub unsafe fn new(raw: *mut raw::RedisModuleDefragCtx) -> Self {
+    pub(super) unsafe fn new(raw: *mut raw::RedisModuleDefragCtx) -> Self {
         Defrag { raw, _turn: PhantomData }
     }
 
