@@ -5,7 +5,7 @@ use crate::naive::ttl::Ttl as Tracking;
 use crate::naive::{Entry, Naive};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{expired, Copied, Ending, Expiry, Mark, Prefix, Queue, Scope, Ttl, UnixMs};
+use tsgen_engine::{expired, Copied, Ending, Expiry, Known, Mark, Prefix, Queue, Scope, Ttl, UnixMs};
 
 const KEYS: u8 = 12;
 
@@ -27,6 +27,10 @@ pub enum Op {
 pub enum Local {
     /// Up to so long from now.
     Track(u8, i64),
+    /// The same, with another value.
+    TrackAnew(u8, i64),
+    /// Its end was announced, or found out; it is told some day.
+    Gone(u8),
     Untrack(u8),
     Keep(u8, Copied),
     KeepForFile(u8, Copied),
@@ -55,6 +59,8 @@ fn local() -> impl Strategy<Value = Local> {
     let ahead = || prop_oneof![4 => 0i64..60, 1 => -20i64..200];
     prop_oneof![
         10 => (0..KEYS, ahead()).prop_map(|(key, ahead)| Local::Track(key, ahead)),
+        3 => (0..KEYS, ahead()).prop_map(|(key, ahead)| Local::TrackAnew(key, ahead)),
+        2 => (0..KEYS).prop_map(Local::Gone),
         3 => (0..KEYS).prop_map(Local::Untrack),
         8 => (0..KEYS, copied.clone()).prop_map(|(key, copied)| Local::Keep(key, copied)),
         1 => (0..KEYS, copied).prop_map(|(key, copied)| Local::KeepForFile(key, copied)),
@@ -151,6 +157,22 @@ fn do_locally(world: &mut World<Ttl>, replica: bool, what: Local) {
             let deadline = (now + ahead).max(0);
             key.track(&name(n), UnixMs(deadline));
             naive.track(&name(n), deadline);
+            assert_eq!(key.known(&name(n)), Some(Known { deadline: UnixMs(deadline), ended: None }));
+        }
+        Local::TrackAnew(n, ahead) => {
+            let deadline = (now + ahead).max(0);
+            key.track_anew(&name(n), UnixMs(deadline));
+            naive.track(&name(n), deadline);
+            naive.forget_value(&name(n));
+            assert_eq!(key.known(&name(n)), Some(Known { deadline: UnixMs(deadline), ended: None }));
+        }
+        Local::Gone(n) => {
+            key.note_gone(&name(n));
+            let expected = naive.find(&name(n)).map(|key| {
+                let ended = if key.evicted { Ending::Evicted } else { Ending::Expired };
+                Known { deadline: UnixMs(key.deadline), ended: Some(ended) }
+            });
+            assert_eq!(key.known(&name(n)), expected);
         }
         Local::Untrack(n) => assert_eq!(key.untrack(&name(n)), naive.untrack(&name(n))),
         Local::Keep(n, value) => {
@@ -186,11 +208,13 @@ fn expire(world: &mut World<Ttl>, name: &[u8], at: Option<i64>) {
     let tracked = world.master.tracked_until(name);
     let deadline = at.or(tracked.map(|(deadline, _)| deadline.0)).unwrap_or(world.now - 1);
     let ending = if tracked.is_some_and(|(_, evicted)| evicted) { Ending::Evicted } else { Ending::Expired };
-    let kept = world.master.kept(name).cloned();
+    // What is tracked for longer is of another life.
+    let own = world.naive.gate.find(name).filter(|key| key.deadline <= deadline);
+    let kept = own.and_then(|key| key.kept.clone());
+    let told = world.master.end_life(name, UnixMs(deadline), ending, None, false).expect("there are places");
+    assert_eq!(told, kept);
     let value = kept.as_ref().map(|kept| (kept.kind, kept.bytes.as_deref()));
-    for key in [&mut world.master, &mut world.replica] {
-        key.expire(name, UnixMs(deadline), ending, value).expect("there are places");
-    }
+    world.replica.expire(name, UnixMs(deadline), ending, value).expect("there are places");
     for replica in [false, true] {
         gate(world, replica).ended(name, deadline);
     }
@@ -221,6 +245,8 @@ fn check_listings(key: &Expiry, naive: &Tracking, now: i64) {
     let between: Vec<_> = all.iter().filter(|(deadline, _)| (from + 1..=until).contains(deadline)).cloned().collect();
     let listed = key.ending_between(UnixMs(from), UnixMs(until), 1000);
     assert_eq!(listed.iter().map(|key| (key.deadline.0, key.name.to_vec())).collect::<Vec<_>>(), between);
+
+    assert_eq!(key.count_between(UnixMs(from), UnixMs(until)), between.len());
 
     let (mut mark, mut marked) = (Mark::at(UnixMs(from + 1)), Vec::new());
     loop {
