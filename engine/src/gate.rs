@@ -40,6 +40,11 @@ pub trait Gate: Clone + Sized {
         Some(i64::MAX)
     }
 
+    /// When time alone lets an entry with this place key through; `None` where time does not.
+    fn opens_at(&self, _key: i64) -> Option<UnixMs> {
+        None
+    }
+
     /// Whether a clock that steps back would make something wait again that is ready, or due.
     fn closes_again(&self, order: &Order) -> bool;
 

@@ -273,7 +273,11 @@ impl<G: Gate> Queue<G> {
                     oldest = Some(oldest.map_or(key, |oldest| oldest.min(key)));
                     stats.ready += 1;
                 }
-                Standing::Queued => stats.waiting += 1,
+                Standing::Queued => {
+                    stats.waiting += 1;
+                    let opens_at = self.gate.opens_at(self.entries.place(handle).key);
+                    next = [next, opens_at].into_iter().flatten().min();
+                }
                 Standing::Delayed { until } => {
                     next = Some(next.map_or(until, |next| next.min(until)));
                     stats.delayed += 1;

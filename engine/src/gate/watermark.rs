@@ -125,6 +125,10 @@ impl Gate for Watermark {
         }
     }
 
+    fn opens_at(&self, key: i64) -> Option<UnixMs> {
+        (self.kind == Kind::Clock).then_some(UnixMs(key))
+    }
+
     fn closes_again(&self, order: &Order) -> bool {
         self.kind == Kind::Clock && !order.is_empty()
     }

@@ -115,6 +115,18 @@ fn what_was_claimed_under_a_clock_that_was_ahead_waits_when_it_comes_back() {
     assert_eq!(claim(&mut key, 1_000).0, ["b", "c"], "leases of 10 and of 100 ms are over");
 }
 
+/// One whose delay is over and that nobody has swept yet waits for its time as well, and INFO says for which.
+#[test]
+fn what_comes_back_unswept_and_waits_is_the_next_deadline() {
+    let mut key = key(Kind::Clock);
+    add(&mut key, 500, "a");
+    let token = [TokenRange::one(key.claim(b"w", 1, Millis(100), None, UnixMs(900)).expect("no sink").first)];
+    let nack = Nack { delay: Some(Millis(10)), dead: false, reason: b"" };
+    assert_eq!(key.nack(&token, &nack, UnixMs(20)).expect("one").count, 1);
+    let stats = key.stats(UnixMs(35));
+    assert_eq!((stats.delayed, stats.waiting, stats.next_deadline), (0, 1, Some(UnixMs(500))));
+}
+
 /// A file of a time when it said how far the clock had opened the gate.
 #[test]
 fn a_snapshot_that_says_how_far_a_clock_had_come_is_read_without_it() {
