@@ -156,7 +156,13 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         if !is_good(self, self.roomy) || (is_high(self.roomy) && opens_low) {
             self.open_chunk();
         }
+        let target = self.roomy;
         let value = self.remove(key);
+        // A chunk that was full has room by that, and is first in the list now. With the last value all chunks were forgotten.
+        if self.roomy != target && (target as usize) < self.chunks.len() {
+            self.leave_roomy(target);
+            self.enter_roomy(target);
+        }
         Some(self.insert(value))
     }
 
