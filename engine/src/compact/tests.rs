@@ -257,6 +257,38 @@ fn operations_come_between_the_steps_of_a_pass() {
     }
 }
 
+/// The number in a head is outside of its page, too, where the name is long. It used to be written over the heads behind it.
+#[test]
+fn groups_and_tracked_keys_with_long_names_move_too() {
+    let rng = &mut Rng::with_seed(2);
+    let name = |n: u32| [&n.to_be_bytes()[..], &vec![7; if n % 3 == 0 { 5_000 } else { 10 }]].concat();
+    let prefixes = vec![Prefix(b"".as_slice().into())];
+    let scope = Scope { prefixes, max_value: 100, keep_evicted: false, max_held: 0 };
+    let mut watcher = Expiry::create(scope, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let rules = Rules { idle: Millis(1_000_000), ..Rules::default() };
+    let mut groups = Debounce::create(rules, DeliveryOptions::default(), [3, 4]).expect("valid");
+    for n in 0..6_000 {
+        watcher.track(&name(n), UnixMs(9_000 + i64::from(n)));
+        groups.push(&name(n), &[n.to_be_bytes()], NOW).expect("room");
+    }
+    for n in (0..6_000).filter(|n| n % 99 != 0) {
+        watcher.untrack(&name(n));
+        groups.cancel(&[name(n)], NOW);
+    }
+    compacts(&mut watcher, rng);
+    compacts(&mut groups, rng);
+    for n in 0..6_000 {
+        let is_left = n % 99 == 0;
+        let deadline = watcher.tracked_until(&name(n)).map(|(deadline, _)| deadline.0);
+        assert_eq!(deadline, is_left.then_some(9_000 + i64::from(n)), "{n}");
+        let item =
+            groups.collecting(&name(n), NOW).and_then(|mut group| group.items.next().map(|(item, _)| item.to_vec()));
+        assert_eq!(item, is_left.then(|| n.to_be_bytes().to_vec()), "{n}");
+    }
+    is_as_good_as_a_reload(&mut watcher);
+    is_as_good_as_a_reload(&mut groups);
+}
+
 #[test]
 fn the_longest_names_move_with_what_is_outside() {
     let rng = &mut Rng::with_seed(1);

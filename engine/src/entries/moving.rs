@@ -65,9 +65,14 @@ impl Entries {
         self.large.show_chunk(number, mover, |bytes, mover| mover.slice(bytes))
     }
 
-    /// Overwrites the beginning of a body that is in a page.
+    /// Overwrites the beginning of a body.
     pub fn set_body(&mut self, handle: Handle, bytes: &[u8]) {
-        debug_assert!(self.outside(handle).is_none() && self.body(handle).len() >= bytes.len());
+        debug_assert!(self.body(handle).len() >= bytes.len());
+        if let Some(key) = self.outside(handle) {
+            // There the body comes before the name.
+            self.large[key][..bytes.len()].copy_from_slice(bytes);
+            return;
+        }
         let start = HEADER + self.name(handle).len();
         self.pages.block_mut(handle)[start..start + bytes.len()].copy_from_slice(bytes);
     }

@@ -362,7 +362,10 @@ impl Gate for Idle {
             // Twice: only where the first time has left chunks empty are there low numbers.
             0 | 1 => self.compact_heads(cursor, most),
             2 => {
-                self.deadlines.fit(self.groups.fit() as usize);
+                // A single piece of work, so only where it is worth it.
+                if self.deadlines.waste(self.groups.len()) > 0 {
+                    self.deadlines.fit(self.groups.fit() as usize);
+                }
                 Step::Done
             }
             3 => cursor.along(&mut self.overdue, most),

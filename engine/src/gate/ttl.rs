@@ -209,6 +209,7 @@ impl Ttl {
             let Some(page) = cursor.walk.next(&self.heads) else { return Step::Done };
             done += page.handles.len() + 1;
             for head in page.handles {
+                self.heads.renumber_outside(head);
                 if let Some(number) = self.watched.relocate(self.number(head)) {
                     self.heads.set_body(head, &number.to_le_bytes());
                 }

@@ -22,6 +22,7 @@ impl Idle {
     /// Gives a group a better number, if there is one, and a head that shall move another handle.
     fn relocate(&mut self, old: Head, is_sparse: bool) {
         let mut new = old;
+        self.heads.renumber_outside(old.handle);
         let key = leaf(&self.groups)(old.number);
         if let Some(number) = self.groups.relocate_low(old.number) {
             new.number = number;
