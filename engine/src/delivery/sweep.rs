@@ -1,6 +1,6 @@
 //! The sweep: leases and delays that have ended, ended, and what has collected long enough, fired.
 
-use crate::entries::Handle;
+use crate::entries::{Handle, Place};
 use crate::gate::Gate;
 use crate::options::LeaseEnd;
 use crate::queue::{Death, Queue};
@@ -77,7 +77,11 @@ impl<G: Gate> Queue<G> {
                 self.gate.horizon(now).is_some_and(|key| self.order.count_through(&self.entries, key) >= wanted)
             }
             Goal::Dead(wanted) => self.dead.len() >= wanted,
-            Goal::Delayed(wanted) => self.delays.len() >= wanted,
+            // Those that are due are not delayed any more.
+            Goal::Delayed(wanted) => {
+                let later = (UnixMs(now.0.saturating_add(1)), Place { key: i64::MIN, seq: 0 });
+                self.delays.range(later..).take(wanted).count() >= wanted
+            }
             Goal::All => false,
         }
     }

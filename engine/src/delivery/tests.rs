@@ -32,6 +32,22 @@ fn unbounded() -> DeliveryOptions {
     DeliveryOptions { max_deliveries: 0, ..DeliveryOptions::default() }
 }
 
+/// Delays that are over count as ready, so they must not keep PROMOTE from what is delayed behind very many of them.
+#[test]
+fn what_is_promoted_is_looked_for_behind_delays_that_are_over() {
+    let options = DeliveryOptions { backoff: Millis(10_000), max_backoff: Millis(10_000), ..unbounded() };
+    let mut key = Tsgen::create(Kind::External, Late::Ready, options, [1, 2]).expect("valid options");
+    for n in 0..3_000u32 {
+        key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
+    }
+    key.advance(1, None, UnixMs(0)).expect("external");
+    let handed_back = claim(&mut key, 1_500, 0);
+    let soon = Nack { delay: Some(Millis(99)), dead: false, reason: b"" };
+    assert_eq!(key.nack(&tokens(&handed_back), &soon, UnixMs(0)).expect("valid").count, 1_500);
+    claim(&mut key, 1_500, 0);
+    assert_eq!(key.promote(Which::All(10), UnixMs(150)).expect("valid").count, 10);
+}
+
 #[test]
 fn a_lease_that_ends_gives_the_entry_its_old_place_back() {
     let mut key = ready(3, unbounded());
