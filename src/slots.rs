@@ -62,7 +62,7 @@ struct Came {
 
 /// What is to be done about slots that have moved.
 enum Job {
-    /// These watchers forget their keys of slots that have gone; the first one has forgotten them up to the mark.
+    /// These watchers forget their keys of slots that have gone; the last one has forgotten them up to the mark.
     Forget(Slots, Vec<Id>, Mark),
     /// Keys of these slots are still to be found, and those already listed to be looked at.
     Find { slots: Slots, left: Vec<u16>, listed: Vec<Id> },
@@ -147,7 +147,7 @@ pub fn put_aside(db: i32, name: &[u8], now: UnixMs) {
     state.count();
 }
 
-/// The timer has met a key that is ours: it is not aside any more.
+/// The timer has met a key that is ours, or gone: it is not aside any more.
 pub fn is_taken_up(db: i32, name: &[u8]) {
     if HAS_ASIDE.load(Ordering::Relaxed) {
         let mut state = state();
@@ -164,6 +164,7 @@ fn moved(_: &Ctx, what: Move, ranges: Ranges) {
         Move::Fails => {
             let slots = Slots::of(&ranges);
             state.coming.retain(|slot, _| !slots.0[usize::from(*slot)]);
+            state.aside.retain(|(_, name)| !slots.has(name));
         }
         Move::Arrived => {
             state.came.retain(|_, came| now <= came.at.after(LATELY));
@@ -174,7 +175,11 @@ fn moved(_: &Ctx, what: Move, ranges: Ranges) {
             let left = each(&ranges).collect();
             state.jobs.push_back(Job::Find { slots: Slots::of(&ranges), left, listed: Vec::new() });
         }
-        Move::Left => state.jobs.push_back(Job::Forget(Slots::of(&ranges), watchers, Mark::at(UnixMs(i64::MIN)))),
+        Move::Left => {
+            let slots = Slots::of(&ranges);
+            state.aside.retain(|(_, name)| !slots.has(name));
+            state.jobs.push_back(Job::Forget(slots, watchers, Mark::at(UnixMs(i64::MIN))));
+        }
     }
     let aside = if matches!(what, Move::Arrived) { std::mem::take(&mut state.aside) } else { BTreeSet::new() };
     state.count();
@@ -284,6 +289,10 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
         let since = state().came.get(&slot).map_or(now, |came| came.since);
         for (db, watcher) in watchers.iter().filter(|_| is_large) {
             walk_anew(ctx, *db, watcher, since);
+        }
+        // Most slots of a large move may be empty.
+        if left.len() % BATCH == 0 && !left.is_empty() && Instant::now() >= until {
+            return false;
         }
     }
     for (db, watcher) in watchers.iter().filter(|(_, watcher)| slots.has(watcher)) {

@@ -13,6 +13,7 @@ use crate::guard;
 use crate::keyspace;
 use crate::lateness;
 use crate::redis::ctx::{must_not_write, unix_ms};
+use crate::redis::key::Key;
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;
@@ -250,9 +251,15 @@ fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
         let due = state().schedule.due(now);
         let Some((at, db, name)) = due else { break };
         lateness::record(at);
+        let is_there = ctx.select_db(db);
         if !slots::are_ours(&name) {
-            slots::put_aside(db, &name, now);
-        } else if ctx.select_db(db) {
+            // What went with its slot is gone without a word, key by key.
+            if is_there && Key::peek(ctx, &OwnedStr::new(&name)).is_some() {
+                slots::put_aside(db, &name, now);
+            } else {
+                slots::is_taken_up(db, &name);
+            }
+        } else if is_there {
             slots::is_taken_up(db, &name);
             let name = OwnedStr::new(&name);
             let drive = || families.iter().any(|drive| drive(ctx, db, &name, now, until));

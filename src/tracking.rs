@@ -110,10 +110,11 @@ pub fn settle(
             if anew {
                 value.queue.track_anew(name, deadline);
             }
+            // In this order, so that a value that is not wanted is not counted as one for which there is no room.
+            value.queue.note_evicted(name);
             if let Some(last) = last {
                 value.queue.keep(name, last.clone());
             }
-            value.queue.note_evicted(name);
             value.schedule(ctx.db(), watcher.bytes(), deadline);
         }
     }
@@ -378,7 +379,10 @@ pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>
 /// Has a watcher told once more of all keys that are there; what ended before `since` is not its concern. `None` if there is none.
 pub fn walk_anew(ctx: &Ctx, db: i32, watcher: &Str, since: UnixMs) -> Option<()> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
-    opened.value().ok()??.local.walks_since = Some(since);
+    let local = &mut opened.value().ok()??.local;
+    // What one that still walks was to be told of it is told of.
+    let since = local.walks_since.map_or(since, |before| before.min(since));
+    local.walks_since = Some(since);
     drop(opened);
     walk::join(db, watcher.bytes(), since);
     Some(())
