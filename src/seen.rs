@@ -119,7 +119,7 @@ fn tell_before(ctx: &Ctx, key: &Str, what: What) {
     }
     if tracking::may_owe() {
         for watcher in watch::watchers_of(ctx.db(), key.bytes()) {
-            let told = tracking::tell_owed(ctx, &watcher, key);
+            let told = fenced(ctx, &watcher, || tracking::tell_owed(ctx, &watcher, key));
             took_note(ctx.db(), &watcher, told);
         }
     }

@@ -27,10 +27,12 @@ impl<F: Family> Command for Ack<F> {
             return Ok(());
         };
         let settled = value.queue.ack(tokens.as_slice())?;
-        drop(key);
         call.ctx.reply_int(settled.count as i64);
         if settled.changed {
             call.replicate();
+        }
+        drop(key);
+        if settled.changed {
             Effects::quiet(call.ctx, name).tell(call.ctx, name, [F::VERBS.ack.event]);
         }
         Ok(())
