@@ -54,14 +54,6 @@ fn timing_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result
     Ok(true)
 }
 
-fn unique_option(args: &mut Args<'_>) -> Result<bool, Fail> {
-    match args.value_of("UNIQUE")? {
-        word if is(word, "YES") => Ok(true),
-        word if is(word, "NO") => Ok(false),
-        _ => Err(Fail::text("ERR UNIQUE must be yes or no")),
-    }
-}
-
 /// Replies with items and the times they came, flat.
 pub fn reply_items(ctx: &Ctx, items: &Reader<'_>) {
     ctx.reply_array(2 * items.clone().count());
@@ -95,7 +87,7 @@ impl Family for Debounce {
 
     fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
         if is(word, "UNIQUE") {
-            set(&mut plan.unique, "UNIQUE", unique_option(args)?)?;
+            set(&mut plan.unique, "UNIQUE", args.yes_or_no_of("UNIQUE")?)?;
             return Ok(true);
         }
         timing_option(&mut plan.timing, word, args)

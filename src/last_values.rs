@@ -1,13 +1,12 @@
 //! What watched keys were when Redis ended their lives, the values of strings above all: exact, where Redis tells (7.2.4 and newer; older
 //! ones only say that a key is gone).
 
-use crate::copies::type_number;
+use crate::copies::string_met;
 use crate::life::{life_of, Life};
 use crate::redis::ctx::{command_ms, unix_ms};
 use crate::redis::event::{listen_to_ends, End};
-use crate::redis::key::Kind;
 use crate::{seen, watch};
-use tsgen_engine::{Copied, Last, UnixMs};
+use tsgen_engine::{Last, UnixMs};
 
 /// Asks Redis to tell, where it does.
 pub fn follow() {
@@ -20,11 +19,7 @@ fn ended(end: &End<'_>) {
     let look = end.look();
     match life_of(&look) {
         Life::Until(deadline) if end.is_evicted() || !is_to_come(deadline) => {
-            let value = (look.kind() == Some(Kind::String)).then(|| {
-                let bytes = (look.length() as u64 <= max).then(|| look.string().into());
-                Copied { kind: type_number(Kind::String), bytes }
-            });
-            seen::ended(end.db(), end.name(), Last { deadline, value });
+            seen::ended(end.db(), end.name(), Last { deadline, value: string_met(&look, max) });
         }
         // It is of our own types, had lost its deadline, or is deleted by being given one that has passed.
         _ => seen::deleted(end.db(), end.name()),
