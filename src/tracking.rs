@@ -331,6 +331,21 @@ pub fn keep_overdue(ctx: &Ctx, watchers: &[OwnedStr]) {
     }
 }
 
+/// A RESTORE has brought this watcher, read from the AOF: what its payload tracks was seen in another keyspace, and what is not there at this
+/// point of the file ended elsewhere or before. (When the RESTORE came all of it was forgotten, and found anew in a walk; but a walk after
+/// loading would not find what is over by then.) O(tracked keys).
+pub fn untrack_missing(ctx: &Ctx, watcher: &Str) {
+    let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
+        queue.tracked(None, usize::MAX).iter().map(|tracked| tracked.name.into()).collect()
+    };
+    for name in with_queue(ctx, watcher, names).unwrap_or_default() {
+        let name = OwnedStr::new(&name);
+        if life_in_passing(ctx, &name) == Life::Absent {
+            with_queue(ctx, watcher, |queue| queue.untrack(name.bytes()));
+        }
+    }
+}
+
 /// Whether a watcher tracks a key whose deadline was over at `now`.
 pub fn has_overdue(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
     with_queue(ctx, watcher, |queue| !queue.ending_between(UnixMs(i64::MIN), now, 1).is_empty()).unwrap_or(false)

@@ -277,6 +277,9 @@ pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
     if !anybody() {
         return;
     }
+    if event == b"restore" && is_watcher(db, name) && ctx.flags().is_loading() {
+        tracking::untrack_missing(ctx, key);
+    }
     let what = match event {
         b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
         b"expired" => What::Expired,
@@ -287,6 +290,11 @@ pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
     if is_watched(db, name) && name.len() <= MAX_NAME {
         seen::note(ctx, key, what);
     }
+}
+
+/// Whether a watcher stands under this name.
+fn is_watcher(db: i32, name: &[u8]) -> bool {
+    state().dbs.get(&db).is_some_and(|watchers| watchers.by_name.contains_key(name))
 }
 
 /// The databases with watchers that track keys whose time was over at `now`.

@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether this is part of loading a whole file (an RDB file, an AOF, what a replica begins with), and not of a RESTORE.
+    /// Whether this is part of loading a whole file (an RDB file, an AOF with the RESTOREs in it, what a replica begins with).
     pub fn is_of_file(&self) -> bool {
         Ctx::own().is_some_and(|ctx| ctx.flags().is_loading())
     }

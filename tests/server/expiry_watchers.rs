@@ -130,6 +130,26 @@ fn a_restored_watcher_believes_the_keyspace_more_than_its_payload() {
     assert_eq!(tracked_names(&mut c, "w"), ["k:longer"]);
 }
 
+/// The same when the RESTORE is read from the AOF: a key that was deleted before it is not delivered after a restart.
+#[test]
+fn a_watcher_that_was_restored_believes_the_keyspace_after_a_restart_too() {
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut c = server.client();
+    c.ok("EXPIRY.CREATE w PREFIX k:");
+    let end = now_ms() + 4_000;
+    for name in ["deleted", "same"] {
+        c.ok(&format!("SET k:{name} v PXAT {end}"));
+    }
+    wait_until("both are tracked", || tracked_names(&mut c, "w").len() == 2);
+    let dump = c.ok("DUMP w");
+    c.play("> DEL w k:deleted\n 2");
+    assert_eq!(crate::cmd!(c, "RESTORE", "w", 0, dump.bytes()), "OK");
+    assert!(now_ms() < end, "the machine stood still");
+    server.restart(Stop::Kill);
+    let mut c = server.client();
+    assert_eq!(names(&delivered(&mut c, "w", "k:", 4_500)), ["k:same"]);
+}
+
 #[test]
 fn keys_that_were_there_before_are_found_without_holding_anybody_up() {
     let server = Server::start(&[]);
