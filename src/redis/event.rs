@@ -129,7 +129,8 @@ unsafe extern "C" fn happened(
     });
 }
 
-/// Who is told of keyspace events: context, event, key. It must not open keys, unless data is being loaded.
+/// Who is told of keyspace events: context, event, key. On a master it must open no key that may have a TTL, unless data is being loaded: that
+/// could end it before what has just happened to it is replicated.
 pub type KeyListener = fn(ctx: &Ctx, event: &CStr, key: &Str);
 
 /// A key whose life Redis ends this very moment, because it has expired or was evicted: its value can still be read.
