@@ -46,7 +46,7 @@ test-examples: build ## Run the tests of the examples (installs what is missing:
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	@scripts/test --test cluster
 
-matrix-cluster: build ## The same with the newest Redis and the newest Valkey, and download these (SERVERS="redis-8.x valkey-9.0")
+matrix-cluster: build ## The same with the newest Redis and the newest Valkey, and download these (SERVERS="redis-8.x valkey")
 	@TSGEN_SUITE=cluster scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
 
 test-clients: build ## Run one conversation through Redis clients in Python, Node, Rust and C (installs what is missing)
