@@ -327,6 +327,10 @@ fn loading_beside(family: &Family, us_per_key: u32) -> (Server, Server, Vec<Vec<
     // It hears clients every so many bytes.
     let heard = ["--repl-diskless-load", "swapdb", "--loading-process-events-interval-bytes", "1024"];
     let replica = Server::start(&heard);
+    // Where it is used, the child that saves talks to the replica itself, and goes on when its server is killed. Not every server knows it.
+    for server in [&master, &replica] {
+        server.client().run("CONFIG SET repl-rdb-channel no");
+    }
     let mut c = master.client();
     family.fill(&mut c);
     let set = |nth: usize| ["SET", &format!("filler:{nth}"), "x"].map(|word| word.as_bytes().to_vec());
