@@ -33,8 +33,8 @@ demo: build ## Play a tour of all families on a private server, and show each co
 example: ## Run an example application with a Redis of its own (NAME=checkout; without NAME, list them)
 	@scripts/example "$(NAME)" "$(if $(filter command environment,$(origin PORT)),$(PORT))"
 
-test: build ## Run all tests of the module, those on real servers included
-	@scripts/test
+test: build ## Run all tests of the module, those on real servers included (TESTS="words" picks those with such names)
+	@scripts/test $(if $(TESTS),-- $(TESTS))
 
 matrix: build ## Run the tests of the module on all servers that it supports, and download these (SERVERS="redis-8 valkey", or newest)
 	@scripts/matrix "$(MODULE)" $(SERVERS)
@@ -65,7 +65,7 @@ image: ## Build the container image, with docker or podman (IMAGE_ARGS='--build-
 test-image: ## Build the container image on stand-ins for the stock images, and run it (as root; takes minutes the first time)
 	@scripts/test-image
 
-test-fresh: ## Follow the README on a machine with nothing but Rust, git and make, made in a folder (as root; takes ten minutes)
+test-fresh: ## Follow the README on a machine with nothing but Rust, git and make, made in a folder (as root; takes a quarter of an hour)
 	@scripts/test-fresh
 
 sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many)

@@ -337,6 +337,10 @@ fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, envir
         "",
         "--appendonly",
         "no",
+        // With `everysec` Redis holds writes back for up to two seconds while the disk is busy, and `kill -9` would lose what a test has been
+        // told is written.
+        "--appendfsync",
+        "no",
         "--enable-debug-command",
         "yes",
         "--enable-module-command",
