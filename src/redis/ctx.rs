@@ -218,7 +218,7 @@ impl Ctx {
         let (number, ms) = (c_longlong::from(number), c_longlong::from(ms));
         let (bytes, length) = bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
         let [name, other] = names.map(Str::raw);
-        // SAFETY: as in `replicate`; "b" is a buffer with its length. What the format does not ask for is not read, and what it asks for stands
+        // SAFETY: as in `replicate_at`; "b" is a buffer with its length. What the format does not ask for is not read, and what it asks for stands
         // in its place: `second` only behind `first`.
         unsafe {
             match (first, second) {

@@ -5,7 +5,7 @@ use crate::harness::*;
 
 /// Lets Redis evict every key that it may, and then gives it all memory again.
 #[track_caller]
-fn evict(c: &mut Client, key: &str) {
+pub fn evict(c: &mut Client, key: &str) {
     // Less than any server takes that holds nothing.
     c.ok("CONFIG SET maxmemory 1kb");
     wait_until("the key is evicted", || {

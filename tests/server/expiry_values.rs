@@ -1,6 +1,7 @@
 //! That the values of watched strings outlive whatever files are written and read around their end.
 
 use super::expiry::*;
+use super::expiry_memory::evict;
 use crate::harness::*;
 
 const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
@@ -8,16 +9,6 @@ const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 #[track_caller]
 fn at_once(c: &mut Client, lines: &[&str]) -> Vec<Reply> {
     c.pipeline(lines.iter().map(|line| words(line)).collect::<Vec<_>>())
-}
-
-#[track_caller]
-fn evict(c: &mut Client, key: &str) {
-    c.ok("CONFIG SET maxmemory 1kb");
-    wait_until("the key is evicted", || {
-        c.run("SET other x");
-        c.run(&format!("EXISTS {key}")) == 0
-    });
-    c.ok("CONFIG SET maxmemory 0");
 }
 
 /// Opening the keys to copy them once ended those whose time was over, after the look that should have told.
