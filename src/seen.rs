@@ -12,14 +12,14 @@ use crate::life::{life, life_in_passing};
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::event::{after_unit, has_units};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::tracking::Told;
+use crate::tracking::{Changed, Told};
 use crate::{slots, timer, tracking, watch};
 use lazy_static::lazy_static;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tsgen_engine::{judge_change, judge_end, Change, Ending, KeyId, Last, Life, Role, SeenEnd, Sightings, UnixMs};
+use tsgen_engine::{judge_end, Change, Ending, KeyId, Last, Life, Role, SeenEnd, Sightings, UnixMs};
 
 /// How long the keys that were changed are looked at before the loop goes on; the rest waits for the next turn.
 const BUDGET: Duration = Duration::from_millis(1);
@@ -158,7 +158,8 @@ fn follow(ctx: &Ctx, key: &Str, what: What) {
         None => {
             let watchers = watch::watchers_of(db, key.bytes());
             let life = if what == What::Set { life(ctx, key) } else { Life::Absent };
-            judge_the_change(ctx, &watchers, key, change, life, Role::Follows);
+            let changed = Changed { key: OwnedStr::new(key.bytes()), change, life };
+            judge_the_changes(ctx, &watchers, &[changed], Role::Follows, |_| {});
         }
     }
 }
@@ -243,15 +244,12 @@ fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     let role = role(ctx);
     // What was announced can wait.
     tell_ends_until(ctx, until.filter(|_| !has_units()));
-    let count = state().sightings.changes();
-    for nth in 1..=count {
-        let (db, key, change) = {
-            let mut state = state();
-            let Some(((db, name), change)) = state.sightings.look_at_next() else { break };
-            (*db, OwnedStr::new(name), change)
-        };
-        judge_changed(ctx, db, &key, change, role);
-        if nth % STRIDE == 0 && until.is_some_and(|until| Instant::now() >= until) {
+    let mut left = state().sightings.changes();
+    while left > 0 {
+        let count = left.min(STRIDE);
+        look_at_some(ctx, count, role);
+        left -= count;
+        if until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
     }
@@ -261,42 +259,78 @@ fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     }
 }
 
-/// Looks at one key that was changed, and judges that.
-fn judge_changed(ctx: &Ctx, db: i32, key: &Str, change: Change, role: Role) {
-    let watchers = watch::watchers_of(db, key.bytes());
-    if watchers.is_empty() || !ctx.select_db(db) {
-        state().sightings.looked();
-        return;
+/// Looks at so many keys that were changed, and judges that. Those in a row with the same watchers are judged together.
+fn look_at_some(ctx: &Ctx, count: usize, role: Role) {
+    let mut run = Run::default();
+    for _ in 0..count {
+        let (db, key, change, may_come_again) = {
+            let mut state = state();
+            let may_come_again = state.sightings.begins_round();
+            let Some(((db, name), change)) = state.sightings.look_at_next() else { break };
+            (*db, OwnedStr::new(name), change, may_come_again)
+        };
+        // A key that comes again may have ended since it was looked at: what it was changed to first must be judged first.
+        if may_come_again || run.db != db || !watch::are_watchers_of(db, key.bytes(), &run.watchers) {
+            run.judge(ctx, role);
+            run.watchers = watch::watchers_of(db, key.bytes());
+            run.db = db;
+        }
+        if run.watchers.is_empty() || !ctx.select_db(db) {
+            state().sightings.looked();
+        } else {
+            run.changed.extend(look_at(ctx, key, change, role));
+        }
     }
+    run.judge(ctx, role);
+}
+
+/// Looks at a key that was changed. `None` if it cannot be judged yet, or has turned out to have ended.
+fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, role: Role) -> Option<Changed> {
     let life = match (change, role) {
         (Change::Unset, _) => Life::Absent,
-        (Change::Set { .. }, Role::Waits) => life_in_passing(ctx, key),
-        (Change::Set { .. }, _) => life(ctx, key),
+        (Change::Set { .. }, Role::Waits) => life_in_passing(ctx, &key),
+        (Change::Set { .. }, _) => life(ctx, &key),
     };
     let (looked, has_ends) = {
         let mut state = state();
         (state.sightings.looked(), state.sightings.has_ends())
     };
     // What has ended must be told before anything that came after it under the same name; looking may just have ended it.
-    let is_told = !has_ends || tell_end_of(ctx, key);
-    let Some(change) = looked else { return };
-    if !is_told || !judge_the_change(ctx, &watchers, key, change, life, role) {
-        state().sightings.note_change(db, key.bytes(), change);
+    let is_told = !has_ends || tell_end_of(ctx, &key);
+    let change = looked?;
+    if !is_told {
+        state().sightings.note_change(ctx.db(), key.bytes(), change);
+        return None;
+    }
+    Some(Changed { key, change, life })
+}
+
+/// Keys in a row with the same watchers.
+#[derive(Default)]
+struct Run {
+    db: i32,
+    watchers: Vec<OwnedStr>,
+    changed: Vec<Changed>,
+}
+
+impl Run {
+    /// Judges these changes, and forgets them. Those that have to wait are noted again.
+    fn judge(&mut self, ctx: &Ctx, role: Role) {
+        if !self.changed.is_empty() && ctx.select_db(self.db) {
+            judge_the_changes(ctx, &self.watchers, &self.changed, role, |waits| {
+                state().sightings.note_change(self.db, waits.key.bytes(), waits.change);
+            });
+        }
+        self.changed.clear();
     }
 }
 
-/// False if it has to wait.
-fn judge_the_change(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, change: Change, life: Life, role: Role) -> bool {
-    let (db, now) = (ctx.db(), UnixMs(unix_ms()));
-    let mut is_judged = true;
+fn judge_the_changes(ctx: &Ctx, watchers: &[OwnedStr], changed: &[Changed], role: Role, waits: impl Fn(&Changed)) {
+    let db = ctx.db();
     for watcher in watchers {
-        let told = fenced(ctx, watcher, || {
-            tracking::settle(ctx, watcher, key, None, role, |known| judge_change(change, life, known, role, now))
-        });
-        is_judged &= told != Some(Told::Waits);
+        let told = fenced(ctx, watcher, || tracking::settle_changes(ctx, watcher, changed, role, &waits));
         took_note(db, watcher, told);
     }
-    is_judged
 }
 
 /// Tells the ends of a key, if any were seen. False if they may not be told yet.

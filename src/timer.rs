@@ -148,7 +148,7 @@ pub fn note(db: i32, name: &[u8], at: UnixMs) {
 
 /// The timer comes as soon as it can, for what is in no schedule. Asked for again, it costs nothing.
 pub fn come_soon() {
-    if !SOON.swap(true, Ordering::Relaxed) {
+    if !SOON.load(Ordering::Relaxed) && !SOON.swap(true, Ordering::Relaxed) {
         let mut state = state();
         state.soon = true;
         state.arm(1);

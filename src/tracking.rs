@@ -20,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use tsgen_engine::{Copied, Ending, Known, Mark, Owed, Queue, Role, Then, Ttl, UnixMs, Verdict};
+use tsgen_engine::{judge_change, Change, Copied, Ending, Known, Mark, Owed, Queue, Role, Then, Ttl, UnixMs, Verdict};
 
 /// Keys that are looked at between two looks at the clock.
 pub const BATCH: usize = 64;
@@ -100,7 +100,7 @@ pub fn settle(
         }
         Then::Track(deadline) => {
             value.queue.track_anew(name, deadline);
-            value.schedule(ctx.db(), watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0] + MOST_EARLY)));
+            value.schedule(ctx.db(), watcher.bytes(), first_look(deadline));
         }
         Then::Fire { deadline, anew } => {
             let owed = Owed { deadline, ending: Ending::Expired };
@@ -134,7 +134,7 @@ pub fn settle(
         }
     }
     match (verdict.then, evicted) {
-        (Then::Track(deadline), _) if deadline.0 <= unix_ms().saturating_add(LEADS[0]) => keep(ctx, watcher, key),
+        (Then::Track(deadline), _) if is_soon(deadline, UnixMs(unix_ms())) => keep(ctx, watcher, key),
         (_, Some((deadline, copied))) => {
             expect_owed();
             if role == Role::Tells {
@@ -144,6 +144,69 @@ pub fn settle(
         _ => {}
     }
     Some(told)
+}
+
+/// A key that was changed, and how it stands now.
+pub struct Changed {
+    pub key: OwnedStr,
+    pub change: Change,
+    pub life: Life,
+}
+
+/// Has keys that were changed judged by what a watcher knows of them, and does what comes of that; calls `waits` with those that have to be
+/// judged again. The watcher is opened once for all that need nothing but its memory.
+///
+/// `None` if there is no such watcher.
+pub fn settle_changes(
+    ctx: &Ctx,
+    watcher: &Str,
+    changed: &[Changed],
+    role: Role,
+    waits: &impl Fn(&Changed),
+) -> Option<Told> {
+    let now = UnixMs(unix_ms());
+    let judge = |changed: &Changed, known| judge_change(changed.change, changed.life, known, role, now);
+    let names: Vec<&[u8]> = changed.iter().map(|changed| changed.key.bytes()).collect();
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
+    let value = opened.value().ok()??;
+    let known = value.queue.known_each(&names);
+    let (mut told, mut earliest, mut rest) = (Told::Nothing, UnixMs::NEVER, Vec::new());
+    for ((changed, name), known) in changed.iter().zip(names).zip(known) {
+        match judge(changed, known) {
+            Verdict { first: None, then: Then::Nothing } => continue,
+            Verdict { first: None, then: Then::Wait } => waits(changed),
+            Verdict { first: None, then: Then::Untrack } => drop(value.queue.untrack(name)),
+            Verdict { first: None, then: Then::Track(deadline) } if !is_soon(deadline, now) => {
+                value.queue.track_anew(name, deadline);
+                earliest = earliest.min(first_look(deadline));
+            }
+            _ => {
+                rest.push(changed);
+                continue;
+            }
+        }
+        told = Told::Noted;
+    }
+    value.schedule(ctx.db(), watcher.bytes(), earliest);
+    drop(opened);
+    for changed in rest {
+        match settle(ctx, watcher, &changed.key, None, role, |known| judge(changed, known))? {
+            Told::Waits => waits(changed),
+            Told::Fired => told = Told::Fired,
+            Told::Nothing | Told::Untracked | Told::Noted => {}
+        }
+    }
+    Some(told)
+}
+
+/// When a key is first looked at before it ends at `deadline`.
+fn first_look(deadline: UnixMs) -> UnixMs {
+    UnixMs(deadline.0.saturating_sub(LEADS[0] + MOST_EARLY))
+}
+
+/// Whether the value of a key that ends at `deadline` is copied at once.
+fn is_soon(deadline: UnixMs, now: UnixMs) -> bool {
+    deadline.0 <= now.0.saturating_add(LEADS[0])
 }
 
 /// Tells replicas and the AOF of an end, with its value if there is one.
@@ -223,11 +286,11 @@ pub fn found(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> 
     let value = opened.value().ok()??;
     // What is known of its value came with the watcher, and is of the same life.
     value.queue.track(key.bytes(), deadline);
-    value.schedule(db, watcher.bytes(), UnixMs(deadline.0.saturating_sub(LEADS[0] + MOST_EARLY)));
+    value.schedule(db, watcher.bytes(), first_look(deadline));
     drop(opened);
-    let now = unix_ms();
+    let now = UnixMs(unix_ms());
     // To look at one that is over would end it.
-    if deadline.0 > now && deadline.0 <= now.saturating_add(LEADS[0]) {
+    if deadline > now && is_soon(deadline, now) {
         keep(ctx, watcher, key);
     }
     Some(())

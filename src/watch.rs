@@ -117,6 +117,15 @@ pub fn names_of<R>(db: i32, key: &[u8], what: impl Fn(&[u8]) -> R) -> Vec<R> {
     covering.map(|watcher| what(&watcher.name)).collect()
 }
 
+/// Whether these, and no others, are the watchers that cover a key; false, too, where that takes longer to find out than their names.
+pub fn are_watchers_of(db: i32, key: &[u8], watchers: &[OwnedStr]) -> bool {
+    let [watcher] = watchers else { return false };
+    let state = state();
+    let Some(of_db) = state.dbs.get(&db) else { return false };
+    let mut owners = of_db.by_prefix.owners_of(key).peekable();
+    slots::are_ours(key) && owners.peek().is_some() && owners.all(|known| *known.0.name == *watcher.bytes())
+}
+
 /// Whether a key is watched. Of those that are not, all writers pay for this.
 fn is_watched(db: i32, key: &[u8]) -> bool {
     state().dbs.get(&db).is_some_and(|watchers| watchers.by_prefix.cover(key))

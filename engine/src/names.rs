@@ -54,6 +54,12 @@ impl Names {
         self.handles.find(hash, |slot| slot.hash == hash && entries.name(slot.handle) == name).map(|slot| slot.handle)
     }
 
+    /// An entry whose name has this hash, if there is one: most likely the one with this name. Reads no entry. O(1).
+    #[inline]
+    pub fn likely(&self, hash: u32) -> Option<Handle> {
+        self.handles.find(hash, |slot| slot.hash == hash).map(|slot| slot.handle)
+    }
+
     /// Adds an entry whose name is not there yet. O(1), now and then O(1792) to split a shard.
     #[inline]
     pub fn insert(&mut self, handle: Handle, hash: u32) {

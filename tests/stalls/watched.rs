@@ -3,6 +3,10 @@
 use super::stage::Stage;
 use crate::harness::{Server, Stop};
 
+/// An order as a shop keeps it.
+const ORDER: &[u8] =
+    br#"{"customer":48151,"items":[{"sku":"b-2342","count":2,"cents":1995}],"ship_to":"DE","total_cents":3990}"#;
+
 fn watch_orders(stage: &mut Stage) {
     if stage.is_ours() {
         stage.client.ok("EXPIRY.CREATE w PREFIX order:");
@@ -12,7 +16,7 @@ fn watch_orders(stage: &mut Stage) {
 fn set_orders(stage: &mut Stage, deadline: i64) {
     let (size, at) = (stage.size, deadline.to_string());
     stage.many(size, |requests, n| {
-        requests.push(&[b"SET", format!("order:{n}").as_bytes(), b"two books", b"PXAT", at.as_bytes()]);
+        requests.push(&[b"SET", format!("order:{n}").as_bytes(), ORDER, b"PXAT", at.as_bytes()]);
     });
 }
 

@@ -164,6 +164,12 @@ impl Ttl {
         UnixMs(self.heads.place(head).key)
     }
 
+    fn known(&self, head: Handle, number: u32) -> Known {
+        let watched = &self.watched[number];
+        let ended = if watched.evicted { Some(Ending::Evicted) } else { watched.gone.then_some(Ending::Expired) };
+        Known { deadline: self.deadline(head), ended }
+    }
+
     fn begin(&mut self, name: &[u8], deadline: UnixMs, watched: Watched) {
         let hash = self.names.hash(name);
         self.held += watched.size();

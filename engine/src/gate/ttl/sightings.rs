@@ -6,7 +6,12 @@
 use super::judge::{Change, End};
 use super::{Copied, Ending};
 use crate::time::UnixMs;
+use changes::{Changes, Hashed};
+use siphasher::sip::SipHasher13;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+
+mod changes;
 
 /// The name of a key and its database.
 pub type KeyId = (i32, Box<[u8]>);
@@ -46,12 +51,13 @@ enum Ended {
 type PerKey<T> = BTreeMap<i32, BTreeMap<Box<[u8]>, T>>;
 
 /// Everything that was seen and not yet judged.
-#[derive(Default)]
 pub struct Sightings {
     /// The last thing that happened to each key, since its last end: of those that are looked at next.
-    changes: PerKey<Change>,
+    changes: Changes,
     /// The same of keys that were changed since these began to be looked at; so each has its turn.
-    later: PerKey<Change>,
+    later: Changes,
+    /// Of names in these.
+    hasher: SipHasher13,
     /// The key that is being looked at.
     looked_at: Option<(KeyId, Change)>,
     /// The ends of each key, in the order in which they were seen.
@@ -60,37 +66,41 @@ pub struct Sightings {
     ending: Option<(KeyId, Ended)>,
 }
 
-impl Sightings {
-    /// Nothing yet.
-    pub const fn new() -> Self {
+impl Default for Sightings {
+    fn default() -> Self {
+        // Clients choose names.
+        let seed = RandomState::new();
         Sightings {
-            changes: BTreeMap::new(),
-            later: BTreeMap::new(),
+            changes: Changes::default(),
+            later: Changes::default(),
+            hasher: SipHasher13::new_with_keys(seed.hash_one(0), seed.hash_one(1)),
             looked_at: None,
-            ends: BTreeMap::new(),
+            ends: PerKey::new(),
             ending: None,
         }
+    }
+}
+
+impl Sightings {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Sightings::default()
     }
 
     /// Whether nothing is to be judged.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty() && self.changes.is_empty() && self.later.is_empty()
+        self.ends.is_empty() && self.changes() == 0
     }
 
-    /// Something was done to a key. O(log n); memory only for the first of several.
+    /// Something was done to a key. O(1); memory only for the first of several.
     pub fn note_change(&mut self, db: i32, name: &[u8], change: Change) {
         if self.ending.as_ref().is_some_and(|(key, _)| is(key, db, name)) {
             // It was a key of another life.
             self.ending = None;
         }
-        if let Some(known) = self.changes.get_mut(&db).and_then(|changes| changes.get_mut(name)) {
-            *known = change;
-            return;
-        }
-        let later = self.later.entry(db).or_default();
-        match later.get_mut(name) {
-            Some(known) => *known = change,
-            None => drop(later.insert(name.into(), change)),
+        let key = self.hashed(db, name);
+        if self.changes.len() == 0 || !self.changes.note_again(key, change) {
+            self.later.note(key, change);
         }
     }
 
@@ -165,19 +175,19 @@ impl Sightings {
     }
 
     /// A key that was changed is looked at now; of another key each time, as long as there are others. If looking ends it, that is noted
-    /// as any other end, and comes of this change. O(log n).
+    /// as any other end, and comes of this change. O(1).
     pub fn look_at_next(&mut self) -> Option<(&KeyId, Change)> {
-        if self.changes.is_empty() {
+        if self.changes.len() == 0 {
             std::mem::swap(&mut self.changes, &mut self.later);
         }
-        let mut first = self.changes.first_entry()?;
-        let db = *first.key();
-        let (name, change) = first.get_mut().pop_first()?;
-        if first.get().is_empty() {
-            first.remove();
-        }
+        let (db, name, change) = self.changes.take_first()?;
         let (key, change) = self.looked_at.insert(((db, name), change));
         Some((key, *change))
+    }
+
+    /// Whether the key that is looked at next may be one that was looked at lately.
+    pub fn begins_round(&self) -> bool {
+        self.changes.len() == 0
     }
 
     /// The change of the key that was looked at is judged now, unless it has turned out to be an end.
@@ -187,27 +197,31 @@ impl Sightings {
 
     fn take_change(&mut self, db: i32, name: &[u8]) -> Option<Change> {
         let looked_at = self.looked_at.take_if(|(key, _)| is(key, db, name)).map(|(_, change)| change);
-        let later = take(&mut self.later, db, name);
-        take(&mut self.changes, db, name).or(later).or(looked_at)
+        let key = self.hashed(db, name);
+        let later = self.later.take(key);
+        self.changes.take(key).or(later).or(looked_at)
+    }
+
+    fn hashed<'a>(&self, db: i32, name: &'a [u8]) -> Hashed<'a> {
+        Hashed { db, name, hash: self.hasher.hash(name) as u32 }
     }
 
     /// How many changes there are.
     pub fn changes(&self) -> usize {
-        [&self.changes, &self.later].into_iter().flat_map(BTreeMap::values).map(BTreeMap::len).sum()
+        self.changes.len() + self.later.len()
     }
 
     /// All that were changed, and how.
     pub fn each_change(&self) -> impl Iterator<Item = (i32, &[u8], Change)> {
-        let dbs = [&self.changes, &self.later].into_iter().flatten();
-        dbs.flat_map(|(db, names)| names.iter().map(|(name, change)| (*db, &**name, *change)))
+        self.changes.iter().chain(self.later.iter())
     }
 
     /// The keys of this database, or of all, are gone.
     pub fn forget(&mut self, db: Option<i32>) {
         match db {
             Some(db) => {
-                self.changes.remove(&db);
-                self.later.remove(&db);
+                self.changes.forget(db);
+                self.later.forget(db);
                 self.ends.remove(&db);
             }
             None => *self = Sightings::new(),
@@ -216,9 +230,14 @@ impl Sightings {
 
     /// Two databases have changed places.
     pub fn swap(&mut self, one: i32, other: i32) {
-        swap(&mut self.changes, one, other);
-        swap(&mut self.later, one, other);
-        swap(&mut self.ends, one, other);
+        let swapped = |db| match db {
+            _ if db == one => other,
+            _ if db == other => one,
+            _ => db,
+        };
+        self.changes.change_dbs(swapped);
+        self.later.change_dbs(swapped);
+        self.ends = std::mem::take(&mut self.ends).into_iter().map(|(db, ends)| (swapped(db), ends)).collect();
         for (db, ends) in &mut self.ends {
             ends.values_mut().flatten().for_each(|seen| seen.key.0 = *db);
         }
@@ -232,14 +251,6 @@ fn take<T>(all: &mut PerKey<T>, db: i32, name: &[u8]) -> Option<T> {
         all.remove(&db);
     }
     taken
-}
-
-fn swap<T>(all: &mut PerKey<T>, one: i32, other: i32) {
-    for (db, names) in [(other, all.remove(&one)), (one, all.remove(&other))] {
-        if let Some(names) = names {
-            all.insert(db, names);
-        }
-    }
 }
 
 fn is(key: &KeyId, db: i32, name: &[u8]) -> bool {

@@ -211,3 +211,22 @@ fn the_value_of_an_evicted_key_is_kept_only_if_that_is_wanted() {
     key.keep(b"order:1", copied("v"));
     assert_eq!(key.held_bytes(), 1);
 }
+
+#[test]
+fn what_is_known_of_many_keys_at_once_is_what_is_known_of_each() {
+    let mut key = watcher();
+    let names: Vec<Vec<u8>> = (0..3_000).map(|n| format!("order:{n}").into_bytes()).collect();
+    for (n, name) in names.iter().enumerate().filter(|(n, _)| n % 3 != 0) {
+        key.track(name, UnixMs(n as i64));
+        match n % 5 {
+            0 => key.note_evicted(name),
+            1 => key.note_gone(name),
+            _ => {}
+        }
+    }
+    // One of them twice.
+    let asked: Vec<&[u8]> = names.iter().map(Vec::as_slice).chain([b"order:7".as_slice()]).collect();
+    let each: Vec<_> = asked.iter().map(|name| key.known(name)).collect();
+    assert_eq!(key.known_each(&asked), each);
+    assert_eq!(each.iter().flatten().count(), 2_001);
+}

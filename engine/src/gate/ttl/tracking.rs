@@ -246,9 +246,22 @@ impl Queue<Ttl> {
     /// What is known of a tracked key. O(1).
     pub fn known(&self, name: &[u8]) -> Option<Known> {
         let head = self.gate.find(name)?;
-        let watched = self.gate.watched(head);
-        let ended = if watched.evicted { Some(Ending::Evicted) } else { watched.gone.then_some(Ending::Expired) };
-        Some(Known { deadline: self.gate.deadline(head), ended })
+        Some(self.gate.known(head, self.gate.number(head)))
+    }
+
+    /// What is known of each of these keys. O(1) each.
+    ///
+    /// For a key by itself most of that time is three reads of memory that no cache has, one after the other. Here each of the three is done
+    /// for all keys before the next, in loops so short that a processor is at several of them at once.
+    pub fn known_each(&self, names: &[&[u8]]) -> Vec<Option<Known>> {
+        let gate = &self.gate;
+        let heads: Vec<Option<Handle>> = names.iter().map(|name| gate.names.likely(gate.names.hash(name))).collect();
+        let numbers: Vec<Option<u32>> = heads.iter().map(|head| Some(gate.number((*head)?))).collect();
+        let known = heads.iter().zip(&numbers).map(|(head, number)| Some(gate.known((*head)?, (*number)?)));
+        let known: Vec<Option<Known>> = known.collect();
+        let is_it = |head: Option<Handle>, name| head.is_none_or(|head| gate.heads.name(head) == name);
+        let met = heads.into_iter().zip(known).zip(names);
+        met.map(|((head, known), name)| if is_it(head, *name) { known } else { self.known(name) }).collect()
     }
 
     /// The deadline of a tracked key, and whether it was evicted. O(1).

@@ -156,3 +156,60 @@ fn several_ends_of_one_key_are_taken_together_and_in_order() {
     assert_eq!(ends.iter().map(|seen| seen.end.deadline).collect::<Vec<_>>(), [Some(UnixMs(3)), Some(UnixMs(4))]);
     assert!(seen.is_empty() && seen.take_ends().is_none());
 }
+
+type Noted = Vec<(KeyId, Change)>;
+
+/// Random changes, ends and looks at the keys of two databases, against lists that are searched from the front.
+#[test]
+fn changes_are_found_among_few_and_among_many() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for keys in [3, 40, 5_000] {
+        let mut seen = Sightings::new();
+        let (mut first, mut later): (Noted, Noted) = Default::default();
+        for step in 0..30_000 {
+            let (db, name) = (random.i32(0..2), format!("key-{}", random.usize(0..keys)).into_bytes());
+            let key: KeyId = (db, name.clone().into());
+            match random.u8(0..10) {
+                0 => {
+                    seen.note_end(db, &name, Ending::Evicted);
+                    let taken = [&mut later, &mut first].map(|list| {
+                        let at = list.iter().position(|(noted, _)| *noted == key);
+                        at.map(|at| list.remove(at).1)
+                    });
+                    let set = match taken[1].or(taken[0]) {
+                        Some(Change::Set { after }) => Some(after),
+                        _ => None,
+                    };
+                    assert_eq!(take_end(&mut seen).map(|seen| (seen.key, seen.end.set)), Some((key, set)));
+                }
+                1..=3 => {
+                    assert_eq!(seen.begins_round(), first.is_empty());
+                    if first.is_empty() {
+                        std::mem::swap(&mut first, &mut later);
+                    }
+                    let next = seen.look_at_next().map(|(key, change)| (key.clone(), change));
+                    assert_eq!(next.is_none(), first.is_empty());
+                    if let Some(next) = next {
+                        first.remove(first.iter().position(|noted| *noted == next).expect("noted before"));
+                        assert_eq!(seen.looked(), Some(next.1));
+                    }
+                }
+                kind => {
+                    let change = if kind == 4 { Change::Unset } else { Change::Set { after: Some(UnixMs(step)) } };
+                    seen.note_change(db, &name, change);
+                    match first.iter_mut().chain(&mut later).find(|(noted, _)| *noted == key) {
+                        Some((_, known)) => *known = change,
+                        None => later.push((key, change)),
+                    }
+                }
+            }
+            assert_eq!(seen.changes(), first.len() + later.len());
+        }
+        let by_name = |mut all: Noted| {
+            all.sort_by(|(one, _), (other, _)| one.cmp(other));
+            all
+        };
+        let seen = seen.each_change().map(|(db, name, change)| ((db, name.into()), change)).collect();
+        assert_eq!(by_name(seen), by_name([first, later].concat()));
+    }
+}

@@ -1,0 +1,190 @@
+//! What was done to keys, the last change of each, in the order in which the first one of each was noted.
+//!
+//! Whoever changes a watched key pays for noting that, up to very many in one command. So it is one search in a hash table, and memory
+//! that grows at its end by a chunk: the names in it stand one behind the other. They stay there until all changes have been taken.
+
+use super::super::judge::Change;
+use crate::shards::Shards;
+
+/// So many are searched one by one.
+const FEW: usize = 8;
+/// Names in a chunk.
+const CHUNK: usize = 1024;
+
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Each has [`CHUNK`] names, but the last.
+    chunks: Vec<Chunk>,
+    /// How many were noted.
+    count: usize,
+    /// Where those noted are, once they are more than a few.
+    index: Option<Shards<Slot>>,
+    /// All before it have been taken.
+    first: usize,
+    /// How many have not been taken.
+    len: usize,
+}
+
+#[derive(Default)]
+struct Chunk {
+    names: Vec<u8>,
+    noted: Vec<Noted>,
+}
+
+impl Chunk {
+    /// An empty one with the memory that this one has taken: where there are many names, what comes is as what was.
+    fn like(&self) -> Self {
+        Chunk { names: Vec::with_capacity(self.names.len()), noted: Vec::with_capacity(CHUNK) }
+    }
+}
+
+struct Noted {
+    /// Where its name ends, which starts where the one before it ends.
+    end: u32,
+    hash: u32,
+    db: i32,
+    /// None if it was taken.
+    change: Option<Change>,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    number: u32,
+    hash: u32,
+}
+
+/// A key with the hash of its name.
+#[derive(Clone, Copy)]
+pub(super) struct Hashed<'a> {
+    pub db: i32,
+    pub name: &'a [u8],
+    pub hash: u32,
+}
+
+impl Changes {
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Something was done to a key. O(1).
+    pub fn note(&mut self, key: Hashed<'_>, change: Change) {
+        if self.len == 0 {
+            self.clear();
+        }
+        if let Some(number) = self.find(key) {
+            let known = self.at(number).change.replace(change);
+            self.len += usize::from(known.is_none());
+            return;
+        }
+        let Hashed { db, name, hash } = key;
+        if self.count == self.chunks.len() * CHUNK {
+            self.chunks.push(self.chunks.last().map(Chunk::like).unwrap_or_default());
+        }
+        let chunk = &mut self.chunks[self.count / CHUNK];
+        chunk.names.extend_from_slice(name);
+        chunk.noted.push(Noted { end: chunk.names.len() as u32, hash, db, change: Some(change) });
+        self.count += 1;
+        self.len += 1;
+        self.enter_last();
+    }
+
+    /// The same if something was done to it before that was not taken. False if not. O(1).
+    pub fn note_again(&mut self, key: Hashed<'_>, change: Change) -> bool {
+        let known = self.find(key).and_then(|number| self.at(number).change.as_mut());
+        known.map(|known| *known = change).is_some()
+    }
+
+    /// Takes the change of a key. O(1).
+    pub fn take(&mut self, key: Hashed<'_>) -> Option<Change> {
+        let number = self.find(key)?;
+        let change = self.at(number).change.take()?;
+        self.len -= 1;
+        Some(change)
+    }
+
+    /// Takes the first one. O(1), and O(1) for each one in front of it that was taken already.
+    pub fn take_first(&mut self) -> Option<(i32, Box<[u8]>, Change)> {
+        while self.first < self.count {
+            let number = self.first;
+            self.first += 1;
+            if let Some(change) = self.at(number).change.take() {
+                self.len -= 1;
+                return Some((self.at(number).db, self.name(number).into(), change));
+            }
+        }
+        None
+    }
+
+    /// All, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (i32, &[u8], Change)> {
+        (self.first..self.count).filter_map(|number| {
+            let noted = &self.chunks[number / CHUNK].noted[number % CHUNK];
+            Some((noted.db, self.name(number), noted.change?))
+        })
+    }
+
+    /// The keys of this database are gone. O(n).
+    pub fn forget(&mut self, db: i32) {
+        let noted = self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted);
+        for noted in noted.filter(|noted| noted.db == db) {
+            self.len -= usize::from(noted.change.take().is_some());
+        }
+    }
+
+    /// Each key is in this database instead, with all others of its own. O(n).
+    pub fn change_dbs(&mut self, to: impl Fn(i32) -> i32) {
+        self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted).for_each(|noted| noted.db = to(noted.db));
+    }
+
+    /// The first chunk is used again.
+    fn clear(&mut self) {
+        self.chunks.truncate(1);
+        for chunk in &mut self.chunks {
+            chunk.noted.clear();
+            chunk.names.clear();
+            chunk.names.shrink_to(CHUNK * 64);
+        }
+        (self.index, self.count, self.first) = (None, 0, 0);
+    }
+
+    fn at(&mut self, number: usize) -> &mut Noted {
+        &mut self.chunks[number / CHUNK].noted[number % CHUNK]
+    }
+
+    fn name(&self, number: usize) -> &[u8] {
+        let Chunk { names, noted } = &self.chunks[number / CHUNK];
+        let nth = number % CHUNK;
+        let start = if nth == 0 { 0 } else { noted[nth - 1].end };
+        &names[start as usize..noted[nth].end as usize]
+    }
+
+    fn is(&self, number: usize, key: Hashed<'_>) -> bool {
+        let noted = &self.chunks[number / CHUNK].noted[number % CHUNK];
+        noted.hash == key.hash && noted.db == key.db && self.name(number) == key.name
+    }
+
+    fn find(&self, key: Hashed<'_>) -> Option<usize> {
+        match &self.index {
+            None => (0..self.count).find(|number| self.is(*number, key)),
+            Some(index) => {
+                let slot = index.find(key.hash, |slot| slot.hash == key.hash && self.is(slot.number as usize, key));
+                slot.map(|slot| slot.number as usize)
+            }
+        }
+    }
+
+    /// Enters the last one noted in the index, or all of them if they were few.
+    fn enter_last(&mut self) {
+        let from = match self.index {
+            Some(_) => self.count - 1,
+            None if self.count <= FEW => return,
+            None => 0,
+        };
+        let index = self.index.get_or_insert_with(Shards::new);
+        for number in from..self.count {
+            let hash = self.chunks[number / CHUNK].noted[number % CHUNK].hash;
+            index.insert(hash, Slot { number: number as u32, hash }, |slot| slot.hash);
+        }
+    }
+}
