@@ -7,6 +7,7 @@ use crate::command::Fail;
 use crate::debounce::Debounce;
 use crate::expiry::Expiry;
 use crate::family::Family;
+use crate::guard;
 use crate::kinds;
 use crate::redis::key::Key;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -22,6 +23,16 @@ pub fn damage(ctx: &Ctx, name: &Str) {
         || key.damage(Debounce::data_type())
         || key.damage(Expiry::data_type())
         || key.damage(Tally::data_type());
+}
+
+/// Does something with the key of this name, in the selected database. A panic damages that key, and keeps no other from its turn: then there is no
+/// answer. `what` names it in the log.
+pub fn fenced<R>(ctx: &Ctx, name: &Str, what: &str, work: impl FnOnce() -> R) -> Option<R> {
+    let answer = guard::catch(what, work);
+    if answer.is_none() {
+        guard::catch("what follows a panic", || damage(ctx, name));
+    }
+    answer
 }
 
 /// A key that is open.

@@ -396,10 +396,7 @@ fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
 
 /// A panic at one watcher damages that, and keeps no other from what was seen.
 fn fenced(ctx: &Ctx, watcher: &Str, what: impl FnOnce() -> Option<Told>) -> Option<Told> {
-    guard::catch("a watcher", what).unwrap_or_else(|| {
-        keyspace::damage(ctx, watcher);
-        None
-    })
+    keyspace::fenced(ctx, watcher, "a watcher", what).flatten()
 }
 
 /// What has come of a verdict, for those who are told of it later; a watcher that is not there is forgotten.

@@ -7,6 +7,8 @@
 //! that have come. Until that is done, the timer does nothing else, for a watcher that remembers keys of a slot that went and came back
 //! would tell of what others have deleted meanwhile.
 
+use crate::guard;
+use crate::keyspace;
 use crate::life::{life, Life};
 use crate::redis::call::{keys_in_slot, served_slots};
 use crate::redis::cluster::{self, Move, Ranges, SLOTS};
@@ -19,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tsgen_engine::{Mark, Millis, UnixMs};
+use tsgen_engine::{Mark, Millis, Queue, Ttl, UnixMs};
 
 /// What is put aside is looked at again so often, should no event tell that its slot has come.
 const ASIDE: Millis = Millis(1_000);
@@ -28,6 +30,9 @@ const LISTED: usize = 20_000;
 
 /// A slot has come lately, if it was not longer ago than this: long enough for what ended with the handover to be told.
 const LATELY: Millis = Millis(10_000);
+
+/// What a panic at one of them is logged as.
+const WATCHER: &str = "a watcher, after slots have moved";
 
 /// A key, with its database.
 type Id = (i32, Box<[u8]>);
@@ -220,12 +225,13 @@ pub fn settle(ctx: &Ctx, until: Instant) -> bool {
     let selected = ctx.db();
     let is_done = loop {
         let Some(mut job) = state().jobs.pop_front() else { break true };
-        let is_done = match &mut job {
+        // What panics was taken out of the job before, so it is not tried again; all else of the job is.
+        let is_done = guard::catch("slots that have moved", || match &mut job {
             Job::Forget(slots, watchers, mark) => forget(ctx, slots, watchers, mark, until),
             Job::Find { slots, left, listed } => find(ctx, slots, left, listed, until),
-        };
+        });
         let mut state = state();
-        if !is_done {
+        if is_done != Some(true) {
             state.jobs.push_front(job);
             timer::come_soon();
             break false;
@@ -236,27 +242,32 @@ pub fn settle(ctx: &Ctx, until: Instant) -> bool {
     is_done
 }
 
+/// One watcher forgets some of its keys of these slots, from the mark on; where to go on, if there are more.
+fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Mark> {
+    let forget = |queue: &mut Queue<Ttl>| {
+        let page = queue.ending_behind(from, UnixMs::NEVER, BATCH);
+        let gone: Vec<Box<[u8]>> =
+            page.iter().filter(|(one, _)| slots.has(one.name)).map(|(one, _)| one.name.into()).collect();
+        let next = page.last().filter(|_| page.len() == BATCH).map(|(_, mark)| *mark);
+        for name in gone {
+            queue.untrack(&name);
+        }
+        next
+    };
+    with_queue(ctx, watcher, forget).flatten()
+}
+
 /// The watchers forget their keys of these slots. True if they have.
 fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, until: Instant) -> bool {
-    while let Some((db, watcher)) = watchers.last() {
-        let forget_some = |queue: &mut tsgen_engine::Queue<tsgen_engine::Ttl>| {
-            let page = queue.ending_behind(*mark, UnixMs::NEVER, BATCH);
-            let gone: Vec<Box<[u8]>> =
-                page.iter().filter(|(one, _)| slots.has(one.name)).map(|(one, _)| one.name.into()).collect();
-            let next = page.last().filter(|_| page.len() == BATCH).map(|(_, mark)| *mark);
-            for name in gone {
-                queue.untrack(&name);
-            }
-            next
-        };
-        let next =
-            if ctx.select_db(*db) { with_queue(ctx, &OwnedStr::new(watcher), forget_some).flatten() } else { None };
-        match next {
-            Some(next) => *mark = next,
-            None => {
-                *mark = Mark::at(UnixMs(i64::MIN));
-                watchers.pop();
-            }
+    while let Some((db, watcher)) = watchers.pop() {
+        let from = std::mem::replace(mark, Mark::at(UnixMs(i64::MIN)));
+        let name = OwnedStr::new(&watcher);
+        let work = || forget_some(ctx, slots, &name, from);
+        // One that tracked keys of slots that have gone would tell lies: a panic damages it.
+        let next = if ctx.select_db(db) { keyspace::fenced(ctx, &name, WATCHER, work).flatten() } else { None };
+        if let Some(next) = next {
+            *mark = next;
+            watchers.push((db, watcher));
         }
         if Instant::now() >= until && !watchers.is_empty() {
             return false;
@@ -282,9 +293,10 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
         let Some(slot) = left.pop() else { break };
         let mut is_large = false;
         for db in dbs.iter().filter(|db| ctx.select_db(**db)) {
-            let names = keys_in_slot(ctx, slot, LISTED);
-            is_large |= names.len() == LISTED;
-            listed.extend(names.into_iter().map(|name| (*db, name.into_boxed_slice())));
+            // Also those of a slot that cannot be listed are found by the walk.
+            let names = guard::catch("the keys of a slot", || keys_in_slot(ctx, slot, LISTED));
+            is_large |= names.as_ref().is_none_or(|names| names.len() == LISTED);
+            listed.extend(names.into_iter().flatten().map(|name| (*db, name.into_boxed_slice())));
         }
         let since = state().came.get(&slot).map_or(now, |came| came.since);
         for (db, watcher) in watchers.iter().filter(|_| is_large) {
@@ -303,7 +315,8 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
 
 fn walk_anew(ctx: &Ctx, db: i32, watcher: &[u8], since: UnixMs) {
     if ctx.select_db(db) {
-        tracking::walk_anew(ctx, db, &OwnedStr::new(watcher), since);
+        let watcher = OwnedStr::new(watcher);
+        keyspace::fenced(ctx, &watcher, WATCHER, || tracking::walk_anew(ctx, db, &watcher, since));
     }
 }
 
@@ -317,13 +330,15 @@ fn look_at(ctx: &Ctx, db: i32, key: &Str) {
     match life(ctx, key) {
         Life::Until(deadline) if came.is_none_or(|came| deadline >= came.since) => {
             for watcher in &watchers {
-                tracking::found(ctx, db, watcher, key, deadline);
+                keyspace::fenced(ctx, watcher, WATCHER, || tracking::found(ctx, db, watcher, key, deadline));
                 timer::note(db, watcher.bytes(), UnixMs(0));
             }
         }
         Life::Endless => {
             for watcher in &watchers {
-                with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
+                keyspace::fenced(ctx, watcher, WATCHER, || {
+                    with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))
+                });
             }
         }
         // If it has ended by this look, that is an event of its own.

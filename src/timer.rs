@@ -9,7 +9,6 @@
 use crate::debounce::Debounce;
 use crate::expiry::Expiry;
 use crate::family::Family;
-use crate::guard;
 use crate::keyspace;
 use crate::lateness;
 use crate::redis::ctx::{must_not_write, unix_ms};
@@ -262,11 +261,10 @@ fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
         } else if is_there {
             slots::is_taken_up(db, &name);
             let name = OwnedStr::new(&name);
-            let drive = || families.iter().any(|drive| drive(ctx, db, &name, now, until));
-            if guard::catch("the timer, at one key", drive).is_none() {
-                // It is not looked at again. The others are.
-                guard::catch("the timer, after a panic", || keyspace::damage(ctx, &name));
-            }
+            // After a panic it is not looked at again. The others are.
+            keyspace::fenced(ctx, &name, "the timer, at one key", || {
+                families.iter().any(|drive| drive(ctx, db, &name, now, until))
+            });
         }
         if Instant::now() >= until {
             break;

@@ -14,6 +14,7 @@
 //! what becomes of the keys that it meets.
 
 use crate::copies::string_met;
+use crate::keyspace;
 use crate::life::{life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::event::shows_ends;
@@ -240,12 +241,13 @@ fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walk: &Walk) -> bool {
     });
     for Met { watcher, name, deadline, what } in all {
         let (watcher, name) = (OwnedStr::new(&watcher), OwnedStr::new(&name));
-        match what {
+        let tell = || match what {
             What::Found => drop(tracking::found(ctx, db, &watcher, &name, deadline)),
             What::Overdue { value, is_new } => {
                 tracking::found_overdue(ctx, &watcher, &name, deadline, value.as_ref(), is_new);
             }
-        }
+        };
+        keyspace::fenced(ctx, &watcher, "a watcher, on the walk", tell);
     }
     more
 }
@@ -256,7 +258,8 @@ fn end_round(ctx: &Ctx, db: i32, walk: &mut Walk) {
     walk.walkers.retain(|name, walker| {
         let is_done = walker.last_round <= round;
         if is_done {
-            tracking::walked(ctx, &OwnedStr::new(name), walker.since);
+            let watcher = OwnedStr::new(name);
+            keyspace::fenced(ctx, &watcher, "a watcher, on the walk", || tracking::walked(ctx, &watcher, walker.since));
         }
         !is_done
     });

@@ -5,6 +5,7 @@
 use super::programs::programs;
 use super::server::is_as_new;
 use super::{wait_until, Client, Router, Server};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -31,12 +32,23 @@ impl Cluster {
     /// The same; `args` are options of every server.
     #[track_caller]
     pub fn form_with(args: &[&str]) -> Self {
+        Self::form_of(Server::start, args)
+    }
+
+    /// The same with another build of the module, which may panic.
+    #[track_caller]
+    pub fn form_planted(module: &Path) -> Self {
+        Self::form_of(|args| Server::start_with(module, args), &[])
+    }
+
+    #[track_caller]
+    fn form_of(start: impl Fn(&[&str]) -> Server, args: &[&str]) -> Self {
         let timeout = FORMING.to_string();
         let mut all = vec!["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout];
         // Replicas stay with their masters, also with one that has given all its slots away; and are fit for promotion at any time.
         all.extend(["--cluster-allow-replica-migration", "no", "--cluster-replica-validity-factor", "0"]);
         all.extend_from_slice(args);
-        let cluster = Cluster { nodes: (0..2 * MASTERS).map(|_| Server::start(&all)).collect() };
+        let cluster = Cluster { nodes: (0..2 * MASTERS).map(|_| start(&all)).collect() };
         cluster.introduce();
         for replica in MASTERS..2 * MASTERS {
             cluster.run(replica, &format!("CLUSTER REPLICATE {}", cluster.id(replica - MASTERS)));

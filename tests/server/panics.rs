@@ -5,35 +5,11 @@
 //! and so on until it is through.
 
 use crate::harness::*;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 
 const DAMAGED: &str = "DAMAGED an internal error of the module has damaged this key";
 
-/// The module that panics when it is told to, built once per test binary into a folder of its own.
-fn planted() -> &'static Path {
-    static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let binary = std::env::current_exe().expect("the path of this test binary");
-        let target = binary.ancestors().nth(3).expect("a target folder").join("planted");
-        let status = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "tsgen", "--features", "planted-panic", "--target-dir"])
-            .arg(&target)
-            .current_dir(workspace())
-            .status();
-        assert!(status.expect("run cargo").success(), "the module with planted panics does not build");
-        target.join("debug/libtsgen.so")
-    })
-}
-
 fn start(args: &[&str]) -> Server {
     Server::start_with(planted(), args)
-}
-
-fn plant(c: &mut Client, step: usize) {
-    c.ok(&format!("CONFIG SET tsgen.planted-panic {step}"));
 }
 
 fn info(c: &mut Client, name: &str) -> i64 {
@@ -258,6 +234,43 @@ fn a_watcher_that_panics_leaves_the_other_watchers_alone() {
         assert!(info(&mut c, "caught-panics") <= caught + 1, "step {step}: it is not tried again and again");
     }
     assert!(info(&mut c, "caught-panics") > 20, "{}", info(&mut c, "caught-panics"));
+}
+
+/// Keys that were there before their watchers: one walk tells all watchers of them.
+#[test]
+fn a_watcher_that_panics_on_the_walk_leaves_the_others_to_be_told_of_all_keys() {
+    const KEYS: usize = 10;
+    let server = start(&[]);
+    let mut c = server.client();
+    let mut panicked = 0;
+    for step in 1.. {
+        plant(&mut c, 0);
+        c.ok("FLUSHALL");
+        for nth in 0..KEYS {
+            c.ok(&format!("SET a:{nth} x EX 3600"));
+        }
+        let caught = info(&mut c, "caught-panics");
+        c.play("> MULTI\n OK\n > EXPIRY.CREATE one PREFIX a:\n QUEUED\n > EXPIRY.CREATE two PREFIX a:\n QUEUED");
+        c.ok(&format!("CONFIG SET tsgen.planted-panic {step}"));
+        c.ok("EXEC");
+        // INFO takes no step.
+        let tracked = format!("waiting={},", 2 * KEYS);
+        wait_until("it has panicked, or is through", || {
+            info(&mut c, "caught-panics") > caught || c.info("tsgen", "tsgen_expiry").contains(&tracked)
+        });
+        if info(&mut c, "caught-panics") == caught {
+            break;
+        }
+        panicked += 1;
+        let mut damaged = 0;
+        wait_until("those that are sound know all keys", || {
+            let told = ["one", "two"].map(|key| c.run(&format!("EXPIRY.TRACKED {key}")));
+            damaged = told.iter().filter(|told| told.to_string().contains(DAMAGED)).count();
+            told.iter().all(|told| told.is_error() || told.items().len() == KEYS)
+        });
+        assert!(damaged <= 1, "step {step}");
+    }
+    assert!(panicked > 2 * KEYS, "{panicked}");
 }
 
 /// Damaged keys of each family, and others.
