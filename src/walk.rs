@@ -10,6 +10,8 @@
 //! ahead when it copied them. That master's timer leaves these keys alone until the round is over. Redis itself, or a client, may end some
 //! of them first: they are delivered with the copies that there are.
 //!
+//! Each database has its walk, and they share the time: one of millions of keys holds up no other.
+//!
 //! It goes on in the ticks of the timer, with the time that what is due leaves, and nothing that is due waits for it. It does not know
 //! what becomes of the keys that it meets.
 
@@ -23,7 +25,7 @@ use crate::redis::{Ctx, OwnedStr};
 use crate::{timer, tracking, watch};
 use lazy_static::lazy_static;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tsgen_engine::{Copied, UnixMs};
@@ -88,6 +90,8 @@ lazy_static! {
 }
 /// So that a tick costs nothing while nobody walks.
 static ANY: AtomicBool = AtomicBool::new(false);
+/// The database that was walked last.
+static LAST: AtomicI32 = AtomicI32::new(-1);
 
 /// Never held while Redis is called.
 fn walks() -> MutexGuard<'static, BTreeMap<i32, Walk>> {
@@ -144,15 +148,26 @@ pub fn swap(one: i32, other: i32) {
     }
 }
 
+/// The databases that are walked, whose turn it is first.
+fn in_turn() -> Vec<i32> {
+    let (walks, last) = (walks(), LAST.load(Ordering::Relaxed));
+    let (before, behind): (Vec<i32>, Vec<i32>) = walks.keys().partition(|db| **db <= last);
+    [behind, before].concat()
+}
+
 /// Walks on until then, and a little in any case.
 pub fn go_on(ctx: &Ctx, until: Instant) {
     if !ANY.load(Ordering::Relaxed) {
         return;
     }
-    let until = until.max(Instant::now() + LEAST);
-    let dbs: Vec<i32> = walks().keys().copied().collect();
+    let end = until.max(Instant::now() + LEAST);
+    let dbs = in_turn();
     let selected = ctx.db();
-    for db in dbs {
+    for (nth, db) in dbs.iter().copied().enumerate() {
+        let now = Instant::now();
+        let share = (end - now) / u32::try_from(dbs.len() - nth).unwrap_or(u32::MAX);
+        let until = end.min(now + share.max(LEAST));
+        LAST.store(db, Ordering::Relaxed);
         // While it is under way the walk is nobody else's; who joins meanwhile begins another.
         let Some(mut walk) = walks().remove(&db) else { continue };
         if !ctx.select_db(db) {
@@ -162,7 +177,7 @@ pub fn go_on(ctx: &Ctx, until: Instant) {
             go_round(ctx, db, &mut walk, until);
         }
         put_back(db, walk);
-        if Instant::now() >= until {
+        if Instant::now() >= end {
             break;
         }
     }

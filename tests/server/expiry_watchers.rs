@@ -178,3 +178,34 @@ fn a_watcher_over_a_hundred_thousand_keys_that_is_deleted_stops_watching() {
     c.ok("SET k:1 v PX 20");
     c.expect("EXPIRY.TRACKED w", "[]");
 }
+
+/// The walks of all databases share the time, whichever comes first.
+#[test]
+fn a_watcher_does_not_wait_for_the_keys_of_other_databases() {
+    const KEYS: usize = 100_000;
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    let set = |nth: usize| ["SET", &format!("k:{nth}"), "v", "EX", "3600"].map(|word| word.as_bytes().to_vec());
+    c.pipeline((0..KEYS).map(set));
+    for db in [1, 2] {
+        c.play(&format!("> SELECT {db}\n OK\n > SET k:1 v EX 3600\n OK"));
+    }
+    c.ok("MULTI");
+    for db in 0..3 {
+        c.play(&format!("> SELECT {db}\n QUEUED\n > EXPIRY.CREATE w PREFIX k:\n QUEUED"));
+    }
+    c.ok("EXEC");
+    let mut told = Vec::new();
+    wait_until("the small databases are through", || {
+        c.ok("MULTI");
+        for db in 0..3 {
+            c.play(&format!("> SELECT {db}\n QUEUED\n > EXPIRY.INFO w\n QUEUED"));
+        }
+        let replies = c.ok("EXEC");
+        told = replies.items().iter().skip(1).step_by(2).map(|info| info.field("waiting").int()).collect();
+        told[1..] == [1, 1]
+    });
+    assert!(told[0] < KEYS as i64, "the large one was through before them");
+    c.ok("SELECT 0");
+    wait_until("the large one is through", || c.ok("EXPIRY.INFO w").field("waiting").int() == KEYS as i64);
+}
