@@ -196,7 +196,7 @@ fn moved(_: &Ctx, what: Move, ranges: Ranges) {
 }
 
 /// A watched key of a slot that has just come has ended before it was found: its watchers learn of it now. What had ended before the slot
-/// was on its way was told where it came from.
+/// was on its way was told where it came from, and what had ended before a watcher was there is not its concern.
 pub fn adopt(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, deadline: Option<UnixMs>) {
     let is_new = CAME.load(Ordering::Relaxed) || COMING.load(Ordering::Relaxed);
     let Some(deadline) = deadline.filter(|_| is_new) else { return };
@@ -208,11 +208,7 @@ pub fn adopt(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, deadline: Option<UnixM
     };
     if came.is_some_and(|came| deadline >= came.since && (jobs || now <= came.at.after(LATELY))) {
         for watcher in watchers {
-            with_queue(ctx, watcher, |queue| {
-                if queue.tracked_until(key.bytes()).is_none() {
-                    queue.track(key.bytes(), deadline);
-                }
-            });
+            keyspace::fenced(ctx, watcher, WATCHER, || tracking::adopt(ctx, watcher, key, deadline));
         }
     }
 }

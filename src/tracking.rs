@@ -29,6 +29,8 @@ const DUE: usize = 16;
 
 /// What only this node knows of a watcher.
 pub struct Local {
+    /// When it came to this node, or was made; what had ended before was never its concern.
+    since: UnixMs,
     /// It is still to be told of the keys that were there before it; what had ended before this time was never its concern.
     pub walks_since: Option<UnixMs>,
     /// Up to where values have been copied, at each lead.
@@ -40,7 +42,7 @@ pub struct Local {
 impl Default for Local {
     fn default() -> Self {
         let since = UnixMs(unix_ms());
-        Local { walks_since: Some(since), copied: [Mark::at(since); 3], looked_until: UnixMs(i64::MIN) }
+        Local { since, walks_since: Some(since), copied: [Mark::at(since); 3], looked_until: UnixMs(i64::MIN) }
     }
 }
 
@@ -454,10 +456,22 @@ pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>
     Some(what(&mut value.queue))
 }
 
+/// A key of a slot that has just come, and was not found before it ended at `deadline`, is tracked; unless the watcher came later than that.
+/// `None` if there is none.
+pub fn adopt(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
+    let value = opened.value().ok()??;
+    if deadline >= value.local.since && value.queue.tracked_until(key.bytes()).is_none() {
+        value.queue.track(key.bytes(), deadline);
+    }
+    Some(())
+}
+
 /// Has a watcher told once more of all keys that are there; what ended before `since` is not its concern. `None` if there is none.
 pub fn walk_anew(ctx: &Ctx, db: i32, watcher: &Str, since: UnixMs) -> Option<()> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let local = &mut opened.value().ok()??.local;
+    let since = since.max(local.since);
     // What one that still walks was to be told of it is told of.
     let since = local.walks_since.map_or(since, |before| before.min(since));
     local.walks_since = Some(since);

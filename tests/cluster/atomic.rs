@@ -245,54 +245,6 @@ fn a_slot_that_comes_back_brings_only_the_keys_that_are_left() {
     w.same_data();
 }
 
-/// With the module that panics when it is told to.
-#[test]
-fn a_watcher_that_panics_when_a_slot_has_moved_leaves_the_others_to_forget_and_to_find_its_keys() {
-    const KEYS: usize = 20;
-    let cluster = Cluster::form_planted(planted());
-    if !cluster.moves_atomically() {
-        return;
-    }
-    let tag = tags(0, 1000).next().expect("a tag");
-    let slot = slot_of(&tag);
-    let watchers = [0, 1].map(|node| {
-        let tags = tags(node, 5_000).filter(|tag| slot_of(tag) % 5_461 > 4_000).take(2);
-        tags.map(|tag| format!("{{{tag}}}:watcher")).collect::<Vec<_>>()
-    });
-    let mut nodes = [0, 1].map(|node: usize| cluster.nodes[node].client());
-    let caught = |c: &mut Client| c.info("tsgen", "tsgen_caught-panics");
-    for step in 1..5 {
-        let (from, to) = ((step + 1) % 2, step % 2);
-        for (c, watchers) in nodes.iter_mut().zip(&watchers) {
-            for watcher in watchers {
-                c.ok(&format!("DEL {watcher}"));
-                c.ok(&format!("EXPIRY.CREATE {watcher} PREFIX {{{tag}}}:"));
-            }
-        }
-        for nth in 0..KEYS {
-            nodes[from].ok(&format!("SET {{{tag}}}:{nth} value EX 3600"));
-        }
-        // How many keys those watchers of a node track that are sound, and how many are not.
-        let told = |c: &mut Client, node: usize| {
-            let told = watchers[node].iter().map(|watcher| c.run(&format!("EXPIRY.TRACKED {watcher}")));
-            let (damaged, sound): (Vec<Reply>, Vec<Reply>) = told.partition(Reply::is_error);
-            (sound.iter().map(|told| told.items().len()).collect::<Vec<_>>(), damaged.len())
-        };
-        wait_until("all are tracked", || told(&mut nodes[from], from) == (vec![KEYS; 2], 0));
-        let before = nodes.each_mut().map(caught);
-        // One step for each watcher that forgets, one for each key and watcher that finds it.
-        plant(&mut nodes[from], step.div_ceil(2));
-        plant(&mut nodes[to], step);
-        cluster.move_atomically((slot, slot), from, to);
-        // Only then may they be asked, which takes steps too.
-        for (c, before) in nodes.iter_mut().zip(before) {
-            wait_until("it has panicked", || caught(c) != before);
-        }
-        wait_until("the other has forgotten all", || told(&mut nodes[from], from) == (vec![0], 1));
-        wait_until("the other has found all", || told(&mut nodes[to], to) == (vec![KEYS], 1));
-    }
-}
-
 #[test]
 fn after_a_move_that_is_called_off_all_is_as_if_nothing_had_been() {
     let Some(w) = Watched::new() else { return };

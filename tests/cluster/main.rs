@@ -13,5 +13,6 @@ mod failover;
 mod resharding;
 mod routing;
 mod sentinel;
+mod settling;
 mod sinks;
 mod watchers;
