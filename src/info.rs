@@ -8,7 +8,7 @@ use crate::redis::info::{self, Section};
 use crate::redis::Ctx;
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
-use crate::{failures, guard, kinds, lateness, timer, waiting};
+use crate::{failures, guard, kinds, lateness, timer, waiting, watch};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -38,6 +38,7 @@ fn tell(section: &Section) {
     section.number(c"damaged-keys", signed(kinds::damages() as u64));
     section.number(c"sink-errors", signed(failures::SINK.count()));
     section.text(c"sink-last-error", &failures::SINK.last());
+    section.number(c"watchers", signed(watch::count() as u64));
     section.number(c"expiry-errors", signed(failures::EXPIRY.count()));
     section.text(c"expiry-last-error", &failures::EXPIRY.last());
     section.number(c"timer-ticks", signed(ticks));

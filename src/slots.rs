@@ -238,8 +238,9 @@ pub fn settle(ctx: &Ctx, until: Instant) -> bool {
     is_done
 }
 
-/// One watcher forgets some of its keys of these slots, from the mark on; where to go on, if there are more.
-fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Mark> {
+/// One watcher forgets some of its keys of these slots, from the mark on; where to go on, if there are more. `None` if there is no such
+/// watcher.
+fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Option<Mark>> {
     let forget = |queue: &mut Queue<Ttl>| {
         let page = queue.ending_behind(from, UnixMs::NEVER, BATCH);
         let gone: Vec<Box<[u8]>> =
@@ -250,20 +251,25 @@ fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Ma
         }
         next
     };
-    with_queue(ctx, watcher, forget).flatten()
+    with_queue(ctx, watcher, forget)
 }
 
-/// The watchers forget their keys of these slots. True if they have.
+/// The watchers forget their keys of these slots, and those that went with their slots are forgotten. True if that is done.
 fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, until: Instant) -> bool {
     while let Some((db, watcher)) = watchers.pop() {
         let from = std::mem::replace(mark, Mark::at(UnixMs(i64::MIN)));
         let name = OwnedStr::new(&watcher);
         let work = || forget_some(ctx, slots, &name, from);
         // One that tracked keys of slots that have gone would tell lies: a panic damages it.
-        let next = if ctx.select_db(db) { keyspace::fenced(ctx, &name, WATCHER, work).flatten() } else { None };
-        if let Some(next) = next {
-            *mark = next;
-            watchers.push((db, watcher));
+        let told = if ctx.select_db(db) { keyspace::fenced(ctx, &name, WATCHER, work).flatten() } else { None };
+        match told {
+            Some(Some(next)) => {
+                *mark = next;
+                watchers.push((db, watcher));
+            }
+            Some(None) => {}
+            // No event told that it went, and none would be compared with its prefixes in vain.
+            None => watch::remove(db, &watcher),
         }
         if Instant::now() >= until && !watchers.is_empty() {
             return false;

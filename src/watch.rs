@@ -151,7 +151,12 @@ fn most_wanted(db: i32, key: &[u8], wanted: impl Fn(&Scope) -> u64) -> Option<u6
 
 /// Whether there is any watcher.
 pub fn anybody() -> bool {
-    WATCHERS.load(Ordering::Relaxed) != 0
+    count() != 0
+}
+
+/// How many watchers the events of keys are compared with.
+pub fn count() -> usize {
+    WATCHERS.load(Ordering::Relaxed)
 }
 
 /// A watcher stands under this name. The first one subscribes to the events of keys, for good.

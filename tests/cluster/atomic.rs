@@ -2,6 +2,7 @@
 
 use crate::families::FAMILIES;
 use crate::harness::*;
+use crate::settling::watchers;
 use crate::traffic::Traffic;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -266,6 +267,7 @@ fn after_a_move_that_is_called_off_all_is_as_if_nothing_had_been() {
     assert!(w.cluster.cancel_move(&moving), "it had moved already");
     let [here, there] = w.drain(4_000);
     assert_eq!((here, there), (names.clone(), Vec::new()));
+    wait_until("the watcher that had come is forgotten", || watchers(&w.cluster, 1) == 1);
     let mut router = w.cluster.router();
     assert_eq!(drain(&mut router, "EXPIRY", &moving_watcher, 500), names);
     assert_eq!(drain(&mut router, "TSGEN", &clock, 500), ["a"]);

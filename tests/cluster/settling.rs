@@ -2,6 +2,36 @@
 
 use crate::harness::*;
 
+/// How many watchers a node compares the events of keys with.
+#[track_caller]
+pub fn watchers(cluster: &Cluster, node: usize) -> usize {
+    cluster.nodes[node].client().info("tsgen", "tsgen_watchers").parse().expect("a number")
+}
+
+#[test]
+fn watchers_that_went_with_their_slots_are_compared_with_no_event_any_more() {
+    const WATCHERS: usize = 100;
+    let cluster = Cluster::form();
+    if !cluster.moves_atomically() {
+        return;
+    }
+    let tag = tags(0, 1000).next().expect("a tag");
+    let slot = slot_of(&tag);
+    let mut c = cluster.nodes[0].client();
+    for nth in 0..WATCHERS {
+        c.ok(&format!("EXPIRY.CREATE {{{tag}}}:{nth} PREFIX order:"));
+    }
+    for (from, to) in [(0, 1), (1, 0)] {
+        wait_until("the replica knows all", || watchers(&cluster, from + 3) == WATCHERS);
+        assert_eq!(watchers(&cluster, from), WATCHERS);
+        cluster.move_atomically((slot, slot), from, to);
+        assert_eq!(watchers(&cluster, to), WATCHERS);
+        for node in [from, from + 3] {
+            wait_until("they are forgotten where they were", || watchers(&cluster, node) == 0);
+        }
+    }
+}
+
 #[test]
 fn a_watcher_is_not_told_of_keys_that_came_with_a_slot_and_ended_before_it_was_made() {
     let cluster = Cluster::form();

@@ -13,6 +13,7 @@ fn the_module_lists_itself_and_its_info_section() {
     for name in [
         "blocked-clients",
         "adopted-tokens",
+        "watchers",
         "caught-panics",
         "sink-errors",
         "timer-ticks",
