@@ -1,5 +1,6 @@
 //! Types of values that live under a key of ours.
 
+use super::damaged::Damaged;
 use super::defrag::Defrag;
 use super::info::Section;
 use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver, UnlinkedKey};
@@ -68,10 +69,11 @@ pub trait Stored: Sized + Send + 'static {
 /// The registration of the type of `T`: only values of `T` are ever stored under it.
 pub struct DataType<T> {
     raw: AtomicPtr<raw::RedisModuleType>,
-    /// The addresses of all values that Redis holds, if they are listed. A tree: no table of millions grows in one go, or stays.
+    /// The addresses of all values that Redis holds, if they are listed. A tree: no table of millions grows in one go, or stays. Threads of the
+    /// server that free values lock it, so a child process must not: it makes, frees and lists none.
     live: OnceLock<Mutex<BTreeSet<usize>>>,
     /// The addresses of values that are damaged, and how many there are, so that nobody else looks for his there.
-    damaged: Mutex<BTreeSet<usize>>,
+    damaged: Damaged,
     damages: AtomicUsize,
     _values: PhantomData<fn() -> T>,
 }
@@ -81,7 +83,7 @@ impl<T: Stored> DataType<T> {
         DataType {
             raw: AtomicPtr::new(ptr::null_mut()),
             live: OnceLock::new(),
-            damaged: Mutex::new(BTreeSet::new()),
+            damaged: Damaged::new(),
             damages: AtomicUsize::new(0),
             _values: PhantomData,
         }
@@ -96,10 +98,6 @@ impl<T: Stored> DataType<T> {
         TypeId::of(self.raw())
     }
 
-    fn damaged(&self) -> MutexGuard<'_, BTreeSet<usize>> {
-        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// How many values are damaged.
     pub fn damages(&self) -> usize {
         self.damages.load(Ordering::Relaxed)
@@ -107,13 +105,14 @@ impl<T: Stored> DataType<T> {
 
     /// The value at this address is damaged, until it ends.
     pub(super) fn damage(&self, address: usize) {
-        let mut damaged = self.damaged();
-        damaged.insert(address);
-        self.damages.store(damaged.len(), Ordering::Relaxed);
+        if self.damaged.insert(address) {
+            self.damages.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
+    /// Asked for every value that is saved, in a child process too: it waits for nobody (`damaged`).
     pub(super) fn health(&self, value: *const T) -> Health {
-        if self.damages() != 0 && self.damaged().contains(&(value as usize)) {
+        if self.damages() != 0 && self.damaged.contains(value as usize) {
             Health::Damaged
         } else {
             Health::Sound
@@ -146,10 +145,8 @@ impl<T: Stored> DataType<T> {
         if T::IS_LISTED {
             self.live().remove(&(value as usize));
         }
-        if self.damages() != 0 {
-            let mut damaged = self.damaged();
-            damaged.remove(&(value as usize));
-            self.damages.store(damaged.len(), Ordering::Relaxed);
+        if self.damages() != 0 && self.damaged.remove(value as usize) {
+            self.damages.fetch_sub(1, Ordering::Relaxed);
         }
         // SAFETY: `hand_over` made it of a box, and the caller vouches for the rest.
         unsafe { Box::from_raw(value) }

@@ -9,7 +9,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Who lends: an opened key, or a registered type that shows all its values. Used under the server's global lock only, so no order of
-/// memory is asked for.
+/// memory is asked for. A child process has what the main thread had when it forked: nothing is lent there, and there is no lock to wait for.
 static LENDER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// `lender` lends a value, as it may have done before.

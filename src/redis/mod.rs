@@ -20,6 +20,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod ctx;
+mod damaged;
 pub mod datatype;
 pub mod defrag;
 pub mod event;

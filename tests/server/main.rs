@@ -15,6 +15,7 @@ mod clock_steps;
 mod compaction;
 mod config;
 mod crowd;
+mod damaged_keys;
 mod data;
 mod debounce;
 mod debounce_delivery;
