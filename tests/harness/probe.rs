@@ -5,39 +5,44 @@
 //! client (see `sched`).
 
 use super::pipe::{self, Pipe, Requests};
-use super::sched::{self, Longest, Thread};
-use super::{Server, PATIENCE};
+use super::sched::{Longest, Span, Thread};
+use super::Server;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_micros(200);
-
-#[derive(Default)]
-struct Pings {
-    longest: Longest,
-    /// How many have been answered.
-    answered: u64,
-}
-
-#[derive(Default)]
-struct Shared {
-    pings: Mutex<Pings>,
-    /// One more has been answered.
-    answer: Condvar,
-    is_over: AtomicBool,
-}
 
 pub struct Probe {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
+#[derive(Default)]
+struct Shared {
+    seen: Mutex<Seen>,
+    has_ended: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
+    longest: Longest,
+    /// PINGs that were sent, and those of them that were answered.
+    sent: u64,
+    answered: u64,
+    is_over: bool,
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Probe {
     pub fn start(server: &Server) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared: Arc<Shared> = Arc::default();
         let (socket, main_thread) = (pipe::socket(server), Thread::of(server));
         let thread = thread::spawn({
             let shared = Arc::clone(&shared);
@@ -46,23 +51,22 @@ impl Probe {
         Self { shared, thread: Some(thread) }
     }
 
-    /// The longest since the last call. Waits for a PING that has been sent after the call, so that none of before is missing, however
-    /// late this machine runs the probe.
+    /// The longest since the last call. A PING that is still waiting ends first, however long that takes, and one more that is sent after the call.
     pub fn take(&self) -> Longest {
-        let pings = self.shared.pings.lock().expect("the probe lives");
-        // The one that is under way may have been sent before.
-        let enough = pings.answered + 2;
-        let is_waited_for = |pings: &mut Pings| pings.answered < enough;
-        let (mut pings, timeout) =
-            self.shared.answer.wait_timeout_while(pings, PATIENCE * 3, is_waited_for).expect("the probe lives");
-        assert!(!timeout.timed_out(), "PINGs are not answered any more, or were refused");
-        std::mem::take(&mut pings.longest)
+        let mut seen = self.shared.seen();
+        let last = seen.sent + 1;
+        while seen.answered < last {
+            assert!(self.thread.as_ref().is_some_and(|thread| !thread.is_finished()), "a PING was refused");
+            let waited = self.shared.has_ended.wait_timeout(seen, Duration::from_millis(100));
+            seen = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        std::mem::take(&mut seen.longest)
     }
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::Relaxed);
+        self.shared.seen().is_over = true;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -73,14 +77,25 @@ fn probe(socket: &Path, server: &Thread, shared: &Shared) {
     let mut pipe = Pipe::connect(socket);
     let mut ping = Requests::default();
     let here = Thread::here();
-    while !shared.is_over.load(Ordering::Relaxed) {
+    loop {
+        {
+            let mut seen = shared.seen();
+            if seen.is_over {
+                return;
+            }
+            seen.sent += 1;
+        }
         ping.push(&[b"PING"]);
-        let span = sched::span(server, &here, || pipe.run(&mut ping));
-        let mut pings = shared.pings.lock().expect("the benchmark lives");
-        pings.longest = pings.longest.or(span);
-        pings.answered += 1;
-        drop(pings);
-        shared.answer.notify_all();
+        let span = Span::begin(server, &here);
+        pipe.send(&mut ping);
+        let span = span.sent();
+        pipe.read();
+        let longest = span.end();
+        let mut seen = shared.seen();
+        seen.longest = seen.longest.or(longest);
+        seen.answered += 1;
+        drop(seen);
+        shared.has_ended.notify_all();
         thread::sleep(PAUSE);
     }
 }

@@ -27,6 +27,10 @@ impl Times {
     pub fn own_of(self, wall: f64) -> f64 {
         (wall - self.not_run).max(wall.min(self.cpu))
     }
+
+    fn since(self, before: Self) -> Self {
+        Self { cpu: self.cpu - before.cpu, not_run: self.not_run - before.not_run }
+    }
 }
 
 impl Thread {
@@ -65,14 +69,41 @@ impl Longest {
     }
 }
 
-/// An exchange of this thread with a server, as this thread sees it.
-pub fn span(server: &Thread, here: &Thread, exchange: impl FnOnce()) -> Longest {
-    let not_run = || server.times().not_run + here.times().not_run;
-    let before = not_run();
-    let start = Instant::now();
-    exchange();
-    let wall = start.elapsed().as_secs_f64() * 1e3;
-    Longest { wall, own: wall - (not_run() - before) }
+/// An exchange of this thread with a server, as this thread sees it: how long the server took, not counting what the kernel ran meanwhile.
+///
+/// It may be somewhat more than that, but not less, or a busy machine would hide a stall:
+///
+/// - Server and thread may both have been ready while neither ran. Such a time is taken off once: only the longer of the two.
+/// - The server may put this thread aside when the request wakes it. So what this thread waits counts from when the request was on its
+///   way.
+/// - The server may have been ready, and not run, since before the request. So what is left is at least what it used of a processor.
+pub struct Span<'a> {
+    server: &'a Thread,
+    here: &'a Thread,
+    start: Instant,
+    server_before: Times,
+    here_not_run: f64,
+}
+
+impl<'a> Span<'a> {
+    pub fn begin(server: &'a Thread, here: &'a Thread) -> Self {
+        let server_before = server.times();
+        Self { server, here, start: Instant::now(), server_before, here_not_run: 0.0 }
+    }
+
+    /// The request is on its way.
+    pub fn sent(self) -> Self {
+        Self { here_not_run: self.here.times().not_run, ..self }
+    }
+
+    /// The reply is here.
+    pub fn end(self) -> Longest {
+        let wall = self.start.elapsed().as_secs_f64() * 1e3;
+        let here = self.here.times().not_run - self.here_not_run;
+        let server = self.server.times().since(self.server_before);
+        let not_run = (server.not_run - here).max(0.0);
+        Longest { wall, own: Times { not_run, ..server }.own_of((wall - here).max(0.0)) }
+    }
 }
 
 /// What a server used and was denied during an exchange.
@@ -81,6 +112,5 @@ pub fn during(server: &Thread, exchange: impl FnOnce()) -> Times {
     exchange();
     // The server goes to sleep; only then is its time exact.
     std::thread::sleep(Duration::from_millis(1));
-    let after = server.times();
-    Times { cpu: after.cpu - before.cpu, not_run: after.not_run - before.not_run }
+    server.times().since(before)
 }

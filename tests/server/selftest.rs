@@ -1,5 +1,6 @@
 //! The harness itself, on servers without the module: what it claims to see is what there is.
 
+use crate::harness::probe::Probe;
 use crate::harness::*;
 use std::sync::mpsc::{channel, Sender};
 
@@ -199,4 +200,16 @@ fn a_server_that_was_started_again_is_ended_too() {
             panic!("this test fails");
         });
     });
+}
+
+/// A probe that is asked in the middle of a stall, or right behind it, has not seen its end yet.
+#[test]
+fn a_probe_sees_a_stall_whenever_it_is_asked() {
+    let server = Server::plain(&[]);
+    let (mut c, probe) = (server.client(), Probe::start(&server));
+    probe.take();
+    c.send(&[b"DEBUG", b"SLEEP", b"0.1"]);
+    let longest = probe.take();
+    assert!(longest.wall >= 90.0, "{:.1} ms of 100", longest.wall);
+    c.read();
 }
