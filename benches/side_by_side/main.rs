@@ -19,7 +19,7 @@
 
 #[path = "../../tests/harness/mod.rs"]
 mod harness;
-#[path = "../../tests/stalls/mod.rs"]
+#[path = "../../tests/stalls/scenes/mod.rs"]
 mod scenes;
 
 mod add;

@@ -2,8 +2,6 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
-#[path = "../stalls/mod.rs"]
-mod stalls;
 
 mod common;
 
@@ -57,7 +55,6 @@ mod info;
 mod keys;
 mod limits;
 mod loading;
-mod longest_ping;
 mod names;
 mod pages;
 mod panics;

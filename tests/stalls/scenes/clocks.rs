@@ -13,12 +13,15 @@ pub fn set_ahead(stage: &mut Stage) {
     step(stage, 1_800_000, 3_600_000);
 }
 
-/// Long enough for the server's cron to see it, and for the timer to have looked at every key.
+/// The time in which a server meets what was done to its clock: its cron comes ten times a second, and the timer has looked at every key. What is
+/// looked for is that nothing happens, so there is no condition to wait for.
+const WHILE: Duration = Duration::from_millis(1_500);
+
 fn step(stage: &mut Stage, every: usize, by: i64) {
     windows::many_keys(stage, every);
     stage.watch(|stage| {
         stage.clock.step(by);
-        thread::sleep(Duration::from_millis(1_500));
+        thread::sleep(WHILE);
         if stage.is_ours() {
             stage.until("the timer has been everywhere", |stage| {
                 let next: i64 = stage.client.info("tsgen", "tsgen_timer-next-deadline").parse().unwrap_or(0);

@@ -1,7 +1,6 @@
 //! Very many leases that end, with nobody there who would claim again.
 
 use super::stage::Stage;
-use std::time::Duration;
 
 pub fn lapsed(stage: &mut Stage) {
     lapse(stage, 10_000);
@@ -54,14 +53,7 @@ fn lapse(stage: &mut Stage, each: usize) {
         }
     });
     if !ours {
-        stage.watch(|stage| {
-            for _ in 0..20 {
-                stage.client.ok("XPENDING k g - + 1");
-                stage.client.ok("XRANGE k - + COUNT 1");
-                stage.client.ok("XINFO GROUPS k");
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        });
+        stage.watch(|stage| stage.ask(&["XPENDING k g - + 1", "XRANGE k - + COUNT 1", "XINFO GROUPS k"]));
         return;
     }
     stage.watch(|stage| {

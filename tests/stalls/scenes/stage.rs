@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Requests in one write.
 const PER_WRITE: usize = 500;
+/// How long somebody waits who asks again and again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Side {
@@ -25,6 +27,8 @@ pub struct Seen {
     pub ping: Longest,
     /// The most memory the server ever had, in bytes.
     pub peak: f64,
+    /// How much more that is than when it was first watched.
+    pub taken: f64,
 }
 
 pub struct Stage {
@@ -35,27 +39,38 @@ pub struct Stage {
     pub client: Client,
     pub pipe: Pipe,
     longest: Longest,
+    /// Bytes in use when it was first watched.
+    before: Option<f64>,
 }
 
 /// Plays a scene on a server of its own.
 pub fn play(scene: &Scene, side: Side, size: usize) -> Seen {
     let clock = Clock::new();
+    let server = start(side, &clock);
+    let (client, pipe) = (server.client(), Pipe::to(&server));
+    let mut stage = Stage { side, size, clock, server, client, pipe, longest: Longest::default(), before: None };
+    (scene.play)(&mut stage);
+    let peak = stage.memory("used_memory_peak");
+    Seen { ping: stage.longest, peak, taken: peak - stage.before.expect("it is watched") }
+}
+
+fn start(side: Side, clock: &Clock) -> Server {
     // A long script shall keep a PING waiting, not have it refused.
     let config = ["--busy-reply-threshold", "600000"];
-    let server = match side {
-        Side::Ours => Server::start_under(&clock, &config),
-        Side::Theirs => Server::plain_under(&clock, &config),
-    };
-    let (client, pipe) = (server.client(), Pipe::to(&server));
-    let mut stage = Stage { side, size, clock, server, client, pipe, longest: Longest::default() };
-    (scene.play)(&mut stage);
-    let peak = stage.server.client().info("memory", "used_memory_peak").parse().expect("bytes");
-    Seen { ping: stage.longest, peak }
+    match side {
+        Side::Ours => Server::start_under(clock, &config),
+        Side::Theirs => Server::plain_under(clock, &config),
+    }
 }
 
 impl Stage {
     pub fn is_ours(&self) -> bool {
         self.side == Side::Ours
+    }
+
+    /// One more server of the same kind, under the same clock.
+    pub fn another(&self) -> Server {
+        start(self.side, &self.clock)
     }
 
     /// Sends `count` requests in many writes.
@@ -90,19 +105,34 @@ impl Stage {
 
     /// What of the scene counts: for how long a PING waits meanwhile.
     pub fn watch(&mut self, act: impl FnOnce(&mut Self)) {
+        let before = self.memory("used_memory");
+        self.before.get_or_insert(before);
         let probe = Probe::start(&self.server);
-        // Until it pings.
-        while probe.take().wall == 0.0 {}
+        // It pings now.
+        probe.take();
         act(self);
         self.longest = self.longest.or(probe.take());
     }
 
-    /// Asks every few milliseconds until it is so.
+    /// Bytes that the server says it uses, or did.
+    pub fn memory(&self, what: &str) -> f64 {
+        self.server.client().info("memory", what).parse().expect("bytes")
+    }
+
+    /// Asks again and again until it is so.
     pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> bool) {
         let deadline = Instant::now() + PATIENCE * 3;
         while !is_so(self) {
             assert!(Instant::now() < deadline, "gave up waiting until {what}");
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Asks the plain server some times, at the pace at which [`Stage::until`] asks ours, where it has nothing to wait for.
+    pub fn ask(&mut self, commands: &[&str]) {
+        for _ in 0..20 {
+            commands.iter().for_each(|command| drop(self.client.ok(command)));
+            std::thread::sleep(PAUSE);
         }
     }
 

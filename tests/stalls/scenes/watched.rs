@@ -1,15 +1,22 @@
 //! EXPIRY: very many keys that a watcher covers, or does not.
 
 use super::stage::Stage;
-use crate::harness::{Server, Stop};
+use crate::harness::Stop;
 
 /// An order as a shop keeps it.
 const ORDER: &[u8] =
     br#"{"customer":48151,"items":[{"sku":"b-2342","count":2,"cents":1995}],"ship_to":"DE","total_cents":3990}"#;
 
 fn watch_orders(stage: &mut Stage) {
+    watch_often(stage, 1);
+}
+
+fn watch_often(stage: &mut Stage, watchers: usize) {
     if stage.is_ours() {
-        stage.client.ok("EXPIRY.CREATE w PREFIX order:");
+        for n in 0..watchers {
+            let name = if n == 0 { "w".to_owned() } else { format!("w{n}") };
+            stage.client.ok(&format!("EXPIRY.CREATE {name} PREFIX order:"));
+        }
     }
 }
 
@@ -36,7 +43,15 @@ pub fn expired(stage: &mut Stage) {
 }
 
 pub fn deleted(stage: &mut Stage) {
-    watch_orders(stage);
+    delete(stage, 1);
+}
+
+pub fn deleted_for_five(stage: &mut Stage) {
+    delete(stage, 5);
+}
+
+fn delete(stage: &mut Stage, watchers: usize) {
+    watch_often(stage, watchers);
     let deadline = stage.clock.now_ms() + 3_600_000;
     set_orders(stage, deadline);
     let size = stage.size;
@@ -70,21 +85,21 @@ pub fn uncovered(stage: &mut Stage) {
     });
 }
 
-/// A replica is promoted while one watched key is past its deadline, which its master has not said.
+/// A replica is promoted while one watched key is past its deadline, which its master has not said: it had stopped before.
 pub fn promoted(stage: &mut Stage) {
     let size = stage.size;
-    let mut master = if stage.is_ours() { Server::start(&[]) } else { Server::plain(&[]) };
+    let mut master = stage.another();
     let mut c = master.client();
     if stage.is_ours() {
         c.ok("EXPIRY.CREATE w PREFIX order:");
     }
-    c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
     c.ok(&format!("EVAL \"for n = 1, ARGV[1] do redis.call('SET', 'other-' .. n, 'v') end\" 0 {size}"));
     stage.server.replica_of(&master);
-    let deadline = stage.clock.now_ms() + 500;
+    let deadline = stage.clock.now_ms() + 3_600_000;
     c.ok(&format!("SET order:1 v PXAT {deadline}"));
     stage.server.wait_in_sync(&master);
-    stage.until("the deadline is over", |stage| stage.clock.now_ms() > deadline + 5);
+    master.signal("STOP");
+    stage.pass_to(deadline + 5);
     master.stop(Stop::Kill);
     stage.watch(|stage| {
         stage.fast("REPLICAOF NO ONE");
