@@ -3,9 +3,14 @@
 use super::stage::Stage;
 use crate::harness::Stop;
 
-/// An order as a shop keeps it.
+/// An order as a shop keeps it. (The fewer bytes a key has, the more what a server spends to tell a module of its deletion counts beside the
+/// deletion: with names and values of ten bytes each DEL takes twice what it takes on a plain server, even if nobody notes anything.)
 const ORDER: &[u8] =
     br#"{"customer":48151,"items":[{"sku":"b-2342","count":2,"cents":1995}],"ship_to":"DE","total_cents":3990}"#;
+
+fn order(n: usize) -> String {
+    format!("order:{n:012}")
+}
 
 fn watch_orders(stage: &mut Stage) {
     watch_often(stage, 1);
@@ -23,7 +28,7 @@ fn watch_often(stage: &mut Stage, watchers: usize) {
 fn set_orders(stage: &mut Stage, deadline: i64) {
     let (size, at) = (stage.size, deadline.to_string());
     stage.many(size, |requests, n| {
-        requests.push(&[b"SET", format!("order:{n}").as_bytes(), ORDER, b"PXAT", at.as_bytes()]);
+        requests.push(&[b"SET", order(n).as_bytes(), ORDER, b"PXAT", at.as_bytes()]);
     });
 }
 
@@ -55,7 +60,7 @@ fn delete(stage: &mut Stage, watchers: usize) {
     let deadline = stage.clock.now_ms() + 3_600_000;
     set_orders(stage, deadline);
     let size = stage.size;
-    stage.watch(|stage| drop(stage.large(&["DEL"], size, |n| format!("order:{n}"))));
+    stage.watch(|stage| drop(stage.large(&["DEL"], size, order)));
 }
 
 pub fn retimed(stage: &mut Stage) {
