@@ -12,10 +12,11 @@ const NONE: u32 = u32::MAX;
 
 /// Values under `u32` keys; a key is free for reuse once its value is removed.
 ///
-/// Holds up to 2^32 - `CHUNK` values. Operations are O(1), but for one that needs an empty chunk: it looks for the lowest among all that were emptied, which
-/// is O(those), once for a whole chunk of values. (A million values in chunks of 1024 have at most 1000 of them. A heap would take 16 bytes more of every
-/// slab, of which a key has many.) Beside that the worst one copies half a chunk, or 40 bytes per chunk when the list of chunks grows. `CHUNK` is a power of two. A slot is as large as `T` when `T` has a niche (a `NonZero`,
-/// a `Box`, an enum), else larger by `T`'s alignment.
+/// Holds up to 2^32 - `CHUNK` values. Operations are O(1), but for one that needs an empty chunk: it looks for the lowest among all that
+/// were emptied, which is O(those), once for a whole chunk of values. (A million values in chunks of 1024 have at most 1000 of them. A heap
+/// would take 16 bytes more of every slab, of which a key has many.) Beside that the worst one copies half a chunk, or 40 bytes per chunk
+/// when the list of chunks grows. `CHUNK` is a power of two. A slot is as large as `T` when `T` has a niche (a `NonZero`, a `Box`, an enum),
+/// else larger by `T`'s alignment.
 #[derive(Clone, Debug)]
 pub struct Slab<T, const CHUNK: usize = 1024> {
     chunks: Vec<Chunk<T>>,
