@@ -318,6 +318,8 @@ fn a_reader_takes_four_thousand_leases_to_have_ended_until_a_sweep() {
         assert_eq!(pending.len(), 21_000, "the two lists have each entry once");
         let listed = |count| key.pending(Some(b"w"), Some(last - 1), count, UnixMs(100)).len();
         assert_eq!(listed(1), 1);
+        let by_name = key.get(&24_999u32.to_be_bytes(), UnixMs(100)).map(|element| element.state);
+        assert_eq!(by_name, Some("dead"), "who asks for one is told how it stands, whatever the lists show");
         assert!(key.range(i64::MIN, i64::MAX, 10, UnixMs(100)).is_empty(), "the dead are not listed");
         while key.has_backlog(UnixMs(100)) {
             assert!(key.sweep_stride(UnixMs(100)));

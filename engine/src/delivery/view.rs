@@ -1,7 +1,8 @@
 //! What can be seen from outside: listings and counts, as if everything due by now had been swept. Stores nothing.
 //!
 //! Where nothing is due, counts cost O(log n). What is due and not yet swept is walked, as far as [`UNSWEPT`]; a claim sweeps it, and
-//! the timer does so if it is much. What is beyond that shows as if it were not due yet.
+//! the timer does so if it is much. What is beyond that shows in counts and listings as if it were not due yet. An entry that is asked for by its name
+//! ([`Queue::standing`]) shows as it stands, for it is one: to find out whether a listing would have got as far would cost it [`UNSWEPT`] looks.
 
 use super::sweep::LEASE_ENDED;
 use crate::entries::{Handle, Place, State};
