@@ -147,10 +147,10 @@ impl Queue<Idle> {
 
     /// Fails if there is no room for this push. `head`: the group it begins with, if that collects already.
     fn check_push<I: AsRef<[u8]>>(&self, head: Option<Head>, items: &[I], now: UnixMs) -> Result<(), Error> {
-        let (count, size) = head.map_or((0, 0), |head| {
-            let items = &self.gate.group(head).items;
-            (items.len(), items.size())
-        });
+        let (count, size) = match head {
+            Some(head) => (self.gate.group(head).items.len(), self.gate.size_from(head, items, now).1),
+            None => (0, 0),
+        };
         let cost_of_all: usize = items.iter().map(|item| cost(item.as_ref())).sum();
         let fills = self.gate.rules.is_full(count + items.len(), size + cost_of_all + HEADER);
         // Nearly always it is this simple. Otherwise the push is done in thought.
@@ -169,8 +169,8 @@ impl Queue<Idle> {
         let rules = self.gate.rules;
         let mut old = head.map(|head| &self.gate.group(head).items);
         let mut new = HashSet::with_hasher(Hashing(self.gate.hasher));
-        let (mut count, mut size, mut waits_since) =
-            old.map_or((0, HEADER, now), |items| (items.len(), items.size(), items.waits_since()));
+        let (mut waits_since, mut size) = head.map_or((now, HEADER), |head| self.gate.size_from(head, items, now));
+        let mut count = old.map_or(0, Items::len);
         let mut begun = 0;
         let mut open = old.is_some();
         for item in items.iter().map(AsRef::as_ref) {
@@ -272,15 +272,32 @@ impl Queue<Idle> {
 }
 
 impl Idle {
-    /// A clock that has stepped back behind the first push would have a group wait until that time comes again: it waits anew.
-    fn mind_the_clock<I: AsRef<[u8]>>(&mut self, head: Head, pushed: &[I], now: UnixMs) {
-        let items = &mut self.groups[head.number].items;
+    /// Since when a group waits once it is pushed to at `now`, and how many bytes it then has. A clock that has stepped back behind the first
+    /// push would have it wait until that time comes again: it waits anew, unless these and the items that are pushed would then be too many.
+    /// O(1), or O(its bytes) after such a step.
+    fn size_from<I: AsRef<[u8]>>(&self, head: Head, pushed: &[I], now: UnixMs) -> (UnixMs, usize) {
+        let items = &self.group(head).items;
+        let as_it_is = (items.waits_since(), items.size());
         if self.rules.max_wait.is_zero() || items.waits_since() <= now {
-            return;
+            return as_it_is;
         }
-        let before = items.memory();
-        items.wait_since(now, pushed.iter().map(|item| cost(item.as_ref())).sum());
-        self.held = self.held + items.memory() - before;
+        let (size, room): (_, usize) = (items.size_since(now), pushed.iter().map(|item| cost(item.as_ref())).sum());
+        if size + room < MAX_COLLECTED {
+            (now, size)
+        } else {
+            as_it_is
+        }
+    }
+
+    /// Has a group wait since then, as [`Idle::size_from`] tells.
+    fn mind_the_clock<I: AsRef<[u8]>>(&mut self, head: Head, pushed: &[I], now: UnixMs) {
+        let (since, size) = self.size_from(head, pushed, now);
+        let items = &mut self.groups[head.number].items;
+        if items.waits_since() != since {
+            let before = items.memory();
+            items.wait_since(since, size);
+            self.held = self.held + items.memory() - before;
+        }
     }
 
     /// Adds an item to a group, unless it must be unique and is not; tells how many there are.

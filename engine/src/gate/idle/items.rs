@@ -126,14 +126,17 @@ impl Items {
         waits_since(&self.bytes)
     }
 
-    /// The group waits since `since`, the times of its items being what they are: the clock has stepped back behind the first.
-    /// Changes nothing if these and `room` bytes more would then be too many. O(their bytes).
-    pub fn wait_since(&mut self, since: UnixMs, room: usize) {
-        let mut items = Items::new(since, self.bytes.len() - HEADER);
+    /// How many bytes these would be if the group waited since `since`. O(their bytes).
+    pub fn size_since(&self, since: UnixMs) -> usize {
+        HEADER + self.iter().map(|(item, at)| size_at(item, at, since)).sum::<usize>()
+    }
+
+    /// The group waits since `since`, the times of its items being what they are: the clock has stepped back behind the first. `size`:
+    /// as [`Items::size_since`] tells. O(their bytes).
+    pub fn wait_since(&mut self, since: UnixMs, size: usize) {
+        let mut items = Items::new(since, size - HEADER);
         self.iter().for_each(|(item, at)| items.push(item, at));
-        if items.size() + room < MAX_COLLECTED {
-            *self = items;
-        }
+        *self = items;
     }
 
     /// Adds an item at the end. O(its bytes).

@@ -190,6 +190,23 @@ fn max_wait_counts_anew_once_the_clock_has_stepped_back_behind_the_first_push() 
     assert_eq!(snapshot(&restored), snapshot(&key));
 }
 
+/// The times of its items are told from then on by more bytes.
+#[test]
+fn a_group_that_is_full_once_the_clock_has_stepped_back_counts_as_full_before_the_push_is_done() {
+    let rules = Rules { max_wait: Millis(10_000), ..IDLE };
+    let options = DeliveryOptions { max_len: 1, ..DeliveryOptions::default() };
+    let mut key = Debounce::create(rules, options, [1, 2]).expect("valid rules");
+    let items: Vec<String> = (0..60_000).map(|nth| format!("{nth:0276}")).collect();
+    let (ahead, now) = (10_000_000, 6_400_000);
+    assert_eq!(push(&mut key, "g", &items.iter().map(String::as_str).collect::<Vec<_>>(), ahead).filled, 0);
+    let before = snapshot(&key);
+    // The first makes it full; the second would begin another.
+    assert_eq!(key.push(b"g", &["x", "y"], UnixMs(now)), Err(Error::Full));
+    assert!(snapshot(&key) == before, "a refused push changes nothing");
+    assert_eq!(push(&mut key, "g", &["x"], now).filled, 1);
+    assert_eq!(key.len(), 1);
+}
+
 #[test]
 fn what_fired_before_the_clock_stepped_back_is_announced_once() {
     let mut key = key(IDLE);
