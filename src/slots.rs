@@ -10,7 +10,7 @@
 use crate::guard;
 use crate::keyspace;
 use crate::life::{life, Life};
-use crate::redis::call::{keys_in_slot, served_slots};
+use crate::redis::call::{keys_in_slot, slots_of_others};
 use crate::redis::cluster::{self, Move, Ranges, SLOTS};
 use crate::redis::ctx::unix_ms;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -83,8 +83,8 @@ struct State {
     jobs: VecDeque<Job>,
     /// Keys that the timer has put aside.
     aside: BTreeSet<Id>,
-    /// The slots that this node serves or gets key by key, as it said at that time. Nothing changes while the timer works.
-    served: Option<(UnixMs, Option<Slots>)>,
+    /// The slots that other nodes serve, as this one said at that time. Nothing changes while the timer works.
+    others: Option<(UnixMs, Option<Slots>)>,
 }
 
 lazy_static! {
@@ -129,19 +129,20 @@ pub fn are_ours(name: &[u8]) -> bool {
     }
 }
 
-/// Whether a tracked key that is gone without a word was taken away with its slot, and so has not ended. Only Redis 7.0 says nothing
-/// there. Before 7.2 all that expires asks this: O(nodes) for the first one of a millisecond.
-pub fn took_away(ctx: &Ctx, name: &[u8], now: UnixMs) -> bool {
-    if !cluster::drops_silently() {
+/// Whether a key is of a slot that another node serves, to which it belongs then, whatever is here: it may be gone without a word (Redis 7.0
+/// says nothing when it drops a slot that was taken away), or stand here unseen. What is of a slot that nobody serves is here, or nowhere.
+/// Before 7.2 all that expires asks this: O(nodes) for the first one of a millisecond.
+pub fn is_anothers(ctx: &Ctx, name: &[u8], now: UnixMs) -> bool {
+    if are_ours(name) && !cluster::drops_silently() {
         return false;
     }
-    if state().served.as_ref().is_none_or(|(at, _)| *at != now) {
-        let served = served_slots(ctx).map(|ranges| Slots::of(&ranges));
-        state().served = Some((now, served));
+    if state().others.as_ref().is_none_or(|(at, _)| *at != now) {
+        let others = slots_of_others(ctx).map(|ranges| Slots::of(&ranges));
+        state().others = Some((now, others));
     }
     let state = state();
-    let served = state.served.as_ref().and_then(|(_, served)| served.as_ref());
-    served.is_some_and(|served| !served.has(name))
+    let others = state.others.as_ref().and_then(|(_, others)| others.as_ref());
+    others.is_some_and(|others| others.has(name))
 }
 
 /// The timer has met a key that is not ours (now).

@@ -491,7 +491,12 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
     let due = with_queue(ctx, watcher, due)?;
     let mut more = due.len() == DUE && is_master;
     for (key, deadline, ended) in due {
-        if !slots::are_ours(key.bytes()) || (is_master && slots::took_away(ctx, key.bytes(), now)) {
+        // A watcher that went the same way is here unseen, too, and what it tells is seen once it is back.
+        let is_elsewhere = match is_master {
+            true => slots::is_anothers(ctx, key.bytes(), now) && !slots::is_anothers(ctx, watcher.bytes(), now),
+            false => !slots::are_ours(key.bytes()),
+        };
+        if is_elsewhere {
             // Whoever has it now tells of its end.
             with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
             continue;

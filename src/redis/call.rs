@@ -42,8 +42,8 @@ pub fn memory_usage(ctx: &Ctx, key: &Str) -> Option<i64> {
     }
 }
 
-/// The slots that this node serves or that come to it key by key, as `CLUSTER NODES` tells of it.
-pub fn served_slots(ctx: &Ctx) -> Option<Ranges> {
+/// The slots that other nodes serve, and do not give to this one key by key, as `CLUSTER NODES` tells.
+pub fn slots_of_others(ctx: &Ctx) -> Option<Ranges> {
     lent::assert_none();
     // SAFETY: a live context and C strings; the reply is freed once, its bytes are copied before.
     let nodes = unsafe {
@@ -57,15 +57,36 @@ pub fn served_slots(ctx: &Ctx) -> Option<Ranges> {
         api!(RedisModule_FreeCallReply(reply));
         String::from_utf8(text?).ok()?
     };
-    let own = nodes.lines().find(|line| line.split(' ').nth(2).is_some_and(|flags| flags.contains("myself")))?;
-    // `5`, `0-100`, `[93-<-` and the node that it comes from.
-    let range = |word: &str| {
-        let word =
-            word.strip_prefix('[').map_or(Some(word), |moving| moving.split_once("-<-").map(|(slot, _)| slot))?;
+    let slots = |line: &str| line.split(' ').skip(8).map(str::to_owned).collect::<Vec<_>>();
+    let is_own = |line: &&str| line.split(' ').nth(2).is_some_and(|flags| flags.contains("myself"));
+    let (own, others): (Vec<&str>, Vec<&str>) = nodes.lines().partition(is_own);
+    // `[93-<-` and the node that it comes from.
+    let comes = |word: &String| word.strip_prefix('[')?.split_once("-<-")?.0.parse::<u16>().ok();
+    let coming: Vec<u16> = own.into_iter().flat_map(slots).filter_map(|word| comes(&word)).collect();
+    // `5`, `0-100`.
+    let range = |word: &String| {
         let (first, last) = word.split_once('-').unwrap_or((word, word));
-        Some((first.parse().ok()?, last.parse().ok()?))
+        Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?))
     };
-    Some(own.split(' ').skip(8).filter_map(range).collect())
+    let ranges = others.into_iter().flat_map(slots).filter_map(|word| range(&word));
+    Some(ranges.flat_map(|(first, last)| without(first, last, &coming)).collect())
+}
+
+/// What is left of a range of slots without these.
+fn without(first: u16, last: u16, slots: &[u16]) -> Ranges {
+    let mut left = vec![(first, last)];
+    for slot in slots {
+        left = left
+            .into_iter()
+            .flat_map(|(first, last)| match (first..=last).contains(slot) {
+                false => [Some((first, last)), None],
+                true => [slot.checked_sub(1).map(|end| (first, end)), slot.checked_add(1).map(|begin| (begin, last))],
+            })
+            .flatten()
+            .filter(|(first, last)| first <= last)
+            .collect();
+    }
+    left
 }
 
 /// Names of keys in a slot, up to so many. Of the database that is selected.
