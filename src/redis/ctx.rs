@@ -218,51 +218,21 @@ impl Ctx {
         let (number, ms) = (c_longlong::from(number), c_longlong::from(ms));
         let (bytes, length) = bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
         let [name, other] = names.map(Str::raw);
+        // A function with variable arguments is called with as many as are written down.
+        macro_rules! replicate {
+            ($($more:expr),*) => {
+                api!(RedisModule_Replicate(
+                    self.raw(), at.as_ptr(), format.as_ptr(), ms, command.as_ptr(), name, other, number $(, $more)*
+                ))
+            };
+        }
         // SAFETY: as in `replicate_at`; "b" is a buffer with its length. What the format does not ask for is not read, and what it asks for stands
         // in its place: `second` only behind `first`.
         unsafe {
             match (first, second) {
-                (Some(first), Some(second)) => {
-                    api!(RedisModule_Replicate(
-                        self.raw(),
-                        at.as_ptr(),
-                        format.as_ptr(),
-                        ms,
-                        command.as_ptr(),
-                        name,
-                        other,
-                        number,
-                        first,
-                        second,
-                        bytes,
-                        length
-                    ))
-                }
-                (Some(first), None) => {
-                    api!(RedisModule_Replicate(
-                        self.raw(),
-                        at.as_ptr(),
-                        format.as_ptr(),
-                        ms,
-                        command.as_ptr(),
-                        name,
-                        other,
-                        number,
-                        first,
-                        bytes,
-                        length
-                    ))
-                }
-                (None, _) => api!(RedisModule_Replicate(
-                    self.raw(),
-                    at.as_ptr(),
-                    format.as_ptr(),
-                    ms,
-                    command.as_ptr(),
-                    name,
-                    other,
-                    number
-                )),
+                (Some(first), Some(second)) => replicate!(first, second, bytes, length),
+                (Some(first), None) => replicate!(first, bytes, length),
+                (None, _) => replicate!(),
             }
         };
     }
