@@ -40,7 +40,17 @@ pub fn server_ms(client: &mut Client) -> i64 {
 /// Master and replica in sync, and the link in use: Redis sends nothing before a new replica's first word, up to a second later.
 #[track_caller]
 pub fn pair(args: &[&str]) -> (Server, Server) {
-    let (master, replica) = (Server::start(args), Server::start(args));
+    follow(Server::start(args), Server::start(args))
+}
+
+/// The same, both under one clock.
+#[track_caller]
+pub fn pair_under(clock: &Clock, args: &[&str]) -> (Server, Server) {
+    follow(Server::start_under(clock, args), Server::start_under(clock, args))
+}
+
+#[track_caller]
+fn follow(master: Server, replica: Server) -> (Server, Server) {
     replica.replica_of(&master);
     master.client().play("> SET first 1\n OK\n > WAIT 1 20000\n 1");
     (master, replica)

@@ -96,10 +96,34 @@ pub fn expiries(c: &mut Client, watcher: &str) -> [i64; 5] {
     ["waiting", "ready", "leased", "delayed", "dead"].map(|state| info.field(state).int())
 }
 
+/// How far ahead something is to end, in ms under a clock, while a test prepares all else: then it lets that time pass. Less than the
+/// minute after which a master and a replica that hear nothing of each other part.
+pub const AHEAD: i64 = 40_000;
+
+/// Waits until the watcher `w` has copies of values, of so many bytes together. From 7.2.4 on there are none, for the server shows values
+/// at their ends.
+#[track_caller]
+pub fn wait_for_copies(server: &Server, bytes: i64) {
+    let mut c = server.client();
+    if !server.has_version("7.2.4") {
+        wait_until("the values are copied", || c.ok("EXPIRY.INFO w").field("held-bytes").int() >= bytes);
+    }
+}
+
 /// A server with a watcher `w` over `k:`.
 #[track_caller]
 pub fn watching(args: &[&str]) -> (Server, Client) {
-    let server = Server::start(args);
+    watching_on(Server::start(args))
+}
+
+/// The same under a clock.
+#[track_caller]
+pub fn watching_under(clock: &Clock, args: &[&str]) -> (Server, Client) {
+    watching_on(Server::start_under(clock, args))
+}
+
+#[track_caller]
+fn watching_on(server: Server) -> (Server, Client) {
     let mut c = server.client();
     c.expect("EXPIRY.CREATE w PREFIX k:", "OK");
     (server, c)

@@ -51,30 +51,35 @@ fn a_deadline_that_was_moved_and_passed_in_one_turn_of_the_loop_is_delivered() {
     assert_eq!(keys, ["k:moved", "k:read"]);
 }
 
+/// Sets keys that end at these times, counted from a moment to come, and sees each delivered with its value.
+#[track_caller]
+fn all_have_their_values(ends: impl Iterator<Item = i64>) {
+    let mut clock = Clock::new();
+    let (_server, mut c) = watching_under(&clock, &[]);
+    let begin = clock.now_ms() + AHEAD;
+    let sets: Vec<_> = ends
+        .enumerate()
+        .map(|(n, end)| bytes(&["SET", &format!("k:{n}"), &format!("v{n}"), "PXAT", &(begin + end).to_string()]))
+        .collect();
+    let count = sets.len();
+    c.pipeline(sets);
+    // Before values are copied.
+    clock.pass_to(begin - 800);
+    let entries = take(&mut c, "w", count);
+    let wrong: Vec<_> =
+        entries.iter().map(Entry::pair).filter(|(key, value)| *value != key.replace("k:", "v")).collect();
+    assert!(wrong.is_empty(), "{} of {count} without the value: {:?}…", wrong.len(), &wrong[..wrong.len().min(3)]);
+}
+
 /// Hundreds of keys end at midnight, in the same millisecond.
 #[test]
 fn many_keys_of_one_millisecond_are_all_delivered_with_their_values() {
-    let (_server, mut c) = watching(&[]);
-    let at = (now_ms() + 500).to_string();
-    let sets = (0..500).map(|n| bytes(&["SET", &format!("k:{n}"), &format!("v{n}"), "PXAT", &at]));
-    c.pipeline(sets.collect::<Vec<_>>());
-    let entries = take(&mut c, "w", 500);
-    let wrong: Vec<_> =
-        entries.iter().map(Entry::pair).filter(|(key, value)| *value != key.replace("k:", "v")).collect();
-    assert!(wrong.is_empty(), "{} of 500 without the value: {:?}…", wrong.len(), &wrong[..wrong.len().min(3)]);
+    all_have_their_values(std::iter::repeat_n(0, 500));
 }
 
 #[test]
 fn a_burst_of_keys_within_some_milliseconds_is_delivered_with_values() {
-    let (_server, mut c) = watching(&[]);
-    let begin = now_ms() + 800;
-    let sets = (0..6_000i64)
-        .map(|n| bytes(&["SET", &format!("k:{n}"), &format!("v{n}"), "PXAT", &(begin + n / 150).to_string()]));
-    c.pipeline(sets.collect::<Vec<_>>());
-    let entries = take(&mut c, "w", 6_000);
-    let wrong: Vec<_> =
-        entries.iter().map(Entry::pair).filter(|(key, value)| *value != key.replace("k:", "v")).collect();
-    assert!(wrong.is_empty(), "{} of 6000 without the value: {:?}…", wrong.len(), &wrong[..wrong.len().min(3)]);
+    all_have_their_values((0..6_000).map(|n| n / 150));
 }
 
 /// Names in Redis may be longer than ours.
@@ -136,11 +141,15 @@ fn keys_set_in_the_transaction_that_renames_the_watcher_are_tracked() {
 /// A server that is held up over a deadline has no time to copy the value before it. Since 7.2.4 Redis shows it when it deletes the key.
 #[test]
 fn the_value_of_a_key_that_ended_while_the_loop_was_held_is_the_last_where_redis_shows_it() {
-    let (server, mut c) = watching(&[]);
-    c.ok("SET k:1 old PX 300");
-    c.ok("SET k:2 old PX 300");
-    c.ok("APPEND k:1 -and-new");
-    c.ok("DEBUG SLEEP 0.5");
+    let mut clock = Clock::new();
+    let (server, mut c) = watching_under(&clock, &[]);
+    let at = clock.now_ms() + AHEAD;
+    c.ok(&format!("SET k:1 old PXAT {at}"));
+    c.ok(&format!("SET k:2 old PXAT {at}"));
+    // Values are copied half a second before the end, and once more 20 ms before, unless the loop is held by then.
+    clock.pass_to(at - 480);
+    wait_for_copies(&server, 6);
+    at_once(&mut c, &["APPEND k:1 -and-new", "DEBUG SLEEP 0.6"]);
     let mut entries: Vec<_> = take(&mut c, "w", 2).iter().map(Entry::pair).collect();
     entries.sort();
     let last = if server.has_version("7.2.4") { "old-and-new" } else { "old" };
@@ -195,9 +204,10 @@ fn copies_are_made_of_keys_whose_lives_were_cut_short() {
 /// The loop stands still over the deadline, as a slow command makes it.
 #[test]
 fn a_key_that_ended_while_the_server_was_busy_is_delivered_with_its_value() {
-    let (_server, mut c) = watching(&[]);
-    c.ok("SET k:1 v PX 100");
-    c.ok("DEBUG SLEEP 0.2");
+    let (server, mut c) = watching(&[]);
+    c.ok("SET k:1 v PX 300");
+    wait_for_copies(&server, 1);
+    c.ok("DEBUG SLEEP 0.4");
     assert_eq!(take_one(&mut c, "w").pair(), pair("k:1", "v"));
 }
 

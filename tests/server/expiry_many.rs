@@ -11,7 +11,7 @@ fn end_together() -> (Server, usize) {
     let server = Server::start_under(&clock, &[]);
     let mut c = server.client();
     c.ok("EXPIRY.CREATE w PREFIX k:");
-    let at = clock.now_ms() + 3_600_000;
+    let at = clock.now_ms() + AHEAD;
     let script = "for n = ARGV[1], ARGV[2] do redis.call('SET', 'k:' .. n, 'v' .. n, 'PXAT', ARGV[3]) end";
     for first in (0..KEYS).step_by(10_000) {
         c.ok(&format!("EVAL \"{script}\" 0 {first} {} {at}", first + 9_999));

@@ -1,6 +1,7 @@
 //! Watched keys that Redis throws out for want of memory: they are delivered at their deadlines all the same.
 
 use super::expiry::*;
+use super::expiry_time::LATE_MS;
 use crate::harness::*;
 
 /// Lets Redis evict every key that it may, and then gives it all memory again.
@@ -23,15 +24,17 @@ fn evicting() -> (Server, Client) {
 
 #[test]
 fn an_evicted_key_is_delivered_at_its_deadline_and_says_so() {
-    let (_server, mut c) = evicting();
-    c.ok("SET k:1 v PX 400");
-    let end = c.ok("PEXPIRETIME k:1").int();
+    let mut clock = Clock::new();
+    let (_server, mut c) = watching_under(&clock, &["--maxmemory-policy", "volatile-ttl"]);
+    let end = clock.now_ms() + AHEAD;
+    c.ok(&format!("SET k:1 v PXAT {end}"));
     evict(&mut c, "k:1");
-    assert!(now_ms() < end, "too late to tell");
+    clock.pass_to(end - 100);
     assert_eq!(tracked(&mut c, "w"), [("k:1".to_owned(), end)]);
     let entry = take_one(&mut c, "w");
     assert_eq!((entry.key.as_str(), entry.deadline, entry.reason.as_str()), ("k:1", end, "evicted"));
-    assert!((1..200).contains(&(now_ms() - end)), "{} ms after the deadline", now_ms() - end);
+    let late = clock.now_ms() - end;
+    assert!((1..LATE_MS).contains(&late), "{late} ms after the deadline");
 }
 
 /// So long before the deadline nothing has been copied by us.
@@ -113,13 +116,14 @@ fn an_eviction_is_told_to_replicas_and_survives_promotion_and_restart() {
 
 #[track_caller]
 fn evict_and_fail_over(keep_evicted: bool) {
-    let (mut master, mut c) =
-        watching(&["--maxmemory-policy", "volatile-ttl", "--appendonly", "yes", "--appendfsync", "always"]);
-    let replica = Server::start(&[]);
+    let mut clock = Clock::new();
+    let args = ["--maxmemory-policy", "volatile-ttl", "--appendonly", "yes", "--appendfsync", "always"];
+    let (mut master, mut c) = watching_under(&clock, &args);
+    let replica = Server::start_under(&clock, &[]);
     replica.replica_of(&master);
     c.ok(&format!("EXPIRY.ALTER w KEEPEVICTED {}", if keep_evicted { "yes" } else { "no" }));
-    c.ok("SET k:1 v PX 2500");
-    let end = c.ok("PEXPIRETIME k:1").int();
+    let end = clock.now_ms() + AHEAD;
+    c.ok(&format!("SET k:1 v PXAT {end}"));
     let mut feed = Feed::open(&master);
     evict(&mut c, "k:1");
     let mut told: Vec<String> = feed.take(&mut c).into_iter().filter(|line| line.contains("k:1")).collect();
@@ -135,7 +139,6 @@ fn evict_and_fail_over(keep_evicted: bool) {
     let told_so = told[1].ends_with(&format!("EXPIRY.EVICT w k:1 {end}{value}"));
     assert!(told.len() == 2 && told[0].ends_with(" k:1") && told_so, "{told:?}");
     replica.wait_in_sync(&master);
-    assert!(now_ms() < end, "too late to tell");
     assert_eq!(tracked(&mut replica.client(), "w"), tracked(&mut c, "w"));
     master.restart(Stop::Kill);
     let mut c = master.client();
@@ -143,6 +146,7 @@ fn evict_and_fail_over(keep_evicted: bool) {
     assert_eq!(tracked_names(&mut c, "w"), ["k:1"]);
     let mut r = replica.client();
     r.ok("REPLICAOF NO ONE");
+    clock.pass_to(end - 100);
     for client in [&mut c, &mut r] {
         let entry = take_one(client, "w");
         assert_eq!((entry.key.as_str(), entry.deadline, entry.reason.as_str()), ("k:1", end, "evicted"));

@@ -1,7 +1,7 @@
 //! The end of a watched key and the word of it are two writes. Whatever comes between them parts them for nobody: they are one unit where
 //! the server has such, and elsewhere the end is announced in front of itself.
 
-use super::common::{fail_over, pair as pair_of};
+use super::common::{fail_over, pair as pair_of, pair_under};
 use super::expiry::*;
 use crate::harness::*;
 use std::fs;
@@ -33,10 +33,11 @@ fn line(text: &str) -> String {
 #[test]
 fn a_failover_in_the_turn_in_which_keys_are_found_to_have_ended_loses_none() {
     for anew in ["", "SET", "SET PX"] {
-        let (master, replica) = pair_of(&[]);
+        let mut clock = Clock::new();
+        let (master, replica) = pair_under(&clock, &[]);
         let mut c = master.client();
         c.ok("EXPIRY.CREATE w PREFIX k:");
-        let at = now_ms() + 200;
+        let at = clock.now_ms() + AHEAD;
         let mut expected: Vec<String> = (0..20).map(|n| format!("k:{n}")).collect();
         for key in &expected {
             c.ok(&format!("SET {key} v PXAT {at}"));
@@ -53,6 +54,7 @@ fn a_failover_in_the_turn_in_which_keys_are_found_to_have_ended_loses_none() {
             }
         }
         lines.push(format!("FAILOVER TO 127.0.0.1 {} TIMEOUT 10000", replica.port));
+        clock.pass_to(at - 200);
         send_all(&mut c, &lines);
         let mut r = replica.client();
         wait_until("the roles are swapped", || {
@@ -142,13 +144,17 @@ fn ends_of_commands(aof: &[u8]) -> Vec<usize> {
 #[test]
 fn however_much_of_the_aof_is_left_an_ended_key_is_delivered_once() {
     for way in ["GET k:1", "by itself"] {
-        let (mut server, mut c) = watching(&ALWAYS);
+        let mut clock = Clock::new();
+        let (mut server, mut c) = watching_under(&clock, &ALWAYS);
         c.ok("EXPIRY.CREATE v PREFIX k:");
         let path = aof(&server);
         let begun = fs::read(&path).expect("the AOF").len();
-        c.ok("SET k:1 v PX 100");
+        let at = clock.now_ms() + AHEAD;
+        c.ok(&format!("SET k:1 v PXAT {at}"));
         let set = fs::read(&path).expect("the AOF").len();
         assert!(set > begun);
+        clock.pass_to(at - 300);
+        wait_for_copies(&server, 1);
         if way == "GET k:1" {
             send_all(&mut c, &[line(STALL), line(way)]);
         }
@@ -217,14 +223,16 @@ fn the_end_of_a_key_and_the_word_of_it_go_out_as_one_for_all_watchers() {
 /// What the server deletes by itself, a few at a time.
 #[test]
 fn whatever_a_replica_has_got_of_many_ends_none_is_lost() {
-    let (mut master, replica) = pair_of(&[]);
+    let mut clock = Clock::new();
+    let (mut master, replica) = pair_under(&clock, &[]);
     let mut c = master.client();
     c.ok("EXPIRY.CREATE w PREFIX k:");
-    let at = now_ms() + 1_500;
+    let at = clock.now_ms() + AHEAD;
     c.pipeline((0..3_000).map(|n| words(&format!("SET k:{n} v{n} PXAT {at}"))).collect::<Vec<_>>());
     replica.wait_in_sync(&master);
     let mut r = replica.client();
-    assert!(now_ms() < at, "too late to tell");
+    // Before values are copied.
+    clock.pass_to(at - 800);
     wait_until("some have ended", || expiries(&mut r, "w")[1] > 0);
     master.stop(Stop::Kill);
     r.ok("REPLICAOF NO ONE");
