@@ -9,7 +9,7 @@ const CLAIM_ALL: &str = "TSGEN.CLAIM k w COUNT 10000 LEASE 2000";
 /// A digest tells what is stored: a lease that has ended and was not swept is still there.
 #[test]
 fn where_very_many_leases_have_ended_the_timer_sweeps_although_nobody_waits() {
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start(&AOF);
     let replica = Server::start(&[]);
     replica.replica_of(&server);
     let mut c = server.client();

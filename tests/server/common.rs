@@ -2,6 +2,9 @@
 
 use crate::harness::*;
 
+/// With these options a server has in its AOF whatever it has replied to.
+pub const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
 /// A server on which TSGEN.AT is open to everyone, so that a test says what time it is.
 #[track_caller]
 pub fn virtual_clock() -> Server {

@@ -1,5 +1,6 @@
 //! Keys that a panic of the module has damaged: how they are saved, loaded, replicated and copied, and what it costs others that there are any.
 
+use super::common::AOF;
 use super::panics::*;
 use crate::harness::*;
 
@@ -141,7 +142,7 @@ fn a_key_that_cannot_be_written_spoils_no_file() {
 
 #[test]
 fn the_aof_and_a_replica_have_the_key_as_it_was() {
-    let mut master = start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut master = start(&AOF);
     let replica = start(&[]);
     replica.replica_of(&master);
     let mut c = master.client();
@@ -159,7 +160,7 @@ fn the_aof_and_a_replica_have_the_key_as_it_was() {
 
 #[test]
 fn a_panic_on_a_replica_or_while_an_aof_is_loaded_ends_neither() {
-    let mut master = start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut master = start(&AOF);
     let replica = start(&[]);
     replica.replica_of(&master);
     let mut c = master.client();

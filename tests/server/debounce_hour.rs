@@ -1,6 +1,6 @@
 //! Whole hours, lived through by a real server under a clock of the test's own.
 
-use super::common::server_ms;
+use super::common::{server_ms, AOF};
 use super::debounce::*;
 use crate::harness::*;
 
@@ -30,7 +30,7 @@ fn looked_at(server: &Server) {
 fn packages_at_12_00_and_12_30_are_notified_at_13_30_across_a_crash_at_12_45() {
     let mut clock = Clock::at_noon();
     let noon = clock.now_ms();
-    let mut server = Server::start_under(&clock, &["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start_under(&clock, &AOF);
     let mut c = server.client();
     c.play("> DEBOUNCE.CREATE packages IDLE 3600000\n OK\n > DEBOUNCE.PUSH packages seller:10 p1 p2\n 2\n > DEBOUNCE.PUSH packages seller:10 p3\n 3");
     assert!((0..MINUTE).contains(&(server_ms(&mut c) - noon)), "the server lives by the clock");

@@ -1,5 +1,6 @@
 //! SINK of DEBOUNCE keys: groups that fire are appended to a native stream, and leave the key in the same step.
 
+use super::common::AOF;
 use super::debounce::*;
 use crate::harness::*;
 
@@ -65,7 +66,7 @@ fn append_and_removal_are_one_transaction_for_replicas_and_the_aof() {
 
 #[test]
 fn replica_and_aof_hold_the_same_stream_ids() {
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start(&AOF);
     let replica = Server::start(&[]);
     replica.replica_of(&server);
     let mut c = server.client();
@@ -101,7 +102,7 @@ fn five_thousand_groups_go_through_each_exactly_once() {
 
 #[test]
 fn a_crash_at_any_time_neither_loses_nor_doubles() {
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start(&AOF);
     let mut c = server.client();
     c.ok("DEBOUNCE.CREATE k IDLE 150 SINK stream");
     let push = |i: usize| ["DEBOUNCE.PUSH", "k", &format!("g{i}"), &format!("item{i}")].map(|w| w.as_bytes().to_vec());

@@ -31,7 +31,7 @@ fn a_unit_is_as_good_as_the_milliseconds() {
 
 #[test]
 fn what_is_replicated_is_in_milliseconds() {
-    let server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let server = Server::start(&AOF);
     let mut c = server.client();
     c.play("> TSGEN.CREATE k CLOCK\n OK\n > TSGEN.MADD k 5 a \"\" 6 b \"\"\n [0 0]\n > TSGEN.CLAIM k w LEASE 1h COUNT 2\n [[<a> …] [<b> …]]");
     let (a, b) = (c.bound("a"), c.bound("b"));
@@ -136,7 +136,7 @@ fn what_is_no_duration_is_refused_and_says_what_is() {
 
 #[test]
 fn a_timestamp_in_another_unit_is_not_taken_for_milliseconds() {
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start(&AOF);
     let mut c = server.client();
     c.ok("TSGEN.CREATE k CLOCK");
     let now = server_ms(&mut c);

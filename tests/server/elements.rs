@@ -1,7 +1,7 @@
 //! Replies of the event-time half: ADD, MADD, ADVANCE, sources, the clock, GET, RANGE, REM, late elements, MAXLEN.
 
+use super::common::AOF;
 use super::common::*;
-use super::persistence::AOF;
 use crate::harness::*;
 
 #[test]

@@ -1,5 +1,6 @@
 //! EXPIRY itself: what a watched key's end looks like to a worker, and every command, option and field of the family.
 
+use super::errors::refused;
 use crate::harness::*;
 
 /// An entry of EXPIRY.CLAIM.
@@ -94,6 +95,12 @@ pub fn tracked_names(c: &mut Client, watcher: &str) -> Vec<String> {
 pub fn expiries(c: &mut Client, watcher: &str) -> [i64; 5] {
     let info = c.ok(&format!("EXPIRY.INFO {watcher}"));
     ["waiting", "ready", "leased", "delayed", "dead"].map(|state| info.field(state).int())
+}
+
+/// Sends all lines at once, so that the server reads them in one turn of its loop.
+#[track_caller]
+pub fn at_once(c: &mut Client, lines: &[impl AsRef<str>]) -> Vec<Reply> {
+    c.pipeline(lines.iter().map(|line| words(line.as_ref())))
 }
 
 /// How far ahead something is to end, in ms under a clock, while a test prepares all else: then it lets that time pass. Less than the
@@ -212,19 +219,6 @@ fn in_resp3_entries_are_the_same_arrays() {
         .client()
         .resp3()
         .play("> EXPIRY.CLAIM w me BLOCK 10000\n [[<t> 1 'k:1' 'string' 'v' <d> 'expired']]\n > EXPIRY.TRACKED w\n []");
-}
-
-/// Runs each command and checks its error and that no data changed.
-#[track_caller]
-fn refused(server: &Server, cases: &[(&str, &str)]) {
-    let mut c = server.client();
-    let before = server.digest_all();
-    for (command, named) in cases {
-        let reply = c.run(command);
-        assert!(reply.is_error(), "{command} was not refused: {reply}");
-        assert!(reply.to_string().contains(named), "{command}: expected {named:?} in {reply}");
-        assert_eq!(server.digest_all(), before, "{command} changed something");
-    }
 }
 
 #[test]

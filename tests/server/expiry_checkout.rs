@@ -1,5 +1,6 @@
 //! The checkout: a booking holds its seats for some seconds. Whoever pays in time keeps them, and of everybody else the shop learns once.
 
+use super::common::AOF;
 use super::expiry::*;
 use crate::harness::*;
 
@@ -51,7 +52,7 @@ fn an_abandoned_checkout_is_told_once_with_its_order_and_a_finished_one_never() 
 #[test]
 fn twenty_seconds_of_a_checkout_across_a_crash() {
     let mut clock = Clock::at_noon();
-    let mut server = Server::start_under(&clock, &["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start_under(&clock, &AOF);
     let mut c = server.client();
     c.ok("EXPIRY.CREATE abandoned PREFIX checkout: LEASE 3600000");
     for (id, seats) in [(1, "7"), (2, "8"), (3, "9"), (4, "10")] {

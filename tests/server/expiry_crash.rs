@@ -1,9 +1,8 @@
 //! A server that is killed around a deadline, and what its files say when it comes back.
 
+use super::common::AOF;
 use super::expiry::*;
 use crate::harness::*;
-
-const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 fn pass(ms: i64) {
     wait_until("the time has passed", || now_ms() > ms);
@@ -37,7 +36,7 @@ const ALL: [Rewritten; 3] = [Rewritten::No, Rewritten::Plain, Rewritten::WithPre
 #[test]
 fn killed_before_the_deadline_and_back_before_it_a_server_delivers_in_time() {
     for how in ALL {
-        let (mut server, mut c) = watching(&ALWAYS);
+        let (mut server, mut c) = watching(&AOF);
         // Time for a rewrite and a restart on a machine that stalls.
         c.ok("SET k:1 v PX 3000");
         rewrite(&mut c, how);
@@ -57,7 +56,7 @@ fn killed_before_the_deadline_and_back_before_it_a_server_delivers_in_time() {
 #[test]
 fn killed_before_the_deadline_and_back_after_it_a_server_delivers_the_value_last_written() {
     for how in ALL {
-        let (mut server, mut c) = watching(&ALWAYS);
+        let (mut server, mut c) = watching(&AOF);
         c.ok("SET k:1 v PX 2000");
         c.ok("SET k:int 41 PX 2000");
         c.ok("SET k:done v PX 2000");
@@ -83,7 +82,7 @@ fn killed_before_the_deadline_and_back_after_it_a_server_delivers_the_value_last
 #[test]
 fn killed_at_the_deadline_a_server_delivers_once() {
     for after in [-3, -1, 0, 1, 2, 4] {
-        let (mut server, mut c) = watching(&ALWAYS);
+        let (mut server, mut c) = watching(&AOF);
         c.ok("SET k:1 v PX 150");
         let end = c.ok("PEXPIRETIME k:1").int();
         while now_ms() < end + after {}
@@ -100,7 +99,7 @@ fn killed_at_the_deadline_a_server_delivers_once() {
 #[test]
 fn killed_after_delivery_a_server_knows_what_is_leased_and_what_is_done() {
     for how in ALL {
-        let (mut server, mut c) = watching(&ALWAYS);
+        let (mut server, mut c) = watching(&AOF);
         for n in 1..=3 {
             c.ok(&format!("SET k:{n} v{n} PX {}", 10 * n));
         }
@@ -119,7 +118,7 @@ fn killed_after_delivery_a_server_knows_what_is_leased_and_what_is_done() {
 #[test]
 fn an_order_completed_in_time_is_not_delivered_after_a_restart_long_after() {
     for how in ALL {
-        let (mut server, mut c) = watching(&ALWAYS);
+        let (mut server, mut c) = watching(&AOF);
         c.ok("SET k:done v PX 300");
         let end = c.ok("PEXPIRETIME k:done").int();
         c.ok("SET k:renamed v PX 300");
@@ -174,7 +173,7 @@ fn a_shutdown_that_saves_keeps_tracked_keys_and_values() {
 
 #[test]
 fn debug_reload_and_loadaof_change_nothing() {
-    let (server, mut c) = watching(&ALWAYS);
+    let (server, mut c) = watching(&AOF);
     c.ok("SET k:ended v PX 20");
     c.ok("SET k:1 v PX 900");
     c.ok("SET k:2 v EX 1000");
@@ -191,7 +190,7 @@ fn debug_reload_and_loadaof_change_nothing() {
 
 #[test]
 fn deadlines_that_pass_during_a_rewrite_are_delivered_once_after_a_restart() {
-    let (mut server, mut c) = watching(&ALWAYS);
+    let (mut server, mut c) = watching(&AOF);
     for n in 0..150 {
         c.ok(&format!("SET k:{n} v{n} PX {}", 20 + 3 * n));
     }

@@ -1,5 +1,6 @@
 //! Very many watchers: what they cost together, and that none of them is forgotten over the others.
 
+use super::common::AOF;
 use super::expiry::*;
 use crate::harness::*;
 use std::collections::BTreeSet;
@@ -85,7 +86,7 @@ fn watchers_that_join_while_others_walk_are_told_of_all_keys() {
 #[test]
 fn after_a_restart_three_hundred_watchers_hold_up_no_delivery() {
     const SHOPS: usize = 300;
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start(&AOF);
     let mut c = server.client();
     c.ok("DEBUG POPULATE 50000 other 10");
     open_shops(&mut c, SHOPS);

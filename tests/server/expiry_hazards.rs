@@ -1,17 +1,11 @@
 //! What could go wrong between the moment at which something happens to a watched key and the one at which it is looked at.
 
+use super::common::AOF;
 use super::expiry::*;
 use crate::harness::*;
 
 fn bytes(words: &[&str]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
-}
-
-/// Sends all lines at once, so that the server reads them in one turn of its loop.
-#[track_caller]
-fn at_once(c: &mut Client, lines: &[&str]) -> Vec<Reply> {
-    let lines: Vec<Vec<Vec<u8>>> = lines.iter().map(|line| words(line)).collect();
-    c.pipeline(lines)
 }
 
 /// An expiry that was noticed in the same turn of the loop in which a pause began was told to replicas during the pause, and
@@ -99,7 +93,7 @@ fn a_key_with_a_huge_name_does_not_spoil_the_watcher() {
 /// The child that writes the file has seen the expiry, and the parent sees it again.
 #[test]
 fn an_expiry_noticed_just_before_a_rewrite_is_in_the_aof_once() {
-    let (mut server, mut c) = watching(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let (mut server, mut c) = watching(&AOF);
     c.ok("SET k:1 v PX 100");
     c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
     at_once(&mut c, &["DEBUG SLEEP 0.15", "GET k:1", "BGREWRITEAOF"]);
@@ -163,7 +157,7 @@ fn two_lives_that_end_in_one_turn_of_the_loop_have_each_its_own_value() {
     c.ok("EXPIRY.CREATE v PREFIX k:");
     let life = |value| [format!("SET k:1 {value} PX 5"), "DEBUG SLEEP 0.03".to_owned(), "GET k:1".to_owned()];
     let lines = [life("first"), life("second")].concat();
-    at_once(&mut c, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    at_once(&mut c, &lines);
     for watcher in ["w", "v"] {
         let values: Vec<_> = take(&mut c, watcher, 2).into_iter().map(|entry| entry.pair().1).collect();
         // Older servers do not show it, and there is mostly no time to copy it.
@@ -302,7 +296,7 @@ fn emptying_another_database_in_the_same_turn_costs_nothing() {
     let life = |value: &str| [format!("SET k:1 {value} PX 20"), "DEBUG SLEEP 0.05".to_owned(), "GET k:1".to_owned()];
     let flush = ["SELECT 9", "FLUSHDB", "SELECT 0"].map(str::to_owned);
     let lines = [life("first"), flush, life("second")].concat();
-    at_once(&mut c, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    at_once(&mut c, &lines);
     let values: Vec<_> = take(&mut c, "w", 2).into_iter().map(|entry| entry.pair().1).collect();
     if server.has_version("7.2.4") {
         assert_eq!(values, ["first", "second"]);

@@ -1,5 +1,6 @@
 //! Watched keys that Redis throws out for want of memory: they are delivered at their deadlines all the same.
 
+use super::common::AOF;
 use super::expiry::*;
 use super::expiry_time::LATE_MS;
 use crate::harness::*;
@@ -242,7 +243,7 @@ fn ended(c: &mut Client, count: i64) {
 
 #[test]
 fn beyond_maxheld_entries_come_without_values_the_same_everywhere_until_others_are_acknowledged() {
-    let args = ["--appendonly", "yes", "--appendfsync", "always"];
+    let args = AOF;
     let (mut master, mut c) = watching(&args);
     let replica = Server::start(&[]);
     replica.replica_of(&master);

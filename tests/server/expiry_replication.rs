@@ -52,7 +52,7 @@ fn an_expiry_is_told_with_key_deadline_reason_type_and_value_and_the_deletion() 
 fn an_expiry_that_is_found_by_looking_is_replicated_together_with_the_end_of_its_key() {
     let (server, mut c) = watching(&[]);
     let mut feed = Feed::open(&server);
-    c.pipeline(["SET k:1 v PX 5", "DEBUG SLEEP 0.05"].map(words));
+    at_once(&mut c, &["SET k:1 v PX 5", "DEBUG SLEEP 0.05"]);
     assert_eq!(take_one(&mut c, "w").key, "k:1");
     let told = feed.take(&mut c);
     let fire = told.iter().position(|line| line.contains("EXPIRY.FIRE w k:1")).unwrap_or_else(|| panic!("{told:?}"));
@@ -210,7 +210,7 @@ fn a_replica_that_was_held_up_until_its_promotion_delivers_values_all_the_same()
     let mut r = replica.client();
     clock.pass_to(at - 700);
     let again = format!("REPLICAOF 127.0.0.1 {}", master.port);
-    r.pipeline(["DEBUG SLEEP 0.9", "REPLICAOF NO ONE", &again, "REPLICAOF NO ONE"].map(words));
+    at_once(&mut r, &["DEBUG SLEEP 0.9", "REPLICAOF NO ONE", &again, "REPLICAOF NO ONE"]);
     let mut taken = pairs(&take(&mut r, "w", 100));
     taken.sort();
     let mut expected: Vec<_> = (0..100).map(|n| pair(&format!("k:{n}"), &format!("v{n}"))).collect();

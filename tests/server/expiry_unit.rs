@@ -1,13 +1,11 @@
 //! The end of a watched key and the word of it are two writes. Whatever comes between them parts them for nobody: they are one unit where
 //! the server has such, and elsewhere the end is announced in front of itself.
 
-use super::common::{fail_over, pair as pair_of, pair_under};
+use super::common::{fail_over, pair as pair_of, pair_under, AOF};
 use super::expiry::*;
 use crate::harness::*;
 use std::fs;
 use std::path::PathBuf;
-
-const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /// A stall that is longer than the keys live, so that it is a client who finds them over.
 const STALL: &str = "DEBUG SLEEP 0.4";
@@ -79,7 +77,7 @@ fn a_shutdown_in_the_turn_in_which_a_key_is_found_to_have_ended_loses_nothing() 
                 // A signal ends the stall early.
                 continue;
             }
-            let (mut server, mut c) = watching(&ALWAYS);
+            let (mut server, mut c) = watching(&AOF);
             c.ok("EXPIRY.CREATE v PREFIX k:");
             c.ok("SET k:1 v PX 200");
             c.ok("SET k:other v EX 1000");
@@ -145,7 +143,7 @@ fn ends_of_commands(aof: &[u8]) -> Vec<usize> {
 fn however_much_of_the_aof_is_left_an_ended_key_is_delivered_once() {
     for way in ["GET k:1", "by itself"] {
         let mut clock = Clock::new();
-        let (mut server, mut c) = watching_under(&clock, &ALWAYS);
+        let (mut server, mut c) = watching_under(&clock, &AOF);
         c.ok("EXPIRY.CREATE v PREFIX k:");
         let path = aof(&server);
         let begun = fs::read(&path).expect("the AOF").len();

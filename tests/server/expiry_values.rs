@@ -1,15 +1,9 @@
 //! That the values of watched strings outlive whatever files are written and read around their end.
 
+use super::common::AOF;
 use super::expiry::*;
 use super::expiry_memory::evict;
 use crate::harness::*;
-
-const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
-
-#[track_caller]
-fn at_once(c: &mut Client, lines: &[&str]) -> Vec<Reply> {
-    c.pipeline(lines.iter().map(|line| words(line)).collect::<Vec<_>>())
-}
 
 /// Opening the keys to copy them once ended those whose time was over, after the look that should have told.
 #[test]
@@ -60,7 +54,7 @@ fn a_full_synchronisation_after_a_stall_holds_the_values() {
 /// As far as the AOF reaches, that is.
 #[test]
 fn a_crash_after_a_stall_loses_no_value() {
-    let (mut server, mut c) = watching(&ALWAYS);
+    let (mut server, mut c) = watching(&AOF);
     c.ok("SET k:1 one PX 300");
     c.ok("APPEND k:1 -more");
     c.ok("SET k:read v PX 300");
@@ -82,11 +76,11 @@ fn a_crash_after_a_stall_loses_no_value() {
 #[test]
 fn the_value_of_an_evicted_string_survives_restart_and_failover() {
     for rewritten in [false, true] {
-        let mut args = ALWAYS.to_vec();
+        let mut args = AOF.to_vec();
         args.extend(["--maxmemory-policy", "volatile-ttl"]);
         let mut clock = Clock::new();
         let (mut master, mut c) = watching_under(&clock, &args);
-        let mut replica = Server::start_under(&clock, &ALWAYS);
+        let mut replica = Server::start_under(&clock, &AOF);
         replica.replica_of(&master);
         c.ok("EXPIRY.ALTER w KEEPEVICTED yes");
         let end = clock.now_ms() + AHEAD;

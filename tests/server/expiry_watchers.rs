@@ -1,5 +1,6 @@
 //! Watchers themselves: several of them, in several databases, renamed, copied, moved, restored; and what they find when they come.
 
+use super::common::AOF;
 use super::expiry::*;
 use crate::harness::*;
 
@@ -134,7 +135,7 @@ fn a_restored_watcher_believes_the_keyspace_more_than_its_payload() {
 #[test]
 fn a_watcher_that_was_restored_believes_the_keyspace_after_a_restart_too() {
     let mut clock = Clock::new();
-    let (mut server, mut c) = watching_under(&clock, &["--appendonly", "yes", "--appendfsync", "always"]);
+    let (mut server, mut c) = watching_under(&clock, &AOF);
     let end = clock.now_ms() + AHEAD;
     for name in ["deleted", "same"] {
         c.ok(&format!("SET k:{name} v PXAT {end}"));

@@ -1,5 +1,6 @@
 //! INFO tsgen: what all keys hold together, and how late the timer is.
 
+use super::common::AOF;
 use crate::harness::{wait_until, Client, Server, Stop};
 
 /// One number of a field like `tsgen_tally:keys=1,ready=2`.
@@ -18,7 +19,7 @@ const TOTALS: [&str; 4] = ["delivered", "redelivered", "acked", "died"];
 
 #[test]
 fn entries_of_all_keys_and_databases_are_counted_by_family_and_state() {
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start(&AOF);
     let mut c = server.client();
     for db in [0, 3] {
         c.ok(&format!("SELECT {db}"));

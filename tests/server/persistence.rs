@@ -1,6 +1,6 @@
 //! What survives: RDB, AOF in both forms, rewrites under load, kill -9, and every command that carries a key elsewhere.
 
-use super::common::counts;
+use super::common::{counts, AOF};
 use super::families::FAMILIES;
 use crate::harness::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +32,6 @@ pub fn rewritten(c: &mut Client) {
         c.info("persistence", "aof_rewrite_in_progress") == "0" && c.info("persistence", "aof_rewrite_scheduled") == "0"
     });
 }
-
-pub const AOF: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 #[test]
 fn an_rdb_file_keeps_everything() {

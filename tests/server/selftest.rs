@@ -1,5 +1,6 @@
 //! The harness itself, on servers without the module: what it claims to see is what there is.
 
+use super::common::AOF;
 use crate::harness::probe::Probe;
 use crate::harness::*;
 use std::sync::mpsc::{channel, Sender};
@@ -85,7 +86,7 @@ fn the_feed_shows_what_is_replicated_literally() {
 
 #[test]
 fn a_replica_comes_in_sync_and_a_restart_keeps_the_data() {
-    let mut master = Server::plain(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut master = Server::plain(&AOF);
     let replica = Server::plain(&[]);
     replica.replica_of(&master);
     let mut c = master.client();

@@ -159,7 +159,7 @@ fn what_another_module_changes_during_a_step_is_neither_lost_nor_taken_for_what_
 
 #[test]
 fn a_crash_at_any_time_neither_loses_nor_doubles() {
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start(&AOF);
     let mut c = server.client();
     c.ok("TSGEN.CREATE k CLOCK SINK stream");
     for i in 0..2000 {

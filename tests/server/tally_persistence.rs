@@ -1,7 +1,8 @@
 //! TALLY keys through crashes: sums are exactly what was answered, and windows that were open go on.
 
 use super::common::server_ms;
-use super::persistence::{rewritten, AOF};
+use super::common::AOF;
+use super::persistence::rewritten;
 use super::tally::*;
 use crate::harness::*;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Replicas of TALLY keys: what they are told, literally; that they look at no clock; and what they do once promoted.
 
+use super::common::AOF;
 use super::common::*;
-use super::persistence::AOF;
 use super::tally::*;
 use crate::harness::*;
 use std::collections::BTreeSet;

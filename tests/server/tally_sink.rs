@@ -1,5 +1,6 @@
 //! SINK of TALLY keys: batches are appended to a native stream as their windows end, and leave the key in the same step.
 
+use super::common::AOF;
 use super::tally::*;
 use crate::harness::*;
 use std::collections::BTreeSet;
@@ -59,7 +60,7 @@ fn append_and_removal_are_one_transaction_for_replicas_and_the_aof() {
 
 #[test]
 fn a_crash_at_any_time_neither_loses_nor_doubles() {
-    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start(&AOF);
     let replica = Server::start(&[]);
     replica.replica_of(&server);
     let mut c = server.client();

@@ -1,6 +1,6 @@
 //! Real servers and time: an hour of increments, a clock that is set, and workers that are woken.
 
-use super::common::server_ms;
+use super::common::{server_ms, AOF};
 use super::tally::*;
 use crate::harness::*;
 
@@ -127,7 +127,7 @@ fn a_clock_set_forward_ends_the_window_that_is_over_by_it() {
 #[test]
 fn a_clock_set_back_delays_but_loses_and_doubles_nothing() {
     let mut clock = Clock::new();
-    let mut server = Server::start_under(&clock, &["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = Server::start_under(&clock, &AOF);
     let replica = Server::start(&[]);
     replica.replica_of(&server);
     let mut c = server.client();

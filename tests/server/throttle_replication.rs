@@ -1,5 +1,6 @@
 //! Replicas of THROTTLE keys: what they are told, literally, and that they hold the same, for as long.
 
+use super::common::AOF;
 use crate::harness::*;
 
 #[test]
@@ -92,7 +93,7 @@ fn a_key_that_is_full_again_is_deleted_before_it_is_taken_from_anew() {
 
 #[test]
 fn master_replica_and_reloaded_aof_hold_the_same_for_as_long() {
-    let master = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let master = Server::start(&AOF);
     let mut c = master.client();
     c.ok("THROTTLE.TAKE before 7 1000000 COST 3");
     let (replica, diskless) = (Server::start(&[]), Server::start(&["--repl-diskless-load", "swapdb"]));

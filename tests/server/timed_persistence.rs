@@ -1,8 +1,9 @@
 //! Restarts while something waits for its time, in all families alike: nobody has to ask first.
 
 use super::common::server_ms;
+use super::common::AOF;
 use super::families::timed;
-use super::persistence::{rewritten, AOF};
+use super::persistence::rewritten;
 use crate::harness::*;
 
 #[test]
