@@ -1,0 +1,487 @@
+//! Where a file of the Redis side may stand, and what it may import: the rules of docs/design.md, "The Redis side", read off the source.
+//!
+//! A path behind `crate::`, `super::` or `self::` imports the longest beginning of it that is a file, and so does a path that begins with a child
+//! of the file; only `pub use child::…` hands on, and is no import. `DEBT` lists exactly what still breaks a rule: what is not
+//! in it fails, and so does a line of it that is not needed any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folders, and what each may import beside itself.
+const FOLDERS: [(&str, &[&str]); 11] = [
+    ("redis", &[]),
+    ("command", &["redis"]),
+    ("delivery/timer", &["redis"]),
+    ("delivery", &["redis", "command", "delivery/timer"]),
+    ("throttle", &["redis", "command"]),
+    ("tsgen", &["redis", "command", "delivery"]),
+    ("debounce", &["redis", "command", "delivery"]),
+    ("tally", &["redis", "command", "delivery"]),
+    ("expiry", &["redis", "command", "delivery", "delivery/timer"]),
+    ("server", &["redis", "command", "delivery/timer", "delivery", "throttle", "tsgen", "debounce", "tally", "expiry"]),
+    ("lib.rs", &["redis", "server"]),
+];
+
+/// What is still to turn.
+const DEBT: &[&str] = &[
+    "args.rs is in a circle",
+    "args.rs is in no folder",
+    "arguments.rs is in no folder",
+    "command.rs is in a circle",
+    "command.rs is in no folder",
+    "commands/at.rs is in a circle",
+    "commands/at.rs is in no folder",
+    "commands/debounce/fire.rs is in a circle",
+    "commands/debounce/fire.rs is in no folder",
+    "commands/debounce/mod.rs is in a circle",
+    "commands/debounce/mod.rs is in no folder",
+    "commands/debounce/push.rs is in a circle",
+    "commands/debounce/push.rs is in no folder",
+    "commands/debounce/read.rs is in a circle",
+    "commands/debounce/read.rs is in no folder",
+    "commands/delivery/alter.rs is in a circle",
+    "commands/delivery/alter.rs is in no folder",
+    "commands/delivery/claim.rs is in a circle",
+    "commands/delivery/claim.rs is in no folder",
+    "commands/delivery/create.rs is in a circle",
+    "commands/delivery/create.rs is in no folder",
+    "commands/delivery/hand_back.rs is in a circle",
+    "commands/delivery/hand_back.rs is in no folder",
+    "commands/delivery/info.rs is in a circle",
+    "commands/delivery/info.rs is in no folder",
+    "commands/delivery/internal.rs is in a circle",
+    "commands/delivery/internal.rs is in no folder",
+    "commands/delivery/letters.rs is in a circle",
+    "commands/delivery/letters.rs is in no folder",
+    "commands/delivery/listing.rs is in a circle",
+    "commands/delivery/listing.rs is in no folder",
+    "commands/delivery/mod.rs is in a circle",
+    "commands/delivery/mod.rs is in no folder",
+    "commands/delivery/options.rs is in a circle",
+    "commands/delivery/options.rs is in no folder",
+    "commands/delivery/promote.rs is in a circle",
+    "commands/delivery/promote.rs is in no folder",
+    "commands/delivery/settle.rs is in a circle",
+    "commands/delivery/settle.rs is in no folder",
+    "commands/expiry/fire.rs is in a circle",
+    "commands/expiry/fire.rs is in no folder",
+    "commands/expiry/mod.rs is in a circle",
+    "commands/expiry/mod.rs is in no folder",
+    "commands/expiry/tracked.rs is in a circle",
+    "commands/expiry/tracked.rs is in no folder",
+    "commands/listing.rs is in a circle",
+    "commands/listing.rs is in no folder",
+    "commands/load.rs is in a circle",
+    "commands/load.rs is in no folder",
+    "commands/mod.rs is in a circle",
+    "commands/mod.rs is in no folder",
+    "commands/tally/get.rs is in a circle",
+    "commands/tally/get.rs is in no folder",
+    "commands/tally/incr.rs is in a circle",
+    "commands/tally/incr.rs is in no folder",
+    "commands/tally/mod.rs is in a circle",
+    "commands/tally/mod.rs is in no folder",
+    "commands/tally/seal.rs is in a circle",
+    "commands/tally/seal.rs is in no folder",
+    "commands/throttle/load.rs is in a circle",
+    "commands/throttle/load.rs is in no folder",
+    "commands/throttle/mod.rs is in a circle",
+    "commands/throttle/mod.rs is in no folder",
+    "commands/throttle/take.rs is in a circle",
+    "commands/throttle/take.rs is in no folder",
+    "commands/tsgen/add.rs is in a circle",
+    "commands/tsgen/add.rs is in no folder",
+    "commands/tsgen/advance.rs is in a circle",
+    "commands/tsgen/advance.rs is in no folder",
+    "commands/tsgen/madd.rs is in a circle",
+    "commands/tsgen/madd.rs is in no folder",
+    "commands/tsgen/mod.rs is in a circle",
+    "commands/tsgen/mod.rs is in no folder",
+    "commands/tsgen/read.rs is in a circle",
+    "commands/tsgen/read.rs is in no folder",
+    "commands/tsgen/rem.rs is in a circle",
+    "commands/tsgen/rem.rs is in no folder",
+    "compaction.rs is in no folder",
+    "config.rs is in no folder",
+    "copies.rs is in a circle",
+    "copies.rs is in no folder",
+    "datatype.rs is in a circle",
+    "datatype.rs is in no folder",
+    "debounce.rs is in a circle",
+    "debounce.rs is in no folder",
+    "effects.rs is in a circle",
+    "effects.rs is in no folder",
+    "events.rs is in a circle",
+    "events.rs is in no folder",
+    "expiry.rs is in a circle",
+    "expiry.rs is in no folder",
+    "failures.rs is in no folder",
+    "family.rs is in a circle",
+    "family.rs is in no folder",
+    "guard.rs is in no folder",
+    "info.rs is in a circle",
+    "info.rs is in no folder",
+    "keyspace.rs is in a circle",
+    "keyspace.rs is in no folder",
+    "kinds.rs is in a circle",
+    "kinds.rs is in no folder",
+    "last_values.rs is in a circle",
+    "last_values.rs is in no folder",
+    "lateness.rs is in no folder",
+    "lib.rs imports config.rs",
+    "lib.rs imports debounce.rs",
+    "lib.rs imports events.rs",
+    "lib.rs imports expiry.rs",
+    "lib.rs imports guard.rs",
+    "lib.rs imports info.rs",
+    "lib.rs imports slots.rs",
+    "lib.rs imports table.rs",
+    "lib.rs imports tally.rs",
+    "lib.rs imports throttle.rs",
+    "lib.rs imports tsgen.rs",
+    "life.rs is in a circle",
+    "life.rs is in no folder",
+    "loading.rs is in a circle",
+    "loading.rs is in no folder",
+    "planted.rs is in no folder",
+    "redis/block.rs imports guard.rs",
+    "redis/call.rs imports planted.rs",
+    "redis/cluster.rs imports guard.rs",
+    "redis/command.rs imports guard.rs",
+    "redis/command.rs imports syntax.rs",
+    "redis/ctx.rs imports planted.rs",
+    "redis/datatype.rs imports guard.rs",
+    "redis/event.rs imports guard.rs",
+    "redis/info.rs imports guard.rs",
+    "redis/key.rs imports planted.rs",
+    "redis/load.rs imports guard.rs",
+    "redis/load.rs imports lib.rs",
+    "redis/owed.rs imports guard.rs",
+    "redis/reply.rs imports planted.rs",
+    "redis/scan.rs imports guard.rs",
+    "redis/timer.rs imports guard.rs",
+    "replicate.rs is in a circle",
+    "replicate.rs is in no folder",
+    "seen.rs is in a circle",
+    "seen.rs is in no folder",
+    "sink.rs is in a circle",
+    "sink.rs is in no folder",
+    "slots.rs is in a circle",
+    "slots.rs is in no folder",
+    "syntax.rs is in no folder",
+    "table.rs is in a circle",
+    "table.rs is in no folder",
+    "tally.rs is in a circle",
+    "tally.rs is in no folder",
+    "throttle.rs is in a circle",
+    "throttle.rs is in no folder",
+    "timer.rs is in a circle",
+    "timer.rs is in no folder",
+    "tracking.rs is in a circle",
+    "tracking.rs is in no folder",
+    "tsgen.rs is in a circle",
+    "tsgen.rs is in no folder",
+    "value.rs is in a circle",
+    "value.rs is in no folder",
+    "waiting.rs is in a circle",
+    "waiting.rs is in no folder",
+    "walk.rs is in a circle",
+    "walk.rs is in no folder",
+    "watch.rs is in a circle",
+    "watch.rs is in no folder",
+];
+
+#[test]
+fn files_stand_and_import_as_the_design_says() {
+    let files = read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let imports = imports(&files);
+    let mut found = BTreeSet::new();
+    for (file, source) in &files {
+        found.extend(misplaced(file, source, &files));
+        found.extend(wrong_imports(file, &imports[file]));
+        if reaches(file, file, &imports) {
+            found.insert(format!("{file} is in a circle"));
+        }
+    }
+    let listed: BTreeSet<String> = DEBT.iter().map(|line| (*line).to_owned()).collect();
+    assert_eq!(listed.len(), DEBT.len(), "a line of DEBT stands there twice");
+    let new: Vec<_> = found.difference(&listed).map(|line| format!("    {line:?},\n")).collect();
+    let paid: Vec<_> = listed.difference(&found).map(|line| format!("    {line:?},\n")).collect();
+    assert!(
+        new.is_empty() && paid.is_empty(),
+        "new:\n{}no longer so, take it out of DEBT:\n{}",
+        new.concat(),
+        paid.concat()
+    );
+}
+
+/// The test itself would be of no use if it read nothing.
+#[test]
+fn paths_are_read_as_the_compiler_reads_them() {
+    let files: BTreeMap<String, Source> = [
+        ("lib.rs", "mod a; mod b; fn f() { a::g(); }"),
+        ("a/mod.rs", "pub mod c; pub mod d; pub use c::C; use crate::{b, a::d::{self, X as Y}};"),
+        ("a/c.rs", "// crate::b\n/* crate::b /* super::d */ */ const S: &str = \"crate::b\"; fn f<'a>(x: &'a str) -> char { 'c' }"),
+        ("a/d.rs", "use super::{c::C, E}; mod inner { use super::super::c; use super::super::super::b::B; }"),
+        ("b.rs", "macro_rules! m { () => { $crate::a::c::C } } const R: &[u8] = br#\"\" crate::a::d\"#;"),
+    ]
+    .into_iter()
+    .map(|(file, text)| (file.to_owned(), Source::read(text)))
+    .collect();
+    let imports = imports(&files);
+    let of = |file: &str| imports[file].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(of("lib.rs"), ["a/mod.rs"]);
+    assert_eq!(of("a/mod.rs"), ["a/d.rs", "b.rs"]);
+    assert_eq!(of("a/c.rs"), [""; 0]);
+    assert_eq!(of("a/d.rs"), ["a/c.rs", "a/mod.rs", "b.rs"]);
+    assert_eq!(of("b.rs"), ["a/c.rs"]);
+    assert!(reaches("a/d.rs", "a/d.rs", &imports) && !reaches("a/c.rs", "a/c.rs", &imports));
+}
+
+/// Which folder a file is in: the longest that fits.
+fn folder(file: &str) -> Option<&'static str> {
+    let fits = |folder: &str| file == folder || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    FOLDERS.iter().map(|(folder, _)| *folder).filter(|folder| fits(folder)).max_by_key(|folder| folder.len())
+}
+
+fn is_command(file: &str) -> bool {
+    file.contains("/commands/") && !file.ends_with("/mod.rs")
+}
+
+/// What a file must not have where it stands.
+fn misplaced(file: &str, source: &Source, files: &BTreeMap<String, Source>) -> Vec<String> {
+    let mut found = Vec::new();
+    let Some(folder) = folder(file) else { return vec![format!("{file} is in no folder")] };
+    let has = |word: &str| source.tokens.iter().any(|token| token == word);
+    if folder != "redis" && (has("unsafe") || (has("unsafe_code") && has("allow"))) {
+        found.push(format!("{file} is unsafe"));
+    }
+    let commands = source.tokens.windows(2).filter(|pair| pair[0] == "Command" && pair[1] == "for").count();
+    let most = usize::from(is_command(file));
+    if commands != most && !(most == 0 && folder == "server" && commands == 1) {
+        found.push(format!("{file} has {commands} commands"));
+    }
+    let stem = file.strip_suffix(".rs").unwrap_or(file);
+    let has_children = files.keys().any(|other| other.strip_prefix(stem).is_some_and(|rest| rest.starts_with('/')));
+    assert!(!has_children, "{file}: a module with children is a mod.rs");
+    found
+}
+
+/// Imports that point up, or to a command.
+fn wrong_imports(file: &str, imported: &BTreeSet<String>) -> Vec<String> {
+    let Some(own) = folder(file) else { return Vec::new() };
+    let allowed = FOLDERS.iter().find(|(folder, _)| *folder == own).map_or(&[][..], |(_, allowed)| allowed);
+    let is_allowed = |other: &str| {
+        let Some(theirs) = folder(other) else { return false };
+        let by_list = file.strip_suffix("mod.rs").is_some_and(|list| other.starts_with(list));
+        (theirs == own || allowed.contains(&theirs)) && (!is_command(other) || by_list)
+    };
+    imported.iter().filter(|other| !is_allowed(other)).map(|other| format!("{file} imports {other}")).collect()
+}
+
+/// Whether one file imports another, in some steps.
+fn reaches(from: &str, to: &str, imports: &BTreeMap<String, BTreeSet<String>>) -> bool {
+    let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = next.pop() {
+        for imported in &imports[file] {
+            if imported == to {
+                return true;
+            }
+            if seen.insert(imported.as_str()) {
+                next.push(imported);
+            }
+        }
+    }
+    false
+}
+
+fn read_all(src: &Path) -> BTreeMap<String, Source> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![src.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of src") {
+            let path: PathBuf = entry.expect("an entry of a folder").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(src).expect("inside of src").to_string_lossy().replace('\\', "/");
+                files.insert(name, Source::read(&fs::read_to_string(&path).expect("a source file")));
+            }
+        }
+    }
+    assert!(files.len() > 50 && files.contains_key("lib.rs"), "src was not read");
+    files
+}
+
+/// The files that each file imports, itself left out.
+fn imports(files: &BTreeMap<String, Source>) -> BTreeMap<String, BTreeSet<String>> {
+    let modules: BTreeMap<Vec<String>, String> = files.keys().map(|file| (module_of(file), file.clone())).collect();
+    let file_of = |path: &[String]| {
+        (0..=path.len()).rev().find_map(|length| modules.get(&path[..length])).expect("at least lib.rs").clone()
+    };
+    let of = |(file, source): (&String, &Source)| {
+        let paths = source.paths(&module_of(file));
+        let imported = paths.iter().map(|path| file_of(path)).filter(|other| other != file).collect();
+        (file.clone(), imported)
+    };
+    files.iter().map(of).collect()
+}
+
+/// `a/b.rs` and `a/b/mod.rs` are `a::b`.
+fn module_of(file: &str) -> Vec<String> {
+    let stem = file.strip_suffix(".rs").unwrap_or(file);
+    let stem = stem.strip_suffix("/mod").unwrap_or(if stem == "lib" { "" } else { stem });
+    stem.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// A source file: its words and signs, without comments and without what stands in quotes.
+struct Source {
+    tokens: Vec<String>,
+}
+
+impl Source {
+    fn read(text: &str) -> Self {
+        let chars: Vec<char> = text.chars().collect();
+        let (mut tokens, mut at) = (Vec::new(), 0);
+        while let Some(char) = chars.get(at) {
+            let next = chars.get(at + 1).copied().unwrap_or(' ');
+            match *char {
+                '/' if next == '/' => at += chars[at..].iter().take_while(|char| **char != '\n').count(),
+                '/' if next == '*' => at = end_of_comment(&chars, at),
+                '"' => at = end_of_quote(&chars, at + 1, '"'),
+                // A lifetime has no second quote.
+                '\'' if next == '\\' || chars.get(at + 2) == Some(&'\'') => at = end_of_quote(&chars, at + 1, '\''),
+                char if char.is_alphanumeric() || char == '_' => {
+                    let word: String = chars[at..].iter().take_while(|c| c.is_alphanumeric() || **c == '_').collect();
+                    at += word.chars().count();
+                    match (word.as_str(), chars.get(at)) {
+                        ("r" | "br" | "cr", Some('#' | '"')) => at = end_of_raw(&chars, at),
+                        _ => tokens.push(word),
+                    }
+                }
+                ':' if next == ':' => {
+                    tokens.push("::".to_owned());
+                    at += 2;
+                }
+                char => {
+                    if !char.is_whitespace() {
+                        tokens.push(char.to_string());
+                    }
+                    at += 1;
+                }
+            }
+        }
+        Source { tokens }
+    }
+
+    fn token(&self, at: usize) -> &str {
+        self.tokens.get(at).map_or("", String::as_str)
+    }
+
+    /// All paths that lead from this module into the crate, from its root.
+    fn paths(&self, module: &[String]) -> Vec<Vec<String>> {
+        let children: BTreeSet<&str> = (0..self.tokens.len())
+            .filter(|at| self.token(*at) == "mod" && self.token(at + 2) == ";")
+            .map(|at| self.token(at + 1))
+            .collect();
+        // The depths at which modules inside of this file began.
+        let (mut paths, mut depth, mut inner, mut at) = (Vec::new(), 0, Vec::new(), 0);
+        while at < self.tokens.len() {
+            match self.token(at) {
+                "mod" if self.token(at + 2) == "{" => inner.push(depth),
+                "{" => depth += 1,
+                "}" => {
+                    depth -= 1;
+                    if inner.last() == Some(&depth) {
+                        inner.pop();
+                    }
+                }
+                word if self.token(at.wrapping_sub(1)) != "::" => {
+                    let hands_on = self.token(at.wrapping_sub(1)) == "use"
+                        && matches!(self.token(at.wrapping_sub(2)), "pub" | ")");
+                    let begins = match word {
+                        "crate" | "super" | "self" => self.token(at + 1) == "::",
+                        child => {
+                            children.contains(child) && inner.is_empty() && self.token(at + 1) == "::" && !hands_on
+                        }
+                    };
+                    // `crate` in the braces of a `use` cannot be, and `self` there is the module that it is in.
+                    if begins {
+                        let mut here = module.to_vec();
+                        here.extend(inner.iter().map(|_| String::new()));
+                        let end = self.spell_out(at, here, &mut paths);
+                        at = end;
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        paths
+    }
+
+    /// Spells out the path, or the tree of paths, that begins here; where it ends.
+    fn spell_out(&self, mut at: usize, mut path: Vec<String>, paths: &mut Vec<Vec<String>>) -> usize {
+        loop {
+            match self.token(at) {
+                "{" => {
+                    at += 1;
+                    while self.token(at) != "}" {
+                        at = self.spell_out(at, path.clone(), paths);
+                        if self.token(at) == "," {
+                            at += 1;
+                        }
+                    }
+                    return at + 1;
+                }
+                "crate" => path.clear(),
+                "super" => drop(path.pop()),
+                "self" => {}
+                part => path.push(part.to_owned()),
+            }
+            at += 1;
+            if self.token(at) != "::" || self.token(at + 1) == "<" {
+                break;
+            }
+            at += 1;
+        }
+        if self.token(at) == "as" {
+            at += 2;
+        }
+        paths.push(path);
+        at
+    }
+}
+
+fn end_of_comment(chars: &[char], from: usize) -> usize {
+    let (mut at, mut depth) = (from, 0);
+    while at < chars.len() {
+        match (chars[at], chars.get(at + 1)) {
+            ('/', Some('*')) => (at, depth) = (at + 2, depth + 1),
+            ('*', Some('/')) => (at, depth) = (at + 2, depth - 1),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    at
+}
+
+fn end_of_quote(chars: &[char], from: usize, quote: char) -> usize {
+    let mut at = from;
+    while at < chars.len() && chars[at] != quote {
+        at += if chars[at] == '\\' { 2 } else { 1 };
+    }
+    at + 1
+}
+
+fn end_of_raw(chars: &[char], from: usize) -> usize {
+    let fences = chars[from..].iter().take_while(|char| **char == '#').count();
+    let mut at = from + fences + 1;
+    while at < chars.len() && !(chars[at] == '"' && chars[at + 1..].iter().take(fences).all(|char| *char == '#')) {
+        at += 1;
+    }
+    at + 1 + fences
+}
