@@ -38,7 +38,7 @@ pub fn register(ctx: &Ctx) -> bool {
     let tally = [&TALLY_EVERY, &TALLY_MAX_FIELDS];
     let switches = [&DEBOUNCE_UNIQUE, &VIRTUAL_CLOCK];
     #[cfg(feature = "planted-panic")]
-    if !crate::planted::AT.register(ctx) {
+    if !crate::redis::planted::AT.register(ctx) {
         return false;
     }
     delivery.into_iter().chain(debounce).chain(tally).all(|number| number.register(ctx))

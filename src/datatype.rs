@@ -8,10 +8,10 @@
 use crate::events;
 use crate::family::Family;
 use crate::loading;
-use crate::planted;
 use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::defrag::Defrag;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
+use crate::redis::planted;
 use crate::redis::{log, Str};
 use crate::seen;
 use crate::timer;

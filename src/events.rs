@@ -1,7 +1,7 @@
 //! What happens to keys and to this node without a command of ours.
 
 use crate::loading;
-use crate::redis::event::{listen, listen_to_keys, Event, Events};
+use crate::redis::server_events::{listen, listen_to_keys, Event, Events};
 use crate::redis::Ctx;
 use crate::seen;
 use crate::timer;

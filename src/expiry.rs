@@ -4,11 +4,11 @@
 //! How a node learns of watched keys is in `watch`, what it does about them in `tracking`.
 
 use crate::args::{check_name, is, set, unknown_option, Args};
-use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::copies::type_name;
 use crate::family::{verbs, Family, Strings, Verbs};
+use crate::redis::arguments::Arguments;
 use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};

@@ -2,9 +2,9 @@
 //! are written once, for any `Family`.
 
 use crate::args::{unknown_option, Args};
-use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config;
+use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::value::Value;

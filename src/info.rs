@@ -2,13 +2,19 @@
 
 use crate::debounce::Debounce;
 use crate::expiry::Expiry;
+use crate::failures;
 use crate::family::Family;
+use crate::kinds;
+use crate::lateness;
 use crate::redis::ctx::unix_ms;
 use crate::redis::info::{self, Section};
+use crate::redis::panics;
 use crate::redis::Ctx;
 use crate::tally::Tally;
+use crate::timer;
 use crate::tsgen::Tsgen;
-use crate::{failures, guard, kinds, lateness, timer, waiting, watch};
+use crate::waiting;
+use crate::watch;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -34,7 +40,7 @@ fn tell(section: &Section) {
     section.text(c"version", c"0.1.0");
     section.number(c"blocked-clients", signed(waiting::total() as u64));
     section.number(c"adopted-tokens", signed(ADOPTED_TOKENS.load(Ordering::Relaxed)));
-    section.number(c"caught-panics", signed(guard::caught()));
+    section.number(c"caught-panics", signed(panics::caught()));
     section.number(c"damaged-keys", signed(kinds::damages() as u64));
     section.number(c"sink-errors", signed(failures::SINK.count()));
     section.text(c"sink-last-error", &failures::SINK.last());

@@ -7,9 +7,9 @@ use crate::command::Fail;
 use crate::debounce::Debounce;
 use crate::expiry::Expiry;
 use crate::family::Family;
-use crate::guard;
 use crate::kinds;
 use crate::redis::key::Key;
+use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
@@ -28,9 +28,9 @@ pub fn damage(ctx: &Ctx, name: &Str) {
 /// Does something with the key of this name, in the selected database. A panic damages that key, and keeps no other from its turn: then there is no
 /// answer. `what` names it in the log.
 pub fn fenced<R>(ctx: &Ctx, name: &Str, what: &str, work: impl FnOnce() -> R) -> Option<R> {
-    let answer = guard::catch(what, work);
+    let answer = panics::catch(what, work);
     if answer.is_none() {
-        guard::catch("what follows a panic", || damage(ctx, name));
+        panics::catch("what follows a panic", || damage(ctx, name));
     }
     answer
 }

@@ -4,8 +4,9 @@
 use crate::copies::string_met;
 use crate::life::{life_of, Life};
 use crate::redis::ctx::{command_ms, unix_ms};
-use crate::redis::event::{listen_to_ends, End};
-use crate::{seen, watch};
+use crate::redis::server_events::{listen_to_ends, End};
+use crate::seen;
+use crate::watch;
 use tsgen_engine::{Last, UnixMs};
 
 /// Asks Redis to tell, where it does.

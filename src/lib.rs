@@ -4,12 +4,11 @@
 //! sends into a call of a handler; `commands/` holds the handlers, those of delivery once for all families;
 //! `family` says what a family of commands adds to delivery; `value`, `keyspace` and `datatype` keep engine values under
 //! keys, `throttle` a value that is no queue; `effects` and `replicate` tell others what changed; `waiting`, `timer`, `sink` and `events` act when time has
-//! come; `config` and `info` are for the operator, and so is `failures`; `guard` keeps a panic from ending the server; `kinds` names keys of other types.
+//! come; `config` and `info` are for the operator, and so is `failures`; `kinds` names keys of other types.
 
 #![deny(unsafe_code)]
 
 mod args;
-mod arguments;
 mod command;
 mod commands;
 mod compaction;
@@ -22,7 +21,6 @@ mod events;
 mod expiry;
 mod failures;
 mod family;
-mod guard;
 mod info;
 mod keyspace;
 mod kinds;
@@ -30,7 +28,6 @@ mod last_values;
 mod lateness;
 mod life;
 mod loading;
-mod planted;
 mod redis;
 mod replicate;
 mod seen;
@@ -66,7 +63,7 @@ fn start(ctx: &Ctx) -> bool {
         && events::register(ctx)
         && slots::register(ctx);
     if registered {
-        guard::log_panics();
+        redis::panics::log_panics();
     }
     registered
 }

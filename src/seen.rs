@@ -6,14 +6,17 @@
 //! of the deletion where the server lets modules in (7.2). Elsewhere the deletion is announced in front of itself (`EXPIRY.ENDS`).
 //! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
 
-use crate::guard;
 use crate::keyspace;
 use crate::life::{life, life_in_passing};
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
-use crate::redis::event::{after_unit, has_units};
+use crate::redis::panics;
+use crate::redis::server_events::{after_unit, has_units};
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::slots;
+use crate::timer;
+use crate::tracking;
 use crate::tracking::{Changed, Told};
-use crate::{slots, timer, tracking, watch};
+use crate::watch;
 use lazy_static::lazy_static;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -417,7 +420,7 @@ pub fn tell_fired(ctx: &Ctx) {
     let selected = ctx.db();
     for (db, watcher) in fired {
         if ctx.select_db(db) {
-            guard::catch("a watcher", || tracking::tell_ready(ctx, &OwnedStr::new(&watcher)));
+            panics::catch("a watcher", || tracking::tell_ready(ctx, &OwnedStr::new(&watcher)));
         }
     }
     ctx.select_db(selected);

@@ -4,11 +4,11 @@
 //! What cannot be appended stays ready and is tried again later. Other modules may hear of an append and change the key, even replace it:
 //! what leaves are the entries that were appended, by their places, and no others.
 
-use crate::arguments::Arguments;
 use crate::effects::Effects;
 use crate::failures;
 use crate::family::Family;
 use crate::keyspace;
+use crate::redis::arguments::Arguments;
 use crate::redis::call::write;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::replicate;

@@ -7,15 +7,16 @@
 //! that have come. Until that is done, the timer does nothing else, for a watcher that remembers keys of a slot that went and came back
 //! would tell of what others have deleted meanwhile.
 
-use crate::guard;
 use crate::keyspace;
 use crate::life::{life, Life};
 use crate::redis::call::{keys_in_slot, slots_of_others};
 use crate::redis::cluster::{self, Move, Ranges, SLOTS};
 use crate::redis::ctx::unix_ms;
+use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::timer;
 use crate::tracking::{self, with_queue, BATCH};
-use crate::{timer, watch};
+use crate::watch;
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -223,7 +224,7 @@ pub fn settle(ctx: &Ctx, until: Instant) -> bool {
     let is_done = loop {
         let Some(mut job) = state().jobs.pop_front() else { break true };
         // What panics was taken out of the job before, so it is not tried again; all else of the job is.
-        let is_done = guard::catch("slots that have moved", || match &mut job {
+        let is_done = panics::catch("slots that have moved", || match &mut job {
             Job::Forget(slots, watchers, mark) => forget(ctx, slots, watchers, mark, until),
             Job::Find { slots, left, listed } => find(ctx, slots, left, listed, until),
         });
@@ -297,7 +298,7 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
         let mut is_large = false;
         for db in dbs.iter().filter(|db| ctx.select_db(**db)) {
             // Also those of a slot that cannot be listed are found by the walk.
-            let names = guard::catch("the keys of a slot", || keys_in_slot(ctx, slot, LISTED));
+            let names = panics::catch("the keys of a slot", || keys_in_slot(ctx, slot, LISTED));
             is_large |= names.as_ref().is_none_or(|names| names.len() == LISTED);
             listed.extend(names.into_iter().flatten().map(|name| (*db, name.into_boxed_slice())));
         }

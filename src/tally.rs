@@ -2,10 +2,10 @@
 //! delivery, at the edge.
 
 use crate::args::{is, set, Args};
-use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::config;
 use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::timer;

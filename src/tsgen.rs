@@ -1,9 +1,9 @@
 //! The family TSGEN: elements with a timestamp behind a watermark. What it adds to delivery, at the edge.
 
 use crate::args::{check_name, integer, is, set, Args};
-use crate::arguments::Arguments;
 use crate::command::Fail;
 use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::value::Value;

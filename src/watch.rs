@@ -7,10 +7,15 @@
 //! An event costs one search for the name of its key among all prefixes of the database, however many watchers there are: all writers
 //! pay for it.
 
-use crate::redis::event::{before_sleep, listen_to_keys, Events};
+use crate::copies;
+use crate::last_values;
+use crate::redis::server_events::{before_sleep, listen_to_keys, Events};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen::{self, What};
-use crate::{copies, last_values, slots, timer, tracking, walk};
+use crate::slots;
+use crate::timer;
+use crate::tracking;
+use crate::walk;
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;

@@ -1,8 +1,8 @@
 //! Clients that wait for a key.
 
 use super::owed::Reply;
+use super::panics;
 use super::{api, Ctx, Str};
-use crate::guard;
 use redis_module::raw;
 use std::os::raw::{c_int, c_void};
 
@@ -57,7 +57,7 @@ unsafe extern "C" fn woken<W: Wait>(
     // SAFETY: not null; it lives until we return.
     let key = unsafe { Str::borrow(key) };
     let reply = Reply::begin();
-    let served = guard::catch("a blocked CLAIM", || wait.wake(ctx, key)).unwrap_or_else(|| {
+    let served = panics::catch("a blocked CLAIM", || wait.wake(ctx, key)).unwrap_or_else(|| {
         reply.complete(ctx);
         ctx.close_client();
         true
@@ -77,7 +77,7 @@ unsafe extern "C" fn expired<W: Wait>(
     // SAFETY: registered by `block_on::<W>` only.
     let (ctx, wait) = unsafe { waiting::<W>(ctx) };
     let reply = Reply::begin();
-    if guard::catch("a timeout", || wait.expire(ctx)).is_none() {
+    if panics::catch("a timeout", || wait.expire(ctx)).is_none() {
         reply.complete(ctx);
         ctx.close_client();
     }
@@ -87,5 +87,5 @@ unsafe extern "C" fn expired<W: Wait>(
 unsafe extern "C" fn free<W: Wait>(_: *mut raw::RedisModuleCtx, data: *mut c_void) {
     // SAFETY: the box of `block_on`, given back once.
     let wait = unsafe { Box::from_raw(data.cast::<W>()) };
-    guard::catch("the end of a wait", || drop(wait));
+    panics::catch("the end of a wait", || drop(wait));
 }

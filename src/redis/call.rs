@@ -1,8 +1,8 @@
 //! Calls of Redis's own commands. Others hear of them, and may do anything then: no value may be lent.
 
 use super::cluster::Ranges;
+use super::planted;
 use super::{api, lent, Ctx, Str};
-use crate::planted;
 use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::{c_int, c_longlong};

@@ -2,8 +2,8 @@
 //! Valkey 9.0). All of it is newer than Redis 7.0, so asked for at run time.
 
 use super::ctx::is_valkey;
+use super::panics;
 use super::{api, Ctx};
-use crate::guard;
 use redis_module::raw;
 use std::ffi::c_char;
 use std::os::raw::{c_int, c_void};
@@ -110,7 +110,7 @@ pub fn listen(ctx: &Ctx, listener: fn(&Ctx, Move, Ranges)) {
 unsafe fn tell(ctx: *mut raw::RedisModuleCtx, what: Move, ranges: Ranges) {
     // SAFETY: the caller vouches.
     let ctx = unsafe { Ctx::borrow(ctx) };
-    guard::catch("a slot that moves", || {
+    panics::catch("a slot that moves", || {
         if let Some(listener) = LISTENER.get() {
             listener(ctx, what, ranges);
         }

@@ -2,8 +2,8 @@
 
 use super::acl::Categories;
 use super::owed::Reply;
+use super::panics;
 use super::{api, Ctx, Str};
-use crate::guard;
 use crate::syntax::{Argument, Kind};
 use redis_module::raw;
 use std::ffi::{CStr, CString};
@@ -37,12 +37,12 @@ pub unsafe extern "C" fn entry<H: Handler>(
     let (ctx, argv) = unsafe { (Ctx::borrow(ctx), Str::borrow_all(argv, argc)) };
     if H::TELLS_KEYS {
         if let Some(request) = KeyRequest::of(ctx) {
-            guard::catch("the keys of a command", || H::tell_keys(argv, &request));
+            panics::catch("the keys of a command", || H::tell_keys(argv, &request));
             return raw::REDISMODULE_OK as c_int;
         }
     }
     let reply = Reply::begin();
-    if guard::catch("a command", || H::handle(ctx, argv)).is_none() {
+    if panics::catch("a command", || H::handle(ctx, argv)).is_none() {
         reply.complete(ctx);
         ctx.close_client();
     }

@@ -1,7 +1,7 @@
 //! The context of a callback: who calls, which database, what time it is.
 
+use super::planted;
 use super::{api, lent, Str};
-use crate::planted;
 use redis_module::raw;
 use std::ffi::CStr;
 use std::marker::PhantomData;

@@ -4,8 +4,8 @@ use super::damaged::Damaged;
 use super::defrag::Defrag;
 use super::info::Section;
 use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver, UnlinkedKey};
+use super::panics;
 use super::{api, lent, Ctx, Str};
-use crate::guard;
 use redis_module::raw;
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -219,7 +219,7 @@ unsafe fn borrow<'a, T: Stored>(value: *const c_void) -> &'a T {
 unsafe extern "C" fn load<T: Stored>(io: *mut raw::RedisModuleIO, version: c_int) -> *mut c_void {
     // SAFETY: Redis lends the stream until we return.
     let mut reader = unsafe { Reader::new(io) };
-    let Some((value, health)) = guard::catch("rdb_load", || T::load(&mut reader, version)).flatten() else {
+    let Some((value, health)) = panics::catch("rdb_load", || T::load(&mut reader, version)).flatten() else {
         return ptr::null_mut();
     };
     let value = T::data_type().hand_over(value);
@@ -233,7 +233,7 @@ unsafe extern "C" fn save<T: Stored>(io: *mut raw::RedisModuleIO, value: *mut c_
     // SAFETY: Redis lends stream and value until we return.
     let (mut saver, value) = unsafe { (Saver::new(io), borrow::<T>(value)) };
     let health = T::data_type().health(value);
-    if guard::catch("rdb_save", || value.save(health, &mut saver)).is_none() {
+    if panics::catch("rdb_save", || value.save(health, &mut saver)).is_none() {
         // The file must remain one that can be loaded. What has gone into it is no value any more, which is said by this.
         saver.put_damaged();
         saver.put(b"");
@@ -248,7 +248,7 @@ unsafe extern "C" fn rewrite<T: Stored>(
     // SAFETY: Redis lends stream, name and value until we return.
     let (mut rewriter, key, value) = unsafe { (Rewriter::new(io), Str::borrow(key), borrow::<T>(value)) };
     let health = T::data_type().health(value);
-    let written = guard::catch("aof_rewrite", || value.rewrite(key, &mut rewriter));
+    let written = panics::catch("aof_rewrite", || value.rewrite(key, &mut rewriter));
     if written.is_none() || health == Health::Damaged {
         rewriter.emit(T::LOAD, key, c"DAMAGED", b"");
     }
@@ -257,7 +257,7 @@ unsafe extern "C" fn rewrite<T: Stored>(
 unsafe extern "C" fn digest<T: Stored>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
     // SAFETY: Redis lends digest and value until we return.
     let (mut digest, value) = unsafe { (Digest::new(md), borrow::<T>(value)) };
-    guard::catch("digest", || match T::data_type().health(value) {
+    panics::catch("digest", || match T::data_type().health(value) {
         Health::Sound => value.digest(&mut digest),
         Health::Damaged => {
             digest.add(b"damaged");
@@ -269,7 +269,7 @@ unsafe extern "C" fn digest<T: Stored>(md: *mut raw::RedisModuleDigest, value: *
 unsafe extern "C" fn free<T: Stored>(value: *mut c_void) {
     // SAFETY: Redis gives the value back, once; it was handed over in `load`, `copy` or `Key::set`.
     let value = unsafe { T::data_type().take_back(value.cast()) };
-    guard::catch("free", || value.free());
+    panics::catch("free", || value.free());
 }
 
 unsafe extern "C" fn memory<T: Stored>(
@@ -279,13 +279,13 @@ unsafe extern "C" fn memory<T: Stored>(
 ) -> usize {
     // SAFETY: Redis lends the value until we return.
     let value = unsafe { borrow::<T>(value) };
-    guard::catch("mem_usage", || value.memory()).unwrap_or(0)
+    panics::catch("mem_usage", || value.memory()).unwrap_or(0)
 }
 
 unsafe extern "C" fn free_effort<T: Stored>(_: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> usize {
     // SAFETY: Redis lends the value until we return.
     let value = unsafe { borrow::<T>(value) };
-    guard::catch("free_effort", || value.free_effort()).unwrap_or(1)
+    panics::catch("free_effort", || value.free_effort()).unwrap_or(1)
 }
 
 unsafe extern "C" fn defrag<T: Stored>(
@@ -295,7 +295,7 @@ unsafe extern "C" fn defrag<T: Stored>(
 ) -> c_int {
     // SAFETY: Redis lends the place of the value until we return.
     let value = unsafe { (*value).cast::<T>() };
-    let more = guard::catch("defrag", || {
+    let more = panics::catch("defrag", || {
         lent::assert_none();
         if T::data_type().health(value) == Health::Damaged {
             return false;
@@ -319,7 +319,7 @@ unsafe extern "C" fn defrag<T: Stored>(
 unsafe extern "C" fn unlinked<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
     // SAFETY: Redis lends context and value until we return.
     let (key, value) = unsafe { (UnlinkedKey::new(ctx), borrow::<T>(value)) };
-    guard::catch("unlink", || value.unlinked(key.db(), key.name()));
+    panics::catch("unlink", || value.unlinked(key.db(), key.name()));
 }
 
 unsafe extern "C" fn copy<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> *mut c_void {
@@ -328,6 +328,6 @@ unsafe extern "C" fn copy<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value:
     if T::data_type().health(value) == Health::Damaged {
         return ptr::null_mut();
     }
-    let copied = guard::catch("copy", || value.copy(&target));
+    let copied = panics::catch("copy", || value.copy(&target));
     copied.map_or(ptr::null_mut(), |value| T::data_type().hand_over(value).cast())
 }

@@ -1,7 +1,7 @@
 //! The module's section of INFO.
 
+use super::panics;
 use super::{api, Ctx};
-use crate::guard;
 use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::c_int;
@@ -52,7 +52,7 @@ unsafe extern "C" fn tell(info: *mut raw::RedisModuleInfoCtx, for_crash_report: 
     if unsafe { api!(RedisModule_InfoAddSection(info, c"".as_ptr())) } != raw::REDISMODULE_OK as c_int {
         return;
     }
-    guard::catch("INFO", || {
+    panics::catch("INFO", || {
         if let Some(teller) = TELLER.get() {
             teller(&Section(info));
         }

@@ -1,8 +1,8 @@
 //! Opened keys, and the typed values of ours under them.
 
 use super::datatype::{DataType, Health, Stored, TypeId};
+use super::planted;
 use super::{api, lent, log, Ctx, Str};
-use crate::planted;
 use redis_module::raw;
 use std::marker::PhantomData;
 use std::os::raw::c_int;

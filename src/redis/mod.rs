@@ -8,12 +8,13 @@
 //! - A `RedisModuleCtx`, key name or argument that Redis passes to a callback lives until that callback returns, so it
 //!   is borrowed for exactly that long.
 //! - One value is lent at a time, and none while other code may run on the keyspace (`lent` checks).
-//! - The function table is filled by `RedisModule_Init` before anything else runs, and `load` has checked that what we
+//! - The function table is filled by `RedisModule_Init` before anything else runs, and `on_load` has checked that what we
 //!   call is in it.
 
 #![allow(unsafe_code)]
 
 pub mod acl;
+pub mod arguments;
 pub mod block;
 pub mod call;
 pub mod cluster;
@@ -23,16 +24,18 @@ pub mod ctx;
 mod damaged;
 pub mod datatype;
 pub mod defrag;
-pub mod event;
 pub mod info;
 pub mod io;
 pub mod key;
 mod lent;
-pub mod load;
 pub mod log;
+pub mod on_load;
 mod owed;
+pub mod panics;
+pub mod planted;
 pub mod reply;
 pub mod scan;
+pub mod server_events;
 pub mod string;
 pub mod timer;
 

@@ -3,8 +3,8 @@
 //! An array is begun with its length, so a handler that ends halfway leaves a reply that is none, and whatever is sent next would be
 //! read as a part of it. So it is counted how many more replies make the one reply whole: each array adds its elements.
 
+use super::panics;
 use super::Ctx;
-use crate::guard;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Used under the server's global lock only.
@@ -31,7 +31,7 @@ impl Reply {
     pub(super) fn complete(&self, ctx: &Ctx) {
         let missing = OWED.load(Ordering::Relaxed);
         if missing > 0 {
-            ctx.reply_error(guard::INTERNAL_ERROR);
+            ctx.reply_error(panics::INTERNAL_ERROR);
         }
         for _ in 1..missing {
             ctx.reply_null();

@@ -1,7 +1,7 @@
 //! Replies to the client of the current command.
 
+use super::planted;
 use super::{api, owed, Ctx};
-use crate::planted;
 use std::ffi::{CStr, CString};
 use std::os::raw::c_long;
 

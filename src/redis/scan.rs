@@ -1,8 +1,8 @@
 //! Walking over all keys of a database, a few at a time, and looking at what is there without touching it.
 
 use super::key::Look;
+use super::panics;
 use super::{api, Ctx, Str};
-use crate::guard;
 use redis_module::raw;
 use std::os::raw::c_void;
 use std::ptr::NonNull;
@@ -48,5 +48,5 @@ unsafe extern "C" fn seen(
     let (name, see) = unsafe { (Str::borrow(name), &mut *data.cast::<&mut dyn FnMut(&Str, &Look<'_>)>()) };
     // SAFETY: an open key, for as long as this runs.
     let look = unsafe { Look::at(key) };
-    guard::catch("a scan", || see(name, &look));
+    panics::catch("a scan", || see(name, &look));
 }

@@ -1,7 +1,7 @@
 //! One-shot timers of Redis.
 
+use super::panics;
 use super::{api, Ctx};
-use crate::guard;
 use redis_module::raw;
 use std::os::raw::{c_int, c_void};
 use std::ptr;
@@ -48,5 +48,5 @@ unsafe extern "C" fn fired(ctx: *mut raw::RedisModuleCtx, data: *mut c_void) {
     // SAFETY: `arm` gave this box, which nobody else takes any more; Redis lends the context until we return.
     let (ctx, due) = unsafe { (Ctx::borrow(ctx), Box::from_raw(data.cast::<Due>())) };
     due.has_fired.store(true, Ordering::Relaxed);
-    guard::catch("the timer", || (due.tick)(ctx));
+    panics::catch("the timer", || (due.tick)(ctx));
 }

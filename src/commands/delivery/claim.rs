@@ -8,7 +8,8 @@ use crate::info::count_adopted_token;
 use crate::keyspace::{self, Opened};
 use crate::redis::command::KeySpec;
 use crate::redis::{Ctx, Str};
-use crate::{replicate, waiting};
+use crate::replicate;
+use crate::waiting;
 use std::marker::PhantomData;
 use tsgen_engine::{Claim, Error, Millis, UnixMs, MAX_TOKEN};
 

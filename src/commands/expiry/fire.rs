@@ -2,6 +2,7 @@
 
 use crate::args::{in_range, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::copies;
 use crate::copies::type_of;
 use crate::effects::Effects;
 use crate::expiry::Expiry;
@@ -9,8 +10,9 @@ use crate::family::Family;
 use crate::keyspace;
 use crate::life::{life_in_passing, Life};
 use crate::redis::Str;
+use crate::seen;
+use crate::tracking;
 use crate::tracking::{ending_name, expect_owed, DELETED, ENDS, EVICT, FIRE};
-use crate::{copies, seen, tracking};
 use tsgen_engine::{Copied, Ending, UnixMs};
 
 /// The life of a key has ended.

@@ -5,7 +5,8 @@ use crate::commands::listing::NamePage;
 use crate::expiry::Expiry;
 use crate::keyspace;
 use crate::redis::OwnedStr;
-use crate::{seen, tracking};
+use crate::seen;
+use crate::tracking;
 
 pub struct ListTracked;
 

@@ -2,7 +2,7 @@
 //!
 //! An XADD of a large entry has hundreds of thousands of arguments, and half of them are the same few words.
 
-use crate::redis::{OwnedStr, Str};
+use super::{OwnedStr, Str};
 
 /// A list of strings.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! The way in: `RedisModule_OnLoad`.
 
 use super::ctx::is_valkey;
+use super::panics;
 use super::{api, log, Ctx};
-use crate::guard;
 use redis_module::raw;
 use std::os::raw::c_int;
 
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
     }
     // SAFETY: a live context until we return.
     let ctx = unsafe { Ctx::borrow(ctx) };
-    let loaded = guard::catch("loading", || start(ctx, argc)).unwrap_or(false);
+    let loaded = panics::catch("loading", || start(ctx, argc)).unwrap_or(false);
     if loaded {
         raw::REDISMODULE_OK as c_int
     } else {

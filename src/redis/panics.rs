@@ -4,7 +4,7 @@
 //! It does not know what the callback was about. A value that was lent to be changed meanwhile is marked as damaged (`redis/key`), a reply
 //! that was begun is made whole, and its client's connection ends (`redis/command`).
 
-use crate::redis::log;
+use super::log;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,8 +1,8 @@
 //! What Redis tells modules of itself: server events, and keyspace notifications.
 
 use super::key::Look;
+use super::panics;
 use super::{api, Ctx, Str};
-use crate::guard;
 use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
@@ -51,7 +51,7 @@ unsafe extern "C" fn loop_event(ctx: *mut raw::RedisModuleCtx, _: raw::RedisModu
     }
     // SAFETY: Redis lends the context until we return.
     let ctx = unsafe { Ctx::borrow(ctx) };
-    guard::catch("the server's loop", || {
+    panics::catch("the server's loop", || {
         if let Some(work) = BEFORE_SLEEP.get() {
             work(ctx);
         }
@@ -122,7 +122,7 @@ unsafe extern "C" fn happened(
     };
     // SAFETY: Redis lends the context until we return.
     let ctx = unsafe { Ctx::borrow(ctx) };
-    guard::catch("a server event", || {
+    panics::catch("a server event", || {
         if let Some(listener) = LISTENER.get() {
             listener(ctx, told);
         }
@@ -209,7 +209,7 @@ pub fn after_unit(ctx: &Ctx, work: fn(&Ctx)) -> bool {
 unsafe extern "C" fn unit_ended(ctx: *mut raw::RedisModuleCtx, _: *mut c_void) {
     // SAFETY: Redis lends the context until we return.
     let ctx = unsafe { Ctx::borrow(ctx) };
-    guard::catch("the end of a command", || {
+    panics::catch("the end of a command", || {
         if let Some(work) = AFTER_UNIT.get() {
             work(ctx);
         }
@@ -220,7 +220,7 @@ unsafe extern "C" fn key_ends(_: *mut raw::RedisModuleCtx, _: raw::RedisModuleEv
     if !matches!(sub, raw::REDISMODULE_SUBEVENT_KEY_EXPIRED | raw::REDISMODULE_SUBEVENT_KEY_EVICTED) {
         return;
     }
-    guard::catch("the end of a key", || {
+    panics::catch("the end of a key", || {
         // SAFETY: this event comes with this struct, whose key is open until we return; so is its name.
         let end = unsafe {
             let Some(key) = NonNull::new((*data.cast::<raw::RedisModuleKeyInfo>()).key) else { return };
@@ -277,7 +277,7 @@ unsafe extern "C" fn key_event<const CLASS: usize>(
 ) -> c_int {
     // SAFETY: Redis lends context, event name and key name until we return.
     let (ctx, event, key) = unsafe { (Ctx::borrow(ctx), CStr::from_ptr(event), Str::borrow(key)) };
-    guard::catch("a keyspace event", || {
+    panics::catch("a keyspace event", || {
         if let Some(listener) = KEY_LISTENERS[CLASS].get() {
             listener(ctx, event, key);
         }
