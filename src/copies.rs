@@ -1,6 +1,6 @@
 //! Copies of the values of watched keys, made before they end: afterwards there is nothing left to read.
 
-use crate::args::is;
+use crate::command::args::is;
 use crate::expiry::Expiry;
 use crate::keyspace;
 use crate::life::{life_of, Life};

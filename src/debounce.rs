@@ -1,7 +1,7 @@
 //! The family DEBOUNCE: items that are delivered by groups, once a group has been quiet. What it adds to delivery, at the
 //! edge.
 
-use crate::args::{is, set, Args};
+use crate::command::args::{is, set, Args};
 use crate::command::Fail;
 use crate::config;
 use crate::family::{delivery_options, verbs, Family, Strings, Verbs};

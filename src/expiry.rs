@@ -3,7 +3,7 @@
 //!
 //! How a node learns of watched keys is in `watch`, what it does about them in `tracking`.
 
-use crate::args::{check_name, is, set, unknown_option, Args};
+use crate::command::args::{check_name, is, set, unknown_option, Args};
 use crate::command::Fail;
 use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::copies::type_name;

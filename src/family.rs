@@ -1,7 +1,7 @@
 //! What a family of commands adds to delivery. The delivery commands, persistence, blocking, the timer and the sink
 //! are written once, for any `Family`.
 
-use crate::args::{unknown_option, Args};
+use crate::command::args::{unknown_option, Args};
 use crate::command::Fail;
 use crate::config;
 use crate::redis::arguments::Arguments;

@@ -1,10 +1,10 @@
 //! The section `tsgen` of INFO.
 
+use crate::command::wrong_type;
 use crate::debounce::Debounce;
 use crate::expiry::Expiry;
 use crate::failures;
 use crate::family::Family;
-use crate::kinds;
 use crate::lateness;
 use crate::redis::ctx::unix_ms;
 use crate::redis::info::{self, Section};
@@ -41,7 +41,7 @@ fn tell(section: &Section) {
     section.number(c"blocked-clients", signed(waiting::total() as u64));
     section.number(c"adopted-tokens", signed(ADOPTED_TOKENS.load(Ordering::Relaxed)));
     section.number(c"caught-panics", signed(panics::caught()));
-    section.number(c"damaged-keys", signed(kinds::damages() as u64));
+    section.number(c"damaged-keys", signed(wrong_type::damages() as u64));
     section.number(c"sink-errors", signed(failures::SINK.count()));
     section.text(c"sink-last-error", &failures::SINK.last());
     section.number(c"watchers", signed(watch::count() as u64));

@@ -3,11 +3,11 @@
 //! While a value is borrowed from an opened key, nothing may be called that runs other code on the keyspace (keyspace
 //! events, commands): it could free the value. Handlers close the key first.
 
+use crate::command::wrong_type;
 use crate::command::Fail;
 use crate::debounce::Debounce;
 use crate::expiry::Expiry;
 use crate::family::Family;
-use crate::kinds;
 use crate::redis::key::Key;
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -73,12 +73,12 @@ impl<F: Family> Drop for Opened<'_, F> {
 impl<F: Family> Opened<'_, F> {
     /// The value, to be changed; `None` if the key does not exist. A panic damages it.
     pub fn value(&mut self) -> Result<Option<&mut Value<F>>, Fail> {
-        self.key.get(F::data_type()).map_err(|refused| kinds::refusal(refused, F::VERBS.prefix))
+        self.key.get(F::data_type()).map_err(|refused| wrong_type::refusal(refused, F::VERBS.prefix))
     }
 
     /// The value, to be looked at; `None` if the key does not exist.
     pub fn view(&mut self) -> Result<Option<&Value<F>>, Fail> {
-        self.key.view(F::data_type()).map_err(|refused| kinds::refusal(refused, F::VERBS.prefix))
+        self.key.view(F::data_type()).map_err(|refused| wrong_type::refusal(refused, F::VERBS.prefix))
     }
 
     /// Whether there is nothing at all under the name.

@@ -4,11 +4,10 @@
 //! sends into a call of a handler; `commands/` holds the handlers, those of delivery once for all families;
 //! `family` says what a family of commands adds to delivery; `value`, `keyspace` and `datatype` keep engine values under
 //! keys, `throttle` a value that is no queue; `effects` and `replicate` tell others what changed; `waiting`, `timer`, `sink` and `events` act when time has
-//! come; `config` and `info` are for the operator, and so is `failures`; `kinds` names keys of other types.
+//! come; `config` and `info` are for the operator, and so is `failures`; `wrong_type` names keys of other types.
 
 #![deny(unsafe_code)]
 
-mod args;
 mod command;
 mod commands;
 mod compaction;
@@ -23,7 +22,6 @@ mod failures;
 mod family;
 mod info;
 mod keyspace;
-mod kinds;
 mod last_values;
 mod lateness;
 mod life;
@@ -33,8 +31,6 @@ mod replicate;
 mod seen;
 mod sink;
 mod slots;
-mod syntax;
-mod table;
 mod tally;
 mod throttle;
 mod timer;
@@ -57,7 +53,7 @@ fn start(ctx: &Ctx) -> bool {
         && expiry::register(ctx)
         && tally::register(ctx)
         && throttle::register(ctx)
-        && table::register(ctx)
+        && command::table::register(ctx)
         && config::register(ctx)
         && info::register(ctx)
         && events::register(ctx)

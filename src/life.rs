@@ -1,6 +1,6 @@
 //! How a key stands with its time to live.
 
-use crate::kinds;
+use crate::command::wrong_type;
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, Str};
 use tsgen_engine::UnixMs;
@@ -11,7 +11,7 @@ pub use tsgen_engine::Life;
 pub fn life_of(look: &Look<'_>) -> Life {
     match (look.kind(), look.deadline()) {
         (None, _) => Life::Absent,
-        (Some(Kind::Module(of)), _) if kinds::is_ours(of) => Life::Endless,
+        (Some(Kind::Module(of)), _) if wrong_type::is_ours(of) => Life::Endless,
         (_, None) => Life::Endless,
         (_, Some(at)) => Life::Until(UnixMs(at)),
     }

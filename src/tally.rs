@@ -1,7 +1,7 @@
 //! The family TALLY: increments that are summed per field, and delivered as one batch for each window of time. What it adds to
 //! delivery, at the edge.
 
-use crate::args::{is, set, Args};
+use crate::command::args::{is, set, Args};
 use crate::command::Fail;
 use crate::config;
 use crate::family::{delivery_options, verbs, Family, Strings, Verbs};

@@ -2,8 +2,8 @@
 //!
 //! What is under a key is as the engine has it. Its time to live is Redis's: kept, copied and saved beside it, and set by each take.
 
+use crate::command::wrong_type;
 use crate::command::{Fail, Outcome};
-use crate::kinds;
 use crate::loading;
 use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
@@ -30,12 +30,12 @@ pub fn data_type() -> &'static DataType<Throttle> {
 
 /// What is stored under a key; `None` if it does not exist.
 pub fn find(key: &mut Key<'_>) -> Result<Option<Throttle>, Fail> {
-    key.view(&TYPE).map(|found| found.copied()).map_err(|refused| kinds::refusal(refused, "THROTTLE"))
+    key.view(&TYPE).map(|found| found.copied()).map_err(|refused| wrong_type::refusal(refused, "THROTTLE"))
 }
 
 /// What is stored under a key from now on, which must be open to write.
 pub fn store(key: &mut Key<'_>, value: Throttle) -> Outcome {
-    if let Some(stored) = key.get(&TYPE).map_err(|refused| kinds::refusal(refused, "THROTTLE"))? {
+    if let Some(stored) = key.get(&TYPE).map_err(|refused| wrong_type::refusal(refused, "THROTTLE"))? {
         *stored = value;
     } else if !key.set(&TYPE, Box::new(value)) {
         return Err(Fail::text("ERR the key could not be created"));

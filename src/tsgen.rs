@@ -1,6 +1,6 @@
 //! The family TSGEN: elements with a timestamp behind a watermark. What it adds to delivery, at the edge.
 
-use crate::args::{check_name, integer, is, set, Args};
+use crate::command::args::{check_name, integer, is, set, Args};
 use crate::command::Fail;
 use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::redis::arguments::Arguments;

@@ -3,13 +3,13 @@
 //! It is where operations of another behaviour are told apart from ours. Those of behaviour 1 have a bare time, `ms`, and cost nothing; a
 //! later version will send `2:ms`. A command that goes out without an envelope is of behaviour 1 for ever.
 
-use crate::args::{in_range, integer};
+use crate::command::args::{in_range, integer};
+use crate::command::table;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::config;
 use crate::loading;
 use crate::redis::command::KeySpec;
 use crate::redis::{log, Ctx};
-use crate::table;
 use tsgen_engine::{UnixMs, REPEATED};
 
 /// The latest time: tokens made from it stay within JavaScript's exact integers.

@@ -53,12 +53,12 @@ impl<F: Family> Command for Load<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, word, chunk) = (call.args.required()?, call.args.required()?, call.args.required()?);
         check_caller(call.ctx)?;
-        if crate::args::is(word, "DAMAGED") {
+        if crate::command::args::is(word, "DAMAGED") {
             return damage::<F>(call, name);
         }
-        let more = crate::args::is(word, "MORE");
-        if !more && !crate::args::is(word, "LAST") {
-            return Err(crate::args::unknown_option(word));
+        let more = crate::command::args::is(word, "MORE");
+        if !more && !crate::command::args::is(word, "LAST") {
+            return Err(crate::command::args::unknown_option(word));
         }
         let mut key = keyspace::open::<F>(call.ctx, name)?;
         if !key.is_empty() {

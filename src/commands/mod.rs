@@ -4,7 +4,6 @@ pub mod at;
 pub mod debounce;
 pub mod delivery;
 pub mod expiry;
-mod listing;
 pub mod load;
 mod tally;
 pub mod throttle;
@@ -12,7 +11,7 @@ pub mod tsgen;
 
 pub use delivery::{claim, create};
 
-use crate::table::Entry;
+use crate::command::table::Entry;
 
 /// Every command there is.
 pub fn all() -> Vec<Entry> {

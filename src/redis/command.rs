@@ -4,7 +4,7 @@ use super::acl::Categories;
 use super::owed::Reply;
 use super::panics;
 use super::{api, Ctx, Str};
-use crate::syntax::{Argument, Kind};
+use crate::command::syntax::{Argument, Kind};
 use redis_module::raw;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int};

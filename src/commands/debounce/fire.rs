@@ -1,7 +1,7 @@
 //! `DEBOUNCE.FLUSH`, `FLUSHALL` and `CANCEL`: groups that end before their time.
 
 use super::event;
-use crate::args::{is, set, unknown_option};
+use crate::command::args::{is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::commands::delivery::settle_with;
 use crate::debounce::Debounce;

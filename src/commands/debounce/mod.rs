@@ -4,7 +4,7 @@ mod fire;
 mod push;
 mod read;
 
-use crate::table::Entry;
+use crate::command::table::Entry;
 
 pub fn all() -> Vec<Entry> {
     vec![

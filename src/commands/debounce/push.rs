@@ -1,7 +1,7 @@
 //! `DEBOUNCE.PUSH`: items for one group, whose quiet time starts anew. The hot path.
 
 use super::event;
-use crate::args::{check_name, check_payload};
+use crate::command::args::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::commands::create;
 use crate::debounce::Debounce;

@@ -1,7 +1,7 @@
 //! `DEBOUNCE.GET` and `GROUPS`: answer as if everything due had fired, and store nothing.
 
+use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::commands::listing::NamePage;
 use crate::debounce::{reply_items, Debounce};
 use crate::keyspace;
 

@@ -2,7 +2,7 @@
 
 use super::create::{tell_keys, KEYS};
 use super::options::Given;
-use crate::args::unknown_option;
+use crate::command::args::unknown_option;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::effects::Effects;
 use crate::family::Family;

@@ -1,6 +1,6 @@
 //! `F.CLAIM`: leases ready entries to a consumer, or waits for some.
 
-use crate::args::{check_name, is, set, unknown_option};
+use crate::command::args::{check_name, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::effects::Effects;
 use crate::family::Family;

@@ -1,6 +1,6 @@
 //! `F.NACK` and `F.RELEASE`: deliveries that a worker gives back.
 
-use crate::args::{check_name, check_sought, is, set, unknown_option};
+use crate::command::args::{check_name, check_sought, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::family::Family;
 use std::marker::PhantomData;

@@ -1,6 +1,6 @@
 //! `F.DROPREADY` and `F.SWEEP`: on replicas and in the AOF, what the timer did. Clients cannot call them.
 
-use crate::args::in_range;
+use crate::command::args::in_range;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::family::Family;
 use crate::redis::Str;

@@ -1,6 +1,6 @@
 //! `F.REQUEUE` and `F.DISCARD`: the two ways out for dead letters.
 
-use crate::args::{is, set, unknown_option, Tokens};
+use crate::command::args::{is, set, unknown_option, Tokens};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::family::Family;
 use std::marker::PhantomData;

@@ -1,8 +1,8 @@
 //! `F.PENDING` and `F.DEAD`: what is leased, and what is dead. Stores nothing.
 
-use crate::args::{check_sought, is, set, unknown_option};
+use crate::command::args::{check_sought, is, set, unknown_option};
+use crate::command::page::DEFAULT_COUNT;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::commands::listing::DEFAULT_COUNT;
 use crate::family::Family;
 use crate::keyspace;
 use crate::redis::Ctx;

@@ -14,9 +14,9 @@ mod settle;
 
 pub use options::settle_with;
 
+use crate::command::table::Entry;
 use crate::commands::load::Load;
 use crate::family::Family;
-use crate::table::Entry;
 
 /// The delivery commands of one family.
 pub fn all<F: Family>() -> Vec<Entry> {

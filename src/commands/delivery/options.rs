@@ -1,6 +1,6 @@
 //! Delivery options as CREATE and ALTER take them, and the common way of commands that settle entries.
 
-use crate::args::{check_name, is, set, Args};
+use crate::command::args::{check_name, is, set, Args};
 use crate::command::{Call, Fail, Outcome};
 use crate::effects::Effects;
 use crate::family::{Family, Strings};

@@ -1,6 +1,6 @@
 //! `EXPIRY.FIRE`, `EXPIRY.EVICT` and `EXPIRY.ENDS`: on replicas and in the AOF, what the master saw of watched keys. Clients cannot call them.
 
-use crate::args::{in_range, is};
+use crate::command::args::{in_range, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::copies;
 use crate::copies::type_of;

@@ -3,7 +3,7 @@
 mod fire;
 mod tracked;
 
-use crate::table::Entry;
+use crate::command::table::Entry;
 
 pub fn all() -> Vec<Entry> {
     vec![

@@ -1,7 +1,7 @@
 //! `EXPIRY.TRACKED`: the keys that are watched, next to expire first. As this node sees them.
 
+use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::commands::listing::NamePage;
 use crate::expiry::Expiry;
 use crate::keyspace;
 use crate::redis::OwnedStr;

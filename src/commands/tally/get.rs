@@ -1,6 +1,6 @@
 //! `TALLY.GET`: what a database does not have yet of a field.
 
-use crate::args::check_sought;
+use crate::command::args::check_sought;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::keyspace;
 use crate::tally::Tally;

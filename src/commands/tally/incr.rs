@@ -1,7 +1,7 @@
 //! `TALLY.INCR` and `MINCR`: increments of the open window. The hot path: one that finds its window open depends on no time, and
 //! so is told to replicas as it came.
 
-use crate::args::{check_name, integer};
+use crate::command::args::{check_name, integer};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::effects::Effects;
 use crate::family::Family;

@@ -4,7 +4,7 @@ mod get;
 mod incr;
 mod seal;
 
-use crate::table::Entry;
+use crate::command::table::Entry;
 
 pub fn all() -> Vec<Entry> {
     vec![Entry::of::<incr::Incr>(), Entry::of::<incr::Mincr>(), Entry::of::<get::Get>(), Entry::of::<seal::Seal>()]

@@ -1,6 +1,6 @@
 //! `THROTTLE.LOAD`: rebuilds a key. What a rewritten AOF consists of; the time to live comes after it, from Redis.
 
-use crate::args::{is, unknown_option};
+use crate::command::args::{is, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::commands::create::BUSY;
 use crate::commands::load::check_caller;

@@ -3,7 +3,7 @@
 mod load;
 mod take;
 
-use crate::table::Entry;
+use crate::command::table::Entry;
 
 pub fn all() -> Vec<Entry> {
     vec![Entry::of::<take::Take>(), Entry::of::<load::Load>()]

@@ -1,6 +1,6 @@
 //! `THROTTLE.TAKE`: takes from a limit, if there is room. The one command that writers ask before they write.
 
-use crate::args::{in_range, is, set, unknown_option};
+use crate::command::args::{in_range, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::effects::Effects;
 use crate::redis::command::KeySpec;

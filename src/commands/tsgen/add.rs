@@ -1,7 +1,7 @@
 //! `TSGEN.ADD`: one element. The hot path: nothing is allocated here unless the key is new.
 
 use super::event;
-use crate::args::{check_name, check_payload, integer, is};
+use crate::command::args::{check_name, check_payload, integer, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::commands::create;
 use crate::effects::Effects;

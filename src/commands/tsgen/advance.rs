@@ -1,7 +1,7 @@
 //! `TSGEN.ADVANCE`: raises the watermark.
 
 use super::event;
-use crate::args::{in_range, is, set, unknown_option};
+use crate::command::args::{in_range, is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
 use crate::commands::create;
 use crate::effects::Effects;

@@ -2,7 +2,7 @@
 
 use super::add::{replicate_on_clock, When};
 use super::event;
-use crate::args::{check_name, check_payload};
+use crate::command::args::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::commands::create;
 use crate::effects::Effects;

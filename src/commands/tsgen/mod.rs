@@ -6,7 +6,7 @@ mod madd;
 mod read;
 mod rem;
 
-use crate::table::Entry;
+use crate::command::table::Entry;
 
 pub fn all() -> Vec<Entry> {
     vec![

@@ -1,8 +1,8 @@
 //! `TSGEN.WATERMARK`, `GET`, `RANGE` and `SOURCES`: answer as if everything due had been applied, and store nothing.
 
-use crate::args::{integer, is, set, unknown_option};
+use crate::command::args::{integer, is, set, unknown_option};
+use crate::command::page::DEFAULT_COUNT;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::commands::listing::DEFAULT_COUNT;
 use crate::keyspace;
 use crate::redis::Str;
 use crate::tsgen::Tsgen;

@@ -1,12 +1,12 @@
 //! The table of all commands, and what is derived from it: registration, COMMAND DOCS, arity, and the lookup that
 //! `TSGEN.AT` needs.
 
+use crate::command::syntax::Syntax;
 use crate::command::{Adapter, Call, Command, Outcome, Row};
 use crate::commands;
 use crate::redis::acl::Categories;
 use crate::redis::command::{entry, register as register_command, Entry as RawEntry, KeySpec, Registration};
 use crate::redis::{log, Ctx};
-use crate::syntax::Syntax;
 use lazy_static::lazy_static;
 
 /// A command in the table.

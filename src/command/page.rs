@@ -1,6 +1,6 @@
 //! What listings by name have in common: how many, and behind which.
 
-use crate::args::{check_sought, is, set, unknown_option};
+use crate::command::args::{check_sought, is, set, unknown_option};
 use crate::command::{Call, Fail};
 
 /// What a listing shows unless COUNT says otherwise.

@@ -3,11 +3,16 @@
 //! A handler parses everything, opens the key, applies, replicates, replies, and then tells others: keyspace events
 //! and blocked clients come last, when it holds no value any more, because they may run other modules' code.
 
-use crate::args::Args;
+pub mod args;
+pub mod page;
+pub mod syntax;
+pub mod table;
+pub mod wrong_type;
+
+use crate::command::args::Args;
 use crate::redis::command::{Handler, KeyRequest, KeySpec};
 use crate::redis::ctx::unix_ms;
 use crate::redis::{Ctx, Str};
-use crate::table;
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::marker::PhantomData;
