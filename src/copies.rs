@@ -1,8 +1,8 @@
 //! Copies of the values of watched keys, made before they end: afterwards there is nothing left to read.
 
 use crate::command::args::is;
+use crate::delivery::keyspace;
 use crate::expiry::Expiry;
-use crate::keyspace;
 use crate::life::{life_of, Life};
 use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::unix_ms;

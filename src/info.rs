@@ -2,9 +2,10 @@
 
 use crate::command::wrong_type;
 use crate::debounce::Debounce;
+use crate::delivery::failures;
+use crate::delivery::family::Family;
+use crate::delivery::waiters;
 use crate::expiry::Expiry;
-use crate::failures;
-use crate::family::Family;
 use crate::lateness;
 use crate::redis::ctx::unix_ms;
 use crate::redis::info::{self, Section};
@@ -13,7 +14,6 @@ use crate::redis::Ctx;
 use crate::tally::Tally;
 use crate::timer;
 use crate::tsgen::Tsgen;
-use crate::waiting;
 use crate::watch;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +38,7 @@ fn tell(section: &Section) {
     let (ticks, scheduled, next) = timer::figures();
     let late = lateness::figures();
     section.text(c"version", c"0.1.0");
-    section.number(c"blocked-clients", signed(waiting::total() as u64));
+    section.number(c"blocked-clients", signed(waiters::total() as u64));
     section.number(c"adopted-tokens", signed(ADOPTED_TOKENS.load(Ordering::Relaxed)));
     section.number(c"caught-panics", signed(panics::caught()));
     section.number(c"damaged-keys", signed(wrong_type::damages() as u64));

@@ -10,34 +10,23 @@
 
 mod command;
 mod commands;
-mod compaction;
 mod config;
 mod copies;
-mod datatype;
 mod debounce;
-mod effects;
-mod events;
+mod delivery;
 mod expiry;
-mod failures;
-mod family;
 mod info;
-mod keyspace;
 mod last_values;
 mod lateness;
 mod life;
-mod loading;
 mod redis;
-mod replicate;
 mod seen;
-mod sink;
 mod slots;
 mod tally;
 mod throttle;
 mod timer;
 mod tracking;
 mod tsgen;
-mod value;
-mod waiting;
 mod walk;
 mod watch;
 
@@ -56,7 +45,7 @@ fn start(ctx: &Ctx) -> bool {
         && command::table::register(ctx)
         && config::register(ctx)
         && info::register(ctx)
-        && events::register(ctx)
+        && delivery::events::register(ctx)
         && slots::register(ctx);
     if registered {
         redis::panics::log_panics();

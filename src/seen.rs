@@ -6,7 +6,7 @@
 //! of the deletion where the server lets modules in (7.2). Elsewhere the deletion is announced in front of itself (`EXPIRY.ENDS`).
 //! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
 
-use crate::keyspace;
+use crate::delivery::keyspace;
 use crate::life::{life, life_in_passing};
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::panics;

@@ -7,7 +7,7 @@
 //! that have come. Until that is done, the timer does nothing else, for a watcher that remembers keys of a slot that went and came back
 //! would tell of what others have deleted meanwhile.
 
-use crate::keyspace;
+use crate::delivery::keyspace;
 use crate::life::{life, Life};
 use crate::redis::call::{keys_in_slot, slots_of_others};
 use crate::redis::cluster::{self, Move, Ranges, SLOTS};

@@ -7,22 +7,22 @@
 //! It does not know what is in a key; `Family` and `Value` tell.
 
 use crate::debounce::Debounce;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::replicate;
+use crate::delivery::sink;
+use crate::delivery::stored_queue::Value;
+use crate::delivery::waiters;
 use crate::expiry::Expiry;
-use crate::family::Family;
-use crate::keyspace;
 use crate::lateness;
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::key::Key;
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::replicate;
 use crate::seen;
-use crate::sink;
 use crate::slots;
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
-use crate::value::Value;
-use crate::waiting;
 use crate::walk;
 use crate::watch;
 use lazy_static::lazy_static;
@@ -183,7 +183,7 @@ pub fn forget(db: Option<i32>) {
 pub fn swap(one: i32, other: i32) {
     state().schedule.swap_dbs(one, other);
     for db in [one, other] {
-        for name in waiting::names(db) {
+        for name in waiters::names(db) {
             note(db, &name, UnixMs(0));
         }
     }
@@ -334,7 +334,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         value.announced = now;
         opens_at = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
     }
-    if waiting::count(db, name.bytes()) > 0 {
+    if waiters::count(db, name.bytes()) > 0 {
         wake = value.has_sink() || value.queue.has_ready(now);
         if !wake && value.queue.sweep_stride(now) {
             // Whether what has ended is ready must be found out here: a client that is woken for nothing cannot tell

@@ -3,18 +3,18 @@
 //! `watch` says what was seen of a key, the timer when a deadline comes near. It does not know clients or options.
 
 use crate::copies::{copy_values, early, keep, string_met, type_word, LEADS, MOST_EARLY};
-use crate::effects::Effects;
+use crate::delivery::failures;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::replicate;
+use crate::delivery::signals::Effects;
 use crate::expiry::Expiry;
-use crate::failures;
-use crate::family::Family;
-use crate::keyspace;
 use crate::life::{life, life_in_passing, life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{shows_expired, Key, Look};
 use crate::redis::scan::Cursor;
 use crate::redis::server_events::shows_ends;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::replicate;
 use crate::seen;
 use crate::slots;
 use crate::walk;

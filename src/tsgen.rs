@@ -2,11 +2,11 @@
 
 use crate::command::args::{check_name, integer, is, set, Args};
 use crate::command::Fail;
-use crate::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::delivery::stored_queue::Value;
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::value::Value;
 use std::ffi::CStr;
 use tsgen_engine::{Delivered, DeliveryOptions, Error, Kind, Late, Queue, Ready, Source, UnixMs, Watermark};
 

@@ -16,7 +16,7 @@
 //! what becomes of the keys that it meets.
 
 use crate::copies::string_met;
-use crate::keyspace;
+use crate::delivery::keyspace;
 use crate::life::{life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::scan::Cursor;

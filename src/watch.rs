@@ -175,7 +175,7 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
         watchers.insert(name, scope.clone());
         state.count();
     }
-    crate::events::follow_names();
+    crate::delivery::events::follow_names();
     listen_to_keys(Events::Ends, saw);
     last_values::follow();
     before_sleep(seen::turn_ends);

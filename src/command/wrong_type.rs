@@ -2,8 +2,8 @@
 
 use crate::command::Fail;
 use crate::debounce::Debounce;
+use crate::delivery::family::Family;
 use crate::expiry::Expiry;
-use crate::family::Family;
 use crate::redis::datatype::TypeId;
 use crate::redis::key::{Kind, Refused};
 use crate::tally::Tally;

@@ -7,7 +7,7 @@ use crate::command::args::{in_range, integer};
 use crate::command::table;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::config;
-use crate::loading;
+use crate::delivery::unfinished;
 use crate::redis::command::KeySpec;
 use crate::redis::{log, Ctx};
 use tsgen_engine::{UnixMs, REPEATED};
@@ -23,7 +23,7 @@ pub struct At;
 
 impl Command for At {
     const ROW: &'static Row = &Row {
-        name: crate::replicate::AT,
+        name: crate::delivery::replicate::AT,
         keys: &[KeySpec::ReadUpdate(3)],
         syntax: "unix-ms command key [arg ...]",
         summary: "Runs one command of this module at a given time; for replicas, the AOF and tests",
@@ -71,7 +71,7 @@ fn other_behaviour(time: &[u8]) -> Option<u32> {
 /// What to say of an operation that is not repeated. An AOF with one does not load, as with a command that is unknown: to go on behind
 /// it would be to lose what it did.
 fn refuse(ctx: &Ctx, behaviour: u32) -> Fail {
-    let why = format!("an operation of behaviour {behaviour} cannot be repeated: {}", loading::repeated());
+    let why = format!("an operation of behaviour {behaviour} cannot be repeated: {}", unfinished::repeated());
     if ctx.flags().is_loading() {
         log::warn(&format!("{why}. Load this AOF with the version that wrote it, or a newer one"));
         std::process::exit(1);

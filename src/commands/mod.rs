@@ -2,14 +2,10 @@
 
 pub mod at;
 pub mod debounce;
-pub mod delivery;
 pub mod expiry;
-pub mod load;
 mod tally;
 pub mod throttle;
 pub mod tsgen;
-
-pub use delivery::{claim, create};
 
 use crate::command::table::Entry;
 
@@ -17,13 +13,13 @@ use crate::command::table::Entry;
 pub fn all() -> Vec<Entry> {
     let mut all = vec![Entry::of::<at::At>()];
     all.extend(tsgen::all());
-    all.extend(delivery::all::<crate::tsgen::Tsgen>());
+    all.extend(crate::delivery::commands::all::<crate::tsgen::Tsgen>());
     all.extend(debounce::all());
-    all.extend(delivery::all::<crate::debounce::Debounce>());
+    all.extend(crate::delivery::commands::all::<crate::debounce::Debounce>());
     all.extend(expiry::all());
-    all.extend(delivery::all::<crate::expiry::Expiry>());
+    all.extend(crate::delivery::commands::all::<crate::expiry::Expiry>());
     all.extend(tally::all());
-    all.extend(delivery::all::<crate::tally::Tally>());
+    all.extend(crate::delivery::commands::all::<crate::tally::Tally>());
     all.extend(throttle::all());
     all
 }

@@ -3,9 +3,9 @@
 use super::event;
 use crate::command::args::{is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::commands::delivery::settle_with;
 use crate::debounce::Debounce;
-use crate::family::Family;
+use crate::delivery::family::Family;
+use crate::delivery::options::settle_with;
 use crate::redis::Str;
 
 /// Groups of one FLUSHALL that does not say how many.

@@ -3,12 +3,12 @@
 use super::event;
 use crate::command::args::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::commands::create;
 use crate::debounce::Debounce;
-use crate::effects::Effects;
-use crate::family::Family;
-use crate::keyspace;
-use crate::replicate;
+use crate::delivery::commands::create;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::replicate;
+use crate::delivery::signals::Effects;
 
 pub struct Push;
 

@@ -3,7 +3,7 @@
 use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::debounce::{reply_items, Debounce};
-use crate::keyspace;
+use crate::delivery::keyspace;
 
 pub struct Get;
 

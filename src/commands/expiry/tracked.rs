@@ -2,8 +2,8 @@
 
 use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
+use crate::delivery::keyspace;
 use crate::expiry::Expiry;
-use crate::keyspace;
 use crate::redis::OwnedStr;
 use crate::seen;
 use crate::tracking;

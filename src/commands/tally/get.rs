@@ -2,7 +2,7 @@
 
 use crate::command::args::check_sought;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::keyspace;
+use crate::delivery::keyspace;
 use crate::tally::Tally;
 
 pub struct Get;

@@ -3,9 +3,9 @@
 
 use crate::command::args::{check_name, integer};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::effects::Effects;
-use crate::family::Family;
-use crate::keyspace::{self, Opened};
+use crate::delivery::family::Family;
+use crate::delivery::keyspace::{self, Opened};
+use crate::delivery::signals::Effects;
 use crate::redis::Str;
 use crate::tally::Tally;
 use std::ffi::CStr;

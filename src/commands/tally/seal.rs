@@ -1,8 +1,8 @@
 //! `TALLY.SEAL`: a window that ends before its time.
 
 use crate::command::{Call, Command, Outcome, Row};
-use crate::commands::delivery::settle_with;
-use crate::family::Family;
+use crate::delivery::family::Family;
+use crate::delivery::options::settle_with;
 use crate::tally::Tally;
 use std::ffi::CStr;
 

@@ -2,8 +2,8 @@
 
 use crate::command::args::{is, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::commands::create::BUSY;
-use crate::commands::load::check_caller;
+use crate::delivery::commands::create::BUSY;
+use crate::delivery::commands::load::check_caller;
 use crate::redis::key::Key;
 use crate::throttle;
 use tsgen_engine::Throttle;

@@ -2,7 +2,7 @@
 
 use crate::command::args::{in_range, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::effects::Effects;
+use crate::delivery::signals::Effects;
 use crate::redis::command::KeySpec;
 use crate::redis::ctx::{unix_ms, unix_us};
 use crate::redis::key::Key;

@@ -3,12 +3,12 @@
 use super::event;
 use crate::command::args::{check_name, check_payload, integer, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::commands::create;
-use crate::effects::Effects;
-use crate::family::Family;
-use crate::keyspace::{self, Opened};
+use crate::delivery::commands::create;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace::{self, Opened};
+use crate::delivery::replicate;
+use crate::delivery::signals::Effects;
 use crate::redis::{OwnedStr, Str};
-use crate::replicate;
 use crate::timer::WHEN_SET_BACK;
 use crate::tsgen::Tsgen;
 use std::ops::RangeInclusive;

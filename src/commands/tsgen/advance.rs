@@ -3,11 +3,11 @@
 use super::event;
 use crate::command::args::{in_range, is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
-use crate::commands::create;
-use crate::effects::Effects;
-use crate::family::Family;
-use crate::keyspace;
-use crate::replicate;
+use crate::delivery::commands::create;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::replicate;
+use crate::delivery::signals::Effects;
 use crate::tsgen::Tsgen;
 
 pub struct Advance;

@@ -3,7 +3,7 @@
 use crate::command::args::{integer, is, set, unknown_option};
 use crate::command::page::DEFAULT_COUNT;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::keyspace;
+use crate::delivery::keyspace;
 use crate::redis::Str;
 use crate::tsgen::Tsgen;
 

@@ -2,8 +2,8 @@
 
 use super::event;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::effects::Effects;
-use crate::keyspace;
+use crate::delivery::keyspace;
+use crate::delivery::signals::Effects;
 use crate::tsgen::Tsgen;
 
 pub struct Rem;

@@ -1,9 +1,9 @@
 //! `F.ACK` and `F.EXTEND`: what a worker says of deliveries it still holds.
 
 use crate::command::{Call, Command, Outcome, Row};
-use crate::effects::Effects;
-use crate::family::Family;
-use crate::keyspace;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::signals::Effects;
 use std::marker::PhantomData;
 
 pub struct Ack<F>(PhantomData<F>);
@@ -55,7 +55,7 @@ impl<F: Family> Command for Extend<F> {
         let name = call.args.required()?;
         let lease = call.args.required_millis("lease", 1)?;
         let tokens = call.args.only_tokens()?;
-        super::options::settle_with::<F>(call, name, &[F::VERBS.extend.event], |queue, now| {
+        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.extend.event], |queue, now| {
             queue.extend(tokens.as_slice(), lease, now)
         })
     }

@@ -1,10 +1,10 @@
 //! What follows from a change of a key, beside replication: WATCH, the timer, keyspace events, blocked clients.
 
-use crate::events;
-use crate::family::Family;
+use crate::delivery::events;
+use crate::delivery::family::Family;
+use crate::delivery::stored_queue::Value;
+use crate::delivery::waiters;
 use crate::redis::{Ctx, Str};
-use crate::value::Value;
-use crate::waiting;
 use std::ffi::CStr;
 use tsgen_engine::UnixMs;
 
@@ -27,7 +27,7 @@ impl Effects {
         if value.queue.is_crowded() {
             value.schedule_crowd(ctx.db(), name.bytes(), UnixMs(i64::MIN));
         }
-        let watched = waiting::anybody();
+        let watched = waiters::anybody();
         let driven = value.has_sink() || opens_at.is_some();
         if !watched && !driven {
             return Effects { wake: false };
@@ -36,7 +36,7 @@ impl Effects {
         if driven {
             value.schedule_drive(db, name.bytes(), now, opens_at);
         }
-        if !watched || waiting::count(db, name.bytes()) == 0 {
+        if !watched || waiters::count(db, name.bytes()) == 0 {
             return Effects { wake: false };
         }
         let wake = value.has_sink() || value.queue.has_ready(now);

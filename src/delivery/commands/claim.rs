@@ -2,14 +2,14 @@
 
 use crate::command::args::{check_name, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::effects::Effects;
-use crate::family::Family;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace::{self, Opened};
+use crate::delivery::replicate;
+use crate::delivery::signals::Effects;
+use crate::delivery::waiters;
 use crate::info::count_adopted_token;
-use crate::keyspace::{self, Opened};
 use crate::redis::command::KeySpec;
 use crate::redis::{Ctx, Str};
-use crate::replicate;
-use crate::waiting;
 use std::marker::PhantomData;
 use tsgen_engine::{Claim, Error, Millis, UnixMs, MAX_TOKEN};
 
@@ -117,7 +117,7 @@ fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, timeou
             value.schedule_wakeup(ctx.db(), name.bytes(), now);
         }
     }
-    waiting::wait::<F>(ctx, name, consumer, wanted, timeout);
+    waiters::wait::<F>(ctx, name, consumer, wanted, timeout);
 }
 
 /// Serves a client that waits, once the key has something ready or a sink. True if it has its reply; nothing has changed if not.

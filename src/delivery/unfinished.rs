@@ -1,7 +1,7 @@
 //! Values that are on their way: from the AOF, chunk by chunk (a file that ends in between leaves no half key), and from a master.
 
 use crate::command::Fail;
-use crate::value::seed;
+use crate::delivery::stored_queue::seed;
 use lazy_static::lazy_static;
 use std::any::Any;
 use std::collections::HashMap;

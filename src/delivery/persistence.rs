@@ -5,9 +5,11 @@
 //! another name must not feed the stream too. Of a value that is damaged by a panic the mark of that stands among the chunks: it is loaded as
 //! damaged, with what of it can be loaded.
 
-use crate::events;
-use crate::family::Family;
-use crate::loading;
+use crate::delivery::events;
+use crate::delivery::family::Family;
+use crate::delivery::stored_queue::{seed, Value};
+use crate::delivery::unfinished;
+use crate::delivery::waiters;
 use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::defrag::Defrag;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
@@ -15,8 +17,6 @@ use crate::redis::planted;
 use crate::redis::{log, Str};
 use crate::seen;
 use crate::timer;
-use crate::value::{seed, Value};
-use crate::waiting;
 use std::ffi::CStr;
 use std::sync::mpsc::{channel, Sender};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -35,7 +35,7 @@ pub fn arrive<F: Family>(value: &Value<F>, db: i32, name: &Str) {
     if value.is_driven() {
         events::follow_names();
     }
-    if value.is_driven() || value.queue.is_crowded() || waiting::count(db, name.bytes()) > 0 {
+    if value.is_driven() || value.queue.is_crowded() || waiters::count(db, name.bytes()) > 0 {
         value.schedule(db, name.bytes(), UnixMs(0));
     }
 }
@@ -63,7 +63,7 @@ impl<F: Family> Value<F> {
             }
         }
         if health == Health::Sound {
-            loading::check_behaviour(loader.behaviour())?;
+            unfinished::check_behaviour(loader.behaviour())?;
         }
         let loaded = pushed.and_then(|()| loader.finish());
         let mut queue = match health {

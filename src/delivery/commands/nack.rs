@@ -2,7 +2,7 @@
 
 use crate::command::args::{check_name, check_sought, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::family::Family;
+use crate::delivery::family::Family;
 use std::marker::PhantomData;
 use tsgen_engine::Nack;
 
@@ -39,7 +39,7 @@ impl<F: Family> Command for HandBack<F> {
         let reason = reason.unwrap_or_default();
         check_name(call.ctx, "REASON", reason)?;
         let how = Nack { delay, dead: dead.is_some(), reason };
-        super::options::settle_with::<F>(call, name, &[F::VERBS.nack.event], |queue, now| {
+        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.nack.event], |queue, now| {
             queue.nack(tokens.as_slice(), &how, now)
         })
     }
@@ -59,7 +59,7 @@ impl<F: Family> Command for Release<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, consumer) = (call.args.required()?, call.args.required()?.bytes());
         check_sought("consumer", consumer)?;
-        super::options::settle_with::<F>(call, name, &[F::VERBS.release.event], |queue, now| {
+        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.release.event], |queue, now| {
             Ok(queue.release(consumer, now))
         })
     }

@@ -6,14 +6,14 @@
 use crate::command::wrong_type;
 use crate::command::Fail;
 use crate::debounce::Debounce;
+use crate::delivery::family::Family;
+use crate::delivery::stored_queue::Value;
 use crate::expiry::Expiry;
-use crate::family::Family;
 use crate::redis::key::Key;
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
-use crate::value::Value;
 use std::marker::PhantomData;
 
 /// Something that drove the key of this name has panicked, whatever it had lent of it: its value is lent no more.

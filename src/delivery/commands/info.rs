@@ -1,10 +1,10 @@
 //! `F.INFO`: where a key stands, and every option of it.
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::family::Family;
-use crate::keyspace;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::stored_queue::Value;
 use crate::redis::Ctx;
-use crate::value::Value;
 use std::ffi::CStr;
 use std::marker::PhantomData;
 use tsgen_engine::{Sink, Stats};

@@ -4,15 +4,15 @@
 //! What cannot be appended stays ready and is tried again later. Other modules may hear of an append and change the key, even replace it:
 //! what leaves are the entries that were appended, by their places, and no others.
 
-use crate::effects::Effects;
-use crate::failures;
-use crate::family::Family;
-use crate::keyspace;
+use crate::delivery::failures;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::replicate;
+use crate::delivery::signals::Effects;
+use crate::delivery::stored_queue::SINK_REST;
 use crate::redis::arguments::Arguments;
 use crate::redis::call::write;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::replicate;
-use crate::value::SINK_REST;
 use std::time::Instant;
 use tsgen_engine::{Ready, Sink, UnixMs, SINK_BATCH};
 

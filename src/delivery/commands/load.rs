@@ -2,12 +2,12 @@
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::config;
-use crate::datatype::{arrive, damaged};
-use crate::family::Family;
-use crate::keyspace;
-use crate::loading;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::persistence::{arrive, damaged};
+use crate::delivery::stored_queue::Value;
+use crate::delivery::unfinished;
 use crate::redis::{Ctx, Str};
-use crate::value::Value;
 use std::marker::PhantomData;
 use tsgen_engine::UnixMs;
 
@@ -24,7 +24,7 @@ pub fn check_caller(ctx: &Ctx) -> Outcome {
 
 /// What stands under the key was damaged when the file was written; nothing, if it could not be written.
 fn damage<F: Family>(call: &Call<'_>, name: &Str) -> Outcome {
-    loading::forget(call.ctx.db(), name.bytes());
+    unfinished::forget(call.ctx.db(), name.bytes());
     {
         let mut key = keyspace::open::<F>(call.ctx, name)?;
         if key.is_empty() {
@@ -62,12 +62,12 @@ impl<F: Family> Command for Load<F> {
         }
         let mut key = keyspace::open::<F>(call.ctx, name)?;
         if !key.is_empty() {
-            return Err(crate::commands::create::BUSY);
+            return Err(crate::delivery::commands::create::BUSY);
         }
         let db = call.ctx.db();
-        let loader = loading::push::<F::Gate>(db, name.bytes(), chunk.bytes())?;
+        let loader = unfinished::push::<F::Gate>(db, name.bytes(), chunk.bytes())?;
         if more {
-            loading::put_back(db, name.bytes(), loader);
+            unfinished::put_back(db, name.bytes(), loader);
         } else {
             let mut queue = loader.finish()?;
             if !call.ctx.flags().is_loading() {

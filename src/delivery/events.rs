@@ -1,11 +1,11 @@
 //! What happens to keys and to this node without a command of ours.
 
-use crate::loading;
+use crate::delivery::unfinished;
+use crate::delivery::waiters;
 use crate::redis::server_events::{listen, listen_to_keys, Event, Events};
 use crate::redis::Ctx;
 use crate::seen;
 use crate::timer;
-use crate::waiting;
 use crate::walk;
 use crate::watch;
 use std::ffi::CStr;
@@ -31,11 +31,11 @@ fn happened(ctx: &Ctx, event: Event) {
             timer::look_at_all();
         }
         Event::BecameReplica => seen::became_replica(ctx),
-        Event::SyncBegins => loading::sync_begins(),
+        Event::SyncBegins => unfinished::sync_begins(),
         Event::LoadingEnded => {
-            loading::ended();
+            unfinished::ended();
             watch::keep_overdue(ctx);
-            waiting::data_is_there();
+            waiters::data_is_there();
         }
         Event::Saving => watch::saving(ctx),
         Event::Saved => watch::saved(ctx),

@@ -2,10 +2,10 @@
 //! came; the others go with their time, inside of `TSGEN.AT`; nothing goes if nothing changed.
 
 use crate::command::Call;
-use crate::commands::create;
-use crate::family::Family;
+use crate::delivery::commands::create;
+use crate::delivery::family::Family;
+use crate::delivery::stored_queue::Value;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::value::Value;
 use std::ffi::CStr;
 use tsgen_engine::{Claim, Millis, UnixMs};
 

@@ -4,9 +4,9 @@
 //! is replicated. In the commands themselves it would be paid by whoever acknowledges, in the middle of a burst; the timer does it
 //! when a burst has gone by, in its budget.
 
-use crate::family::Family;
+use crate::delivery::family::Family;
+use crate::delivery::stored_queue::Value;
 use crate::redis::ctx::unix_ms;
-use crate::value::Value;
 use std::time::Instant;
 use tsgen_engine::{Millis, UnixMs};
 

@@ -4,10 +4,10 @@
 use crate::command::args::{unknown_option, Args};
 use crate::command::Fail;
 use crate::config;
+use crate::delivery::stored_queue::Value;
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::value::Value;
 use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Gate, Queue, Ready, UnixMs};
@@ -47,25 +47,25 @@ pub struct Verbs {
 /// The verbs of a family, from its upper-case and lower-case name.
 macro_rules! verbs {
     ($upper:literal, $lower:literal) => {
-        $crate::family::Verbs {
-            family: $crate::family::c_text(concat!($lower, "\0")),
+        $crate::delivery::family::Verbs {
+            family: $crate::delivery::family::c_text(concat!($lower, "\0")),
             prefix: $upper,
-            create: $crate::family::verb!($upper, $lower, "CREATE", "create"),
-            alter: $crate::family::verb!($upper, $lower, "ALTER", "alter"),
-            claim: $crate::family::verb!($upper, $lower, "CLAIM", "claim"),
-            ack: $crate::family::verb!($upper, $lower, "ACK", "ack"),
-            nack: $crate::family::verb!($upper, $lower, "NACK", "nack"),
-            extend: $crate::family::verb!($upper, $lower, "EXTEND", "extend"),
-            release: $crate::family::verb!($upper, $lower, "RELEASE", "release"),
-            pending: $crate::family::verb!($upper, $lower, "PENDING", "pending"),
-            dead: $crate::family::verb!($upper, $lower, "DEAD", "dead"),
-            promote: $crate::family::verb!($upper, $lower, "PROMOTE", "promote"),
-            requeue: $crate::family::verb!($upper, $lower, "REQUEUE", "requeue"),
-            discard: $crate::family::verb!($upper, $lower, "DISCARD", "discard"),
-            info: $crate::family::verb!($upper, $lower, "INFO", "info"),
-            drop_ready: $crate::family::verb!($upper, $lower, "DROPREADY", "sink"),
-            sweep: $crate::family::verb!($upper, $lower, "SWEEP", "sweep"),
-            ready: $crate::family::verb!($upper, $lower, "READY", "ready"),
+            create: $crate::delivery::family::verb!($upper, $lower, "CREATE", "create"),
+            alter: $crate::delivery::family::verb!($upper, $lower, "ALTER", "alter"),
+            claim: $crate::delivery::family::verb!($upper, $lower, "CLAIM", "claim"),
+            ack: $crate::delivery::family::verb!($upper, $lower, "ACK", "ack"),
+            nack: $crate::delivery::family::verb!($upper, $lower, "NACK", "nack"),
+            extend: $crate::delivery::family::verb!($upper, $lower, "EXTEND", "extend"),
+            release: $crate::delivery::family::verb!($upper, $lower, "RELEASE", "release"),
+            pending: $crate::delivery::family::verb!($upper, $lower, "PENDING", "pending"),
+            dead: $crate::delivery::family::verb!($upper, $lower, "DEAD", "dead"),
+            promote: $crate::delivery::family::verb!($upper, $lower, "PROMOTE", "promote"),
+            requeue: $crate::delivery::family::verb!($upper, $lower, "REQUEUE", "requeue"),
+            discard: $crate::delivery::family::verb!($upper, $lower, "DISCARD", "discard"),
+            info: $crate::delivery::family::verb!($upper, $lower, "INFO", "info"),
+            drop_ready: $crate::delivery::family::verb!($upper, $lower, "DROPREADY", "sink"),
+            sweep: $crate::delivery::family::verb!($upper, $lower, "SWEEP", "sweep"),
+            ready: $crate::delivery::family::verb!($upper, $lower, "READY", "ready"),
         }
     };
 }
@@ -73,9 +73,9 @@ macro_rules! verbs {
 /// One verb of a family.
 macro_rules! verb {
     ($upper:literal, $lower:literal, $name:literal, $event:literal) => {
-        $crate::family::Verb {
-            name: $crate::family::c_text(concat!($upper, ".", $name, "\0")),
-            event: $crate::family::c_text(concat!($lower, ".", $event, "\0")),
+        $crate::delivery::family::Verb {
+            name: $crate::delivery::family::c_text(concat!($upper, ".", $name, "\0")),
+            event: $crate::delivery::family::c_text(concat!($lower, ".", $event, "\0")),
         }
     };
 }

@@ -3,8 +3,8 @@
 use crate::command::args::{check_sought, is, set, unknown_option};
 use crate::command::page::DEFAULT_COUNT;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::family::Family;
-use crate::keyspace;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
 use crate::redis::Ctx;
 use std::marker::PhantomData;
 use tsgen_engine::{Delayed, MAX_TOKEN};

@@ -4,9 +4,9 @@
 //! for which key, so that the timer wakes only where somebody sleeps.
 
 use crate::command::Fail;
-use crate::commands::claim::{self, Wanted};
-use crate::family::Family;
-use crate::keyspace;
+use crate::delivery::commands::claim::{self, Wanted};
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
 use crate::redis::block::{block_on, Wait};
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::{Ctx, OwnedStr, Str};

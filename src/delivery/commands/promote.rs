@@ -1,8 +1,8 @@
 //! `F.PROMOTE`: what is delayed comes back at once.
 
-use super::letters::Chosen;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::family::Family;
+use crate::delivery::commands::requeue::Chosen;
+use crate::delivery::family::Family;
 use std::marker::PhantomData;
 
 pub struct Promote<F>(PhantomData<F>);
@@ -19,7 +19,7 @@ impl<F: Family> Command for Promote<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let chosen = Chosen::parse(call)?;
-        super::options::settle_with::<F>(call, name, &[F::VERBS.promote.event], |queue, now| {
+        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.promote.event], |queue, now| {
             queue.promote(chosen.which(), now)
         })
     }

@@ -1,15 +1,15 @@
 //! `F.CREATE`: makes a key with other options than the defaults. And what a first write does instead.
 
-use super::options::{self, sink_position, Given};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::datatype::arrive;
-use crate::effects::Effects;
-use crate::family::{Family, Strings};
-use crate::keyspace;
+use crate::delivery::family::{Family, Strings};
+use crate::delivery::keyspace;
+use crate::delivery::options::{self, sink_position, Given};
+use crate::delivery::persistence::arrive;
+use crate::delivery::replicate;
+use crate::delivery::signals::Effects;
+use crate::delivery::stored_queue::{seed, Value};
 use crate::redis::command::{KeyRequest, KeySpec};
 use crate::redis::Str;
-use crate::replicate;
-use crate::value::{seed, Value};
 use std::marker::PhantomData;
 use tsgen_engine::{Queue, UnixMs};
 

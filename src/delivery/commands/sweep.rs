@@ -2,7 +2,7 @@
 
 use crate::command::args::in_range;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::family::Family;
+use crate::delivery::family::Family;
 use crate::redis::Str;
 use std::marker::PhantomData;
 use tsgen_engine::{Settled, MAX_COUNT};
@@ -27,7 +27,7 @@ impl<F: Family> Command for DropReady<F> {
             Ok((key, in_range("sequence", pair[1], 0, i64::MAX)?.unsigned_abs()))
         };
         let places: Vec<(i64, u64)> = given.chunks_exact(2).map(place).collect::<Result<_, Fail>>()?;
-        super::settle_with::<F>(call, name, &[F::VERBS.drop_ready.event], |queue, now| {
+        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.drop_ready.event], |queue, now| {
             if places.is_empty() {
                 return Ok(queue.drop_ready(count, now));
             }
@@ -47,7 +47,7 @@ impl<F: Family> Command for Sweep<F> {
         let name = call.args.required()?;
         let wanted = call.args.next().map_or(Ok(0), |wanted| in_range("n", wanted, 0, MAX_COUNT as i64))?;
         let wanted = usize::try_from(wanted).unwrap_or(MAX_COUNT);
-        super::settle_with::<F>(call, name, &[], |queue, now| {
+        crate::delivery::options::settle_with::<F>(call, name, &[], |queue, now| {
             Ok(Settled { count: 0, changed: queue.sweep_for(wanted, now) })
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Nothing beside the queue is saved, replicated or compared.
 
-use crate::family::Family;
+use crate::delivery::family::Family;
 use crate::redis::ctx::random_seed;
 use crate::timer;
 use lazy_static::lazy_static;

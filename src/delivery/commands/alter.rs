@@ -1,12 +1,12 @@
 //! `F.ALTER`: other options from now on. All of them or none.
 
-use super::create::{tell_keys, KEYS};
-use super::options::Given;
 use crate::command::args::unknown_option;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::effects::Effects;
-use crate::family::Family;
-use crate::keyspace;
+use crate::delivery::commands::create::{tell_keys, KEYS};
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::options::Given;
+use crate::delivery::signals::Effects;
 use crate::redis::command::KeyRequest;
 use crate::redis::Str;
 use std::marker::PhantomData;

@@ -2,9 +2,9 @@
 
 use crate::command::args::{check_name, is, set, Args};
 use crate::command::{Call, Fail, Outcome};
-use crate::effects::Effects;
-use crate::family::{Family, Strings};
-use crate::keyspace;
+use crate::delivery::family::{Family, Strings};
+use crate::delivery::keyspace;
+use crate::delivery::signals::Effects;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use tsgen_engine::{DeliveryOptions, Error, Millis, Queue, Settled, Sink, UnixMs};

@@ -2,7 +2,7 @@
 
 use crate::command::args::{is, set, unknown_option, Tokens};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::family::Family;
+use crate::delivery::family::Family;
 use std::marker::PhantomData;
 use tsgen_engine::Which;
 
@@ -53,7 +53,7 @@ impl<F: Family> Command for Requeue<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let letters = Chosen::parse(call)?;
-        super::options::settle_with::<F>(call, name, &[F::VERBS.requeue.event], |queue, now| {
+        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.requeue.event], |queue, now| {
             queue.requeue(letters.which(), now)
         })
     }
@@ -73,7 +73,7 @@ impl<F: Family> Command for Discard<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let letters = Chosen::parse(call)?;
-        super::options::settle_with::<F>(call, name, &[F::VERBS.discard.event], |queue, now| {
+        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.discard.event], |queue, now| {
             queue.discard(letters.which(), now)
         })
     }

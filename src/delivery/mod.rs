@@ -1,0 +1,18 @@
+//! All of delivery, once for every family: its commands, keys and values, blocked clients, the sink, and what others are told.
+//!
+//! It knows no family: what one adds comes in through `Family`.
+
+pub mod commands;
+pub mod compaction;
+pub mod events;
+pub mod failures;
+pub mod family;
+pub mod keyspace;
+pub mod options;
+pub mod persistence;
+pub mod replicate;
+pub mod signals;
+pub mod sink;
+pub mod stored_queue;
+pub mod unfinished;
+pub mod waiters;
