@@ -6,10 +6,10 @@ use crate::command::Fail;
 use crate::config;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::Value;
+use crate::delivery::timer::tick;
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::timer;
 use std::ffi::CStr;
 use tsgen_engine::{
     fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Reader, Ready, Rules, UnixMs, MAX_ITEMS,
@@ -137,7 +137,7 @@ impl Family for Debounce {
     }
 
     fn opened_between(queue: &mut Queue<Idle>, after: UnixMs, now: UnixMs) -> bool {
-        queue.fired_between(after, after.max(timer::master_since()), now)
+        queue.fired_between(after, after.max(tick::master_since()), now)
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

@@ -4,15 +4,15 @@ use crate::command::wrong_type;
 use crate::debounce::Debounce;
 use crate::delivery::failures;
 use crate::delivery::family::Family;
+use crate::delivery::timer::lateness;
+use crate::delivery::timer::tick;
 use crate::delivery::waiters;
 use crate::expiry::Expiry;
-use crate::lateness;
 use crate::redis::ctx::unix_ms;
 use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
 use crate::tally::Tally;
-use crate::timer;
 use crate::tsgen::Tsgen;
 use crate::watch;
 use std::ffi::CStr;
@@ -35,7 +35,7 @@ pub fn register(ctx: &Ctx) -> bool {
 }
 
 fn tell(section: &Section) {
-    let (ticks, scheduled, next) = timer::figures();
+    let (ticks, scheduled, next) = tick::figures();
     let late = lateness::figures();
     section.text(c"version", c"0.1.0");
     section.number(c"blocked-clients", signed(waiters::total() as u64));

@@ -7,13 +7,13 @@
 //! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
 
 use crate::delivery::keyspace;
+use crate::delivery::timer::tick;
 use crate::life::{life, life_in_passing};
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::panics;
 use crate::redis::server_events::{after_unit, has_units};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::slots;
-use crate::timer;
 use crate::tracking;
 use crate::tracking::{Changed, Told};
 use crate::watch;
@@ -98,7 +98,7 @@ pub fn note(ctx: &Ctx, key: &Str, what: What) {
         What::Evicted => note_end(ctx, key, Ending::Evicted),
     }
     // What the look before the next sleep asks of the timer comes too late for that sleep.
-    timer::come_soon();
+    tick::come_soon();
 }
 
 fn note_end(ctx: &Ctx, key: &Str, how: Ending) {
@@ -258,7 +258,7 @@ fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     }
     // During a pause the server's own timer comes often enough.
     if role == Role::Tells && !state().sightings.is_empty() {
-        timer::come_soon();
+        tick::come_soon();
     }
 }
 

@@ -8,13 +8,13 @@
 //! would tell of what others have deleted meanwhile.
 
 use crate::delivery::keyspace;
+use crate::delivery::timer::tick;
 use crate::life::{life, Life};
 use crate::redis::call::{keys_in_slot, slots_of_others};
 use crate::redis::cluster::{self, Move, Ranges, SLOTS};
 use crate::redis::ctx::unix_ms;
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::timer;
 use crate::tracking::{self, with_queue, BATCH};
 use crate::watch;
 use lazy_static::lazy_static;
@@ -148,7 +148,7 @@ pub fn is_anothers(ctx: &Ctx, name: &[u8], now: UnixMs) -> bool {
 
 /// The timer has met a key that is not ours (now).
 pub fn put_aside(db: i32, name: &[u8], now: UnixMs) {
-    timer::note(db, name, now.after(ASIDE));
+    tick::note(db, name, now.after(ASIDE));
     let mut state = state();
     state.aside.insert((db, name.into()));
     state.count();
@@ -192,9 +192,9 @@ fn moved(_: &Ctx, what: Move, ranges: Ranges) {
     state.count();
     drop(state);
     for (db, name) in aside {
-        timer::note(db, &name, UnixMs(0));
+        tick::note(db, &name, UnixMs(0));
     }
-    timer::come_soon();
+    tick::come_soon();
 }
 
 /// A watched key of a slot that has just come has ended before it was found: its watchers learn of it now. What had ended before the slot
@@ -231,7 +231,7 @@ pub fn settle(ctx: &Ctx, until: Instant) -> bool {
         let mut state = state();
         if is_done != Some(true) {
             state.jobs.push_front(job);
-            timer::come_soon();
+            tick::come_soon();
             break false;
         }
         state.count();
@@ -335,7 +335,7 @@ fn look_at(ctx: &Ctx, db: i32, key: &Str) {
         Life::Until(deadline) if came.is_none_or(|came| deadline >= came.since) => {
             for watcher in &watchers {
                 keyspace::fenced(ctx, watcher, WATCHER, || tracking::found(ctx, db, watcher, key, deadline));
-                timer::note(db, watcher.bytes(), UnixMs(0));
+                tick::note(db, watcher.bytes(), UnixMs(0));
             }
         }
         Life::Endless => {

@@ -6,10 +6,10 @@ use crate::command::Fail;
 use crate::config;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::Value;
+use crate::delivery::timer::tick;
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::timer;
 use std::ffi::CStr;
 use tsgen_engine::{
     batch_number, Batch, Delivered, DeliveryOptions, Error, FieldKind, Millis, Queue, Ready, Tallying, UnixMs, Window,
@@ -158,7 +158,7 @@ impl Family for Tally {
     }
 
     fn opened_between(queue: &mut Queue<Window>, after: UnixMs, now: UnixMs) -> bool {
-        queue.ended_between(after, after.max(timer::master_since()), now)
+        queue.ended_between(after, after.max(tick::master_since()), now)
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

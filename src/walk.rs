@@ -17,12 +17,12 @@
 
 use crate::copies::string_met;
 use crate::delivery::keyspace;
+use crate::delivery::timer::tick;
 use crate::life::{life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::scan::Cursor;
 use crate::redis::server_events::shows_ends;
 use crate::redis::{Ctx, OwnedStr};
-use crate::timer;
 use crate::tracking;
 use crate::watch;
 use lazy_static::lazy_static;
@@ -104,7 +104,7 @@ fn walks() -> MutexGuard<'static, BTreeMap<i32, Walk>> {
 pub fn join(db: i32, name: &[u8], since: UnixMs) {
     walks().entry(db).or_default().join(name, since);
     ANY.store(true, Ordering::Relaxed);
-    timer::come_soon();
+    tick::come_soon();
 }
 
 /// This node has become a master. It walks a little at once, for soon Redis, too, ends what is over.
@@ -123,7 +123,7 @@ pub fn look_for_overdue(db: i32) {
     walk.overdue = Some(Overdue { until: UnixMs(unix_ms()), last_round: walk.whole_round() });
     drop(walks);
     ANY.store(true, Ordering::Relaxed);
-    timer::come_soon();
+    tick::come_soon();
 }
 
 /// Keys with deadlines up to this one are not to be looked at yet.
@@ -187,7 +187,7 @@ pub fn go_on(ctx: &Ctx, until: Instant) {
     if walks().is_empty() {
         ANY.store(false, Ordering::Relaxed);
     } else {
-        timer::come_soon();
+        tick::come_soon();
     }
 }
 

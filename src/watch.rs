@@ -8,12 +8,12 @@
 //! pay for it.
 
 use crate::copies;
+use crate::delivery::timer::tick;
 use crate::last_values;
 use crate::redis::server_events::{before_sleep, listen_to_keys, Events};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen::{self, What};
 use crate::slots;
-use crate::timer;
 use crate::tracking;
 use crate::walk;
 use lazy_static::lazy_static;
@@ -330,7 +330,7 @@ pub fn with_overdue(ctx: &Ctx, now: UnixMs) -> BTreeSet<i32> {
 
 /// The timer looks at all watchers of a database now.
 pub fn look_at_all(db: i32) {
-    all().iter().filter(|(of, _)| *of == db).for_each(|(_, watcher)| timer::note(db, watcher, UnixMs(0)));
+    all().iter().filter(|(of, _)| *of == db).for_each(|(_, watcher)| tick::note(db, watcher, UnixMs(0)));
 }
 
 /// Data was loaded. The values of strings whose time is over are still there, until somebody touches the keys; of what is not there no
@@ -341,7 +341,7 @@ pub fn keep_overdue(ctx: &Ctx) {
     }
     let selected = ctx.db();
     for (db, watchers) in by_db() {
-        watchers.iter().for_each(|watcher| timer::note(db, watcher.bytes(), UnixMs(0)));
+        watchers.iter().for_each(|watcher| tick::note(db, watcher.bytes(), UnixMs(0)));
         if ctx.select_db(db) {
             tracking::keep_overdue(ctx, &watchers);
         }

@@ -1,11 +1,11 @@
 //! What happens to keys and to this node without a command of ours.
 
+use crate::delivery::timer::tick;
 use crate::delivery::unfinished;
 use crate::delivery::waiters;
 use crate::redis::server_events::{listen, listen_to_keys, Event, Events};
 use crate::redis::Ctx;
 use crate::seen;
-use crate::timer;
 use crate::walk;
 use crate::watch;
 use std::ffi::CStr;
@@ -19,16 +19,16 @@ pub fn register(ctx: &Ctx) -> bool {
 fn happened(ctx: &Ctx, event: Event) {
     match event {
         Event::Flushed(db) => {
-            timer::forget(db);
+            tick::forget(db);
             watch::forget(db);
         }
         Event::Swapped(one, other) => {
-            timer::swap(one, other);
+            tick::swap(one, other);
             watch::swap(one, other);
         }
         Event::BecameMaster => {
             walk::promoted(ctx);
-            timer::look_at_all();
+            tick::look_at_all();
         }
         Event::BecameReplica => seen::became_replica(ctx),
         Event::SyncBegins => unfinished::sync_begins(),
@@ -39,7 +39,7 @@ fn happened(ctx: &Ctx, event: Event) {
         }
         Event::Saving => watch::saving(ctx),
         Event::Saved => watch::saved(ctx),
-        Event::Cron => timer::mind_the_clock(),
+        Event::Cron => tick::mind_the_clock(),
     }
 }
 
@@ -49,7 +49,7 @@ pub fn follow_names() {
     listen_to_keys(Events::Generic, |ctx, event, key| {
         // Never opens the key: that could expire it here and now, and the replica would differ.
         if is_arrival(event) {
-            timer::note(ctx.db(), key.bytes(), UnixMs(0));
+            tick::note(ctx.db(), key.bytes(), UnixMs(0));
         }
         watch::saw(ctx, event, key);
     });

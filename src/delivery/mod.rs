@@ -14,5 +14,6 @@ pub mod replicate;
 pub mod signals;
 pub mod sink;
 pub mod stored_queue;
+pub mod timer;
 pub mod unfinished;
 pub mod waiters;

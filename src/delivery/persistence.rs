@@ -8,6 +8,7 @@
 use crate::delivery::events;
 use crate::delivery::family::Family;
 use crate::delivery::stored_queue::{seed, Value};
+use crate::delivery::timer::tick;
 use crate::delivery::unfinished;
 use crate::delivery::waiters;
 use crate::redis::datatype::{DataType, Health, Stored};
@@ -16,7 +17,6 @@ use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::planted;
 use crate::redis::{log, Str};
 use crate::seen;
-use crate::timer;
 use std::ffi::CStr;
 use std::sync::mpsc::{channel, Sender};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -166,7 +166,7 @@ impl<F: Family> Stored for Value<F> {
     fn unlinked(&self, db: i32, name: Option<&Str>) {
         let at = self.unschedule();
         if let Some(name) = name {
-            timer::forget_key(db, name.bytes(), at);
+            tick::forget_key(db, name.bytes(), at);
             F::left(db, name.bytes());
             seen::deleted(db, name.bytes());
         }

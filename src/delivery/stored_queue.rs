@@ -3,8 +3,8 @@
 //! Nothing beside the queue is saved, replicated or compared.
 
 use crate::delivery::family::Family;
+use crate::delivery::timer::tick;
 use crate::redis::ctx::random_seed;
-use crate::timer;
 use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tsgen_engine::{Millis, Queue, UnixMs};
@@ -66,7 +66,7 @@ impl<F: Family> Value<F> {
     pub fn schedule(&self, db: i32, name: &[u8], at: UnixMs) {
         if at.0 < self.scheduled.load(Ordering::Relaxed) {
             self.scheduled.store(at.0, Ordering::Relaxed);
-            timer::note(db, name, at);
+            tick::note(db, name, at);
         }
     }
 

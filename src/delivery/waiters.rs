@@ -7,11 +7,11 @@ use crate::command::Fail;
 use crate::delivery::commands::claim::{self, Wanted};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
+use crate::delivery::timer::tick;
 use crate::redis::block::{block_on, Wait};
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::slots;
-use crate::timer;
 use lazy_static::lazy_static;
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -57,7 +57,7 @@ pub fn data_is_there() {
     let all: Vec<(i32, Box<[u8]>)> =
         waiters().iter().flat_map(|(db, keys)| keys.keys().map(|name| (*db, name.clone()))).collect();
     for (db, name) in all {
-        timer::note(db, &name, UnixMs(0));
+        tick::note(db, &name, UnixMs(0));
     }
 }
 
@@ -104,7 +104,7 @@ impl<F: Family> Wait for Waiting<F> {
         let now = UnixMs(unix_ms());
         if must_not_write() {
             // A claim would replicate, and that would abort the server now. The signal must not get lost.
-            timer::note(self.db, name.bytes(), now.after(PAUSE_STEP));
+            tick::note(self.db, name.bytes(), now.after(PAUSE_STEP));
             return false;
         }
         if !slots::are_ours(name.bytes()) {

@@ -9,8 +9,8 @@ use crate::delivery::family::Family;
 use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
+use crate::delivery::timer::tick::WHEN_SET_BACK;
 use crate::redis::Str;
-use crate::timer::WHEN_SET_BACK;
 use crate::tsgen::Tsgen;
 use tsgen_engine::{Added, UnixMs};
 
