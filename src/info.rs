@@ -13,7 +13,7 @@ use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
 use crate::tally::Tally;
-use crate::tsgen::Tsgen;
+use crate::tsgen::family::Tsgen;
 use crate::watch;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -35,7 +35,7 @@ const VERSION: i32 = 100;
 
 /// Registers everything; at load. False if Redis refused something: the module is not loaded then.
 fn start(ctx: &Ctx) -> bool {
-    let registered = tsgen::register(ctx)
+    let registered = tsgen::family::register(ctx)
         && debounce::register(ctx)
         && expiry::register(ctx)
         && tally::register(ctx)

@@ -8,7 +8,7 @@ use crate::redis::datatype::TypeId;
 use crate::redis::key::{Kind, Refused};
 use crate::tally::Tally;
 use crate::throttle;
-use crate::tsgen::Tsgen;
+use crate::tsgen::family::Tsgen;
 
 /// Our types, and what their commands begin with.
 fn ours() -> [(TypeId, &'static str); 5] {

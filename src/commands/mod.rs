@@ -5,15 +5,14 @@ pub mod debounce;
 pub mod expiry;
 mod tally;
 pub mod throttle;
-pub mod tsgen;
 
 use crate::command::table::Entry;
 
 /// Every command there is.
 pub fn all() -> Vec<Entry> {
     let mut all = vec![Entry::of::<at::At>()];
-    all.extend(tsgen::all());
-    all.extend(crate::delivery::commands::all::<crate::tsgen::Tsgen>());
+    all.extend(crate::tsgen::commands::all());
+    all.extend(crate::delivery::commands::all::<crate::tsgen::family::Tsgen>());
     all.extend(debounce::all());
     all.extend(crate::delivery::commands::all::<crate::debounce::Debounce>());
     all.extend(expiry::all());

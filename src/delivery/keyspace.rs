@@ -13,7 +13,7 @@ use crate::redis::key::Key;
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tally::Tally;
-use crate::tsgen::Tsgen;
+use crate::tsgen::family::Tsgen;
 use std::marker::PhantomData;
 
 /// Something that drove the key of this name has panicked, whatever it had lent of it: its value is lent no more.

@@ -22,7 +22,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen;
 use crate::slots;
 use crate::tally::Tally;
-use crate::tsgen::Tsgen;
+use crate::tsgen::family::Tsgen;
 use crate::walk;
 use crate::watch;
 use lazy_static::lazy_static;

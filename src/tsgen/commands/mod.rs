@@ -3,8 +3,8 @@
 mod add;
 mod advance;
 mod madd;
-mod read;
 mod rem;
+mod watermark;
 
 use crate::command::table::Entry;
 
@@ -14,10 +14,10 @@ pub fn all() -> Vec<Entry> {
         Entry::of::<madd::Madd>(),
         Entry::of::<advance::Advance>(),
         Entry::of::<rem::Rem>(),
-        Entry::of::<read::WatermarkOf>(),
-        Entry::of::<read::Get>(),
-        Entry::of::<read::Range>(),
-        Entry::of::<read::Sources>(),
+        Entry::of::<watermark::WatermarkOf>(),
+        Entry::of::<watermark::Get>(),
+        Entry::of::<watermark::Range>(),
+        Entry::of::<watermark::Sources>(),
     ]
 }
 

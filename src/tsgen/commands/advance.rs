@@ -1,6 +1,5 @@
 //! `TSGEN.ADVANCE`: raises the watermark.
 
-use super::event;
 use crate::command::args::{in_range, is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::commands::create;
@@ -8,7 +7,8 @@ use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
-use crate::tsgen::Tsgen;
+use crate::tsgen::commands::event;
+use crate::tsgen::family::Tsgen;
 
 pub struct Advance;
 

@@ -1,7 +1,5 @@
 //! `TSGEN.MADD`: several elements, all or none.
 
-use super::add::{replicate_on_clock, When};
-use super::event;
 use crate::command::args::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::commands::create;
@@ -11,7 +9,9 @@ use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
 use crate::delivery::timer::tick::WHEN_SET_BACK;
 use crate::redis::Str;
-use crate::tsgen::Tsgen;
+use crate::tsgen::commands::add::{replicate_on_clock, When};
+use crate::tsgen::commands::event;
+use crate::tsgen::family::Tsgen;
 use tsgen_engine::{Added, UnixMs};
 
 pub struct Madd;

@@ -1,6 +1,5 @@
 //! `TSGEN.ADD`: one element. The hot path: nothing is allocated here unless the key is new.
 
-use super::event;
 use crate::command::args::{check_name, check_payload, integer, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::commands::create;
@@ -10,7 +9,8 @@ use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
 use crate::delivery::timer::tick::WHEN_SET_BACK;
 use crate::redis::{OwnedStr, Str};
-use crate::tsgen::Tsgen;
+use crate::tsgen::commands::event;
+use crate::tsgen::family::Tsgen;
 use std::ops::RangeInclusive;
 use tsgen_engine::{duration, Added, Error, Guard, Millis, Queue, UnixMs, Watermark};
 

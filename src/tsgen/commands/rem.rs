@@ -1,10 +1,10 @@
 //! `TSGEN.REM`: removes elements by id.
 
-use super::event;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::delivery::signals::Effects;
-use crate::tsgen::Tsgen;
+use crate::tsgen::commands::event;
+use crate::tsgen::family::Tsgen;
 
 pub struct Rem;
 

@@ -5,7 +5,7 @@ use crate::command::page::DEFAULT_COUNT;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::redis::Str;
-use crate::tsgen::Tsgen;
+use crate::tsgen::family::Tsgen;
 
 pub struct WatermarkOf;
 

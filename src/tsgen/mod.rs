@@ -1,0 +1,4 @@
+//! TSGEN: elements with a timestamp behind a watermark.
+
+pub mod commands;
+pub mod family;
