@@ -1,7 +1,7 @@
 //! The section `tsgen` of INFO.
 
 use crate::command::wrong_type;
-use crate::debounce::Debounce;
+use crate::debounce::family::Debounce;
 use crate::delivery::failures;
 use crate::delivery::family::Family;
 use crate::delivery::timer::lateness;

@@ -36,7 +36,7 @@ const VERSION: i32 = 100;
 /// Registers everything; at load. False if Redis refused something: the module is not loaded then.
 fn start(ctx: &Ctx) -> bool {
     let registered = tsgen::family::register(ctx)
-        && debounce::register(ctx)
+        && debounce::family::register(ctx)
         && expiry::register(ctx)
         && tally::register(ctx)
         && throttle::register(ctx)

@@ -1,7 +1,7 @@
 //! What kinds of keys there are, ours and Redis's, as errors name them.
 
 use crate::command::Fail;
-use crate::debounce::Debounce;
+use crate::debounce::family::Debounce;
 use crate::delivery::family::Family;
 use crate::expiry::Expiry;
 use crate::redis::datatype::TypeId;

@@ -1,7 +1,6 @@
 //! The handlers. Those of `delivery` are the same for every family and generic over it.
 
 pub mod at;
-pub mod debounce;
 pub mod expiry;
 mod tally;
 pub mod throttle;
@@ -13,8 +12,8 @@ pub fn all() -> Vec<Entry> {
     let mut all = vec![Entry::of::<at::At>()];
     all.extend(crate::tsgen::commands::all());
     all.extend(crate::delivery::commands::all::<crate::tsgen::family::Tsgen>());
-    all.extend(debounce::all());
-    all.extend(crate::delivery::commands::all::<crate::debounce::Debounce>());
+    all.extend(crate::debounce::commands::all());
+    all.extend(crate::delivery::commands::all::<crate::debounce::family::Debounce>());
     all.extend(expiry::all());
     all.extend(crate::delivery::commands::all::<crate::expiry::Expiry>());
     all.extend(tally::all());

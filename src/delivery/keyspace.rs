@@ -5,7 +5,7 @@
 
 use crate::command::wrong_type;
 use crate::command::Fail;
-use crate::debounce::Debounce;
+use crate::debounce::family::Debounce;
 use crate::delivery::family::Family;
 use crate::delivery::stored_queue::Value;
 use crate::expiry::Expiry;

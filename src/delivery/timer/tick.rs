@@ -6,7 +6,7 @@
 //!
 //! It does not know what is in a key; `Family` and `Value` tell.
 
-use crate::debounce::Debounce;
+use crate::debounce::family::Debounce;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;

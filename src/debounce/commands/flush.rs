@@ -1,9 +1,9 @@
 //! `DEBOUNCE.FLUSH`, `FLUSHALL` and `CANCEL`: groups that end before their time.
 
-use super::event;
 use crate::command::args::{is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::debounce::Debounce;
+use crate::debounce::commands::event;
+use crate::debounce::family::Debounce;
 use crate::delivery::family::Family;
 use crate::delivery::options::settle_with;
 use crate::redis::Str;

@@ -2,7 +2,7 @@
 
 use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::debounce::{reply_items, Debounce};
+use crate::debounce::family::{reply_items, Debounce};
 use crate::delivery::keyspace;
 
 pub struct Get;

@@ -1,19 +1,19 @@
 //! The commands that only DEBOUNCE has.
 
-mod fire;
+mod flush;
+mod groups;
 mod push;
-mod read;
 
 use crate::command::table::Entry;
 
 pub fn all() -> Vec<Entry> {
     vec![
         Entry::of::<push::Push>(),
-        Entry::of::<read::Get>(),
-        Entry::of::<read::Groups>(),
-        Entry::of::<fire::Flush>(),
-        Entry::of::<fire::FlushAll>(),
-        Entry::of::<fire::Cancel>(),
+        Entry::of::<groups::Get>(),
+        Entry::of::<groups::Groups>(),
+        Entry::of::<flush::Flush>(),
+        Entry::of::<flush::FlushAll>(),
+        Entry::of::<flush::Cancel>(),
     ]
 }
 

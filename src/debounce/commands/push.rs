@@ -1,9 +1,9 @@
 //! `DEBOUNCE.PUSH`: items for one group, whose quiet time starts anew. The hot path.
 
-use super::event;
 use crate::command::args::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::debounce::Debounce;
+use crate::debounce::commands::event;
+use crate::debounce::family::Debounce;
 use crate::delivery::commands::create;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;

@@ -1,0 +1,4 @@
+//! DEBOUNCE: items that are delivered by groups, once a group has been quiet.
+
+pub mod commands;
+pub mod family;
