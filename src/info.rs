@@ -12,7 +12,7 @@ use crate::redis::ctx::unix_ms;
 use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
-use crate::tally::Tally;
+use crate::tally::family::Tally;
 use crate::tsgen::family::Tsgen;
 use crate::watch;
 use std::ffi::CStr;

@@ -38,7 +38,7 @@ fn start(ctx: &Ctx) -> bool {
     let registered = tsgen::family::register(ctx)
         && debounce::family::register(ctx)
         && expiry::register(ctx)
-        && tally::register(ctx)
+        && tally::family::register(ctx)
         && throttle::register(ctx)
         && command::table::register(ctx)
         && config::register(ctx)

@@ -6,7 +6,7 @@ use crate::delivery::family::Family;
 use crate::expiry::Expiry;
 use crate::redis::datatype::TypeId;
 use crate::redis::key::{Kind, Refused};
-use crate::tally::Tally;
+use crate::tally::family::Tally;
 use crate::throttle;
 use crate::tsgen::family::Tsgen;
 

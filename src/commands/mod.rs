@@ -2,7 +2,6 @@
 
 pub mod at;
 pub mod expiry;
-mod tally;
 pub mod throttle;
 
 use crate::command::table::Entry;
@@ -16,8 +15,8 @@ pub fn all() -> Vec<Entry> {
     all.extend(crate::delivery::commands::all::<crate::debounce::family::Debounce>());
     all.extend(expiry::all());
     all.extend(crate::delivery::commands::all::<crate::expiry::Expiry>());
-    all.extend(tally::all());
-    all.extend(crate::delivery::commands::all::<crate::tally::Tally>());
+    all.extend(crate::tally::commands::all());
+    all.extend(crate::delivery::commands::all::<crate::tally::family::Tally>());
     all.extend(throttle::all());
     all
 }

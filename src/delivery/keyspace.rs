@@ -12,7 +12,7 @@ use crate::expiry::Expiry;
 use crate::redis::key::Key;
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::tally::Tally;
+use crate::tally::family::Tally;
 use crate::tsgen::family::Tsgen;
 use std::marker::PhantomData;
 

@@ -21,7 +21,7 @@ use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen;
 use crate::slots;
-use crate::tally::Tally;
+use crate::tally::family::Tally;
 use crate::tsgen::family::Tsgen;
 use crate::walk;
 use crate::watch;

@@ -3,7 +3,7 @@
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::options::settle_with;
-use crate::tally::Tally;
+use crate::tally::family::Tally;
 use std::ffi::CStr;
 
 const EVENT: &CStr = c"tally.seal";

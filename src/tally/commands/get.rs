@@ -3,7 +3,7 @@
 use crate::command::args::check_sought;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::tally::Tally;
+use crate::tally::family::Tally;
 
 pub struct Get;
 

@@ -1,0 +1,4 @@
+//! TALLY: increments that are summed per field, and delivered as one batch for each window of time.
+
+pub mod commands;
+pub mod family;
