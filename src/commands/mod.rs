@@ -2,7 +2,6 @@
 
 pub mod at;
 pub mod expiry;
-pub mod throttle;
 
 use crate::command::table::Entry;
 
@@ -17,6 +16,6 @@ pub fn all() -> Vec<Entry> {
     all.extend(crate::delivery::commands::all::<crate::expiry::Expiry>());
     all.extend(crate::tally::commands::all());
     all.extend(crate::delivery::commands::all::<crate::tally::family::Tally>());
-    all.extend(throttle::all());
+    all.extend(crate::throttle::commands::all());
     all
 }

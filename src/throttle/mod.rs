@@ -2,6 +2,8 @@
 //!
 //! What is under a key is as the engine has it. Its time to live is Redis's: kept, copied and saved beside it, and set by each take.
 
+pub mod commands;
+
 use crate::command::wrong_type;
 use crate::command::{Fail, Outcome};
 use crate::delivery::unfinished;
