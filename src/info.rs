@@ -7,7 +7,7 @@ use crate::delivery::family::Family;
 use crate::delivery::timer::lateness;
 use crate::delivery::timer::tick;
 use crate::delivery::waiters;
-use crate::expiry::Expiry;
+use crate::expiry::family::Expiry;
 use crate::redis::ctx::unix_ms;
 use crate::redis::info::{self, Section};
 use crate::redis::panics;

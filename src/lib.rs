@@ -37,7 +37,7 @@ const VERSION: i32 = 100;
 fn start(ctx: &Ctx) -> bool {
     let registered = tsgen::family::register(ctx)
         && debounce::family::register(ctx)
-        && expiry::register(ctx)
+        && expiry::family::register(ctx)
         && tally::family::register(ctx)
         && throttle::register(ctx)
         && command::table::register(ctx)

@@ -3,7 +3,7 @@
 use crate::command::Fail;
 use crate::debounce::family::Debounce;
 use crate::delivery::family::Family;
-use crate::expiry::Expiry;
+use crate::expiry::family::Expiry;
 use crate::redis::datatype::TypeId;
 use crate::redis::key::{Kind, Refused};
 use crate::tally::family::Tally;

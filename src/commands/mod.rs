@@ -1,7 +1,6 @@
 //! The handlers. Those of `delivery` are the same for every family and generic over it.
 
 pub mod at;
-pub mod expiry;
 
 use crate::command::table::Entry;
 
@@ -12,8 +11,8 @@ pub fn all() -> Vec<Entry> {
     all.extend(crate::delivery::commands::all::<crate::tsgen::family::Tsgen>());
     all.extend(crate::debounce::commands::all());
     all.extend(crate::delivery::commands::all::<crate::debounce::family::Debounce>());
-    all.extend(expiry::all());
-    all.extend(crate::delivery::commands::all::<crate::expiry::Expiry>());
+    all.extend(crate::expiry::commands::all());
+    all.extend(crate::delivery::commands::all::<crate::expiry::family::Expiry>());
     all.extend(crate::tally::commands::all());
     all.extend(crate::delivery::commands::all::<crate::tally::family::Tally>());
     all.extend(crate::throttle::commands::all());

@@ -8,7 +8,7 @@ use crate::command::Fail;
 use crate::debounce::family::Debounce;
 use crate::delivery::family::Family;
 use crate::delivery::stored_queue::Value;
-use crate::expiry::Expiry;
+use crate::expiry::family::Expiry;
 use crate::redis::key::Key;
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};

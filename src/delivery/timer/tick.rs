@@ -14,7 +14,7 @@ use crate::delivery::sink;
 use crate::delivery::stored_queue::Value;
 use crate::delivery::timer::lateness;
 use crate::delivery::waiters;
-use crate::expiry::Expiry;
+use crate::expiry::family::Expiry;
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::key::Key;
 use crate::redis::timer::{arm, Armed};
