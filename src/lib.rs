@@ -9,17 +9,15 @@
 #![deny(unsafe_code)]
 
 mod command;
-mod commands;
-mod config;
 mod copies;
 mod debounce;
 mod delivery;
 mod expiry;
-mod info;
 mod last_values;
 mod life;
 mod redis;
 mod seen;
+mod server;
 mod slots;
 mod tally;
 mod throttle;
@@ -41,8 +39,8 @@ fn start(ctx: &Ctx) -> bool {
         && tally::family::register(ctx)
         && throttle::register(ctx)
         && command::table::register(ctx)
-        && config::register(ctx)
-        && info::register(ctx)
+        && server::config::register(ctx)
+        && server::info::register(ctx)
         && delivery::events::register(ctx)
         && slots::register(ctx);
     if registered {

@@ -4,8 +4,8 @@
 //! argument and what it takes, and never show a payload.
 
 use crate::command::{Fail, Outcome};
-use crate::config::{MAX_MS, MAX_NAME_SIZE, MAX_PAYLOAD_SIZE, NAME_LIMIT};
 use crate::redis::{Ctx, Str};
+use crate::server::config::{MAX_MS, MAX_NAME_SIZE, MAX_PAYLOAD_SIZE, NAME_LIMIT};
 use tsgen_engine::{coalesce, duration, Millis, TokenRange, MAX_COUNT, MAX_TOKEN};
 
 /// What is still to be read.

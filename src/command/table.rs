@@ -3,10 +3,10 @@
 
 use crate::command::syntax::Syntax;
 use crate::command::{Adapter, Call, Command, Outcome, Row};
-use crate::commands;
 use crate::redis::acl::Categories;
 use crate::redis::command::{entry, register as register_command, Entry as RawEntry, KeySpec, Registration};
 use crate::redis::{log, Ctx};
+use crate::server::families;
 use lazy_static::lazy_static;
 
 /// A command in the table.
@@ -45,7 +45,7 @@ pub const fn tells_keys(row: &Row) -> bool {
 lazy_static! {
     /// All commands, sorted by name.
     static ref TABLE: Vec<Entry> = {
-        let mut entries = commands::all();
+        let mut entries = families::all();
         entries.sort_by_key(|entry| entry.row.name);
         entries
     };

@@ -3,11 +3,11 @@
 
 use crate::command::args::{unknown_option, Args};
 use crate::command::Fail;
-use crate::config;
 use crate::delivery::stored_queue::Value;
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::server::config;
 use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Gate, Queue, Ready, UnixMs};

@@ -5,7 +5,6 @@
 
 use crate::command::args::{check_name, is, set, unknown_option, Args};
 use crate::command::Fail;
-use crate::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::copies::type_name;
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::Value;
@@ -13,6 +12,7 @@ use crate::redis::arguments::Arguments;
 use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::server::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::tracking::{self, ending_name, Local};
 use crate::walk;
 use crate::watch;

@@ -3,13 +3,13 @@
 
 use crate::command::args::{is, set, Args};
 use crate::command::Fail;
-use crate::config;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::Value;
 use crate::delivery::timer::tick;
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::server::config;
 use std::ffi::CStr;
 use tsgen_engine::{
     batch_number, Batch, Delivered, DeliveryOptions, Error, FieldKind, Millis, Queue, Ready, Tallying, UnixMs, Window,

@@ -7,9 +7,9 @@ use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
 use crate::delivery::waiters;
-use crate::info::count_adopted_token;
 use crate::redis::command::KeySpec;
 use crate::redis::{Ctx, Str};
+use crate::server::info::count_adopted_token;
 use std::marker::PhantomData;
 use tsgen_engine::{Claim, Error, Millis, UnixMs, MAX_TOKEN};
 

@@ -1,13 +1,13 @@
 //! `F.LOAD`: rebuilds a key from chunks of its snapshot. What a rewritten AOF consists of.
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::config;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::persistence::{arrive, damaged};
 use crate::delivery::stored_queue::Value;
 use crate::delivery::unfinished;
 use crate::redis::{Ctx, Str};
+use crate::server::config;
 use std::marker::PhantomData;
 use tsgen_engine::UnixMs;
 

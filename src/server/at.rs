@@ -6,10 +6,10 @@
 use crate::command::args::{in_range, integer};
 use crate::command::table;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::config;
 use crate::delivery::unfinished;
 use crate::redis::command::KeySpec;
 use crate::redis::{log, Ctx};
+use crate::server::config;
 use tsgen_engine::{UnixMs, REPEATED};
 
 /// The latest time: tokens made from it stay within JavaScript's exact integers.

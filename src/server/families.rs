@@ -1,8 +1,7 @@
-//! The handlers. Those of `delivery` are the same for every family and generic over it.
-
-pub mod at;
+//! All commands. Those of delivery are the same for every family and generic over it.
 
 use crate::command::table::Entry;
+use crate::server::at;
 
 /// Every command there is.
 pub fn all() -> Vec<Entry> {
