@@ -6,7 +6,7 @@
 use crate::command::{Fail, Outcome};
 use crate::redis::{Ctx, Str};
 use crate::server::config::{MAX_MS, MAX_NAME_SIZE, MAX_PAYLOAD_SIZE, NAME_LIMIT};
-use tsgen_engine::{coalesce, duration, Millis, TokenRange, MAX_COUNT, MAX_TOKEN};
+use tsgen_engine::{duration, Millis, MAX_COUNT};
 
 /// What is still to be read.
 pub struct Args<'a> {
@@ -49,6 +49,14 @@ impl<'a> Args<'a> {
     /// Everything that is left.
     pub fn take_rest(&mut self) -> &'a [&'a Str] {
         std::mem::take(&mut self.rest)
+    }
+
+    /// The same, of which there must be some.
+    pub fn required_rest(&mut self) -> Result<&'a [&'a Str], Fail> {
+        match self.take_rest() {
+            [] => Err(Fail::Arity),
+            rest => Ok(rest),
+        }
     }
 
     /// What follows the word of an option.
@@ -100,32 +108,7 @@ impl<'a> Args<'a> {
         }
         Ok(read.ms)
     }
-
-    /// Tokens and ranges of tokens, and nothing else; at least one.
-    pub fn only_tokens(&mut self) -> Result<Tokens, Fail> {
-        let tokens = self.tokens()?;
-        match self.rest {
-            [] => Ok(tokens),
-            _ => Err(BAD_TOKEN),
-        }
-    }
-
-    /// Tokens and ranges of tokens, as far as they go; at least one.
-    pub fn tokens(&mut self) -> Result<Tokens, Fail> {
-        let mut tokens = Tokens::default();
-        while let Some(word) = self.peek().filter(|word| word.bytes().first().is_some_and(u8::is_ascii_digit)) {
-            tokens.push(token_range(word.bytes()).ok_or(BAD_TOKEN)?);
-            self.next();
-        }
-        match tokens.is_empty() {
-            true => Err(BAD_TOKEN),
-            false => Ok(tokens.tidy()),
-        }
-    }
 }
-
-const BAD_TOKEN: Fail =
-    Fail::text("ERR token must be an integer between 1 and 4611686018427387904, or a range first-last of these");
 
 /// Whether an argument is this keyword, in any case.
 pub fn is(word: &Str, keyword: &str) -> bool {
@@ -184,20 +167,6 @@ pub fn in_range(name: &str, text: &Str, min: i64, max: i64) -> Result<i64, Fail>
     value.ok_or_else(|| Fail::from(format!("ERR {name} must be an integer between {min} and {max}")))
 }
 
-/// One token, or `first-last`.
-pub fn token_range(text: &[u8]) -> Option<TokenRange> {
-    let token = |text: &[u8]| {
-        integer(text).and_then(|token| u64::try_from(token).ok()).filter(|token| (1..=MAX_TOKEN).contains(token))
-    };
-    match text.iter().position(|byte| *byte == b'-') {
-        None => token(text).map(TokenRange::one),
-        Some(dash) => {
-            let (first, last) = (token(&text[..dash])?, token(&text[dash + 1..])?);
-            (first <= last).then_some(TokenRange { first, last })
-        }
-    }
-}
-
 /// A name that is about to be stored (id, consumer, reason, …) must not be longer than configured. What a master or our AOF says was
 /// checked there.
 pub fn check_name(ctx: &Ctx, what: &str, name: &[u8]) -> Outcome {
@@ -227,70 +196,4 @@ fn check_size(ctx: &Ctx, what: &str, bytes: &[u8], allowed: i64, limit: i64) -> 
         return Ok(());
     }
     Err(format!("ERR {what} must be at most {allowed} bytes").into())
-}
-
-/// Token ranges of one command: rising, disjoint, a few of them without a heap allocation.
-pub struct Tokens {
-    few: [TokenRange; Tokens::FEW],
-    count: usize,
-    many: Vec<TokenRange>,
-    rising: bool,
-}
-
-impl Default for Tokens {
-    fn default() -> Self {
-        Tokens { few: [TokenRange::one(0); Tokens::FEW], count: 0, many: Vec::new(), rising: true }
-    }
-}
-
-impl Tokens {
-    const FEW: usize = 8;
-
-    fn is_empty(&self) -> bool {
-        self.as_slice().is_empty()
-    }
-
-    pub fn as_slice(&self) -> &[TokenRange] {
-        if self.many.is_empty() {
-            &self.few[..self.count]
-        } else {
-            &self.many
-        }
-    }
-
-    fn last_mut(&mut self) -> Option<&mut TokenRange> {
-        match self.many.last_mut() {
-            Some(last) => Some(last),
-            None => self.few[..self.count].last_mut(),
-        }
-    }
-
-    fn push(&mut self, range: TokenRange) {
-        if let Some(last) = self.last_mut() {
-            if range.first == last.last + 1 && range.last - last.first < MAX_COUNT as u64 {
-                last.last = range.last;
-                return;
-            }
-            let rises = range.first > last.last;
-            self.rising &= rises;
-        }
-        if self.many.is_empty() && self.count < Tokens::FEW {
-            self.few[self.count] = range;
-            self.count += 1;
-            return;
-        }
-        if self.many.is_empty() {
-            self.many.extend_from_slice(&self.few);
-        }
-        self.many.push(range);
-    }
-
-    fn tidy(mut self) -> Self {
-        if !self.rising {
-            let mut all = self.as_slice().to_vec();
-            coalesce(&mut all);
-            self.many = all;
-        }
-        self
-    }
 }

@@ -7,6 +7,7 @@ pub mod args;
 pub mod page;
 pub mod syntax;
 pub mod table;
+pub mod tokens;
 pub mod wrong_type;
 
 use crate::command::args::Args;

@@ -1,7 +1,9 @@
-//! What listings by name have in common: how many, and behind which.
+//! What listings have in common: how many, and behind which.
 
-use crate::command::args::{check_sought, is, set, unknown_option};
+use crate::command::args::{check_sought, is, set, unknown_option, Args};
 use crate::command::{Call, Fail};
+use crate::redis::Str;
+use tsgen_engine::MAX_TOKEN;
 
 /// What a listing shows unless COUNT says otherwise.
 pub const DEFAULT_COUNT: usize = 100;
@@ -28,5 +30,42 @@ impl<'a> NamePage<'a> {
             }
         }
         Ok(NamePage { count: count.unwrap_or(DEFAULT_COUNT), after })
+    }
+}
+
+/// A page of a listing by token.
+#[derive(Default)]
+pub struct TokenPage {
+    count: Option<usize>,
+    /// The token that the page before ended with.
+    pub after: Option<u64>,
+}
+
+impl TokenPage {
+    /// Reads one option if `word` is one.
+    pub fn read(&mut self, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+        if is(word, "COUNT") {
+            set(&mut self.count, "COUNT", args.count_of("COUNT")?)?;
+        } else if is(word, "AFTER") {
+            set(&mut self.after, "AFTER", args.number_of("AFTER", 0, MAX_TOKEN as i64)?.unsigned_abs())?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Reads `[COUNT n] [AFTER token]`.
+    pub fn parse(call: &mut Call<'_>) -> Result<Self, Fail> {
+        let mut page = TokenPage::default();
+        while let Some(word) = call.args.next() {
+            if !page.read(word, &mut call.args)? {
+                return Err(unknown_option(word));
+            }
+        }
+        Ok(page)
+    }
+
+    pub fn count(&self) -> usize {
+        self.count.unwrap_or(DEFAULT_COUNT)
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::command::args::{is, set, Args};
 use crate::command::Fail;
+use crate::debounce::items::reply_items;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::Value;
 use crate::delivery::timer::tick;
@@ -11,9 +12,7 @@ use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::server::config;
 use std::ffi::CStr;
-use tsgen_engine::{
-    fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Reader, Ready, Rules, UnixMs, MAX_ITEMS,
-};
+use tsgen_engine::{fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Ready, Rules, UnixMs, MAX_ITEMS};
 
 pub struct Debounce;
 
@@ -52,15 +51,6 @@ fn timing_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result
         return Ok(false);
     }
     Ok(true)
-}
-
-/// Replies with items and the times they came, flat.
-pub fn reply_items(ctx: &Ctx, items: &Reader<'_>) {
-    ctx.reply_array(2 * items.clone().count());
-    for (item, at) in items.clone() {
-        ctx.reply_bytes(item);
-        ctx.reply_int(at.0);
-    }
 }
 
 impl Family for Debounce {

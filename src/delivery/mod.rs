@@ -2,6 +2,7 @@
 //!
 //! It knows no family: what one adds comes in through `Family`.
 
+pub mod apply;
 pub mod commands;
 pub mod compaction;
 pub mod events;

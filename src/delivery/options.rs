@@ -1,13 +1,10 @@
-//! Delivery options as CREATE and ALTER take them, and the common way of commands that settle entries.
+//! Delivery options as CREATE and ALTER take them.
 
 use crate::command::args::{check_name, is, set, Args};
-use crate::command::{Call, Fail, Outcome};
+use crate::command::Fail;
 use crate::delivery::family::{Family, Strings};
-use crate::delivery::keyspace;
-use crate::delivery::signals::Effects;
 use crate::redis::{Ctx, OwnedStr, Str};
-use std::ffi::CStr;
-use tsgen_engine::{DeliveryOptions, Error, Millis, Queue, Settled, Sink, UnixMs};
+use tsgen_engine::{DeliveryOptions, Millis, Sink};
 
 /// Options that were given.
 #[derive(Default)]
@@ -116,30 +113,4 @@ pub fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
         };
     }
     None
-}
-
-/// Runs a time-dependent operation that settles entries: apply, replicate, reply, tell. `events` are told if it was about any.
-pub fn settle_with<F: Family>(
-    call: &Call<'_>,
-    name: &Str,
-    events: &[&'static CStr],
-    operation: impl FnOnce(&mut Queue<F::Gate>, UnixMs) -> Result<Settled, Error>,
-) -> Outcome {
-    let mut key = keyspace::open::<F>(call.ctx, name)?;
-    let Some(value) = key.value()? else {
-        call.ctx.reply_int(0);
-        return Ok(());
-    };
-    let now = call.now();
-    let settled = operation(&mut value.queue, now)?;
-    call.ctx.reply_int(settled.count as i64);
-    if settled.changed {
-        call.replicate_timed(now);
-        // After the clock was set back, the place of what returns may be in the time to come.
-        let opens_at = value.queue.next_release(now);
-        let effects = Effects::of(call.ctx, name, value, || now, opens_at);
-        drop(key);
-        effects.tell(call.ctx, name, events.iter().copied().filter(|_| settled.count > 0));
-    }
-    Ok(())
 }

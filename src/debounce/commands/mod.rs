@@ -1,6 +1,9 @@
 //! The commands that only DEBOUNCE has.
 
+mod cancel;
 mod flush;
+mod flushall;
+mod get;
 mod groups;
 mod push;
 
@@ -9,19 +12,10 @@ use crate::command::table::Entry;
 pub fn all() -> Vec<Entry> {
     vec![
         Entry::of::<push::Push>(),
-        Entry::of::<groups::Get>(),
+        Entry::of::<get::Get>(),
         Entry::of::<groups::Groups>(),
         Entry::of::<flush::Flush>(),
-        Entry::of::<flush::FlushAll>(),
-        Entry::of::<flush::Cancel>(),
+        Entry::of::<flushall::FlushAll>(),
+        Entry::of::<cancel::Cancel>(),
     ]
-}
-
-/// The events of the commands that only DEBOUNCE has.
-mod event {
-    use std::ffi::CStr;
-
-    pub const PUSH: &CStr = c"debounce.push";
-    pub const FLUSH: &CStr = c"debounce.flush";
-    pub const CANCEL: &CStr = c"debounce.cancel";
 }

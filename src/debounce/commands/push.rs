@@ -2,13 +2,15 @@
 
 use crate::command::args::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::debounce::commands::event;
 use crate::debounce::family::Debounce;
 use crate::delivery::commands::create;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
+use std::ffi::CStr;
+
+const EVENT: &CStr = c"debounce.push";
 
 pub struct Push;
 
@@ -57,7 +59,7 @@ impl Command for Push {
         drop(key);
         let create = created.then_some(Debounce::VERBS.create.event);
         let opened = (pushed.filled > 0).then_some(Debounce::VERBS.ready.event);
-        effects.tell(call.ctx, name, create.into_iter().chain([event::PUSH]).chain(opened));
+        effects.tell(call.ctx, name, create.into_iter().chain([EVENT]).chain(opened));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `F.ACK` and `F.EXTEND`: what a worker says of deliveries it still holds.
+//! `F.ACK`: deliveries that are done with.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::family::Family;
@@ -36,27 +36,5 @@ impl<F: Family> Command for Ack<F> {
             Effects::quiet(call.ctx, name).tell(call.ctx, name, [F::VERBS.ack.event]);
         }
         Ok(())
-    }
-}
-
-pub struct Extend<F>(PhantomData<F>);
-
-impl<F: Family> Command for Extend<F> {
-    const ROW: &'static Row = &Row {
-        name: F::VERBS.extend.name,
-        flags: "write fast",
-        syntax: "key lease token [token ...]",
-        summary: "Gives deliveries a new lease from now on; replies with how many",
-        complexity: "O(log(N)) for each entry",
-        ..Row::WRITE
-    };
-
-    fn run(call: &mut Call<'_>) -> Outcome {
-        let name = call.args.required()?;
-        let lease = call.args.required_millis("lease", 1)?;
-        let tokens = call.args.only_tokens()?;
-        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.extend.event], |queue, now| {
-            queue.extend(tokens.as_slice(), lease, now)
-        })
     }
 }

@@ -4,12 +4,17 @@ mod ack;
 mod alter;
 pub mod claim;
 pub mod create;
+mod dead;
+mod discard;
+mod drop_ready;
+mod extend;
 mod info;
 pub mod load;
 mod nack;
 mod pending;
 mod promote;
-pub mod requeue;
+mod release;
+mod requeue;
 mod sweep;
 
 use crate::command::table::Entry;
@@ -22,16 +27,16 @@ pub fn all<F: Family>() -> Vec<Entry> {
         Entry::of::<alter::Alter<F>>(),
         Entry::of::<claim::ClaimEntries<F>>(),
         Entry::of::<ack::Ack<F>>(),
-        Entry::of::<ack::Extend<F>>(),
-        Entry::of::<nack::HandBack<F>>(),
-        Entry::of::<nack::Release<F>>(),
-        Entry::of::<pending::ListPending<F>>(),
-        Entry::of::<pending::ListDead<F>>(),
+        Entry::of::<extend::Extend<F>>(),
+        Entry::of::<nack::Nack<F>>(),
+        Entry::of::<release::Release<F>>(),
+        Entry::of::<pending::Pending<F>>(),
+        Entry::of::<dead::Dead<F>>(),
         Entry::of::<promote::Promote<F>>(),
         Entry::of::<requeue::Requeue<F>>(),
-        Entry::of::<requeue::Discard<F>>(),
+        Entry::of::<discard::Discard<F>>(),
         Entry::of::<info::Info<F>>(),
-        Entry::of::<sweep::DropReady<F>>(),
+        Entry::of::<drop_ready::DropReady<F>>(),
         Entry::of::<sweep::Sweep<F>>(),
         Entry::of::<load::Load<F>>(),
     ]

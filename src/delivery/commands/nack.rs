@@ -1,14 +1,15 @@
-//! `F.NACK` and `F.RELEASE`: deliveries that a worker gives back.
+//! `F.NACK`: deliveries that have failed.
 
-use crate::command::args::{check_name, check_sought, is, set, unknown_option};
+use crate::command::args::{check_name, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
 use std::marker::PhantomData;
-use tsgen_engine::Nack;
+use tsgen_engine::Nack as How;
 
-pub struct HandBack<F>(PhantomData<F>);
+pub struct Nack<F>(PhantomData<F>);
 
-impl<F: Family> Command for HandBack<F> {
+impl<F: Family> Command for Nack<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.nack.name,
         syntax: "key token [token ...] [DELAY duration | DEAD] [REASON text]",
@@ -38,29 +39,7 @@ impl<F: Family> Command for HandBack<F> {
         }
         let reason = reason.unwrap_or_default();
         check_name(call.ctx, "REASON", reason)?;
-        let how = Nack { delay, dead: dead.is_some(), reason };
-        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.nack.event], |queue, now| {
-            queue.nack(tokens.as_slice(), &how, now)
-        })
-    }
-}
-
-pub struct Release<F>(PhantomData<F>);
-
-impl<F: Family> Command for Release<F> {
-    const ROW: &'static Row = &Row {
-        name: F::VERBS.release.name,
-        syntax: "key consumer",
-        summary: "Hands back what a consumer holds, up to 10000 entries, ready at once and not counted as delivered; replies with how many",
-        complexity: "O(log(N)) for each entry",
-        ..Row::WRITE
-    };
-
-    fn run(call: &mut Call<'_>) -> Outcome {
-        let (name, consumer) = (call.args.required()?, call.args.required()?.bytes());
-        check_sought("consumer", consumer)?;
-        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.release.event], |queue, now| {
-            Ok(queue.release(consumer, now))
-        })
+        let how = How { delay, dead: dead.is_some(), reason };
+        apply::<F>(call, name, &[F::VERBS.nack.event], |queue, now| queue.nack(tokens.as_slice(), &how, now))
     }
 }

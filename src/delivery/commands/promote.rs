@@ -1,7 +1,8 @@
 //! `F.PROMOTE`: what is delayed comes back at once.
 
+use crate::command::tokens::Selection;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::delivery::commands::requeue::Chosen;
+use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
 use std::marker::PhantomData;
 
@@ -18,9 +19,7 @@ impl<F: Family> Command for Promote<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let chosen = Chosen::parse(call)?;
-        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.promote.event], |queue, now| {
-            queue.promote(chosen.which(), now)
-        })
+        let selection = Selection::parse(call)?;
+        apply::<F>(call, name, &[F::VERBS.promote.event], |queue, now| queue.promote(selection.which(), now))
     }
 }

@@ -1,41 +1,11 @@
-//! `F.DROPREADY` and `F.SWEEP`: on replicas and in the AOF, what the timer did. Clients cannot call them.
+//! `F.SWEEP`: on replicas and in the AOF, what the timer did. Clients cannot call it.
 
 use crate::command::args::in_range;
-use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::command::{Call, Command, Outcome, Row};
+use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
-use crate::redis::Str;
 use std::marker::PhantomData;
 use tsgen_engine::{Settled, MAX_COUNT};
-
-/// The half of a sink's step that takes entries out of the key. It is told beside the XADDs, in one MULTI/EXEC.
-pub struct DropReady<F>(PhantomData<F>);
-
-impl<F: Family> Command for DropReady<F> {
-    const ROW: &'static Row =
-        &Row { name: F::VERBS.drop_ready.name, syntax: "key n [place sequence ...]", public: false, ..Row::WRITE };
-
-    fn run(call: &mut Call<'_>) -> Outcome {
-        let name = call.args.required()?;
-        let count = in_range("n", call.args.required()?, 0, i64::MAX)?;
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let given = call.args.take_rest();
-        if given.len() % 2 != 0 {
-            return Err(Fail::Arity);
-        }
-        let place = |pair: &[&Str]| {
-            let key = in_range("place", pair[0], i64::MIN, i64::MAX)?;
-            Ok((key, in_range("sequence", pair[1], 0, i64::MAX)?.unsigned_abs()))
-        };
-        let places: Vec<(i64, u64)> = given.chunks_exact(2).map(place).collect::<Result<_, Fail>>()?;
-        crate::delivery::options::settle_with::<F>(call, name, &[F::VERBS.drop_ready.event], |queue, now| {
-            if places.is_empty() {
-                return Ok(queue.drop_ready(count, now));
-            }
-            let count = queue.drop_taken(&places, now).count;
-            Ok(Settled { count, changed: count > 0 })
-        })
-    }
-}
 
 /// What time has ended, ended, because somebody waits for what comes of it.
 pub struct Sweep<F>(PhantomData<F>);
@@ -47,8 +17,6 @@ impl<F: Family> Command for Sweep<F> {
         let name = call.args.required()?;
         let wanted = call.args.next().map_or(Ok(0), |wanted| in_range("n", wanted, 0, MAX_COUNT as i64))?;
         let wanted = usize::try_from(wanted).unwrap_or(MAX_COUNT);
-        crate::delivery::options::settle_with::<F>(call, name, &[], |queue, now| {
-            Ok(Settled { count: 0, changed: queue.sweep_for(wanted, now) })
-        })
+        apply::<F>(call, name, &[], |queue, now| Ok(Settled { count: 0, changed: queue.sweep_for(wanted, now) }))
     }
 }

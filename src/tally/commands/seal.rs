@@ -1,8 +1,8 @@
 //! `TALLY.SEAL`: a window that ends before its time.
 
 use crate::command::{Call, Command, Outcome, Row};
+use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
-use crate::delivery::options::settle_with;
 use crate::tally::family::Tally;
 use std::ffi::CStr;
 
@@ -20,6 +20,6 @@ impl Command for Seal {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        settle_with::<Tally>(call, name, &[EVENT, Tally::VERBS.ready.event], |queue, now| Ok(queue.seal(now)))
+        apply::<Tally>(call, name, &[EVENT, Tally::VERBS.ready.event], |queue, now| Ok(queue.seal(now)))
     }
 }

@@ -1,6 +1,6 @@
 //! `TSGEN.ADD`: one element. The hot path: nothing is allocated here unless the key is new.
 
-use crate::command::args::{check_name, check_payload, integer, is};
+use crate::command::args::{check_name, check_payload, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::commands::create;
 use crate::delivery::family::Family;
@@ -8,79 +8,14 @@ use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
 use crate::delivery::timer::tick::WHEN_SET_BACK;
-use crate::redis::{OwnedStr, Str};
-use crate::tsgen::commands::event;
+use crate::redis::Str;
 use crate::tsgen::family::Tsgen;
-use std::ops::RangeInclusive;
-use tsgen_engine::{duration, Added, Error, Guard, Millis, Queue, UnixMs, Watermark};
+use crate::tsgen::timestamp::{replicate_on_clock, When};
+use std::ffi::CStr;
+use tsgen_engine::{Added, Error, Guard, Queue, UnixMs, Watermark};
 
-const BAD_TIMESTAMP: Fail = Fail::text("ERR timestamp must be a signed 64-bit integer; it stands before the id");
-const BAD_DELAY: Fail =
-    Fail::text("ERR timestamp +ms must be between +0 and +315360000000 (ms), or one with a unit: +30s, +5m, +2h, +7d");
-const NEEDS_CLOCK: Fail = Fail::text("ERR timestamp +ms needs a CLOCK key; TSGEN.CREATE key CLOCK makes one");
-const UNIT_NEEDS_CLOCK: Fail =
-    Fail::text("ERR timestamp with a unit needs a CLOCK key; under your own watermark it is a plain integer");
+const EVENT: &CStr = c"tsgen.add";
 const TWO_GUARDS: Fail = Fail::text("ERR NX and XX exclude each other and may be given once");
-
-/// A timestamp as clients write it.
-#[derive(Clone, Copy)]
-pub enum When {
-    At(i64),
-    /// So many milliseconds after 1970, written with a unit: only with CLOCK.
-    Unix(Millis),
-    /// So long from now: only with CLOCK.
-    After(Millis),
-}
-
-/// What a number of seconds, microseconds or nanoseconds since 1970 looks like, of the years 2001 to 5138 or so. As milliseconds these
-/// are of the first three years, or tens of thousands of years ahead.
-const OTHER_UNITS: [(RangeInclusive<i64>, &str); 3] = [
-    (1_000_000_000..=99_999_999_999, "seconds"),
-    (1_000_000_000_000_000..=99_999_999_999_999_999, "microseconds"),
-    // The largest number there is is a way to say never.
-    (1_000_000_000_000_000_000..=i64::MAX - 1, "nanoseconds"),
-];
-
-impl When {
-    pub fn parse(text: &Str) -> Result<Self, Fail> {
-        match text.bytes() {
-            [b'+', delay @ ..] => {
-                let read = duration(delay).filter(|read| read.ms <= Millis::MAX_DURATION).ok_or(BAD_DELAY)?;
-                Ok(When::After(read.ms))
-            }
-            at => match integer(at) {
-                Some(at) => Ok(When::At(at)),
-                None => duration(at).filter(|read| read.has_unit).map(|read| When::Unix(read.ms)).ok_or(BAD_TIMESTAMP),
-            },
-        }
-    }
-
-    /// The timestamp that is meant. A client that names an absolute time of a CLOCK key in another unit than ours would have its element at
-    /// once, or never; what a master says was checked there.
-    pub fn resolve(self, is_clock: bool, now: UnixMs, call: &Call<'_>) -> Result<i64, Fail> {
-        match self {
-            When::At(timestamp) => {
-                let other = OTHER_UNITS.iter().find(|(range, _)| is_clock && range.contains(&timestamp));
-                match other.filter(|_| call.is_by_client()) {
-                    Some((_, unit)) => Err(looks_like(timestamp, unit)),
-                    None => Ok(timestamp),
-                }
-            }
-            When::Unix(ms) if is_clock => Ok(i64::try_from(ms.0).unwrap_or(i64::MAX)),
-            When::Unix(_) => Err(UNIT_NEEDS_CLOCK),
-            When::After(delay) if is_clock => Ok(now.after(delay).0),
-            When::After(_) => Err(NEEDS_CLOCK),
-        }
-    }
-}
-
-#[cold]
-fn looks_like(timestamp: i64, unit: &str) -> Fail {
-    let write = if unit == "seconds" { format!("write {timestamp}s") } else { "divide it".to_owned() };
-    let insist = format!("or {timestamp}ms if it is meant");
-    format!("ERR timestamp {timestamp} looks like Unix {unit}, but CLOCK keys count milliseconds: {write}, {insist}")
-        .into()
-}
 
 pub struct Add;
 
@@ -162,7 +97,7 @@ impl Command for Add {
         let effects = Effects::of(call.ctx, name, value, || call.now(), opens_at);
         drop(key);
         let opened = (added == Added::Ready).then_some(Tsgen::VERBS.ready.event);
-        effects.tell(call.ctx, name, [event::ADD].into_iter().chain(opened));
+        effects.tell(call.ctx, name, [EVENT].into_iter().chain(opened));
         Ok(())
     }
 }
@@ -190,25 +125,6 @@ fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, element: &
     call.replicate();
     let effects = Effects::of(call.ctx, name, value, || now, None);
     drop(key);
-    effects.tell(call.ctx, name, [Tsgen::VERBS.create.event, event::ADD]);
+    effects.tell(call.ctx, name, [Tsgen::VERBS.create.event, EVENT]);
     Ok(())
-}
-
-/// Replicates the elements of a write on a CLOCK key with its time, and with absolute timestamps.
-pub fn replicate_on_clock(call: &Call<'_>, now: UnixMs, elements: &[(When, i64)]) {
-    let relative =
-        |(when, timestamp): &(When, i64)| (!matches!(when, When::At(_))).then(|| OwnedStr::number(*timestamp));
-    if elements.iter().all(|(when, _)| matches!(when, When::At(_))) {
-        return call.replicate_timed(now);
-    }
-    let absolute: Vec<Option<OwnedStr>> = elements.iter().map(relative).collect();
-    // Timestamps stand at the front of their elements, in the order of `elements`.
-    let mut arguments = call.given.to_vec();
-    let guarded = usize::from(arguments.get(1).is_some_and(|word| is(word, "NX") || is(word, "XX")));
-    for (nth, timestamp) in absolute.iter().enumerate() {
-        if let (Some(slot), Some(timestamp)) = (arguments.get_mut(1 + guarded + 3 * nth), timestamp) {
-            *slot = timestamp;
-        }
-    }
-    call.replicate_timed_as(now, &arguments);
 }

@@ -7,8 +7,10 @@ use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
-use crate::tsgen::commands::event;
 use crate::tsgen::family::Tsgen;
+use std::ffi::CStr;
+
+const EVENT: &CStr = c"tsgen.advance";
 
 pub struct Advance;
 
@@ -53,7 +55,7 @@ impl Command for Advance {
         drop(key);
         let create = created.then_some(Tsgen::VERBS.create.event);
         let opened = advanced.released.then_some(Tsgen::VERBS.ready.event);
-        effects.tell(call.ctx, name, create.into_iter().chain([event::ADVANCE]).chain(opened));
+        effects.tell(call.ctx, name, create.into_iter().chain([EVENT]).chain(opened));
         Ok(())
     }
 }

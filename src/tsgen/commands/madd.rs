@@ -9,10 +9,13 @@ use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
 use crate::delivery::timer::tick::WHEN_SET_BACK;
 use crate::redis::Str;
-use crate::tsgen::commands::add::{replicate_on_clock, When};
-use crate::tsgen::commands::event;
 use crate::tsgen::family::Tsgen;
+use crate::tsgen::timestamp::{replicate_on_clock, When};
+use std::ffi::CStr;
 use tsgen_engine::{Added, UnixMs};
+
+/// That of ADD.
+const EVENT: &CStr = c"tsgen.add";
 
 pub struct Madd;
 
@@ -80,7 +83,7 @@ impl Command for Madd {
         let effects = Effects::of(call.ctx, name, value, || call.now(), opens_at);
         drop(key);
         let opened = added.contains(&Added::Ready).then_some(Tsgen::VERBS.ready.event);
-        effects.tell(call.ctx, name, [event::ADD].into_iter().chain(opened));
+        effects.tell(call.ctx, name, [EVENT].into_iter().chain(opened));
         Ok(())
     }
 }
@@ -103,6 +106,6 @@ fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, given: &[G
     call.replicate();
     let effects = Effects::of(call.ctx, name, value, || now, None);
     drop(key);
-    effects.tell(call.ctx, name, [Tsgen::VERBS.create.event, event::ADD]);
+    effects.tell(call.ctx, name, [Tsgen::VERBS.create.event, EVENT]);
     Ok(())
 }

@@ -2,8 +2,11 @@
 
 mod add;
 mod advance;
+mod get;
 mod madd;
+mod range;
 mod rem;
+mod sources;
 mod watermark;
 
 use crate::command::table::Entry;
@@ -14,18 +17,9 @@ pub fn all() -> Vec<Entry> {
         Entry::of::<madd::Madd>(),
         Entry::of::<advance::Advance>(),
         Entry::of::<rem::Rem>(),
-        Entry::of::<watermark::WatermarkOf>(),
-        Entry::of::<watermark::Get>(),
-        Entry::of::<watermark::Range>(),
-        Entry::of::<watermark::Sources>(),
+        Entry::of::<watermark::Watermark>(),
+        Entry::of::<get::Get>(),
+        Entry::of::<range::Range>(),
+        Entry::of::<sources::Sources>(),
     ]
-}
-
-/// The events of the commands that only TSGEN has.
-mod event {
-    use std::ffi::CStr;
-
-    pub const ADD: &CStr = c"tsgen.add";
-    pub const ADVANCE: &CStr = c"tsgen.advance";
-    pub const REM: &CStr = c"tsgen.rem";
 }

@@ -3,8 +3,10 @@
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::delivery::signals::Effects;
-use crate::tsgen::commands::event;
 use crate::tsgen::family::Tsgen;
+use std::ffi::CStr;
+
+const EVENT: &CStr = c"tsgen.rem";
 
 pub struct Rem;
 
@@ -35,7 +37,7 @@ impl Command for Rem {
             // Depends on no time, even if the watermark is a clock.
             call.replicate();
             drop(key);
-            Effects::quiet(call.ctx, name).tell(call.ctx, name, [event::REM]);
+            Effects::quiet(call.ctx, name).tell(call.ctx, name, [EVENT]);
         }
         Ok(())
     }

@@ -1,15 +1,12 @@
-//! `TSGEN.WATERMARK`, `GET`, `RANGE` and `SOURCES`: answer as if everything due had been applied, and store nothing.
+//! `TSGEN.WATERMARK`: answers as if everything due had been applied, and stores nothing.
 
-use crate::command::args::{integer, is, set, unknown_option};
-use crate::command::page::DEFAULT_COUNT;
-use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::redis::Str;
 use crate::tsgen::family::Tsgen;
 
-pub struct WatermarkOf;
+pub struct Watermark;
 
-impl Command for WatermarkOf {
+impl Command for Watermark {
     const ROW: &'static Row = &Row {
         name: c"TSGEN.WATERMARK",
         flags: "readonly fast",
@@ -22,111 +19,6 @@ impl Command for WatermarkOf {
         let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
         let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
         call.ctx.reply_optional_int(value.and_then(|value| value.queue.watermark(call.now())));
-        Ok(())
-    }
-}
-
-pub struct Get;
-
-impl Command for Get {
-    const ROW: &'static Row = &Row {
-        name: c"TSGEN.GET",
-        flags: "readonly fast",
-        syntax: "key id",
-        summary: "Returns state, timestamp and payload of the newest element of an id",
-        ..Row::READ
-    };
-
-    fn run(call: &mut Call<'_>) -> Outcome {
-        let (name, id) = (call.args.required()?, call.args.required()?.bytes());
-        let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
-        match value.and_then(|value| value.queue.get(id, call.now())) {
-            None => call.ctx.reply_null(),
-            Some(element) => {
-                call.ctx.reply_array(3);
-                call.ctx.reply_bytes(element.state.as_bytes());
-                call.ctx.reply_int(element.timestamp);
-                call.ctx.reply_bytes(element.payload);
-            }
-        }
-        Ok(())
-    }
-}
-
-pub struct Range;
-
-/// A bound as XRANGE takes them, made inclusive; `None` if nothing can be in it.
-fn bound(name: &str, text: &Str, step: i64) -> Result<Option<i64>, Fail> {
-    let bad = || Fail::from(format!("ERR {name} must be an integer, (integer, - or +"));
-    match text.bytes() {
-        b"-" => Ok(Some(i64::MIN)),
-        b"+" => Ok(Some(i64::MAX)),
-        [b'(', exclusive @ ..] => integer(exclusive).map(|bound| bound.checked_add(step)).ok_or_else(bad),
-        inclusive => integer(inclusive).map(Some).ok_or_else(bad),
-    }
-}
-
-impl Command for Range {
-    const ROW: &'static Row = &Row {
-        name: c"TSGEN.RANGE",
-        syntax: "key min max [COUNT n]",
-        summary: "Lists waiting and ready elements by timestamp: id, timestamp and payload",
-        complexity: "O(log(N)+M) with M being the number of elements listed or ended since the last claim",
-        ..Row::READ
-    };
-
-    fn run(call: &mut Call<'_>) -> Outcome {
-        let name = call.args.required()?;
-        let min = bound("min", call.args.required()?, 1)?;
-        let max = bound("max", call.args.required()?, -1)?;
-        let mut count = None;
-        while let Some(word) = call.args.next() {
-            if !is(word, "COUNT") {
-                return Err(unknown_option(word));
-            }
-            set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
-        }
-        let count = count.unwrap_or(DEFAULT_COUNT);
-        let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
-        let listed = match (value, min, max) {
-            (Some(value), Some(min), Some(max)) => value.queue.range(min, max, count, call.now()),
-            _ => Vec::new(),
-        };
-        call.ctx.reply_array(listed.len());
-        for element in listed {
-            call.ctx.reply_array(3);
-            call.ctx.reply_bytes(element.id);
-            call.ctx.reply_int(element.timestamp);
-            call.ctx.reply_bytes(element.payload);
-        }
-        Ok(())
-    }
-}
-
-pub struct Sources;
-
-impl Command for Sources {
-    const ROW: &'static Row = &Row {
-        name: c"TSGEN.SOURCES",
-        summary: "Lists the declared sources of a key: name, timestamp, and when it reported last",
-        complexity: "O(N) with N being the number of sources",
-        ..Row::READ
-    };
-
-    fn run(call: &mut Call<'_>) -> Outcome {
-        let name = call.args.required()?;
-        let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
-        let sources = value.map_or(&[][..], |value| value.queue.sources());
-        call.ctx.reply_array(sources.len());
-        for source in sources {
-            call.ctx.reply_array(3);
-            call.ctx.reply_bytes(&source.name);
-            call.ctx.reply_optional_int(source.timestamp);
-            call.ctx.reply_optional_int(source.timestamp.map(|_| source.reported_at.0));
-        }
         Ok(())
     }
 }

@@ -1,0 +1,40 @@
+//! `DEBOUNCE.FLUSHALL`: groups that fire before their time, next to fire first.
+
+use crate::command::args::{is, set, unknown_option};
+use crate::command::{Call, Command, Outcome, Row};
+use crate::debounce::family::Debounce;
+use crate::delivery::apply::apply;
+use crate::delivery::family::Family;
+use std::ffi::CStr;
+
+/// Groups of one FLUSHALL that does not say how many.
+const DEFAULT_COUNT: usize = 1_000;
+
+/// That of FLUSH.
+const EVENT: &CStr = c"debounce.flush";
+
+pub struct FlushAll;
+
+impl Command for FlushAll {
+    const ROW: &'static Row = &Row {
+        name: c"DEBOUNCE.FLUSHALL",
+        syntax: "key [COUNT n]",
+        summary: "Fires collecting groups now, up to COUNT (1000), next to fire first; replies with how many",
+        complexity: "O(log(N)) for each group",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let mut count = None;
+        while let Some(word) = call.args.next() {
+            if !is(word, "COUNT") {
+                return Err(unknown_option(word));
+            }
+            set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
+        }
+        apply::<Debounce>(call, name, &[EVENT, Debounce::VERBS.ready.event], |queue, now| {
+            Ok(queue.flush_all(count.unwrap_or(DEFAULT_COUNT), now))
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! `TALLY.MINCR`: several increments of the open window, all or none.
+
+use crate::command::args::check_name;
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::delivery::keyspace;
+use crate::tally::family::Tally;
+use crate::tally::increment::{delta, tell, time, NOT_CREATED};
+
+pub struct Mincr;
+
+impl Command for Mincr {
+    const ROW: &'static Row = &Row {
+        name: c"TALLY.MINCR",
+        flags: "write deny-oom",
+        syntax: "key field delta:integer [field delta:integer ...]",
+        summary: "Adds to the sums of several fields, all or none; replies with these sums",
+        complexity: "O(M*log(M)) with M being the number of increments; O(N*log(N)) for each window that it seals",
+        ..Row::WRITE
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let given = call.args.take_rest();
+        if given.is_empty() || given.len() % 2 != 0 {
+            return Err(Fail::Groups("each increment is a field and a delta"));
+        }
+        let increments: Vec<(&[u8], i64)> = given
+            .chunks_exact(2)
+            .map(|pair| {
+                check_name(call.ctx, "field", pair[0].bytes())?;
+                Ok((pair[0].bytes(), delta(pair[1])?))
+            })
+            .collect::<Result<_, Fail>>()?;
+        let mut key = keyspace::open::<Tally>(call.ctx, name)?;
+        let now = time(call, &mut key)?;
+        let value = key.value()?.ok_or(NOT_CREATED)?;
+        let (sums, counted) = value.queue.mincr(&increments, now)?;
+        call.ctx.reply_array(sums.len());
+        for sum in sums {
+            call.ctx.reply_int(sum);
+        }
+        tell(call, name, key, now, counted)
+    }
+}

@@ -1,0 +1,33 @@
+//! `TSGEN.GET`: one element. Answers as if everything due had been applied, and stores nothing.
+
+use crate::command::{Call, Command, Outcome, Row};
+use crate::delivery::keyspace;
+use crate::tsgen::family::Tsgen;
+
+pub struct Get;
+
+impl Command for Get {
+    const ROW: &'static Row = &Row {
+        name: c"TSGEN.GET",
+        flags: "readonly fast",
+        syntax: "key id",
+        summary: "Returns state, timestamp and payload of the newest element of an id",
+        ..Row::READ
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let (name, id) = (call.args.required()?, call.args.required()?.bytes());
+        let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
+        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
+        match value.and_then(|value| value.queue.get(id, call.now())) {
+            None => call.ctx.reply_null(),
+            Some(element) => {
+                call.ctx.reply_array(3);
+                call.ctx.reply_bytes(element.state.as_bytes());
+                call.ctx.reply_int(element.timestamp);
+                call.ctx.reply_bytes(element.payload);
+            }
+        }
+        Ok(())
+    }
+}

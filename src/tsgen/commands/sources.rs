@@ -1,0 +1,31 @@
+//! `TSGEN.SOURCES`: who has reported what. Stores nothing.
+
+use crate::command::{Call, Command, Outcome, Row};
+use crate::delivery::keyspace;
+use crate::tsgen::family::Tsgen;
+
+pub struct Sources;
+
+impl Command for Sources {
+    const ROW: &'static Row = &Row {
+        name: c"TSGEN.SOURCES",
+        summary: "Lists the declared sources of a key: name, timestamp, and when it reported last",
+        complexity: "O(N) with N being the number of sources",
+        ..Row::READ
+    };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let name = call.args.required()?;
+        let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
+        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
+        let sources = value.map_or(&[][..], |value| value.queue.sources());
+        call.ctx.reply_array(sources.len());
+        for source in sources {
+            call.ctx.reply_array(3);
+            call.ctx.reply_bytes(&source.name);
+            call.ctx.reply_optional_int(source.timestamp);
+            call.ctx.reply_optional_int(source.timestamp.map(|_| source.reported_at.0));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! Timestamps as clients write them, and what is replicated of them.
+
+use crate::command::args::{integer, is};
+use crate::command::{Call, Fail};
+use crate::redis::{OwnedStr, Str};
+use std::ops::RangeInclusive;
+use tsgen_engine::{duration, Millis, UnixMs};
+
+const BAD_TIMESTAMP: Fail = Fail::text("ERR timestamp must be a signed 64-bit integer; it stands before the id");
+const BAD_DELAY: Fail =
+    Fail::text("ERR timestamp +ms must be between +0 and +315360000000 (ms), or one with a unit: +30s, +5m, +2h, +7d");
+const NEEDS_CLOCK: Fail = Fail::text("ERR timestamp +ms needs a CLOCK key; TSGEN.CREATE key CLOCK makes one");
+const UNIT_NEEDS_CLOCK: Fail =
+    Fail::text("ERR timestamp with a unit needs a CLOCK key; under your own watermark it is a plain integer");
+/// A timestamp as clients write it.
+#[derive(Clone, Copy)]
+pub enum When {
+    At(i64),
+    /// So many milliseconds after 1970, written with a unit: only with CLOCK.
+    Unix(Millis),
+    /// So long from now: only with CLOCK.
+    After(Millis),
+}
+
+/// What a number of seconds, microseconds or nanoseconds since 1970 looks like, of the years 2001 to 5138 or so. As milliseconds these
+/// are of the first three years, or tens of thousands of years ahead.
+const OTHER_UNITS: [(RangeInclusive<i64>, &str); 3] = [
+    (1_000_000_000..=99_999_999_999, "seconds"),
+    (1_000_000_000_000_000..=99_999_999_999_999_999, "microseconds"),
+    // The largest number there is is a way to say never.
+    (1_000_000_000_000_000_000..=i64::MAX - 1, "nanoseconds"),
+];
+
+impl When {
+    pub fn parse(text: &Str) -> Result<Self, Fail> {
+        match text.bytes() {
+            [b'+', delay @ ..] => {
+                let read = duration(delay).filter(|read| read.ms <= Millis::MAX_DURATION).ok_or(BAD_DELAY)?;
+                Ok(When::After(read.ms))
+            }
+            at => match integer(at) {
+                Some(at) => Ok(When::At(at)),
+                None => duration(at).filter(|read| read.has_unit).map(|read| When::Unix(read.ms)).ok_or(BAD_TIMESTAMP),
+            },
+        }
+    }
+
+    /// The timestamp that is meant. A client that names an absolute time of a CLOCK key in another unit than ours would have its element at
+    /// once, or never; what a master says was checked there.
+    pub fn resolve(self, is_clock: bool, now: UnixMs, call: &Call<'_>) -> Result<i64, Fail> {
+        match self {
+            When::At(timestamp) => {
+                let other = OTHER_UNITS.iter().find(|(range, _)| is_clock && range.contains(&timestamp));
+                match other.filter(|_| call.is_by_client()) {
+                    Some((_, unit)) => Err(looks_like(timestamp, unit)),
+                    None => Ok(timestamp),
+                }
+            }
+            When::Unix(ms) if is_clock => Ok(i64::try_from(ms.0).unwrap_or(i64::MAX)),
+            When::Unix(_) => Err(UNIT_NEEDS_CLOCK),
+            When::After(delay) if is_clock => Ok(now.after(delay).0),
+            When::After(_) => Err(NEEDS_CLOCK),
+        }
+    }
+}
+
+#[cold]
+fn looks_like(timestamp: i64, unit: &str) -> Fail {
+    let write = if unit == "seconds" { format!("write {timestamp}s") } else { "divide it".to_owned() };
+    let insist = format!("or {timestamp}ms if it is meant");
+    format!("ERR timestamp {timestamp} looks like Unix {unit}, but CLOCK keys count milliseconds: {write}, {insist}")
+        .into()
+}
+
+/// Replicates the elements of a write on a CLOCK key with its time, and with absolute timestamps.
+pub fn replicate_on_clock(call: &Call<'_>, now: UnixMs, elements: &[(When, i64)]) {
+    let relative =
+        |(when, timestamp): &(When, i64)| (!matches!(when, When::At(_))).then(|| OwnedStr::number(*timestamp));
+    if elements.iter().all(|(when, _)| matches!(when, When::At(_))) {
+        return call.replicate_timed(now);
+    }
+    let absolute: Vec<Option<OwnedStr>> = elements.iter().map(relative).collect();
+    // Timestamps stand at the front of their elements, in the order of `elements`.
+    let mut arguments = call.given.to_vec();
+    let guarded = usize::from(arguments.get(1).is_some_and(|word| is(word, "NX") || is(word, "XX")));
+    for (nth, timestamp) in absolute.iter().enumerate() {
+        if let (Some(slot), Some(timestamp)) = (arguments.get_mut(1 + guarded + 3 * nth), timestamp) {
+            *slot = timestamp;
+        }
+    }
+    call.replicate_timed_as(now, &arguments);
+}
