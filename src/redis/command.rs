@@ -1,10 +1,10 @@
 //! Commands: how Redis calls them, and how it is told of them.
 
 use super::acl::Categories;
+use super::argument::{Argument, Kind};
 use super::owed::Reply;
 use super::panics;
 use super::{api, Ctx, Str};
-use crate::command::syntax::{Argument, Kind};
 use redis_module::raw;
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int};

@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 
 pub mod acl;
+pub mod argument;
 pub mod arguments;
 pub mod block;
 pub mod call;

@@ -3,8 +3,11 @@
 use super::ctx::is_valkey;
 use super::panics;
 use super::{api, log, Ctx};
-use redis_module::raw;
+use std::ffi::CStr;
 use std::os::raw::c_int;
+
+/// For `entry_point!`.
+pub use redis_module::raw;
 
 /// As `valkeymodule.h` has it (9.0). That of 9.2, to be saved without a fork, is not declared: there is no such server to try it on yet.
 /// Without this one, no slot of a cluster of Valkey moves as a whole.
@@ -54,31 +57,55 @@ fn missing() -> Vec<&'static str> {
     asked.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect()
 }
 
-/// Redis calls this to load the module.
+/// What is loaded.
+pub struct Module {
+    pub name: &'static CStr,
+    /// As Redis counts versions of modules.
+    pub version: c_int,
+    /// Registers everything. False if Redis refused something: the module is not loaded then.
+    pub start: fn(&Ctx) -> bool,
+}
+
+/// Defines `RedisModule_OnLoad`, the one symbol that Redis looks for, for a [`Module`].
+macro_rules! entry_point {
+    ($module:expr) => {
+        /// Redis calls this to load the module.
+        ///
+        /// # Safety
+        /// Only for Redis: `ctx` must be the context of a module that is being loaded.
+        #[allow(unsafe_code)]
+        #[no_mangle]
+        pub unsafe extern "C" fn RedisModule_OnLoad(
+            ctx: *mut $crate::redis::on_load::raw::RedisModuleCtx,
+            _argv: *mut *mut $crate::redis::on_load::raw::RedisModuleString,
+            argc: std::os::raw::c_int,
+        ) -> std::os::raw::c_int {
+            // SAFETY: Redis vouches for the context.
+            unsafe { $crate::redis::on_load::load(&$module, ctx, argc) }
+        }
+    };
+}
+pub(crate) use entry_point;
+
+/// Loads the module: what `RedisModule_OnLoad` answers.
 ///
 /// # Safety
-/// Only for Redis: `ctx` must be the context of a module that is being loaded.
-#[no_mangle]
-pub unsafe extern "C" fn RedisModule_OnLoad(
-    ctx: *mut raw::RedisModuleCtx,
-    _argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-) -> c_int {
+/// `ctx` must be the context of a module that is being loaded.
+pub unsafe fn load(module: &Module, ctx: *mut raw::RedisModuleCtx, argc: c_int) -> c_int {
     let refused = raw::REDISMODULE_ERR as c_int;
     // SAFETY: Redis lends the context; nothing of the API is used before this call has filled its table, and no memory
     // is allocated before it either, for the allocator is part of that table.
     unsafe {
-        if raw::Export_RedisModule_Init(ctx, c"tsgen".as_ptr(), crate::VERSION, raw::REDISMODULE_APIVER_1 as c_int)
-            == refused
-        {
+        let version = raw::REDISMODULE_APIVER_1 as c_int;
+        if raw::Export_RedisModule_Init(ctx, module.name.as_ptr(), module.version, version) == refused {
             // The table is filled all the same, so it can be told.
-            log::warn("a module of the name tsgen is loaded already");
+            log::warn(&format!("a module of the name {} is loaded already", module.name.to_string_lossy()));
             return refused;
         }
     }
     // SAFETY: a live context until we return.
     let ctx = unsafe { Ctx::borrow(ctx) };
-    let loaded = panics::catch("loading", || start(ctx, argc)).unwrap_or(false);
+    let loaded = panics::catch("loading", || prepare(ctx, argc) && (module.start)(ctx)).unwrap_or(false);
     if loaded {
         raw::REDISMODULE_OK as c_int
     } else {
@@ -86,7 +113,8 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
     }
 }
 
-fn start(ctx: &Ctx, argc: c_int) -> bool {
+/// Checks that the server can do what we need, and tells it what we do.
+fn prepare(ctx: &Ctx, argc: c_int) -> bool {
     let missing = missing();
     if !missing.is_empty() {
         log::warn(&format!("this server is too old: tsgen needs Redis 7.0 or newer (missing: {})", missing.join(", ")));
@@ -106,5 +134,5 @@ fn start(ctx: &Ctx, argc: c_int) -> bool {
     }
     // SAFETY: a live context during load.
     unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };
-    crate::start(ctx)
+    true
 }
