@@ -48,7 +48,7 @@ pub fn type_number(kind: Kind) -> u8 {
         Kind::Set => 3,
         Kind::SortedSet => 4,
         Kind::Stream => 5,
-        Kind::Module(_) => 6,
+        Kind::Ours(_) | Kind::Module => 6,
     }
 }
 

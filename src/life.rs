@@ -1,6 +1,5 @@
 //! How a key stands with its time to live.
 
-use crate::command::wrong_type;
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, Str};
 use tsgen_engine::UnixMs;
@@ -11,7 +10,7 @@ pub use tsgen_engine::Life;
 pub fn life_of(look: &Look<'_>) -> Life {
     match (look.kind(), look.deadline()) {
         (None, _) => Life::Absent,
-        (Some(Kind::Module(of)), _) if wrong_type::is_ours(of) => Life::Endless,
+        (Some(Kind::Ours(_)), _) => Life::Endless,
         (_, None) => Life::Endless,
         (_, Some(at)) => Life::Until(UnixMs(at)),
     }

@@ -6,10 +6,10 @@
 //! of the deletion where the server lets modules in (7.2). Elsewhere the deletion is announced in front of itself (`EXPIRY.ENDS`).
 //! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
 
-use crate::delivery::keyspace;
 use crate::delivery::timer::tick;
 use crate::life::{life, life_in_passing};
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
+use crate::redis::key;
 use crate::redis::panics;
 use crate::redis::server_events::{after_unit, has_units};
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -399,7 +399,7 @@ fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
 
 /// A panic at one watcher damages that, and keeps no other from what was seen.
 fn fenced(ctx: &Ctx, watcher: &Str, what: impl FnOnce() -> Option<Told>) -> Option<Told> {
-    keyspace::fenced(ctx, watcher, "a watcher", what).flatten()
+    key::fenced(ctx, watcher, "a watcher", what).flatten()
 }
 
 /// What has come of a verdict, for those who are told of it later; a watcher that is not there is forgotten.

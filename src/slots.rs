@@ -7,12 +7,12 @@
 //! that have come. Until that is done, the timer does nothing else, for a watcher that remembers keys of a slot that went and came back
 //! would tell of what others have deleted meanwhile.
 
-use crate::delivery::keyspace;
 use crate::delivery::timer::tick;
 use crate::life::{life, Life};
 use crate::redis::call::{keys_in_slot, slots_of_others};
 use crate::redis::cluster::{self, Move, Ranges, SLOTS};
 use crate::redis::ctx::unix_ms;
+use crate::redis::key;
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tracking::{self, with_queue, BATCH};
@@ -210,7 +210,7 @@ pub fn adopt(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, deadline: Option<UnixM
     };
     if came.is_some_and(|came| deadline >= came.since && (jobs || now <= came.at.after(LATELY))) {
         for watcher in watchers {
-            keyspace::fenced(ctx, watcher, WATCHER, || tracking::adopt(ctx, watcher, key, deadline));
+            key::fenced(ctx, watcher, WATCHER, || tracking::adopt(ctx, watcher, key, deadline));
         }
     }
 }
@@ -263,7 +263,7 @@ fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, unt
         let name = OwnedStr::new(&watcher);
         let work = || forget_some(ctx, slots, &name, from);
         // One that tracked keys of slots that have gone would tell lies: a panic damages it.
-        let told = if ctx.select_db(db) { keyspace::fenced(ctx, &name, WATCHER, work).flatten() } else { None };
+        let told = if ctx.select_db(db) { key::fenced(ctx, &name, WATCHER, work).flatten() } else { None };
         match told {
             Some(Some(next)) => {
                 *mark = next;
@@ -320,7 +320,7 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
 fn walk_anew(ctx: &Ctx, db: i32, watcher: &[u8], since: UnixMs) {
     if ctx.select_db(db) {
         let watcher = OwnedStr::new(watcher);
-        keyspace::fenced(ctx, &watcher, WATCHER, || tracking::walk_anew(ctx, db, &watcher, since));
+        key::fenced(ctx, &watcher, WATCHER, || tracking::walk_anew(ctx, db, &watcher, since));
     }
 }
 
@@ -334,15 +334,13 @@ fn look_at(ctx: &Ctx, db: i32, key: &Str) {
     match life(ctx, key) {
         Life::Until(deadline) if came.is_none_or(|came| deadline >= came.since) => {
             for watcher in &watchers {
-                keyspace::fenced(ctx, watcher, WATCHER, || tracking::found(ctx, db, watcher, key, deadline));
+                key::fenced(ctx, watcher, WATCHER, || tracking::found(ctx, db, watcher, key, deadline));
                 tick::note(db, watcher.bytes(), UnixMs(0));
             }
         }
         Life::Endless => {
             for watcher in &watchers {
-                keyspace::fenced(ctx, watcher, WATCHER, || {
-                    with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))
-                });
+                key::fenced(ctx, watcher, WATCHER, || with_queue(ctx, watcher, |queue| queue.untrack(key.bytes())));
             }
         }
         // If it has ended by this look, that is an event of its own.

@@ -16,10 +16,10 @@
 //! what becomes of the keys that it meets.
 
 use crate::copies::string_met;
-use crate::delivery::keyspace;
 use crate::delivery::timer::tick;
 use crate::life::{life_of, Life};
 use crate::redis::ctx::unix_ms;
+use crate::redis::key;
 use crate::redis::scan::Cursor;
 use crate::redis::server_events::shows_ends;
 use crate::redis::{Ctx, OwnedStr};
@@ -264,7 +264,7 @@ fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walk: &Walk) -> bool {
                 tracking::found_overdue(ctx, &watcher, &name, deadline, value.as_ref(), is_new);
             }
         };
-        keyspace::fenced(ctx, &watcher, "a watcher, on the walk", tell);
+        key::fenced(ctx, &watcher, "a watcher, on the walk", tell);
     }
     more
 }
@@ -276,7 +276,7 @@ fn end_round(ctx: &Ctx, db: i32, walk: &mut Walk) {
         let is_done = walker.last_round <= round;
         if is_done {
             let watcher = OwnedStr::new(name);
-            keyspace::fenced(ctx, &watcher, "a watcher, on the walk", || tracking::walked(ctx, &watcher, walker.since));
+            key::fenced(ctx, &watcher, "a watcher, on the walk", || tracking::walked(ctx, &watcher, walker.since));
         }
         !is_done
     });

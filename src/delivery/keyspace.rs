@@ -5,35 +5,11 @@
 
 use crate::command::wrong_type;
 use crate::command::Fail;
-use crate::debounce::family::Debounce;
 use crate::delivery::family::Family;
 use crate::delivery::stored_queue::Value;
-use crate::expiry::family::Expiry;
 use crate::redis::key::Key;
-use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::tally::family::Tally;
-use crate::tsgen::family::Tsgen;
 use std::marker::PhantomData;
-
-/// Something that drove the key of this name has panicked, whatever it had lent of it: its value is lent no more.
-pub fn damage(ctx: &Ctx, name: &Str) {
-    let Some(key) = Key::open_read(ctx, name) else { return };
-    let _ = key.damage(Tsgen::data_type())
-        || key.damage(Debounce::data_type())
-        || key.damage(Expiry::data_type())
-        || key.damage(Tally::data_type());
-}
-
-/// Does something with the key of this name, in the selected database. A panic damages that key, and keeps no other from its turn: then there is no
-/// answer. `what` names it in the log.
-pub fn fenced<R>(ctx: &Ctx, name: &Str, what: &str, work: impl FnOnce() -> R) -> Option<R> {
-    let answer = panics::catch(what, work);
-    if answer.is_none() {
-        panics::catch("what follows a panic", || damage(ctx, name));
-    }
-    answer
-}
 
 /// A key that is open.
 pub struct Opened<'c, F: Family> {

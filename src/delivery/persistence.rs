@@ -84,6 +84,7 @@ impl<F: Family> Value<F> {
 
 impl<F: Family> Stored for Value<F> {
     const NAME: &'static CStr = F::TYPE.0;
+    const PREFIX: &'static str = F::VERBS.prefix;
     const VERSION: i32 = F::TYPE.1;
     const LOAD: &'static CStr = F::LOAD;
 

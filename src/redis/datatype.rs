@@ -23,20 +23,38 @@ pub enum Health {
     Damaged,
 }
 
-/// Which type a module's value is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TypeId(usize);
+/// A type that was registered, for whoever does not know its values.
+pub(super) struct Ours {
+    /// The address by which Redis knows it.
+    raw: usize,
+    pub(super) prefix: &'static str,
+    pub(super) damage: fn(usize),
+    damages: fn() -> usize,
+}
 
-impl TypeId {
-    pub(super) fn of(raw: *mut raw::RedisModuleType) -> Self {
-        TypeId(raw as usize)
-    }
+/// Those that were registered, as a list that is never full.
+static OURS: [OnceLock<Ours>; 16] = [const { OnceLock::new() }; 16];
+
+fn all_of_ours() -> impl Iterator<Item = &'static Ours> {
+    OURS.iter().map_while(OnceLock::get)
+}
+
+/// What is known of a type, if it is one of ours.
+pub(super) fn ours(raw: *mut raw::RedisModuleType) -> Option<&'static Ours> {
+    all_of_ours().find(|ours| ours.raw == raw as usize)
+}
+
+/// How many values of ours are damaged.
+pub fn damages() -> usize {
+    all_of_ours().map(|ours| (ours.damages)()).sum()
 }
 
 /// A value that Redis keeps for us.
 pub trait Stored: Sized + Send + 'static {
     /// Exactly nine characters.
     const NAME: &'static CStr;
+    /// What its commands begin with.
+    const PREFIX: &'static str;
     /// Whether all values of the type can be shown (`DataType::each`).
     const IS_LISTED: bool = true;
     /// Version of its encoding, 0 to 1023.
@@ -91,11 +109,6 @@ impl<T: Stored> DataType<T> {
 
     pub(super) fn raw(&self) -> *mut raw::RedisModuleType {
         self.raw.load(Ordering::Relaxed)
-    }
-
-    /// By what values of this type are known.
-    pub fn id(&self) -> TypeId {
-        TypeId::of(self.raw())
     }
 
     /// How many values are damaged.
@@ -195,8 +208,17 @@ impl<T: Stored> DataType<T> {
         };
         // SAFETY: a live context during load; Redis copies the methods.
         let raw = unsafe { api!(RedisModule_CreateDataType(ctx.raw(), T::NAME.as_ptr(), T::VERSION, &mut methods)) };
+        if raw.is_null() {
+            return false;
+        }
         self.raw.store(raw, Ordering::Relaxed);
-        !raw.is_null()
+        let ours = || Ours {
+            raw: raw as usize,
+            prefix: T::PREFIX,
+            damage: |address| T::data_type().damage(address),
+            damages: || T::data_type().damages(),
+        };
+        OURS.iter().any(|slot| slot.set(ours()).is_ok())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Opened keys, and the typed values of ours under them.
 
-use super::datatype::{DataType, Health, Stored, TypeId};
+use super::datatype::{self, DataType, Health, Stored};
+use super::panics;
 use super::planted;
 use super::{api, lent, log, Ctx, Str};
 use redis_module::raw;
@@ -130,7 +131,7 @@ impl<'c> Key<'c> {
     pub fn get<T: Stored>(&mut self, of: &DataType<T>) -> Result<Option<&mut T>, Refused> {
         let Some(mut value) = self.find_sound(of)? else { return Ok(None) };
         lent::lend(self.raw.as_ptr().cast());
-        self.mark = Some((damage::<T>, value.as_ptr() as usize));
+        self.mark = Some((mark::<T>, value.as_ptr() as usize));
         planted::step();
         // SAFETY: the key holds a value of `of`, so what `DataType<T>` put there: a `Box<T>`. It is lent for as long as the key is
         // borrowed, and to nobody else; while it is, nothing runs that could free it (`lent`).
@@ -156,10 +157,14 @@ impl<'c> Key<'c> {
         Some(unsafe { value.as_ref() })
     }
 
-    /// Marks the value as damaged, if it is of this type. True if it is.
-    pub fn damage<T: Stored>(&self, of: &DataType<T>) -> bool {
-        let Ok(Some(value)) = self.find(of) else { return false };
-        of.damage(value.as_ptr() as usize);
+    /// Marks the value as damaged, if it is of a type of ours. True if it is.
+    pub fn damage(&self) -> bool {
+        // SAFETY: an open key; Redis answers null unless it holds a module's value.
+        let stored_type = unsafe { api!(RedisModule_ModuleTypeGetType(self.raw.as_ptr())) };
+        let Some(ours) = datatype::ours(stored_type) else { return false };
+        // SAFETY: an open key that holds a module's value.
+        let value = unsafe { api!(RedisModule_ModuleTypeGetValue(self.raw.as_ptr())) };
+        (ours.damage)(value as usize);
         self.tell_damage();
         true
     }
@@ -215,8 +220,10 @@ pub enum Kind {
     Set,
     SortedSet,
     Stream,
-    /// A module's; ours are known by their types.
-    Module(TypeId),
+    /// One of ours; what its commands begin with.
+    Ours(&'static str),
+    /// One of another module.
+    Module,
 }
 
 /// A glance at an open key.
@@ -252,7 +259,8 @@ impl Look<'_> {
             raw::REDISMODULE_KEYTYPE_STREAM => Kind::Stream,
             raw::REDISMODULE_KEYTYPE_MODULE => {
                 // SAFETY: an open key.
-                Kind::Module(TypeId::of(unsafe { api!(RedisModule_ModuleTypeGetType(self.key.as_ptr())) }))
+                let stored_type = unsafe { api!(RedisModule_ModuleTypeGetType(self.key.as_ptr())) };
+                datatype::ours(stored_type).map_or(Kind::Module, |ours| Kind::Ours(ours.prefix))
             }
             _ => return None,
         })
@@ -285,8 +293,25 @@ impl Key<'_> {
     }
 }
 
+/// Something that drove the key of this name has panicked, whatever it had lent of it: its value, if it is one of ours, is lent no more.
+pub fn damage(ctx: &Ctx, name: &Str) {
+    if let Some(key) = Key::open_read(ctx, name) {
+        key.damage();
+    }
+}
+
+/// Does something with the key of this name, in the selected database. A panic damages that key, and keeps no other from its turn: then there is no
+/// answer. `what` names it in the log.
+pub fn fenced<R>(ctx: &Ctx, name: &Str, what: &str, work: impl FnOnce() -> R) -> Option<R> {
+    let answer = panics::catch(what, work);
+    if answer.is_none() {
+        panics::catch("what follows a panic", || damage(ctx, name));
+    }
+    answer
+}
+
 /// Marks the value at an address as damaged.
-fn damage<T: Stored>(address: usize) {
+fn mark<T: Stored>(address: usize) {
     T::data_type().damage(address);
 }
 

@@ -1,6 +1,5 @@
 //! The section `tsgen` of INFO.
 
-use crate::command::wrong_type;
 use crate::debounce::family::Debounce;
 use crate::delivery::failures;
 use crate::delivery::family::Family;
@@ -9,6 +8,7 @@ use crate::delivery::timer::tick;
 use crate::delivery::waiters;
 use crate::expiry::family::Expiry;
 use crate::redis::ctx::unix_ms;
+use crate::redis::datatype;
 use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
@@ -41,7 +41,7 @@ fn tell(section: &Section) {
     section.number(c"blocked-clients", signed(waiters::total() as u64));
     section.number(c"adopted-tokens", signed(ADOPTED_TOKENS.load(Ordering::Relaxed)));
     section.number(c"caught-panics", signed(panics::caught()));
-    section.number(c"damaged-keys", signed(wrong_type::damages() as u64));
+    section.number(c"damaged-keys", signed(datatype::damages() as u64));
     section.number(c"sink-errors", signed(failures::SINK.count()));
     section.text(c"sink-last-error", &failures::SINK.last());
     section.number(c"watchers", signed(watch::count() as u64));

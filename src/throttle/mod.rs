@@ -25,11 +25,6 @@ pub fn register(ctx: &Ctx) -> bool {
     TYPE.register(ctx)
 }
 
-/// Where the registered type is.
-pub fn data_type() -> &'static DataType<Throttle> {
-    &TYPE
-}
-
 /// What is stored under a key; `None` if it does not exist.
 pub fn find(key: &mut Key<'_>) -> Result<Option<Throttle>, Fail> {
     key.view(&TYPE).map(|found| found.copied()).map_err(|refused| wrong_type::refusal(refused, "THROTTLE"))
@@ -62,6 +57,7 @@ fn read(from: &mut Reader<'_>, version: i32) -> Result<(Throttle, Health), Strin
 /// An RDB object and a DUMP payload are one byte string, what the engine says; or, of a value that is damaged, the mark of that and an empty one.
 impl Stored for Throttle {
     const NAME: &'static CStr = c"tsgen-thr";
+    const PREFIX: &'static str = "THROTTLE";
     const VERSION: i32 = 1;
     const LOAD: &'static CStr = LOAD;
     /// There may be millions, and nobody asks for their sum.

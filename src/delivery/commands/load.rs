@@ -6,6 +6,7 @@ use crate::delivery::keyspace;
 use crate::delivery::persistence::{arrive, damaged};
 use crate::delivery::stored_queue::Value;
 use crate::delivery::unfinished;
+use crate::redis::key;
 use crate::redis::{Ctx, Str};
 use crate::server::config;
 use std::marker::PhantomData;
@@ -32,7 +33,7 @@ fn damage<F: Family>(call: &Call<'_>, name: &Str) -> Outcome {
         }
         key.view()?;
     }
-    keyspace::damage(call.ctx, name);
+    key::damage(call.ctx, name);
     call.ctx.signal_modified(name);
     call.replicate();
     call.ctx.reply_simple(c"OK");

@@ -16,7 +16,7 @@ use crate::delivery::timer::lateness;
 use crate::delivery::waiters;
 use crate::expiry::family::Expiry;
 use crate::redis::ctx::{must_not_write, unix_ms};
-use crate::redis::key::Key;
+use crate::redis::key::{self, Key};
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen;
@@ -262,7 +262,7 @@ fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
             slots::is_taken_up(db, &name);
             let name = OwnedStr::new(&name);
             // After a panic it is not looked at again. The others are.
-            keyspace::fenced(ctx, &name, "the timer, at one key", || {
+            key::fenced(ctx, &name, "the timer, at one key", || {
                 families.iter().any(|drive| drive(ctx, db, &name, now, until))
             });
         }

@@ -31,7 +31,7 @@ impl Command for Load {
             if key.is_empty() {
                 throttle::store(&mut key, Throttle::default())?;
             }
-            key.damage(throttle::data_type());
+            key.damage();
         } else if key.is_empty() {
             throttle::store(&mut key, Throttle::load(chunk.bytes())?.0)?;
         } else {
