@@ -4,7 +4,7 @@
 use crate::copies::string_met;
 use crate::life::{life_of, Life};
 use crate::redis::ctx::{command_ms, unix_ms};
-use crate::redis::server_events::{listen_to_ends, End};
+use crate::redis::key_events::{listen_to_ends, End};
 use crate::seen;
 use crate::watch;
 use tsgen_engine::{Last, UnixMs};

@@ -8,9 +8,10 @@
 //! pay for it.
 
 use crate::copies;
-use crate::delivery::timer::tick;
+use crate::delivery::timer::{renames, tick};
 use crate::last_values;
-use crate::redis::server_events::{before_sleep, listen_to_keys, Events};
+use crate::redis::key_events::{Class, KeyListener};
+use crate::redis::server_events::before_sleep;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen::{self, What};
 use crate::slots;
@@ -23,6 +24,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tsgen_engine::{Prefixes, Scope, UnixMs, MAX_NAME};
+
+static CHANGES: KeyListener = KeyListener::new(Class::Generic, saw);
+static ENDS: KeyListener = KeyListener::new(Class::Ends, saw);
 
 /// A watcher, as far as events of keys concern it.
 struct Watcher {
@@ -175,8 +179,9 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
         watchers.insert(name, scope.clone());
         state.count();
     }
-    crate::delivery::events::follow_names();
-    listen_to_keys(Events::Ends, saw);
+    renames::follow();
+    CHANGES.listen();
+    ENDS.listen();
     last_values::follow();
     before_sleep(seen::turn_ends);
 }
@@ -281,7 +286,7 @@ fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
 }
 
 /// An event of a key, of whatever class.
-pub fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
+fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
     let (db, name, event) = (ctx.db(), key.bytes(), event.to_bytes());
     match event {
         b"rename_to" => follow(db, name, false),

@@ -5,9 +5,9 @@
 //! another name must not feed the stream too. Of a value that is damaged by a panic the mark of that stands among the chunks: it is loaded as
 //! damaged, with what of it can be loaded.
 
-use crate::delivery::events;
 use crate::delivery::family::Family;
 use crate::delivery::stored_queue::{seed, Value};
+use crate::delivery::timer::renames;
 use crate::delivery::timer::tick;
 use crate::delivery::unfinished;
 use crate::delivery::waiters;
@@ -33,7 +33,7 @@ type Load = Box<dyn Send>;
 pub fn arrive<F: Family>(value: &Value<F>, db: i32, name: &Str) {
     F::appeared(value, db, name.bytes());
     if value.is_driven() {
-        events::follow_names();
+        renames::follow();
     }
     if value.is_driven() || value.queue.is_crowded() || waiters::count(db, name.bytes()) > 0 {
         value.schedule(db, name.bytes(), UnixMs(0));

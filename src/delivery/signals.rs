@@ -1,8 +1,8 @@
 //! What follows from a change of a key, beside replication: WATCH, the timer, keyspace events, blocked clients.
 
-use crate::delivery::events;
 use crate::delivery::family::Family;
 use crate::delivery::stored_queue::Value;
+use crate::delivery::timer::renames;
 use crate::delivery::waiters;
 use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
@@ -81,7 +81,7 @@ impl<F: Family> Value<F> {
 
     /// Asks the timer to come when it has work with this key.
     pub fn schedule_drive(&mut self, db: i32, name: &[u8], now: UnixMs, opens_at: Option<UnixMs>) {
-        events::follow_names();
+        renames::follow();
         let feeds = match self.has_sink() {
             true if self.queue.claimable(now) => Some(if self.sink_rests(now) { self.sink_rests_until } else { now }),
             true => self.queue.next_deadline(now),

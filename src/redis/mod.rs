@@ -28,6 +28,7 @@ pub mod defrag;
 pub mod info;
 pub mod io;
 pub mod key;
+pub mod key_events;
 mod lent;
 pub mod log;
 pub mod on_load;

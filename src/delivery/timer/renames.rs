@@ -1,0 +1,24 @@
+//! Keys that the timer must drive are followed when they get another name.
+//!
+//! Subscribed to only once there is such a key, because every SET EX, DEL and EXPIRE of the server pays for it. (COPY and RESTORE tell
+//! without.)
+
+use crate::delivery::timer::tick;
+use crate::redis::key_events::{Class, KeyListener};
+use crate::redis::{Ctx, Str};
+use std::ffi::CStr;
+use tsgen_engine::UnixMs;
+
+static RENAMES: KeyListener = KeyListener::new(Class::Generic, renamed);
+
+/// From now on, for good.
+pub fn follow() {
+    RENAMES.listen();
+}
+
+/// Never opens the key: that could expire it here and now, and the replica would differ.
+fn renamed(ctx: &Ctx, event: &CStr, key: &Str) {
+    if matches!(event.to_bytes(), b"rename_to" | b"move_to") {
+        tick::note(ctx.db(), key.bytes(), UnixMs(0));
+    }
+}
