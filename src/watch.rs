@@ -10,6 +10,7 @@
 use crate::copies;
 use crate::delivery::timer::{renames, tick};
 use crate::last_values;
+use crate::redis::datatype::on_unlinked;
 use crate::redis::key_events::{Class, KeyListener};
 use crate::redis::server_events::before_sleep;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -183,6 +184,7 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     CHANGES.listen();
     ENDS.listen();
     last_values::follow();
+    on_unlinked(seen::deleted);
     before_sleep(seen::turn_ends);
 }
 

@@ -16,7 +16,6 @@ use crate::redis::defrag::Defrag;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::planted;
 use crate::redis::{log, Str};
-use crate::seen;
 use std::ffi::CStr;
 use std::sync::mpsc::{channel, Sender};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -169,7 +168,6 @@ impl<F: Family> Stored for Value<F> {
         if let Some(name) = name {
             tick::forget_key(db, name.bytes(), at);
             F::left(db, name.bytes());
-            seen::deleted(db, name.bytes());
         }
     }
 

@@ -77,7 +77,7 @@ pub trait Stored: Sized + Send + 'static {
         false
     }
     /// It has left its name; it may live on under another.
-    fn unlinked(&self, db: i32, name: Option<&Str>);
+    fn unlinked(&self, _db: i32, _name: Option<&Str>) {}
     /// May be called on any thread.
     fn free(self: Box<Self>);
     /// Where this type is registered.
@@ -222,6 +222,16 @@ impl<T: Stored> DataType<T> {
     }
 }
 
+/// Who is told of values that leave their names: database and name.
+pub type UnlinkListener = fn(db: i32, name: &[u8]);
+
+static ON_UNLINKED: OnceLock<UnlinkListener> = OnceLock::new();
+
+/// From now on `listener` is told, for good, whenever a value of ours has left its name, behind [`Stored::unlinked`]. One is.
+pub fn on_unlinked(listener: UnlinkListener) {
+    ON_UNLINKED.get_or_init(|| listener);
+}
+
 /// Does something in the end, however that comes.
 struct Defer<F: Fn()>(F);
 
@@ -341,7 +351,12 @@ unsafe extern "C" fn defrag<T: Stored>(
 unsafe extern "C" fn unlinked<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
     // SAFETY: Redis lends context and value until we return.
     let (key, value) = unsafe { (UnlinkedKey::new(ctx), borrow::<T>(value)) };
-    panics::catch("unlink", || value.unlinked(key.db(), key.name()));
+    panics::catch("unlink", || {
+        value.unlinked(key.db(), key.name());
+        if let (Some(listener), Some(name)) = (ON_UNLINKED.get(), key.name()) {
+            listener(key.db(), name.bytes());
+        }
+    });
 }
 
 unsafe extern "C" fn copy<T: Stored>(ctx: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) -> *mut c_void {

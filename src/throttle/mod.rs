@@ -11,7 +11,6 @@ use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::key::Key;
 use crate::redis::{log, Ctx, Str};
-use crate::seen;
 use std::ffi::CStr;
 use tsgen_engine::Throttle;
 
@@ -103,12 +102,6 @@ impl Stored for Throttle {
 
     fn free_effort(&self) -> usize {
         1
-    }
-
-    fn unlinked(&self, db: i32, name: Option<&Str>) {
-        if let Some(name) = name {
-            seen::deleted(db, name.bytes());
-        }
     }
 
     fn free(self: Box<Self>) {}
