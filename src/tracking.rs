@@ -2,11 +2,11 @@
 //!
 //! `watch` says what was seen of a key, the timer when a deadline comes near. It does not know clients or options.
 
+use crate::command::call::AT;
 use crate::copies::{copy_values, early, keep, string_met, type_word, LEADS, MOST_EARLY};
 use crate::delivery::failures;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
 use crate::expiry::family::Expiry;
 use crate::life::{life, life_in_passing, life_of, Life};
@@ -225,7 +225,7 @@ fn replicate_end(
 ) {
     let words = [ending.map(ending_word), copied.map(|copied| type_word(copied.kind))];
     let bytes = copied.and_then(|copied| copied.bytes.as_deref());
-    ctx.replicate_end((replicate::AT, unix_ms(), command), names, deadline.0, words, bytes);
+    ctx.replicate_end((AT, unix_ms(), command), names, deadline.0, words, bytes);
 }
 
 /// Tells replicas and the AOF that a key is going to be deleted, and why; or that it was no such end after all. They are told in front of
@@ -233,7 +233,7 @@ fn replicate_end(
 pub fn announce(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, how: Option<Ending>) {
     let reason = OwnedStr::new(how.map_or(DELETED, ending_name).as_bytes());
     for watcher in watchers {
-        ctx.replicate_at(replicate::AT, unix_ms(), ENDS, &[watcher, key, &reason]);
+        ctx.replicate_at(AT, unix_ms(), ENDS, &[watcher, key, &reason]);
     }
 }
 

@@ -3,9 +3,9 @@
 //! Strict, as Redis is: no signs, spaces or leading zeros that Redis's own parser would refuse. Errors name the
 //! argument and what it takes, and never show a payload.
 
-use crate::command::{Fail, Outcome};
-use crate::redis::{Ctx, Str};
-use crate::server::config::{MAX_MS, MAX_NAME_SIZE, MAX_PAYLOAD_SIZE, NAME_LIMIT};
+use crate::command::fail::{Fail, Outcome};
+use crate::command::limits::MAX_MS;
+use crate::redis::Str;
 use tsgen_engine::{duration, Millis, MAX_COUNT};
 
 /// What is still to be read.
@@ -165,35 +165,4 @@ pub fn integer(text: &[u8]) -> Option<i64> {
 pub fn in_range(name: &str, text: &Str, min: i64, max: i64) -> Result<i64, Fail> {
     let value = integer(text.bytes()).filter(|value| (min..=max).contains(value));
     value.ok_or_else(|| Fail::from(format!("ERR {name} must be an integer between {min} and {max}")))
-}
-
-/// A name that is about to be stored (id, consumer, reason, …) must not be longer than configured. What a master or our AOF says was
-/// checked there.
-pub fn check_name(ctx: &Ctx, what: &str, name: &[u8]) -> Outcome {
-    check_size(ctx, what, name, MAX_NAME_SIZE.get(), NAME_LIMIT)
-}
-
-/// A name that only looks something up may be as long as names ever were: it may have been stored before the limit was lowered.
-pub fn check_sought(what: &str, name: &[u8]) -> Outcome {
-    if i64::try_from(name.len()).is_ok_and(|length| length <= NAME_LIMIT) {
-        return Ok(());
-    }
-    Err(format!("ERR {what} must be at most {NAME_LIMIT} bytes").into())
-}
-
-pub fn check_payload(ctx: &Ctx, what: &str, payload: &[u8]) -> Outcome {
-    check_size(ctx, what, payload, MAX_PAYLOAD_SIZE.get(), MAX_PAYLOAD_SIZE.max)
-}
-
-#[inline]
-fn check_size(ctx: &Ctx, what: &str, bytes: &[u8], allowed: i64, limit: i64) -> Outcome {
-    let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    if length <= allowed {
-        return Ok(());
-    }
-    let flags = ctx.flags();
-    if length <= limit && (flags.is_replicated() || flags.is_loading()) {
-        return Ok(());
-    }
-    Err(format!("ERR {what} must be at most {allowed} bytes").into())
 }

@@ -1,7 +1,9 @@
 //! What listings have in common: how many, and behind which.
 
-use crate::command::args::{check_sought, is, set, unknown_option, Args};
-use crate::command::{Call, Fail};
+use crate::command::args::{is, set, unknown_option, Args};
+use crate::command::call::Call;
+use crate::command::fail::Fail;
+use crate::command::limits::check_sought;
 use crate::redis::Str;
 use tsgen_engine::MAX_TOKEN;
 

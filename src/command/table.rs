@@ -1,13 +1,17 @@
 //! The table of all commands, and what is derived from it: registration, COMMAND DOCS, arity, and the lookup that
 //! `TSGEN.AT` needs.
 
+use crate::command::call::Call;
+use crate::command::fail::Outcome;
 use crate::command::syntax::Syntax;
-use crate::command::{Adapter, Call, Command, Outcome, Row};
+use crate::command::{Command, Row};
 use crate::redis::acl::Categories;
-use crate::redis::command::{entry, register as register_command, Entry as RawEntry, KeySpec, Registration};
-use crate::redis::{log, Ctx};
-use crate::server::families;
-use lazy_static::lazy_static;
+use crate::redis::command::{
+    entry, register as register_command, Entry as RawEntry, Handler, KeyRequest, KeySpec, Registration,
+};
+use crate::redis::{log, Ctx, Str};
+use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 /// A command in the table.
 pub struct Entry {
@@ -38,17 +42,33 @@ impl Entry {
 }
 
 /// Whether a command tells its keys itself.
-pub const fn tells_keys(row: &Row) -> bool {
+const fn tells_keys(row: &Row) -> bool {
     matches!(row.keys.last(), Some(KeySpec::After(_)))
 }
 
-lazy_static! {
-    /// All commands, sorted by name.
-    static ref TABLE: Vec<Entry> = {
-        let mut entries = families::all();
-        entries.sort_by_key(|entry| entry.row.name);
-        entries
-    };
+/// Makes a `Command` something that Redis can call.
+pub struct Adapter<C>(PhantomData<C>);
+
+impl<C: Command> Handler for Adapter<C> {
+    const TELLS_KEYS: bool = tells_keys(C::ROW);
+
+    fn handle(ctx: &Ctx, argv: &[&Str]) {
+        let given = argv.get(1..).unwrap_or(&[]);
+        if let Err(fail) = C::run(&mut Call::new(ctx, C::ROW.name, given, None)) {
+            fail.reply(ctx, C::ROW.name);
+        }
+    }
+
+    fn tell_keys(argv: &[&Str], request: &KeyRequest<'_>) {
+        C::tell_keys(argv, request);
+    }
+}
+
+/// All commands, sorted by name.
+static TABLE: OnceLock<Vec<Entry>> = OnceLock::new();
+
+fn all() -> &'static [Entry] {
+    TABLE.get().map_or(&[], Vec::as_slice)
 }
 
 /// The command of this name, in any case.
@@ -57,14 +77,15 @@ pub fn find(name: &[u8]) -> Option<&'static Entry> {
     let upper = upper.get_mut(..name.len())?;
     upper.copy_from_slice(name);
     upper.make_ascii_uppercase();
-    let found = TABLE.binary_search_by(|entry| entry.row.name.to_bytes().cmp(upper)).ok()?;
-    TABLE.get(found)
+    let found = all().binary_search_by(|entry| entry.row.name.to_bytes().cmp(upper)).ok()?;
+    all().get(found)
 }
 
-/// Tells Redis of every command that clients can call.
-pub fn register(ctx: &Ctx) -> bool {
+/// Makes these the commands there are, and tells Redis of every one that clients can call; once, at load.
+pub fn register(ctx: &Ctx, mut entries: Vec<Entry>) -> bool {
+    entries.sort_by_key(|entry| entry.row.name);
     let categories = Categories::prepare(ctx);
-    TABLE.iter().filter(|entry| entry.row.public).all(|entry| {
+    TABLE.get_or_init(|| entries).iter().filter(|entry| entry.row.public).all(|entry| {
         let row = entry.row;
         let registration = Registration {
             name: row.name,

@@ -1,8 +1,8 @@
 //! Tokens as clients write them: one by one, as ranges, or ALL.
 
 use crate::command::args::{integer, is, set, unknown_option, Args};
-use crate::command::Call;
-use crate::command::Fail;
+use crate::command::call::Call;
+use crate::command::fail::Fail;
 use tsgen_engine::Which;
 use tsgen_engine::{coalesce, TokenRange, MAX_COUNT, MAX_TOKEN};
 

@@ -1,6 +1,6 @@
 //! The error of a command whose key is of another type: it names what stands there.
 
-use crate::command::Fail;
+use crate::command::fail::Fail;
 use crate::redis::key::{Kind, Refused};
 
 /// The error of a command of the family `wanted` whose key does not lend its value.

@@ -1,5 +1,6 @@
 //! What happens to keys and to this node without a command of ours.
 
+use crate::command::behaviour;
 use crate::delivery::timer::tick;
 use crate::delivery::unfinished;
 use crate::delivery::waiters;
@@ -29,8 +30,9 @@ fn happened(ctx: &Ctx, event: Event) {
             tick::look_at_all();
         }
         Event::BecameReplica => seen::became_replica(ctx),
-        Event::SyncBegins => unfinished::sync_begins(),
+        Event::SyncBegins => behaviour::sync_begins(),
         Event::LoadingEnded => {
+            behaviour::sync_ended();
             unfinished::ended();
             watch::keep_overdue(ctx);
             waiters::data_is_there();

@@ -1,6 +1,7 @@
 //! Delivery options as CREATE and ALTER take them.
 
-use crate::command::args::{check_name, is, set, Args};
+use crate::command::args::{is, set, Args};
+use crate::command::limits::check_name;
 use crate::command::Fail;
 use crate::delivery::family::{Family, Strings};
 use crate::redis::{Ctx, OwnedStr, Str};

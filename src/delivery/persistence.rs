@@ -5,11 +5,11 @@
 //! another name must not feed the stream too. Of a value that is damaged by a panic the mark of that stands among the chunks: it is loaded as
 //! damaged, with what of it can be loaded.
 
+use crate::command::behaviour;
 use crate::delivery::family::Family;
 use crate::delivery::stored_queue::{seed, Value};
 use crate::delivery::timer::renames;
 use crate::delivery::timer::tick;
-use crate::delivery::unfinished;
 use crate::delivery::waiters;
 use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::defrag::Defrag;
@@ -62,7 +62,7 @@ impl<F: Family> Value<F> {
             }
         }
         if health == Health::Sound {
-            unfinished::check_behaviour(loader.behaviour())?;
+            behaviour::check_behaviour(loader.behaviour())?;
         }
         let loaded = pushed.and_then(|()| loader.finish());
         let mut queue = match health {

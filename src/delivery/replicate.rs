@@ -1,53 +1,11 @@
-//! What replicas and the AOF are told. The rule is in docs/design.md: commands that do not depend on time go as they
-//! came; the others go with their time, inside of `TSGEN.AT`; nothing goes if nothing changed.
+//! What replicas and the AOF are told of what no command says: what made a key explicit, what a claim handed out, what the timer did.
 
-use crate::command::Call;
+use crate::command::call::AT;
 use crate::delivery::commands::create;
 use crate::delivery::family::Family;
 use crate::delivery::stored_queue::Value;
 use crate::redis::{Ctx, OwnedStr, Str};
-use std::ffi::CStr;
 use tsgen_engine::{Claim, Millis, UnixMs};
-
-/// The envelope: runs one command at a time.
-pub const AT: &CStr = c"TSGEN.AT";
-
-impl Call<'_> {
-    /// The command as it came. Inside of an envelope, the envelope.
-    pub fn replicate(&self) {
-        self.ctx.replicate_verbatim();
-    }
-
-    /// The command as it came, with its time, and durations in milliseconds. Inside of an envelope, the envelope.
-    pub fn replicate_timed(&self, now: UnixMs) {
-        if self.is_repetition() && self.args.with_units().is_empty() {
-            self.ctx.replicate_verbatim();
-        } else {
-            self.replicate_timed_with(now, &[]);
-        }
-    }
-
-    /// The same with more arguments at its end, which only a repetition has.
-    pub fn replicate_timed_with(&self, now: UnixMs, more: &[&Str]) {
-        let with_units = self.args.with_units();
-        if with_units.is_empty() && more.is_empty() {
-            return self.replicate_timed_as(now, self.given);
-        }
-        let numbers: Vec<(usize, OwnedStr)> = with_units
-            .iter()
-            .map(|(place, ms)| (*place, OwnedStr::number(i64::try_from(ms.0).unwrap_or(i64::MAX))))
-            .collect();
-        let mut arguments = self.given.to_vec();
-        numbers.iter().for_each(|(place, number)| arguments[*place] = number);
-        arguments.extend(more);
-        self.replicate_timed_as(now, &arguments);
-    }
-
-    /// The command with its time and these arguments instead of those that came.
-    pub fn replicate_timed_as(&self, now: UnixMs, arguments: &[&Str]) {
-        self.ctx.replicate_at(AT, now.0, self.row.name, arguments);
-    }
-}
 
 /// A key that was made at `now`, by CREATE or its first write, with everything that made it explicit.
 ///

@@ -1,13 +1,12 @@
-//! Values that are on their way: from the AOF, chunk by chunk (a file that ends in between leaves no half key), and from a master.
+//! Values that are on their way from the AOF, chunk by chunk: a file that ends in between leaves no half key.
 
 use crate::command::Fail;
 use crate::delivery::stored_queue::seed;
 use lazy_static::lazy_static;
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tsgen_engine::{Gate, Loader, BEHAVIOUR, REPEATED};
+use tsgen_engine::{Gate, Loader};
 
 type Unfinished = HashMap<(i32, Box<[u8]>), Box<dyn Any + Send>>;
 
@@ -19,37 +18,9 @@ fn unfinished() -> MutexGuard<'static, Unfinished> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is loaded comes from a master, whose operations follow.
-static SYNCING: AtomicBool = AtomicBool::new(false);
-
-/// Data of a master is about to be loaded.
-pub fn sync_begins() {
-    SYNCING.store(true, Ordering::Relaxed);
-}
-
-/// Nothing more comes.
+/// Nothing more comes of any key.
 pub fn ended() {
-    SYNCING.store(false, Ordering::Relaxed);
     unfinished().clear();
-}
-
-/// What is repeated here, for whoever has just met something else.
-pub fn repeated() -> String {
-    match (*REPEATED.start(), BEHAVIOUR) {
-        (oldest, newest) if oldest == newest => format!("this version repeats behaviour {newest}"),
-        (oldest, newest) => format!("this version repeats behaviours {oldest} to {newest}"),
-    }
-}
-
-/// Fails if a value was saved by a master whose operations this version cannot repeat. A file is read whoever wrote it.
-pub fn check_behaviour(saved_by: u32) -> Result<(), String> {
-    if !SYNCING.load(Ordering::Relaxed) || REPEATED.contains(&saved_by) {
-        return Ok(());
-    }
-    Err(format!(
-        "the master runs a version of behaviour {saved_by}, {}; a replica needs the version of its master or a newer one",
-        repeated()
-    ))
 }
 
 /// Nothing more comes of this key.

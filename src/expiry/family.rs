@@ -3,7 +3,9 @@
 //!
 //! How a node learns of watched keys is in `watch`, what it does about them in `tracking`.
 
-use crate::command::args::{check_name, is, set, unknown_option, Args};
+use crate::command::args::{is, set, unknown_option, Args};
+use crate::command::limits::check_name;
+use crate::command::limits::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::command::Fail;
 use crate::copies::type_name;
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
@@ -12,7 +14,6 @@ use crate::redis::arguments::Arguments;
 use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::server::config::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::tracking::{self, ending_name, Local};
 use crate::walk;
 use crate::watch;

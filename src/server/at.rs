@@ -4,12 +4,13 @@
 //! later version will send `2:ms`. A command that goes out without an envelope is of behaviour 1 for ever.
 
 use crate::command::args::{in_range, integer};
+use crate::command::behaviour;
+use crate::command::call::AT;
+use crate::command::caller;
 use crate::command::table;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::unfinished;
 use crate::redis::command::KeySpec;
 use crate::redis::{log, Ctx};
-use crate::server::config;
 use tsgen_engine::{UnixMs, REPEATED};
 
 /// The latest time: tokens made from it stay within JavaScript's exact integers.
@@ -23,7 +24,7 @@ pub struct At;
 
 impl Command for At {
     const ROW: &'static Row = &Row {
-        name: crate::delivery::replicate::AT,
+        name: AT,
         keys: &[KeySpec::ReadUpdate(3)],
         syntax: "unix-ms command key [arg ...]",
         summary: "Runs one command of this module at a given time; for replicas, the AOF and tests",
@@ -39,7 +40,7 @@ impl Command for At {
         let ms = in_range("unix-ms", time, 0, MAX_MS)?;
         let name = call.args.required()?;
         let flags = call.ctx.flags();
-        if !(flags.is_replicated() || flags.is_loading() || config::virtual_clock()) {
+        if !(flags.is_replicated() || flags.is_loading() || caller::has_virtual_clock()) {
             return Err(FORBIDDEN);
         }
         let entry = table::find(name.bytes()).filter(|entry| {
@@ -51,7 +52,7 @@ impl Command for At {
         });
         let entry = entry.ok_or(UNKNOWN)?;
         let given = call.args.take_rest();
-        let mut inner = Call::new(call.ctx, entry.row, given, Some(UnixMs(ms)));
+        let mut inner = Call::new(call.ctx, entry.row.name, given, Some(UnixMs(ms)));
         let outcome = if entry.takes(given.len()) { (entry.run)(&mut inner) } else { Err(Fail::Arity) };
         if let Err(fail) = outcome {
             fail.reply(call.ctx, entry.row.name);
@@ -71,7 +72,7 @@ fn other_behaviour(time: &[u8]) -> Option<u32> {
 /// What to say of an operation that is not repeated. An AOF with one does not load, as with a command that is unknown: to go on behind
 /// it would be to lose what it did.
 fn refuse(ctx: &Ctx, behaviour: u32) -> Fail {
-    let why = format!("an operation of behaviour {behaviour} cannot be repeated: {}", unfinished::repeated());
+    let why = format!("an operation of behaviour {behaviour} cannot be repeated: {}", behaviour::repeated());
     if ctx.flags().is_loading() {
         log::warn(&format!("{why}. Load this AOF with the version that wrote it, or a newer one"));
         std::process::exit(1);

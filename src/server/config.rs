@@ -3,33 +3,23 @@
 //! Defaults for keys that are made by their first write are read when such a key is made, and made explicit to replicas;
 //! changing them changes no key that exists.
 
+use crate::command::caller::VIRTUAL_CLOCK;
+use crate::command::limits::{MAX_MS, MAX_NAME_SIZE, MAX_PAYLOAD_SIZE};
 use crate::redis::config::{load, Number};
 use crate::redis::Ctx;
 use tsgen_engine::{DeliveryOptions, Millis, Rules, Tallying, MAX_FIELDS, MAX_ITEMS};
-
-/// Ten years: the longest duration.
-pub const MAX_MS: i64 = Millis::MAX_DURATION.0 as i64;
-/// Names are never longer, whatever is configured.
-pub const NAME_LIMIT: i64 = 64 * 1024;
-/// Payloads are never longer, whatever is configured: a snapshot has to hold one whole.
-pub const PAYLOAD_LIMIT: i64 = 128 * 1024 * 1024;
 
 static LEASE: Number = Number::new(c"lease", 30_000, 1, MAX_MS);
 static MAX_DELIVERIES: Number = Number::new(c"max-deliveries", 16, 0, u32::MAX as i64);
 static BACKOFF: Number = Number::new(c"backoff", 0, 0, MAX_MS);
 static MAX_BACKOFF: Number = Number::new(c"max-backoff", 0, 0, MAX_MS);
 static MAX_LEN: Number = Number::new(c"max-len", 0, 0, i64::MAX);
-/// Bytes of an id, group, field, consumer or reason.
-pub static MAX_NAME_SIZE: Number = Number::new(c"max-name-size", NAME_LIMIT, 1, NAME_LIMIT);
-/// Bytes of a payload, item or value.
-pub static MAX_PAYLOAD_SIZE: Number = Number::new(c"max-payload-size", 64 * 1024 * 1024, 0, PAYLOAD_LIMIT);
 static DEBOUNCE_IDLE: Number = Number::new(c"debounce-idle", 60_000, 1, MAX_MS);
 static DEBOUNCE_MAX_WAIT: Number = Number::new(c"debounce-max-wait", 0, 0, MAX_MS);
 static DEBOUNCE_MAX_ITEMS: Number = Number::new(c"debounce-max-items", 0, 0, MAX_ITEMS as i64);
 static DEBOUNCE_UNIQUE: Number = Number::new(c"debounce-unique", 1, 0, 1);
 static TALLY_EVERY: Number = Number::new(c"tally-every", 9_000, 1, MAX_MS);
 static TALLY_MAX_FIELDS: Number = Number::new(c"tally-max-fields", 10_000, 1, MAX_FIELDS as i64);
-static VIRTUAL_CLOCK: Number = Number::new(c"virtual-clock", 0, 0, 1);
 
 /// Tells Redis of them, and takes what redis.conf says.
 pub fn register(ctx: &Ctx) -> bool {
@@ -44,11 +34,6 @@ pub fn register(ctx: &Ctx) -> bool {
     delivery.into_iter().chain(debounce).chain(tally).all(|number| number.register(ctx))
         && switches.into_iter().all(|switch| switch.register_switch(ctx))
         && load(ctx)
-}
-
-/// Whether ordinary clients may use `TSGEN.AT`.
-pub fn virtual_clock() -> bool {
-    VIRTUAL_CLOCK.get() != 0
 }
 
 fn unsigned(number: &Number) -> u64 {

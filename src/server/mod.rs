@@ -20,7 +20,7 @@ fn start(ctx: &Ctx) -> bool {
         && expiry::family::register(ctx)
         && tally::family::register(ctx)
         && throttle::register(ctx)
-        && command::table::register(ctx)
+        && command::table::register(ctx, families::all())
         && config::register(ctx)
         && info::register(ctx)
         && delivery::events::register(ctx)

@@ -4,9 +4,9 @@
 
 pub mod commands;
 
+use crate::command::behaviour;
 use crate::command::wrong_type;
 use crate::command::{Fail, Outcome};
-use crate::delivery::unfinished;
 use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::key::Key;
@@ -49,7 +49,7 @@ fn read(from: &mut Reader<'_>, version: i32) -> Result<(Throttle, Health), Strin
         return Ok((Throttle::default(), Health::Damaged));
     }
     let (value, behaviour) = Throttle::load(&bytes).map_err(|error| error.to_string())?;
-    unfinished::check_behaviour(behaviour)?;
+    behaviour::check_behaviour(behaviour)?;
     Ok((value, Health::Sound))
 }
 

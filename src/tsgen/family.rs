@@ -1,6 +1,7 @@
 //! The family TSGEN: elements with a timestamp behind a watermark. What it adds to delivery, at the edge.
 
-use crate::command::args::{check_name, integer, is, set, Args};
+use crate::command::args::{integer, is, set, Args};
+use crate::command::limits::check_name;
 use crate::command::Fail;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::Value;

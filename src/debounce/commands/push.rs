@@ -1,6 +1,6 @@
 //! `DEBOUNCE.PUSH`: items for one group, whose quiet time starts anew. The hot path.
 
-use crate::command::args::{check_name, check_payload};
+use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::debounce::family::Debounce;
 use crate::delivery::commands::create;

@@ -1,6 +1,7 @@
 //! `F.CLAIM`: leases ready entries to a consumer, or waits for some.
 
-use crate::command::args::{check_name, is, set, unknown_option};
+use crate::command::args::{is, set, unknown_option};
+use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace::{self, Opened};

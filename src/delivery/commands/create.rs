@@ -13,8 +13,6 @@ use crate::redis::Str;
 use std::marker::PhantomData;
 use tsgen_engine::{Queue, UnixMs};
 
-pub const BUSY: Fail = Fail::text("BUSYKEY Target key name already exists.");
-
 /// CREATE and ALTER: the key, and the stream of its sink.
 pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
 
@@ -45,7 +43,7 @@ impl<F: Family> Command for Create<F> {
         let options = given.over(F::delivery_defaults())?;
         let mut key = keyspace::open::<F>(call.ctx, name)?;
         if !key.is_empty() {
-            return Err(BUSY);
+            return Err(Fail::BUSY_KEY);
         }
         let now = call.now();
         // A repeated CREATE does not say when it was.

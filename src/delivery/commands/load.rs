@@ -1,5 +1,7 @@
 //! `F.LOAD`: rebuilds a key from chunks of its snapshot. What a rewritten AOF consists of.
 
+use crate::command::args::{is, unknown_option};
+use crate::command::caller::check_caller;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
@@ -7,21 +9,9 @@ use crate::delivery::persistence::{arrive, damaged};
 use crate::delivery::stored_queue::Value;
 use crate::delivery::unfinished;
 use crate::redis::key;
-use crate::redis::{Ctx, Str};
-use crate::server::config;
+use crate::redis::Str;
 use std::marker::PhantomData;
 use tsgen_engine::UnixMs;
-
-const FORBIDDEN: Fail = Fail::text("ERR this is how an AOF rebuilds a key; ordinary clients use RESTORE");
-
-/// Whether this is a caller whose word on a whole value is taken.
-pub fn check_caller(ctx: &Ctx) -> Outcome {
-    let flags = ctx.flags();
-    if flags.is_loading() || flags.is_replicated() || config::virtual_clock() {
-        return Ok(());
-    }
-    Err(FORBIDDEN)
-}
 
 /// What stands under the key was damaged when the file was written; nothing, if it could not be written.
 fn damage<F: Family>(call: &Call<'_>, name: &Str) -> Outcome {
@@ -54,16 +44,16 @@ impl<F: Family> Command for Load<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, word, chunk) = (call.args.required()?, call.args.required()?, call.args.required()?);
         check_caller(call.ctx)?;
-        if crate::command::args::is(word, "DAMAGED") {
+        if is(word, "DAMAGED") {
             return damage::<F>(call, name);
         }
-        let more = crate::command::args::is(word, "MORE");
-        if !more && !crate::command::args::is(word, "LAST") {
-            return Err(crate::command::args::unknown_option(word));
+        let more = is(word, "MORE");
+        if !more && !is(word, "LAST") {
+            return Err(unknown_option(word));
         }
         let mut key = keyspace::open::<F>(call.ctx, name)?;
         if !key.is_empty() {
-            return Err(crate::delivery::commands::create::BUSY);
+            return Err(Fail::BUSY_KEY);
         }
         let db = call.ctx.db();
         let loader = unfinished::push::<F::Gate>(db, name.bytes(), chunk.bytes())?;

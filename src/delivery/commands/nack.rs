@@ -1,6 +1,7 @@
 //! `F.NACK`: deliveries that have failed.
 
-use crate::command::args::{check_name, is, set, unknown_option};
+use crate::command::args::{is, set, unknown_option};
+use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::apply::apply;
 use crate::delivery::family::Family;

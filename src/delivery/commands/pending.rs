@@ -1,6 +1,7 @@
 //! `F.PENDING`: what is leased, or delayed. Stores nothing.
 
-use crate::command::args::{check_sought, is, set, unknown_option};
+use crate::command::args::{is, set, unknown_option};
+use crate::command::limits::check_sought;
 use crate::command::page::TokenPage;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;

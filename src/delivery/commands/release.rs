@@ -1,6 +1,6 @@
 //! `F.RELEASE`: what a consumer holds, given back undone.
 
-use crate::command::args::check_sought;
+use crate::command::limits::check_sought;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::apply::apply;
 use crate::delivery::family::Family;

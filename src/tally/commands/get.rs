@@ -1,6 +1,6 @@
 //! `TALLY.GET`: what a database does not have yet of a field.
 
-use crate::command::args::check_sought;
+use crate::command::limits::check_sought;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::tally::family::Tally;

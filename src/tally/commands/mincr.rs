@@ -1,6 +1,6 @@
 //! `TALLY.MINCR`: several increments of the open window, all or none.
 
-use crate::command::args::check_name;
+use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::tally::family::Tally;

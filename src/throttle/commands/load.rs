@@ -1,9 +1,8 @@
 //! `THROTTLE.LOAD`: rebuilds a key. What a rewritten AOF consists of; the time to live comes after it, from Redis.
 
 use crate::command::args::{is, unknown_option};
+use crate::command::caller::check_caller;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::commands::create::BUSY;
-use crate::delivery::commands::load::check_caller;
 use crate::redis::key::Key;
 use crate::throttle;
 use tsgen_engine::Throttle;
@@ -35,7 +34,7 @@ impl Command for Load {
         } else if key.is_empty() {
             throttle::store(&mut key, Throttle::load(chunk.bytes())?.0)?;
         } else {
-            return Err(BUSY);
+            return Err(Fail::BUSY_KEY);
         }
         drop(key);
         call.ctx.signal_modified(name);

@@ -1,6 +1,7 @@
 //! `TSGEN.ADD`: one element. The hot path: nothing is allocated here unless the key is new.
 
-use crate::command::args::{check_name, check_payload, is};
+use crate::command::args::is;
+use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::commands::create;
 use crate::delivery::family::Family;

@@ -1,6 +1,6 @@
 //! `TSGEN.MADD`: several elements, all or none.
 
-use crate::command::args::{check_name, check_payload};
+use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::commands::create;
 use crate::delivery::family::Family;

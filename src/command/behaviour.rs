@@ -1,0 +1,36 @@
+//! Operations of which behaviour are repeated here (docs/design.md, "Replication and the AOF").
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use tsgen_engine::{BEHAVIOUR, REPEATED};
+
+/// What is loaded comes from a master, whose operations follow.
+static SYNCING: AtomicBool = AtomicBool::new(false);
+
+/// Data of a master is about to be loaded.
+pub fn sync_begins() {
+    SYNCING.store(true, Ordering::Relaxed);
+}
+
+/// It was loaded, well or not.
+pub fn sync_ended() {
+    SYNCING.store(false, Ordering::Relaxed);
+}
+
+/// What is repeated here, for whoever has just met something else.
+pub fn repeated() -> String {
+    match (*REPEATED.start(), BEHAVIOUR) {
+        (oldest, newest) if oldest == newest => format!("this version repeats behaviour {newest}"),
+        (oldest, newest) => format!("this version repeats behaviours {oldest} to {newest}"),
+    }
+}
+
+/// Fails if a value was saved by a master whose operations this version cannot repeat. A file is read whoever wrote it.
+pub fn check_behaviour(saved_by: u32) -> Result<(), String> {
+    if !SYNCING.load(Ordering::Relaxed) || REPEATED.contains(&saved_by) {
+        return Ok(());
+    }
+    Err(format!(
+        "the master runs a version of behaviour {saved_by}, {}; a replica needs the version of its master or a newer one",
+        repeated()
+    ))
+}

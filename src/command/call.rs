@@ -1,0 +1,85 @@
+//! One call of a command: its arguments, its time, and how it goes to replicas and the AOF.
+//!
+//! The rule is in docs/design.md: commands that do not depend on time go as they came; the others go with their time, inside of
+//! `TSGEN.AT`; nothing goes if nothing changed.
+
+use crate::command::args::Args;
+use crate::redis::ctx::unix_ms;
+use crate::redis::{Ctx, OwnedStr, Str};
+use std::ffi::CStr;
+use tsgen_engine::UnixMs;
+
+/// The envelope: runs one command at a time.
+pub const AT: &CStr = c"TSGEN.AT";
+
+/// One call of a command.
+pub struct Call<'a> {
+    pub ctx: &'a Ctx,
+    /// What is still to be parsed.
+    pub args: Args<'a>,
+    /// That of the command.
+    pub name: &'static CStr,
+    /// All arguments, without the command's name.
+    pub given: &'a [&'a Str],
+    /// The time to act at, if the call is a repetition: `TSGEN.AT`.
+    at: Option<UnixMs>,
+}
+
+impl<'a> Call<'a> {
+    pub fn new(ctx: &'a Ctx, name: &'static CStr, given: &'a [&'a Str], at: Option<UnixMs>) -> Self {
+        Call { ctx, args: Args::new(given), name, given, at }
+    }
+
+    /// The time of this call. Ask once and keep it.
+    pub fn now(&self) -> UnixMs {
+        self.at.unwrap_or_else(|| UnixMs(unix_ms()))
+    }
+
+    /// Whether a client sent it, and not a master or an AOF.
+    pub fn is_by_client(&self) -> bool {
+        let flags = self.ctx.flags();
+        !self.is_repetition() && !flags.is_replicated() && !flags.is_loading()
+    }
+
+    /// Whether this is inside of `TSGEN.AT`.
+    pub fn is_repetition(&self) -> bool {
+        self.at.is_some()
+    }
+}
+
+impl Call<'_> {
+    /// The command as it came. Inside of an envelope, the envelope.
+    pub fn replicate(&self) {
+        self.ctx.replicate_verbatim();
+    }
+
+    /// The command as it came, with its time, and durations in milliseconds. Inside of an envelope, the envelope.
+    pub fn replicate_timed(&self, now: UnixMs) {
+        if self.is_repetition() && self.args.with_units().is_empty() {
+            self.ctx.replicate_verbatim();
+        } else {
+            self.replicate_timed_with(now, &[]);
+        }
+    }
+
+    /// The same with more arguments at its end, which only a repetition has.
+    pub fn replicate_timed_with(&self, now: UnixMs, more: &[&Str]) {
+        let with_units = self.args.with_units();
+        if with_units.is_empty() && more.is_empty() {
+            return self.replicate_timed_as(now, self.given);
+        }
+        let numbers: Vec<(usize, OwnedStr)> = with_units
+            .iter()
+            .map(|(place, ms)| (*place, OwnedStr::number(i64::try_from(ms.0).unwrap_or(i64::MAX))))
+            .collect();
+        let mut arguments = self.given.to_vec();
+        numbers.iter().for_each(|(place, number)| arguments[*place] = number);
+        arguments.extend(more);
+        self.replicate_timed_as(now, &arguments);
+    }
+
+    /// The command with its time and these arguments instead of those that came.
+    pub fn replicate_timed_as(&self, now: UnixMs, arguments: &[&Str]) {
+        self.ctx.replicate_at(AT, now.0, self.name, arguments);
+    }
+}

@@ -1,0 +1,23 @@
+//! Whose word is taken on what nobody else may say: a time, a whole value.
+
+use crate::command::fail::{Fail, Outcome};
+use crate::redis::config::Number;
+use crate::redis::Ctx;
+
+/// Whether ordinary clients may say such things, too; for tests.
+pub static VIRTUAL_CLOCK: Number = Number::new(c"virtual-clock", 0, 0, 1);
+
+pub fn has_virtual_clock() -> bool {
+    VIRTUAL_CLOCK.get() != 0
+}
+
+const FORBIDDEN: Fail = Fail::text("ERR this is how an AOF rebuilds a key; ordinary clients use RESTORE");
+
+/// Whether this is a caller whose word on a whole value is taken.
+pub fn check_caller(ctx: &Ctx) -> Outcome {
+    let flags = ctx.flags();
+    if flags.is_loading() || flags.is_replicated() || has_virtual_clock() {
+        return Ok(());
+    }
+    Err(FORBIDDEN)
+}

@@ -1,0 +1,48 @@
+//! How long durations, names and payloads may be.
+
+use crate::command::fail::Outcome;
+use crate::redis::config::Number;
+use crate::redis::Ctx;
+use tsgen_engine::Millis;
+
+/// Ten years: the longest duration.
+pub const MAX_MS: i64 = Millis::MAX_DURATION.0 as i64;
+/// Names are never longer, whatever is configured.
+pub const NAME_LIMIT: i64 = 64 * 1024;
+/// Payloads are never longer, whatever is configured: a snapshot has to hold one whole.
+pub const PAYLOAD_LIMIT: i64 = 128 * 1024 * 1024;
+
+/// Bytes of an id, group, field, consumer or reason.
+pub static MAX_NAME_SIZE: Number = Number::new(c"max-name-size", NAME_LIMIT, 1, NAME_LIMIT);
+/// Bytes of a payload, item or value.
+pub static MAX_PAYLOAD_SIZE: Number = Number::new(c"max-payload-size", 64 * 1024 * 1024, 0, PAYLOAD_LIMIT);
+/// A name that is about to be stored (id, consumer, reason, …) must not be longer than configured. What a master or our AOF says was
+/// checked there.
+pub fn check_name(ctx: &Ctx, what: &str, name: &[u8]) -> Outcome {
+    check_size(ctx, what, name, MAX_NAME_SIZE.get(), NAME_LIMIT)
+}
+
+/// A name that only looks something up may be as long as names ever were: it may have been stored before the limit was lowered.
+pub fn check_sought(what: &str, name: &[u8]) -> Outcome {
+    if i64::try_from(name.len()).is_ok_and(|length| length <= NAME_LIMIT) {
+        return Ok(());
+    }
+    Err(format!("ERR {what} must be at most {NAME_LIMIT} bytes").into())
+}
+
+pub fn check_payload(ctx: &Ctx, what: &str, payload: &[u8]) -> Outcome {
+    check_size(ctx, what, payload, MAX_PAYLOAD_SIZE.get(), MAX_PAYLOAD_SIZE.max)
+}
+
+#[inline]
+fn check_size(ctx: &Ctx, what: &str, bytes: &[u8], allowed: i64, limit: i64) -> Outcome {
+    let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    if length <= allowed {
+        return Ok(());
+    }
+    let flags = ctx.flags();
+    if length <= limit && (flags.is_replicated() || flags.is_loading()) {
+        return Ok(());
+    }
+    Err(format!("ERR {what} must be at most {allowed} bytes").into())
+}
