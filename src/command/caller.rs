@@ -1,11 +1,13 @@
 //! Whose word is taken on what nobody else may say: a time, a whole value.
 
 use crate::command::fail::{Fail, Outcome};
-use crate::redis::config::Number;
+use crate::redis::config::{Config, Number};
 use crate::redis::Ctx;
 
 /// Whether ordinary clients may say such things, too; for tests.
-pub static VIRTUAL_CLOCK: Number = Number::new(c"virtual-clock", 0, 0, 1);
+static VIRTUAL_CLOCK: Number = Number::new(c"virtual-clock", 0, 0, 1);
+
+pub static CONFIGS: [Config; 1] = [Config::Switch(&VIRTUAL_CLOCK)];
 
 pub fn has_virtual_clock() -> bool {
     VIRTUAL_CLOCK.get() != 0

@@ -1,7 +1,7 @@
 //! How long durations, names and payloads may be.
 
 use crate::command::fail::Outcome;
-use crate::redis::config::Number;
+use crate::redis::config::{Config, Number};
 use crate::redis::Ctx;
 use tsgen_engine::Millis;
 
@@ -13,9 +13,11 @@ pub const NAME_LIMIT: i64 = 64 * 1024;
 pub const PAYLOAD_LIMIT: i64 = 128 * 1024 * 1024;
 
 /// Bytes of an id, group, field, consumer or reason.
-pub static MAX_NAME_SIZE: Number = Number::new(c"max-name-size", NAME_LIMIT, 1, NAME_LIMIT);
+static MAX_NAME_SIZE: Number = Number::new(c"max-name-size", NAME_LIMIT, 1, NAME_LIMIT);
 /// Bytes of a payload, item or value.
 pub static MAX_PAYLOAD_SIZE: Number = Number::new(c"max-payload-size", 64 * 1024 * 1024, 0, PAYLOAD_LIMIT);
+pub static CONFIGS: [Config; 2] = [Config::Number(&MAX_NAME_SIZE), Config::Number(&MAX_PAYLOAD_SIZE)];
+
 /// A name that is about to be stored (id, consumer, reason, …) must not be longer than configured. What a master or our AOF says was
 /// checked there.
 pub fn check_name(ctx: &Ctx, what: &str, name: &[u8]) -> Outcome {

@@ -2,15 +2,15 @@
 //! edge.
 
 use crate::command::args::{is, set, Args};
+use crate::command::limits::MAX_MS;
 use crate::command::Fail;
 use crate::debounce::items::reply_items;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::Value;
-use crate::delivery::timer::tick;
 use crate::redis::arguments::Arguments;
+use crate::redis::config::{Config, Number};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::server::config;
 use std::ffi::CStr;
 use tsgen_engine::{fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Ready, Rules, UnixMs, MAX_ITEMS};
 
@@ -36,6 +36,21 @@ pub struct Change {
     idle: Option<Millis>,
     max_wait: Option<Millis>,
     max_items: Option<u64>,
+}
+
+static IDLE: Number = Number::new(c"debounce-idle", 60_000, 1, MAX_MS);
+static MAX_WAIT: Number = Number::new(c"debounce-max-wait", 0, 0, MAX_MS);
+static MAX_ITEMS_OF_GROUP: Number = Number::new(c"debounce-max-items", 0, 0, MAX_ITEMS as i64);
+static UNIQUE: Number = Number::new(c"debounce-unique", 1, 0, 1);
+
+/// The gate options of a key that is made now and not told otherwise.
+fn defaults() -> Rules {
+    Rules {
+        idle: Millis(IDLE.unsigned()),
+        max_wait: Millis(MAX_WAIT.unsigned()),
+        max_items: MAX_ITEMS_OF_GROUP.unsigned(),
+        unique: UNIQUE.get() != 0,
+    }
 }
 
 const WORDS: [&str; 4] = ["IDLE", "MAXWAIT", "MAXITEMS", "UNIQUE"];
@@ -68,6 +83,12 @@ impl Family for Debounce {
         "Creates a key for groups of items: each group is delivered as one once nothing was pushed to it for a while";
     const ALTER_SYNTAX: &'static str =
         concat!("key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] ", delivery_options!());
+    const CONFIGS: &'static [Config] = &[
+        Config::Number(&IDLE),
+        Config::Number(&MAX_WAIT),
+        Config::Number(&MAX_ITEMS_OF_GROUP),
+        Config::Switch(&UNIQUE),
+    ];
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 5;
 
@@ -88,7 +109,7 @@ impl Family for Debounce {
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Idle>, Error> {
-        let defaults = config::debounce_defaults();
+        let defaults = defaults();
         let rules = Rules {
             idle: plan.timing.idle.unwrap_or(defaults.idle),
             max_wait: plan.timing.max_wait.unwrap_or(defaults.max_wait),
@@ -126,8 +147,8 @@ impl Family for Debounce {
         true
     }
 
-    fn opened_between(queue: &mut Queue<Idle>, after: UnixMs, now: UnixMs) -> bool {
-        queue.fired_between(after, after.max(tick::master_since()), now)
+    fn opened_between(queue: &mut Queue<Idle>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool {
+        queue.fired_between(after, after.max(master_since), now)
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

@@ -5,9 +5,9 @@ use crate::command::args::{unknown_option, Args};
 use crate::command::Fail;
 use crate::delivery::stored_queue::Value;
 use crate::redis::arguments::Arguments;
+use crate::redis::config::Config;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::server::config;
 use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Gate, Queue, Ready, UnixMs};
@@ -122,6 +122,9 @@ pub trait Family: Sized + 'static {
     const CREATE_COMPLEXITY: &'static str = "O(1)";
     const ALTER_SYNTAX: &'static str;
 
+    /// Its configs, above all what its gate is like unless CREATE says otherwise.
+    const CONFIGS: &'static [Config] = &[];
+
     /// Where its registered type is.
     fn data_type() -> &'static DataType<Value<Self>>;
 
@@ -137,9 +140,9 @@ pub trait Family: Sized + 'static {
     fn plan_of_damaged() -> Plan<Self> {
         Plan::<Self>::default()
     }
-    /// The delivery options of a key that is made now and not told otherwise.
-    fn delivery_defaults() -> DeliveryOptions {
-        config::delivery_defaults()
+    /// What is different for this family in the delivery options of a key that is made now and not told otherwise.
+    fn adjust(defaults: DeliveryOptions) -> DeliveryOptions {
+        defaults
     }
     fn create(
         plan: Plan<Self>,
@@ -157,8 +160,8 @@ pub trait Family: Sized + 'static {
 
     /// Whether time alone opens the gate.
     fn opens_by_clock(queue: &Queue<Self::Gate>) -> bool;
-    /// Whether the gate opened for anything after `after` and up to `now`.
-    fn opened_between(queue: &mut Queue<Self::Gate>, after: UnixMs, now: UnixMs) -> bool;
+    /// Whether the gate opened for anything after `after` and up to `now`. `master_since`: what opened before was announced by another node.
+    fn opened_between(queue: &mut Queue<Self::Gate>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool;
 
     /// A value has appeared under a name, or stands there.
     fn appeared(_value: &Value<Self>, _db: i32, _name: &[u8]) {}

@@ -6,10 +6,12 @@
 use crate::command::wrong_type;
 use crate::command::Fail;
 use crate::delivery::family::Family;
-use crate::delivery::stored_queue::Value;
+use crate::delivery::options;
+use crate::delivery::stored_queue::{seed, Value};
 use crate::redis::key::Key;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::marker::PhantomData;
+use tsgen_engine::UnixMs;
 
 /// A key that is open.
 pub struct Opened<'c, F: Family> {
@@ -69,4 +71,9 @@ impl<F: Family> Opened<'_, F> {
         }
         self.value()?.ok_or(Fail::NO_KEY)
     }
+}
+
+/// A value as a first write makes it: by the defaults of the module.
+pub fn by_default<F: Family>(now: UnixMs) -> Result<Value<F>, Fail> {
+    Ok(Value::new(F::create(F::Plan::default(), options::defaults::<F>(), seed())?, now))
 }

@@ -1,11 +1,42 @@
 //! Delivery options as CREATE and ALTER take them.
 
 use crate::command::args::{is, set, Args};
-use crate::command::limits::check_name;
+use crate::command::limits::{check_name, MAX_MS};
 use crate::command::Fail;
 use crate::delivery::family::{Family, Strings};
+use crate::redis::command::{KeyRequest, KeySpec};
+use crate::redis::config::{Config, Number};
 use crate::redis::{Ctx, OwnedStr, Str};
-use tsgen_engine::{DeliveryOptions, Millis, Sink};
+use tsgen_engine::{DeliveryOptions, Millis, Queue, Sink};
+
+/// CREATE and ALTER: the key, and the stream of its sink.
+pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
+
+static LEASE: Number = Number::new(c"lease", 30_000, 1, MAX_MS);
+static MAX_DELIVERIES: Number = Number::new(c"max-deliveries", 16, 0, u32::MAX as i64);
+static BACKOFF: Number = Number::new(c"backoff", 0, 0, MAX_MS);
+static MAX_BACKOFF: Number = Number::new(c"max-backoff", 0, 0, MAX_MS);
+static MAX_LEN: Number = Number::new(c"max-len", 0, 0, i64::MAX);
+
+pub static CONFIGS: [Config; 5] = [
+    Config::Number(&LEASE),
+    Config::Number(&MAX_DELIVERIES),
+    Config::Number(&BACKOFF),
+    Config::Number(&MAX_BACKOFF),
+    Config::Number(&MAX_LEN),
+];
+
+/// The delivery options of a key that is made now and not told otherwise.
+pub fn defaults<F: Family>() -> DeliveryOptions {
+    F::adjust(DeliveryOptions {
+        lease: Millis(LEASE.unsigned()),
+        max_deliveries: u32::try_from(MAX_DELIVERIES.get()).unwrap_or(0),
+        backoff: Millis(BACKOFF.unsigned()),
+        max_backoff: Millis(MAX_BACKOFF.unsigned()),
+        max_len: MAX_LEN.unsigned(),
+        sink: None,
+    })
+}
 
 /// Options that were given.
 #[derive(Default)]
@@ -78,7 +109,7 @@ impl<'a> Given<'a> {
 }
 
 /// The arguments of CREATE that say all of these options.
-pub fn explain<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
+fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
     let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
     let numbers = [
         ("LEASE", options.lease.0),
@@ -101,7 +132,7 @@ pub fn explain<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
 }
 
 /// Where the SINK stream stands in `argv` of CREATE or ALTER, if one is named: skips over the options before it.
-pub fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
+fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
     let mut at = 2;
     while let Some(word) = argv.get(at) {
         if is(word, "SINK") {
@@ -114,4 +145,22 @@ pub fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
         };
     }
     None
+}
+
+/// The options of a CREATE that would make this key.
+pub fn explain<F: Family>(queue: &Queue<F::Gate>) -> Strings {
+    let mut arguments = Strings::new();
+    F::explain_gate(queue, &mut arguments);
+    explain_delivery::<F>(queue.options(), &mut arguments);
+    arguments
+}
+
+/// The keys of CREATE and ALTER.
+pub fn tell_keys<F: Family>(argv: &[&Str], request: &KeyRequest<'_>) {
+    if argv.len() > 1 {
+        request.key_at(1);
+    }
+    if let Some(position) = sink_position::<F>(argv) {
+        request.key_at(position);
+    }
 }

@@ -7,6 +7,7 @@
 
 use crate::command::behaviour;
 use crate::delivery::family::Family;
+use crate::delivery::options;
 use crate::delivery::stored_queue::{seed, Value};
 use crate::delivery::timer::renames;
 use crate::delivery::timer::tick;
@@ -41,7 +42,7 @@ pub fn arrive<F: Family>(value: &Value<F>, db: i32, name: &Str) {
 
 /// What stands for the content of a damaged value that cannot be loaded: nothing.
 pub fn damaged<F: Family>() -> Result<Queue<F::Gate>, Error> {
-    F::create(F::plan_of_damaged(), F::delivery_defaults(), seed())
+    F::create(F::plan_of_damaged(), options::defaults::<F>(), seed())
 }
 
 impl<F: Family> Value<F> {

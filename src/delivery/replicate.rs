@@ -1,8 +1,8 @@
 //! What replicas and the AOF are told of what no command says: what made a key explicit, what a claim handed out, what the timer did.
 
 use crate::command::call::AT;
-use crate::delivery::commands::create;
 use crate::delivery::family::Family;
+use crate::delivery::options;
 use crate::delivery::stored_queue::Value;
 use crate::redis::{Ctx, OwnedStr, Str};
 use tsgen_engine::{Claim, Millis, UnixMs};
@@ -12,8 +12,8 @@ use tsgen_engine::{Claim, Millis, UnixMs};
 /// In the envelope although time does not matter: only CREATE itself can tell where its keys are (the stream of its sink), and what is
 /// replicated must have its keys at fixed places (`Handler::TELLS_KEYS`).
 pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &Value<F>, now: UnixMs) {
-    let options = create::explain::<F>(&value.queue);
-    let arguments: Vec<&Str> = std::iter::once(name).chain(options.iter().map(|option| &**option)).collect();
+    let explained = options::explain::<F>(&value.queue);
+    let arguments: Vec<&Str> = std::iter::once(name).chain(explained.iter().map(|option| &**option)).collect();
     ctx.replicate_at(AT, now.0, F::VERBS.create.name, &arguments);
 }
 

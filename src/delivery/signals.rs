@@ -8,6 +8,9 @@ use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
 use tsgen_engine::UnixMs;
 
+/// When a change opened nothing that time closes again, but a clock that is set back does: an `opens_at`.
+pub use crate::delivery::timer::tick::WHEN_SET_BACK;
+
 /// What is left to tell once the key is closed.
 #[must_use]
 pub struct Effects {

@@ -193,7 +193,7 @@ impl Family for Expiry {
         true
     }
 
-    fn opened_between(_: &mut Queue<Ttl>, _: UnixMs, _: UnixMs) -> bool {
+    fn opened_between(_: &mut Queue<Ttl>, _: UnixMs, _: UnixMs, _: UnixMs) -> bool {
         // Whoever fires tells.
         false
     }

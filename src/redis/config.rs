@@ -24,8 +24,13 @@ impl Number {
         self.value.load(Ordering::Relaxed)
     }
 
+    /// What it is, of something that is not negative.
+    pub fn unsigned(&self) -> u64 {
+        u64::try_from(self.get()).unwrap_or(0)
+    }
+
     /// A config that is `yes` or `no`.
-    pub fn register_switch(&'static self, ctx: &Ctx) -> bool {
+    fn register_switch(&'static self, ctx: &Ctx) -> bool {
         // SAFETY: a live context during load; `self` lives for ever and is what the callbacks expect.
         unsafe {
             api!(RedisModule_RegisterBoolConfig(
@@ -42,7 +47,7 @@ impl Number {
     }
 
     /// A config that is a number within its range.
-    pub fn register(&'static self, ctx: &Ctx) -> bool {
+    fn register(&'static self, ctx: &Ctx) -> bool {
         // SAFETY: as in `register_switch`.
         unsafe {
             api!(RedisModule_RegisterNumericConfig(
@@ -57,6 +62,24 @@ impl Number {
                 None,
                 ptr::from_ref(self).cast_mut().cast()
             )) == raw::REDISMODULE_OK as c_int
+        }
+    }
+}
+
+/// A number as the operator sees it.
+#[derive(Clone, Copy)]
+pub enum Config {
+    Number(&'static Number),
+    /// `yes` or `no`.
+    Switch(&'static Number),
+}
+
+impl Config {
+    /// Tells Redis of it; at load.
+    pub fn register(self, ctx: &Ctx) -> bool {
+        match self {
+            Config::Number(number) => number.register(ctx),
+            Config::Switch(number) => number.register_switch(ctx),
         }
     }
 }

@@ -2,14 +2,14 @@
 //! delivery, at the edge.
 
 use crate::command::args::{is, set, Args};
+use crate::command::limits::MAX_MS;
 use crate::command::Fail;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::Value;
-use crate::delivery::timer::tick;
 use crate::redis::arguments::Arguments;
+use crate::redis::config::{Config, Number};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::server::config;
 use std::ffi::CStr;
 use tsgen_engine::{
     batch_number, Batch, Delivered, DeliveryOptions, Error, FieldKind, Millis, Queue, Ready, Tallying, UnixMs, Window,
@@ -39,6 +39,15 @@ pub struct Plan {
 pub struct Change {
     every: Option<Millis>,
     max_fields: Option<u64>,
+}
+
+static EVERY: Number = Number::new(c"tally-every", 9_000, 1, MAX_MS);
+static MAX_FIELDS_OF_WINDOW: Number = Number::new(c"tally-max-fields", 10_000, 1, MAX_FIELDS as i64);
+
+/// The gate options of a key that is made now and not told otherwise.
+fn defaults() -> Tallying {
+    let max_fields = MAX_FIELDS_OF_WINDOW.unsigned();
+    Tallying { every: Millis(EVERY.unsigned()), max_fields, ..Tallying::default() }
 }
 
 const WORDS: [&str; 5] = ["EVERY", "FIELD", "MIN", "MAX", "MAXFIELDS"];
@@ -84,6 +93,7 @@ impl Family for Tally {
     const CREATE_SUMMARY: &'static str =
         "Creates a key for counters: the sums of each window of time are delivered together, as one batch";
     const ALTER_SYNTAX: &'static str = concat!("key [EVERY duration] [MAXFIELDS n] ", delivery_options!());
+    const CONFIGS: &'static [Config] = &[Config::Number(&EVERY), Config::Number(&MAX_FIELDS_OF_WINDOW)];
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 9;
 
@@ -109,12 +119,12 @@ impl Family for Tally {
     }
 
     /// A batch that is dead is a sum that the database never gets, so none dies unless CREATE says so.
-    fn delivery_defaults() -> DeliveryOptions {
-        DeliveryOptions { max_deliveries: 0, ..config::delivery_defaults() }
+    fn adjust(defaults: DeliveryOptions) -> DeliveryOptions {
+        DeliveryOptions { max_deliveries: 0, ..defaults }
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Window>, Error> {
-        let defaults = config::tally_defaults();
+        let defaults = defaults();
         let rules = Tallying {
             every: plan.change.every.unwrap_or(defaults.every),
             field: plan.field.unwrap_or(defaults.field),
@@ -157,8 +167,8 @@ impl Family for Tally {
         true
     }
 
-    fn opened_between(queue: &mut Queue<Window>, after: UnixMs, now: UnixMs) -> bool {
-        queue.ended_between(after, after.max(tick::master_since()), now)
+    fn opened_between(queue: &mut Queue<Window>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool {
+        queue.ended_between(after, after.max(master_since), now)
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

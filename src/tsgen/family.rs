@@ -184,7 +184,7 @@ impl Family for Tsgen {
         queue.is_clock()
     }
 
-    fn opened_between(queue: &mut Queue<Watermark>, after: UnixMs, now: UnixMs) -> bool {
+    fn opened_between(queue: &mut Queue<Watermark>, after: UnixMs, _: UnixMs, now: UnixMs) -> bool {
         queue.any_between(Some(after.0), now.0)
     }
 

@@ -3,7 +3,6 @@
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::debounce::family::Debounce;
-use crate::delivery::commands::create;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
@@ -41,7 +40,7 @@ impl Command for Push {
             Some(value) => value.queue.push(group, items, now)?,
             None => {
                 // Refused before the key is made.
-                let mut value = create::by_default::<Debounce>(now)?;
+                let mut value = keyspace::by_default::<Debounce>(now)?;
                 let pushed = value.queue.push(group, items, now)?;
                 new = Some(value);
                 pushed

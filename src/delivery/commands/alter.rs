@@ -2,10 +2,9 @@
 
 use crate::command::args::unknown_option;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::commands::create::{tell_keys, KEYS};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::options::Given;
+use crate::delivery::options::{tell_keys, Given, KEYS};
 use crate::delivery::signals::Effects;
 use crate::redis::command::KeyRequest;
 use crate::redis::Str;

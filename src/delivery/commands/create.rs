@@ -1,20 +1,17 @@
-//! `F.CREATE`: makes a key with other options than the defaults. And what a first write does instead.
+//! `F.CREATE`: makes a key with other options than the defaults.
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::family::{Family, Strings};
+use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::options::{self, sink_position, Given};
+use crate::delivery::options::{self, tell_keys, Given, KEYS};
 use crate::delivery::persistence::arrive;
 use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
 use crate::delivery::stored_queue::{seed, Value};
-use crate::redis::command::{KeyRequest, KeySpec};
+use crate::redis::command::KeyRequest;
 use crate::redis::Str;
 use std::marker::PhantomData;
-use tsgen_engine::{Queue, UnixMs};
-
-/// CREATE and ALTER: the key, and the stream of its sink.
-pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
+use tsgen_engine::UnixMs;
 
 pub struct Create<F>(PhantomData<F>);
 
@@ -40,7 +37,7 @@ impl<F: Family> Command for Create<F> {
                 return Err(F::unknown_option(&plan, word));
             }
         }
-        let options = given.over(F::delivery_defaults())?;
+        let options = given.over(options::defaults::<F>())?;
         let mut key = keyspace::open::<F>(call.ctx, name)?;
         if !key.is_empty() {
             return Err(Fail::BUSY_KEY);
@@ -62,27 +59,4 @@ impl<F: Family> Command for Create<F> {
     fn tell_keys(argv: &[&Str], request: &KeyRequest<'_>) {
         tell_keys::<F>(argv, request);
     }
-}
-
-/// The keys of CREATE and ALTER.
-pub fn tell_keys<F: Family>(argv: &[&Str], request: &KeyRequest<'_>) {
-    if argv.len() > 1 {
-        request.key_at(1);
-    }
-    if let Some(position) = sink_position::<F>(argv) {
-        request.key_at(position);
-    }
-}
-
-/// A value as a first write makes it: by the defaults of the module.
-pub fn by_default<F: Family>(now: UnixMs) -> Result<Value<F>, Fail> {
-    Ok(Value::new(F::create(F::Plan::default(), F::delivery_defaults(), seed())?, now))
-}
-
-/// The options of a CREATE that would make this key.
-pub fn explain<F: Family>(queue: &Queue<F::Gate>) -> Strings {
-    let mut arguments = Strings::new();
-    F::explain_gate(queue, &mut arguments);
-    options::explain::<F>(queue.options(), &mut arguments);
-    arguments
 }

@@ -330,7 +330,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     let mut opens_at = None;
     let feed = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
     if F::opens_by_clock(&value.queue) {
-        opened = F::opened_between(&mut value.queue, value.announced, now);
+        opened = F::opened_between(&mut value.queue, value.announced, master_since(), now);
         value.announced = now;
         opens_at = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
     }

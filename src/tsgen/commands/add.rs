@@ -3,12 +3,10 @@
 use crate::command::args::is;
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::commands::create;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
-use crate::delivery::signals::Effects;
-use crate::delivery::timer::tick::WHEN_SET_BACK;
+use crate::delivery::signals::{Effects, WHEN_SET_BACK};
 use crate::redis::Str;
 use crate::tsgen::family::Tsgen;
 use crate::tsgen::timestamp::{replicate_on_clock, When};
@@ -114,7 +112,7 @@ fn reply(call: &Call<'_>, added: Added) {
 /// The first element of a key that does not exist: the key is made, unless the element is refused.
 fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, element: &Element<'_>) -> Outcome {
     let now = call.now();
-    let mut value = create::by_default::<Tsgen>(now)?;
+    let mut value = keyspace::by_default::<Tsgen>(now)?;
     let timestamp = element.when.resolve(false, now, call)?;
     let added = element.add_to(&mut value.queue, timestamp, now)?;
     reply(call, added);

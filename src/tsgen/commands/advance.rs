@@ -2,7 +2,6 @@
 
 use crate::command::args::{in_range, is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
-use crate::delivery::commands::create;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
@@ -38,10 +37,10 @@ impl Command for Advance {
         let mut key = keyspace::open::<Tsgen>(call.ctx, name)?;
         let created = key.value()?.is_none();
         if created {
-            let mut value = create::by_default::<Tsgen>(now)?;
+            let mut value = keyspace::by_default::<Tsgen>(now)?;
             // Refused before the key is made.
             value.queue.advance(timestamp, source, now)?;
-            let value = key.create(create::by_default::<Tsgen>(now)?)?;
+            let value = key.create(keyspace::by_default::<Tsgen>(now)?)?;
             replicate::creation(call.ctx, name, value, now);
         }
         let Some(value) = key.value()? else { return Ok(()) };

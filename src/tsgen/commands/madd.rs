@@ -2,12 +2,10 @@
 
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::commands::create;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
-use crate::delivery::signals::Effects;
-use crate::delivery::timer::tick::WHEN_SET_BACK;
+use crate::delivery::signals::{Effects, WHEN_SET_BACK};
 use crate::redis::Str;
 use crate::tsgen::family::Tsgen;
 use crate::tsgen::timestamp::{replicate_on_clock, When};
@@ -97,7 +95,7 @@ fn reply(call: &Call<'_>, added: &[Added]) {
 
 fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, given: &[Given<'_>]) -> Outcome {
     let now = call.now();
-    let mut value = create::by_default::<Tsgen>(now)?;
+    let mut value = keyspace::by_default::<Tsgen>(now)?;
     let elements = resolve(given, false, now, call)?;
     let added = value.queue.madd(&elements, now)?;
     let value = key.create(value)?;
