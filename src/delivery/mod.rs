@@ -3,15 +3,18 @@
 //! It knows no family: what one adds comes in through `Family`.
 
 pub mod apply;
+pub mod blocked;
 pub mod commands;
 pub mod compaction;
 pub mod events;
 pub mod failures;
 pub mod family;
+pub mod figures;
 pub mod keyspace;
 pub mod options;
 pub mod persistence;
 pub mod replicate;
+pub mod serve;
 pub mod signals;
 pub mod sink;
 pub mod stored_queue;

@@ -3,24 +3,17 @@
 use crate::command::args::{is, set, unknown_option};
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::delivery::blocked;
 use crate::delivery::family::Family;
-use crate::delivery::keyspace::{self, Opened};
+use crate::delivery::figures::count_adopted_token;
+use crate::delivery::keyspace;
 use crate::delivery::replicate;
+use crate::delivery::serve::{finish, Wanted};
 use crate::delivery::signals::Effects;
-use crate::delivery::waiters;
 use crate::redis::command::KeySpec;
-use crate::redis::{Ctx, Str};
-use crate::server::info::count_adopted_token;
+use crate::redis::Str;
 use std::marker::PhantomData;
-use tsgen_engine::{Claim, Error, Millis, UnixMs, MAX_TOKEN};
-
-/// What a claim asks for.
-#[derive(Clone, Copy)]
-pub struct Wanted {
-    pub count: usize,
-    /// The key's own lease, if none is given.
-    pub lease: Option<Millis>,
-}
+use tsgen_engine::{Error, Millis, UnixMs, MAX_TOKEN};
 
 struct Options {
     wanted: Wanted,
@@ -86,7 +79,7 @@ impl<F: Family> Command for ClaimEntries<F> {
 fn none<F: Family>(call: &Call<'_>, name: &Str, consumer: &Str, options: &Options, now: UnixMs) -> Outcome {
     match options.block {
         Some(timeout) if !call.is_repetition() && !call.ctx.flags().denies_blocking() => {
-            wait::<F>(call.ctx, name, consumer, options.wanted, timeout, now);
+            blocked::wait::<F>(call.ctx, name, consumer, options.wanted, timeout, now);
         }
         _ => call.ctx.reply_array(0),
     }
@@ -109,45 +102,4 @@ fn parse(call: &mut Call<'_>) -> Result<Options, Fail> {
         }
     }
     Ok(Options { wanted: Wanted { count: count.unwrap_or(1), lease }, block, token })
-}
-
-/// Blocks the client, and has the timer come when the key may have something.
-fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, timeout: Millis, now: UnixMs) {
-    if let Some(mut key) = keyspace::peek::<F>(ctx, name) {
-        if let Ok(Some(value)) = key.value() {
-            value.schedule_wakeup(ctx.db(), name.bytes(), now);
-        }
-    }
-    waiters::wait::<F>(ctx, name, consumer, wanted, timeout);
-}
-
-/// Serves a client that waits, once the key has something ready or a sink. True if it has its reply; nothing has changed if not.
-pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
-    let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
-    let Ok(Some(value)) = key.value() else { return false };
-    let lease = wanted.lease.unwrap_or(value.queue.options().lease);
-    let outcome = match value.queue.claim(consumer.bytes(), wanted.count, lease, None, now) {
-        Ok(claim) => {
-            replicate::claim::<F>(ctx, name, consumer, (wanted.count, lease), &claim, now);
-            finish(ctx, name, key, &claim, now)
-        }
-        Err(error) => Err(error.into()),
-    };
-    if let Err(fail) = outcome {
-        fail.reply(ctx, F::VERBS.claim.name);
-    }
-    true
-}
-
-/// Replies with what was claimed, and tells others.
-fn finish<F: Family>(ctx: &Ctx, name: &Str, mut key: Opened<'_, F>, claim: &Claim, now: UnixMs) -> Outcome {
-    let Some(value) = key.value()? else { return Ok(()) };
-    ctx.reply_array(claim.count);
-    for entry in value.queue.delivered(claim) {
-        F::reply_entry(ctx, &entry);
-    }
-    let effects = Effects::of(ctx, name, value, || now, None);
-    drop(key);
-    effects.tell(ctx, name, [F::VERBS.claim.event]);
-    Ok(())
 }

@@ -1,0 +1,66 @@
+//! Figures over all keys, for INFO.
+
+use crate::delivery::family::Family;
+use crate::redis::info::Section;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use tsgen_engine::{Totals, UnixMs};
+
+static ADOPTED_TOKENS: AtomicU64 = AtomicU64::new(0);
+
+/// A claim was repeated with tokens that this node would not have issued.
+pub fn count_adopted_token() {
+    ADOPTED_TOKENS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many such claims there were since the module was loaded.
+pub fn adopted_tokens() -> u64 {
+    ADOPTED_TOKENS.load(Ordering::Relaxed)
+}
+
+/// What the keys of one family hold together.
+pub struct Sums {
+    pub family: &'static CStr,
+    pub before_ready: &'static CStr,
+    pub keys: u64,
+    /// How many of these are in the numbers below.
+    pub counted: u64,
+    pub waiting: u64,
+    pub ready: u64,
+    pub leased: u64,
+    pub delayed: u64,
+    pub dead: u64,
+    pub totals: Totals,
+}
+
+/// Sums over the keys of one family, which are looked at one by one until that time.
+pub fn sum<F: Family>(section: &Section, now: UnixMs, until: Instant) -> Sums {
+    let mut sums = Sums {
+        family: F::VERBS.family,
+        before_ready: F::BEFORE_READY,
+        keys: F::data_type().count() as u64,
+        counted: 0,
+        waiting: 0,
+        ready: 0,
+        leased: 0,
+        delayed: 0,
+        dead: 0,
+        totals: Totals::default(),
+    };
+    F::data_type().each(section, |value| {
+        let stats = value.queue.stats(now);
+        sums.counted += 1;
+        let states = [
+            (&mut sums.waiting, stats.waiting),
+            (&mut sums.ready, stats.ready),
+            (&mut sums.leased, stats.leased),
+            (&mut sums.delayed, stats.delayed),
+            (&mut sums.dead, stats.dead),
+        ];
+        states.into_iter().for_each(|(sum, count)| *sum += count as u64);
+        sums.totals += stats.totals;
+        Instant::now() < until
+    });
+    sums
+}

@@ -1,0 +1,48 @@
+//! One claim of one key, served: by CLAIM at once, or when a client that waits is woken.
+
+use crate::command::Outcome;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace::{self, Opened};
+use crate::delivery::replicate;
+use crate::delivery::signals::Effects;
+use crate::redis::{Ctx, Str};
+use tsgen_engine::{Claim, Millis, UnixMs};
+
+/// What a claim asks for.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    pub count: usize,
+    /// The key's own lease, if none is given.
+    pub lease: Option<Millis>,
+}
+
+/// Serves a client that waits, once the key has something ready or a sink. True if it has its reply; nothing has changed if not.
+pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
+    let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
+    let Ok(Some(value)) = key.value() else { return false };
+    let lease = wanted.lease.unwrap_or(value.queue.options().lease);
+    let outcome = match value.queue.claim(consumer.bytes(), wanted.count, lease, None, now) {
+        Ok(claim) => {
+            replicate::claim::<F>(ctx, name, consumer, (wanted.count, lease), &claim, now);
+            finish(ctx, name, key, &claim, now)
+        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(fail) = outcome {
+        fail.reply(ctx, F::VERBS.claim.name);
+    }
+    true
+}
+
+/// Replies with what was claimed, and tells others.
+pub fn finish<F: Family>(ctx: &Ctx, name: &Str, mut key: Opened<'_, F>, claim: &Claim, now: UnixMs) -> Outcome {
+    let Some(value) = key.value()? else { return Ok(()) };
+    ctx.reply_array(claim.count);
+    for entry in value.queue.delivered(claim) {
+        F::reply_entry(ctx, &entry);
+    }
+    let effects = Effects::of(ctx, name, value, || now, None);
+    drop(key);
+    effects.tell(ctx, name, [F::VERBS.claim.event]);
+    Ok(())
+}
