@@ -2,7 +2,7 @@
 
 use crate::command::args::is;
 use crate::delivery::keyspace;
-use crate::expiry::family::Expiry;
+use crate::expiry::Expiry;
 use crate::life::{life_of, Life};
 use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::unix_ms;

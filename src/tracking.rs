@@ -8,7 +8,7 @@ use crate::delivery::failures;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::signals::Effects;
-use crate::expiry::family::Expiry;
+use crate::expiry::Expiry;
 use crate::life::{life, life_in_passing, life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{shows_expired, Key, Look};

@@ -3,25 +3,18 @@
 
 use crate::command::args::{is, set, Args};
 use crate::command::limits::MAX_MS;
+use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::debounce::items::reply_items;
+use crate::debounce::{commands, Debounce, TYPE};
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::{Content, Value};
 use crate::redis::arguments::Arguments;
 use crate::redis::config::{Config, Number};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use tsgen_engine::{fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Ready, Rules, UnixMs, MAX_ITEMS};
-
-pub struct Debounce;
-
-static TYPE: DataType<Value<Debounce>> = DataType::new();
-
-/// Tells Redis of the type; at load.
-pub fn register(ctx: &Ctx) -> bool {
-    TYPE.register(ctx)
-}
 
 /// The gate options of CREATE.
 #[derive(Default)]
@@ -68,11 +61,18 @@ fn timing_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result
     Ok(true)
 }
 
-impl Family for Debounce {
+impl Content for Debounce {
     type Gate = Idle;
+    type Local = ();
+
+    fn opens_by_clock(_: &Queue<Idle>) -> bool {
+        true
+    }
+}
+
+impl Family for Debounce {
     type Plan = Plan;
     type Change = Change;
-    type Local = ();
 
     const VERBS: Verbs = verbs!("DEBOUNCE", "debounce");
     const TYPE: (&'static CStr, i32) = (c"tsgen-deb", 1);
@@ -91,6 +91,10 @@ impl Family for Debounce {
     ];
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 5;
+
+    fn commands() -> Vec<Entry> {
+        commands::all()
+    }
 
     fn data_type() -> &'static DataType<Value<Self>> {
         &TYPE
@@ -141,10 +145,6 @@ impl Family for Debounce {
 
     fn change(queue: &mut Queue<Idle>, change: Change, _: UnixMs) -> Result<bool, Error> {
         queue.alter_rules(change.idle, change.max_wait, change.max_items)
-    }
-
-    fn opens_by_clock(_: &Queue<Idle>) -> bool {
-        true
     }
 
     fn opened_between(queue: &mut Queue<Idle>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool {

@@ -1,5 +1,14 @@
 //! DEBOUNCE: items that are delivered by groups, once a group has been quiet.
 
-pub mod commands;
-pub mod family;
+mod commands;
+mod family;
 pub mod items;
+
+use crate::delivery::stored_queue::Value;
+use crate::redis::datatype::DataType;
+
+/// The family; what it adds to delivery is in `family`.
+pub struct Debounce;
+
+/// Where its type is registered.
+static TYPE: DataType<Value<Debounce>> = DataType::new();

@@ -4,8 +4,7 @@
 //! is replicated. In the commands themselves it would be paid by whoever acknowledges, in the middle of a burst; the timer does it
 //! when a burst has gone by, in its budget.
 
-use crate::delivery::family::Family;
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::{Content, Value};
 use crate::redis::ctx::unix_ms;
 use std::time::Instant;
 use tsgen_engine::{Millis, UnixMs};
@@ -17,7 +16,7 @@ const PATIENCE: Millis = Millis(100);
 /// Entries between two looks at the clock: some 50 to 100 us.
 const STEP: usize = 64;
 
-impl<F: Family> Value<F> {
+impl<F: Content> Value<F> {
     fn is_wasteful(&self) -> bool {
         self.queue.is_compacting() || self.queue.waste() > WORTH_IT
     }

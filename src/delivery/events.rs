@@ -1,44 +1,30 @@
-//! What happens to keys and to this node without a command of ours.
+//! What happens to this node without a command of ours, as far as delivery goes.
 
 use crate::command::behaviour;
 use crate::delivery::timer::tick;
 use crate::delivery::unfinished;
 use crate::delivery::waiters;
-use crate::redis::server_events::{listen, Event};
-use crate::redis::Ctx;
-use crate::seen;
-use crate::walk;
-use crate::watch;
+use crate::redis::server_events::Event;
+use tsgen_engine::UnixMs;
 
-/// Subscribes to server events; at load.
-pub fn register(ctx: &Ctx) -> bool {
-    listen(ctx, happened)
-}
-
-fn happened(ctx: &Ctx, event: Event) {
+pub fn happened(event: &Event) {
     match event {
-        Event::Flushed(db) => {
-            tick::forget(db);
-            watch::forget(db);
-        }
+        Event::Flushed(db) => tick::forget(*db),
         Event::Swapped(one, other) => {
-            tick::swap(one, other);
-            watch::swap(one, other);
+            tick::swap(*one, *other);
+            // Clients that wait have not changed places.
+            for db in [*one, *other] {
+                waiters::names(db).iter().for_each(|name| tick::note(db, name, UnixMs(0)));
+            }
         }
-        Event::BecameMaster => {
-            walk::promoted(ctx);
-            tick::look_at_all();
-        }
-        Event::BecameReplica => seen::became_replica(ctx),
+        Event::BecameMaster => tick::look_at_all(),
         Event::SyncBegins => behaviour::sync_begins(),
         Event::LoadingEnded => {
             behaviour::sync_ended();
             unfinished::ended();
-            watch::keep_overdue(ctx);
             waiters::data_is_there();
         }
-        Event::Saving => watch::saving(ctx),
-        Event::Saved => watch::saved(ctx),
         Event::Cron => tick::mind_the_clock(),
+        Event::BecameReplica | Event::Saving | Event::Saved => {}
     }
 }

@@ -2,15 +2,18 @@
 //! are written once, for any `Family`.
 
 use crate::command::args::{unknown_option, Args};
+use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::timer::tick::Turn;
 use crate::redis::arguments::Arguments;
 use crate::redis::config::Config;
 use crate::redis::datatype::DataType;
+use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::time::Instant;
-use tsgen_engine::{Delivered, DeliveryOptions, Gate, Queue, Ready, UnixMs};
+use tsgen_engine::{Delivered, DeliveryOptions, Queue, Ready, UnixMs};
 
 /// A command and the keyspace event it emits.
 #[derive(Clone, Copy)]
@@ -101,14 +104,11 @@ pub(crate) use delivery_options;
 pub type Strings = Vec<OwnedStr>;
 
 /// One family of commands.
-pub trait Family: Sized + 'static {
-    type Gate: Gate + Send;
+pub trait Family: Content {
     /// What CREATE says of the gate.
     type Plan: Default;
     /// What ALTER says of the gate.
     type Change: Default;
-    /// What only this node knows of a value, beside its queue.
-    type Local: Default + Send;
 
     const VERBS: Verbs;
     /// Name and encoding version of the type of its values.
@@ -158,8 +158,6 @@ pub trait Family: Sized + 'static {
     /// True if anything changed.
     fn change(queue: &mut Queue<Self::Gate>, change: Self::Change, now: UnixMs) -> Result<bool, tsgen_engine::Error>;
 
-    /// Whether time alone opens the gate.
-    fn opens_by_clock(queue: &Queue<Self::Gate>) -> bool;
     /// Whether the gate opened for anything after `after` and up to `now`. `master_since`: what opened before was announced by another node.
     fn opened_between(queue: &mut Queue<Self::Gate>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool;
 
@@ -169,11 +167,17 @@ pub trait Family: Sized + 'static {
     fn transplanted(_queue: &mut Queue<Self::Gate>) {}
     /// A value is gone from under its name.
     fn left(_db: i32, _name: &[u8]) {}
+    /// Something has happened to this node; delivery does its part after that.
+    fn happened(_ctx: &Ctx, _event: &Event) {}
     /// What the timer does for a key of this family beside delivery; tells when it wants to come again.
     fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _is_master: bool) -> Option<UnixMs> {
         None
     }
+    /// What the timer does for the whole family in each of its turns, also while nothing may be written.
+    const TURN: Turn = Turn::NOTHING;
 
+    /// The commands that only this family has.
+    fn commands() -> Vec<Entry>;
     /// Replies with one entry of a CLAIM.
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>);
     /// The fields and values of a ready entry in its stream.

@@ -2,10 +2,12 @@
 //!
 //! It knows no family: what one adds comes in through `Family`.
 
+pub mod any_family;
 pub mod apply;
 pub mod blocked;
 pub mod commands;
 pub mod compaction;
+pub mod drive;
 pub mod events;
 pub mod failures;
 pub mod family;

@@ -1,7 +1,6 @@
 //! What follows from a change of a key, beside replication: WATCH, the timer, keyspace events, blocked clients.
 
-use crate::delivery::family::Family;
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::{Content, Value};
 use crate::delivery::timer::renames;
 use crate::delivery::waiters;
 use crate::redis::{Ctx, Str};
@@ -19,7 +18,7 @@ pub struct Effects {
 
 impl Effects {
     /// Takes note of a change while the key is open. `opens_at`: a time at which the change made time alone open the gate.
-    pub fn of<F: Family>(
+    pub fn of<F: Content>(
         ctx: &Ctx,
         name: &Str,
         value: &mut Value<F>,
@@ -66,7 +65,7 @@ impl Effects {
     }
 }
 
-impl<F: Family> Value<F> {
+impl<F: Content> Value<F> {
     /// Asks the timer to come when there may be something for a client that waits, of which there is nothing now.
     pub fn schedule_wakeup(&mut self, db: i32, name: &[u8], now: UnixMs) {
         let at = if self.queue.claimable(now) { Some(now) } else { self.queue.next_deadline(now) };

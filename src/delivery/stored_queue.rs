@@ -2,18 +2,27 @@
 //!
 //! Nothing beside the queue is saved, replicated or compared.
 
-use crate::delivery::family::Family;
 use crate::delivery::timer::tick;
 use crate::redis::ctx::random_seed;
 use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use tsgen_engine::{Millis, Queue, UnixMs};
+use tsgen_engine::{Gate, Millis, Queue, UnixMs};
 
 /// Rest of a sink after an append has failed.
 pub const SINK_REST: Millis = Millis(1_000);
 
+/// What a family keeps under its keys, as far as storing it goes.
+pub trait Content: Sized + 'static {
+    type Gate: Gate + Send;
+    /// What only this node knows of a value, beside its queue.
+    type Local: Default + Send;
+
+    /// Whether time alone opens the gate.
+    fn opens_by_clock(queue: &Queue<Self::Gate>) -> bool;
+}
+
 /// The value of one key.
-pub struct Value<F: Family> {
+pub struct Value<F: Content> {
     pub queue: Queue<F::Gate>,
     pub local: F::Local,
     /// No other value of this process has it: tells whether what stands under a name is still the same.
@@ -39,7 +48,7 @@ pub fn seed() -> [u64; 2] {
     *SEED
 }
 
-impl<F: Family> Value<F> {
+impl<F: Content> Value<F> {
     /// `announced` says up to when openings are not news any more.
     pub fn new(queue: Queue<F::Gate>, announced: UnixMs) -> Self {
         Value {

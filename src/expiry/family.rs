@@ -6,14 +6,19 @@
 use crate::command::args::{is, set, unknown_option, Args};
 use crate::command::limits::check_name;
 use crate::command::limits::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
+use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::copies::type_name;
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::timer::tick::Turn;
+use crate::expiry::{commands, events, Expiry, TYPE};
 use crate::redis::arguments::Arguments;
 use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
+use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::seen;
 use crate::tracking::{self, ending_name, Local};
 use crate::walk;
 use crate::watch;
@@ -21,19 +26,10 @@ use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Prefix, Queue, Ready, Scope, Ttl, UnixMs};
 
-pub struct Expiry;
-
-static TYPE: DataType<Value<Expiry>> = DataType::new();
-
 /// The bytes of a value that are kept, unless MAXVALUE says otherwise.
 const MAX_VALUE: u64 = 64 * 1024;
 
 const NO_PREFIX: &str = "PREFIX is missing, which says what keys are watched: EXPIRY.CREATE key PREFIX order:";
-
-/// Tells Redis of the type; at load.
-pub fn register(ctx: &Ctx) -> bool {
-    TYPE.register(ctx)
-}
 
 /// The gate options of CREATE.
 #[derive(Default)]
@@ -85,11 +81,18 @@ fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
     Err(Fail::text("NOPERM this user has no permission to read all keys with this PREFIX"))
 }
 
-impl Family for Expiry {
+impl Content for Expiry {
     type Gate = Ttl;
+    type Local = Local;
+
+    fn opens_by_clock(_: &Queue<Ttl>) -> bool {
+        true
+    }
+}
+
+impl Family for Expiry {
     type Plan = Plan;
     type Change = Change;
-    type Local = Local;
 
     const VERBS: Verbs = verbs!("EXPIRY", "expiry");
     const TYPE: (&'static CStr, i32) = (c"tsgen-exp", 1);
@@ -109,6 +112,11 @@ impl Family for Expiry {
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;
+    const TURN: Turn = Turn { begins: seen::look, pauses: watch::copy_values, ends: walk::go_on };
+
+    fn commands() -> Vec<Entry> {
+        commands::all()
+    }
 
     fn data_type() -> &'static DataType<Value<Self>> {
         &TYPE
@@ -189,10 +197,6 @@ impl Family for Expiry {
         Ok(queue.alter_held(change.keep_evicted, change.max_held))
     }
 
-    fn opens_by_clock(_: &Queue<Ttl>) -> bool {
-        true
-    }
-
     fn opened_between(_: &mut Queue<Ttl>, _: UnixMs, _: UnixMs, _: UnixMs) -> bool {
         // Whoever fires tells.
         false
@@ -211,6 +215,10 @@ impl Family for Expiry {
 
     fn transplanted(queue: &mut Queue<Ttl>) {
         queue.forget_to_come(UnixMs(unix_ms()));
+    }
+
+    fn happened(ctx: &Ctx, event: &Event) {
+        events::happened(ctx, event);
     }
 
     fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {

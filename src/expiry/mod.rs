@@ -1,4 +1,14 @@
 //! EXPIRY: watched keys that are delivered, with their values, once their time to live has run out.
 
-pub mod commands;
-pub mod family;
+mod commands;
+mod events;
+mod family;
+
+use crate::delivery::stored_queue::Value;
+use crate::redis::datatype::DataType;
+
+/// The family; what it adds to delivery is in `family`.
+pub struct Expiry;
+
+/// Where its type is registered.
+static TYPE: DataType<Value<Expiry>> = DataType::new();

@@ -4,19 +4,15 @@
 //! changing them changes no key that exists.
 
 use crate::command::{caller, limits};
-use crate::debounce::family::Debounce;
-use crate::delivery::family::Family;
 use crate::delivery::options;
-use crate::expiry::family::Expiry;
 use crate::redis::config::load;
 use crate::redis::Ctx;
-use crate::tally::family::Tally;
-use crate::tsgen::family::Tsgen;
+use crate::server::families::FAMILIES;
 
 /// Tells Redis of them, and takes what redis.conf says.
 pub fn register(ctx: &Ctx) -> bool {
-    let families = [Tsgen::CONFIGS, Debounce::CONFIGS, Expiry::CONFIGS, Tally::CONFIGS].concat();
-    let mut all = [&options::CONFIGS[..], &limits::CONFIGS, &caller::CONFIGS, &families].concat();
+    let mut all = [&options::CONFIGS[..], &limits::CONFIGS, &caller::CONFIGS].concat();
+    FAMILIES.iter().for_each(|family| all.extend(family.configs));
     #[cfg(feature = "planted-panic")]
     all.push(crate::redis::config::Config::Number(&crate::redis::planted::AT));
     all.drain(..).all(|config| config.register(ctx)) && load(ctx)

@@ -1,19 +1,16 @@
 //! The section `tsgen` of INFO.
 
-use crate::debounce::family::Debounce;
 use crate::delivery::failures;
-use crate::delivery::figures::{self, sum};
+use crate::delivery::figures::{self, Sums};
 use crate::delivery::timer::lateness;
 use crate::delivery::timer::tick;
 use crate::delivery::waiters;
-use crate::expiry::family::Expiry;
 use crate::redis::ctx::unix_ms;
 use crate::redis::datatype;
 use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
-use crate::tally::family::Tally;
-use crate::tsgen::family::Tsgen;
+use crate::server::families::FAMILIES;
 use crate::watch;
 use std::time::{Duration, Instant};
 use tsgen_engine::UnixMs;
@@ -50,7 +47,7 @@ fn tell(section: &Section) {
 fn tell_families(section: &Section) {
     let until = Instant::now() + BUDGET;
     let now = UnixMs(unix_ms());
-    let families = [sum::<Tsgen>, sum::<Debounce>, sum::<Expiry>, sum::<Tally>].map(|sum| sum(section, now, until));
+    let families: Vec<Sums> = FAMILIES.iter().map(|family| (family.sums)(section, now, until)).collect();
     section.number(c"keys", signed(families.iter().map(|sums| sums.keys).sum()));
     for sums in families {
         let totals = sums.totals;

@@ -1,32 +1,39 @@
 //! The module as a whole: which families there are, configs, INFO, and the command that repeats others.
 
-pub mod at;
-pub mod config;
-pub mod families;
-pub mod info;
+mod at;
+mod config;
+mod events;
+mod families;
+mod info;
 
-use crate::command;
+use crate::command::table::{self, Entry};
+use crate::delivery::timer::tick;
 use crate::redis::on_load::Module;
 use crate::redis::{panics, Ctx};
-use crate::{debounce, delivery, expiry, slots, tally, throttle, tsgen};
+use crate::{slots, throttle};
+use families::FAMILIES;
 
 /// The module. Its version is 0.1.0, as Redis counts.
 pub const MODULE: Module = Module { name: c"tsgen", version: 100, start };
 
 /// Registers everything; at load.
 fn start(ctx: &Ctx) -> bool {
-    let registered = tsgen::family::register(ctx)
-        && debounce::family::register(ctx)
-        && expiry::family::register(ctx)
-        && tally::family::register(ctx)
+    let registered = FAMILIES.iter().all(|family| (family.register)(ctx))
         && throttle::register(ctx)
-        && command::table::register(ctx, families::all())
+        && table::register(ctx, commands())
         && config::register(ctx)
         && info::register(ctx)
-        && delivery::events::register(ctx)
+        && events::register(ctx)
         && slots::register(ctx);
     if registered {
+        tick::start(FAMILIES.iter().map(|family| (family.driver)()).collect());
         panics::log_panics();
     }
     registered
+}
+
+/// Every command there is.
+fn commands() -> Vec<Entry> {
+    let of_families = FAMILIES.iter().flat_map(|family| (family.commands)());
+    of_families.chain(throttle::commands::all()).chain([Entry::of::<at::At>()]).collect()
 }

@@ -3,27 +3,20 @@
 
 use crate::command::args::{is, set, Args};
 use crate::command::limits::MAX_MS;
+use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::{Content, Value};
 use crate::redis::arguments::Arguments;
 use crate::redis::config::{Config, Number};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::tally::{commands, Tally, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
     batch_number, Batch, Delivered, DeliveryOptions, Error, FieldKind, Millis, Queue, Ready, Tallying, UnixMs, Window,
     MAX_FIELDS,
 };
-
-pub struct Tally;
-
-static TYPE: DataType<Value<Tally>> = DataType::new();
-
-/// Tells Redis of the type; at load.
-pub fn register(ctx: &Ctx) -> bool {
-    TYPE.register(ctx)
-}
 
 /// The gate options of CREATE.
 #[derive(Default)]
@@ -79,11 +72,18 @@ fn field_word(kind: FieldKind) -> &'static [u8] {
     }
 }
 
-impl Family for Tally {
+impl Content for Tally {
     type Gate = Window;
+    type Local = ();
+
+    fn opens_by_clock(_: &Queue<Window>) -> bool {
+        true
+    }
+}
+
+impl Family for Tally {
     type Plan = Plan;
     type Change = Change;
-    type Local = ();
 
     const VERBS: Verbs = verbs!("TALLY", "tally");
     const TYPE: (&'static CStr, i32) = (c"tsgen-tal", 1);
@@ -96,6 +96,10 @@ impl Family for Tally {
     const CONFIGS: &'static [Config] = &[Config::Number(&EVERY), Config::Number(&MAX_FIELDS_OF_WINDOW)];
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 9;
+
+    fn commands() -> Vec<Entry> {
+        commands::all()
+    }
 
     fn data_type() -> &'static DataType<Value<Self>> {
         &TYPE
@@ -161,10 +165,6 @@ impl Family for Tally {
 
     fn change(queue: &mut Queue<Window>, change: Change, _: UnixMs) -> Result<bool, Error> {
         queue.alter_rules(change.every, change.max_fields)
-    }
-
-    fn opens_by_clock(_: &Queue<Window>) -> bool {
-        true
     }
 
     fn opened_between(queue: &mut Queue<Window>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool {

@@ -7,7 +7,7 @@ use crate::delivery::family::Family;
 use crate::delivery::keyspace::Opened;
 use crate::delivery::signals::Effects;
 use crate::redis::Str;
-use crate::tally::family::Tally;
+use crate::tally::Tally;
 use std::ffi::CStr;
 use tsgen_engine::{Counted, UnixMs};
 

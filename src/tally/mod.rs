@@ -1,5 +1,14 @@
 //! TALLY: increments that are summed per field, and delivered as one batch for each window of time.
 
-pub mod commands;
-pub mod family;
+mod commands;
+mod family;
 pub mod increment;
+
+use crate::delivery::stored_queue::Value;
+use crate::redis::datatype::DataType;
+
+/// The family; what it adds to delivery is in `family`.
+pub struct Tally;
+
+/// Where its type is registered.
+static TYPE: DataType<Value<Tally>> = DataType::new();

@@ -2,26 +2,19 @@
 
 use crate::command::args::{integer, is, set, Args};
 use crate::command::limits::check_name;
+use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::{Content, Value};
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::tsgen::{commands, Tsgen, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{Delivered, DeliveryOptions, Error, Kind, Late, Queue, Ready, Source, UnixMs, Watermark};
 
-pub struct Tsgen;
-
-static TYPE: DataType<Value<Tsgen>> = DataType::new();
-
 /// Most sources of one key: the watermark is their minimum, found by looking at each.
 const MAX_SOURCES: i64 = 1_000;
-
-/// Tells Redis of the type; at load.
-pub fn register(ctx: &Ctx) -> bool {
-    TYPE.register(ctx)
-}
 
 /// The gate options of CREATE.
 #[derive(Default)]
@@ -64,11 +57,18 @@ fn sources_option(args: &mut Args<'_>, ctx: &Ctx) -> Result<Kind, Fail> {
     (0..count).map(source).collect::<Result<_, Fail>>().map(Kind::Sources)
 }
 
-impl Family for Tsgen {
+impl Content for Tsgen {
     type Gate = Watermark;
+    type Local = ();
+
+    fn opens_by_clock(queue: &Queue<Watermark>) -> bool {
+        queue.is_clock()
+    }
+}
+
+impl Family for Tsgen {
     type Plan = Plan;
     type Change = Change;
-    type Local = ();
 
     const VERBS: Verbs = verbs!("TSGEN", "tsgen");
     const TYPE: (&'static CStr, i32) = (c"tsgen-tsg", 1);
@@ -84,6 +84,10 @@ impl Family for Tsgen {
     );
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 3;
+
+    fn commands() -> Vec<Entry> {
+        commands::all()
+    }
 
     fn data_type() -> &'static DataType<Value<Self>> {
         &TYPE
@@ -178,10 +182,6 @@ impl Family for Tsgen {
         };
         let source_set_back = change.source.is_some_and(|(name, to)| queue.alter_source(&name, to));
         Ok(change.late.is_some_and(|late| queue.alter_late(late)) || set_back || source_set_back)
-    }
-
-    fn opens_by_clock(queue: &Queue<Watermark>) -> bool {
-        queue.is_clock()
     }
 
     fn opened_between(queue: &mut Queue<Watermark>, after: UnixMs, _: UnixMs, now: UnixMs) -> bool {

@@ -1,5 +1,14 @@
 //! TSGEN: elements with a timestamp behind a watermark.
 
-pub mod commands;
-pub mod family;
+mod commands;
+mod family;
 pub mod timestamp;
+
+use crate::delivery::stored_queue::Value;
+use crate::redis::datatype::DataType;
+
+/// The family; what it adds to delivery is in `family`.
+pub struct Tsgen;
+
+/// Where its type is registered.
+static TYPE: DataType<Value<Tsgen>> = DataType::new();

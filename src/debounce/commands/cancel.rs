@@ -1,7 +1,7 @@
 //! `DEBOUNCE.CANCEL`: groups that are dropped.
 
 use crate::command::{Call, Command, Outcome, Row};
-use crate::debounce::family::Debounce;
+use crate::debounce::Debounce;
 use crate::delivery::apply::apply;
 use std::ffi::CStr;
 

@@ -1,7 +1,7 @@
 //! `DEBOUNCE.FLUSH`: groups that fire before their time.
 
 use crate::command::{Call, Command, Outcome, Row};
-use crate::debounce::family::Debounce;
+use crate::debounce::Debounce;
 use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
 use std::ffi::CStr;

@@ -2,7 +2,7 @@
 
 use crate::command::args::{is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
-use crate::debounce::family::Debounce;
+use crate::debounce::Debounce;
 use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
 use std::ffi::CStr;

@@ -1,8 +1,8 @@
 //! `DEBOUNCE.GET`: one group. Answers as if everything due had fired, and stores nothing.
 
 use crate::command::{Call, Command, Outcome, Row};
-use crate::debounce::family::Debounce;
 use crate::debounce::items::reply_items;
+use crate::debounce::Debounce;
 use crate::delivery::keyspace;
 
 pub struct Get;

@@ -2,7 +2,7 @@
 
 use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::debounce::family::Debounce;
+use crate::debounce::Debounce;
 use crate::delivery::keyspace;
 
 pub struct Groups;

@@ -2,7 +2,7 @@
 
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::debounce::family::Debounce;
+use crate::debounce::Debounce;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;

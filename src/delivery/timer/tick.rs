@@ -1,35 +1,20 @@
 //! The one timer, over the one index of deadlines.
 //!
-//! A tick looks at the keys whose time has come and wakes whoever waits: blocked clients, subscribers of `ready`,
-//! the sink. It ends what time has ended only where a client waits for what comes of it. It works for about a
-//! millisecond and then comes again at once.
+//! A tick drives the keys whose time has come, for about a millisecond, and then comes again at once.
 //!
-//! It does not know what is in a key; `Family` and `Value` tell.
+//! It does not know what is in a key: each kind of keys has a driver.
 
-use crate::debounce::family::Debounce;
-use crate::delivery::family::Family;
-use crate::delivery::keyspace;
-use crate::delivery::replicate;
-use crate::delivery::sink;
-use crate::delivery::stored_queue::Value;
 use crate::delivery::timer::lateness;
-use crate::delivery::waiters;
-use crate::expiry::family::Expiry;
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::key::{self, Key};
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::seen;
 use crate::slots;
-use crate::tally::family::Tally;
-use crate::tsgen::family::Tsgen;
-use crate::walk;
-use crate::watch;
 use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tsgen_engine::{Millis, Schedule, UnixMs};
+use tsgen_engine::{Schedule, UnixMs};
 
 /// How long a tick may work.
 const BUDGET: Duration = Duration::from_millis(1);
@@ -41,21 +26,46 @@ const OVERDUE: i64 = 50;
 const PAUSE_STEP: i64 = 10;
 /// While data is loaded.
 const LOADING_STEP: i64 = 100;
-/// On a replica: keys are only kept in mind, for the day it is promoted.
-const REPLICA_STEP: i64 = 10_000;
 /// Asks for a look at a key when the clock has stepped back, and not before: what is ready there may wait again then.
 pub const WHEN_SET_BACK: UnixMs = UnixMs(i64::MAX - 1);
-/// A key with very many leases is looked at no oftener for their sake.
-const CROWD_STEP: Millis = Millis(100);
-/// Groups of one key that are sorted at once: some 0.2 ms.
-const SETTLE: usize = 1_000;
 
-/// What to do with a key whose time has come, for each family. True if the key is of that family.
-const FAMILIES: [Drive; 4] = [drive::<Tsgen>, drive::<Debounce>, drive::<Expiry>, drive::<Tally>];
-/// The same on a replica.
-const KEEP: [Drive; 4] = [keep::<Tsgen>, keep::<Debounce>, keep::<Expiry>, keep::<Tally>];
+/// What is done with a key whose time has come: database, name, what time it is, and until when it may go on. True if the key is of that kind.
+pub type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
 
-type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
+/// How keys of one kind are driven.
+pub struct Driver {
+    pub on_master: Drive,
+    /// Keys are only kept in mind, for the day it is promoted.
+    pub on_replica: Drive,
+    pub turn: Turn,
+}
+
+/// What else is done for a kind of keys in each turn of the timer.
+#[derive(Clone, Copy)]
+pub struct Turn {
+    /// First of all, but not while data is loaded.
+    pub begins: fn(&Ctx),
+    /// Instead of driving keys, while nothing may be written.
+    pub pauses: fn(&Ctx, UnixMs, Instant),
+    /// With the time that what is due has left.
+    pub ends: fn(&Ctx, Instant),
+}
+
+impl Turn {
+    pub const NOTHING: Turn = Turn { begins: |_| (), pauses: |_, _, _| (), ends: |_, _| () };
+}
+
+/// All kinds of keys there are.
+static DRIVERS: OnceLock<Vec<Driver>> = OnceLock::new();
+
+/// From now on keys are driven like this; once, at load.
+pub fn start(drivers: Vec<Driver>) {
+    DRIVERS.get_or_init(|| drivers);
+}
+
+fn drivers() -> &'static [Driver] {
+    DRIVERS.get().map_or(&[], Vec::as_slice)
+}
 
 #[derive(Default)]
 struct State {
@@ -179,14 +189,9 @@ pub fn forget(db: Option<i32>) {
     }
 }
 
-/// Two databases have changed places; clients that wait have not.
+/// Two databases have changed places.
 pub fn swap(one: i32, other: i32) {
     state().schedule.swap_dbs(one, other);
-    for db in [one, other] {
-        for name in waiters::names(db) {
-            note(db, &name, UnixMs(0));
-        }
-    }
 }
 
 /// For INFO: ticks so far, keys in mind, the next time one is looked at.
@@ -221,27 +226,26 @@ fn tick(ctx: &Ctx) {
     let mut tick = Tick { shortest: 1 };
     let flags = ctx.flags();
     let until = Instant::now() + BUDGET;
-    if !flags.is_loading() {
-        seen::look(ctx);
-    }
     if flags.is_loading() {
         tick.shortest = LOADING_STEP;
         return;
     }
+    drivers().iter().for_each(|driver| (driver.turn.begins)(ctx));
     if !flags.is_master() {
-        work(ctx, &KEEP, until);
+        work(ctx, |driver| driver.on_replica, until);
     } else if must_not_write() {
         tick.shortest = PAUSE_STEP;
-        watch::copy_values(ctx, UnixMs(unix_ms()), until);
+        let now = UnixMs(unix_ms());
+        drivers().iter().for_each(|driver| (driver.turn.pauses)(ctx, now, until));
     } else {
-        work(ctx, &FAMILIES, until);
+        work(ctx, |driver| driver.on_master, until);
     }
     // What is due goes first.
-    walk::go_on(ctx, until);
+    drivers().iter().for_each(|driver| (driver.turn.ends)(ctx, until));
 }
 
-/// Does what each family does with the keys whose time has come, as long as the budget lasts.
-fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
+/// Drives the keys whose time has come, as long as the budget lasts.
+fn work(ctx: &Ctx, how: impl Fn(&Driver) -> Drive, until: Instant) {
     if !slots::settle(ctx, until) {
         return;
     }
@@ -263,105 +267,11 @@ fn work(ctx: &Ctx, families: &[Drive], until: Instant) {
             let name = OwnedStr::new(&name);
             // After a panic it is not looked at again. The others are.
             key::fenced(ctx, &name, "the timer, at one key", || {
-                families.iter().any(|drive| drive(ctx, db, &name, now, until))
+                drivers().iter().any(|driver| how(driver)(ctx, db, &name, now, until))
             });
         }
         if Instant::now() >= until {
             break;
         }
     }
-}
-
-/// On a replica: keys that will need the timer after a promotion stay in the index, others leave it.
-fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
-    let again = F::tick(ctx, name, now, until, false);
-    let Some(mut key) = keyspace::peek::<F>(ctx, name) else { return false };
-    let Ok(Some(value)) = key.value() else { return false };
-    value.unschedule();
-    F::appeared(value, db, name.bytes());
-    if let Some(at) = value.compact(now, until) {
-        value.schedule(db, name.bytes(), at);
-    }
-    if value.is_driven() || value.queue.is_crowded() {
-        let settled = value.queue.settle(now, SETTLE);
-        let rest = if settled { REPLICA_STEP } else { 0 };
-        let at = now.after(Millis(rest.unsigned_abs()));
-        value.schedule(db, name.bytes(), again.map_or(at, |again| again.min(at)));
-    }
-    true
-}
-
-/// Where very many leases and delays have ended, they are swept stride by stride even if nobody waits: otherwise every reader would
-/// have to look at them.
-fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut Value<F>, now: UnixMs) {
-    if value.queue.has_backlog(now) && value.queue.sweep_stride(now) {
-        replicate::sweep::<F>(ctx, name, now);
-        ctx.signal_modified(name);
-        value.schedule(db, name.bytes(), now);
-    } else {
-        value.schedule_crowd(db, name.bytes(), now.after(CROWD_STEP));
-    }
-}
-
-fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
-    let again = F::tick(ctx, name, now, until, true);
-    let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
-    let Ok(Some(value)) = key.value() else { return false };
-    value.unschedule();
-    F::appeared(value, db, name.bytes());
-    for at in again.into_iter().chain(value.compact(now, until)) {
-        value.schedule(db, name.bytes(), at);
-    }
-    if !value.queue.settle(now, SETTLE) {
-        // Very much has come due at once. What follows would have to look at all of it.
-        value.schedule(db, name.bytes(), now);
-        return true;
-    }
-    if value.queue.fires_long(now) {
-        // A turn of its own: whoever is woken for it has as much work to do again.
-        value.queue.sweep_stride(now);
-        replicate::sweep::<F>(ctx, name, now);
-        ctx.signal_modified(name);
-        value.schedule(db, name.bytes(), now);
-        return true;
-    }
-    let mut opened = false;
-    let mut wake = false;
-    let mut opens_at = None;
-    let feed = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
-    if F::opens_by_clock(&value.queue) {
-        opened = F::opened_between(&mut value.queue, value.announced, master_since(), now);
-        value.announced = now;
-        opens_at = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
-    }
-    if waiters::count(db, name.bytes()) > 0 {
-        wake = value.has_sink() || value.queue.has_ready(now);
-        if !wake && value.queue.sweep_stride(now) {
-            // Whether what has ended is ready must be found out here: a client that is woken for nothing cannot tell
-            // replicas what it found, for Redis takes what is replicated only from one that gets its reply.
-            replicate::sweep::<F>(ctx, name, now);
-            ctx.signal_modified(name);
-            wake = value.queue.has_ready(now);
-        }
-        if !wake {
-            value.schedule_wakeup(db, name.bytes(), now);
-        }
-    }
-    if !feed {
-        value.schedule_drive(db, name.bytes(), now, opens_at);
-    } else if let Some(at) = opens_at {
-        value.schedule(db, name.bytes(), at);
-    }
-    sweep_backlog(ctx, db, name, value, now);
-    drop(key);
-    if opened {
-        ctx.notify(F::VERBS.ready.event, name);
-    }
-    if wake {
-        ctx.signal_ready(name);
-    }
-    if feed {
-        sink::feed::<F>(ctx, db, name, now, until);
-    }
-    true
 }

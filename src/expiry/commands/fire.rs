@@ -7,7 +7,7 @@ use crate::copies::type_of;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::signals::Effects;
-use crate::expiry::family::Expiry;
+use crate::expiry::Expiry;
 use crate::life::{life_in_passing, Life};
 use crate::redis::Str;
 use crate::seen;

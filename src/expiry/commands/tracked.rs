@@ -3,7 +3,7 @@
 use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::expiry::family::Expiry;
+use crate::expiry::Expiry;
 use crate::redis::OwnedStr;
 use crate::seen;
 use crate::tracking;

@@ -3,7 +3,7 @@
 use crate::command::limits::check_sought;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::tally::family::Tally;
+use crate::tally::Tally;
 
 pub struct Get;
 

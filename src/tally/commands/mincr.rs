@@ -3,8 +3,8 @@
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::tally::family::Tally;
 use crate::tally::increment::{delta, tell, time, NOT_CREATED};
+use crate::tally::Tally;
 
 pub struct Mincr;
 

@@ -3,7 +3,7 @@
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
-use crate::tally::family::Tally;
+use crate::tally::Tally;
 use std::ffi::CStr;
 
 const EVENT: &CStr = c"tally.seal";

@@ -6,7 +6,7 @@ use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::signals::Effects;
-use crate::tsgen::family::Tsgen;
+use crate::tsgen::Tsgen;
 use std::ffi::CStr;
 
 const EVENT: &CStr = c"tsgen.advance";

@@ -7,8 +7,8 @@ use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
 use crate::delivery::signals::{Effects, WHEN_SET_BACK};
 use crate::redis::Str;
-use crate::tsgen::family::Tsgen;
 use crate::tsgen::timestamp::{replicate_on_clock, When};
+use crate::tsgen::Tsgen;
 use std::ffi::CStr;
 use tsgen_engine::{Added, UnixMs};
 

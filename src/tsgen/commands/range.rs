@@ -5,7 +5,7 @@ use crate::command::page::DEFAULT_COUNT;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::redis::Str;
-use crate::tsgen::family::Tsgen;
+use crate::tsgen::Tsgen;
 
 /// A bound as XRANGE takes them, made inclusive; `None` if nothing can be in it.
 fn bound(name: &str, text: &Str, step: i64) -> Result<Option<i64>, Fail> {

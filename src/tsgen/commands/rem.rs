@@ -3,7 +3,7 @@
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::delivery::signals::Effects;
-use crate::tsgen::family::Tsgen;
+use crate::tsgen::Tsgen;
 use std::ffi::CStr;
 
 const EVENT: &CStr = c"tsgen.rem";

@@ -2,7 +2,7 @@
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::tsgen::family::Tsgen;
+use crate::tsgen::Tsgen;
 
 pub struct Sources;
 

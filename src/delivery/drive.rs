@@ -1,0 +1,120 @@
+//! What the timer does with a key whose time has come: it wakes whoever waits, which are blocked clients, subscribers of `ready` and the sink.
+//!
+//! It ends what time has ended only where a client waits for what comes of it.
+
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::replicate;
+use crate::delivery::sink;
+use crate::delivery::stored_queue::Value;
+use crate::delivery::timer::tick::{master_since, Driver, WHEN_SET_BACK};
+use crate::delivery::waiters;
+use crate::redis::{Ctx, Str};
+use std::time::Instant;
+use tsgen_engine::{Millis, UnixMs};
+
+/// On a replica: keys are only kept in mind, for the day it is promoted.
+const REPLICA_STEP: i64 = 10_000;
+/// A key with very many leases is looked at no oftener for their sake.
+const CROWD_STEP: Millis = Millis(100);
+/// Groups of one key that are sorted at once: some 0.2 ms.
+const SETTLE: usize = 1_000;
+
+/// How keys of a family are driven.
+pub fn driver<F: Family>() -> Driver {
+    Driver { on_master: drive::<F>, on_replica: keep::<F>, turn: F::TURN }
+}
+
+/// On a replica: keys that will need the timer after a promotion stay in the index, others leave it.
+fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
+    let again = F::tick(ctx, name, now, until, false);
+    let Some(mut key) = keyspace::peek::<F>(ctx, name) else { return false };
+    let Ok(Some(value)) = key.value() else { return false };
+    value.unschedule();
+    F::appeared(value, db, name.bytes());
+    if let Some(at) = value.compact(now, until) {
+        value.schedule(db, name.bytes(), at);
+    }
+    if value.is_driven() || value.queue.is_crowded() {
+        let settled = value.queue.settle(now, SETTLE);
+        let rest = if settled { REPLICA_STEP } else { 0 };
+        let at = now.after(Millis(rest.unsigned_abs()));
+        value.schedule(db, name.bytes(), again.map_or(at, |again| again.min(at)));
+    }
+    true
+}
+
+/// Where very many leases and delays have ended, they are swept stride by stride even if nobody waits: otherwise every reader would
+/// have to look at them.
+fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut Value<F>, now: UnixMs) {
+    if value.queue.has_backlog(now) && value.queue.sweep_stride(now) {
+        replicate::sweep::<F>(ctx, name, now);
+        ctx.signal_modified(name);
+        value.schedule(db, name.bytes(), now);
+    } else {
+        value.schedule_crowd(db, name.bytes(), now.after(CROWD_STEP));
+    }
+}
+
+fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
+    let again = F::tick(ctx, name, now, until, true);
+    let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
+    let Ok(Some(value)) = key.value() else { return false };
+    value.unschedule();
+    F::appeared(value, db, name.bytes());
+    for at in again.into_iter().chain(value.compact(now, until)) {
+        value.schedule(db, name.bytes(), at);
+    }
+    if !value.queue.settle(now, SETTLE) {
+        // Very much has come due at once. What follows would have to look at all of it.
+        value.schedule(db, name.bytes(), now);
+        return true;
+    }
+    if value.queue.fires_long(now) {
+        // A turn of its own: whoever is woken for it has as much work to do again.
+        value.queue.sweep_stride(now);
+        replicate::sweep::<F>(ctx, name, now);
+        ctx.signal_modified(name);
+        value.schedule(db, name.bytes(), now);
+        return true;
+    }
+    let mut opened = false;
+    let mut wake = false;
+    let mut opens_at = None;
+    let feed = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
+    if F::opens_by_clock(&value.queue) {
+        opened = F::opened_between(&mut value.queue, value.announced, master_since(), now);
+        value.announced = now;
+        opens_at = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
+    }
+    if waiters::count(db, name.bytes()) > 0 {
+        wake = value.has_sink() || value.queue.has_ready(now);
+        if !wake && value.queue.sweep_stride(now) {
+            // Whether what has ended is ready must be found out here: a client that is woken for nothing cannot tell
+            // replicas what it found, for Redis takes what is replicated only from one that gets its reply.
+            replicate::sweep::<F>(ctx, name, now);
+            ctx.signal_modified(name);
+            wake = value.queue.has_ready(now);
+        }
+        if !wake {
+            value.schedule_wakeup(db, name.bytes(), now);
+        }
+    }
+    if !feed {
+        value.schedule_drive(db, name.bytes(), now, opens_at);
+    } else if let Some(at) = opens_at {
+        value.schedule(db, name.bytes(), at);
+    }
+    sweep_backlog(ctx, db, name, value, now);
+    drop(key);
+    if opened {
+        ctx.notify(F::VERBS.ready.event, name);
+    }
+    if wake {
+        ctx.signal_ready(name);
+    }
+    if feed {
+        sink::feed::<F>(ctx, db, name, now, until);
+    }
+    true
+}
