@@ -62,7 +62,6 @@ const DEBT: &[&str] = &[
     "server/mod.rs imports slots.rs",
     "slots.rs is in a circle",
     "slots.rs is in no folder",
-    "throttle/commands/take.rs imports delivery/signals.rs",
     "tracking.rs is in a circle",
     "tracking.rs is in no folder",
     "walk.rs is in a circle",

@@ -2,7 +2,6 @@
 
 use crate::command::args::{in_range, is, set, unknown_option};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::signals::Effects;
 use crate::redis::command::KeySpec;
 use crate::redis::ctx::{unix_ms, unix_us};
 use crate::redis::key::Key;
@@ -57,7 +56,8 @@ impl Command for Take {
         drop(key);
         reply(call.ctx, &rate, &taken);
         if changed {
-            Effects::quiet(call.ctx, name).tell(call.ctx, name, [TAKE]);
+            call.ctx.signal_modified(name);
+            call.ctx.notify(TAKE, name);
         }
         Ok(())
     }
