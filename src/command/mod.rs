@@ -30,6 +30,8 @@ pub struct Row {
     pub keys: &'static [KeySpec],
     /// In the language of `syntax`.
     pub syntax: &'static str,
+    /// What follows that, if it is put together of a table.
+    pub more_syntax: fn() -> String,
     pub summary: &'static str,
     pub complexity: &'static str,
     /// Clients can call it by itself; otherwise it comes inside of `TSGEN.AT` only.
@@ -45,6 +47,7 @@ impl Row {
         flags: "write",
         keys: &[KeySpec::Update(1)],
         syntax: "key",
+        more_syntax: String::new,
         summary: "",
         complexity: "O(1)",
         public: true,

@@ -23,7 +23,7 @@ pub struct Entry {
 
 impl Entry {
     pub fn of<C: Command>() -> Self {
-        let mut syntax = Syntax::read(C::ROW.syntax);
+        let mut syntax = Syntax::read(&format!("{} {}", C::ROW.syntax, (C::ROW.more_syntax)()));
         if C::ROW.explains {
             // Its name and the key.
             syntax.arity = -2;

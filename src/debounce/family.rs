@@ -7,7 +7,7 @@ use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::debounce::items::reply_items;
 use crate::debounce::{commands, Debounce, TYPE};
-use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::delivery::family::{verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::{Content, Value};
 use crate::redis::arguments::Arguments;
 use crate::redis::config::{Config, Number};
@@ -77,12 +77,10 @@ impl Family for Debounce {
     const VERBS: Verbs = verbs!("DEBOUNCE", "debounce");
     const TYPE: (&'static CStr, i32) = (c"tsgen-deb", 1);
     const LOAD: &'static CStr = c"DEBOUNCE.LOAD";
-    const CREATE_SYNTAX: &'static str =
-        concat!("key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] [UNIQUE yes|no] ", delivery_options!());
+    const CREATE_SYNTAX: &'static str = "key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] [UNIQUE yes|no]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key for groups of items: each group is delivered as one once nothing was pushed to it for a while";
-    const ALTER_SYNTAX: &'static str =
-        concat!("key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str = "key [IDLE duration] [MAXWAIT duration] [MAXITEMS n]";
     const CONFIGS: &'static [Config] = &[
         Config::Number(&IDLE),
         Config::Number(&MAX_WAIT),

@@ -92,14 +92,6 @@ pub const fn c_text(text: &'static str) -> &'static CStr {
     }
 }
 
-/// The options of delivery in the syntax of CREATE and ALTER.
-macro_rules! delivery_options {
-    () => {
-        "[LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [MAXLEN n] [SINK stream [SINKMAXLEN n]]"
-    };
-}
-pub(crate) use delivery_options;
-
 /// Builds the strings of a command.
 pub type Strings = Vec<OwnedStr>;
 
@@ -115,6 +107,7 @@ pub trait Family: Content {
     const TYPE: (&'static CStr, i32);
     /// Name of the command that rebuilds a value from the AOF.
     const LOAD: &'static CStr;
+    /// Key and gate options; those of delivery follow.
     const CREATE_SYNTAX: &'static str;
     /// Whether CREATE itself says what is missing, and not Redis that something is.
     const CREATE_EXPLAINS: bool = false;

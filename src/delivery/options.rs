@@ -1,4 +1,5 @@
-//! Delivery options as CREATE and ALTER take them.
+//! The options of delivery: one table, of which follow what CREATE and ALTER take and COMMAND DOCS shows, configs, F.INFO, and how a key
+//! is explained to replicas.
 
 use crate::command::args::{is, set, Args};
 use crate::command::limits::{check_name, MAX_MS};
@@ -12,80 +13,143 @@ use tsgen_engine::{DeliveryOptions, Millis, Queue, Sink};
 /// CREATE and ALTER: the key, and the stream of its sink.
 pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
 
-static LEASE: Number = Number::new(c"lease", 30_000, 1, MAX_MS);
-static MAX_DELIVERIES: Number = Number::new(c"max-deliveries", 16, 0, u32::MAX as i64);
-static BACKOFF: Number = Number::new(c"backoff", 0, 0, MAX_MS);
-static MAX_BACKOFF: Number = Number::new(c"max-backoff", 0, 0, MAX_MS);
-static MAX_LEN: Number = Number::new(c"max-len", 0, 0, i64::MAX);
+/// The word of an option that not all families take.
+const MAXLEN: &str = "MAXLEN";
+/// The words of the sink; each takes one value, as all options of delivery do.
+const SINK: &str = "SINK";
+const SINKMAXLEN: &str = "SINKMAXLEN";
 
-pub static CONFIGS: [Config; 5] = [
-    Config::Number(&LEASE),
-    Config::Number(&MAX_DELIVERIES),
-    Config::Number(&BACKOFF),
-    Config::Number(&MAX_BACKOFF),
-    Config::Number(&MAX_LEN),
+/// An option whose value is a number: all that follows from there being one.
+pub struct NumberOption {
+    word: &'static str,
+    /// Its field in F.INFO.
+    pub field: &'static str,
+    is_duration: bool,
+    /// Its range, and the config of what it is unless CREATE says otherwise.
+    number: Number,
+    pub get: fn(&DeliveryOptions) -> u64,
+    set: fn(&mut DeliveryOptions, u64),
+}
+
+/// The options of delivery, but for the sink.
+pub static NUMBERS: [NumberOption; 5] = [
+    NumberOption {
+        word: "LEASE",
+        field: "lease",
+        is_duration: true,
+        number: Number::new(c"lease", 30_000, 1, MAX_MS),
+        get: |options| options.lease.0,
+        set: |options, ms| options.lease = Millis(ms),
+    },
+    NumberOption {
+        word: "MAXDELIVERIES",
+        field: "maxdeliveries",
+        is_duration: false,
+        number: Number::new(c"max-deliveries", 16, 0, u32::MAX as i64),
+        get: |options| u64::from(options.max_deliveries),
+        set: |options, most| options.max_deliveries = u32::try_from(most).unwrap_or(u32::MAX),
+    },
+    NumberOption {
+        word: "BACKOFF",
+        field: "backoff",
+        is_duration: true,
+        number: Number::new(c"backoff", 0, 0, MAX_MS),
+        get: |options| options.backoff.0,
+        set: |options, ms| options.backoff = Millis(ms),
+    },
+    NumberOption {
+        word: "MAXBACKOFF",
+        field: "maxbackoff",
+        is_duration: true,
+        number: Number::new(c"max-backoff", 0, 0, MAX_MS),
+        get: |options| options.max_backoff.0,
+        set: |options, ms| options.max_backoff = Millis(ms),
+    },
+    NumberOption {
+        word: MAXLEN,
+        field: "maxlen",
+        is_duration: false,
+        number: Number::new(c"max-len", 0, 0, i64::MAX),
+        get: |options| options.max_len,
+        set: |options, most| options.max_len = most,
+    },
 ];
+
+impl NumberOption {
+    fn is_of<F: Family>(&self) -> bool {
+        F::TAKES_MAXLEN || self.word != MAXLEN
+    }
+
+    fn read(&self, args: &mut Args<'_>) -> Result<u64, Fail> {
+        if self.is_duration {
+            return args.millis_of(self.word, self.number.min.unsigned_abs()).map(|duration| duration.0);
+        }
+        args.number_of(self.word, self.number.min, self.number.max).map(i64::unsigned_abs)
+    }
+}
+
+/// Those that a family takes.
+fn numbers_of<F: Family>() -> impl Iterator<Item = &'static NumberOption> {
+    NUMBERS.iter().filter(|option| option.is_of::<F>())
+}
+
+/// The configs of what a key is like unless CREATE says otherwise.
+pub fn configs() -> impl Iterator<Item = Config> {
+    NUMBERS.iter().map(|option| Config::Number(&option.number))
+}
+
+/// How COMMAND DOCS shows the options, behind those of the gate.
+pub fn syntax<F: Family>() -> String {
+    let option = |option: &NumberOption| {
+        let value = if option.is_duration { "duration" } else { "n" };
+        format!("[{} {value}] ", option.word)
+    };
+    let numbers: String = numbers_of::<F>().map(option).collect();
+    format!("{numbers}[{SINK} stream [{SINKMAXLEN} n]]")
+}
 
 /// The delivery options of a key that is made now and not told otherwise.
 pub fn defaults<F: Family>() -> DeliveryOptions {
-    F::adjust(DeliveryOptions {
-        lease: Millis(LEASE.unsigned()),
-        max_deliveries: u32::try_from(MAX_DELIVERIES.get()).unwrap_or(0),
-        backoff: Millis(BACKOFF.unsigned()),
-        max_backoff: Millis(MAX_BACKOFF.unsigned()),
-        max_len: MAX_LEN.unsigned(),
-        sink: None,
-    })
+    let mut options = DeliveryOptions::default();
+    NUMBERS.iter().for_each(|option| (option.set)(&mut options, option.number.unsigned()));
+    F::adjust(options)
 }
 
 /// Options that were given.
 #[derive(Default)]
 pub struct Given<'a> {
-    lease: Option<Millis>,
-    max_deliveries: Option<u32>,
-    backoff: Option<Millis>,
-    max_backoff: Option<Millis>,
-    max_len: Option<u64>,
+    /// In the order of `NUMBERS`.
+    numbers: [Option<u64>; NUMBERS.len()],
     /// Empty: no sink.
     sink: Option<&'a [u8]>,
     sink_max_len: Option<u64>,
 }
 
-/// The words of delivery options; each takes one value.
-pub const WORDS: [&str; 7] = ["LEASE", "MAXDELIVERIES", "BACKOFF", "MAXBACKOFF", "MAXLEN", "SINK", "SINKMAXLEN"];
-
 impl<'a> Given<'a> {
     /// Reads one option if `word` is one. `key` is what it is for.
     pub fn read<F: Family>(&mut self, word: &Str, args: &mut Args<'a>, ctx: &Ctx, key: &Str) -> Result<bool, Fail> {
-        let option = WORDS.into_iter().find(|option| is(word, option));
-        let Some(option) = option.filter(|option| F::TAKES_MAXLEN || *option != "MAXLEN") else { return Ok(false) };
-        let length = |args: &mut Args<'a>| args.number_of(option, 0, i64::MAX).map(i64::unsigned_abs);
-        match option {
-            "LEASE" => set(&mut self.lease, option, args.millis_of(option, 1)?)?,
-            "MAXDELIVERIES" => {
-                let most = args.number_of(option, 0, i64::from(u32::MAX))?;
-                set(&mut self.max_deliveries, option, u32::try_from(most).unwrap_or(u32::MAX))?;
+        let mut numbers = NUMBERS.iter().zip(&mut self.numbers).filter(|(option, _)| option.is_of::<F>());
+        if let Some((option, slot)) = numbers.find(|(option, _)| is(word, option.word)) {
+            set(slot, option.word, option.read(args)?)?;
+        } else if is(word, SINKMAXLEN) {
+            set(&mut self.sink_max_len, SINKMAXLEN, args.number_of(SINKMAXLEN, 0, i64::MAX)?.unsigned_abs())?;
+        } else if is(word, SINK) {
+            let stream = args.value_of(SINK)?.bytes();
+            check_name(ctx, SINK, stream)?;
+            if stream == key.bytes() {
+                return Err(Fail::text("ERR SINK must be another key"));
             }
-            "BACKOFF" => set(&mut self.backoff, option, args.millis_of(option, 0)?)?,
-            "MAXBACKOFF" => set(&mut self.max_backoff, option, args.millis_of(option, 0)?)?,
-            "MAXLEN" => set(&mut self.max_len, option, length(args)?)?,
-            "SINKMAXLEN" => set(&mut self.sink_max_len, option, length(args)?)?,
-            _ => {
-                let stream = args.value_of(option)?.bytes();
-                check_name(ctx, option, stream)?;
-                if stream == key.bytes() {
-                    return Err(Fail::text("ERR SINK must be another key"));
-                }
-                set(&mut self.sink, option, stream)?;
-            }
+            set(&mut self.sink, SINK, stream)?;
+        } else {
+            return Ok(false);
         }
         Ok(true)
     }
 
     /// These options, and for the rest those of `base`.
-    pub fn over(self, base: DeliveryOptions) -> Result<DeliveryOptions, Fail> {
+    pub fn over(self, mut base: DeliveryOptions) -> Result<DeliveryOptions, Fail> {
         let max_len = self.sink_max_len;
-        let sink = match (self.sink, base.sink) {
+        base.sink = match (self.sink, base.sink) {
             (Some(b""), _) => None,
             (Some(stream), before) => {
                 let kept = before.filter(|before| *before.stream == *stream).map_or(0, |before| before.max_len);
@@ -94,40 +158,25 @@ impl<'a> Given<'a> {
             (None, Some(before)) => Some(Sink { max_len: max_len.unwrap_or(before.max_len), ..before }),
             (None, None) => None,
         };
-        if max_len.is_some() && sink.is_none() {
+        if max_len.is_some() && base.sink.is_none() {
             return Err(Fail::text("ERR SINKMAXLEN needs a SINK"));
         }
-        Ok(DeliveryOptions {
-            lease: self.lease.unwrap_or(base.lease),
-            max_deliveries: self.max_deliveries.unwrap_or(base.max_deliveries),
-            backoff: self.backoff.unwrap_or(base.backoff),
-            max_backoff: self.max_backoff.unwrap_or(base.max_backoff),
-            max_len: self.max_len.unwrap_or(base.max_len),
-            sink,
-        })
+        for (option, number) in NUMBERS.iter().zip(self.numbers) {
+            number.into_iter().for_each(|number| (option.set)(&mut base, number));
+        }
+        Ok(base)
     }
 }
 
 /// The arguments of CREATE that say all of these options.
 fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
     let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
-    let numbers = [
-        ("LEASE", options.lease.0),
-        ("MAXDELIVERIES", u64::from(options.max_deliveries)),
-        ("BACKOFF", options.backoff.0),
-        ("MAXBACKOFF", options.max_backoff.0),
-        ("MAXLEN", options.max_len),
-    ];
-    for (word, value) in numbers.into_iter().filter(|(word, _)| F::TAKES_MAXLEN || *word != "MAXLEN") {
-        to.extend([OwnedStr::new(word.as_bytes()), number(value)]);
+    for option in numbers_of::<F>() {
+        to.extend([OwnedStr::new(option.word.as_bytes()), number((option.get)(options))]);
     }
     if let Some(sink) = &options.sink {
-        to.extend([
-            OwnedStr::new(b"SINK"),
-            OwnedStr::new(&sink.stream),
-            OwnedStr::new(b"SINKMAXLEN"),
-            number(sink.max_len),
-        ]);
+        let (word, max_len) = (OwnedStr::new(SINK.as_bytes()), OwnedStr::new(SINKMAXLEN.as_bytes()));
+        to.extend([word, OwnedStr::new(&sink.stream), max_len, number(sink.max_len)]);
     }
 }
 
@@ -135,12 +184,12 @@ fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
 fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
     let mut at = 2;
     while let Some(word) = argv.get(at) {
-        if is(word, "SINK") {
+        if is(word, SINK) {
             return argv.get(at + 1).filter(|stream| !stream.bytes().is_empty()).map(|_| at + 1);
         }
         at += match F::plan_option_width(word, argv.get(at + 1).copied()) {
             Some(width) => width,
-            None if WORDS.iter().any(|option| is(word, option)) => 2,
+            None if NUMBERS.iter().any(|option| is(word, option.word)) || is(word, SINKMAXLEN) => 2,
             None => return None,
         };
     }

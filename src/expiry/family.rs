@@ -97,18 +97,13 @@ impl Family for Expiry {
     const VERBS: Verbs = verbs!("EXPIRY", "expiry");
     const TYPE: (&'static CStr, i32) = (c"tsgen-exp", 1);
     const LOAD: &'static CStr = c"EXPIRY.LOAD";
-    const CREATE_SYNTAX: &'static str = concat!(
-        "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] [KEEPEVICTED yes|no] [MAXHELD bytes] ",
-        "[LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [SINK stream [SINKMAXLEN n]]"
-    );
+    const CREATE_SYNTAX: &'static str =
+        "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] [KEEPEVICTED yes|no] [MAXHELD bytes]";
     const CREATE_SUMMARY: &'static str =
         "Creates a watcher: keys whose names begin with a prefix are delivered once their time to live has run out";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of prefixes";
     const CREATE_EXPLAINS: bool = true;
-    const ALTER_SYNTAX: &'static str = concat!(
-        "key [KEEPEVICTED yes|no] [MAXHELD bytes] ",
-        "[LEASE duration] [MAXDELIVERIES n] [BACKOFF duration] [MAXBACKOFF duration] [SINK stream [SINKMAXLEN n]]"
-    );
+    const ALTER_SYNTAX: &'static str = "key [KEEPEVICTED yes|no] [MAXHELD bytes]";
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;

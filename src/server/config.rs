@@ -5,15 +5,15 @@
 
 use crate::command::{caller, limits};
 use crate::delivery::options;
-use crate::redis::config::load;
+use crate::redis::config::{load, Config};
 use crate::redis::Ctx;
 use crate::server::families::FAMILIES;
 
 /// Tells Redis of them, and takes what redis.conf says.
 pub fn register(ctx: &Ctx) -> bool {
-    let mut all = [&options::CONFIGS[..], &limits::CONFIGS, &caller::CONFIGS].concat();
+    let mut all: Vec<Config> = options::configs().chain(limits::CONFIGS).chain(caller::CONFIGS).collect();
     FAMILIES.iter().for_each(|family| all.extend(family.configs));
     #[cfg(feature = "planted-panic")]
-    all.push(crate::redis::config::Config::Number(&crate::redis::planted::AT));
+    all.push(Config::Number(&crate::redis::planted::AT));
     all.drain(..).all(|config| config.register(ctx)) && load(ctx)
 }

@@ -5,7 +5,7 @@ use crate::command::args::{is, set, Args};
 use crate::command::limits::MAX_MS;
 use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::delivery::family::{verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::{Content, Value};
 use crate::redis::arguments::Arguments;
 use crate::redis::config::{Config, Number};
@@ -88,11 +88,10 @@ impl Family for Tally {
     const VERBS: Verbs = verbs!("TALLY", "tally");
     const TYPE: (&'static CStr, i32) = (c"tsgen-tal", 1);
     const LOAD: &'static CStr = c"TALLY.LOAD";
-    const CREATE_SYNTAX: &'static str =
-        concat!("key [EVERY duration] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n] ", delivery_options!());
+    const CREATE_SYNTAX: &'static str = "key [EVERY duration] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key for counters: the sums of each window of time are delivered together, as one batch";
-    const ALTER_SYNTAX: &'static str = concat!("key [EVERY duration] [MAXFIELDS n] ", delivery_options!());
+    const ALTER_SYNTAX: &'static str = "key [EVERY duration] [MAXFIELDS n]";
     const CONFIGS: &'static [Config] = &[Config::Number(&EVERY), Config::Number(&MAX_FIELDS_OF_WINDOW)];
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 9;

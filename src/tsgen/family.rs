@@ -4,7 +4,7 @@ use crate::command::args::{integer, is, set, Args};
 use crate::command::limits::check_name;
 use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::delivery::family::{delivery_options, verbs, Family, Strings, Verbs};
+use crate::delivery::family::{verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::{Content, Value};
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
@@ -73,15 +73,12 @@ impl Family for Tsgen {
     const VERBS: Verbs = verbs!("TSGEN", "tsgen");
     const TYPE: (&'static CStr, i32) = (c"tsgen-tsg", 1);
     const LOAD: &'static CStr = c"TSGEN.LOAD";
-    const CREATE_SYNTAX: &'static str =
-        concat!("key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] ", delivery_options!());
+    const CREATE_SYNTAX: &'static str = "key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key whose elements wait for a watermark: one that you advance, that of several sources, or the server's clock";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of sources";
-    const ALTER_SYNTAX: &'static str = concat!(
-        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [LATE READY|REJECT] ",
-        delivery_options!()
-    );
+    const ALTER_SYNTAX: &'static str =
+        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [LATE READY|REJECT]";
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 3;
 

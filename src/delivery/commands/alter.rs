@@ -4,7 +4,7 @@ use crate::command::args::unknown_option;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::options::{tell_keys, Given, KEYS};
+use crate::delivery::options::{self, tell_keys, Given, KEYS};
 use crate::delivery::signals::Effects;
 use crate::redis::command::KeyRequest;
 use crate::redis::Str;
@@ -18,6 +18,7 @@ impl<F: Family> Command for Alter<F> {
         flags: "write getkeys-api",
         keys: KEYS,
         syntax: F::ALTER_SYNTAX,
+        more_syntax: options::syntax::<F>,
         summary: "Changes options of a key, all of them or none; the kind of its gate is fixed",
         complexity: "O(1); if it changes options of retry or the sink, O(log(N)) for each lease and delay that ended since the last claim",
         ..Row::WRITE

@@ -3,6 +3,7 @@
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
+use crate::delivery::options::NUMBERS;
 use crate::delivery::stored_queue::Value;
 use crate::redis::Ctx;
 use std::ffi::CStr;
@@ -34,7 +35,7 @@ impl<F: Family> Command for Info<F> {
 }
 
 const COUNTS: usize = 14;
-const OPTIONS: usize = 7;
+const OPTIONS: usize = NUMBERS.len() + 2;
 
 fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64) {
     let age = |age: Option<tsgen_engine::Millis>| age.map(|age| age.0 as i64);
@@ -62,16 +63,9 @@ fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64)
 
 fn reply_options<F: Family>(ctx: &Ctx, value: &Value<F>) {
     let options = value.queue.options();
-    let numbers: [(&str, u64); OPTIONS - 2] = [
-        ("lease", options.lease.0),
-        ("maxdeliveries", u64::from(options.max_deliveries)),
-        ("backoff", options.backoff.0),
-        ("maxbackoff", options.max_backoff.0),
-        ("maxlen", options.max_len),
-    ];
-    for (name, value) in numbers {
-        ctx.reply_bytes(name.as_bytes());
-        ctx.reply_int(value as i64);
+    for option in &NUMBERS {
+        ctx.reply_bytes(option.field.as_bytes());
+        ctx.reply_int((option.get)(options) as i64);
     }
     let sink = options.sink.as_ref();
     ctx.reply_bytes(b"sink");
