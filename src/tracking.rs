@@ -7,7 +7,7 @@ use crate::copies::{copy_values, early, keep, string_met, type_word, LEADS, MOST
 use crate::delivery::failures;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::expiry::Expiry;
 use crate::life::{life, life_in_passing, life_of, Life};
 use crate::redis::ctx::unix_ms;
@@ -266,9 +266,9 @@ pub fn tell_owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Told> {
 pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
     let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return };
     let Ok(Some(value)) = opened.value() else { return };
-    let effects = Effects::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
+    let signals = Signals::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
     drop(opened);
-    effects.tell(ctx, watcher, [Expiry::VERBS.ready.event]);
+    signals.send(ctx, watcher, [Expiry::VERBS.ready.event]);
 }
 
 /// The command that tells replicas and the AOF of an expiry.

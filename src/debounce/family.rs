@@ -8,7 +8,7 @@ use crate::command::Fail;
 use crate::debounce::items::reply_items;
 use crate::debounce::{commands, Debounce, TYPE};
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
-use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::redis::arguments::Arguments;
 use crate::redis::config::{Config, Number};
 use crate::redis::datatype::DataType;
@@ -94,7 +94,7 @@ impl Family for Debounce {
         commands::all()
     }
 
-    fn data_type() -> &'static DataType<Value<Self>> {
+    fn data_type() -> &'static DataType<StoredQueue<Self>> {
         &TYPE
     }
 

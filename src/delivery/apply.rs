@@ -3,7 +3,7 @@
 use crate::command::{Call, Outcome};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::redis::Str;
 use std::ffi::CStr;
 use tsgen_engine::{Error, Queue, Settled, UnixMs};
@@ -15,7 +15,7 @@ pub fn apply<F: Family>(
     events: &[&'static CStr],
     operation: impl FnOnce(&mut Queue<F::Gate>, UnixMs) -> Result<Settled, Error>,
 ) -> Outcome {
-    let mut key = keyspace::open::<F>(call.ctx, name)?;
+    let mut key = keyspace::open_write::<F>(call.ctx, name)?;
     let Some(value) = key.value()? else {
         call.ctx.reply_int(0);
         return Ok(());
@@ -27,9 +27,9 @@ pub fn apply<F: Family>(
         call.replicate_timed(now);
         // After the clock was set back, the place of what returns may be in the time to come.
         let opens_at = value.queue.next_release(now);
-        let effects = Effects::of(call.ctx, name, value, || now, opens_at);
+        let signals = Signals::of(call.ctx, name, value, || now, opens_at);
         drop(key);
-        effects.tell(call.ctx, name, events.iter().copied().filter(|_| settled.count > 0));
+        signals.send(call.ctx, name, events.iter().copied().filter(|_| settled.count > 0));
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ struct Waiting<F> {
 /// Blocks the client of a CLAIM, which has found nothing, for up to `timeout` (0: for ever), and has the timer come when the key may have
 /// something.
 pub fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, timeout: Millis, now: UnixMs) {
-    if let Some(mut key) = keyspace::peek::<F>(ctx, name) {
+    if let Some(mut key) = keyspace::open_read::<F>(ctx, name) {
         if let Ok(Some(value)) = key.value() {
             value.schedule_wakeup(ctx.db(), name.bytes(), now);
         }
@@ -50,7 +50,7 @@ impl<F: Family> Wait for Waiting<F> {
             return false;
         }
         if F::data_type().damages() != 0 {
-            if let Some(Err(Fail::Damaged)) = keyspace::peek::<F>(ctx, name).map(|mut key| key.view().map(drop)) {
+            if let Some(Err(Fail::Damaged)) = keyspace::open_read::<F>(ctx, name).map(|mut key| key.view().map(drop)) {
                 Fail::Damaged.reply(ctx, F::VERBS.claim.name);
                 return true;
             }
@@ -65,7 +65,7 @@ impl<F: Family> Wait for Waiting<F> {
             // Redis sends the client on to the new owner within a second.
             return false;
         }
-        let worth_trying = match keyspace::peek::<F>(ctx, name) {
+        let worth_trying = match keyspace::open_read::<F>(ctx, name) {
             None => false,
             Some(mut key) => match key.value() {
                 // As with BLPOP: a key of another type is not there.

@@ -4,7 +4,7 @@
 //! is replicated. In the commands themselves it would be paid by whoever acknowledges, in the middle of a burst; the timer does it
 //! when a burst has gone by, in its budget.
 
-use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::redis::ctx::unix_ms;
 use std::time::Instant;
 use tsgen_engine::{Millis, UnixMs};
@@ -16,7 +16,7 @@ const PATIENCE: Millis = Millis(100);
 /// Entries between two looks at the clock: some 50 to 100 us.
 const STEP: usize = 64;
 
-impl<F: Content> Value<F> {
+impl<F: Content> StoredQueue<F> {
     fn is_wasteful(&self) -> bool {
         self.queue.is_compacting() || self.queue.waste() > WORTH_IT
     }

@@ -6,7 +6,7 @@ use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::sink;
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::StoredQueue;
 use crate::delivery::timer::tick::{master_since, Driver, WHEN_SET_BACK};
 use crate::delivery::waiters;
 use crate::redis::{Ctx, Str};
@@ -28,7 +28,7 @@ pub fn driver<F: Family>() -> Driver {
 /// On a replica: keys that will need the timer after a promotion stay in the index, others leave it.
 fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
     let again = F::tick(ctx, name, now, until, false);
-    let Some(mut key) = keyspace::peek::<F>(ctx, name) else { return false };
+    let Some(mut key) = keyspace::open_read::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
     F::appeared(value, db, name.bytes());
@@ -46,7 +46,7 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
 
 /// Where very many leases and delays have ended, they are swept stride by stride even if nobody waits: otherwise every reader would
 /// have to look at them.
-fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut Value<F>, now: UnixMs) {
+fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) {
     if value.queue.has_backlog(now) && value.queue.sweep_stride(now) {
         replicate::sweep::<F>(ctx, name, now);
         ctx.signal_modified(name);
@@ -58,7 +58,7 @@ fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut Value<F>
 
 fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
     let again = F::tick(ctx, name, now, until, true);
-    let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
+    let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
     F::appeared(value, db, name.bytes());

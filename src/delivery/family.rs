@@ -4,7 +4,7 @@
 use crate::command::args::{unknown_option, Args};
 use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::redis::arguments::Arguments;
 use crate::redis::config::Config;
@@ -119,7 +119,7 @@ pub trait Family: Content {
     const CONFIGS: &'static [Config] = &[];
 
     /// Where its registered type is.
-    fn data_type() -> &'static DataType<Value<Self>>;
+    fn data_type() -> &'static DataType<StoredQueue<Self>>;
 
     /// Reads one option of the gate if `word` is one.
     fn plan_option(plan: &mut Plan<Self>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail>;
@@ -155,7 +155,7 @@ pub trait Family: Content {
     fn opened_between(queue: &mut Queue<Self::Gate>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool;
 
     /// A value has appeared under a name, or stands there.
-    fn appeared(_value: &Value<Self>, _db: i32, _name: &[u8]) {}
+    fn appeared(_value: &StoredQueue<Self>, _db: i32, _name: &[u8]) {}
     /// A value is about to appear in another keyspace than where it was made.
     fn transplanted(_queue: &mut Queue<Self::Gate>) {}
     /// A value is gone from under its name.

@@ -7,7 +7,7 @@ use crate::command::wrong_type;
 use crate::command::Fail;
 use crate::delivery::family::Family;
 use crate::delivery::options;
-use crate::delivery::stored_queue::{seed, Value};
+use crate::delivery::stored_queue::{seed, StoredQueue};
 use crate::redis::key::Key;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::marker::PhantomData;
@@ -20,13 +20,13 @@ pub struct Opened<'c, F: Family> {
 }
 
 /// Opens a key to change or create it.
-pub fn open<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Result<Opened<'c, F>, Fail> {
+pub fn open_write<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Result<Opened<'c, F>, Fail> {
     let key = Key::open_write(ctx, name).ok_or(Fail::NO_KEY)?;
     Ok(Opened { key, _family: PhantomData })
 }
 
 /// Opens a key to look at it; `None` if it does not exist.
-pub fn peek<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F>> {
+pub fn open_read<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F>> {
     Key::open_read(ctx, name).map(|key| Opened { key, _family: PhantomData })
 }
 
@@ -40,7 +40,7 @@ pub fn open_quietly<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c
 impl<F: Family> Drop for Opened<'_, F> {
     fn drop(&mut self) {
         let last_look = self.key.last_look(F::data_type());
-        let Some(at) = last_look.and_then(Value::<F>::compacts_at) else { return };
+        let Some(at) = last_look.and_then(StoredQueue::<F>::compacts_at) else { return };
         let (db, name) = (self.key.db(), OwnedStr::new(self.key.name().bytes()));
         if let Some(value) = self.key.last_look(F::data_type()) {
             value.schedule(db, name.bytes(), at);
@@ -50,12 +50,12 @@ impl<F: Family> Drop for Opened<'_, F> {
 
 impl<F: Family> Opened<'_, F> {
     /// The value, to be changed; `None` if the key does not exist. A panic damages it.
-    pub fn value(&mut self) -> Result<Option<&mut Value<F>>, Fail> {
+    pub fn value(&mut self) -> Result<Option<&mut StoredQueue<F>>, Fail> {
         self.key.get(F::data_type()).map_err(|refused| wrong_type::refusal(refused, F::VERBS.prefix))
     }
 
     /// The value, to be looked at; `None` if the key does not exist.
-    pub fn view(&mut self) -> Result<Option<&Value<F>>, Fail> {
+    pub fn view(&mut self) -> Result<Option<&StoredQueue<F>>, Fail> {
         self.key.view(F::data_type()).map_err(|refused| wrong_type::refusal(refused, F::VERBS.prefix))
     }
 
@@ -65,7 +65,7 @@ impl<F: Family> Opened<'_, F> {
     }
 
     /// Stores the value of a key that did not exist; the value as stored.
-    pub fn create(&mut self, value: Value<F>) -> Result<&mut Value<F>, Fail> {
+    pub fn create(&mut self, value: StoredQueue<F>) -> Result<&mut StoredQueue<F>, Fail> {
         if !self.key.set(F::data_type(), Box::new(value)) {
             return Err(Fail::text("ERR the key could not be created"));
         }
@@ -74,6 +74,6 @@ impl<F: Family> Opened<'_, F> {
 }
 
 /// A value as a first write makes it: by the defaults of the module.
-pub fn by_default<F: Family>(now: UnixMs) -> Result<Value<F>, Fail> {
-    Ok(Value::new(F::create(F::Plan::default(), options::defaults::<F>(), seed())?, now))
+pub fn by_default<F: Family>(now: UnixMs) -> Result<StoredQueue<F>, Fail> {
+    Ok(StoredQueue::new(F::create(F::Plan::default(), options::defaults::<F>(), seed())?, now))
 }

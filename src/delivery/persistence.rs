@@ -8,7 +8,7 @@
 use crate::command::behaviour;
 use crate::delivery::family::Family;
 use crate::delivery::options;
-use crate::delivery::stored_queue::{seed, Value};
+use crate::delivery::stored_queue::{seed, StoredQueue};
 use crate::delivery::timer::renames;
 use crate::delivery::timer::tick;
 use crate::delivery::waiters;
@@ -30,7 +30,7 @@ const FREED_INLINE: usize = 64;
 type Load = Box<dyn Send>;
 
 /// A value has appeared under a name without a write of ours: the timer looks at it as soon as it can.
-pub fn arrive<F: Family>(value: &Value<F>, db: i32, name: &Str) {
+pub fn arrive<F: Family>(value: &StoredQueue<F>, db: i32, name: &Str) {
     F::appeared(value, db, name.bytes());
     if value.is_driven() {
         renames::follow();
@@ -45,7 +45,7 @@ pub fn damaged<F: Family>() -> Result<Queue<F::Gate>, Error> {
     F::create(F::plan_of_damaged(), options::defaults::<F>(), seed())
 }
 
-impl<F: Family> Value<F> {
+impl<F: Family> StoredQueue<F> {
     fn read(from: &mut Reader<'_>) -> Result<(Self, Health), String> {
         let over = || "it ends too early".to_owned();
         let owner = from.take().ok_or_else(over)?;
@@ -78,11 +78,11 @@ impl<F: Family> Value<F> {
         if !from.is_of_file() {
             F::transplanted(&mut queue);
         }
-        Ok((Value::new(queue, UnixMs(i64::MIN)), health))
+        Ok((StoredQueue::new(queue, UnixMs(i64::MIN)), health))
     }
 }
 
-impl<F: Family> Stored for Value<F> {
+impl<F: Family> Stored for StoredQueue<F> {
     const NAME: &'static CStr = F::TYPE.0;
     const PREFIX: &'static str = F::VERBS.prefix;
     const VERSION: i32 = F::TYPE.1;
@@ -145,7 +145,7 @@ impl<F: Family> Stored for Value<F> {
         let mut queue = self.queue.clone();
         queue.drop_sink();
         F::transplanted(&mut queue);
-        let value = Value::new(queue, self.announced);
+        let value = StoredQueue::new(queue, self.announced);
         if let Some(name) = to.name() {
             arrive(&value, to.db(), name);
         }

@@ -3,7 +3,7 @@
 use crate::command::call::AT;
 use crate::delivery::family::Family;
 use crate::delivery::options;
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::{Ctx, OwnedStr, Str};
 use tsgen_engine::{Claim, Millis, UnixMs};
 
@@ -11,7 +11,7 @@ use tsgen_engine::{Claim, Millis, UnixMs};
 ///
 /// In the envelope although time does not matter: only CREATE itself can tell where its keys are (the stream of its sink), and what is
 /// replicated must have its keys at fixed places (`Handler::TELLS_KEYS`).
-pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &Value<F>, now: UnixMs) {
+pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &StoredQueue<F>, now: UnixMs) {
     let explained = options::explain::<F>(&value.queue);
     let arguments: Vec<&Str> = std::iter::once(name).chain(explained.iter().map(|option| &**option)).collect();
     ctx.replicate_at(AT, now.0, F::VERBS.create.name, &arguments);

@@ -4,7 +4,7 @@ use crate::command::Outcome;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::redis::{Ctx, Str};
 use tsgen_engine::{Claim, Millis, UnixMs};
 
@@ -18,7 +18,7 @@ pub struct Wanted {
 
 /// Serves a client that waits, once the key has something ready or a sink. True if it has its reply; nothing has changed if not.
 pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
-    let Ok(mut key) = keyspace::open::<F>(ctx, name) else { return false };
+    let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     let lease = wanted.lease.unwrap_or(value.queue.options().lease);
     let outcome = match value.queue.claim(consumer.bytes(), wanted.count, lease, None, now) {
@@ -41,8 +41,8 @@ pub fn finish<F: Family>(ctx: &Ctx, name: &Str, mut key: Opened<'_, F>, claim: &
     for entry in value.queue.delivered(claim) {
         F::reply_entry(ctx, &entry);
     }
-    let effects = Effects::of(ctx, name, value, || now, None);
+    let signals = Signals::of(ctx, name, value, || now, None);
     drop(key);
-    effects.tell(ctx, name, [F::VERBS.claim.event]);
+    signals.send(ctx, name, [F::VERBS.claim.event]);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What follows from a change of a key, beside replication: WATCH, the timer, keyspace events, blocked clients.
 
-use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::renames;
 use crate::delivery::waiters;
 use crate::redis::{Ctx, Str};
@@ -12,16 +12,16 @@ pub use crate::delivery::timer::tick::WHEN_SET_BACK;
 
 /// What is left to tell once the key is closed.
 #[must_use]
-pub struct Effects {
+pub struct Signals {
     wake: bool,
 }
 
-impl Effects {
+impl Signals {
     /// Takes note of a change while the key is open. `opens_at`: a time at which the change made time alone open the gate.
     pub fn of<F: Content>(
         ctx: &Ctx,
         name: &Str,
-        value: &mut Value<F>,
+        value: &mut StoredQueue<F>,
         now: impl FnOnce() -> UnixMs,
         opens_at: Option<UnixMs>,
     ) -> Self {
@@ -32,30 +32,30 @@ impl Effects {
         let watched = waiters::anybody();
         let driven = value.has_sink() || opens_at.is_some();
         if !watched && !driven {
-            return Effects { wake: false };
+            return Signals { wake: false };
         }
         let (db, now) = (ctx.db(), now());
         if driven {
             value.schedule_drive(db, name.bytes(), now, opens_at);
         }
         if !watched || waiters::count(db, name.bytes()) == 0 {
-            return Effects { wake: false };
+            return Signals { wake: false };
         }
         let wake = value.has_sink() || value.queue.has_ready(now);
         if !wake {
             value.schedule_wakeup(db, name.bytes(), now);
         }
-        Effects { wake }
+        Signals { wake }
     }
 
     /// A change that makes nothing ready, now or later.
     pub fn quiet(ctx: &Ctx, name: &Str) -> Self {
         ctx.signal_modified(name);
-        Effects { wake: false }
+        Signals { wake: false }
     }
 
     /// Tells everybody, now that the key is closed.
-    pub fn tell<'e>(self, ctx: &Ctx, name: &Str, events: impl IntoIterator<Item = &'e CStr>) {
+    pub fn send<'e>(self, ctx: &Ctx, name: &Str, events: impl IntoIterator<Item = &'e CStr>) {
         for event in events {
             ctx.notify(event, name);
         }
@@ -65,7 +65,7 @@ impl Effects {
     }
 }
 
-impl<F: Content> Value<F> {
+impl<F: Content> StoredQueue<F> {
     /// Asks the timer to come when there may be something for a client that waits, of which there is nothing now.
     pub fn schedule_wakeup(&mut self, db: i32, name: &[u8], now: UnixMs) {
         let at = if self.queue.claimable(now) { Some(now) } else { self.queue.next_deadline(now) };

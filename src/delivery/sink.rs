@@ -8,7 +8,7 @@ use crate::delivery::failures;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::delivery::stored_queue::SINK_REST;
 use crate::redis::arguments::Arguments;
 use crate::redis::call::write;
@@ -38,7 +38,7 @@ fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
             break;
         }
     }
-    let mut key = keyspace::open::<F>(ctx, name).ok()?;
+    let mut key = keyspace::open_write::<F>(ctx, name).ok()?;
     let value = key.value().ok()??;
     if value.identity != of {
         // Another key of this name, with entries of its own at the same places.
@@ -58,9 +58,9 @@ fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
     value.schedule_drive(db, name.bytes(), now, None);
     let more = !failed && value.queue.claimable(now);
     if dropped.count > 0 {
-        let effects = Effects::quiet(ctx, name);
+        let signals = Signals::quiet(ctx, name);
         drop(key);
-        effects.tell(ctx, name, [F::VERBS.drop_ready.event]);
+        signals.send(ctx, name, [F::VERBS.drop_ready.event]);
     }
     Some(more)
 }
@@ -75,7 +75,7 @@ struct Append {
 /// Which value it is, and the XADDs of its next ready entries, as strings of their own: an XADD may run other modules' code, so no value
 /// is borrowed meanwhile. What finding them has changed is told to replicas at once, for they may be told of other changes next.
 fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(u64, Vec<Append>)> {
-    let mut key = keyspace::open::<F>(ctx, name).ok()?;
+    let mut key = keyspace::open_write::<F>(ctx, name).ok()?;
     let value = key.value().ok()??;
     let sink = value.queue.options().sink.clone()?;
     let identity = value.identity;

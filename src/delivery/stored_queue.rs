@@ -22,7 +22,7 @@ pub trait Content: Sized + 'static {
 }
 
 /// The value of one key.
-pub struct Value<F: Content> {
+pub struct StoredQueue<F: Content> {
     pub queue: Queue<F::Gate>,
     pub local: F::Local,
     /// No other value of this process has it: tells whether what stands under a name is still the same.
@@ -48,10 +48,10 @@ pub fn seed() -> [u64; 2] {
     *SEED
 }
 
-impl<F: Content> Value<F> {
+impl<F: Content> StoredQueue<F> {
     /// `announced` says up to when openings are not news any more.
     pub fn new(queue: Queue<F::Gate>, announced: UnixMs) -> Self {
-        Value {
+        StoredQueue {
             queue,
             local: F::Local::default(),
             identity: NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed),

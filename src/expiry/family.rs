@@ -10,7 +10,7 @@ use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::copies::type_name;
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
-use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::expiry::{commands, events, Expiry, TYPE};
 use crate::redis::arguments::Arguments;
@@ -113,7 +113,7 @@ impl Family for Expiry {
         commands::all()
     }
 
-    fn data_type() -> &'static DataType<Value<Self>> {
+    fn data_type() -> &'static DataType<StoredQueue<Self>> {
         &TYPE
     }
 
@@ -197,7 +197,7 @@ impl Family for Expiry {
         false
     }
 
-    fn appeared(value: &Value<Self>, db: i32, name: &[u8]) {
+    fn appeared(value: &StoredQueue<Self>, db: i32, name: &[u8]) {
         watch::add(db, name, value.queue.scope());
         if let Some(since) = value.local.walks_since {
             walk::join(db, name, since);

@@ -4,11 +4,11 @@ mod commands;
 mod events;
 mod family;
 
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::datatype::DataType;
 
 /// The family; what it adds to delivery is in `family`.
 pub struct Expiry;
 
 /// Where its type is registered.
-static TYPE: DataType<Value<Expiry>> = DataType::new();
+static TYPE: DataType<StoredQueue<Expiry>> = DataType::new();

@@ -6,7 +6,7 @@ use crate::command::limits::MAX_MS;
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
-use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::redis::arguments::Arguments;
 use crate::redis::config::{Config, Number};
 use crate::redis::datatype::DataType;
@@ -100,7 +100,7 @@ impl Family for Tally {
         commands::all()
     }
 
-    fn data_type() -> &'static DataType<Value<Self>> {
+    fn data_type() -> &'static DataType<StoredQueue<Self>> {
         &TYPE
     }
 

@@ -5,7 +5,7 @@ use crate::command::args::integer;
 use crate::command::{Call, Fail, Outcome};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace::Opened;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::redis::Str;
 use crate::tally::Tally;
 use std::ffi::CStr;
@@ -33,14 +33,14 @@ pub fn tell(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tally>, now: UnixMs
     if counted.is_plain {
         call.replicate();
         drop(key);
-        Effects::quiet(call.ctx, name).tell(call.ctx, name, [EVENT]);
+        Signals::quiet(call.ctx, name).send(call.ctx, name, [EVENT]);
         return Ok(());
     }
     call.replicate_timed(now);
     let Some(value) = key.value()? else { return Ok(()) };
-    let effects = Effects::of(call.ctx, name, value, || now, counted.opened_until);
+    let signals = Signals::of(call.ctx, name, value, || now, counted.opened_until);
     drop(key);
     let ready = (counted.sealed > 0).then_some(Tally::VERBS.ready.event);
-    effects.tell(call.ctx, name, [EVENT].into_iter().chain(ready));
+    signals.send(call.ctx, name, [EVENT].into_iter().chain(ready));
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::command::limits::check_name;
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
-use crate::delivery::stored_queue::{Content, Value};
+use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -86,7 +86,7 @@ impl Family for Tsgen {
         commands::all()
     }
 
-    fn data_type() -> &'static DataType<Value<Self>> {
+    fn data_type() -> &'static DataType<StoredQueue<Self>> {
         &TYPE
     }
 

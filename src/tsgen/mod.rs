@@ -4,11 +4,11 @@ mod commands;
 mod family;
 pub mod timestamp;
 
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::datatype::DataType;
 
 /// The family; what it adds to delivery is in `family`.
 pub struct Tsgen;
 
 /// Where its type is registered.
-static TYPE: DataType<Value<Tsgen>> = DataType::new();
+static TYPE: DataType<StoredQueue<Tsgen>> = DataType::new();

@@ -20,7 +20,7 @@ impl Command for Groups {
         let name = call.args.required()?;
         let page = NamePage::parse(call)?;
         let now = call.now();
-        let mut key = keyspace::peek::<Debounce>(call.ctx, name);
+        let mut key = keyspace::open_read::<Debounce>(call.ctx, name);
         let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
         let listed = value.map_or(Vec::new(), |value| value.queue.groups(page.after, page.count, now));
         call.ctx.reply_array(listed.len());

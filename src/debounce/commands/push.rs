@@ -6,7 +6,7 @@ use crate::debounce::Debounce;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use std::ffi::CStr;
 
 const EVENT: &CStr = c"debounce.push";
@@ -34,7 +34,7 @@ impl Command for Push {
             check_payload(call.ctx, "item", item.bytes())?;
         }
         let now = call.now();
-        let mut key = keyspace::open::<Debounce>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<Debounce>(call.ctx, name)?;
         let mut new = None;
         let pushed = match key.value()? {
             Some(value) => value.queue.push(group, items, now)?,
@@ -54,11 +54,11 @@ impl Command for Push {
         let Some(value) = key.value()? else { return Ok(()) };
         call.ctx.reply_int(i64::try_from(pushed.collecting).unwrap_or(i64::MAX));
         call.replicate_timed(now);
-        let effects = Effects::of(call.ctx, name, value, || now, pushed.fires_at);
+        let signals = Signals::of(call.ctx, name, value, || now, pushed.fires_at);
         drop(key);
         let create = created.then_some(Debounce::VERBS.create.event);
         let opened = (pushed.filled > 0).then_some(Debounce::VERBS.ready.event);
-        effects.tell(call.ctx, name, create.into_iter().chain([EVENT]).chain(opened));
+        signals.send(call.ctx, name, create.into_iter().chain([EVENT]).chain(opened));
         Ok(())
     }
 }

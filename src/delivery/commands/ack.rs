@@ -3,7 +3,7 @@
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use std::marker::PhantomData;
 
 pub struct Ack<F>(PhantomData<F>);
@@ -21,7 +21,7 @@ impl<F: Family> Command for Ack<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let tokens = call.args.only_tokens()?;
-        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         let Some(value) = key.value()? else {
             call.ctx.reply_int(0);
             return Ok(());
@@ -33,7 +33,7 @@ impl<F: Family> Command for Ack<F> {
         }
         drop(key);
         if settled.changed {
-            Effects::quiet(call.ctx, name).tell(call.ctx, name, [F::VERBS.ack.event]);
+            Signals::quiet(call.ctx, name).send(call.ctx, name, [F::VERBS.ack.event]);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::options::{self, tell_keys, Given, KEYS};
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::redis::command::KeyRequest;
 use crate::redis::Str;
 use std::marker::PhantomData;
@@ -34,7 +34,7 @@ impl<F: Family> Command for Alter<F> {
                 return Err(unknown_option(word));
             }
         }
-        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         let value = key.value()?.ok_or(Fail::NO_KEY)?;
         let now = call.now();
         let options = given.over(value.queue.options().clone())?;
@@ -45,9 +45,9 @@ impl<F: Family> Command for Alter<F> {
         if changed {
             call.replicate_timed(now);
             F::appeared(value, call.ctx.db(), name.bytes());
-            let effects = Effects::of(call.ctx, name, value, || now, None);
+            let signals = Signals::of(call.ctx, name, value, || now, None);
             drop(key);
-            effects.tell(call.ctx, name, [F::VERBS.alter.event]);
+            signals.send(call.ctx, name, [F::VERBS.alter.event]);
         }
         Ok(())
     }

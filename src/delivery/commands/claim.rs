@@ -9,7 +9,7 @@ use crate::delivery::figures::count_adopted_token;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::serve::{finish, Wanted};
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::redis::command::KeySpec;
 use crate::redis::Str;
 use std::marker::PhantomData;
@@ -41,7 +41,7 @@ impl<F: Family> Command for ClaimEntries<F> {
         check_name(call.ctx, "consumer", consumer.bytes())?;
         let options = parse(call)?;
         let now = call.now();
-        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         if let Some(value) = key.value()? {
             if value.has_sink() {
                 return Err(Error::HasSink.into());
@@ -63,9 +63,9 @@ impl<F: Family> Command for ClaimEntries<F> {
                 }
                 // Only what had ended was ended: the client waits, but the key did change.
                 if claim.changed {
-                    let effects = Effects::of(call.ctx, name, value, || now, None);
+                    let signals = Signals::of(call.ctx, name, value, || now, None);
                     drop(key);
-                    effects.tell(call.ctx, name, []);
+                    signals.send(call.ctx, name, []);
                     return none::<F>(call, name, consumer, &options, now);
                 }
             }

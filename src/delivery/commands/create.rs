@@ -6,8 +6,8 @@ use crate::delivery::keyspace;
 use crate::delivery::options::{self, tell_keys, Given, KEYS};
 use crate::delivery::persistence::arrive;
 use crate::delivery::replicate;
-use crate::delivery::signals::Effects;
-use crate::delivery::stored_queue::{seed, Value};
+use crate::delivery::signals::Signals;
+use crate::delivery::stored_queue::{seed, StoredQueue};
 use crate::redis::command::KeyRequest;
 use crate::redis::Str;
 use std::marker::PhantomData;
@@ -39,7 +39,7 @@ impl<F: Family> Command for Create<F> {
             }
         }
         let options = given.over(options::defaults::<F>())?;
-        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         if !key.is_empty() {
             return Err(Fail::BUSY_KEY);
         }
@@ -47,13 +47,13 @@ impl<F: Family> Command for Create<F> {
         // A repeated CREATE does not say when it was.
         let flags = call.ctx.flags();
         let announced = if flags.is_loading() || flags.is_replicated() { UnixMs(i64::MIN) } else { now };
-        let value = key.create(Value::<F>::new(F::create(plan, options, seed())?, announced))?;
+        let value = key.create(StoredQueue::<F>::new(F::create(plan, options, seed())?, announced))?;
         arrive(value, call.ctx.db(), name);
         replicate::creation(call.ctx, name, value, now);
         call.ctx.reply_simple(c"OK");
-        let effects = Effects::of(call.ctx, name, value, || now, None);
+        let signals = Signals::of(call.ctx, name, value, || now, None);
         drop(key);
-        effects.tell(call.ctx, name, [F::VERBS.create.event]);
+        signals.send(call.ctx, name, [F::VERBS.create.event]);
         Ok(())
     }
 

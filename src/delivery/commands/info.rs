@@ -4,7 +4,7 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::options::NUMBERS;
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::Ctx;
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -23,7 +23,7 @@ impl<F: Family> Command for Info<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let (ctx, now) = (call.ctx, call.now());
-        let mut key = keyspace::peek::<F>(ctx, name).ok_or(Fail::NO_KEY)?;
+        let mut key = keyspace::open_read::<F>(ctx, name).ok_or(Fail::NO_KEY)?;
         let value = key.value()?.ok_or(Fail::NO_KEY)?;
         let stats = value.queue.stats(now);
         ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS);
@@ -61,7 +61,7 @@ fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64)
     }
 }
 
-fn reply_options<F: Family>(ctx: &Ctx, value: &Value<F>) {
+fn reply_options<F: Family>(ctx: &Ctx, value: &StoredQueue<F>) {
     let options = value.queue.options();
     for option in &NUMBERS {
         ctx.reply_bytes(option.field.as_bytes());

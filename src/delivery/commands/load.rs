@@ -6,7 +6,7 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::persistence::{arrive, damaged};
-use crate::delivery::stored_queue::Value;
+use crate::delivery::stored_queue::StoredQueue;
 use crate::delivery::unfinished;
 use crate::redis::key;
 use crate::redis::Str;
@@ -17,9 +17,9 @@ use tsgen_engine::UnixMs;
 fn damage<F: Family>(call: &Call<'_>, name: &Str) -> Outcome {
     unfinished::forget(call.ctx.db(), name.bytes());
     {
-        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         if key.is_empty() {
-            key.create(Value::<F>::new(damaged::<F>()?, UnixMs(i64::MIN)))?;
+            key.create(StoredQueue::<F>::new(damaged::<F>()?, UnixMs(i64::MIN)))?;
         }
         key.view()?;
     }
@@ -51,7 +51,7 @@ impl<F: Family> Command for Load<F> {
         if !more && !is(word, "LAST") {
             return Err(unknown_option(word));
         }
-        let mut key = keyspace::open::<F>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         if !key.is_empty() {
             return Err(Fail::BUSY_KEY);
         }
@@ -65,7 +65,7 @@ impl<F: Family> Command for Load<F> {
                 // It comes with its slot from another node (Valkey 9).
                 F::transplanted(&mut queue);
             }
-            arrive(key.create(Value::<F>::new(queue, UnixMs(i64::MIN)))?, db, name);
+            arrive(key.create(StoredQueue::<F>::new(queue, UnixMs(i64::MIN)))?, db, name);
             call.ctx.signal_modified(name);
         }
         call.replicate();

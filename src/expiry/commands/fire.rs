@@ -6,7 +6,7 @@ use crate::copies;
 use crate::copies::type_of;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::expiry::Expiry;
 use crate::life::{life_in_passing, Life};
 use crate::redis::Str;
@@ -29,7 +29,7 @@ impl Command for Fire {
         let ending = [Ending::Expired, Ending::Evicted].into_iter().find(|ending| is(reason, ending_name(*ending)));
         let ending = ending.ok_or(Fail::text("ERR reason must be expired or evicted"))?;
         let value = value(call)?;
-        let mut key = keyspace::open::<Expiry>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<Expiry>(call.ctx, name)?;
         let Some(queue) = key.value()? else {
             call.ctx.reply_int(0);
             return Ok(());
@@ -38,9 +38,9 @@ impl Command for Fire {
         call.ctx.reply_int(1);
         call.replicate();
         let now = call.now();
-        let effects = Effects::of(call.ctx, name, queue, || now, None);
+        let signals = Signals::of(call.ctx, name, queue, || now, None);
         drop(key);
-        effects.tell(call.ctx, name, [Expiry::VERBS.ready.event]);
+        signals.send(call.ctx, name, [Expiry::VERBS.ready.event]);
         Ok(())
     }
 }
@@ -70,7 +70,7 @@ impl Command for Evict {
         let (name, watched) = (call.args.required()?, call.args.required()?.bytes());
         let deadline = UnixMs(in_range("deadline", call.args.required()?, 0, i64::MAX)?);
         let copied = value(call)?.map(|(kind, bytes)| Copied { kind, bytes: bytes.map(Into::into) });
-        let mut key = keyspace::open::<Expiry>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<Expiry>(call.ctx, name)?;
         if let Some(value) = key.value()? {
             value.queue.track(watched, deadline);
             value.queue.note_evicted(watched);

@@ -24,7 +24,7 @@ impl Command for ListTracked {
         let page = NamePage::parse(call)?;
         seen::look(call.ctx);
         let names: Vec<OwnedStr> = {
-            let mut key = keyspace::peek::<Expiry>(call.ctx, name);
+            let mut key = keyspace::open_read::<Expiry>(call.ctx, name);
             let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
             let listed = value.map_or(Vec::new(), |value| value.queue.tracked(page.after, page.count));
             listed.iter().map(|tracked| OwnedStr::new(tracked.name)).collect()

@@ -25,7 +25,7 @@ impl Command for Incr {
         if call.args.len() > 0 {
             return Err(Fail::Arity);
         }
-        let mut key = keyspace::open::<Tally>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<Tally>(call.ctx, name)?;
         let now = time(call, &mut key)?;
         let value = key.value()?.ok_or(NOT_CREATED)?;
         let (sum, counted) = value.queue.incr(field, delta, now)?;

@@ -31,7 +31,7 @@ impl Command for Mincr {
                 Ok((pair[0].bytes(), delta(pair[1])?))
             })
             .collect::<Result<_, Fail>>()?;
-        let mut key = keyspace::open::<Tally>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<Tally>(call.ctx, name)?;
         let now = time(call, &mut key)?;
         let value = key.value()?.ok_or(NOT_CREATED)?;
         let (sums, counted) = value.queue.mincr(&increments, now)?;

@@ -5,7 +5,7 @@ use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::tsgen::Tsgen;
 use std::ffi::CStr;
 
@@ -34,7 +34,7 @@ impl Command for Advance {
             set(&mut source, "SOURCE", call.args.value_of("SOURCE")?.bytes())?;
         }
         let now = call.now();
-        let mut key = keyspace::open::<Tsgen>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
         let created = key.value()?.is_none();
         if created {
             let mut value = keyspace::by_default::<Tsgen>(now)?;
@@ -50,11 +50,11 @@ impl Command for Advance {
             return Ok(());
         }
         call.replicate_timed(now);
-        let effects = Effects::of(call.ctx, name, value, || now, None);
+        let signals = Signals::of(call.ctx, name, value, || now, None);
         drop(key);
         let create = created.then_some(Tsgen::VERBS.create.event);
         let opened = advanced.released.then_some(Tsgen::VERBS.ready.event);
-        effects.tell(call.ctx, name, create.into_iter().chain([EVENT]).chain(opened));
+        signals.send(call.ctx, name, create.into_iter().chain([EVENT]).chain(opened));
         Ok(())
     }
 }

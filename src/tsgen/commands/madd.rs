@@ -5,7 +5,7 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
-use crate::delivery::signals::{Effects, WHEN_SET_BACK};
+use crate::delivery::signals::{Signals, WHEN_SET_BACK};
 use crate::redis::Str;
 use crate::tsgen::timestamp::{replicate_on_clock, When};
 use crate::tsgen::Tsgen;
@@ -59,7 +59,7 @@ impl Command for Madd {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let given = parse(call)?;
-        let mut key = keyspace::open::<Tsgen>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
         let Some(value) = key.value()? else {
             return add_first(call, name, key, &given);
         };
@@ -78,10 +78,10 @@ impl Command for Madd {
         } else {
             call.replicate();
         }
-        let effects = Effects::of(call.ctx, name, value, || call.now(), opens_at);
+        let signals = Signals::of(call.ctx, name, value, || call.now(), opens_at);
         drop(key);
         let opened = added.contains(&Added::Ready).then_some(Tsgen::VERBS.ready.event);
-        effects.tell(call.ctx, name, [EVENT].into_iter().chain(opened));
+        signals.send(call.ctx, name, [EVENT].into_iter().chain(opened));
         Ok(())
     }
 }
@@ -102,8 +102,8 @@ fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, given: &[G
     reply(call, &added);
     replicate::creation(call.ctx, name, value, now);
     call.replicate();
-    let effects = Effects::of(call.ctx, name, value, || now, None);
+    let signals = Signals::of(call.ctx, name, value, || now, None);
     drop(key);
-    effects.tell(call.ctx, name, [Tsgen::VERBS.create.event, EVENT]);
+    signals.send(call.ctx, name, [Tsgen::VERBS.create.event, EVENT]);
     Ok(())
 }

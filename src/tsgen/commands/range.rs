@@ -41,7 +41,7 @@ impl Command for Range {
             set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
         }
         let count = count.unwrap_or(DEFAULT_COUNT);
-        let mut key = keyspace::peek::<Tsgen>(call.ctx, name);
+        let mut key = keyspace::open_read::<Tsgen>(call.ctx, name);
         let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
         let listed = match (value, min, max) {
             (Some(value), Some(min), Some(max)) => value.queue.range(min, max, count, call.now()),

@@ -2,7 +2,7 @@
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::delivery::signals::Effects;
+use crate::delivery::signals::Signals;
 use crate::tsgen::Tsgen;
 use std::ffi::CStr;
 
@@ -26,7 +26,7 @@ impl Command for Rem {
         if ids.is_empty() {
             return Err(Fail::Arity);
         }
-        let mut key = keyspace::open::<Tsgen>(call.ctx, name)?;
+        let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
         let Some(value) = key.value()? else {
             call.ctx.reply_int(0);
             return Ok(());
@@ -37,7 +37,7 @@ impl Command for Rem {
             // Depends on no time, even if the watermark is a clock.
             call.replicate();
             drop(key);
-            Effects::quiet(call.ctx, name).tell(call.ctx, name, [EVENT]);
+            Signals::quiet(call.ctx, name).send(call.ctx, name, [EVENT]);
         }
         Ok(())
     }
