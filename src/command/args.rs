@@ -59,6 +59,29 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// Reads all that is left as options: `read` gets a word and what follows it, and says whether that is an option.
+    pub fn options(&mut self, mut read: impl FnMut(&'a Str, &mut Self) -> Result<bool, Fail>) -> Outcome {
+        while let Some(word) = self.next() {
+            if !read(word, self)? {
+                return Err(unknown_option(word));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads `[COUNT n]`.
+    pub fn only_count(&mut self) -> Result<Option<usize>, Fail> {
+        let mut count = None;
+        self.options(|word, args| {
+            let is_count = is(word, "COUNT");
+            if is_count {
+                set(&mut count, "COUNT", args.count_of("COUNT")?)?;
+            }
+            Ok(is_count)
+        })?;
+        Ok(count)
+    }
+
     /// What follows the word of an option.
     pub fn value_of(&mut self, word: &str) -> Result<&'a Str, Fail> {
         self.next().ok_or_else(|| Fail::from(format!("ERR {word} needs a value")))

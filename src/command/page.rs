@@ -1,6 +1,6 @@
 //! What listings have in common: how many, and behind which.
 
-use crate::command::args::{is, set, unknown_option, Args};
+use crate::command::args::{is, set, Args};
 use crate::command::call::Call;
 use crate::command::fail::Fail;
 use crate::command::limits::check_sought;
@@ -21,16 +21,17 @@ impl<'a> NamePage<'a> {
     /// Reads `[COUNT n] [AFTER name]`.
     pub fn parse(call: &mut Call<'a>) -> Result<Self, Fail> {
         let (mut count, mut after) = (None, None);
-        while let Some(word) = call.args.next() {
+        call.args.options(|word, args| {
             if is(word, "COUNT") {
-                set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
+                set(&mut count, "COUNT", args.count_of("COUNT")?)?;
             } else if is(word, "AFTER") {
-                set(&mut after, "AFTER", call.args.value_of("AFTER")?.bytes())?;
+                set(&mut after, "AFTER", args.value_of("AFTER")?.bytes())?;
                 check_sought("AFTER", after.unwrap_or_default())?;
             } else {
-                return Err(unknown_option(word));
+                return Ok(false);
             }
-        }
+            Ok(true)
+        })?;
         Ok(NamePage { count: count.unwrap_or(DEFAULT_COUNT), after })
     }
 }
@@ -59,11 +60,7 @@ impl TokenPage {
     /// Reads `[COUNT n] [AFTER token]`.
     pub fn parse(call: &mut Call<'_>) -> Result<Self, Fail> {
         let mut page = TokenPage::default();
-        while let Some(word) = call.args.next() {
-            if !page.read(word, &mut call.args)? {
-                return Err(unknown_option(word));
-            }
-        }
+        call.args.options(|word, args| page.read(word, args))?;
         Ok(page)
     }
 

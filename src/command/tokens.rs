@@ -1,6 +1,6 @@
 //! Tokens as clients write them: one by one, as ranges, or ALL.
 
-use crate::command::args::{integer, is, set, unknown_option, Args};
+use crate::command::args::{integer, is, Args};
 use crate::command::call::Call;
 use crate::command::fail::Fail;
 use tsgen_engine::Which;
@@ -25,13 +25,7 @@ impl Selection {
             return Ok(Selection::Tokens(tokens));
         }
         call.args.next();
-        let mut count = None;
-        while let Some(word) = call.args.next() {
-            if !is(word, "COUNT") {
-                return Err(unknown_option(word));
-            }
-            set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
-        }
+        let count = call.args.only_count()?;
         Ok(Selection::All(count.unwrap_or(ALL_COUNT)))
     }
 

@@ -1,6 +1,5 @@
 //! `DEBOUNCE.FLUSHALL`: groups that fire before their time, next to fire first.
 
-use crate::command::args::{is, set, unknown_option};
 use crate::command::{Call, Command, Outcome, Row};
 use crate::debounce::Debounce;
 use crate::delivery::apply::apply;
@@ -26,13 +25,7 @@ impl Command for FlushAll {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let mut count = None;
-        while let Some(word) = call.args.next() {
-            if !is(word, "COUNT") {
-                return Err(unknown_option(word));
-            }
-            set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
-        }
+        let count = call.args.only_count()?;
         apply::<Debounce>(call, name, &[EVENT, Debounce::VERBS.ready.event], |queue, now| {
             Ok(queue.flush_all(count.unwrap_or(DEFAULT_COUNT), now))
         })

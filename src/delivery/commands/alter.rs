@@ -1,6 +1,5 @@
 //! `F.ALTER`: other options from now on. All of them or none.
 
-use crate::command::args::unknown_option;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
@@ -27,13 +26,10 @@ impl<F: Family> Command for Alter<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let (mut change, mut given) = (F::Change::default(), Given::default());
-        while let Some(word) = call.args.next() {
-            let known = F::change_option(&mut change, word, &mut call.args)?
-                || given.read::<F>(word, &mut call.args, call.ctx, name)?;
-            if !known {
-                return Err(unknown_option(word));
-            }
-        }
+        let ctx = call.ctx;
+        call.args.options(|word, args| {
+            Ok(F::change_option(&mut change, word, args)? || given.read::<F>(word, args, ctx, name)?)
+        })?;
         let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         let value = key.value()?.ok_or(Fail::NO_KEY)?;
         let now = call.now();

@@ -1,6 +1,6 @@
 //! `F.CLAIM`: leases ready entries to a consumer, or waits for some.
 
-use crate::command::args::{is, set, unknown_option};
+use crate::command::args::{is, set};
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::blocked;
@@ -88,18 +88,20 @@ fn none<F: Family>(call: &Call<'_>, name: &Str, consumer: &Str, options: &Option
 
 fn parse(call: &mut Call<'_>) -> Result<Options, Fail> {
     let (mut count, mut lease, mut block, mut token) = (None, None, None, None);
-    while let Some(word) = call.args.next() {
+    let is_repetition = call.is_repetition();
+    call.args.options(|word, args| {
         if is(word, "COUNT") {
-            set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
+            set(&mut count, "COUNT", args.count_of("COUNT")?)?;
         } else if is(word, "LEASE") {
-            set(&mut lease, "LEASE", call.args.millis_of("LEASE", 1)?)?;
+            set(&mut lease, "LEASE", args.millis_of("LEASE", 1)?)?;
         } else if is(word, "BLOCK") {
-            set(&mut block, "BLOCK", call.args.millis_of("BLOCK", 0)?)?;
-        } else if call.is_repetition() && is(word, "TOKEN") {
-            set(&mut token, "TOKEN", call.args.number_of("TOKEN", 1, MAX_TOKEN as i64)?.unsigned_abs())?;
+            set(&mut block, "BLOCK", args.millis_of("BLOCK", 0)?)?;
+        } else if is_repetition && is(word, "TOKEN") {
+            set(&mut token, "TOKEN", args.number_of("TOKEN", 1, MAX_TOKEN as i64)?.unsigned_abs())?;
         } else {
-            return Err(unknown_option(word));
+            return Ok(false);
         }
-    }
+        Ok(true)
+    })?;
     Ok(Options { wanted: Wanted { count: count.unwrap_or(1), lease }, block, token })
 }

@@ -1,6 +1,6 @@
 //! `F.NACK`: deliveries that have failed.
 
-use crate::command::args::{is, set, unknown_option};
+use crate::command::args::{is, set};
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::apply::apply;
@@ -24,17 +24,18 @@ impl<F: Family> Command for Nack<F> {
         let name = call.args.required()?;
         let tokens = call.args.tokens()?;
         let (mut delay, mut dead, mut reason) = (None, None, None);
-        while let Some(word) = call.args.next() {
+        call.args.options(|word, args| {
             if is(word, "DELAY") {
-                set(&mut delay, "DELAY", call.args.millis_of("DELAY", 0)?)?;
+                set(&mut delay, "DELAY", args.millis_of("DELAY", 0)?)?;
             } else if is(word, "DEAD") {
                 set(&mut dead, "DEAD", ())?;
             } else if is(word, "REASON") {
-                set(&mut reason, "REASON", call.args.value_of("REASON")?.bytes())?;
+                set(&mut reason, "REASON", args.value_of("REASON")?.bytes())?;
             } else {
-                return Err(unknown_option(word));
+                return Ok(false);
             }
-        }
+            Ok(true)
+        })?;
         if delay.is_some() && dead.is_some() {
             return Err(Fail::text("ERR DELAY and DEAD exclude each other"));
         }

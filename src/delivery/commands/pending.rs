@@ -1,6 +1,6 @@
 //! `F.PENDING`: what is leased, or delayed. Stores nothing.
 
-use crate::command::args::{is, set, unknown_option};
+use crate::command::args::{is, set};
 use crate::command::limits::check_sought;
 use crate::command::page::TokenPage;
 use crate::command::{Call, Command, Fail, Outcome, Row};
@@ -20,16 +20,17 @@ struct Options<'a> {
 
 fn parse<'a>(call: &mut Call<'a>) -> Result<Options<'a>, Fail> {
     let mut options = Options::default();
-    while let Some(word) = call.args.next() {
+    call.args.options(|word, args| {
         if is(word, "DELAYED") {
             set(&mut options.delayed, "DELAYED", ())?;
         } else if is(word, "CONSUMER") {
-            set(&mut options.consumer, "CONSUMER", call.args.value_of("CONSUMER")?.bytes())?;
+            set(&mut options.consumer, "CONSUMER", args.value_of("CONSUMER")?.bytes())?;
             check_sought("CONSUMER", options.consumer.unwrap_or_default())?;
-        } else if !options.page.read(word, &mut call.args)? {
-            return Err(unknown_option(word));
+        } else {
+            return options.page.read(word, args);
         }
-    }
+        Ok(true)
+    })?;
     if options.delayed.is_some() && (options.consumer.is_some() || options.page.after.is_some()) {
         return Err(Fail::text("ERR DELAYED excludes CONSUMER and AFTER"));
     }

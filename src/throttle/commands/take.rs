@@ -1,6 +1,6 @@
 //! `THROTTLE.TAKE`: takes from a limit, if there is room. The one command that writers ask before they write.
 
-use crate::command::args::{in_range, is, set, unknown_option};
+use crate::command::args::{in_range, is, set};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::redis::command::KeySpec;
 use crate::redis::ctx::{unix_ms, unix_us};
@@ -85,7 +85,7 @@ fn parse(call: &mut Call<'_>) -> Result<(Rate, u64, Option<u16>), Fail> {
     let limit = in_range("limit", args.required()?, 1, most(MAX_LIMIT))?.unsigned_abs();
     let period = args.required_millis("period", 1)?;
     let (mut burst, mut cost, mut us) = (None, None, None);
-    while let Some(word) = args.next() {
+    args.options(|word, args| {
         if is(word, "BURST") {
             set(&mut burst, "BURST", args.value_of("BURST")?)?;
         } else if is(word, "COST") {
@@ -93,9 +93,10 @@ fn parse(call: &mut Call<'_>) -> Result<(Rate, u64, Option<u16>), Fail> {
         } else if is_repetition && is(word, MICROS) {
             set(&mut us, MICROS, args.number_of(MICROS, 0, 999)?)?;
         } else {
-            return Err(unknown_option(word));
+            return Ok(false);
         }
-    }
+        Ok(true)
+    })?;
     let burst = match burst {
         Some(text) => in_range("BURST", text, 1, most(Rate::most_burst(limit, period)))?.unsigned_abs(),
         None => limit,

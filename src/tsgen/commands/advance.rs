@@ -1,6 +1,6 @@
 //! `TSGEN.ADVANCE`: raises the watermark.
 
-use crate::command::args::{in_range, is, set, unknown_option};
+use crate::command::args::{in_range, is, set};
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
@@ -27,12 +27,13 @@ impl Command for Advance {
         let name = call.args.required()?;
         let timestamp = in_range("timestamp", call.args.required()?, i64::MIN, i64::MAX)?;
         let mut source = None;
-        while let Some(word) = call.args.next() {
-            if !is(word, "SOURCE") {
-                return Err(unknown_option(word));
+        call.args.options(|word, args| {
+            let is_source = is(word, "SOURCE");
+            if is_source {
+                set(&mut source, "SOURCE", args.value_of("SOURCE")?.bytes())?;
             }
-            set(&mut source, "SOURCE", call.args.value_of("SOURCE")?.bytes())?;
-        }
+            Ok(is_source)
+        })?;
         let now = call.now();
         let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
         let created = key.value()?.is_none();

@@ -1,6 +1,6 @@
 //! `TSGEN.RANGE`: elements by timestamp. Answers as if everything due had been applied, and stores nothing.
 
-use crate::command::args::{integer, is, set, unknown_option};
+use crate::command::args::integer;
 use crate::command::page::DEFAULT_COUNT;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
@@ -33,13 +33,7 @@ impl Command for Range {
         let name = call.args.required()?;
         let min = bound("min", call.args.required()?, 1)?;
         let max = bound("max", call.args.required()?, -1)?;
-        let mut count = None;
-        while let Some(word) = call.args.next() {
-            if !is(word, "COUNT") {
-                return Err(unknown_option(word));
-            }
-            set(&mut count, "COUNT", call.args.count_of("COUNT")?)?;
-        }
+        let count = call.args.only_count()?;
         let count = count.unwrap_or(DEFAULT_COUNT);
         let mut key = keyspace::open_read::<Tsgen>(call.ctx, name);
         let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
