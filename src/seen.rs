@@ -6,14 +6,13 @@
 //! of the deletion where the server lets modules in (7.2). Elsewhere the deletion is announced in front of itself (`EXPIRY.ENDS`).
 //! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
 
-use crate::delivery::timer::tick;
+use crate::delivery::timer::{slots, tick};
 use crate::life::{life, life_in_passing};
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::key;
 use crate::redis::key_events::{after_unit, has_units};
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::slots;
 use crate::tracking;
 use crate::tracking::{Changed, Told};
 use crate::watch;
@@ -382,7 +381,7 @@ fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
     let (db, now) = (ctx.db(), UnixMs(unix_ms()));
     let watchers = watch::watchers_of(db, key.bytes());
     for seen in ends {
-        slots::adopt(ctx, &watchers, key, seen.end.deadline);
+        crate::slots::adopt(ctx, &watchers, key, seen.end.deadline);
         for watcher in (0..seen.times).flat_map(|_| &watchers) {
             let judge = |known| judge_end(&seen.end, known, role, now);
             let told = fenced(ctx, watcher, || tracking::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));

@@ -8,14 +8,13 @@
 //! pay for it.
 
 use crate::copies;
-use crate::delivery::timer::{renames, tick};
+use crate::delivery::timer::{moves, renames, slots, tick};
 use crate::last_values;
 use crate::redis::datatype::on_unlinked;
 use crate::redis::key_events::{Class, KeyListener};
 use crate::redis::server_events::before_sleep;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen::{self, What};
-use crate::slots;
 use crate::tracking;
 use crate::walk;
 use lazy_static::lazy_static;
@@ -185,6 +184,7 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     ENDS.listen();
     last_values::follow();
     on_unlinked(seen::deleted);
+    moves::on_move(crate::slots::moved);
     before_sleep(seen::turn_ends);
 }
 

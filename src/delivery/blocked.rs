@@ -6,12 +6,11 @@ use crate::command::Fail;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::serve::{serve, Wanted};
-use crate::delivery::timer::tick;
+use crate::delivery::timer::{slots, tick};
 use crate::delivery::waiters::Waiter;
 use crate::redis::block::{block_on, Wait};
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::slots;
 use std::marker::PhantomData;
 use tsgen_engine::{Millis, UnixMs};
 

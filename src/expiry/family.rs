@@ -19,6 +19,7 @@ use crate::redis::datatype::DataType;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen;
+use crate::slots;
 use crate::tracking::{self, ending_name, Local};
 use crate::walk;
 use crate::watch;
@@ -107,7 +108,8 @@ impl Family for Expiry {
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;
-    const TURN: Turn = Turn { begins: seen::look, pauses: watch::copy_values, ends: walk::go_on };
+    const TURN: Turn =
+        Turn { begins: seen::look, is_free: slots::settle, pauses: watch::copy_values, ends: walk::go_on };
 
     fn commands() -> Vec<Entry> {
         commands::all()

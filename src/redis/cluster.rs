@@ -72,6 +72,7 @@ pub fn drops_silently() -> bool {
 pub type Ranges = Vec<(u16, u16)>;
 
 /// What happens to slots that move as a whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// They are going to arrive; their keys come, but are still another node's.
     Begins,

@@ -7,10 +7,10 @@ mod families;
 mod info;
 
 use crate::command::table::{self, Entry};
-use crate::delivery::timer::tick;
+use crate::delivery::timer::{moves, tick};
 use crate::redis::on_load::Module;
 use crate::redis::{panics, Ctx};
-use crate::{slots, throttle};
+use crate::throttle;
 use families::FAMILIES;
 
 /// The module. Its version is 0.1.0, as Redis counts.
@@ -24,7 +24,7 @@ fn start(ctx: &Ctx) -> bool {
         && config::register(ctx)
         && info::register(ctx)
         && events::register(ctx)
-        && slots::register(ctx);
+        && moves::register(ctx);
     if registered {
         tick::start(FAMILIES.iter().map(|family| (family.driver)()).collect());
         panics::log_panics();

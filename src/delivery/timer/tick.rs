@@ -4,17 +4,16 @@
 //!
 //! It does not know what is in a key: each kind of keys has a driver.
 
-use crate::delivery::timer::lateness;
+use crate::delivery::timer::{lateness, slots};
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::key::{self, Key};
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::slots;
 use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tsgen_engine::{Schedule, UnixMs};
+use tsgen_engine::{Millis, Schedule, UnixMs};
 
 /// How long a tick may work.
 const BUDGET: Duration = Duration::from_millis(1);
@@ -28,6 +27,9 @@ const PAUSE_STEP: i64 = 10;
 const LOADING_STEP: i64 = 100;
 /// Asks for a look at a key when the clock has stepped back, and not before: what is ready there may wait again then.
 pub const WHEN_SET_BACK: UnixMs = UnixMs(i64::MAX - 1);
+
+/// What is put aside is looked at again so often, should no event tell that its slot has come.
+const ASIDE: Millis = Millis(1_000);
 
 /// What is done with a key whose time has come: database, name, what time it is, and until when it may go on. True if the key is of that kind.
 pub type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
@@ -45,6 +47,8 @@ pub struct Driver {
 pub struct Turn {
     /// First of all, but not while data is loaded.
     pub begins: fn(&Ctx),
+    /// What has to be done before any key is driven. False if the time did not suffice for it.
+    pub is_free: fn(&Ctx, Instant) -> bool,
     /// Instead of driving keys, while nothing may be written.
     pub pauses: fn(&Ctx, UnixMs, Instant),
     /// With the time that what is due has left.
@@ -52,7 +56,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    pub const NOTHING: Turn = Turn { begins: |_| (), pauses: |_, _, _| (), ends: |_, _| () };
+    pub const NOTHING: Turn = Turn { begins: |_| (), is_free: |_, _| true, pauses: |_, _, _| (), ends: |_, _| () };
 }
 
 /// All kinds of keys there are.
@@ -246,7 +250,7 @@ fn tick(ctx: &Ctx) {
 
 /// Drives the keys whose time has come, as long as the budget lasts.
 fn work(ctx: &Ctx, how: impl Fn(&Driver) -> Drive, until: Instant) {
-    if !slots::settle(ctx, until) {
+    if !drivers().iter().all(|driver| (driver.turn.is_free)(ctx, until)) {
         return;
     }
     let now = UnixMs(unix_ms());
@@ -258,7 +262,8 @@ fn work(ctx: &Ctx, how: impl Fn(&Driver) -> Drive, until: Instant) {
         if !slots::are_ours(&name) {
             // What went with its slot is gone without a word, key by key.
             if is_there && Key::peek(ctx, &OwnedStr::new(&name)).is_some() {
-                slots::put_aside(db, &name, now);
+                slots::put_aside(db, &name);
+                note(db, &name, now.after(ASIDE));
             } else {
                 slots::is_taken_up(db, &name);
             }

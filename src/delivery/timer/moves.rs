@@ -1,0 +1,34 @@
+//! What is done as soon as slots of a cluster have moved.
+
+use crate::delivery::timer::{slots, tick};
+use crate::redis::cluster::{self, Move, Ranges};
+use crate::redis::ctx::unix_ms;
+use crate::redis::Ctx;
+use std::sync::OnceLock;
+use tsgen_engine::UnixMs;
+
+/// Who else is told of slots that have moved.
+pub type MoveListener = fn(what: Move, ranges: &Ranges);
+
+static LISTENER: OnceLock<MoveListener> = OnceLock::new();
+
+/// Asks the server to tell what happens to slots; at load.
+pub fn register(ctx: &Ctx) -> bool {
+    cluster::listen(ctx, moved);
+    true
+}
+
+/// From now on `listener` is told, for good; behind it the timer comes. One is.
+pub fn on_move(listener: MoveListener) {
+    LISTENER.get_or_init(|| listener);
+}
+
+fn moved(_: &Ctx, what: Move, ranges: Ranges) {
+    for (db, name) in slots::note(what, &ranges, UnixMs(unix_ms())) {
+        tick::note(db, &name, UnixMs(0));
+    }
+    if let Some(listener) = LISTENER.get() {
+        listener(what, &ranges);
+    }
+    tick::come_soon();
+}
