@@ -7,21 +7,16 @@
 #![deny(unsafe_code)]
 
 mod command;
-mod copies;
 mod debounce;
 mod delivery;
 mod expiry;
-mod last_values;
-mod life;
 mod redis;
 mod seen;
 mod server;
-mod slots;
 mod tally;
 mod throttle;
 mod tracking;
 mod tsgen;
-mod walk;
 mod watch;
 
 redis::on_load::entry_point!(server::MODULE);

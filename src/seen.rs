@@ -7,7 +7,7 @@
 //! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
 
 use crate::delivery::timer::{slots, tick};
-use crate::life::{life, life_in_passing};
+use crate::expiry::lifetime::{life, life_in_passing};
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::key;
 use crate::redis::key_events::{after_unit, has_units};
@@ -381,7 +381,7 @@ fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
     let (db, now) = (ctx.db(), UnixMs(unix_ms()));
     let watchers = watch::watchers_of(db, key.bytes());
     for seen in ends {
-        crate::slots::adopt(ctx, &watchers, key, seen.end.deadline);
+        crate::expiry::handover::adopt(ctx, &watchers, key, seen.end.deadline);
         for watcher in (0..seen.times).flat_map(|_| &watchers) {
             let judge = |known| judge_end(&seen.end, known, role, now);
             let told = fenced(ctx, watcher, || tracking::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));

@@ -3,21 +3,21 @@
 //! `watch` says what was seen of a key, the timer when a deadline comes near. It does not know clients or options.
 
 use crate::command::call::AT;
-use crate::copies::{copy_values, early, keep, string_met, type_word, LEADS, MOST_EARLY};
 use crate::delivery::failures;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::signals::Signals;
 use crate::delivery::timer::slots;
+use crate::expiry::copies::{copy_values, early, keep, string_met, type_word, LEADS, MOST_EARLY};
+use crate::expiry::lifetime::{life, life_in_passing, life_of, Life};
+use crate::expiry::scan;
 use crate::expiry::Expiry;
-use crate::life::{life, life_in_passing, life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{shows_expired, Key, Look};
 use crate::redis::key_events::shows_ends;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen;
-use crate::walk;
 use crate::watch;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
@@ -479,14 +479,14 @@ pub fn walk_anew(ctx: &Ctx, db: i32, watcher: &Str, since: UnixMs) -> Option<()>
     let since = local.walks_since.map_or(since, |before| before.min(since));
     local.walks_since = Some(since);
     drop(opened);
-    walk::join(db, watcher.bytes(), since);
+    scan::join(db, watcher.bytes(), since);
     Some(())
 }
 
 /// How tracked keys that are overdue stand: what no event has told of is found out here. The master ends what has expired, and fires it
 /// for all its watchers in the same unit. True if there is more to do at once.
 fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
-    let (held, last) = (walk::held(ctx.db()), UnixMs(now.0 - 1));
+    let (held, last) = (scan::held(ctx.db()), UnixMs(now.0 - 1));
     let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, Option<Ending>)> {
         let due = queue.ending_between(held, last, DUE);
         due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, queue.ended(one.name))).collect()
@@ -549,7 +549,7 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
         due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
     }
     if !is_master && !shows_ends() && has_uncopied(ctx, name, UnixMs(now.0 - 1)) {
-        walk::look_for_overdue(ctx.db());
+        scan::look_for_overdue(ctx.db());
     }
     let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
     if more {
@@ -564,7 +564,7 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
         Some(UnixMs(next.0.saturating_sub(lead + early)))
     };
     let copies = LEADS.into_iter().enumerate().filter_map(next_copy);
-    let first = value.queue.ending_between(walk::held(ctx.db()), UnixMs::NEVER, 1);
+    let first = value.queue.ending_between(scan::held(ctx.db()), UnixMs::NEVER, 1);
     let first = first.first().map(|tracked| UnixMs(tracked.deadline.0.saturating_add(1)));
     copies.chain(first.filter(|_| is_master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
 }

@@ -7,16 +7,16 @@
 //! An event costs one search for the name of its key among all prefixes of the database, however many watchers there are: all writers
 //! pay for it.
 
-use crate::copies;
 use crate::delivery::timer::{moves, renames, slots, tick};
-use crate::last_values;
+use crate::expiry::copies;
+use crate::expiry::last_values;
+use crate::expiry::scan;
 use crate::redis::datatype::on_unlinked;
 use crate::redis::key_events::{Class, KeyListener};
 use crate::redis::server_events::before_sleep;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen::{self, What};
 use crate::tracking;
-use crate::walk;
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -184,7 +184,7 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     ENDS.listen();
     last_values::follow();
     on_unlinked(seen::deleted);
-    moves::on_move(crate::slots::moved);
+    moves::on_move(crate::expiry::handover::moved);
     before_sleep(seen::turn_ends);
 }
 
@@ -204,7 +204,7 @@ pub fn remove(db: i32, name: &[u8]) {
 /// The keys of this database, or of all, are gone, watchers included.
 pub fn forget(db: Option<i32>) {
     seen::forget(db);
-    walk::forget(db);
+    scan::forget(db);
     let mut state = state();
     match db {
         Some(db) => {
@@ -219,7 +219,7 @@ pub fn forget(db: Option<i32>) {
 /// Two databases have changed places, with the watchers in them.
 pub fn swap(one: i32, other: i32) {
     seen::swap(one, other);
-    walk::swap(one, other);
+    scan::swap(one, other);
     let mut state = state();
     for (db, watchers) in [(other, state.dbs.remove(&one)), (one, state.dbs.remove(&other))] {
         if let Some(watchers) = watchers {

@@ -1,16 +1,16 @@
 //! What happens to this node without a command of ours, as far as watchers go.
 
+use crate::expiry::scan;
 use crate::redis::server_events::Event;
 use crate::redis::Ctx;
 use crate::seen;
-use crate::walk;
 use crate::watch;
 
 pub fn happened(ctx: &Ctx, event: &Event) {
     match event {
         Event::Flushed(db) => watch::forget(*db),
         Event::Swapped(one, other) => watch::swap(*one, *other),
-        Event::BecameMaster => walk::promoted(ctx),
+        Event::BecameMaster => scan::promoted(ctx),
         Event::BecameReplica => seen::became_replica(ctx),
         Event::LoadingEnded => watch::keep_overdue(ctx),
         Event::Saving => watch::saving(ctx),

@@ -8,10 +8,12 @@ use crate::command::limits::check_name;
 use crate::command::limits::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::copies::type_name;
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
+use crate::expiry::copies::type_name;
+use crate::expiry::handover;
+use crate::expiry::scan;
 use crate::expiry::{commands, events, Expiry, TYPE};
 use crate::redis::arguments::Arguments;
 use crate::redis::ctx::{random_seed, unix_ms};
@@ -19,9 +21,7 @@ use crate::redis::datatype::DataType;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen;
-use crate::slots;
 use crate::tracking::{self, ending_name, Local};
-use crate::walk;
 use crate::watch;
 use std::ffi::CStr;
 use std::time::Instant;
@@ -109,7 +109,7 @@ impl Family for Expiry {
     const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;
     const TURN: Turn =
-        Turn { begins: seen::look, is_free: slots::settle, pauses: watch::copy_values, ends: walk::go_on };
+        Turn { begins: seen::look, is_free: handover::settle, pauses: watch::copy_values, ends: scan::go_on };
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -202,7 +202,7 @@ impl Family for Expiry {
     fn appeared(value: &StoredQueue<Self>, db: i32, name: &[u8]) {
         watch::add(db, name, value.queue.scope());
         if let Some(since) = value.local.walks_since {
-            walk::join(db, name, since);
+            scan::join(db, name, since);
         }
     }
 

@@ -1,8 +1,13 @@
 //! EXPIRY: watched keys that are delivered, with their values, once their time to live has run out.
 
 mod commands;
+pub mod copies;
 mod events;
 mod family;
+pub mod handover;
+pub mod last_values;
+pub mod lifetime;
+pub mod scan;
 
 use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::datatype::DataType;

@@ -2,13 +2,13 @@
 
 use crate::command::args::{in_range, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::copies;
-use crate::copies::type_of;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::signals::Signals;
+use crate::expiry::copies;
+use crate::expiry::copies::type_of;
+use crate::expiry::lifetime::{life_in_passing, Life};
 use crate::expiry::Expiry;
-use crate::life::{life_in_passing, Life};
 use crate::redis::Str;
 use crate::seen;
 use crate::tracking;

@@ -2,8 +2,9 @@
 
 use crate::command::args::is;
 use crate::delivery::keyspace;
+use crate::expiry::lifetime::{life_of, Life};
+use crate::expiry::scan;
 use crate::expiry::Expiry;
-use crate::life::{life_of, Life};
 use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{shows_expired, Key, Kind, Look};
@@ -12,7 +13,6 @@ use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::seen;
 use crate::tracking::{with_queue, BATCH};
-use crate::walk;
 use crate::watch;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
@@ -244,7 +244,7 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
             // A clock that has stepped back makes them end soon once more.
             let mark = value.local.copied[nth].min(Mark::at(UnixMs(horizon.0.saturating_add(1))));
             // To look at what is over would end it.
-            let mark = mark.max(Mark::at(UnixMs(walk::held(ctx.db()).0.saturating_add(1))));
+            let mark = mark.max(Mark::at(UnixMs(scan::held(ctx.db()).0.saturating_add(1))));
             let ending = value.queue.ending_behind(mark, horizon, BATCH);
             let met = ending.len();
             let to_copy = ending.iter().filter(|(tracked, _)| !tracked.is_shown);

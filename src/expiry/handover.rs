@@ -5,7 +5,7 @@
 
 use crate::delivery::timer::slots::{self, each, Id, Slots, LATELY};
 use crate::delivery::timer::tick;
-use crate::life::{life, Life};
+use crate::expiry::lifetime::{life, Life};
 use crate::redis::call::keys_in_slot;
 use crate::redis::cluster::{self, Move, Ranges};
 use crate::redis::ctx::unix_ms;

@@ -1,8 +1,8 @@
 //! What watched keys were when Redis ended their lives, the values of strings above all: exact, where Redis tells (7.2.4 and newer; older
 //! ones only say that a key is gone).
 
-use crate::copies::string_met;
-use crate::life::{life_of, Life};
+use crate::expiry::copies::string_met;
+use crate::expiry::lifetime::{life_of, Life};
 use crate::redis::ctx::{command_ms, unix_ms};
 use crate::redis::key_events::{listen_to_ends, End};
 use crate::seen;

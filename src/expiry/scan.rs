@@ -15,9 +15,9 @@
 //! It goes on in the ticks of the timer, with the time that what is due leaves, and nothing that is due waits for it. It does not know
 //! what becomes of the keys that it meets.
 
-use crate::copies::string_met;
 use crate::delivery::timer::tick;
-use crate::life::{life_of, Life};
+use crate::expiry::copies::string_met;
+use crate::expiry::lifetime::{life_of, Life};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key;
 use crate::redis::key_events::shows_ends;
