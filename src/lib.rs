@@ -2,7 +2,7 @@
 //!
 //! The folders import one way: `redis` makes the module API safe; `command` turns what a client sends into a call of a handler; `delivery`
 //! is all that is the same for every family; each family has its folder, and so has `throttle`, which delivers nothing; `server` knows them
-//! all, and is what is loaded. What is not in a folder yet is about to go into `expiry`.
+//! all, and is what is loaded.
 
 #![deny(unsafe_code)]
 
@@ -11,12 +11,9 @@ mod debounce;
 mod delivery;
 mod expiry;
 mod redis;
-mod seen;
 mod server;
 mod tally;
 mod throttle;
-mod tracking;
 mod tsgen;
-mod watch;
 
 redis::on_load::entry_point!(server::MODULE);

@@ -4,6 +4,9 @@ use crate::command::args::is;
 use crate::delivery::keyspace;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::scan;
+use crate::expiry::sightings;
+use crate::expiry::watcher::{with_queue, BATCH};
+use crate::expiry::watcher_index;
 use crate::expiry::Expiry;
 use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::unix_ms;
@@ -11,9 +14,6 @@ use crate::redis::key::{shows_expired, Key, Kind, Look};
 use crate::redis::key_events::shows_ends;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::seen;
-use crate::tracking::{with_queue, BATCH};
-use crate::watch;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::ops::Range;
@@ -119,7 +119,7 @@ pub fn keep(ctx: &Ctx, watcher: &Str, name: &Str) {
 
 /// Copies the value of a tracked key, of a string only `if_string`.
 pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, if_string: bool) {
-    let max = watch::max_value(ctx.db(), name.bytes()).unwrap_or(0);
+    let max = watcher_index::max_value(ctx.db(), name.bytes()).unwrap_or(0);
     if let Some(copy) = copy_of(ctx, name, max, if_string) {
         with_queue(ctx, watcher, |queue| match copy {
             Copy::Made(copied) => queue.keep(name.bytes(), copied),
@@ -171,7 +171,7 @@ pub fn keep_for_file(ctx: &Ctx, watchers: &[OwnedStr], changed: &[(Box<[u8]>, Ch
     let mut met: HashMap<Box<[u8]>, ForFile> = HashMap::new();
     let mut ending: HashSet<Box<[u8]>> = HashSet::new();
     for (name, ends_soon) in names {
-        let max = watch::max_value(ctx.db(), &name).unwrap_or(0);
+        let max = watcher_index::max_value(ctx.db(), &name).unwrap_or(0);
         let key = OwnedStr::new(&name);
         let found = match ends_soon {
             true if !shows_expired() => {
@@ -187,7 +187,7 @@ pub fn keep_for_file(ctx: &Ctx, watchers: &[OwnedStr], changed: &[(Box<[u8]>, Ch
     while more {
         more = cursor.step(ctx, |name, look| {
             if ending.contains(name.bytes()) {
-                let max = watch::max_value(ctx.db(), name.bytes()).unwrap_or(0);
+                let max = watcher_index::max_value(ctx.db(), name.bytes()).unwrap_or(0);
                 met.insert(name.bytes().into(), ForFile::at_end(look, max));
             }
         });
@@ -255,7 +255,7 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
             for name in &names {
                 keep(ctx, watcher, name);
                 // What was over has ended by that.
-                seen::tell_end_of(ctx, name);
+                sightings::tell_end_of(ctx, name);
             }
             if met < BATCH {
                 break;

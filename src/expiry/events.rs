@@ -1,20 +1,20 @@
 //! What happens to this node without a command of ours, as far as watchers go.
 
 use crate::expiry::scan;
+use crate::expiry::sightings;
+use crate::expiry::watcher_index;
 use crate::redis::server_events::Event;
 use crate::redis::Ctx;
-use crate::seen;
-use crate::watch;
 
 pub fn happened(ctx: &Ctx, event: &Event) {
     match event {
-        Event::Flushed(db) => watch::forget(*db),
-        Event::Swapped(one, other) => watch::swap(*one, *other),
+        Event::Flushed(db) => watcher_index::forget(*db),
+        Event::Swapped(one, other) => watcher_index::swap(*one, *other),
         Event::BecameMaster => scan::promoted(ctx),
-        Event::BecameReplica => seen::became_replica(ctx),
-        Event::LoadingEnded => watch::keep_overdue(ctx),
-        Event::Saving => watch::saving(ctx),
-        Event::Saved => watch::saved(ctx),
+        Event::BecameReplica => sightings::became_replica(ctx),
+        Event::LoadingEnded => watcher_index::keep_overdue(ctx),
+        Event::Saving => watcher_index::saving(ctx),
+        Event::Saved => watcher_index::saved(ctx),
         Event::SyncBegins | Event::Cron => {}
     }
 }

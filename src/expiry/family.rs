@@ -1,7 +1,7 @@
 //! The family EXPIRY: watched keys that are delivered, with their values, once their time to live has run out. What it adds to
 //! delivery, at the edge.
 //!
-//! How a node learns of watched keys is in `watch`, what it does about them in `tracking`.
+//! How a node learns of watched keys is in `sightings`, what it does about them in `watcher`.
 
 use crate::command::args::{is, set, unknown_option, Args};
 use crate::command::limits::check_name;
@@ -14,15 +14,15 @@ use crate::delivery::timer::tick::Turn;
 use crate::expiry::copies::type_name;
 use crate::expiry::handover;
 use crate::expiry::scan;
+use crate::expiry::sightings;
+use crate::expiry::watcher::{self, ending_name, Local};
+use crate::expiry::watcher_index;
 use crate::expiry::{commands, events, Expiry, TYPE};
 use crate::redis::arguments::Arguments;
 use crate::redis::ctx::{random_seed, unix_ms};
 use crate::redis::datatype::DataType;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::seen;
-use crate::tracking::{self, ending_name, Local};
-use crate::watch;
 use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Prefix, Queue, Ready, Scope, Ttl, UnixMs};
@@ -108,8 +108,12 @@ impl Family for Expiry {
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;
-    const TURN: Turn =
-        Turn { begins: seen::look, is_free: handover::settle, pauses: watch::copy_values, ends: scan::go_on };
+    const TURN: Turn = Turn {
+        begins: sightings::look,
+        is_free: handover::settle,
+        pauses: watcher_index::copy_values,
+        ends: scan::go_on,
+    };
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -200,14 +204,14 @@ impl Family for Expiry {
     }
 
     fn appeared(value: &StoredQueue<Self>, db: i32, name: &[u8]) {
-        watch::add(db, name, value.queue.scope());
+        watcher_index::add(db, name, value.queue.scope());
         if let Some(since) = value.local.walks_since {
             scan::join(db, name, since);
         }
     }
 
     fn left(db: i32, name: &[u8]) {
-        watch::remove(db, name);
+        watcher_index::remove(db, name);
     }
 
     fn transplanted(queue: &mut Queue<Ttl>) {
@@ -219,7 +223,7 @@ impl Family for Expiry {
     }
 
     fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-        tracking::tick(ctx, name, now, until, is_master)
+        watcher::tick(ctx, name, now, until, is_master)
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

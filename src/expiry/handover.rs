@@ -6,14 +6,14 @@
 use crate::delivery::timer::slots::{self, each, Id, Slots, LATELY};
 use crate::delivery::timer::tick;
 use crate::expiry::lifetime::{life, Life};
+use crate::expiry::watcher::{self, with_queue, BATCH};
+use crate::expiry::watcher_index;
 use crate::redis::call::keys_in_slot;
 use crate::redis::cluster::{self, Move, Ranges};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key;
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::tracking::{self, with_queue, BATCH};
-use crate::watch;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -49,7 +49,7 @@ pub fn moved(what: Move, ranges: &Ranges) {
     let job = match what {
         Move::Begins | Move::Fails => return,
         Move::Arrived => Job::Find { slots: Slots::of(ranges), left: each(ranges).collect(), listed: Vec::new() },
-        Move::Left => Job::Forget(Slots::of(ranges), watch::all(), Mark::at(UnixMs(i64::MIN))),
+        Move::Left => Job::Forget(Slots::of(ranges), watcher_index::all(), Mark::at(UnixMs(i64::MIN))),
     };
     jobs().push_back(job);
     HAS_JOBS.store(true, Ordering::Relaxed);
@@ -64,7 +64,7 @@ pub fn adopt(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, deadline: Option<UnixM
     let is_busy = HAS_JOBS.load(Ordering::Relaxed);
     if deadline >= came.since && (is_busy || now <= came.at.after(LATELY)) {
         for watcher in watchers {
-            key::fenced(ctx, watcher, WATCHER, || tracking::adopt(ctx, watcher, key, deadline));
+            key::fenced(ctx, watcher, WATCHER, || watcher::adopt(ctx, watcher, key, deadline));
         }
     }
 }
@@ -124,7 +124,7 @@ fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, unt
             }
             Some(None) => {}
             // No event told that it went, and none would be compared with its prefixes in vain.
-            None => watch::remove(db, &watcher),
+            None => watcher_index::remove(db, &watcher),
         }
         if Instant::now() >= until && !watchers.is_empty() {
             return false;
@@ -136,7 +136,7 @@ fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, unt
 /// Finds the watched keys of slots that have come, for the watchers that were here; those that came with them walk over all keys. True
 /// if it has.
 fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, until: Instant) -> bool {
-    let (watchers, now) = (watch::all(), UnixMs(unix_ms()));
+    let (watchers, now) = (watcher_index::all(), UnixMs(unix_ms()));
     let dbs: BTreeSet<i32> = watchers.iter().map(|(db, _)| *db).collect();
     loop {
         while let Some((db, name)) = listed.pop() {
@@ -173,13 +173,13 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
 fn walk_anew(ctx: &Ctx, db: i32, watcher: &[u8], since: UnixMs) {
     if ctx.select_db(db) {
         let watcher = OwnedStr::new(watcher);
-        key::fenced(ctx, &watcher, WATCHER, || tracking::walk_anew(ctx, db, &watcher, since));
+        key::fenced(ctx, &watcher, WATCHER, || watcher::walk_anew(ctx, db, &watcher, since));
     }
 }
 
 /// How a key stands that has come with its slot.
 fn look_at(ctx: &Ctx, db: i32, key: &Str) {
-    let watchers = watch::watchers_of(db, key.bytes());
+    let watchers = watcher_index::watchers_of(db, key.bytes());
     if watchers.is_empty() {
         return;
     }
@@ -187,7 +187,7 @@ fn look_at(ctx: &Ctx, db: i32, key: &Str) {
     match life(ctx, key) {
         Life::Until(deadline) if came.is_none_or(|came| deadline >= came.since) => {
             for watcher in &watchers {
-                key::fenced(ctx, watcher, WATCHER, || tracking::found(ctx, db, watcher, key, deadline));
+                key::fenced(ctx, watcher, WATCHER, || watcher::found(ctx, db, watcher, key, deadline));
                 tick::note(db, watcher.bytes(), UnixMs(0));
             }
         }

@@ -3,10 +3,10 @@
 
 use crate::expiry::copies::string_met;
 use crate::expiry::lifetime::{life_of, Life};
+use crate::expiry::sightings;
+use crate::expiry::watcher_index;
 use crate::redis::ctx::{command_ms, unix_ms};
 use crate::redis::key_events::{listen_to_ends, End};
-use crate::seen;
-use crate::watch;
 use tsgen_engine::{Last, UnixMs};
 
 /// Asks Redis to tell, where it does.
@@ -15,15 +15,15 @@ pub fn follow() {
 }
 
 fn ended(end: &End<'_>) {
-    let wanted = if end.is_evicted() { watch::max_value_of_evicted } else { watch::max_value };
+    let wanted = if end.is_evicted() { watcher_index::max_value_of_evicted } else { watcher_index::max_value };
     let Some(max) = wanted(end.db(), end.name()) else { return };
     let look = end.look();
     match life_of(&look) {
         Life::Until(deadline) if end.is_evicted() || !is_to_come(deadline) => {
-            seen::ended(end.db(), end.name(), Last { deadline, value: string_met(&look, max) });
+            sightings::ended(end.db(), end.name(), Last { deadline, value: string_met(&look, max) });
         }
         // It is of our own types, had lost its deadline, or is deleted by being given one that has passed.
-        _ => seen::deleted(end.db(), end.name()),
+        _ => sightings::deleted(end.db(), end.name()),
     }
 }
 

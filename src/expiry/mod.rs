@@ -8,6 +8,9 @@ pub mod handover;
 pub mod last_values;
 pub mod lifetime;
 pub mod scan;
+pub mod sightings;
+pub mod watcher;
+pub mod watcher_index;
 
 use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::datatype::DataType;

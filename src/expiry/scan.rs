@@ -18,13 +18,13 @@
 use crate::delivery::timer::tick;
 use crate::expiry::copies::string_met;
 use crate::expiry::lifetime::{life_of, Life};
+use crate::expiry::watcher;
+use crate::expiry::watcher_index;
 use crate::redis::ctx::unix_ms;
 use crate::redis::key;
 use crate::redis::key_events::shows_ends;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr};
-use crate::tracking;
-use crate::watch;
 use lazy_static::lazy_static;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -109,10 +109,10 @@ pub fn join(db: i32, name: &[u8], since: UnixMs) {
 
 /// This node has become a master. It walks a little at once, for soon Redis, too, ends what is over.
 pub fn promoted(ctx: &Ctx) {
-    if !watch::anybody() || shows_ends() {
+    if !watcher_index::anybody() || shows_ends() {
         return;
     }
-    watch::with_overdue(ctx, UnixMs(unix_ms())).into_iter().for_each(look_for_overdue);
+    watcher_index::with_overdue(ctx, UnixMs(unix_ms())).into_iter().for_each(look_for_overdue);
     go_on(ctx, Instant::now() + AT_PROMOTION);
 }
 
@@ -237,13 +237,13 @@ enum What {
 fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walk: &Walk) -> bool {
     let mut all = Vec::new();
     let more = cursor.step(ctx, |name, look| {
-        let covering = watch::names_of(db, name.bytes(), |watcher| Box::<[u8]>::from(watcher));
+        let covering = watcher_index::names_of(db, name.bytes(), |watcher| Box::<[u8]>::from(watcher));
         if covering.is_empty() {
             return;
         }
         let Life::Until(deadline) = life_of(look) else { return };
         let is_overdue = walk.overdue.is_some_and(|overdue| deadline <= overdue.until);
-        let value = || watch::max_value(db, name.bytes()).and_then(|max| string_met(look, max));
+        let value = || watcher_index::max_value(db, name.bytes()).and_then(|max| string_met(look, max));
         let value = if is_overdue { value() } else { None };
         for watcher in covering {
             // What had expired before the watcher came is only waiting to be deleted.
@@ -259,9 +259,9 @@ fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walk: &Walk) -> bool {
     for Met { watcher, name, deadline, what } in all {
         let (watcher, name) = (OwnedStr::new(&watcher), OwnedStr::new(&name));
         let tell = || match what {
-            What::Found => drop(tracking::found(ctx, db, &watcher, &name, deadline)),
+            What::Found => drop(watcher::found(ctx, db, &watcher, &name, deadline)),
             What::Overdue { value, is_new } => {
-                tracking::found_overdue(ctx, &watcher, &name, deadline, value.as_ref(), is_new);
+                watcher::found_overdue(ctx, &watcher, &name, deadline, value.as_ref(), is_new);
             }
         };
         key::fenced(ctx, &watcher, "a watcher, on the walk", tell);
@@ -276,12 +276,12 @@ fn end_round(ctx: &Ctx, db: i32, walk: &mut Walk) {
         let is_done = walker.last_round <= round;
         if is_done {
             let watcher = OwnedStr::new(name);
-            key::fenced(ctx, &watcher, "a watcher, on the walk", || tracking::walked(ctx, &watcher, walker.since));
+            key::fenced(ctx, &watcher, "a watcher, on the walk", || watcher::walked(ctx, &watcher, walker.since));
         }
         !is_done
     });
     if walk.overdue.is_some_and(|overdue| overdue.last_round <= round) {
         walk.overdue = None;
-        watch::look_at_all(db);
+        watcher_index::look_at_all(db);
     }
 }

@@ -5,13 +5,13 @@ use crate::delivery::figures::{self, Sums};
 use crate::delivery::timer::lateness;
 use crate::delivery::timer::tick;
 use crate::delivery::waiters;
+use crate::expiry::watcher_index;
 use crate::redis::ctx::unix_ms;
 use crate::redis::datatype;
 use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
 use crate::server::families::FAMILIES;
-use crate::watch;
 use std::time::{Duration, Instant};
 use tsgen_engine::UnixMs;
 
@@ -32,7 +32,7 @@ fn tell(section: &Section) {
     section.number(c"damaged-keys", signed(datatype::damages() as u64));
     section.number(c"sink-errors", signed(failures::SINK.count()));
     section.text(c"sink-last-error", &failures::SINK.last());
-    section.number(c"watchers", signed(watch::count() as u64));
+    section.number(c"watchers", signed(watcher_index::count() as u64));
     section.number(c"expiry-errors", signed(failures::EXPIRY.count()));
     section.text(c"expiry-last-error", &failures::EXPIRY.last());
     section.number(c"timer-ticks", signed(ticks));

@@ -8,11 +8,11 @@ use crate::delivery::signals::Signals;
 use crate::expiry::copies;
 use crate::expiry::copies::type_of;
 use crate::expiry::lifetime::{life_in_passing, Life};
+use crate::expiry::sightings;
+use crate::expiry::watcher;
+use crate::expiry::watcher::{ending_name, expect_owed, DELETED, ENDS, EVICT, FIRE};
 use crate::expiry::Expiry;
 use crate::redis::Str;
-use crate::seen;
-use crate::tracking;
-use crate::tracking::{ending_name, expect_owed, DELETED, ENDS, EVICT, FIRE};
 use tsgen_engine::{Copied, Ending, UnixMs};
 
 /// The life of a key has ended.
@@ -99,14 +99,14 @@ impl Command for Ends {
         if ending.is_none() && !is(reason, DELETED) {
             return Err(Fail::text("ERR reason must be expired, evicted or deleted"));
         }
-        let is_tracked = tracking::note_ends(ctx, name, watched, ending);
+        let is_tracked = watcher::note_ends(ctx, name, watched, ending);
         let comes = ending.is_some() && life_in_passing(ctx, watched) != Life::Absent;
         if comes {
             if is_tracked {
                 // The last chance to copy it.
                 copies::keep_now(ctx, name, watched, true);
             }
-            seen::deletion_comes(ctx.db(), watched.bytes());
+            sightings::deletion_comes(ctx.db(), watched.bytes());
         }
         ctx.reply_int(1);
         call.replicate();

@@ -1,6 +1,6 @@
 //! What this node does about the keys that a watcher tracks: copies their values, and, on the master, tells when one has ended.
 //!
-//! `watch` says what was seen of a key, the timer when a deadline comes near. It does not know clients or options.
+//! `sightings` says what was seen of a key, the timer when a deadline comes near. It does not know clients or options.
 
 use crate::command::call::AT;
 use crate::delivery::failures;
@@ -11,14 +11,14 @@ use crate::delivery::timer::slots;
 use crate::expiry::copies::{copy_values, early, keep, string_met, type_word, LEADS, MOST_EARLY};
 use crate::expiry::lifetime::{life, life_in_passing, life_of, Life};
 use crate::expiry::scan;
+use crate::expiry::sightings;
+use crate::expiry::watcher_index;
 use crate::expiry::Expiry;
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{shows_expired, Key, Look};
 use crate::redis::key_events::shows_ends;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::seen;
-use crate::watch;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -506,7 +506,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
         }
         let is_told = ended == Some(Ending::Expired);
         let life = if is_told { Life::Absent } else { life(ctx, &key) };
-        seen::tell_end_of(ctx, &key);
+        sightings::tell_end_of(ctx, &key);
         match life {
             // A replica waits to be told.
             Life::Absent if !is_master => {}
@@ -517,7 +517,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
                     let ending = ended.unwrap_or(Ending::Expired);
                     Verdict { first: known.filter(was).map(|_| Owed { deadline, ending }), then: Then::Nothing }
                 });
-                seen::took_note(ctx.db(), watcher, told);
+                sightings::took_note(ctx.db(), watcher, told);
             }
             Life::Until(other) if other != deadline => drop(track(ctx, watcher, &key, other)),
             // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.
@@ -530,13 +530,13 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
 
 /// What the timer does for a watcher; tells when it wants to come again.
 pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-    let next = seen::looking(|| look(ctx, name, now, until, is_master));
-    seen::tell_fired(ctx);
+    let next = sightings::looking(|| look(ctx, name, now, until, is_master));
+    sightings::tell_fired(ctx);
     next
 }
 
 fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-    if watch::has_moved(ctx.db(), name.bytes()) {
+    if watcher_index::has_moved(ctx.db(), name.bytes()) {
         let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
         let value = opened.value().ok()??;
         value.queue.forget_to_come(now);

@@ -1,7 +1,7 @@
 //! Which keys are watched: the index of watchers, and the events of keys they are told of.
 //!
 //! It stands beside the keyspace and is not trusted: a watcher that is not there any more is dropped from it. What an event means is
-//! found out later (`seen`), when no other code is in the middle of changing the key. While data is loaded nothing expires, and it is
+//! found out later (`sightings`), when no other code is in the middle of changing the key. While data is loaded nothing expires, and it is
 //! found out at once.
 //!
 //! An event costs one search for the name of its key among all prefixes of the database, however many watchers there are: all writers
@@ -11,12 +11,12 @@ use crate::delivery::timer::{moves, renames, slots, tick};
 use crate::expiry::copies;
 use crate::expiry::last_values;
 use crate::expiry::scan;
+use crate::expiry::sightings::{self, What};
+use crate::expiry::watcher;
 use crate::redis::datatype::on_unlinked;
 use crate::redis::key_events::{Class, KeyListener};
 use crate::redis::server_events::before_sleep;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::seen::{self, What};
-use crate::tracking;
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -183,9 +183,9 @@ pub fn add(db: i32, name: &[u8], scope: &Scope) {
     CHANGES.listen();
     ENDS.listen();
     last_values::follow();
-    on_unlinked(seen::deleted);
+    on_unlinked(sightings::deleted);
     moves::on_move(crate::expiry::handover::moved);
-    before_sleep(seen::turn_ends);
+    before_sleep(sightings::turn_ends);
 }
 
 /// No watcher stands under this name any more.
@@ -203,7 +203,7 @@ pub fn remove(db: i32, name: &[u8]) {
 
 /// The keys of this database, or of all, are gone, watchers included.
 pub fn forget(db: Option<i32>) {
-    seen::forget(db);
+    sightings::forget(db);
     scan::forget(db);
     let mut state = state();
     match db {
@@ -218,7 +218,7 @@ pub fn forget(db: Option<i32>) {
 
 /// Two databases have changed places, with the watchers in them.
 pub fn swap(one: i32, other: i32) {
-    seen::swap(one, other);
+    sightings::swap(one, other);
     scan::swap(one, other);
     let mut state = state();
     for (db, watchers) in [(other, state.dbs.remove(&one)), (one, state.dbs.remove(&other))] {
@@ -304,7 +304,7 @@ fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
         return;
     }
     if event == b"restore" && is_watcher(db, name) && ctx.flags().is_loading() {
-        tracking::untrack_missing(ctx, key);
+        watcher::untrack_missing(ctx, key);
     }
     let what = match event {
         b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
@@ -314,7 +314,7 @@ fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
         _ => return,
     };
     if is_watched(db, name) && name.len() <= MAX_NAME {
-        seen::note(ctx, key, what);
+        sightings::note(ctx, key, what);
     }
 }
 
@@ -327,7 +327,7 @@ fn is_watcher(db: i32, name: &[u8]) -> bool {
 pub fn with_overdue(ctx: &Ctx, now: UnixMs) -> BTreeSet<i32> {
     let (selected, mut dbs) = (ctx.db(), BTreeSet::new());
     for (db, watcher) in all() {
-        if !dbs.contains(&db) && ctx.select_db(db) && tracking::has_overdue(ctx, &OwnedStr::new(&watcher), now) {
+        if !dbs.contains(&db) && ctx.select_db(db) && watcher::has_overdue(ctx, &OwnedStr::new(&watcher), now) {
             dbs.insert(db);
         }
     }
@@ -350,7 +350,7 @@ pub fn keep_overdue(ctx: &Ctx) {
     for (db, watchers) in by_db() {
         watchers.iter().for_each(|watcher| tick::note(db, watcher.bytes(), UnixMs(0)));
         if ctx.select_db(db) {
-            tracking::keep_overdue(ctx, &watchers);
+            watcher::keep_overdue(ctx, &watchers);
         }
     }
     ctx.select_db(selected);
@@ -362,7 +362,7 @@ pub fn saving(ctx: &Ctx) {
     let selected = ctx.db();
     for (db, watchers) in by_db() {
         if ctx.select_db(db) {
-            copies::keep_for_file(ctx, &watchers, &seen::unlooked(db));
+            copies::keep_for_file(ctx, &watchers, &sightings::unlooked(db));
         }
     }
     ctx.select_db(selected);

@@ -1,4 +1,4 @@
-//! What was seen of watched keys: collected here, judged by the engine (`judge_end`, `judge_change`), applied by `tracking`.
+//! What was seen of watched keys: collected here, judged by the engine (`judge_end`, `judge_change`), applied by `watcher`.
 //!
 //! Keyspace events only say that something happened to a key, and opening it there and then could end it before what happened is replicated.
 //! So changes are put together per key, and each key is looked at before the server's loop sleeps, a few milliseconds' worth in each turn.
@@ -8,14 +8,14 @@
 
 use crate::delivery::timer::{slots, tick};
 use crate::expiry::lifetime::{life, life_in_passing};
+use crate::expiry::watcher;
+use crate::expiry::watcher::{Changed, Told};
+use crate::expiry::watcher_index;
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::key;
 use crate::redis::key_events::{after_unit, has_units};
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
-use crate::tracking;
-use crate::tracking::{Changed, Told};
-use crate::watch;
 use lazy_static::lazy_static;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,7 +102,7 @@ pub fn note(ctx: &Ctx, key: &Str, what: What) {
 
 fn note_end(ctx: &Ctx, key: &Str, how: Ending) {
     if !has_units() && !LOOKING.load(Ordering::Relaxed) && !must_not_write() {
-        tracking::announce(ctx, &watch::watchers_of(ctx.db(), key.bytes()), key, Some(how));
+        watcher::announce(ctx, &watcher_index::watchers_of(ctx.db(), key.bytes()), key, Some(how));
     }
     let asks = {
         let mut state = state();
@@ -119,9 +119,9 @@ fn tell_before(ctx: &Ctx, key: &Str, what: What) {
     if !has_units() && what == What::Set {
         tell_end_of(ctx, key);
     }
-    if tracking::may_owe() {
-        for watcher in watch::watchers_of(ctx.db(), key.bytes()) {
-            let told = fenced(ctx, &watcher, || tracking::tell_owed(ctx, &watcher, key));
+    if watcher::may_owe() {
+        for watcher in watcher_index::watchers_of(ctx.db(), key.bytes()) {
+            let told = fenced(ctx, &watcher, || watcher::tell_owed(ctx, &watcher, key));
             took_note(ctx.db(), &watcher, told);
         }
     }
@@ -158,7 +158,7 @@ fn follow(ctx: &Ctx, key: &Str, what: What) {
             seen.take_ends().into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, Role::Follows));
         }
         None => {
-            let watchers = watch::watchers_of(db, key.bytes());
+            let watchers = watcher_index::watchers_of(db, key.bytes());
             let life = if what == What::Set { life(ctx, key) } else { Life::Absent };
             let changed = Changed { key: OwnedStr::new(key.bytes()), change, life };
             judge_the_changes(ctx, &watchers, &[changed], Role::Follows, |_| {});
@@ -179,7 +179,7 @@ pub fn turn_ends(ctx: &Ctx) {
 
 /// A key whose end is nobody's concern is being deleted from under this name, before any event tells why.
 pub fn deleted(db: i32, name: &[u8]) {
-    if watch::anybody() {
+    if watcher_index::anybody() {
         state().sightings.note_deletion(db, name);
     }
 }
@@ -272,9 +272,9 @@ fn look_at_some(ctx: &Ctx, count: usize, role: Role) {
             (*db, OwnedStr::new(name), change, may_come_again)
         };
         // A key that comes again may have ended since it was looked at: what it was changed to first must be judged first.
-        if may_come_again || run.db != db || !watch::are_watchers_of(db, key.bytes(), &run.watchers) {
+        if may_come_again || run.db != db || !watcher_index::are_watchers_of(db, key.bytes(), &run.watchers) {
             run.judge(ctx, role);
-            run.watchers = watch::watchers_of(db, key.bytes());
+            run.watchers = watcher_index::watchers_of(db, key.bytes());
             run.db = db;
         }
         if run.watchers.is_empty() || !ctx.select_db(db) {
@@ -330,7 +330,7 @@ impl Run {
 fn judge_the_changes(ctx: &Ctx, watchers: &[OwnedStr], changed: &[Changed], role: Role, waits: impl Fn(&Changed)) {
     let db = ctx.db();
     for watcher in watchers {
-        let told = fenced(ctx, watcher, || tracking::settle_changes(ctx, watcher, changed, role, &waits));
+        let told = fenced(ctx, watcher, || watcher::settle_changes(ctx, watcher, changed, role, &waits));
         took_note(db, watcher, told);
     }
 }
@@ -379,17 +379,17 @@ fn tell_ends_until(ctx: &Ctx, until: Option<Instant>) {
 /// Judges the ends of one key, and tells of them.
 fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
     let (db, now) = (ctx.db(), UnixMs(unix_ms()));
-    let watchers = watch::watchers_of(db, key.bytes());
+    let watchers = watcher_index::watchers_of(db, key.bytes());
     for seen in ends {
         crate::expiry::handover::adopt(ctx, &watchers, key, seen.end.deadline);
         for watcher in (0..seen.times).flat_map(|_| &watchers) {
             let judge = |known| judge_end(&seen.end, known, role, now);
-            let told = fenced(ctx, watcher, || tracking::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));
+            let told = fenced(ctx, watcher, || watcher::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));
             let is_none =
                 told == Some(Told::Untracked) || (told == Some(Told::Nothing) && seen.end.how == Ending::Expired);
             if is_none && role == Role::Tells && !has_units() {
                 // It was announced, and is not what it seemed.
-                tracking::announce(ctx, std::slice::from_ref(watcher), key, None);
+                watcher::announce(ctx, std::slice::from_ref(watcher), key, None);
             }
             took_note(db, watcher, told);
         }
@@ -404,7 +404,7 @@ fn fenced(ctx: &Ctx, watcher: &Str, what: impl FnOnce() -> Option<Told>) -> Opti
 /// What has come of a verdict, for those who are told of it later; a watcher that is not there is forgotten.
 pub fn took_note(db: i32, watcher: &Str, told: Option<Told>) {
     match told {
-        None => watch::remove(db, watcher.bytes()),
+        None => watcher_index::remove(db, watcher.bytes()),
         Some(Told::Fired) => drop(state().fired.insert((db, watcher.bytes().into()))),
         Some(Told::Nothing | Told::Untracked | Told::Noted | Told::Waits) => {}
     }
@@ -419,7 +419,7 @@ pub fn tell_fired(ctx: &Ctx) {
     let selected = ctx.db();
     for (db, watcher) in fired {
         if ctx.select_db(db) {
-            panics::catch("a watcher", || tracking::tell_ready(ctx, &OwnedStr::new(&watcher)));
+            panics::catch("a watcher", || watcher::tell_ready(ctx, &OwnedStr::new(&watcher)));
         }
     }
     ctx.select_db(selected);
