@@ -1,30 +1,23 @@
 //! Copies of the values of watched keys, made before they end: afterwards there is nothing left to read.
 
-use crate::command::args::is;
 use crate::delivery::keyspace;
+use crate::expiry::judge;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::scan;
-use crate::expiry::sightings;
-use crate::expiry::watcher::{with_queue, BATCH};
+use crate::expiry::values::{copy_of, string_met, Copy, LEADS, MOST_EARLY};
+use crate::expiry::watcher::{keep, with_queue, BATCH};
 use crate::expiry::watcher_index;
 use crate::expiry::Expiry;
-use crate::redis::call::{memory_usage, read};
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{shows_expired, Key, Kind, Look};
 use crate::redis::key_events::shows_ends;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::collections::{HashMap, HashSet};
-use std::ffi::CStr;
 use std::ops::Range;
 use std::time::Instant;
 use tsgen_engine::{judge_change, Change, Copied, Mark, Queue, Role, Then, Ttl, UnixMs};
 
-/// So long before its deadline a value is copied: early, to have something should the server be held up; in good time; and at the last
-/// moment, to have what was written last.
-pub const LEADS: [i64; 3] = [500, 20, 2];
-/// The first copies are made so much earlier at most, where very many keys end together: else there is no time for all of them.
-pub const MOST_EARLY: i64 = 2_500;
 /// Keys of which copies can be made in a millisecond, along with all else.
 const A_MS: usize = 50;
 
@@ -35,97 +28,6 @@ pub fn early(queue: &Queue<Ttl>, after: UnixMs, until: UnixMs) -> i64 {
         return 0;
     }
     i64::try_from(queue.count_between(after, until) / A_MS).unwrap_or(MOST_EARLY).min(MOST_EARLY)
-}
-
-/// The types of keys, as an entry names them.
-const TYPES: [&CStr; 7] = [c"string", c"list", c"hash", c"set", c"zset", c"stream", c"module"];
-
-pub fn type_number(kind: Kind) -> u8 {
-    match kind {
-        Kind::String => 0,
-        Kind::List => 1,
-        Kind::Hash => 2,
-        Kind::Set => 3,
-        Kind::SortedSet => 4,
-        Kind::Stream => 5,
-        Kind::Ours(_) | Kind::Module => 6,
-    }
-}
-
-/// The number of a type from its name.
-pub fn type_of(name: &Str) -> Option<u8> {
-    (0..TYPES.len() as u8).find(|number| is(name, type_name(*number)))
-}
-
-pub fn type_name(number: u8) -> &'static str {
-    type_word(number).to_str().unwrap_or_default()
-}
-
-/// The same, as it is replicated.
-pub fn type_word(number: u8) -> &'static CStr {
-    TYPES.get(usize::from(number)).copied().unwrap_or(c"module")
-}
-
-/// What a look at a key to copy it comes to.
-enum Copy {
-    Made(Copied),
-    /// It is a string, whose value the server shows at its end.
-    NotNeeded,
-}
-
-/// A copy of the value of a key, as far as it is not longer than `max`. Of a string only `if_string`.
-fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copy> {
-    let (kind, length) = {
-        let key = Key::open_silently(ctx, name)?;
-        let look = key.look();
-        (look.kind()?, look.length())
-    };
-    if kind == Kind::String && !if_string {
-        return Some(Copy::NotNeeded);
-    }
-    // Elements are at least a byte each, and what takes very much more memory than allowed need not be dumped to see that.
-    let is_small = length as u64 <= max
-        && (kind == Kind::String
-            || memory_usage(ctx, name).is_some_and(|bytes| bytes.unsigned_abs() / 16 <= max + 4096));
-    // It may end between the one look and the other: then there is no copy, which is not the same as a value too large.
-    let bytes = match kind {
-        _ if !is_small => None,
-        Kind::String => Some(read(ctx, c"GET", name).or_else(|| string_of(ctx, name))?.into()),
-        _ => Some(read(ctx, c"DUMP", name)?.into()),
-    };
-    Some(Copy::Made(Copied { kind: type_number(kind), bytes }))
-}
-
-/// A copy of the string that is met in a walk, which ends nothing. `None` if it is none.
-pub fn string_met(look: &Look, max: u64) -> Option<Copied> {
-    (look.kind() == Some(Kind::String)).then(|| {
-        let bytes = (look.length() as u64 <= max).then(|| look.string().into());
-        Copied { kind: type_number(Kind::String), bytes }
-    })
-}
-
-/// The bytes of a string, without a command. A node of a cluster refuses commands on keys of slots that are only arriving, that are
-/// its master's, and of all slots while the cluster is down; keys end there all the same.
-fn string_of(ctx: &Ctx, name: &Str) -> Option<Vec<u8>> {
-    let key = Key::open_silently(ctx, name)?;
-    let look = key.look();
-    (look.kind() == Some(Kind::String)).then(|| look.string().to_vec())
-}
-
-/// Copies the value of a tracked key for its entry. Not that of a string where the server shows what it is at its end.
-pub fn keep(ctx: &Ctx, watcher: &Str, name: &Str) {
-    keep_now(ctx, watcher, name, !shows_ends());
-}
-
-/// Copies the value of a tracked key, of a string only `if_string`.
-pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, if_string: bool) {
-    let max = watcher_index::max_value(ctx.db(), name.bytes()).unwrap_or(0);
-    if let Some(copy) = copy_of(ctx, name, max, if_string) {
-        with_queue(ctx, watcher, |queue| match copy {
-            Copy::Made(copied) => queue.keep(name.bytes(), copied),
-            Copy::NotNeeded => queue.note_shown(name.bytes()),
-        });
-    }
 }
 
 /// How soon a key may end that is copied for a file: those are looked at in passing, or in a walk over all keys, neither of which ends any.
@@ -255,7 +157,7 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
             for name in &names {
                 keep(ctx, watcher, name);
                 // What was over has ended by that.
-                sightings::tell_end_of(ctx, name);
+                judge::tell_end_of(ctx, name);
             }
             if met < BATCH {
                 break;
@@ -266,4 +168,16 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
         }
     }
     Some(false)
+}
+
+/// A file was written by this process: the values are not needed any more.
+pub fn saved(ctx: &Ctx) {
+    watcher_index::for_each(ctx, |watcher| forget_values(ctx, watcher));
+}
+
+/// While nothing may be written, deadlines come near all the same.
+pub fn copy_while_paused(ctx: &Ctx, now: UnixMs, until: Instant) {
+    watcher_index::for_each(ctx, |watcher| {
+        copy_all_values(ctx, watcher, now, until);
+    });
 }

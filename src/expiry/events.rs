@@ -1,20 +1,125 @@
-//! What happens to this node without a command of ours, as far as watchers go.
+//! What watchers are told of: what happens to keys, and to this node. All subscriptions of EXPIRY are here.
+//!
+//! What an event of a key means is found out later (`judge`), when no other code is in the middle of changing the key. While data is loaded
+//! nothing expires, and it is found out at once.
 
+use crate::delivery::timer::{moves, renames};
+use crate::expiry::copies;
+use crate::expiry::judge;
+use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::scan;
 use crate::expiry::sightings;
+use crate::expiry::sightings::What;
+use crate::expiry::values::string_met;
+use crate::expiry::watcher;
 use crate::expiry::watcher_index;
-use crate::redis::server_events::Event;
-use crate::redis::Ctx;
+use crate::redis::ctx::{command_ms, unix_ms};
+use crate::redis::datatype::on_unlinked;
+use crate::redis::key_events::{listen_to_ends, Class, End, KeyListener};
+use crate::redis::server_events::{before_sleep, Event};
+use crate::redis::{Ctx, Str};
+use std::ffi::CStr;
+use tsgen_engine::{Last, UnixMs, MAX_NAME};
+
+static CHANGES: KeyListener = KeyListener::new(Class::Generic, saw);
+
+static ENDS: KeyListener = KeyListener::new(Class::Ends, saw);
+
+/// There is a watcher. The first one subscribes to the events of keys, for good.
+pub fn listen() {
+    renames::follow();
+    CHANGES.listen();
+    ENDS.listen();
+    listen_to_ends(ended);
+    on_unlinked(sightings::deleted);
+    moves::on_move(crate::expiry::handover::moved);
+    before_sleep(judge::turn_ends);
+}
 
 pub fn happened(ctx: &Ctx, event: &Event) {
     match event {
-        Event::Flushed(db) => watcher_index::forget(*db),
-        Event::Swapped(one, other) => watcher_index::swap(*one, *other),
+        Event::Flushed(db) => forget(*db),
+        Event::Swapped(one, other) => swap(*one, *other),
         Event::BecameMaster => scan::promoted(ctx),
-        Event::BecameReplica => sightings::became_replica(ctx),
-        Event::LoadingEnded => watcher_index::keep_overdue(ctx),
-        Event::Saving => watcher_index::saving(ctx),
-        Event::Saved => watcher_index::saved(ctx),
+        Event::BecameReplica => judge::became_replica(ctx),
+        Event::LoadingEnded => scan::keep_overdue(ctx),
+        Event::Saving => saving(ctx),
+        Event::Saved => copies::saved(ctx),
         Event::SyncBegins | Event::Cron => {}
     }
+}
+
+/// The keys of this database, or of all, are gone, watchers included.
+fn forget(db: Option<i32>) {
+    sightings::forget(db);
+    scan::forget(db);
+    watcher_index::forget(db);
+}
+
+/// Two databases have changed places, with the watchers in them.
+fn swap(one: i32, other: i32) {
+    sightings::swap(one, other);
+    scan::swap(one, other);
+    watcher_index::swap(one, other);
+}
+
+/// A file is about to be written: it shall hold the values of watched strings as they are now. Often in a child process, which
+/// tells nobody anything.
+pub fn saving(ctx: &Ctx) {
+    let selected = ctx.db();
+    for (db, watchers) in watcher_index::by_db() {
+        if ctx.select_db(db) {
+            copies::keep_for_file(ctx, &watchers, &sightings::unlooked(db));
+        }
+    }
+    ctx.select_db(selected);
+}
+
+/// An event of a key, of whatever class.
+fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
+    let (db, name, event) = (ctx.db(), key.bytes(), event.to_bytes());
+    match event {
+        b"rename_to" => watcher_index::follow(db, name, false),
+        b"move_to" => watcher_index::follow(db, name, true),
+        b"rename_from" | b"move_from" => {}
+        _ => watcher_index::forget_left(),
+    }
+    if !watcher_index::anybody() {
+        return;
+    }
+    if event == b"restore" && watcher_index::is_watcher(db, name) && ctx.flags().is_loading() {
+        watcher::untrack_missing(ctx, key);
+    }
+    let what = match event {
+        b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
+        b"expired" => What::Expired,
+        b"evicted" => What::Evicted,
+        b"persist" | b"del" | b"rename_from" | b"move_from" => What::Unset,
+        _ => return,
+    };
+    if watcher_index::is_watched(db, name) && name.len() <= MAX_NAME {
+        judge::note(ctx, key, what);
+    }
+}
+
+/// A key's life is ended by the server, which shows what it was (7.2.4 and newer; older ones only say that it is gone): above all the values of
+/// strings, exactly.
+fn ended(end: &End<'_>) {
+    let wanted = if end.is_evicted() { watcher_index::max_value_of_evicted } else { watcher_index::max_value };
+    let Some(max) = wanted(end.db(), end.name()) else { return };
+    let look = end.look();
+    match life_of(&look) {
+        Life::Until(deadline) if end.is_evicted() || !is_to_come(deadline) => {
+            sightings::ended(end.db(), end.name(), Last { deadline, value: string_met(&look, max) });
+        }
+        // It is of our own types, had lost its deadline, or is deleted by being given one that has passed.
+        _ => sightings::deleted(end.db(), end.name()),
+    }
+}
+
+/// Whether the deadline it has is still to come. Then it is being given one that has passed, which is a way to delete it; Valkey (8.1 and
+/// newer) calls that `expired` too. To come by the time of the command: a clock that steps back while it runs revives no key. Not in
+/// this very millisecond: Redis 8.6 lets keys end in the one to which they were to live.
+fn is_to_come(deadline: UnixMs) -> bool {
+    deadline.0 > unix_ms().max(command_ms().unwrap_or(i64::MIN))
 }

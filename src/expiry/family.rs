@@ -11,11 +11,14 @@ use crate::command::Fail;
 use crate::delivery::family::{verbs, Family, Strings, Verbs};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
-use crate::expiry::copies::type_name;
+use crate::expiry::copies;
+use crate::expiry::endings::ending_name;
 use crate::expiry::handover;
+use crate::expiry::judge;
 use crate::expiry::scan;
-use crate::expiry::sightings;
-use crate::expiry::watcher::{self, ending_name, Local};
+use crate::expiry::tick;
+use crate::expiry::values::type_name;
+use crate::expiry::watcher::Local;
 use crate::expiry::watcher_index;
 use crate::expiry::{commands, events, Expiry, TYPE};
 use crate::redis::arguments::Arguments;
@@ -108,12 +111,8 @@ impl Family for Expiry {
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;
-    const TURN: Turn = Turn {
-        begins: sightings::look,
-        is_free: handover::settle,
-        pauses: watcher_index::copy_values,
-        ends: scan::go_on,
-    };
+    const TURN: Turn =
+        Turn { begins: judge::look, is_free: handover::settle, pauses: copies::copy_while_paused, ends: scan::go_on };
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -204,7 +203,9 @@ impl Family for Expiry {
     }
 
     fn appeared(value: &StoredQueue<Self>, db: i32, name: &[u8]) {
-        watcher_index::add(db, name, value.queue.scope());
+        if watcher_index::add(db, name, value.queue.scope()) {
+            events::listen();
+        }
         if let Some(since) = value.local.walks_since {
             scan::join(db, name, since);
         }
@@ -223,7 +224,7 @@ impl Family for Expiry {
     }
 
     fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-        watcher::tick(ctx, name, now, until, is_master)
+        tick::tick(ctx, name, now, until, is_master)
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

@@ -6,6 +6,7 @@
 use crate::delivery::timer::slots::{self, each, Id, Slots, LATELY};
 use crate::delivery::timer::tick;
 use crate::expiry::lifetime::{life, Life};
+use crate::expiry::scan;
 use crate::expiry::watcher::{self, with_queue, BATCH};
 use crate::expiry::watcher_index;
 use crate::redis::call::keys_in_slot;
@@ -173,7 +174,10 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
 fn walk_anew(ctx: &Ctx, db: i32, watcher: &[u8], since: UnixMs) {
     if ctx.select_db(db) {
         let watcher = OwnedStr::new(watcher);
-        key::fenced(ctx, &watcher, WATCHER, || watcher::walk_anew(ctx, db, &watcher, since));
+        let asked = key::fenced(ctx, &watcher, WATCHER, || watcher::asks_anew(ctx, &watcher, since)).flatten();
+        if let Some(since) = asked {
+            scan::join(db, watcher.bytes(), since);
+        }
     }
 }
 

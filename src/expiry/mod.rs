@@ -1,15 +1,18 @@
 //! EXPIRY: watched keys that are delivered, with their values, once their time to live has run out.
 
 mod commands;
-pub mod copies;
+mod copies;
+mod endings;
 mod events;
 mod family;
-pub mod handover;
-pub mod last_values;
-pub mod lifetime;
-pub mod scan;
-pub mod sightings;
-pub mod watcher;
+mod handover;
+mod judge;
+mod lifetime;
+mod scan;
+mod sightings;
+mod tick;
+mod values;
+mod watcher;
 pub mod watcher_index;
 
 use crate::delivery::stored_queue::StoredQueue;

@@ -1,32 +1,16 @@
-//! Which keys are watched: the index of watchers, and the events of keys they are told of.
-//!
-//! It stands beside the keyspace and is not trusted: a watcher that is not there any more is dropped from it. What an event means is
-//! found out later (`sightings`), when no other code is in the middle of changing the key. While data is loaded nothing expires, and it is
-//! found out at once.
+//! Which watchers there are, and which of them cover a key. It stands beside the keyspace and is not trusted: a watcher that is not there any
+//! more is dropped from it.
 //!
 //! An event costs one search for the name of its key among all prefixes of the database, however many watchers there are: all writers
 //! pay for it.
 
-use crate::delivery::timer::{moves, renames, slots, tick};
-use crate::expiry::copies;
-use crate::expiry::last_values;
-use crate::expiry::scan;
-use crate::expiry::sightings::{self, What};
-use crate::expiry::watcher;
-use crate::redis::datatype::on_unlinked;
-use crate::redis::key_events::{Class, KeyListener};
-use crate::redis::server_events::before_sleep;
+use crate::delivery::timer::slots;
 use crate::redis::{Ctx, OwnedStr, Str};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
-use tsgen_engine::{Prefixes, Scope, UnixMs, MAX_NAME};
-
-static CHANGES: KeyListener = KeyListener::new(Class::Generic, saw);
-static ENDS: KeyListener = KeyListener::new(Class::Ends, saw);
+use tsgen_engine::{Prefixes, Scope};
 
 /// A watcher, as far as events of keys concern it.
 struct Watcher {
@@ -136,7 +120,7 @@ pub fn are_watchers_of(db: i32, key: &[u8], watchers: &[OwnedStr]) -> bool {
 }
 
 /// Whether a key is watched. Of those that are not, all writers pay for this.
-fn is_watched(db: i32, key: &[u8]) -> bool {
+pub fn is_watched(db: i32, key: &[u8]) -> bool {
     state().dbs.get(&db).is_some_and(|watchers| watchers.by_prefix.cover(key))
 }
 
@@ -168,24 +152,16 @@ pub fn count() -> usize {
     WATCHERS.load(Ordering::Relaxed)
 }
 
-/// A watcher stands under this name. The first one subscribes to the events of keys, for good.
-pub fn add(db: i32, name: &[u8], scope: &Scope) {
-    {
-        let mut state = state();
-        let watchers = state.dbs.entry(db).or_default();
-        if watchers.by_name.get(name).is_some_and(|known| known.0.scope == *scope) {
-            return;
-        }
-        watchers.insert(name, scope.clone());
-        state.count();
+/// A watcher stands under this name. True if that, or what it covers, is news.
+pub fn add(db: i32, name: &[u8], scope: &Scope) -> bool {
+    let mut state = state();
+    let watchers = state.dbs.entry(db).or_default();
+    if watchers.by_name.get(name).is_some_and(|known| known.0.scope == *scope) {
+        return false;
     }
-    renames::follow();
-    CHANGES.listen();
-    ENDS.listen();
-    last_values::follow();
-    on_unlinked(sightings::deleted);
-    moves::on_move(crate::expiry::handover::moved);
-    before_sleep(sightings::turn_ends);
+    watchers.insert(name, scope.clone());
+    state.count();
+    true
 }
 
 /// No watcher stands under this name any more.
@@ -203,8 +179,6 @@ pub fn remove(db: i32, name: &[u8]) {
 
 /// The keys of this database, or of all, are gone, watchers included.
 pub fn forget(db: Option<i32>) {
-    sightings::forget(db);
-    scan::forget(db);
     let mut state = state();
     match db {
         Some(db) => {
@@ -218,8 +192,6 @@ pub fn forget(db: Option<i32>) {
 
 /// Two databases have changed places, with the watchers in them.
 pub fn swap(one: i32, other: i32) {
-    sightings::swap(one, other);
-    scan::swap(one, other);
     let mut state = state();
     for (db, watchers) in [(other, state.dbs.remove(&one)), (one, state.dbs.remove(&other))] {
         if let Some(watchers) = watchers {
@@ -253,7 +225,7 @@ pub fn all() -> Vec<(i32, Box<[u8]>)> {
 }
 
 /// All watchers, by database.
-fn by_db() -> BTreeMap<i32, Vec<OwnedStr>> {
+pub fn by_db() -> BTreeMap<i32, Vec<OwnedStr>> {
     let mut dbs: BTreeMap<i32, Vec<OwnedStr>> = BTreeMap::new();
     for (db, watcher) in all() {
         dbs.entry(db).or_default().push(OwnedStr::new(&watcher));
@@ -262,7 +234,7 @@ fn by_db() -> BTreeMap<i32, Vec<OwnedStr>> {
 }
 
 /// Does something for each watcher.
-fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
+pub fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
     if !anybody() {
         return;
     }
@@ -276,7 +248,7 @@ fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
 }
 
 /// A watcher has got this name, by RENAME or MOVE: it goes on watching at once.
-fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
+pub fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
     let mut state = state();
     let Some(scope) = state.left.take() else { return };
     // Should it be something else that was renamed, this is found out when it is looked for.
@@ -287,95 +259,15 @@ fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
     state.count();
 }
 
-/// An event of a key, of whatever class.
-fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
-    let (db, name, event) = (ctx.db(), key.bytes(), event.to_bytes());
-    match event {
-        b"rename_to" => follow(db, name, false),
-        b"move_to" => follow(db, name, true),
-        b"rename_from" | b"move_from" => {}
-        _ if HAS_LEFT.load(Ordering::Relaxed) => {
-            state().left = None;
-            HAS_LEFT.store(false, Ordering::Relaxed);
-        }
-        _ => {}
-    }
-    if !anybody() {
-        return;
-    }
-    if event == b"restore" && is_watcher(db, name) && ctx.flags().is_loading() {
-        watcher::untrack_missing(ctx, key);
-    }
-    let what = match event {
-        b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
-        b"expired" => What::Expired,
-        b"evicted" => What::Evicted,
-        b"persist" | b"del" | b"rename_from" | b"move_from" => What::Unset,
-        _ => return,
-    };
-    if is_watched(db, name) && name.len() <= MAX_NAME {
-        sightings::note(ctx, key, what);
-    }
-}
-
 /// Whether a watcher stands under this name.
-fn is_watcher(db: i32, name: &[u8]) -> bool {
+pub fn is_watcher(db: i32, name: &[u8]) -> bool {
     state().dbs.get(&db).is_some_and(|watchers| watchers.by_name.contains_key(name))
 }
 
-/// The databases with watchers that track keys whose time was over at `now`.
-pub fn with_overdue(ctx: &Ctx, now: UnixMs) -> BTreeSet<i32> {
-    let (selected, mut dbs) = (ctx.db(), BTreeSet::new());
-    for (db, watcher) in all() {
-        if !dbs.contains(&db) && ctx.select_db(db) && watcher::has_overdue(ctx, &OwnedStr::new(&watcher), now) {
-            dbs.insert(db);
-        }
+/// Whatever left last is not on its way to another name: something else has happened since.
+pub fn forget_left() {
+    if HAS_LEFT.load(Ordering::Relaxed) {
+        state().left = None;
+        HAS_LEFT.store(false, Ordering::Relaxed);
     }
-    ctx.select_db(selected);
-    dbs
-}
-
-/// The timer looks at all watchers of a database now.
-pub fn look_at_all(db: i32) {
-    all().iter().filter(|(of, _)| *of == db).for_each(|(_, watcher)| tick::note(db, watcher, UnixMs(0)));
-}
-
-/// Data was loaded. The values of strings whose time is over are still there, until somebody touches the keys; of what is not there no
-/// event told. This walks over all keys if any of those tracked is overdue, which takes some part of the time that loading them took.
-pub fn keep_overdue(ctx: &Ctx) {
-    if !anybody() {
-        return;
-    }
-    let selected = ctx.db();
-    for (db, watchers) in by_db() {
-        watchers.iter().for_each(|watcher| tick::note(db, watcher.bytes(), UnixMs(0)));
-        if ctx.select_db(db) {
-            watcher::keep_overdue(ctx, &watchers);
-        }
-    }
-    ctx.select_db(selected);
-}
-
-/// A file is about to be written: it shall hold the values of watched strings as they are now. Often in a child process, which
-/// tells nobody anything.
-pub fn saving(ctx: &Ctx) {
-    let selected = ctx.db();
-    for (db, watchers) in by_db() {
-        if ctx.select_db(db) {
-            copies::keep_for_file(ctx, &watchers, &sightings::unlooked(db));
-        }
-    }
-    ctx.select_db(selected);
-}
-
-/// The file was written by this process: the values are not needed any more.
-pub fn saved(ctx: &Ctx) {
-    for_each(ctx, |watcher| copies::forget_values(ctx, watcher));
-}
-
-/// While nothing may be written, deadlines come near all the same.
-pub fn copy_values(ctx: &Ctx, now: UnixMs, until: Instant) {
-    for_each(ctx, |watcher| {
-        copies::copy_all_values(ctx, watcher, now, until);
-    });
 }

@@ -1,5 +1,7 @@
 //! The commands that only EXPIRY has.
 
+mod ends;
+mod evict;
 mod fire;
 mod tracked;
 
@@ -9,7 +11,7 @@ pub fn all() -> Vec<Entry> {
     vec![
         Entry::of::<tracked::ListTracked>(),
         Entry::of::<fire::Fire>(),
-        Entry::of::<fire::Evict>(),
-        Entry::of::<fire::Ends>(),
+        Entry::of::<evict::Evict>(),
+        Entry::of::<ends::Ends>(),
     ]
 }

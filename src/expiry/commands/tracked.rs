@@ -3,8 +3,8 @@
 use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::expiry::sightings;
-use crate::expiry::watcher;
+use crate::expiry::endings;
+use crate::expiry::judge;
 use crate::expiry::Expiry;
 use crate::redis::OwnedStr;
 
@@ -22,7 +22,7 @@ impl Command for ListTracked {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let page = NamePage::parse(call)?;
-        sightings::look(call.ctx);
+        judge::look(call.ctx);
         let names: Vec<OwnedStr> = {
             let mut key = keyspace::open_read::<Expiry>(call.ctx, name);
             let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
@@ -31,7 +31,7 @@ impl Command for ListTracked {
         };
         // Not every change is told by an event: what is listed is looked at.
         let listed: Vec<_> =
-            names.iter().filter_map(|key| Some((key, watcher::confirmed(call.ctx, name, key)?))).collect();
+            names.iter().filter_map(|key| Some((key, endings::confirmed(call.ctx, name, key)?))).collect();
         call.ctx.reply_array(listed.len());
         for (key, deadline) in listed {
             call.ctx.reply_array(2);

@@ -1,0 +1,37 @@
+//! `EXPIRY.ENDS`: on replicas and in the AOF, why a watched key is going to be deleted. Clients cannot call it.
+
+use crate::command::args::is;
+use crate::command::{Call, Command, Fail, Outcome, Row};
+use crate::expiry::endings::{self, ending_name, DELETED, ENDS};
+use crate::expiry::lifetime::{life_in_passing, Life};
+use crate::expiry::sightings;
+use crate::expiry::watcher;
+use tsgen_engine::Ending;
+
+/// A key is going to be deleted, and why: in front of the DEL, where the server lets nothing go out with that.
+pub struct Ends;
+
+impl Command for Ends {
+    const ROW: &'static Row = &Row { name: ENDS, syntax: "key watched reason", public: false, ..Row::WRITE };
+
+    fn run(call: &mut Call<'_>) -> Outcome {
+        let (ctx, name, watched, reason) =
+            (call.ctx, call.args.required()?, call.args.required()?, call.args.required()?);
+        let ending = [Ending::Expired, Ending::Evicted].into_iter().find(|ending| is(reason, ending_name(*ending)));
+        if ending.is_none() && !is(reason, DELETED) {
+            return Err(Fail::text("ERR reason must be expired, evicted or deleted"));
+        }
+        let is_tracked = endings::note_ends(ctx, name, watched, ending);
+        let comes = ending.is_some() && life_in_passing(ctx, watched) != Life::Absent;
+        if comes {
+            if is_tracked {
+                // The last chance to copy it.
+                watcher::keep_now(ctx, name, watched, true);
+            }
+            sightings::deletion_comes(ctx.db(), watched.bytes());
+        }
+        ctx.reply_int(1);
+        call.replicate();
+        Ok(())
+    }
+}

@@ -1,0 +1,279 @@
+//! An end, told everywhere: as an entry here, and to replicas and the AOF by `EXPIRY.FIRE`, `EVICT` and `ENDS`.
+//!
+//! What came to be known of a key is judged by what the watcher knows of it; here is done what comes of that.
+
+use crate::command::call::AT;
+use crate::delivery::failures;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::signals::Signals;
+use crate::expiry::lifetime::{life_in_passing, Life};
+use crate::expiry::values::type_word;
+use crate::expiry::watcher::{first_look, is_soon, keep, with_queue};
+use crate::expiry::Expiry;
+use crate::redis::ctx::unix_ms;
+use crate::redis::{Ctx, OwnedStr, Str};
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tsgen_engine::{judge_change, Change, Copied, Ending, Known, Owed, Role, Then, UnixMs, Verdict};
+
+/// The command that tells replicas and the AOF of an expiry.
+pub const FIRE: &CStr = c"EXPIRY.FIRE";
+
+/// The command that tells them of an eviction.
+pub const EVICT: &CStr = c"EXPIRY.EVICT";
+
+/// The command that tells them of either in advance, where the server lets nothing go out with the deletion itself.
+pub const ENDS: &CStr = c"EXPIRY.ENDS";
+
+/// What ENDS says of a key whose end it was wrong about.
+pub const DELETED: &str = "deleted";
+
+fn ending_word(ending: Ending) -> &'static CStr {
+    match ending {
+        Ending::Expired => c"expired",
+        Ending::Evicted => c"evicted",
+    }
+}
+
+pub fn ending_name(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Expired => "expired",
+        Ending::Evicted => "evicted",
+    }
+}
+
+/// What has come of a verdict.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It is none of this watcher's.
+    Nothing,
+    /// It is not tracked any more, without an entry.
+    Untracked,
+    /// This node knows more than before.
+    Noted,
+    /// An entry was made, here and everywhere.
+    Fired,
+    /// It has to be judged again.
+    Waits,
+}
+
+/// Has a key judged by what a watcher knows of it, and does what comes of that. `last`: the value it ended with, if that is known.
+///
+/// `None` if there is no such watcher, as with all that follow.
+pub fn settle(
+    ctx: &Ctx,
+    watcher: &Str,
+    key: &Str,
+    last: Option<&Copied>,
+    role: Role,
+    judge: impl FnOnce(Option<Known>) -> Verdict,
+) -> Option<Told> {
+    let name = key.bytes();
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
+    let value = opened.value().ok()??;
+    let verdict = judge(value.queue.known(name));
+    let first = verdict.first.map(|owed| (owed, value.queue.end_life(name, owed.deadline, owed.ending, None, false)));
+    let mut end = None;
+    let mut told = Told::Noted;
+    match verdict.then {
+        Then::Wait => return Some(Told::Waits),
+        Then::Nothing => told = Told::Nothing,
+        Then::Untrack => {
+            value.queue.untrack(name);
+            told = Told::Untracked;
+        }
+        Then::Track(deadline) => {
+            value.queue.track_anew(name, deadline);
+            value.schedule(ctx.db(), watcher.bytes(), first_look(deadline));
+        }
+        Then::Fire { deadline, anew } => {
+            let owed = Owed { deadline, ending: Ending::Expired };
+            end = Some((owed, value.queue.end_life(name, deadline, owed.ending, last.cloned(), anew)));
+        }
+        Then::Evict { deadline, anew } => {
+            if anew {
+                value.queue.track_anew(name, deadline);
+            }
+            // In this order, so that a value that is not wanted is not counted as one for which there is no room.
+            value.queue.note_evicted(name);
+            if let Some(last) = last {
+                value.queue.keep(name, last.clone());
+            }
+            value.schedule(ctx.db(), watcher.bytes(), deadline);
+        }
+    }
+    let evicted = match verdict.then {
+        Then::Evict { deadline, .. } => Some((deadline, value.queue.kept(name).cloned())),
+        _ => None,
+    };
+    drop(opened);
+    for (owed, made) in first.into_iter().chain(end) {
+        match made {
+            Ok(copied) => {
+                replicate_end(ctx, FIRE, [watcher, key], owed.deadline, Some(owed.ending), copied.as_ref());
+                told = Told::Fired;
+            }
+            // Where there is no room it is lost, and not tracked any more: it could not be made later either.
+            Err(error) => failures::EXPIRY.note(watcher.bytes(), &error.to_string()),
+        }
+    }
+    match (verdict.then, evicted) {
+        (Then::Track(deadline), _) if is_soon(deadline, UnixMs(unix_ms())) => keep(ctx, watcher, key),
+        (_, Some((deadline, copied))) => {
+            expect_owed();
+            if role == Role::Tells {
+                replicate_end(ctx, EVICT, [watcher, key], deadline, None, copied.as_ref());
+            }
+        }
+        _ => {}
+    }
+    Some(told)
+}
+
+/// A key that was changed, and how it stands now.
+pub struct Changed {
+    pub key: OwnedStr,
+    pub change: Change,
+    pub life: Life,
+}
+
+/// Has keys that were changed judged by what a watcher knows of them, and does what comes of that; calls `waits` with those that have to be
+/// judged again. The watcher is opened once for all that need nothing but its memory.
+///
+/// `None` if there is no such watcher.
+pub fn settle_changes(
+    ctx: &Ctx,
+    watcher: &Str,
+    changed: &[Changed],
+    role: Role,
+    waits: &impl Fn(&Changed),
+) -> Option<Told> {
+    let now = UnixMs(unix_ms());
+    let judge = |changed: &Changed, known| judge_change(changed.change, changed.life, known, role, now);
+    let names: Vec<&[u8]> = changed.iter().map(|changed| changed.key.bytes()).collect();
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
+    let value = opened.value().ok()??;
+    let known = value.queue.known_each(&names);
+    let (mut told, mut earliest, mut rest) = (Told::Nothing, UnixMs::NEVER, Vec::new());
+    for ((changed, name), known) in changed.iter().zip(names).zip(known) {
+        match judge(changed, known) {
+            Verdict { first: None, then: Then::Nothing } => continue,
+            Verdict { first: None, then: Then::Wait } => waits(changed),
+            Verdict { first: None, then: Then::Untrack } => drop(value.queue.untrack(name)),
+            Verdict { first: None, then: Then::Track(deadline) } if !is_soon(deadline, now) => {
+                value.queue.track_anew(name, deadline);
+                earliest = earliest.min(first_look(deadline));
+            }
+            _ => {
+                rest.push(changed);
+                continue;
+            }
+        }
+        told = Told::Noted;
+    }
+    value.schedule(ctx.db(), watcher.bytes(), earliest);
+    drop(opened);
+    for changed in rest {
+        match settle(ctx, watcher, &changed.key, None, role, |known| judge(changed, known))? {
+            Told::Waits => waits(changed),
+            Told::Fired => told = Told::Fired,
+            Told::Nothing | Told::Untracked | Told::Noted => {}
+        }
+    }
+    Some(told)
+}
+
+/// Tells replicas and the AOF of an end, with its value if there is one.
+fn replicate_end(
+    ctx: &Ctx,
+    command: &CStr,
+    names: [&Str; 2],
+    deadline: UnixMs,
+    ending: Option<Ending>,
+    copied: Option<&Copied>,
+) {
+    let words = [ending.map(ending_word), copied.map(|copied| type_word(copied.kind))];
+    let bytes = copied.and_then(|copied| copied.bytes.as_deref());
+    ctx.replicate_end((AT, unix_ms(), command), names, deadline.0, words, bytes);
+}
+
+/// Tells replicas and the AOF that a key is going to be deleted, and why; or that it was no such end after all. They are told in front of
+/// the deletion, so it is never parted from its reason.
+pub fn announce(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, how: Option<Ending>) {
+    let reason = OwnedStr::new(how.map_or(DELETED, ending_name).as_bytes());
+    for watcher in watchers {
+        ctx.replicate_at(AT, unix_ms(), ENDS, &[watcher, key, &reason]);
+    }
+}
+
+/// The master has announced that a key ends like this; with no ending, that it was none. True if it is tracked.
+pub fn note_ends(ctx: &Ctx, watcher: &Str, key: &Str, ending: Option<Ending>) -> bool {
+    let noted = with_queue(ctx, watcher, |queue| {
+        let known = queue.known(key.bytes());
+        match ending {
+            Some(Ending::Expired) => queue.note_gone(key.bytes()),
+            Some(Ending::Evicted) => queue.note_evicted(key.bytes()),
+            None if known.is_some_and(|known| known.ended.is_some()) => drop(queue.untrack(key.bytes())),
+            None => {}
+        }
+        known.is_some()
+    });
+    expect_owed();
+    noted.unwrap_or(false)
+}
+
+/// Tells the end of a key that is owed, if one is.
+pub fn tell_owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Told> {
+    let now = UnixMs(unix_ms());
+    settle(ctx, watcher, key, None, Role::Tells, |known| Verdict {
+        first: known.and_then(|known| known.owed(now)),
+        then: Then::Nothing,
+    })
+}
+
+/// Entries were made: tells blocked workers, the sink and subscribers, once for however many.
+pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
+    let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return };
+    let Ok(Some(value)) = opened.value() else { return };
+    let signals = Signals::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
+    drop(opened);
+    signals.send(ctx, watcher, [Expiry::VERBS.ready.event]);
+}
+
+/// Whether any end may be owed, so that it costs nothing as long as none ever was.
+static MAY_OWE: AtomicBool = AtomicBool::new(false);
+
+/// From now on there may be.
+pub fn expect_owed() {
+    MAY_OWE.store(true, Ordering::Relaxed);
+}
+
+/// Whether there may be.
+pub fn may_owe() -> bool {
+    MAY_OWE.load(Ordering::Relaxed)
+}
+
+/// A key lives until `deadline`. Where that is soon, its value is copied at once.
+pub fn track(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
+    settle(ctx, watcher, key, None, Role::Waits, |_| Verdict { first: None, then: Then::Track(deadline) }).map(drop)
+}
+
+/// The deadline of a tracked key, once the key itself was asked; `None` if it has none any more.
+pub fn confirmed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<UnixMs> {
+    let known = with_queue(ctx, watcher, |queue| queue.known(key.bytes()))??;
+    match life_in_passing(ctx, key) {
+        // Whatever stands there now came later.
+        _ if known.ended == Some(Ending::Expired) => Some(known.deadline),
+        Life::Until(deadline) if deadline != known.deadline => {
+            track(ctx, watcher, key, deadline);
+            Some(deadline)
+        }
+        // Gone and not yet told of: evicted, or just expired.
+        Life::Until(_) | Life::Absent => Some(known.deadline),
+        Life::Endless => {
+            with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
+            None
+        }
+    }
+}

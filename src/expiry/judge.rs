@@ -1,0 +1,359 @@
+//! What was seen of watched keys: collected here, judged by the engine (`judge_end`, `judge_change`), applied by `watcher`.
+//!
+//! Keyspace events only say that something happened to a key, and opening it there and then could end it before what happened is replicated.
+//! So changes are put together per key, and each key is looked at before the server's loop sleeps, a few milliseconds' worth in each turn.
+//! Ends are told sooner, for what is told must not be parted from the deletion that replicas and the AOF see: in the unit of the command or
+//! of the deletion where the server lets modules in (7.2). Elsewhere the deletion is announced in front of itself (`EXPIRY.ENDS`).
+//! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
+
+use crate::delivery::timer::slots;
+use crate::delivery::timer::tick;
+use crate::expiry::endings;
+use crate::expiry::endings::{Changed, Told};
+use crate::expiry::lifetime::{life, life_in_passing, Life};
+use crate::expiry::sightings::{state, What};
+use crate::expiry::watcher_index;
+use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
+use crate::redis::key;
+use crate::redis::key_events::{after_unit, has_units};
+use crate::redis::panics;
+use crate::redis::{Ctx, OwnedStr, Str};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tsgen_engine::{judge_end, Change, Ending, Role, SeenEnd, Sightings, UnixMs};
+
+/// How long the keys that were changed are looked at before the loop goes on; the rest waits for the next turn.
+const BUDGET: Duration = Duration::from_millis(1);
+/// Keys that are looked at between two looks at the clock.
+const STRIDE: usize = 16;
+
+/// We are looking at keys ourselves, and tell in the same unit what ends by that.
+static LOOKING: AtomicBool = AtomicBool::new(false);
+
+/// What this node may do now.
+fn role(ctx: &Ctx) -> Role {
+    let flags = ctx.flags();
+    match flags.is_master() && !flags.is_loading() {
+        false => Role::Follows,
+        true if must_not_write() => Role::Waits,
+        true => Role::Tells,
+    }
+}
+
+/// Something has happened to a key that is watched.
+pub fn note(ctx: &Ctx, key: &Str, what: What) {
+    let (db, name) = (ctx.db(), key.bytes());
+    if !slots::are_ours(name) {
+        // Above all not that it was set: its deadline may be over by then, which would look like a way to delete it.
+        return;
+    }
+    let role = role(ctx);
+    if role == Role::Follows {
+        return follow(ctx, key, what);
+    }
+    match what {
+        What::Set | What::Unset => {
+            if role == Role::Tells {
+                tell_before(ctx, key, what);
+            }
+            let mut state = state();
+            let after = state.turn_began;
+            let change = if what == What::Set { Change::Set { after } } else { Change::Unset };
+            state.sightings.note_change(db, name, change);
+        }
+        What::Expired => note_end(ctx, key, Ending::Expired),
+        What::Evicted => note_end(ctx, key, Ending::Evicted),
+    }
+    // What the look before the next sleep asks of the timer comes too late for that sleep.
+    tick::come_soon();
+}
+
+fn note_end(ctx: &Ctx, key: &Str, how: Ending) {
+    if !has_units() && !LOOKING.load(Ordering::Relaxed) && !must_not_write() {
+        endings::announce(ctx, &watcher_index::watchers_of(ctx.db(), key.bytes()), key, Some(how));
+    }
+    let asks = {
+        let mut state = state();
+        state.sightings.note_end(ctx.db(), key.bytes(), how);
+        state.sightings.has_ends() && !state.is_asked_for
+    };
+    if asks && !LOOKING.load(Ordering::Relaxed) && after_unit(ctx, unit_ended) {
+        state().is_asked_for = true;
+    }
+}
+
+/// What is owed of a key goes out before what takes its name: with it, in one transaction.
+fn tell_before(ctx: &Ctx, key: &Str, what: What) {
+    if !has_units() && what == What::Set {
+        tell_end_of(ctx, key);
+    }
+    if endings::may_owe() {
+        for watcher in watcher_index::watchers_of(ctx.db(), key.bytes()) {
+            let told = fenced(ctx, &watcher, || endings::tell_owed(ctx, &watcher, key));
+            took_note(ctx.db(), &watcher, told);
+        }
+    }
+}
+
+fn unit_ended(ctx: &Ctx) {
+    state().is_asked_for = false;
+    tell_ends(ctx);
+}
+
+/// A replica, or a node that reads its files, looks at once.
+fn follow(ctx: &Ctx, key: &Str, what: What) {
+    let db = ctx.db();
+    {
+        let mut state = state();
+        let is_announced = state.announced.as_ref().is_some_and(|(of, name)| *of == db && **name == *key.bytes());
+        if is_announced {
+            state.announced = None;
+            if what == What::Unset {
+                return;
+            }
+        }
+    }
+    let (change, how) = match what {
+        What::Set => (Change::Set { after: None }, None),
+        What::Unset => (Change::Unset, None),
+        What::Expired => return,
+        What::Evicted => (Change::Unset, Some(Ending::Evicted)),
+    };
+    match how {
+        Some(how) => {
+            let mut seen = Sightings::new();
+            seen.note_end(db, key.bytes(), how);
+            seen.take_ends().into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, Role::Follows));
+        }
+        None => {
+            let watchers = watcher_index::watchers_of(db, key.bytes());
+            let life = if what == What::Set { life(ctx, key) } else { Life::Absent };
+            let changed = Changed { key: OwnedStr::new(key.bytes()), change, life };
+            judge_the_changes(ctx, &watchers, &[changed], Role::Follows, |_| {});
+        }
+    }
+}
+
+/// The server's loop is about to sleep.
+pub fn turn_ends(ctx: &Ctx) {
+    look(ctx);
+    state().turn_began = command_ms().map(UnixMs);
+}
+
+/// This node has become a replica: what it could still find out it does now, for from now on it looks at once.
+pub fn became_replica(ctx: &Ctx) {
+    look_until(ctx, None);
+    state().announced = None;
+}
+
+/// Looks at what was seen, as far as the time reaches, and tells what may be told.
+pub fn look(ctx: &Ctx) {
+    look_until(ctx, Some(Instant::now() + BUDGET));
+}
+
+fn look_until(ctx: &Ctx, until: Option<Instant>) {
+    if !state().sightings.is_empty() {
+        let selected = ctx.db();
+        looking(|| look_at_changes(ctx, until));
+        ctx.select_db(selected);
+    }
+    state().sightings.turn_ends();
+    tell_fired(ctx);
+}
+
+/// Does something by which keys may end, of which the caller tells in the same unit.
+pub fn looking<R>(what: impl FnOnce() -> R) -> R {
+    /// Also if it panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            LOOKING.store(self.0, Ordering::Relaxed);
+        }
+    }
+    let _before = Before(LOOKING.swap(true, Ordering::Relaxed));
+    what()
+}
+
+fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
+    let role = role(ctx);
+    // What was announced can wait.
+    tell_ends_until(ctx, until.filter(|_| !has_units()));
+    let mut left = state().sightings.changes();
+    while left > 0 {
+        let count = left.min(STRIDE);
+        look_at_some(ctx, count, role);
+        left -= count;
+        if until.is_some_and(|until| Instant::now() >= until) {
+            break;
+        }
+    }
+    // During a pause the server's own timer comes often enough.
+    if role == Role::Tells && !state().sightings.is_empty() {
+        tick::come_soon();
+    }
+}
+
+/// Looks at so many keys that were changed, and judges that. Those in a row with the same watchers are judged together.
+fn look_at_some(ctx: &Ctx, count: usize, role: Role) {
+    let mut run = Run::default();
+    for _ in 0..count {
+        let (db, key, change, may_come_again) = {
+            let mut state = state();
+            let may_come_again = state.sightings.begins_round();
+            let Some(((db, name), change)) = state.sightings.look_at_next() else { break };
+            (*db, OwnedStr::new(name), change, may_come_again)
+        };
+        // A key that comes again may have ended since it was looked at: what it was changed to first must be judged first.
+        if may_come_again || run.db != db || !watcher_index::are_watchers_of(db, key.bytes(), &run.watchers) {
+            run.judge(ctx, role);
+            run.watchers = watcher_index::watchers_of(db, key.bytes());
+            run.db = db;
+        }
+        if run.watchers.is_empty() || !ctx.select_db(db) {
+            state().sightings.looked();
+        } else {
+            run.changed.extend(look_at(ctx, key, change, role));
+        }
+    }
+    run.judge(ctx, role);
+}
+
+/// Looks at a key that was changed. `None` if it cannot be judged yet, or has turned out to have ended.
+fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, role: Role) -> Option<Changed> {
+    let life = match (change, role) {
+        (Change::Unset, _) => Life::Absent,
+        (Change::Set { .. }, Role::Waits) => life_in_passing(ctx, &key),
+        (Change::Set { .. }, _) => life(ctx, &key),
+    };
+    let (looked, has_ends) = {
+        let mut state = state();
+        (state.sightings.looked(), state.sightings.has_ends())
+    };
+    // What has ended must be told before anything that came after it under the same name; looking may just have ended it.
+    let is_told = !has_ends || tell_end_of(ctx, &key);
+    let change = looked?;
+    if !is_told {
+        state().sightings.note_change(ctx.db(), key.bytes(), change);
+        return None;
+    }
+    Some(Changed { key, change, life })
+}
+
+/// Keys in a row with the same watchers.
+#[derive(Default)]
+struct Run {
+    db: i32,
+    watchers: Vec<OwnedStr>,
+    changed: Vec<Changed>,
+}
+
+impl Run {
+    /// Judges these changes, and forgets them. Those that have to wait are noted again.
+    fn judge(&mut self, ctx: &Ctx, role: Role) {
+        if !self.changed.is_empty() && ctx.select_db(self.db) {
+            judge_the_changes(ctx, &self.watchers, &self.changed, role, |waits| {
+                state().sightings.note_change(self.db, waits.key.bytes(), waits.change);
+            });
+        }
+        self.changed.clear();
+    }
+}
+
+fn judge_the_changes(ctx: &Ctx, watchers: &[OwnedStr], changed: &[Changed], role: Role, waits: impl Fn(&Changed)) {
+    let db = ctx.db();
+    for watcher in watchers {
+        let told = fenced(ctx, watcher, || endings::settle_changes(ctx, watcher, changed, role, &waits));
+        took_note(db, watcher, told);
+    }
+}
+
+/// Tells the ends of a key, if any were seen. False if they may not be told yet.
+pub fn tell_end_of(ctx: &Ctx, key: &Str) -> bool {
+    if !state().sightings.has_end_of(ctx.db(), key.bytes()) {
+        return true;
+    }
+    let role = role(ctx);
+    if role == Role::Waits {
+        return false;
+    }
+    let ends = state().sightings.take_ends_of(ctx.db(), key.bytes());
+    ends.into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, role));
+    true
+}
+
+/// Tells all ends that were seen, as far as they may be told.
+fn tell_ends(ctx: &Ctx) {
+    tell_ends_until(ctx, None);
+}
+
+fn tell_ends_until(ctx: &Ctx, until: Option<Instant>) {
+    if !state().sightings.has_ends() {
+        return;
+    }
+    let role = role(ctx);
+    if role == Role::Waits {
+        return;
+    }
+    let selected = ctx.db();
+    for nth in 1.. {
+        let Some(ends) = state().sightings.take_ends() else { break };
+        let Some((db, name)) = ends.front().map(|seen| &seen.key) else { continue };
+        if ctx.select_db(*db) {
+            judge_the_ends(ctx, &OwnedStr::new(name), &ends, role);
+        }
+        if nth % STRIDE == 0 && until.is_some_and(|until| Instant::now() >= until) {
+            break;
+        }
+    }
+    ctx.select_db(selected);
+}
+
+/// Judges the ends of one key, and tells of them.
+fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
+    let (db, now) = (ctx.db(), UnixMs(unix_ms()));
+    let watchers = watcher_index::watchers_of(db, key.bytes());
+    for seen in ends {
+        crate::expiry::handover::adopt(ctx, &watchers, key, seen.end.deadline);
+        for watcher in (0..seen.times).flat_map(|_| &watchers) {
+            let judge = |known| judge_end(&seen.end, known, role, now);
+            let told = fenced(ctx, watcher, || endings::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));
+            let is_none =
+                told == Some(Told::Untracked) || (told == Some(Told::Nothing) && seen.end.how == Ending::Expired);
+            if is_none && role == Role::Tells && !has_units() {
+                // It was announced, and is not what it seemed.
+                endings::announce(ctx, std::slice::from_ref(watcher), key, None);
+            }
+            took_note(db, watcher, told);
+        }
+    }
+}
+
+/// A panic at one watcher damages that, and keeps no other from what was seen.
+fn fenced(ctx: &Ctx, watcher: &Str, what: impl FnOnce() -> Option<Told>) -> Option<Told> {
+    key::fenced(ctx, watcher, "a watcher", what).flatten()
+}
+
+/// What has come of a verdict, for those who are told of it later; a watcher that is not there is forgotten.
+pub fn took_note(db: i32, watcher: &Str, told: Option<Told>) {
+    match told {
+        None => watcher_index::remove(db, watcher.bytes()),
+        Some(Told::Fired) => drop(state().fired.insert((db, watcher.bytes().into()))),
+        Some(Told::Nothing | Told::Untracked | Told::Noted | Told::Waits) => {}
+    }
+}
+
+/// Tells whoever waits for entries, once for however many.
+pub fn tell_fired(ctx: &Ctx) {
+    let fired = std::mem::take(&mut state().fired);
+    if fired.is_empty() {
+        return;
+    }
+    let selected = ctx.db();
+    for (db, watcher) in fired {
+        if ctx.select_db(db) {
+            panics::catch("a watcher", || endings::tell_ready(ctx, &OwnedStr::new(&watcher)));
+        }
+    }
+    ctx.select_db(selected);
+}

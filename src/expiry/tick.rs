@@ -1,0 +1,126 @@
+//! A watcher's turn of the timer: what ends soon is copied, and what has ended is looked at.
+
+use crate::delivery::keyspace;
+use crate::delivery::timer::slots;
+use crate::expiry::copies::{copy_values, early};
+use crate::expiry::endings::{settle, track};
+use crate::expiry::judge;
+use crate::expiry::lifetime::{life, Life};
+use crate::expiry::scan;
+use crate::expiry::values::{LEADS, MOST_EARLY};
+use crate::expiry::watcher::{with_queue, Local};
+use crate::expiry::watcher_index;
+use crate::expiry::Expiry;
+use crate::redis::key_events::shows_ends;
+use crate::redis::{Ctx, OwnedStr, Str};
+use std::time::Instant;
+use tsgen_engine::{Ending, Known, Owed, Queue, Role, Then, Ttl, UnixMs, Verdict};
+
+/// Keys that are ended between two looks at the clock.
+const DUE: usize = 16;
+
+/// Most overdue keys that are looked through for one of which nothing was copied; where there are more, there may be one.
+const LOOKED_THROUGH: usize = 1_000;
+
+/// Between two times that a replica looks for them, in ms.
+const REST: u64 = 10_000;
+
+/// Whether a watcher may track a key whose deadline was over at `now` and of which nothing was copied, as far as was not asked before: its
+/// node was held up, and on a replica what is over cannot be looked at any more. Asked every ten seconds at most: to a replica whose clock is
+/// ahead every key may be over from the beginning.
+fn has_uncopied(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
+    let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return false };
+    let Ok(Some(value)) = opened.value() else { return false };
+    if now.0.abs_diff(value.local.looked_until.0) < REST {
+        return false;
+    }
+    let since = std::mem::replace(&mut value.local.looked_until, now);
+    let overdue = value.queue.ending_between(since, now, LOOKED_THROUGH);
+    overdue.len() == LOOKED_THROUGH || overdue.iter().any(|tracked| value.queue.kept(tracked.name).is_none())
+}
+
+/// How tracked keys that are overdue stand: what no event has told of is found out here. The master ends what has expired, and fires it
+/// for all its watchers in the same unit. True if there is more to do at once.
+fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
+    let (held, last) = (scan::held(ctx.db()), UnixMs(now.0 - 1));
+    let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, Option<Ending>)> {
+        let due = queue.ending_between(held, last, DUE);
+        due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, queue.ended(one.name))).collect()
+    };
+    let due = with_queue(ctx, watcher, due)?;
+    let mut more = due.len() == DUE && is_master;
+    for (key, deadline, ended) in due {
+        // A watcher that went the same way is here unseen, too, and what it tells is seen once it is back.
+        let is_elsewhere = match is_master {
+            true => slots::is_anothers(ctx, key.bytes(), now) && !slots::is_anothers(ctx, watcher.bytes(), now),
+            false => !slots::are_ours(key.bytes()),
+        };
+        if is_elsewhere {
+            // Whoever has it now tells of its end.
+            with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
+            continue;
+        }
+        let is_told = ended == Some(Ending::Expired);
+        let life = if is_told { Life::Absent } else { life(ctx, &key) };
+        judge::tell_end_of(ctx, &key);
+        match life {
+            // A replica waits to be told.
+            Life::Absent if !is_master => {}
+            Life::Absent => {
+                // Unless that is done, there was nothing there that could end, or whatever stands there now came later.
+                let was = move |known: &Known| known.deadline == deadline;
+                let told = settle(ctx, watcher, &key, None, Role::Tells, |known| {
+                    let ending = ended.unwrap_or(Ending::Expired);
+                    Verdict { first: known.filter(was).map(|_| Owed { deadline, ending }), then: Then::Nothing }
+                });
+                judge::took_note(ctx.db(), watcher, told);
+            }
+            Life::Until(other) if other != deadline => drop(track(ctx, watcher, &key, other)),
+            // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.
+            Life::Until(_) => more = is_master,
+            Life::Endless => drop(with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))),
+        }
+    }
+    Some(more)
+}
+
+/// What the timer does for a watcher; tells when it wants to come again.
+pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
+    let next = judge::looking(|| look(ctx, name, now, until, is_master));
+    judge::tell_fired(ctx);
+    next
+}
+
+fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
+    if watcher_index::has_moved(ctx.db(), name.bytes()) {
+        let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
+        let value = opened.value().ok()??;
+        value.queue.forget_to_come(now);
+        value.local = Local::default();
+    }
+    // What ends next first, then what has ended, and with what time is left the copies for bad times.
+    let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false);
+    let mut due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
+    while due && Instant::now() < until {
+        due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
+    }
+    if !is_master && !shows_ends() && has_uncopied(ctx, name, UnixMs(now.0 - 1)) {
+        scan::look_for_overdue(ctx.db());
+    }
+    let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
+    if more {
+        return Some(now);
+    }
+    let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
+    let value = opened.value().ok()??;
+    let next_copy = |(nth, lead): (usize, i64)| {
+        let next = value.queue.ending_behind(value.local.copied[nth], UnixMs::NEVER, 1).first()?.0.deadline;
+        let together = UnixMs(next.0.saturating_add(MOST_EARLY));
+        let early = if nth == 0 { early(&value.queue, UnixMs(next.0 - 1), together) } else { 0 };
+        Some(UnixMs(next.0.saturating_sub(lead + early)))
+    };
+    let copies = LEADS.into_iter().enumerate().filter_map(next_copy);
+    let first = value.queue.ending_between(scan::held(ctx.db()), UnixMs::NEVER, 1);
+    let first = first.first().map(|tracked| UnixMs(tracked.deadline.0.saturating_add(1)));
+    copies.chain(first.filter(|_| is_master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
+}

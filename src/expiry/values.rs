@@ -1,0 +1,105 @@
+//! The value of a watched key: how it is named and read, and how long before its end it is copied.
+
+use crate::command::args::is;
+use crate::command::{Call, Fail};
+use crate::redis::call::{memory_usage, read};
+use crate::redis::key::{Key, Kind, Look};
+use crate::redis::{Ctx, Str};
+use std::ffi::CStr;
+use tsgen_engine::Copied;
+
+/// So long before its deadline a value is copied: early, to have something should the server be held up; in good time; and at the last
+/// moment, to have what was written last.
+pub const LEADS: [i64; 3] = [500, 20, 2];
+
+/// The first copies are made so much earlier at most, where very many keys end together: else there is no time for all of them.
+pub const MOST_EARLY: i64 = 2_500;
+
+/// The types of keys, as an entry names them.
+const TYPES: [&CStr; 7] = [c"string", c"list", c"hash", c"set", c"zset", c"stream", c"module"];
+
+pub fn type_number(kind: Kind) -> u8 {
+    match kind {
+        Kind::String => 0,
+        Kind::List => 1,
+        Kind::Hash => 2,
+        Kind::Set => 3,
+        Kind::SortedSet => 4,
+        Kind::Stream => 5,
+        Kind::Ours(_) | Kind::Module => 6,
+    }
+}
+
+/// The number of a type from its name.
+pub fn type_of(name: &Str) -> Option<u8> {
+    (0..TYPES.len() as u8).find(|number| is(name, type_name(*number)))
+}
+
+pub fn type_name(number: u8) -> &'static str {
+    type_word(number).to_str().unwrap_or_default()
+}
+
+/// The same, as it is replicated.
+pub fn type_word(number: u8) -> &'static CStr {
+    TYPES.get(usize::from(number)).copied().unwrap_or(c"module")
+}
+
+/// The number of a type, and a value.
+pub type Value<'a> = (u8, Option<&'a [u8]>);
+
+/// The type and the value that stand last in a command, if they do.
+pub fn value_named<'a>(call: &mut Call<'a>) -> Result<Option<Value<'a>>, Fail> {
+    match call.args.next() {
+        Some(kind) => {
+            let kind = type_of(kind).ok_or(Fail::text("ERR type must be that of a key"))?;
+            Ok(Some((kind, call.args.next().map(Str::bytes))))
+        }
+        None => Ok(None),
+    }
+}
+
+/// What a look at a key to copy it comes to.
+pub enum Copy {
+    Made(Copied),
+    /// It is a string, whose value the server shows at its end.
+    NotNeeded,
+}
+
+/// A copy of the value of a key, as far as it is not longer than `max`. Of a string only `if_string`.
+pub fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copy> {
+    let (kind, length) = {
+        let key = Key::open_silently(ctx, name)?;
+        let look = key.look();
+        (look.kind()?, look.length())
+    };
+    if kind == Kind::String && !if_string {
+        return Some(Copy::NotNeeded);
+    }
+    // Elements are at least a byte each, and what takes very much more memory than allowed need not be dumped to see that.
+    let is_small = length as u64 <= max
+        && (kind == Kind::String
+            || memory_usage(ctx, name).is_some_and(|bytes| bytes.unsigned_abs() / 16 <= max + 4096));
+    // It may end between the one look and the other: then there is no copy, which is not the same as a value too large.
+    let bytes = match kind {
+        _ if !is_small => None,
+        Kind::String => Some(read(ctx, c"GET", name).or_else(|| string_of(ctx, name))?.into()),
+        _ => Some(read(ctx, c"DUMP", name)?.into()),
+    };
+    Some(Copy::Made(Copied { kind: type_number(kind), bytes }))
+}
+
+/// A copy of the string that is met in a walk, which ends nothing. `None` if it is none.
+pub fn string_met(look: &Look, max: u64) -> Option<Copied> {
+    (look.kind() == Some(Kind::String)).then(|| {
+        let bytes = (look.length() as u64 <= max).then(|| look.string().into());
+        Copied { kind: type_number(Kind::String), bytes }
+    })
+}
+
+/// The bytes of a string, without a command. A node of a cluster refuses commands on keys of slots that are only arriving, that are
+/// its master's, and of all slots while the cluster is down; keys end there all the same.
+fn string_of(ctx: &Ctx, name: &Str) -> Option<Vec<u8>> {
+    let key = Key::open_silently(ctx, name)?;
+    let look = key.look();
+    (look.kind() == Some(Kind::String)).then(|| look.string().to_vec())
+}
