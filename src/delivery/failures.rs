@@ -22,13 +22,8 @@ struct State {
     logged: Option<(i64, u64)>,
 }
 
-/// Appends to the stream of a sink.
-pub static SINK: Failures = Failures::of("an append to the stream of a SINK");
-/// Entries for keys that have expired.
-pub static EXPIRY: Failures = Failures::of("making the entry of a watched key that has ended");
-
 impl Failures {
-    const fn of(what: &'static str) -> Self {
+    pub const fn of(what: &'static str) -> Self {
         Failures { what, state: Mutex::new(State { count: 0, last: String::new(), logged: None }) }
     }
 

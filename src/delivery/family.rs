@@ -6,6 +6,7 @@ use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
+use crate::delivery::verbs::Verbs;
 use crate::redis::arguments::Arguments;
 use crate::redis::config::Config;
 use crate::redis::datatype::DataType;
@@ -14,83 +15,6 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Queue, Ready, UnixMs};
-
-/// A command and the keyspace event it emits.
-#[derive(Clone, Copy)]
-pub struct Verb {
-    pub name: &'static CStr,
-    pub event: &'static CStr,
-}
-
-/// The commands that are the same for every family.
-pub struct Verbs {
-    /// The family in lower case.
-    pub family: &'static CStr,
-    /// What its commands begin with.
-    pub prefix: &'static str,
-    pub create: Verb,
-    pub alter: Verb,
-    pub claim: Verb,
-    pub ack: Verb,
-    pub nack: Verb,
-    pub extend: Verb,
-    pub release: Verb,
-    pub pending: Verb,
-    pub dead: Verb,
-    pub promote: Verb,
-    pub requeue: Verb,
-    pub discard: Verb,
-    pub info: Verb,
-    pub drop_ready: Verb,
-    pub sweep: Verb,
-    /// Only its event: a gate has opened.
-    pub ready: Verb,
-}
-
-/// The verbs of a family, from its upper-case and lower-case name.
-macro_rules! verbs {
-    ($upper:literal, $lower:literal) => {
-        $crate::delivery::family::Verbs {
-            family: $crate::delivery::family::c_text(concat!($lower, "\0")),
-            prefix: $upper,
-            create: $crate::delivery::family::verb!($upper, $lower, "CREATE", "create"),
-            alter: $crate::delivery::family::verb!($upper, $lower, "ALTER", "alter"),
-            claim: $crate::delivery::family::verb!($upper, $lower, "CLAIM", "claim"),
-            ack: $crate::delivery::family::verb!($upper, $lower, "ACK", "ack"),
-            nack: $crate::delivery::family::verb!($upper, $lower, "NACK", "nack"),
-            extend: $crate::delivery::family::verb!($upper, $lower, "EXTEND", "extend"),
-            release: $crate::delivery::family::verb!($upper, $lower, "RELEASE", "release"),
-            pending: $crate::delivery::family::verb!($upper, $lower, "PENDING", "pending"),
-            dead: $crate::delivery::family::verb!($upper, $lower, "DEAD", "dead"),
-            promote: $crate::delivery::family::verb!($upper, $lower, "PROMOTE", "promote"),
-            requeue: $crate::delivery::family::verb!($upper, $lower, "REQUEUE", "requeue"),
-            discard: $crate::delivery::family::verb!($upper, $lower, "DISCARD", "discard"),
-            info: $crate::delivery::family::verb!($upper, $lower, "INFO", "info"),
-            drop_ready: $crate::delivery::family::verb!($upper, $lower, "DROPREADY", "sink"),
-            sweep: $crate::delivery::family::verb!($upper, $lower, "SWEEP", "sweep"),
-            ready: $crate::delivery::family::verb!($upper, $lower, "READY", "ready"),
-        }
-    };
-}
-
-/// One verb of a family.
-macro_rules! verb {
-    ($upper:literal, $lower:literal, $name:literal, $event:literal) => {
-        $crate::delivery::family::Verb {
-            name: $crate::delivery::family::c_text(concat!($upper, ".", $name, "\0")),
-            event: $crate::delivery::family::c_text(concat!($lower, ".", $event, "\0")),
-        }
-    };
-}
-pub(crate) use {verb, verbs};
-
-/// A text that ends with NUL, as C string.
-pub const fn c_text(text: &'static str) -> &'static CStr {
-    match CStr::from_bytes_with_nul(text.as_bytes()) {
-        Ok(text) => text,
-        Err(_) => panic!("one NUL, at the end"),
-    }
-}
 
 /// Builds the strings of a command.
 pub type Strings = Vec<OwnedStr>;

@@ -22,4 +22,5 @@ pub mod sink;
 pub mod stored_queue;
 pub mod timer;
 pub mod unfinished;
+pub mod verbs;
 pub mod waiters;

@@ -4,7 +4,7 @@
 //! What cannot be appended stays ready and is tried again later. Other modules may hear of an append and change the key, even replace it:
 //! what leaves are the entries that were appended, by their places, and no others.
 
-use crate::delivery::failures;
+use crate::delivery::failures::Failures;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
@@ -15,6 +15,9 @@ use crate::redis::call::write;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::time::Instant;
 use tsgen_engine::{Ready, Sink, UnixMs, SINK_BATCH};
+
+/// Appends that have failed.
+pub static FAILURES: Failures = Failures::of("an append to the stream of a SINK");
 
 /// Moves ready entries until none is left, an append fails, or the time is over; then asks for another look if needed.
 pub fn feed<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) {
@@ -29,7 +32,7 @@ fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
         match append_one(ctx, &append.arguments) {
             Ok(()) => taken.push(append.place),
             Err(why) => {
-                failures::SINK.note(name.bytes(), &why);
+                FAILURES.note(name.bytes(), &why);
                 failed = true;
                 break;
             }

@@ -3,7 +3,7 @@
 //! What came to be known of a key is judged by what the watcher knows of it; here is done what comes of that.
 
 use crate::command::call::AT;
-use crate::delivery::failures;
+use crate::delivery::failures::Failures;
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::signals::Signals;
@@ -16,6 +16,9 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tsgen_engine::{judge_change, Change, Copied, Ending, Known, Owed, Role, Then, UnixMs, Verdict};
+
+/// Entries that could not be made.
+pub static FAILURES: Failures = Failures::of("making the entry of a watched key that has ended");
 
 /// The command that tells replicas and the AOF of an expiry.
 pub const FIRE: &CStr = c"EXPIRY.FIRE";
@@ -115,7 +118,7 @@ pub fn settle(
                 told = Told::Fired;
             }
             // Where there is no room it is lost, and not tracked any more: it could not be made later either.
-            Err(error) => failures::EXPIRY.note(watcher.bytes(), &error.to_string()),
+            Err(error) => FAILURES.note(watcher.bytes(), &error.to_string()),
         }
     }
     match (verdict.then, evicted) {

@@ -7,9 +7,9 @@ use crate::delivery::timer::{moves, renames};
 use crate::expiry::copies;
 use crate::expiry::judge;
 use crate::expiry::lifetime::{life_of, Life};
+use crate::expiry::overdue;
 use crate::expiry::scan;
-use crate::expiry::sightings;
-use crate::expiry::sightings::What;
+use crate::expiry::sightings::{self, What};
 use crate::expiry::values::string_met;
 use crate::expiry::watcher;
 use crate::expiry::watcher_index;
@@ -42,7 +42,7 @@ pub fn happened(ctx: &Ctx, event: &Event) {
         Event::Swapped(one, other) => swap(*one, *other),
         Event::BecameMaster => scan::promoted(ctx),
         Event::BecameReplica => judge::became_replica(ctx),
-        Event::LoadingEnded => scan::keep_overdue(ctx),
+        Event::LoadingEnded => overdue::keep_overdue(ctx),
         Event::Saving => saving(ctx),
         Event::Saved => copies::saved(ctx),
         Event::SyncBegins | Event::Cron => {}

@@ -1,4 +1,4 @@
-//! What was seen of watched keys: collected here, judged by the engine (`judge_end`, `judge_change`), applied by `watcher`.
+//! What was seen of watched keys is judged by the engine (`judge_end`, `judge_change`), at the right moment; what comes of it is done by `endings`.
 //!
 //! Keyspace events only say that something happened to a key, and opening it there and then could end it before what happened is replicated.
 //! So changes are put together per key, and each key is looked at before the server's loop sleeps, a few milliseconds' worth in each turn.
@@ -8,8 +8,7 @@
 
 use crate::delivery::timer::slots;
 use crate::delivery::timer::tick;
-use crate::expiry::endings;
-use crate::expiry::endings::{Changed, Told};
+use crate::expiry::endings::{self, Changed, Told};
 use crate::expiry::lifetime::{life, life_in_passing, Life};
 use crate::expiry::sightings::{state, What};
 use crate::expiry::watcher_index;

@@ -2,12 +2,13 @@
 
 mod commands;
 mod copies;
-mod endings;
+pub mod endings;
 mod events;
 mod family;
 mod handover;
 mod judge;
 mod lifetime;
+mod overdue;
 mod scan;
 mod sightings;
 mod tick;

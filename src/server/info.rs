@@ -1,11 +1,11 @@
 //! The section `tsgen` of INFO.
 
-use crate::delivery::failures;
 use crate::delivery::figures::{self, Sums};
+use crate::delivery::sink;
 use crate::delivery::timer::lateness;
 use crate::delivery::timer::tick;
 use crate::delivery::waiters;
-use crate::expiry::watcher_index;
+use crate::expiry::{endings, watcher_index};
 use crate::redis::ctx::unix_ms;
 use crate::redis::datatype;
 use crate::redis::info::{self, Section};
@@ -30,11 +30,11 @@ fn tell(section: &Section) {
     section.number(c"adopted-tokens", signed(figures::adopted_tokens()));
     section.number(c"caught-panics", signed(panics::caught()));
     section.number(c"damaged-keys", signed(datatype::damages() as u64));
-    section.number(c"sink-errors", signed(failures::SINK.count()));
-    section.text(c"sink-last-error", &failures::SINK.last());
+    section.number(c"sink-errors", signed(sink::FAILURES.count()));
+    section.text(c"sink-last-error", &sink::FAILURES.last());
     section.number(c"watchers", signed(watcher_index::count() as u64));
-    section.number(c"expiry-errors", signed(failures::EXPIRY.count()));
-    section.text(c"expiry-last-error", &failures::EXPIRY.last());
+    section.number(c"expiry-errors", signed(endings::FAILURES.count()));
+    section.text(c"expiry-last-error", &endings::FAILURES.last());
     section.number(c"timer-ticks", signed(ticks));
     section.number(c"timer-next-deadline", next.map_or(-1, |next| next.0));
     section.number(c"scheduled-keys", signed(scheduled as u64));

@@ -1,0 +1,88 @@
+//! Keys whose deadlines passed while nobody could look: data was loaded, and the server was down before.
+
+use crate::delivery::timer::tick;
+use crate::expiry::endings::expect_owed;
+use crate::expiry::lifetime::{life_of, Life};
+use crate::expiry::values::{string_met, LEADS};
+use crate::expiry::watcher::with_queue;
+use crate::expiry::watcher_index;
+use crate::redis::ctx::unix_ms;
+use crate::redis::key::{shows_expired, Key, Look};
+use crate::redis::scan::Cursor;
+use crate::redis::{Ctx, OwnedStr};
+use std::collections::{HashMap, HashSet};
+use tsgen_engine::{Ending, Queue, Ttl, UnixMs};
+
+/// Data was loaded. The values of strings whose time is over are still there, until somebody touches the keys; of what is not there no
+/// event told. This walks over all keys if any of those tracked is overdue, which takes some part of the time that loading them took.
+pub fn keep_overdue(ctx: &Ctx) {
+    if !watcher_index::anybody() {
+        return;
+    }
+    let selected = ctx.db();
+    for (db, watchers) in watcher_index::by_db() {
+        watchers.iter().for_each(|watcher| tick::note(db, watcher.bytes(), UnixMs(0)));
+        if ctx.select_db(db) {
+            keep_overdue_of(ctx, &watchers);
+        }
+    }
+    ctx.select_db(selected);
+}
+
+/// Finds out how tracked keys stand whose deadlines are over, before anybody touches them, for all watchers of a database: one by one where
+/// the server shows what has expired (7.2), else in one walk over all keys. Copies the values of strings, notes what is gone, and forgets
+/// values that were copied for a file.
+fn keep_overdue_of(ctx: &Ctx, watchers: &[OwnedStr]) {
+    let now = UnixMs(unix_ms());
+    let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
+        let overdue = queue.ending_between(UnixMs(i64::MIN), now, usize::MAX);
+        // Of those whose end was announced nothing more need be found out.
+        let open = overdue.iter().filter(|tracked| queue.ended(tracked.name) != Some(Ending::Expired));
+        open.map(|tracked| tracked.name.into()).collect()
+    };
+    let overdue: HashSet<Box<[u8]>> =
+        watchers.iter().flat_map(|watcher| with_queue(ctx, watcher, names).unwrap_or_default()).collect();
+    if !overdue.is_empty() {
+        expect_owed();
+    }
+    let max = watchers.iter().filter_map(|watcher| with_queue(ctx, watcher, |queue| queue.scope().max_value)).max();
+    let meet = |look: &Look| {
+        let life = life_of(look);
+        let is_due = matches!(life, Life::Until(deadline) if deadline.is_due(now));
+        (life, if is_due { string_met(look, max.unwrap_or(0)) } else { None })
+    };
+    let mut met = HashMap::new();
+    if shows_expired() {
+        let keys = overdue.iter().filter_map(|name| Some((name, Key::peek_expired(ctx, &OwnedStr::new(name))?)));
+        keys.for_each(|(name, key)| drop(met.insert(name.clone(), meet(&key.look()))));
+    } else {
+        let (mut cursor, mut more) = (Cursor::new(), true);
+        while more && met.len() < overdue.len() {
+            more = cursor.step(ctx, |name, look| {
+                if overdue.contains(name.bytes()) {
+                    met.insert(name.bytes().into(), meet(look));
+                }
+            });
+        }
+    }
+    let soon = UnixMs(now.0.saturating_add(LEADS[0]));
+    for watcher in watchers {
+        with_queue(ctx, watcher, |queue| {
+            queue.forget_values(soon);
+            for name in &overdue {
+                match met.get(name) {
+                    None => queue.note_gone(name),
+                    Some((Life::Until(deadline), copied)) => {
+                        if queue.tracked_until(name).is_some() {
+                            queue.track(name, *deadline);
+                        }
+                        if let Some(copied) = copied {
+                            queue.keep(name, copied.clone());
+                        }
+                    }
+                    Some(_) => drop(queue.untrack(name)),
+                }
+            }
+        });
+    }
+}
