@@ -2,6 +2,7 @@
 
 use crate::harness::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A tag whose slot the first master owns, the slot, and the name of a watcher under it.
@@ -207,6 +208,7 @@ fn what_expires_apart_from_its_watcher_is_not_delivered() {
 /// The recipe for keys of any slot, and for resharding without a gap: each master has a watcher of its own, in a slot that stays.
 #[test]
 fn with_a_watcher_on_each_master_every_key_is_delivered_once_while_slots_are_resharded() {
+    const KEYS: usize = 500;
     let cluster = Cluster::form();
     // The highest slots of each master: redis-cli moves the lowest first.
     let watchers: Vec<String> = (0..3)
@@ -221,12 +223,16 @@ fn with_a_watcher_on_each_master_every_key_is_delivered_once_while_slots_are_res
         router.ok(&format!("EXPIRY.CREATE {watcher} PREFIX job:"));
     }
     let tags: Vec<String> = tags(0, 60).take(10).collect();
-    let mut expected = BTreeMap::new();
+    let (mut expected, written) = (BTreeMap::new(), AtomicUsize::new(0));
     scope(|scope| {
+        // To and fro until enough was written meanwhile, on a fast machine more often.
         let resharding = scope.spawn(|| {
-            for _ in 0..3 {
+            for round in 0..20 {
                 cluster.reshard(60, 0, 1, 10);
                 cluster.reshard(60, 1, 0, 10);
+                if round >= 2 && written.load(Ordering::Relaxed) > KEYS {
+                    break;
+                }
             }
         });
         for nth in 0.. {
@@ -236,6 +242,7 @@ fn with_a_watcher_on_each_master_every_key_is_delivered_once_while_slots_are_res
             let key = format!("job:{nth}:{{{}}}", tags[nth % tags.len()]);
             router.ok(&format!("SET {key} {nth} PX {}", 30 + nth % 50));
             expected.insert(key, nth.to_string());
+            written.store(expected.len(), Ordering::Relaxed);
             // Some hundred a second are enough, however long the slots take.
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -260,7 +267,7 @@ fn with_a_watcher_on_each_master_every_key_is_delivered_once_while_slots_are_res
     let without = taken.values().filter(|value| *value == "(nil)").count();
     assert!(without * 500 < taken.len(), "{without} of {} came without their values", taken.len());
     assert_eq!(doubled, Vec::<String>::new());
-    assert!(by.len() == 2 && expected.len() > 500, "{} keys, delivered by {by:?}", expected.len());
+    assert!(by.len() == 2 && expected.len() > KEYS, "{} keys, delivered by {by:?}", expected.len());
 }
 
 /// Redis refuses commands on all keys then, and time goes on all the same.
