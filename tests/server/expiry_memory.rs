@@ -183,6 +183,17 @@ fn a_value_that_changes_very_often_is_not_kept_very_often() {
     assert!(before < 50_000, "{before} bytes for 50 tracked keys");
 }
 
+/// Once the names of very many were held until others came.
+#[test]
+fn keys_that_were_changed_take_no_memory_once_they_were_looked_at() {
+    let (_server, mut c) = watching(&[]);
+    let used = |c: &mut Client| c.info("memory", "used_memory").parse::<i64>().expect("bytes");
+    let before = used(&mut c);
+    let name = format!("'k:{}' .. n", "x".repeat(100));
+    c.ok(&format!("EVAL \"for n = 1, 100000 do local k = {name} redis.call('SET', k, 'v', 'EX', 1000) redis.call('DEL', k) end\" 0"));
+    wait_until("all were looked at", || used(&mut c) < before + (4 << 20));
+}
+
 #[test]
 fn saving_in_the_foreground_leaves_no_copies_behind() {
     let (_server, mut c) = watching(&[]);

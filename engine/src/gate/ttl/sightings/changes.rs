@@ -69,9 +69,6 @@ impl Changes {
 
     /// Something was done to a key. O(1).
     pub fn note(&mut self, key: Hashed<'_>, change: Change) {
-        if self.len == 0 {
-            self.clear();
-        }
         if let Some(number) = self.find(key) {
             let known = self.at(number).change.replace(change);
             self.len += usize::from(known.is_none());
@@ -99,7 +96,7 @@ impl Changes {
     pub fn take(&mut self, key: Hashed<'_>) -> Option<Change> {
         let number = self.find(key)?;
         let change = self.at(number).change.take()?;
-        self.len -= 1;
+        self.took(1);
         Some(change)
     }
 
@@ -109,8 +106,9 @@ impl Changes {
             let number = self.first;
             self.first += 1;
             if let Some(change) = self.at(number).change.take() {
-                self.len -= 1;
-                return Some((self.at(number).db, self.name(number).into(), change));
+                let taken = (self.at(number).db, self.name(number).into(), change);
+                self.took(1);
+                return Some(taken);
             }
         }
         None
@@ -127,14 +125,21 @@ impl Changes {
     /// The keys of this database are gone. O(n).
     pub fn forget(&mut self, db: i32) {
         let noted = self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted);
-        for noted in noted.filter(|noted| noted.db == db) {
-            self.len -= usize::from(noted.change.take().is_some());
-        }
+        let gone = noted.filter(|noted| noted.db == db).filter_map(|noted| noted.change.take()).count();
+        self.took(gone);
     }
 
     /// Each key is in this database instead, with all others of its own. O(n).
     pub fn change_dbs(&mut self, to: impl Fn(i32) -> i32) {
         self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted).for_each(|noted| noted.db = to(noted.db));
+    }
+
+    /// So many were taken. Once all are, nothing is held of them, whether or not any others ever come.
+    fn took(&mut self, count: usize) {
+        self.len -= count;
+        if self.len == 0 {
+            self.clear();
+        }
     }
 
     /// The first chunk is used again.
