@@ -5,11 +5,12 @@
 
 use crate::delivery::timer::{moves, renames};
 use crate::expiry::copies;
+use crate::expiry::handover;
 use crate::expiry::judge;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::overdue;
 use crate::expiry::scan;
-use crate::expiry::sightings::{self, What};
+use crate::expiry::sightings::{self, KeyEvent};
 use crate::expiry::values::string_met;
 use crate::expiry::watcher;
 use crate::expiry::watcher_index;
@@ -22,7 +23,6 @@ use std::ffi::CStr;
 use tsgen_engine::{Last, UnixMs, MAX_NAME};
 
 static CHANGES: KeyListener = KeyListener::new(Class::Generic, saw);
-
 static ENDS: KeyListener = KeyListener::new(Class::Ends, saw);
 
 /// There is a watcher. The first one subscribes to the events of keys, for good.
@@ -32,7 +32,7 @@ pub fn listen() {
     ENDS.listen();
     listen_to_ends(ended);
     on_unlinked(sightings::deleted);
-    moves::on_move(crate::expiry::handover::moved);
+    moves::on_move(handover::moved);
     before_sleep(judge::turn_ends);
 }
 
@@ -65,7 +65,7 @@ fn swap(one: i32, other: i32) {
 
 /// A file is about to be written: it shall hold the values of watched strings as they are now. Often in a child process, which
 /// tells nobody anything.
-pub fn saving(ctx: &Ctx) {
+fn saving(ctx: &Ctx) {
     let selected = ctx.db();
     for (db, watchers) in watcher_index::by_db() {
         if ctx.select_db(db) {
@@ -91,10 +91,10 @@ fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
         watcher::untrack_missing(ctx, key);
     }
     let what = match event {
-        b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => What::Set,
-        b"expired" => What::Expired,
-        b"evicted" => What::Evicted,
-        b"persist" | b"del" | b"rename_from" | b"move_from" => What::Unset,
+        b"expire" | b"restore" | b"rename_to" | b"move_to" | b"copy_to" => KeyEvent::Set,
+        b"expired" => KeyEvent::Expired,
+        b"evicted" => KeyEvent::Evicted,
+        b"persist" | b"del" | b"rename_from" | b"move_from" => KeyEvent::Unset,
         _ => return,
     };
     if watcher_index::is_watched(db, name) && name.len() <= MAX_NAME {

@@ -9,8 +9,9 @@
 use crate::delivery::timer::slots;
 use crate::delivery::timer::tick;
 use crate::expiry::endings::{self, Changed, Told};
+use crate::expiry::handover;
 use crate::expiry::lifetime::{life, life_in_passing, Life};
-use crate::expiry::sightings::{state, What};
+use crate::expiry::sightings::{state, KeyEvent};
 use crate::expiry::watcher_index;
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::key;
@@ -41,7 +42,7 @@ fn role(ctx: &Ctx) -> Role {
 }
 
 /// Something has happened to a key that is watched.
-pub fn note(ctx: &Ctx, key: &Str, what: What) {
+pub fn note(ctx: &Ctx, key: &Str, what: KeyEvent) {
     let (db, name) = (ctx.db(), key.bytes());
     if !slots::are_ours(name) {
         // Above all not that it was set: its deadline may be over by then, which would look like a way to delete it.
@@ -52,17 +53,17 @@ pub fn note(ctx: &Ctx, key: &Str, what: What) {
         return follow(ctx, key, what);
     }
     match what {
-        What::Set | What::Unset => {
+        KeyEvent::Set | KeyEvent::Unset => {
             if role == Role::Tells {
                 tell_before(ctx, key, what);
             }
             let mut state = state();
             let after = state.turn_began;
-            let change = if what == What::Set { Change::Set { after } } else { Change::Unset };
+            let change = if what == KeyEvent::Set { Change::Set { after } } else { Change::Unset };
             state.sightings.note_change(db, name, change);
         }
-        What::Expired => note_end(ctx, key, Ending::Expired),
-        What::Evicted => note_end(ctx, key, Ending::Evicted),
+        KeyEvent::Expired => note_end(ctx, key, Ending::Expired),
+        KeyEvent::Evicted => note_end(ctx, key, Ending::Evicted),
     }
     // What the look before the next sleep asks of the timer comes too late for that sleep.
     tick::come_soon();
@@ -83,8 +84,8 @@ fn note_end(ctx: &Ctx, key: &Str, how: Ending) {
 }
 
 /// What is owed of a key goes out before what takes its name: with it, in one transaction.
-fn tell_before(ctx: &Ctx, key: &Str, what: What) {
-    if !has_units() && what == What::Set {
+fn tell_before(ctx: &Ctx, key: &Str, what: KeyEvent) {
+    if !has_units() && what == KeyEvent::Set {
         tell_end_of(ctx, key);
     }
     if endings::may_owe() {
@@ -101,23 +102,23 @@ fn unit_ended(ctx: &Ctx) {
 }
 
 /// A replica, or a node that reads its files, looks at once.
-fn follow(ctx: &Ctx, key: &Str, what: What) {
+fn follow(ctx: &Ctx, key: &Str, what: KeyEvent) {
     let db = ctx.db();
     {
         let mut state = state();
         let is_announced = state.announced.as_ref().is_some_and(|(of, name)| *of == db && **name == *key.bytes());
         if is_announced {
             state.announced = None;
-            if what == What::Unset {
+            if what == KeyEvent::Unset {
                 return;
             }
         }
     }
     let (change, how) = match what {
-        What::Set => (Change::Set { after: None }, None),
-        What::Unset => (Change::Unset, None),
-        What::Expired => return,
-        What::Evicted => (Change::Unset, Some(Ending::Evicted)),
+        KeyEvent::Set => (Change::Set { after: None }, None),
+        KeyEvent::Unset => (Change::Unset, None),
+        KeyEvent::Expired => return,
+        KeyEvent::Evicted => (Change::Unset, Some(Ending::Evicted)),
     };
     match how {
         Some(how) => {
@@ -127,7 +128,7 @@ fn follow(ctx: &Ctx, key: &Str, what: What) {
         }
         None => {
             let watchers = watcher_index::watchers_of(db, key.bytes());
-            let life = if what == What::Set { life(ctx, key) } else { Life::Absent };
+            let life = if what == KeyEvent::Set { life(ctx, key) } else { Life::Absent };
             let changed = Changed { key: OwnedStr::new(key.bytes()), change, life };
             judge_the_changes(ctx, &watchers, &[changed], Role::Follows, |_| {});
         }
@@ -313,7 +314,7 @@ fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
     let (db, now) = (ctx.db(), UnixMs(unix_ms()));
     let watchers = watcher_index::watchers_of(db, key.bytes());
     for seen in ends {
-        crate::expiry::handover::adopt(ctx, &watchers, key, seen.end.deadline);
+        handover::adopt(ctx, &watchers, key, seen.end.deadline);
         for watcher in (0..seen.times).flat_map(|_| &watchers) {
             let judge = |known| judge_end(&seen.end, known, role, now);
             let told = fenced(ctx, watcher, || endings::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tsgen_engine::{Change, KeyId, Last, Sightings, UnixMs};
 
+/// What has happened to a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum KeyEvent {
     /// It has got, or may have got, a deadline.
     Set,
     /// It was deleted, moved away or made to live for ever.
