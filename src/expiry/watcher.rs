@@ -3,6 +3,7 @@
 //! What it is asked or told here replicates nothing.
 
 use crate::delivery::keyspace;
+use crate::delivery::timer::slots;
 use crate::expiry::lifetime::{life_in_passing, Life};
 use crate::expiry::values::{copy_of, Copy, LEADS, MOST_EARLY};
 use crate::expiry::watcher_index;
@@ -17,7 +18,7 @@ pub const BATCH: usize = 64;
 
 /// What only this node knows of a watcher.
 pub struct Local {
-    /// When it came to this node, or was made; what had ended before was never its concern.
+    /// When it was made or loaded. What had ended before is not its concern, unless it came with its slot.
     since: UnixMs,
     /// It is still to be told of the keys that were there before it; what had ended before this time was never its concern.
     pub walks_since: Option<UnixMs>,
@@ -99,12 +100,13 @@ pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>
     Some(what(&mut value.queue))
 }
 
-/// A key of a slot that has just come, and was not found before it ended at `deadline`, is tracked; unless the watcher came later than that.
+/// A key of a slot that has just come, and was not found before it ended at `deadline`, is tracked; unless the watcher was made later than that.
 /// `None` if there is none.
 pub fn adopt(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
-    if deadline >= value.local.since && value.queue.tracked_until(key.bytes()).is_none() {
+    let since = slots::at_work_since(watcher.bytes(), value.local.since, UnixMs(unix_ms()));
+    if deadline >= since && value.queue.tracked_until(key.bytes()).is_none() {
         value.queue.track(key.bytes(), deadline);
     }
     Some(())
@@ -141,7 +143,7 @@ pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, if_string: bool) {
 pub fn asks_anew(ctx: &Ctx, watcher: &Str, since: UnixMs) -> Option<UnixMs> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let local = &mut opened.value().ok()??.local;
-    let since = since.max(local.since);
+    let since = since.max(slots::at_work_since(watcher.bytes(), local.since, UnixMs(unix_ms())));
     // What one that still walks was to be told of it is told of.
     let since = local.walks_since.map_or(since, |before| before.min(since));
     local.walks_since = Some(since);
