@@ -159,7 +159,7 @@ fn several_ends_of_one_key_are_taken_together_and_in_order() {
 
 type Noted = Vec<(KeyId, Change)>;
 
-/// Random changes, ends and looks at the keys of two databases, against lists that are searched from the front.
+/// Random changes, ends and looks at the keys of two databases, which are emptied and exchanged, against lists that are searched from the front.
 #[test]
 fn changes_are_found_among_few_and_among_many() {
     let mut random = fastrand::Rng::with_seed(7);
@@ -169,6 +169,17 @@ fn changes_are_found_among_few_and_among_many() {
         for step in 0..30_000 {
             let (db, name) = (random.i32(0..2), format!("key-{}", random.usize(0..keys)).into_bytes());
             let key: KeyId = (db, name.clone().into());
+            match random.u16(0..4_000) {
+                0 => {
+                    seen.forget(Some(db));
+                    [&mut first, &mut later].map(|list| list.retain(|((of, _), _)| *of != db));
+                }
+                1..=4 => {
+                    seen.swap(0, 1);
+                    first.iter_mut().chain(&mut later).for_each(|((of, _), _)| *of = 1 - *of);
+                }
+                _ => {}
+            }
             match random.u8(0..10) {
                 0 => {
                     seen.note_end(db, &name, Ending::Evicted);
