@@ -1,7 +1,7 @@
 //! The longest PING, and the most memory, while much happens at once: the scenes of `tests/stalls` at full size, side by side.
 
 use crate::scale::Scale;
-use crate::scenes::{limit_ms, play, Side, SCENES};
+use crate::scenes::{limit_ms, play, Side, SCENES, TARGET};
 use crate::table::{Table, Unit};
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -30,7 +30,7 @@ pub fn measure(scale: &Scale, table: &mut Table) {
         let least = |numbers: &mut dyn Iterator<Item = f64>| numbers.fold(f64::MAX, f64::min);
         let ours = least(&mut rounds.iter().map(|(ours, _)| ours.ping.own));
         let theirs = least(&mut rounds.iter().map(|(_, theirs)| theirs.ping.own));
-        table.limit(&what, ours, Some(theirs), Unit::Milliseconds, Some(limit_ms(theirs)));
+        table.limit(&what, ours, Some(theirs), Unit::Milliseconds, Some(limit_ms(theirs, TARGET)));
         if let Some((ours, theirs)) = rounds.first() {
             table.note(&format!("peak {:.0} MiB, theirs {:.0} MiB", ours.peak / MIB, theirs.peak / MIB));
         }
