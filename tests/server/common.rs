@@ -1,4 +1,4 @@
-//! What tests share: servers in the settings they need, and how to look at a key of TSGEN.
+//! What tests share: servers in the settings they need, how to look at a key of TSGEN, and what one waits for or compares in every folder.
 
 use crate::harness::*;
 
@@ -76,4 +76,69 @@ pub fn fail_over(master: &Server, replica: &Server) {
         replica.client().info("replication", "role") == "master"
             && master.client().info("replication", "role") == "slave"
     });
+}
+
+/// Waits until no rewrite of the AOF runs, nor is going to.
+#[track_caller]
+pub fn rewritten(c: &mut Client) {
+    wait_until("no rewrite runs", || {
+        c.info("persistence", "aof_rewrite_in_progress") == "0" && c.info("persistence", "aof_rewrite_scheduled") == "0"
+    });
+}
+
+/// How often the server's timer has looked.
+#[track_caller]
+pub fn ticks(c: &mut Client) -> i64 {
+    c.info("tsgen", "tsgen_timer-ticks").parse().expect("a number")
+}
+
+/// Runs each command and checks its error and that no data changed.
+#[track_caller]
+pub fn refused(server: &Server, cases: &[(&str, &str)]) {
+    let mut c = server.client();
+    let before = server.digest_all();
+    for (command, named) in cases {
+        let reply = c.run(command);
+        assert!(reply.is_error(), "{command} was not refused: {reply}");
+        assert!(reply.to_string().contains(named), "{command}: expected {named:?} in {reply}");
+        assert_eq!(server.digest_all(), before, "{command} changed something");
+    }
+    c.expect("PING", "PONG");
+}
+
+/// Everything told up to now, once `server` has been left alone for a while after `count` events.
+#[track_caller]
+pub fn settled(server: &Server, events: &mut Events, count: usize) -> Vec<String> {
+    let mut c = server.client();
+    let mut all = Vec::new();
+    wait_until("the events are there", || {
+        all.extend(events.take(&mut c));
+        all.len() >= count
+    });
+    // Any that should not come has time to come.
+    c.expect("TSGEN.CLAIM none w BLOCK 200", "[]");
+    all.extend(events.take(&mut c));
+    all
+}
+
+/// A client whose commands on `k` are looked at for what they announce.
+pub struct Told {
+    client: Client,
+    events: Events,
+    family: &'static str,
+}
+
+impl Told {
+    #[track_caller]
+    pub fn of(server: &Server, family: &'static str) -> Self {
+        Self { client: server.client(), events: Events::subscribe(server), family }
+    }
+
+    /// Plays a script, which must announce exactly this.
+    #[track_caller]
+    pub fn play(&mut self, script: &str, expected: &[&str]) {
+        self.client.play(script);
+        let expected: Vec<String> = expected.iter().map(|event| format!("k {}.{event}", self.family)).collect();
+        assert_eq!(self.events.take(&mut self.client), expected, "{script}");
+    }
 }

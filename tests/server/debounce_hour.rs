@@ -1,16 +1,10 @@
 //! Whole hours, lived through by a real server under a clock of the test's own.
 
-use super::common::{server_ms, AOF};
+use super::common::{server_ms, ticks, AOF};
 use super::debounce::*;
 use crate::harness::*;
 
 const MINUTE: i64 = 60_000;
-
-/// How often the server's timer has looked.
-#[track_caller]
-pub fn ticks(c: &mut Client) -> i64 {
-    c.info("tsgen", "tsgen_timer-ticks").parse().expect("a number")
-}
 
 /// Waits until the server's timer has looked at the time that the clock shows now. A group of another key makes it look soon:
 /// by itself it does so once in a second.

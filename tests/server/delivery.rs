@@ -1,6 +1,5 @@
 //! Replies of the delivery half, at times the test chooses: claims and tokens, leases, retries, dead entries, listings.
 
-use super::common::AOF;
 use super::common::*;
 use super::families::timed;
 use crate::harness::*;

@@ -1,6 +1,5 @@
 //! Replies of the event-time half: ADD, MADD, ADVANCE, sources, the clock, GET, RANGE, REM, late elements, MAXLEN.
 
-use super::common::AOF;
 use super::common::*;
 use crate::harness::*;
 

@@ -1,22 +1,9 @@
 //! Bad input: an error that names what is wrong, and nothing changed.
 
+use super::common::refused;
 use super::families::{Family, FAMILIES};
 use crate::harness::*;
 use std::collections::BTreeSet;
-
-/// Runs each command and checks its error and that no data changed.
-#[track_caller]
-pub fn refused(server: &Server, cases: &[(&str, &str)]) {
-    let mut c = server.client();
-    let before = server.digest_all();
-    for (command, named) in cases {
-        let reply = c.run(command);
-        assert!(reply.is_error(), "{command} was not refused: {reply}");
-        assert!(reply.to_string().contains(named), "{command}: expected {named:?} in {reply}");
-        assert_eq!(server.digest_all(), before, "{command} changed something");
-    }
-    c.expect("PING", "PONG");
-}
 
 /// `k` is external, `s` has sources, `c` is a clock, `str` a string.
 #[track_caller]

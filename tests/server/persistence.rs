@@ -1,6 +1,6 @@
 //! What survives: RDB, AOF in both forms, rewrites under load, kill -9, and every command that carries a key elsewhere.
 
-use super::common::{counts, AOF};
+use super::common::{counts, rewritten, AOF};
 use super::families::FAMILIES;
 use crate::harness::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,13 +24,6 @@ fn survives(args: &[&str], rewrite: bool, stop: Stop) {
         assert_eq!(family.view(&mut server.client()), seen);
         assert_eq!(server.digest_all(), digest, "{}", family.name);
     }
-}
-
-#[track_caller]
-pub fn rewritten(c: &mut Client) {
-    wait_until("no rewrite runs", || {
-        c.info("persistence", "aof_rewrite_in_progress") == "0" && c.info("persistence", "aof_rewrite_scheduled") == "0"
-    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Bad input to TALLY: an error that names what is wrong, and nothing changed.
 
-use super::errors::refused;
+use super::common::refused;
 use super::tally::*;
 use crate::harness::*;
 

@@ -1,8 +1,6 @@
 //! TALLY keys through crashes: sums are exactly what was answered, and windows that were open go on.
 
-use super::common::server_ms;
-use super::common::AOF;
-use super::persistence::rewritten;
+use super::common::{rewritten, server_ms, AOF};
 use super::tally::*;
 use crate::harness::*;
 use std::collections::BTreeMap;

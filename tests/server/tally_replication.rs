@@ -1,6 +1,5 @@
 //! Replicas of TALLY keys: what they are told, literally; that they look at no clock; and what they do once promoted.
 
-use super::common::AOF;
 use super::common::*;
 use super::tally::*;
 use crate::harness::*;

@@ -4,43 +4,6 @@ use super::common::*;
 use super::families::timed;
 use crate::harness::*;
 
-/// Everything told up to now, once `server` has been left alone for a while after `count` events.
-#[track_caller]
-pub fn settled(server: &Server, events: &mut Events, count: usize) -> Vec<String> {
-    let mut c = server.client();
-    let mut all = Vec::new();
-    wait_until("the events are there", || {
-        all.extend(events.take(&mut c));
-        all.len() >= count
-    });
-    // Any that should not come has time to come.
-    c.expect("TSGEN.CLAIM none w BLOCK 200", "[]");
-    all.extend(events.take(&mut c));
-    all
-}
-
-/// A client whose commands on `k` are looked at for what they announce.
-pub struct Told {
-    client: Client,
-    events: Events,
-    family: &'static str,
-}
-
-impl Told {
-    #[track_caller]
-    pub fn of(server: &Server, family: &'static str) -> Self {
-        Self { client: server.client(), events: Events::subscribe(server), family }
-    }
-
-    /// Plays a script, which must announce exactly this.
-    #[track_caller]
-    pub fn play(&mut self, script: &str, expected: &[&str]) {
-        self.client.play(script);
-        let expected: Vec<String> = expected.iter().map(|event| format!("k {}.{event}", self.family)).collect();
-        assert_eq!(self.events.take(&mut self.client), expected, "{script}");
-    }
-}
-
 #[test]
 fn every_delivery_command_tells_so() {
     for family in timed() {

@@ -1,9 +1,7 @@
 //! Restarts while something waits for its time, in all families alike: nobody has to ask first.
 
-use super::common::server_ms;
-use super::common::AOF;
+use super::common::{rewritten, server_ms, AOF};
 use super::families::timed;
-use super::persistence::rewritten;
 use crate::harness::*;
 
 #[test]
