@@ -1,7 +1,7 @@
 //! Restarts while something waits for its time, in all families alike: nobody has to ask first.
 
-use super::common::{rewritten, server_ms, AOF};
-use super::families::timed;
+use super::timed;
+use crate::common::{rewritten, server_ms, AOF};
 use crate::harness::*;
 
 #[test]

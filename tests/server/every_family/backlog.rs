@@ -1,6 +1,6 @@
 //! Very much that has come due with nobody there: what the timer does about it by itself, and what it says of that.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 /// All of them end together.

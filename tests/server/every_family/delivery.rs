@@ -1,8 +1,8 @@
 //! The delivery commands and the key as a whole where time makes entries ready, in all families alike: at exact times, in RESP3,
 //! MULTI, scripts and under WATCH.
 
-use super::common::virtual_clock;
-use super::families::{timed, FAMILIES};
+use super::{timed, FAMILIES};
+use crate::common::virtual_clock;
 use crate::harness::*;
 
 /// How the entries of a family look that [`every_delivery_command_works`] moves about.

@@ -1,7 +1,7 @@
 //! Keyspace events of what time makes ready, in all families alike: one announcement, when it is so, and not again.
 
-use super::common::*;
-use super::families::timed;
+use super::timed;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

@@ -1,8 +1,8 @@
 //! What a hostile client can send: damaged payloads behind a correct checksum, NUL and printf directives in every place, numbers at
 //! the edges. The server answers something each time, and lives.
 
-use super::common::*;
-use super::families::{Family, DELIVERY_READS, FAMILIES};
+use super::{Family, DELIVERY_READS, FAMILIES};
+use crate::common::*;
 use crate::harness::*;
 
 /// DUMP payloads of keys in every state, with and without compression of their strings.

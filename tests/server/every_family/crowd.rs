@@ -1,7 +1,7 @@
 //! Random commands of one family against its keys while workers are blocked, leases end, gates open and a sink runs: the data is
 //! the same everywhere all the time.
 
-use super::common::rewritten;
+use crate::common::rewritten;
 use crate::harness::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 

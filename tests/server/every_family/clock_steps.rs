@@ -1,6 +1,6 @@
 //! The time of day is set: forward and back again, as administrators and time servers do. What is promised is in docs/design.md.
 
-use super::common::{counts, pair, rewritten, server_ms, ticks, virtual_clock, AOF};
+use crate::common::{counts, pair, rewritten, server_ms, ticks, virtual_clock, AOF};
 use crate::harness::*;
 
 const MINUTE: i64 = 60_000;

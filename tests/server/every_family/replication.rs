@@ -1,8 +1,8 @@
 //! Replicas of keys whose entries time makes ready, in all families alike: told nothing that only time did, silent, and at work once
 //! promoted.
 
-use super::common::*;
-use super::families::{timed, DELIVERY_WRITES};
+use super::{timed, DELIVERY_WRITES};
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

@@ -1,6 +1,6 @@
 //! Permissions: the keys of every command are known to Redis, the SINK's stream too.
 
-use super::families::FAMILIES;
+use super::FAMILIES;
 use crate::harness::*;
 
 #[test]

@@ -1,6 +1,6 @@
 //! Durations with a unit, and timestamps of a CLOCK key in whichever unit.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

@@ -1,8 +1,28 @@
 //! The four families as far as tests treat them alike: keys that hold entries in every state, and the commands on these.
 //!
-//! What is true of all of them is tested once, over [`FAMILIES`]; what only one of them does has files of its own.
+//! What is true of all of them is tested once, over [`FAMILIES`], and so is what lies across several of them. What only one of them does is in the
+//! folder of that family.
 
+mod acl;
+mod backlog;
+mod behaviour;
+mod clock_steps;
+mod compaction;
+mod crowd;
+mod damaged_keys;
+mod defrag;
+mod delivery;
+mod durations;
+mod events;
 mod fill;
+mod golden;
+mod hostile;
+mod limits;
+mod names;
+mod panics;
+mod persistence;
+mod replication;
+mod sink;
 
 use crate::harness::*;
 

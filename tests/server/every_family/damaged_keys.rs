@@ -1,7 +1,7 @@
 //! Keys that a panic of the module has damaged: how they are saved, loaded, replicated and copied, and what it costs others that there are any.
 
-use super::common::AOF;
 use super::panics::*;
+use crate::common::AOF;
 use crate::harness::*;
 
 #[test]

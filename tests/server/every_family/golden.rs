@@ -3,7 +3,7 @@
 //! `tests/data/golden` says how to add a set. All of it happens in the year 2109, so that what is leased, delayed or collecting when the
 //! files are written is still so when they are read.
 
-use super::common::rewritten;
+use crate::common::rewritten;
 use crate::harness::*;
 use std::fs;
 use std::path::{Path, PathBuf};

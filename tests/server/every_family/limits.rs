@@ -1,8 +1,8 @@
 //! The server at its limits while something waits for its time, in all families alike: paused, out of memory, failing over, shutting
 //! down.
 
-use super::common::*;
-use super::families::timed;
+use super::timed;
+use crate::common::*;
 use crate::harness::*;
 
 /// Everything the timer does by itself becomes due while writes are paused. Redis aborts if anything is replicated then.

@@ -1,6 +1,6 @@
 //! SINK of keys whose entries time makes ready, in all families alike.
 
-use super::families::{timed, Family, FAMILIES};
+use super::{timed, Family, FAMILIES};
 use crate::harness::*;
 
 /// Waits until an append has failed.
