@@ -1,7 +1,7 @@
 //! Real data: commits of a public repository in the order they arrived, their author times far out of order. Several adders, several
 //! workers, some of which die: in the end every element is acknowledged once, and none was handed out before its watermark.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! SINK: what becomes ready is appended to a native stream by the server, and leaves the key in the same step.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

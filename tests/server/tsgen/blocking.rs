@@ -1,6 +1,6 @@
 //! CLAIM with BLOCK: what wakes a worker, who is served first, and what leaves it waiting, as with BLPOP.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 /// A blocked worker, and what the test does to wake it: it must be served in the same turn of the server's loop.

@@ -1,6 +1,6 @@
 //! What went wrong once, told as it was seen.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 /// The server was killed by an assertion of its own: a worker that was woken for nothing had told replicas what it found.

@@ -1,6 +1,6 @@
 //! An id is one unit of work: what happens to an element when its id is added again, in each of its states.
 
-use super::common::*;
+use crate::common::*;
 
 #[test]
 fn adding_an_id_again_replaces_what_is_not_leased() {

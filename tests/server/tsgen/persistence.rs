@@ -1,7 +1,7 @@
 //! What survives: RDB, AOF in both forms, rewrites under load, kill -9, and every command that carries a key elsewhere.
 
-use super::common::{counts, rewritten, AOF};
-use super::every_family::FAMILIES;
+use crate::common::{counts, rewritten, AOF};
+use crate::every_family::FAMILIES;
 use crate::harness::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,7 +1,7 @@
 //! Replicas: what they are told, literally, and that they always hold the same data.
 
-use super::common::*;
-use super::every_family::{timed, Family, DELIVERY_READS, DELIVERY_WRITES, FAMILIES};
+use crate::common::*;
+use crate::every_family::{timed, Family, DELIVERY_READS, DELIVERY_WRITES, FAMILIES};
 use crate::harness::*;
 use std::collections::BTreeSet;
 

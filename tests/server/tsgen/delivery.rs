@@ -1,7 +1,7 @@
 //! Replies of the delivery half, at times the test chooses: claims and tokens, leases, retries, dead entries, listings.
 
-use super::common::*;
-use super::every_family::timed;
+use crate::common::*;
+use crate::every_family::timed;
 use crate::harness::*;
 
 #[test]

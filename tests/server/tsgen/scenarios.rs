@@ -1,6 +1,6 @@
 //! The scenarios that must simply work: those of the system this family replaces, and workers and adders that die.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

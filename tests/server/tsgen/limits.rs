@@ -1,6 +1,6 @@
 //! The server at its limits, out of memory, paused, busy, with timers pending and workers blocked: what is TSGEN's own.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

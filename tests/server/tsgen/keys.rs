@@ -1,6 +1,6 @@
 //! The key as a whole: CREATE, ALTER, INFO, and how its commands behave in RESP3 and under WATCH.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

@@ -1,6 +1,6 @@
 //! Replies of the event-time half: ADD, MADD, ADVANCE, sources, the clock, GET, RANGE, REM, late elements, MAXLEN.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

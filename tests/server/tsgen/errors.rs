@@ -1,7 +1,7 @@
 //! Bad input: an error that names what is wrong, and nothing changed.
 
-use super::common::refused;
-use super::every_family::{Family, FAMILIES};
+use crate::common::refused;
+use crate::every_family::{Family, FAMILIES};
 use crate::harness::*;
 use std::collections::BTreeSet;
 

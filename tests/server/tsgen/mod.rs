@@ -1,0 +1,16 @@
+//! TSGEN in real servers: what only this family does.
+
+mod blocking;
+mod data;
+mod delivery;
+mod elements;
+mod errors;
+mod events;
+mod identity;
+mod keys;
+mod limits;
+mod persistence;
+mod regressions;
+mod replication;
+mod scenarios;
+mod sink;
