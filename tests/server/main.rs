@@ -7,15 +7,6 @@ mod common;
 
 mod config;
 mod debounce;
-mod debounce_delivery;
-mod debounce_errors;
-mod debounce_events;
-mod debounce_hour;
-mod debounce_limits;
-mod debounce_persistence;
-mod debounce_replication;
-mod debounce_sink;
-mod debounce_time;
 mod docs;
 mod every_family;
 mod expiry;

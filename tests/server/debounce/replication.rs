@@ -1,7 +1,7 @@
 //! Replicas of DEBOUNCE keys: what they are told, literally, that they keep still, and what they do once promoted.
 
-use super::common::*;
-use super::debounce::groups;
+use super::groups::groups;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

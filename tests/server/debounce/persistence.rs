@@ -1,7 +1,7 @@
 //! DEBOUNCE keys that collect through restarts, and large ones through both forms of the AOF.
 
-use super::common::{rewritten, server_ms, AOF};
-use super::debounce::*;
+use super::groups::*;
+use crate::common::{rewritten, server_ms, AOF};
 use crate::harness::*;
 
 /// Thousands of groups and large items: many chunks of a snapshot, some with more than one group, some items larger than one.

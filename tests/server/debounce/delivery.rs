@@ -1,6 +1,6 @@
 //! The delivery commands on DEBOUNCE keys, the key as a whole, and what its limits are.
 
-use super::common::{shows, virtual_clock};
+use crate::common::{shows, virtual_clock};
 use crate::harness::*;
 
 #[test]

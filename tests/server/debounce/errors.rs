@@ -1,6 +1,6 @@
 //! Bad and hostile input to DEBOUNCE: an error that names what is wrong, nothing changed, and a server that lives.
 
-use super::common::refused;
+use crate::common::refused;
 use crate::harness::*;
 
 #[test]

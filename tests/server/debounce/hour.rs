@@ -1,7 +1,7 @@
 //! Whole hours, lived through by a real server under a clock of the test's own.
 
-use super::common::{server_ms, ticks, AOF};
-use super::debounce::*;
+use super::groups::*;
+use crate::common::{server_ms, ticks, AOF};
 use crate::harness::*;
 
 const MINUTE: i64 = 60_000;

@@ -1,6 +1,6 @@
 //! DEBOUNCE itself: what is pushed, collected, looked at, and why and when it fires, told at exact times.
 
-use super::common::virtual_clock;
+use crate::common::virtual_clock;
 use crate::harness::*;
 
 /// Exact counts of a key: collecting, ready, leased, delayed, dead.

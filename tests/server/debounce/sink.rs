@@ -1,7 +1,7 @@
 //! SINK of DEBOUNCE keys: groups that fire are appended to a native stream, and leave the key in the same step.
 
-use super::common::AOF;
-use super::debounce::*;
+use super::groups::*;
+use crate::common::AOF;
 use crate::harness::*;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Keyspace events of DEBOUNCE: one per command that changed something, and `debounce.ready` once for a group that fires.
 
-use super::common::{server_ms, settled, Told};
-use super::debounce::groups;
+use super::groups::groups;
+use crate::common::{server_ms, settled, Told};
 use crate::harness::*;
 
 #[test]

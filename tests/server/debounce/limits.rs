@@ -1,6 +1,6 @@
 //! The server at its limits with groups collecting: what is DEBOUNCE's own.
 
-use super::debounce::*;
+use super::groups::*;
 use crate::harness::*;
 
 #[test]

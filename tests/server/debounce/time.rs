@@ -1,7 +1,7 @@
 //! The timer and real time: workers blocked in CLAIM are woken when a group fires, never early, however the key came about.
 
-use super::common::server_ms;
-use super::debounce::*;
+use super::groups::*;
+use crate::common::server_ms;
 use crate::harness::*;
 
 /// The entries of a served worker: name, reason, and the last time of a push.
