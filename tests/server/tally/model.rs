@@ -1,7 +1,7 @@
 //! A real server against a naive model: random commands at made-up times, on a clock that also steps back, through reloads,
 //! restarts and a replica. Every reply is foretold.
 
-use super::common::virtual_clock;
+use crate::common::virtual_clock;
 use crate::harness::*;
 use std::collections::BTreeMap;
 

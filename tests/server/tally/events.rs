@@ -1,7 +1,7 @@
 //! Keyspace events of TALLY: one per command that changed something, and `tally.ready` once for a window that ends.
 
-use super::common::{settled, Told};
-use super::tally::claim;
+use super::windows::claim;
+use crate::common::{settled, Told};
 use crate::harness::*;
 
 #[test]

@@ -1,7 +1,7 @@
 //! SINK of TALLY keys: batches are appended to a native stream as their windows end, and leave the key in the same step.
 
-use super::common::AOF;
-use super::tally::*;
+use super::windows::*;
+use crate::common::AOF;
 use crate::harness::*;
 use std::collections::BTreeSet;
 

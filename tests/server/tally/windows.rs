@@ -1,6 +1,6 @@
 //! TALLY itself: what is summed, when a window is sealed, and what a batch looks like, told at exact times.
 
-use super::common::virtual_clock;
+use crate::common::virtual_clock;
 use crate::harness::*;
 
 /// Exact counts of a key: collecting, ready, leased, delayed, dead.

@@ -1,7 +1,7 @@
 //! The delivery commands on batches, and what INFO tells.
 
-use super::common::{shows, virtual_clock};
-use super::tally::*;
+use super::windows::*;
+use crate::common::{shows, virtual_clock};
 use crate::harness::*;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Replicas of TALLY keys: what they are told, literally; that they look at no clock; and what they do once promoted.
 
-use super::common::*;
-use super::tally::*;
+use super::windows::*;
+use crate::common::*;
 use crate::harness::*;
 use std::collections::BTreeSet;
 

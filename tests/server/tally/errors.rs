@@ -1,7 +1,7 @@
 //! Bad input to TALLY: an error that names what is wrong, and nothing changed.
 
-use super::common::refused;
-use super::tally::*;
+use super::windows::*;
+use crate::common::refused;
 use crate::harness::*;
 
 #[test]

@@ -1,7 +1,7 @@
 //! TALLY keys through crashes: sums are exactly what was answered, and windows that were open go on.
 
-use super::common::{rewritten, server_ms, AOF};
-use super::tally::*;
+use super::windows::*;
+use crate::common::{rewritten, server_ms, AOF};
 use crate::harness::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
 //! TALLY commands among others: RESP3, the defaults of config, binary names, MAXLEN, and very many fields.
 
-use super::common::virtual_clock;
-use super::tally::*;
+use super::windows::*;
+use crate::common::virtual_clock;
 use crate::harness::*;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Real servers and time: an hour of increments, a clock that is set, and workers that are woken.
 
-use super::common::{server_ms, AOF};
-use super::tally::*;
+use super::windows::*;
+use crate::common::{server_ms, AOF};
 use crate::harness::*;
 
 const MINUTE: i64 = 60_000;

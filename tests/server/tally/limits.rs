@@ -1,7 +1,7 @@
 //! The server at its limits with a window open: what is TALLY's own.
 
-use super::common::*;
-use super::tally::*;
+use super::windows::*;
+use crate::common::*;
 use crate::harness::*;
 
 /// A large window is sealed by the timer itself, which must not while writes are paused.
