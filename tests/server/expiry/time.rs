@@ -1,6 +1,6 @@
 //! When an expiry is delivered: never while Redis shows the key, within milliseconds after, once for each deadline.
 
-use super::expiry::*;
+use super::entries::*;
 use crate::harness::*;
 
 /// No test machine stalls longer. How late it is on one that does not stall, the benchmark tells.

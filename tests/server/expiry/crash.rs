@@ -1,7 +1,7 @@
 //! A server that is killed around a deadline, and what its files say when it comes back.
 
-use super::common::AOF;
-use super::expiry::*;
+use super::entries::*;
+use crate::common::AOF;
 use crate::harness::*;
 
 fn pass(ms: i64) {

@@ -1,8 +1,8 @@
 //! The end of a watched key and the word of it are two writes. Whatever comes between them parts them for nobody: they are one unit where
 //! the server has such, and elsewhere the end is announced in front of itself.
 
-use super::common::{fail_over, pair as pair_of, pair_under, AOF};
-use super::expiry::*;
+use super::entries::*;
+use crate::common::{fail_over, pair as pair_of, pair_under, AOF};
 use crate::harness::*;
 use std::fs;
 use std::path::PathBuf;

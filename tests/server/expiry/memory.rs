@@ -1,8 +1,8 @@
 //! Watched keys that Redis throws out for want of memory: they are delivered at their deadlines all the same.
 
-use super::common::AOF;
-use super::expiry::*;
-use super::expiry_time::LATE_MS;
+use super::entries::*;
+use super::time::LATE_MS;
+use crate::common::AOF;
 use crate::harness::*;
 
 /// Lets Redis evict every key that it may, and then gives it all memory again.

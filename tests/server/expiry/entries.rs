@@ -1,6 +1,6 @@
 //! EXPIRY itself: what a watched key's end looks like to a worker, and every command, option and field of the family.
 
-use super::common::refused;
+use crate::common::refused;
 use crate::harness::*;
 
 /// An entry of EXPIRY.CLAIM.

@@ -1,7 +1,7 @@
 //! Very many watchers: what they cost together, and that none of them is forgotten over the others.
 
-use super::common::AOF;
-use super::expiry::*;
+use super::entries::*;
+use crate::common::AOF;
 use crate::harness::*;
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Watchers themselves: several of them, in several databases, renamed, copied, moved, restored; and what they find when they come.
 
-use super::common::AOF;
-use super::expiry::*;
+use super::entries::*;
+use crate::common::AOF;
 use crate::harness::*;
 
 fn names(entries: &[Entry]) -> Vec<&str> {

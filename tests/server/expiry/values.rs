@@ -1,8 +1,8 @@
 //! That the values of watched strings outlive whatever files are written and read around their end.
 
-use super::common::AOF;
-use super::expiry::*;
-use super::expiry_memory::evict;
+use super::entries::*;
+use super::memory::evict;
+use crate::common::AOF;
 use crate::harness::*;
 
 /// Opening the keys to copy them once ended those whose time was over, after the look that should have told.

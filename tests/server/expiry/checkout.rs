@@ -1,7 +1,7 @@
 //! The checkout: a booking holds its seats for some seconds. Whoever pays in time keeps them, and of everybody else the shop learns once.
 
-use super::common::AOF;
-use super::expiry::*;
+use super::entries::*;
+use crate::common::AOF;
 use crate::harness::*;
 
 fn ttl(c: &mut Client, key: &str) -> i64 {

@@ -1,7 +1,7 @@
 //! What could go wrong between the moment at which something happens to a watched key and the one at which it is looked at.
 
-use super::common::AOF;
-use super::expiry::*;
+use super::entries::*;
+use crate::common::AOF;
 use crate::harness::*;
 
 fn bytes(words: &[&str]) -> Vec<Vec<u8>> {
