@@ -17,7 +17,4 @@ mod scripts;
 mod selftest;
 mod tally;
 mod throttle;
-mod throttle_persistence;
-mod throttle_random;
-mod throttle_replication;
 mod tsgen;

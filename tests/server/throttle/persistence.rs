@@ -1,6 +1,6 @@
 //! THROTTLE keys through RDB, AOF in both forms, kill -9, every command that carries a key elsewhere, and payloads from anybody.
 
-use super::common::{rewritten, virtual_clock, AOF};
+use crate::common::{rewritten, virtual_clock, AOF};
 use crate::harness::*;
 
 /// 5 of 7 in a thousand seconds are taken of each: odd fractions, and nothing comes back during a test.

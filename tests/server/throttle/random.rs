@@ -1,6 +1,6 @@
 //! Random takes at random times: every reply is as a naive model with fractions has it, and afterwards the data is the same everywhere.
 
-#[path = "../../engine/tests/throttle/naive.rs"]
+#[path = "../../../engine/tests/throttle/naive.rs"]
 mod naive;
 
 use crate::harness::*;

@@ -1,6 +1,6 @@
 //! Replicas of THROTTLE keys: what they are told, literally, and that they hold the same, for as long.
 
-use super::common::AOF;
+use crate::common::AOF;
 use crate::harness::*;
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Time is virtual and in the future, for a key whose time to live is over is gone.
 
-use super::common::virtual_clock;
+use crate::common::virtual_clock;
 use crate::harness::*;
 
 #[test]
@@ -54,7 +54,7 @@ fn burst_is_how_much_there_may_be_at_once() {
 /// The clock is told to the microsecond. By milliseconds, one each at most would come back.
 #[test]
 fn more_than_one_each_millisecond_come_back_one_by_one() {
-    let (master, replica) = super::common::pair(&["--tsgen.virtual-clock", "yes"]);
+    let (master, replica) = crate::common::pair(&["--tsgen.virtual-clock", "yes"]);
     let mut c = master.client();
     let take = "TSGEN.AT 4000000000000 THROTTLE.TAKE k 2000 1000 BURST 1";
     for (us, reply) in [
@@ -84,7 +84,7 @@ fn more_than_one_each_millisecond_come_back_one_by_one() {
 /// Redis would remove the key at once, for it lives by the real clock: the limit would be full again at each take.
 #[test]
 fn a_take_at_a_time_that_is_over_limits_as_any() {
-    let (master, replica) = super::common::pair(&["--tsgen.virtual-clock", "yes", "--appendonly", "yes"]);
+    let (master, replica) = crate::common::pair(&["--tsgen.virtual-clock", "yes", "--appendonly", "yes"]);
     let mut c = master.client();
     c.play(
         r#"

@@ -1,0 +1,6 @@
+//! THROTTLE in real servers.
+
+mod persistence;
+mod random;
+mod replication;
+mod take;
