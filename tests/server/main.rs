@@ -1,20 +1,14 @@
-//! The module in real servers: one file per concern, one behaviour per test.
+//! The module in real servers: a folder per family and one for what concerns all of them, a file per concern, a behaviour per test.
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
 mod common;
 
-mod config;
 mod debounce;
-mod docs;
 mod every_family;
 mod expiry;
-mod info;
-mod loading;
-mod pages;
-mod scripts;
-mod selftest;
+mod server;
 mod tally;
 mod throttle;
 mod tsgen;

@@ -1,6 +1,6 @@
 //! `CONFIG tsgen.*`: defaults, ranges, and what they mean for keys.
 
-use super::common::*;
+use crate::common::*;
 use crate::harness::*;
 
 #[test]

@@ -1,6 +1,6 @@
 //! The harness itself, on servers without the module: what it claims to see is what there is.
 
-use super::common::AOF;
+use crate::common::AOF;
 use crate::harness::probe::Probe;
 use crate::harness::*;
 use std::sync::mpsc::{channel, Sender};

@@ -1,6 +1,6 @@
 //! INFO tsgen: what all keys hold together, and how late the timer is.
 
-use super::common::AOF;
+use crate::common::AOF;
 use crate::harness::{wait_until, Client, Server, Stop};
 
 /// One number of a field like `tsgen_tally:keys=1,ready=2`.
