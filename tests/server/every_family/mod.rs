@@ -13,6 +13,7 @@ mod damaged_keys;
 mod defrag;
 mod delivery;
 mod durations;
+mod errors;
 mod events;
 mod fill;
 mod golden;
@@ -21,8 +22,10 @@ mod limits;
 mod names;
 mod panics;
 mod persistence;
+mod promote;
 mod replication;
 mod sink;
+mod sync;
 
 use crate::harness::*;
 

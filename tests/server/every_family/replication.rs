@@ -1,9 +1,10 @@
-//! Replicas of keys whose entries time makes ready, in all families alike: told nothing that only time did, silent, and at work once
-//! promoted.
+//! Replicas, in all families alike: what they refuse, and what they are told of. Where time makes entries ready, they are told nothing that
+//! only time did, are silent, and at work once promoted.
 
-use super::{timed, DELIVERY_WRITES};
+use super::{timed, DELIVERY_READS, DELIVERY_WRITES, FAMILIES};
 use crate::common::*;
 use crate::harness::*;
+use std::collections::BTreeSet;
 
 #[test]
 fn what_changes_nothing_and_what_only_time_does_is_not_replicated() {
@@ -154,4 +155,63 @@ fn replicas_publish_the_events_of_what_they_repeat() {
             assert!(told.iter().any(|told| told.ends_with(&event)), "no{event} in {told:?}");
         }
     }
+}
+
+#[test]
+fn a_replica_refuses_what_writes_and_answers_what_reads() {
+    for family in &FAMILIES {
+        let (master, replica) = pair(&[]);
+        family.fill(&mut master.client());
+        replica.wait_in_sync(&master);
+        let mut r = replica.client();
+        for command in family.writes.iter().chain(&DELIVERY_WRITES) {
+            r.expect(&family.on(command, family.keys[0]), "-READONLY …");
+        }
+        r.expect(&format!("{}{}", family.on("CREATE #", "n"), family.create), "-READONLY …");
+        for command in family.reads.iter().chain(&DELIVERY_READS) {
+            r.ok(&family.on(command, family.keys[0]));
+        }
+        same_data(&master, &replica);
+    }
+}
+
+/// A master of Redis 8.4 or newer that feeds a slot migration asks each replicated command for its keys; a command that tells them itself
+/// would then replicate again, without end.
+#[test]
+fn what_is_replicated_has_its_keys_at_fixed_places() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    let mut feed = Feed::open(&server);
+    for family in &FAMILIES {
+        c.ok("FLUSHALL");
+        family.fill(&mut c);
+        let first = family.keys[0];
+        for write in family.writes.iter().chain(&DELIVERY_WRITES).filter(|write| !write.contains("BLOCK")) {
+            c.run(&family.on(write, first));
+        }
+        for options in ["LEASE 7", "SINK # SINKMAXLEN 3", "SINK sink"] {
+            c.run(&family.on(&format!("ALTER # {options}"), first));
+        }
+        let create = format!("{}{}", family.on("CREATE #", "by-script"), family.create);
+        let words: Vec<String> = create.split(' ').map(|word| format!("'{word}'")).collect();
+        c.ok(&format!(r#"EVAL "return redis.call({})" 0"#, words.join(",")));
+        c.ok("MULTI");
+        c.ok(&format!("{}{} SINK stream", family.on("CREATE #", "in-multi"), family.create));
+        c.ok("EXEC");
+    }
+    c.play("> TSGEN.MADD made 1 a x\n [1]\n > TSGEN.ADVANCE advanced 1\n 1\n > DEBOUNCE.PUSH pushed g x\n 1\n > THROTTLE.TAKE t 1 1000\n […]");
+    let told: BTreeSet<String> = feed
+        .take(&mut c)
+        .iter()
+        .filter_map(|line| line.split(' ').next().map(str::to_ascii_lowercase))
+        .filter(|name| name.contains('.'))
+        .collect();
+    assert!(told.contains("tsgen.at") && told.contains("tsgen.add") && told.len() > 5, "{told:?}");
+    let tell_their_keys: Vec<&String> = told
+        .iter()
+        .filter(|name| c.ok(&format!("COMMAND INFO {name}")).items()[0].items()[2].to_string().contains("movablekeys"))
+        .collect();
+    assert_eq!(tell_their_keys, Vec::<&String>::new());
+    // The check would see one.
+    assert!(c.ok("COMMAND INFO TSGEN.CREATE").items()[0].items()[2].to_string().contains("movablekeys"));
 }

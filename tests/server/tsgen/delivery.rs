@@ -1,7 +1,6 @@
-//! Replies of the delivery half, at times the test chooses: claims and tokens, leases, retries, dead entries, listings.
+//! Replies of the delivery half, at times the test chooses: claims and tokens, leases, retries, dead entries. Listings: `listings`.
 
 use crate::common::*;
-use crate::every_family::timed;
 use crate::harness::*;
 
 #[test]
@@ -356,61 +355,6 @@ fn release_hands_back_all_leases_of_a_consumer_uncounted() {
 }
 
 #[test]
-fn pending_lists_by_token_filters_and_pages() {
-    let server = virtual_clock();
-    server.client().play(
-        r#"
-        > TSGEN.MADD k 1 a "" 2 b "" 3 c ""
-        [1 1 1]
-        > TSGEN.ADVANCE k 3
-        3
-        > TSGEN.AT 1000 TSGEN.CLAIM k w1 LEASE 300
-        [[<a> …]]
-        > TSGEN.AT 1000 TSGEN.CLAIM k w2 LEASE 200
-        [[<b> …]]
-        > TSGEN.AT 1000 TSGEN.CLAIM k w1 LEASE 100
-        [[<c> …]]
-        > TSGEN.AT 1000 TSGEN.PENDING k
-        [[<a> 'w1' 1300 1 'a'] [<b> 'w2' 1200 1 'b'] [<c> 'w1' 1100 1 'c']]
-        > TSGEN.AT 1000 TSGEN.PENDING k CONSUMER w1
-        [[<a> 'w1' 1300 1 'a'] [<c> 'w1' 1100 1 'c']]
-        > TSGEN.AT 1000 TSGEN.PENDING k CONSUMER w1 COUNT 1
-        [[<a> 'w1' 1300 1 'a']]
-        > TSGEN.AT 1000 TSGEN.PENDING k COUNT 1 AFTER <a>
-        [[<b> 'w2' 1200 1 'b']]
-        > TSGEN.AT 1000 TSGEN.PENDING k CONSUMER nobody
-        []
-        > TSGEN.AT 1250 TSGEN.PENDING k
-        [[<a> 'w1' 1300 1 'a']]
-        > TSGEN.PENDING none
-        []
-        > TSGEN.DEAD none
-        []
-        > TSGEN.REQUEUE none ALL
-        0
-        > TSGEN.DISCARD none 1
-        0
-        "#,
-    );
-}
-
-#[test]
-fn a_listing_without_count_shows_one_hundred() {
-    let server = Server::start(&[]);
-    let mut c = server.client();
-    let elements = (0..150).map(|i| ["TSGEN.ADD", "k", "1", &format!("id{i:03}")].map(|word| word.as_bytes().to_vec()));
-    c.pipeline(elements.collect::<Vec<_>>());
-    assert_eq!(c.ok("TSGEN.RANGE k - +").items().len(), 100);
-    assert_eq!(c.ok("TSGEN.RANGE k - + COUNT 120").items().len(), 120);
-    c.ok("TSGEN.ADVANCE k 1");
-    assert_eq!(c.ok("TSGEN.CLAIM k w COUNT 1000").items().len(), 150);
-    assert_eq!(c.ok("TSGEN.PENDING k").items().len(), 100);
-    c.ok("TSGEN.NACK k 1-4611686018427387904 DEAD");
-    assert_eq!(c.ok("TSGEN.DEAD k").items().len(), 100);
-    assert_eq!(c.run("TSGEN.REQUEUE k ALL"), 150);
-}
-
-#[test]
 fn requeue_all_works_on_a_thousand_at_a_time() {
     let server = Server::start(&[]);
     let mut c = server.client();
@@ -421,100 +365,4 @@ fn requeue_all_works_on_a_thousand_at_a_time() {
     c.expect("TSGEN.NACK k 1-4611686018427387904 DEAD", "1200");
     c.expect("TSGEN.REQUEUE k ALL", "1000");
     c.expect("TSGEN.REQUEUE k ALL", "200");
-}
-
-/// A NACK with a delay of ten years used to be final: nothing showed the entry, and nothing brought it back.
-#[test]
-fn what_is_delayed_is_listed_and_promoted() {
-    for family in timed() {
-        let (mut master, replica) = pair(&AOF);
-        let mut c = master.client();
-        for name in ["a", "b", "c", "d"] {
-            family.add_ready(&mut c, "k", name);
-        }
-        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
-        play(
-            &mut c,
-            r#"
-            > F.CLAIM k w COUNT 4
-            [[<a> 1 …] [<b> 1 …] [<c> 1 …] [<d> 1 …]]
-            > F.NACK k <a> <c> DELAY 315360000000
-            2
-            > F.NACK k <b> DELAY 3600000
-            1
-            > F.CLAIM k w
-            []
-            > F.PENDING k DELAYED
-            [[<b> nil <_ub> 1 …] [<a> nil <_ua> 1 …] [<c> nil <_uc> 1 …]]
-            # All other commands take their tokens for stale.
-            > F.ACK k <a>-<c>
-            0
-            > F.EXTEND k 5000 <a>
-            0
-            > F.NACK k <b> DEAD
-            0
-            # What is leased is not delayed.
-            > F.PROMOTE k <d>
-            0
-            "#,
-        );
-        // What names them is saved.
-        same_data(&master, &replica);
-        let digest = master.digest_all();
-        c.ok("DEBUG RELOAD");
-        assert_eq!(master.digest_all(), digest);
-        let dump = c.call(&[b"DUMP", b"k"]);
-        assert_eq!(c.call(&[b"RESTORE", b"restored", b"0", dump.bytes()]).to_string(), "OK");
-        play(&mut c, "> F.PROMOTE restored <a>-<d>\n 3\n > F.PENDING restored DELAYED\n []\n > DEL restored\n 1");
-        // A worker that waits is woken.
-        let mut worker = Blocked::new(&master, &family.on("CLAIM # w BLOCK 0", "k"));
-        play(&mut c, "> F.PROMOTE k <c>\n 1");
-        let served = worker.reply();
-        assert_eq!((served.items().len(), served.items()[0].items()[1].int()), (1, 2), "{served}");
-        play(&mut c, "> F.PROMOTE k ALL COUNT 1\n 1\n > F.PROMOTE k ALL\n 1\n > F.PROMOTE k ALL\n 0");
-        // In their old places.
-        play(&mut c, "> F.CLAIM k w COUNT 9\n [[<a2> 2 …] [<b2> 2 …]]\n > F.PENDING k DELAYED\n []");
-        same_data(&master, &replica);
-        let digest = master.digest_all();
-        master.restart(Stop::Kill);
-        assert_eq!(master.digest_all(), digest);
-    }
-}
-
-/// Those that are delayed because their leases have ended, whether or not anything has swept them yet.
-#[test]
-fn what_a_backoff_delays_is_listed_and_promoted_by_its_current_token() {
-    let server = virtual_clock();
-    server.client().play(
-        r#"
-        > TSGEN.CREATE k BACKOFF 1000 LEASE 100
-        OK
-        > TSGEN.AT 1000 TSGEN.ADVANCE k 9
-        9
-        > TSGEN.AT 1000 TSGEN.MADD k 1 a "" 2 b "" 3 c ""
-        [0 0 0]
-        > TSGEN.AT 1000 TSGEN.CLAIM k w COUNT 3
-        [[<a> …] [<b> …] [<c> …]]
-        > TSGEN.AT 1099 TSGEN.PENDING k DELAYED
-        []
-        > TSGEN.AT 1100 TSGEN.PENDING k DELAYED COUNT 2
-        [[<a> nil 2100 1 'a'] [<b> nil 2100 1 'b']]
-        > TSGEN.AT 1100 TSGEN.PROMOTE k <b>
-        1
-        > TSGEN.AT 1100 TSGEN.PROMOTE k ALL COUNT 1
-        1
-        # It is still the worker's, as long as nobody else got it.
-        > TSGEN.ACK k <b>
-        1
-        > TSGEN.AT 1100 TSGEN.CLAIM k w COUNT 9
-        [[<a2> 2 'a' 1 '']]
-        > TSGEN.AT 2099 TSGEN.PENDING k DELAYED
-        [[<c> nil 2100 1 'c'] [<a2> nil 3200 2 'a']]
-        # Over: it is ready, and no more promoted.
-        > TSGEN.AT 2100 TSGEN.PENDING k DELAYED
-        [[<a2> nil 3200 2 'a']]
-        > TSGEN.AT 2100 TSGEN.PROMOTE k <c>
-        0
-        "#,
-    );
 }

@@ -9,6 +9,7 @@ mod events;
 mod identity;
 mod keys;
 mod limits;
+mod listings;
 mod persistence;
 mod regressions;
 mod replication;
