@@ -1,6 +1,6 @@
 //! Keyspace events of DEBOUNCE: one per command that changed something, and `debounce.ready` once for a group that fires.
 
-use super::groups::groups;
+use super::groups;
 use crate::common::{server_ms, settled, Told};
 use crate::harness::*;
 

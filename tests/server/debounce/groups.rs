@@ -1,14 +1,8 @@
 //! DEBOUNCE itself: what is pushed, collected, looked at, and why and when it fires, told at exact times.
 
+use super::*;
 use crate::common::virtual_clock;
 use crate::harness::*;
-
-/// Exact counts of a key: collecting, ready, leased, delayed, dead.
-#[track_caller]
-pub fn groups(client: &mut Client, key: &str) -> [i64; 5] {
-    let info = client.ok(&format!("DEBOUNCE.INFO {key}"));
-    ["collecting", "ready", "leased", "delayed", "dead"].map(|state| info.field(state).int())
-}
 
 #[test]
 fn a_group_fires_once_it_was_quiet_with_all_its_items_in_order_of_arrival() {

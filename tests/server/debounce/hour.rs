@@ -1,6 +1,6 @@
 //! Whole hours, lived through by a real server under a clock of the test's own.
 
-use super::groups::*;
+use super::*;
 use crate::common::{server_ms, ticks, AOF};
 use crate::harness::*;
 

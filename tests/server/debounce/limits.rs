@@ -1,6 +1,6 @@
 //! The server at its limits with groups collecting: what is DEBOUNCE's own.
 
-use super::groups::*;
+use super::*;
 use crate::harness::*;
 
 #[test]

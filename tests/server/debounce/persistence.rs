@@ -1,6 +1,6 @@
 //! DEBOUNCE keys that collect through restarts, and large ones through both forms of the AOF.
 
-use super::groups::*;
+use super::*;
 use crate::common::{rewritten, server_ms, AOF};
 use crate::harness::*;
 

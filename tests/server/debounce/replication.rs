@@ -1,6 +1,6 @@
 //! Replicas of DEBOUNCE keys: what they are told, literally, that they keep still, and what they do once promoted.
 
-use super::groups::groups;
+use super::groups;
 use crate::common::*;
 use crate::harness::*;
 

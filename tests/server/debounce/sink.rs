@@ -1,6 +1,6 @@
 //! SINK of DEBOUNCE keys: groups that fire are appended to a native stream, and leave the key in the same step.
 
-use super::groups::*;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 

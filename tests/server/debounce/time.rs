@@ -1,6 +1,6 @@
 //! The timer and real time: workers blocked in CLAIM are woken when a group fires, never early, however the key came about.
 
-use super::groups::*;
+use super::*;
 use crate::common::server_ms;
 use crate::harness::*;
 

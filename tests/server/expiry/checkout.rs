@@ -1,6 +1,6 @@
 //! The checkout: a booking holds its seats for some seconds. Whoever pays in time keeps them, and of everybody else the shop learns once.
 
-use super::entries::*;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 

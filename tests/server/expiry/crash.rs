@@ -1,6 +1,6 @@
 //! A server that is killed around a deadline, and what its files say when it comes back.
 
-use super::entries::*;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 

@@ -1,6 +1,6 @@
 //! Very many watchers: what they cost together, and that none of them is forgotten over the others.
 
-use super::entries::*;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 use std::collections::BTreeSet;

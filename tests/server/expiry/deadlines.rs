@@ -1,6 +1,6 @@
 //! However a key gets its time to live, its end is delivered; and whatever takes it away cancels that.
 
-use super::entries::*;
+use super::*;
 use crate::harness::*;
 
 /// Runs the lines on a server with a watcher over `k:` and checks what has been delivered 250 ms later.

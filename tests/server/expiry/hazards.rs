@@ -1,6 +1,6 @@
 //! What could go wrong between the moment at which something happens to a watched key and the one at which it is looked at.
 
-use super::entries::*;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 

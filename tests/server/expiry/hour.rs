@@ -1,7 +1,7 @@
 //! An hour at the ticket counter, lived through by a real server under a clock of the test's own. Seats are held for twenty
 //! seconds with SET NX EX; the customer pays, asks for more time, or walks away, and of those who walked away the shop learns.
 
-use super::entries::*;
+use super::*;
 use crate::common::{server_ms, ticks};
 use crate::harness::*;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! Very many watched keys that end together. What that costs those who do not wait for it, `tests/stalls` tells.
 
-use super::entries::*;
+use super::*;
 use crate::harness::*;
 
 const KEYS: usize = 100_000;

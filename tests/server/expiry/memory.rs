@@ -1,21 +1,8 @@
 //! Watched keys that Redis throws out for want of memory: they are delivered at their deadlines all the same.
 
-use super::entries::*;
-use super::time::LATE_MS;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
-
-/// Lets Redis evict every key that it may, and then gives it all memory again.
-#[track_caller]
-pub fn evict(c: &mut Client, key: &str) {
-    // Less than any server takes that holds nothing.
-    c.ok("CONFIG SET maxmemory 1kb");
-    wait_until("the key is evicted", || {
-        c.run("SET other x");
-        c.run(&format!("EXISTS {key}")) == 0
-    });
-    c.ok("CONFIG SET maxmemory 0");
-}
 
 #[track_caller]
 fn evicting() -> (Server, Client) {

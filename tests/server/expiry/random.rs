@@ -1,6 +1,6 @@
 //! A hostile mix against a model: for every deadline that passed exactly one entry, for every key removed in time none.
 
-use super::entries::*;
+use super::*;
 use crate::harness::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,6 @@
 //! Replicas of watchers: what they are told, literally, that they keep still, and what they do once promoted.
 
-use super::entries::*;
+use super::*;
 use crate::harness::*;
 
 /// Master and replica in sync, with a watcher `w` over `k:`.

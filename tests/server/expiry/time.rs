@@ -1,10 +1,7 @@
 //! When an expiry is delivered: never while Redis shows the key, within milliseconds after, once for each deadline.
 
-use super::entries::*;
+use super::*;
 use crate::harness::*;
-
-/// No test machine stalls longer. How late it is on one that does not stall, the benchmark tells.
-pub const LATE_MS: i64 = 5_000;
 
 #[test]
 fn an_entry_comes_after_its_deadline_and_before_redis_itself_finds_the_key() {

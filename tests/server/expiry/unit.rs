@@ -1,7 +1,7 @@
 //! The end of a watched key and the word of it are two writes. Whatever comes between them parts them for nobody: they are one unit where
 //! the server has such, and elsewhere the end is announced in front of itself.
 
-use super::entries::*;
+use super::*;
 use crate::common::{fail_over, pair as pair_of, pair_under, AOF};
 use crate::harness::*;
 use std::fs;

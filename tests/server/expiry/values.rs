@@ -1,7 +1,6 @@
 //! That the values of watched strings outlive whatever files are written and read around their end.
 
-use super::entries::*;
-use super::memory::evict;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 

@@ -1,6 +1,6 @@
 //! Watchers themselves: several of them, in several databases, renamed, copied, moved, restored; and what they find when they come.
 
-use super::entries::*;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 

@@ -1,6 +1,6 @@
 //! TALLY commands among others: RESP3, the defaults of config, binary names, MAXLEN, and very many fields.
 
-use super::windows::*;
+use super::*;
 use crate::common::virtual_clock;
 use crate::harness::*;
 

@@ -1,6 +1,6 @@
 //! The delivery commands on batches, and what INFO tells.
 
-use super::windows::*;
+use super::*;
 use crate::common::{shows, virtual_clock};
 use crate::harness::*;
 

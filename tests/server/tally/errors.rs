@@ -1,6 +1,6 @@
 //! Bad input to TALLY: an error that names what is wrong, and nothing changed.
 
-use super::windows::*;
+use super::*;
 use crate::common::refused;
 use crate::harness::*;
 

@@ -1,6 +1,6 @@
 //! Keyspace events of TALLY: one per command that changed something, and `tally.ready` once for a window that ends.
 
-use super::windows::claim;
+use super::claim;
 use crate::common::{settled, Told};
 use crate::harness::*;
 

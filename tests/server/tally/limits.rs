@@ -1,6 +1,6 @@
 //! The server at its limits with a window open: what is TALLY's own.
 
-use super::windows::*;
+use super::*;
 use crate::common::*;
 use crate::harness::*;
 

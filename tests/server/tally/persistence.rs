@@ -1,6 +1,6 @@
 //! TALLY keys through crashes: sums are exactly what was answered, and windows that were open go on.
 
-use super::windows::*;
+use super::*;
 use crate::common::{rewritten, server_ms, AOF};
 use crate::harness::*;
 use std::collections::BTreeMap;

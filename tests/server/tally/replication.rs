@@ -1,6 +1,6 @@
 //! Replicas of TALLY keys: what they are told, literally; that they look at no clock; and what they do once promoted.
 
-use super::windows::*;
+use super::*;
 use crate::common::*;
 use crate::harness::*;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! SINK of TALLY keys: batches are appended to a native stream as their windows end, and leave the key in the same step.
 
-use super::windows::*;
+use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Real servers and time: an hour of increments, a clock that is set, and workers that are woken.
 
-use super::windows::*;
+use super::*;
 use crate::common::{server_ms, AOF};
 use crate::harness::*;
 
