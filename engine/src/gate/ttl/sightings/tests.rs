@@ -172,7 +172,9 @@ fn changes_are_found_among_few_and_among_many() {
             match random.u16(0..4_000) {
                 0 => {
                     seen.forget(Some(db));
-                    [&mut first, &mut later].map(|list| list.retain(|((of, _), _)| *of != db));
+                    for list in [&mut first, &mut later] {
+                        list.retain(|((of, _), _)| *of != db);
+                    }
                 }
                 1..=4 => {
                     seen.swap(0, 1);
