@@ -77,7 +77,6 @@ impl Family for Debounce {
 
     const VERBS: Verbs = verbs!("DEBOUNCE", "debounce");
     const TYPE: (&'static CStr, i32) = (c"tsgen-deb", 1);
-    const LOAD: &'static CStr = c"DEBOUNCE.LOAD";
     const CREATE_SYNTAX: &'static str = "key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] [UNIQUE yes|no]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key for groups of items: each group is delivered as one once nothing was pushed to it for a while";

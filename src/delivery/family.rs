@@ -29,8 +29,6 @@ pub trait Family: Content {
     const VERBS: Verbs;
     /// Name and encoding version of the type of its values.
     const TYPE: (&'static CStr, i32);
-    /// Name of the command that rebuilds a value from the AOF.
-    const LOAD: &'static CStr;
     /// Key and gate options; those of delivery follow.
     const CREATE_SYNTAX: &'static str;
     /// Whether CREATE itself says what is missing, and not Redis that something is.

@@ -86,7 +86,7 @@ impl<F: Family> Stored for StoredQueue<F> {
     const NAME: &'static CStr = F::TYPE.0;
     const PREFIX: &'static str = F::VERBS.prefix;
     const VERSION: i32 = F::TYPE.1;
-    const LOAD: &'static CStr = F::LOAD;
+    const LOAD: &'static CStr = F::VERBS.load.name;
 
     fn data_type() -> &'static DataType<Self> {
         F::data_type()
@@ -130,10 +130,10 @@ impl<F: Family> Stored for StoredQueue<F> {
         self.queue.save(&mut |chunk| {
             planted::step();
             if let Some(before) = held.replace(chunk.to_vec()) {
-                to.emit(F::LOAD, key, c"MORE", &before);
+                to.emit(F::VERBS.load.name, key, c"MORE", &before);
             }
         });
-        to.emit(F::LOAD, key, c"LAST", &held.unwrap_or_default());
+        to.emit(F::VERBS.load.name, key, c"LAST", &held.unwrap_or_default());
     }
 
     fn digest(&self, digest: &mut Digest) {

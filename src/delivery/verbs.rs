@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-/// A command and the keyspace event it emits.
+/// A command, and the keyspace event that it emits if it changes something; none does that only reads, or rebuilds what was saved.
 #[derive(Clone, Copy)]
 pub struct Verb {
     pub name: &'static CStr,
@@ -30,6 +30,7 @@ pub struct Verbs {
     pub info: Verb,
     pub drop_ready: Verb,
     pub sweep: Verb,
+    pub load: Verb,
     /// Only its event: a gate has opened.
     pub ready: Verb,
 }
@@ -55,6 +56,7 @@ macro_rules! verbs {
             info: $crate::delivery::verbs::verb!($upper, $lower, "INFO", "info"),
             drop_ready: $crate::delivery::verbs::verb!($upper, $lower, "DROPREADY", "sink"),
             sweep: $crate::delivery::verbs::verb!($upper, $lower, "SWEEP", "sweep"),
+            load: $crate::delivery::verbs::verb!($upper, $lower, "LOAD", "load"),
             ready: $crate::delivery::verbs::verb!($upper, $lower, "READY", "ready"),
         }
     };

@@ -101,7 +101,6 @@ impl Family for Expiry {
 
     const VERBS: Verbs = verbs!("EXPIRY", "expiry");
     const TYPE: (&'static CStr, i32) = (c"tsgen-exp", 1);
-    const LOAD: &'static CStr = c"EXPIRY.LOAD";
     const CREATE_SYNTAX: &'static str =
         "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] [KEEPEVICTED yes|no] [MAXHELD bytes]";
     const CREATE_SUMMARY: &'static str =

@@ -34,7 +34,7 @@ pub struct Load<F>(PhantomData<F>);
 
 impl<F: Family> Command for Load<F> {
     const ROW: &'static Row = &Row {
-        name: F::LOAD,
+        name: F::VERBS.load.name,
         syntax: "key MORE|LAST|DAMAGED chunk",
         summary: "Rebuilds a key, chunk by chunk; only a rewritten AOF uses it",
         complexity: "O(N) with N being the number of entries in the chunk",
