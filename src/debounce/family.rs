@@ -76,7 +76,7 @@ impl Family for Debounce {
     type Change = Change;
 
     const VERBS: Verbs = verbs!("DEBOUNCE", "debounce");
-    const TYPE: (&'static CStr, i32) = (c"tsgen-deb", 1);
+    const TYPE_NAME: &'static CStr = c"tsgen-deb";
     const CREATE_SYNTAX: &'static str = "key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] [UNIQUE yes|no]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key for groups of items: each group is delivered as one once nothing was pushed to it for a while";

@@ -27,8 +27,8 @@ pub trait Family: Content {
     type Change: Default;
 
     const VERBS: Verbs;
-    /// Name and encoding version of the type of its values.
-    const TYPE: (&'static CStr, i32);
+    /// Name of the type of its values: nine characters.
+    const TYPE_NAME: &'static CStr;
     /// Key and gate options; those of delivery follow.
     const CREATE_SYNTAX: &'static str;
     /// Whether CREATE itself says what is missing, and not Redis that something is.

@@ -83,9 +83,10 @@ impl<F: Family> StoredQueue<F> {
 }
 
 impl<F: Family> Stored for StoredQueue<F> {
-    const NAME: &'static CStr = F::TYPE.0;
+    const NAME: &'static CStr = F::TYPE_NAME;
     const PREFIX: &'static str = F::VERBS.prefix;
-    const VERSION: i32 = F::TYPE.1;
+    /// Of what this file writes around the chunks, the same for every family. What is in them has formats of its own.
+    const VERSION: i32 = 1;
     const LOAD: &'static CStr = F::VERBS.load.name;
 
     fn data_type() -> &'static DataType<Self> {

@@ -100,7 +100,7 @@ impl Family for Expiry {
     type Change = Change;
 
     const VERBS: Verbs = verbs!("EXPIRY", "expiry");
-    const TYPE: (&'static CStr, i32) = (c"tsgen-exp", 1);
+    const TYPE_NAME: &'static CStr = c"tsgen-exp";
     const CREATE_SYNTAX: &'static str =
         "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] [KEEPEVICTED yes|no] [MAXHELD bytes]";
     const CREATE_SUMMARY: &'static str =

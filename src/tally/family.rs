@@ -87,7 +87,7 @@ impl Family for Tally {
     type Change = Change;
 
     const VERBS: Verbs = verbs!("TALLY", "tally");
-    const TYPE: (&'static CStr, i32) = (c"tsgen-tal", 1);
+    const TYPE_NAME: &'static CStr = c"tsgen-tal";
     const CREATE_SYNTAX: &'static str = "key [EVERY duration] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key for counters: the sums of each window of time are delivered together, as one batch";

@@ -72,7 +72,7 @@ impl Family for Tsgen {
     type Change = Change;
 
     const VERBS: Verbs = verbs!("TSGEN", "tsgen");
-    const TYPE: (&'static CStr, i32) = (c"tsgen-tsg", 1);
+    const TYPE_NAME: &'static CStr = c"tsgen-tsg";
     const CREATE_SYNTAX: &'static str = "key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key whose elements wait for a watermark: one that you advance, that of several sources, or the server's clock";
