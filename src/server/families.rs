@@ -6,5 +6,5 @@ use crate::expiry::Expiry;
 use crate::tally::Tally;
 use crate::tsgen::Tsgen;
 
-pub static FAMILIES: [AnyFamily; 4] =
-    [AnyFamily::of::<Tsgen>(), AnyFamily::of::<Debounce>(), AnyFamily::of::<Expiry>(), AnyFamily::of::<Tally>()];
+pub static FAMILIES: &[AnyFamily] =
+    &[AnyFamily::of::<Tsgen>(), AnyFamily::of::<Debounce>(), AnyFamily::of::<Expiry>(), AnyFamily::of::<Tally>()];
