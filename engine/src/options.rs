@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Most entries that one command touches.
 pub const MAX_COUNT: usize = 10_000;
 
-/// Delivery options of one key.
+/// Delivery options of one key. Saved as they stand here: a field more is a new format (`snapshot/format.rs`), and nothing but the files of
+/// earlier versions tells if that was forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryOptions {
     /// How long a claimed entry belongs to its consumer, unless CLAIM says otherwise. 1 ms to 10 years.
