@@ -255,6 +255,13 @@ impl Run {
             judge_the_changes(ctx, &self.watchers, &self.changed, role, |waits| {
                 state().sightings.note_change(self.db, waits.key.bytes(), waits.change);
             });
+            // Copying its value may have ended a key whose deadline was near. Where ends are announced in front of deletions, we announce
+            // none of those that our own looks cause.
+            if state().sightings.has_ends() {
+                for changed in &self.changed {
+                    tell_end_of(ctx, &changed.key);
+                }
+            }
         }
         self.changed.clear();
     }
