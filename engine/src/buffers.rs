@@ -1,23 +1,23 @@
 //! Buffers that the allocator would rather have elsewhere.
 //!
-//! Defragmentation is the business of whoever allocates: here it is shown the buffers of a key, one after the other, and may give each another place.
-//! What is in them does not change, nor any handle. Shown are those that may be small, which is where allocators fragment: pages and
-//! chunks of small keys, large payloads, items of groups, values of tracked keys, members of grants. Not shown are the nodes of the standard
-//! library's trees and hash tables, which have no buffer that could be taken out.
+//! Defragmentation is the business of whoever allocates: this module shows it the buffers of a key, one after the other, and it may move each.
+//! Contents and handles stay as they are. The buffers shown are those that may be small, which is where allocators fragment: pages and
+//! chunks of small keys, large payloads, items of groups, values of tracked keys, members of grants. The nodes of the standard library's
+//! trees and hash tables are not shown: they have no buffer that could be taken out.
 
 use crate::compact::{Cursor, Pass, Step};
 use crate::gate::Gate;
 use crate::queue::Queue;
 
-/// Who gives buffers another place.
+/// Moves buffers to other places in memory.
 pub trait Mover {
-    /// May put what is in `buffer`, and its room, to another place.
+    /// May move `buffer`, its spare capacity included, to another place.
     fn buffer<T>(&mut self, buffer: &mut Vec<T>);
 
-    /// Whether it has had enough for now.
+    /// Whether the mover has had enough for now.
     fn is_tired(&mut self) -> bool;
 
-    /// The same for a slice.
+    /// Like [`Mover::buffer`], for a slice.
     fn slice<T>(&mut self, slice: &mut Box<[T]>) {
         let mut buffer = std::mem::take(slice).into_vec();
         self.buffer(&mut buffer);
@@ -26,7 +26,7 @@ pub trait Mover {
 }
 
 impl Cursor {
-    /// Shows thing after thing, which `show` tells whether there is, until there is none or the mover is tired.
+    /// Shows one thing after the other, until `show` says that there is none or the mover is tired.
     pub(crate) fn show<M: Mover>(&mut self, mover: &mut M, mut show: impl FnMut(usize, &mut M) -> bool) -> Step {
         while show(self.index, mover) {
             self.index += 1;
@@ -38,11 +38,11 @@ impl Cursor {
     }
 }
 
-/// The parts of the queue; behind them come those of the gate.
+/// How many parts the queue has; those of the gate are numbered behind them.
 const GATE: usize = 5;
 
 impl<G: Gate> Queue<G> {
-    /// Shows the buffers, from the first on if `anew`, else from where it stopped the last time. True if there are more.
+    /// Shows the buffers, from the first on if `anew`, else from where the last call stopped. True if there are more.
     pub fn show_buffers(&mut self, mover: &mut impl Mover, anew: bool) -> bool {
         let mut shown = self.shown.take().filter(|_| !anew).unwrap_or_default();
         loop {

@@ -1,11 +1,12 @@
 //! Memory that comes back: when most entries have left a key, those that stay move together.
 //!
 //! Entries, records and nodes lie in pages and chunks of many. One that stays keeps its page, so a key that was drained here and there would keep
-//! nearly all it ever had. A *pass* goes through all parts of a key, in steps whose length the caller chooses, and moves what lies where little
-//! is in use. Nothing of it shows, so each node does it for itself, whenever it likes, and any operation may come between two steps.
+//! nearly all it ever had. A *pass* goes through all parts of a key, in steps whose length the caller chooses, and empties pages and chunks of
+//! which little is in use. A pass changes nothing that shows, so each node does it for itself, whenever it likes, and any operation may come
+//! between two steps.
 //!
-//! After a pass between whose steps nothing else happened, there is no [waste](Queue::waste): what a pass leaves in use by half, waste counts only beyond
-//! two and a half times.
+//! If nothing else happens between the steps of a pass, there is no [waste](Queue::waste) after it: a pass leaves at least half of a page in use,
+//! and waste is only what goes beyond two and a half times the use.
 
 use crate::entries::{Handle, Place, State, Walk};
 use crate::gate::Gate;
@@ -14,7 +15,7 @@ use crate::queue::Queue;
 use crate::time::UnixMs;
 use crate::token::Token;
 
-/// How far one part of a key has been gone through.
+/// How far a pass has come in one part of a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor {
     pub(crate) walk: Walk,
@@ -23,7 +24,7 @@ pub struct Cursor {
     pub(crate) token: Token,
 }
 
-/// What is left of a part of a key.
+/// What is left to do in a part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// More.
@@ -48,7 +49,7 @@ impl Default for Pass {
     }
 }
 
-/// The parts of the queue; behind them come those of the gate.
+/// The parts of the queue; those of the gate are numbered behind them.
 const ENTRIES: usize = 0;
 const ORDER: usize = 1;
 const GRANTS: usize = 2;
@@ -57,7 +58,7 @@ const GATE: usize = 3;
 impl Cursor {
     const START: Cursor = Cursor { walk: Walk::START, index: 0, place: Place { key: i64::MIN, seq: 0 }, token: 0 };
 
-    /// Goes on behind the last index.
+    /// Goes on from the index at which the last step stopped.
     pub(crate) fn through(&mut self, step: impl FnOnce(usize) -> Option<usize>) -> Step {
         match step(self.index) {
             Some(next) => {
@@ -68,7 +69,7 @@ impl Cursor {
         }
     }
 
-    /// Goes on through an order behind the last place, for about `most` nodes.
+    /// Goes on through an order from the place at which the last step stopped, for about `most` nodes.
     pub(crate) fn along(&mut self, order: &mut Order, most: usize) -> Step {
         let mut done = 0;
         while done < most.max(1) && order.waste() > 0 {
@@ -82,7 +83,7 @@ impl Cursor {
     }
 }
 
-/// What is left after a step that did so much: it does nothing only where there is no waste.
+/// What is left after a step that has done `done` pieces of work: a step does none only where there is no waste.
 pub(crate) fn more(done: usize) -> Step {
     match done {
         0 => Step::Done,
@@ -90,11 +91,11 @@ pub(crate) fn more(done: usize) -> Step {
     }
 }
 
-/// Leaves below one inner node.
+/// The most leaves below one inner node.
 const LEAVES: usize = 63;
 
 impl<G: Gate> Queue<G> {
-    /// About how many bytes a pass would give back, beyond what is worth it. O(1).
+    /// About how many bytes a pass would give back, beyond the slack that is tolerated. O(1).
     pub fn waste(&self) -> usize {
         self.entries.waste() + self.records.waste() + self.order.waste() + self.grants.waste() + self.gate.waste()
     }
@@ -143,7 +144,7 @@ impl<G: Gate> Queue<G> {
         more(done)
     }
 
-    /// What belongs to an entry, but is kept elsewhere by a number, leaves a sparse chunk.
+    /// Moves what an entry keeps elsewhere under a number, its record and its outside bytes, out of sparse chunks.
     fn renumber(&mut self, handle: Handle) {
         self.entries.renumber_outside(handle);
         if self.entries.delivered(handle) {

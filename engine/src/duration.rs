@@ -11,7 +11,7 @@ const UNITS: [(&[u8], u64); 5] =
 pub struct Duration {
     /// How long it is.
     pub ms: Millis,
-    /// It was written with a unit.
+    /// Whether it was written with a unit.
     pub has_unit: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Why an operation was refused. An enum inside; the words are for the edge to send.
+//! Why an operation was refused: an enum inside the engine, whose words the edge sends.
 //!
 //! A refused operation has changed nothing.
 

@@ -1,9 +1,9 @@
 //! The engine of tsgen: one key's value as a deterministic state machine.
 //!
-//! A key is a gate in front of a delivery queue ([`queue::Queue`]), or, with none of the two, a rate limit ([`throttle::Throttle`]).
+//! A key is a gate in front of a delivery queue ([`queue::Queue`]), or a rate limit ([`throttle::Throttle`]), which has neither.
 //! What holds at any time:
 //!
-//! 1. The same operations with the same `now` lead to the same state and the same replies. No clock, no randomness, no
+//! 1. The same operations with the same `now` lead to the same state and the same replies. No clock, randomness or
 //!    hash-table order reaches either; the hash seed shows nowhere.
 //! 2. An entry is in exactly one of: waiting, ready, leased, delayed, dead.
 //! 3. Nothing is handed out before its gate opens: the place key of a claimed entry is at or below the horizon, and what is
@@ -11,8 +11,8 @@
 //! 4. Nothing leaves except by ACK, DISCARD, an explicit removal or replacement, or into the sink.
 //! 5. A token is issued once, and tokens rise.
 //! 6. Operations check first and then change state without failing: an `Err` has changed nothing.
-//! 7. Where the deadline is at or before `now`, it is due; what time alone has ended is ended by the next
-//!    time-dependent operation (the *sweep*), and reads answer as if it had been.
+//! 7. A deadline at or before `now` is due. What time alone has ended takes effect in the next time-dependent
+//!    operation (the *sweep*), and reads answer as if it had already.
 //! 8. A loaded snapshot behaves as the key that was saved.
 //!
 //! It does not know Redis, sockets, threads or files, and has no unsafe code.

@@ -1,7 +1,7 @@
 //! From a name to the handle of the entry that bears it.
 //!
-//! It keeps 32-bit handles and the hashes beside them: without these, growing and most lookups would have to read entries, which
-//! are cold. It does not know what an entry is for.
+//! It keeps 32-bit handles and the hashes beside them: without the hashes, growing and most lookups would have to read entries,
+//! which are cold. It does not know what an entry is for.
 
 use crate::entries::{Entries, Handle};
 use crate::shards::Shards;
@@ -37,7 +37,7 @@ impl Names {
         self.handles.memory()
     }
 
-    /// The hash of a name: to be the `aux` of its entry until that is delivered, and for the methods below.
+    /// The hash of a name. It is the `aux` of the entry until the entry is delivered, and the methods below take it.
     #[inline]
     pub fn hash(&self, name: &[u8]) -> u32 {
         self.hasher.hash(name) as u32
@@ -48,13 +48,13 @@ impl Names {
         self.get_hashed(entries, name, self.hash(name))
     }
 
-    /// Like [`Names::get`] for who knows the hash already.
+    /// Like [`Names::get`], for a caller that knows the hash already.
     #[inline]
     pub fn get_hashed(&self, entries: &Entries, name: &[u8], hash: u32) -> Option<Handle> {
         self.handles.find(hash, |slot| slot.hash == hash && entries.name(slot.handle) == name).map(|slot| slot.handle)
     }
 
-    /// An entry whose name has this hash, if there is one: most likely the one with this name. Reads no entry. O(1).
+    /// An entry whose name has this hash, if there is one: most likely the entry that is meant. Reads no entry. O(1).
     #[inline]
     pub fn likely(&self, hash: u32) -> Option<Handle> {
         self.handles.find(hash, |slot| slot.hash == hash).map(|slot| slot.handle)
@@ -80,12 +80,12 @@ impl Names {
         self.handles.waste()
     }
 
-    /// Fits the tables from the `from`-th on to what they hold; where to go on, if there are more. O(`most`).
+    /// Shrinks the tables, from the `from`-th on, to what they hold; returns where to go on, if there are more. O(`most`).
     pub fn fit(&mut self, from: usize, most: usize) -> Option<usize> {
         self.handles.fit(from, most, |slot| slot.hash)
     }
 
-    /// An entry has another handle, and may be read by either. O(1). Nothing happens if it is not there.
+    /// Gives an entry its new handle; it can be read by both handles now. O(1). Does nothing if the old one is not there.
     pub fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
         self.replace(old, new, self.hash_of(entries, new));
     }
@@ -98,7 +98,7 @@ impl Names {
         }
     }
 
-    /// Takes the name of this very entry out, which must still be in `entries`. O(1). False if it is not there (any more).
+    /// Removes the name of this very entry, which must still be in `entries`. O(1). False if the name is not there, or is another entry's now.
     pub fn remove(&mut self, entries: &Entries, handle: Handle) -> bool {
         let hash = self.hash_of(entries, handle);
         self.handles.remove(hash, |slot| slot.handle == handle)

@@ -1,8 +1,8 @@
 //! Which of many prefixes a name begins with, and whose they are.
 //!
-//! A radix tree: a step down for each stretch of bytes at whose end prefixes part. So a name that none of them begins costs a step or two,
-//! whether there is one prefix or a hundred thousand, and one that some begin costs no more than its own bytes. Nodes stand in a slab and
-//! name each other by numbers: prefixes that extend one another thousands of times must not end the stack of whoever drops the tree.
+//! A radix tree: each step down passes a run of bytes at whose end prefixes part. So a name that begins with none of them costs a step or two,
+//! whether there is one prefix or a hundred thousand, and a name that begins with some costs no more than its own bytes. Nodes stand in a slab
+//! and name each other by numbers: dropping prefixes that extend one another thousands of times must not overflow the stack.
 //!
 //! It does not know what an owner is.
 
@@ -16,11 +16,11 @@ pub struct Prefixes<T> {
 }
 
 struct Node<T> {
-    /// What leads here from the node above; nothing at the root only.
+    /// The bytes that lead here from the node above; empty only at the root.
     label: Box<[u8]>,
     /// Who owns the prefix that ends here.
     owners: Vec<T>,
-    /// By the first bytes of their labels, in order.
+    /// The nodes below, in order of the first bytes of their labels.
     below: Vec<(u8, u32)>,
 }
 
@@ -63,7 +63,7 @@ impl<T> Prefixes<T> {
         self.along(name).any(|node| !node.owners.is_empty())
     }
 
-    /// Who owns a prefix that `name` begins with, those of shorter ones first; who owns several of them, several times.
+    /// The owners of all prefixes that `name` begins with, those of shorter ones first; an owner of several comes several times.
     /// O(its bytes) at most, and O(1) each.
     pub fn owners_of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a T> {
         self.along(name).flat_map(|node| &node.owners)
@@ -71,7 +71,7 @@ impl<T> Prefixes<T> {
 }
 
 impl<T: PartialEq> Prefixes<T> {
-    /// `owner` wants to know of names that begin with `prefix`. O(bytes of the prefix).
+    /// Adds `owner` to those who want to know of names that begin with `prefix`. O(bytes of the prefix).
     pub fn insert(&mut self, prefix: &[u8], owner: T) {
         let (mut at, mut rest) = (self.root, prefix);
         while let Some(first) = rest.first() {
@@ -91,7 +91,7 @@ impl<T: PartialEq> Prefixes<T> {
         self.nodes[at].owners.push(owner);
     }
 
-    /// A node between two, behind so many bytes of the label of the lower one.
+    /// Puts a node between two, `length` bytes into the label of the lower one; returns its number.
     fn split(&mut self, above: u32, below: u32, length: usize) -> u32 {
         let label = std::mem::take(&mut self.nodes[below].label);
         let (upper, lower) = label.split_at(length);
@@ -110,7 +110,7 @@ impl<T: PartialEq> Prefixes<T> {
         }
     }
 
-    /// `owner` does not want to know any more; true if it did. O(bytes of the prefix), and O(owners of the same prefix).
+    /// Takes `owner` from `prefix`; true if it was there. O(bytes of the prefix), and O(owners of the same prefix).
     pub fn remove(&mut self, prefix: &[u8], owner: &T) -> bool {
         let (mut way, mut at, mut rest) = (Vec::new(), self.root, prefix);
         while let Some(first) = rest.first() {
@@ -137,7 +137,7 @@ impl<T: PartialEq> Prefixes<T> {
         true
     }
 
-    /// A node at which nothing ends or parts is none.
+    /// Joins a node at which nothing ends or parts with the only one below it.
     fn join(&mut self, above: u32, at: u32) {
         let node = &self.nodes[at];
         let (true, &[(_, below)]) = (node.owners.is_empty(), &node.below[..]) else { return };

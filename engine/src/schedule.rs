@@ -13,9 +13,9 @@ use std::sync::Arc;
 pub struct Schedule {
     /// Databases with any key. Few, and exchanged as a whole.
     dbs: BTreeMap<i32, Keys>,
-    /// While all keys are looked at whatever their deadlines: the one that comes next in this round, or the first behind it.
+    /// While a round looks at all keys, whatever their deadlines: the key that comes next, or the first behind it if that is gone.
     round: Option<(i32, Arc<[u8]>)>,
-    /// The next key comes from the round, not because its time has come.
+    /// Whether the last turn was the round's: it takes turns with the keys whose time has come.
     turn: bool,
 }
 
@@ -65,14 +65,14 @@ impl Schedule {
         }
     }
 
-    /// All keys that are noted now are due, in a round of their own: nothing is moved. O(1).
+    /// Begins a round that looks at all keys noted now, whatever their deadlines; moves none of them. O(1).
     pub fn look_at_all(&mut self) {
         let first = self.dbs.keys().next();
         self.round = first.map(|db| (*db, [].into()));
     }
 
-    /// Takes one key whose time has come, the longest due first, with that time; or, in turn with these, the next of a round of
-    /// all keys, with the time 0. O(log keys + databases).
+    /// Takes one key whose time has come, with that time, the longest due first; in turn with these, while there is a round, the
+    /// next key of the round, with the time 0. O(log keys + databases).
     pub fn due(&mut self, now: UnixMs) -> Option<(UnixMs, i32, Arc<[u8]>)> {
         self.turn = !self.turn;
         if self.turn {
@@ -89,7 +89,7 @@ impl Schedule {
                 keys.by_key.range::<[u8], _>((Included(&*from), Unbounded)).next().map(|(name, at)| (name.clone(), *at))
             });
             if let Some((name, at)) = next {
-                // The key itself, if it comes back meanwhile, has had its look: the first behind it is next.
+                // A key that is noted again meanwhile has had its look: the round goes on behind it.
                 self.round = Some((db, [&*name, &[0]].concat().into()));
                 self.forget(db, &name, at);
                 return Some((UnixMs(0), db, name));
@@ -153,7 +153,7 @@ impl Schedule {
             }
         }
         if self.round.is_some() {
-            // Part of the keys have changed sides.
+            // Some keys have moved from before to behind the point that the round has reached, and the other way.
             self.look_at_all();
         }
     }

@@ -11,7 +11,7 @@ pub struct UnixMs(pub i64);
 impl UnixMs {
     /// Later than anything a clock shows.
     pub const NEVER: UnixMs = UnixMs(i64::MAX);
-    /// Earlier than anything a clock shows: the time of whoever repeats what depends on none.
+    /// Earlier than anything a clock shows: the `now` of a repeated operation that does not depend on time.
     pub const EVER: UnixMs = UnixMs(i64::MIN);
 
     /// The point `delay` after this one; `NEVER` if there is none.
@@ -25,7 +25,7 @@ impl UnixMs {
         self <= now
     }
 
-    /// How long `earlier` has been over; zero if it lies ahead (the clock stepped back).
+    /// How long ago `earlier` was; zero if it lies ahead (the clock stepped back).
     pub fn since(self, earlier: UnixMs) -> Millis {
         Millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

@@ -6,7 +6,7 @@ use crate::time::UnixMs;
 /// A receipt for one delivery of one entry. 0 is no token.
 pub type Token = u64;
 
-/// The highest token that is ever accepted or issued; far beyond what clocks make before the year 2248.
+/// The highest token that is ever accepted or issued: far beyond 2^53, which tokens made of the clock reach in the year 2248.
 pub const MAX_TOKEN: Token = 1 << 62;
 
 /// How many tokens a millisecond of the clock is worth.
