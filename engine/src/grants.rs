@@ -1,4 +1,4 @@
-//! Grants: the leases of one key, kept a CLAIM at a time.
+//! Grants: the leases of one key, one record for each CLAIM.
 //!
 //! A claim hands out a run of consecutive tokens to one consumer with one deadline. That run is a *grant*, so all
 //! indexes (by token, by deadline, by consumer) cost per claim and not per entry. A grant lives until its last token
@@ -36,7 +36,7 @@ pub(crate) struct Terms {
     pub consumer: Arc<[u8]>,
     pub deadline: UnixMs,
     pub claimed_at: UnixMs,
-    /// The leases have ended; only the tokens are left.
+    /// Whether the leases have ended, so that only the tokens are left.
     pub lapsed: bool,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Grants {
     by_deadline: BTreeSet<(UnixMs, Token)>,
     /// Only grants that have not lapsed, oldest first.
     running: BTreeSet<Token>,
-    /// The same by consumer. A consumer without leases is forgotten.
+    /// The running grants of each consumer. A consumer without leases is forgotten.
     by_consumer: BTreeMap<Arc<[u8]>, BTreeSet<Token>>,
     leased: usize,
     /// Tokens that are current, lapsed ones included.
@@ -133,12 +133,12 @@ impl Grants {
         }
     }
 
-    /// Number of running leases, those included whose deadline has passed unnoticed.
+    /// Number of running leases, including those whose deadline has passed unnoticed.
     pub fn leased(&self) -> usize {
         self.leased
     }
 
-    /// The entry a token stands for and the terms it was given out on. O(log grants).
+    /// The entry that a token stands for, and the terms of its lease. O(log grants).
     pub fn get(&self, token: Token) -> Option<(Handle, &Terms)> {
         let (first, grant) = self.by_token.range(..=token).next_back()?;
         let handle = *grant.members.get((token - first) as usize)?;
@@ -250,13 +250,13 @@ impl Grants {
         self.iter_range(TokenRange { first: after.saturating_add(1), last: Token::MAX })
     }
 
-    /// The leases that run beyond `cut` with tokens above `after`, in their order. O(log grants) to begin and for each grant whose leases
-    /// end up to there.
+    /// The leases with tokens above `after` that have not ended by `cut`, in order of tokens. O(log grants) to begin, and for each grant whose
+    /// leases have ended by `cut`.
     pub fn running(&self, after: Token, cut: Cut) -> impl Iterator<Item = (Token, Handle, &Terms)> {
         self.beyond(&self.running, after, cut)
     }
 
-    /// The same of one consumer.
+    /// Like [`Grants::running`], of one consumer.
     pub fn of_consumer(
         &self,
         consumer: &[u8],
@@ -284,7 +284,7 @@ impl Grants {
             .filter(move |(token, _, terms)| !cut.has(*token, terms))
     }
 
-    /// The end of the `most`-th lease that has ended, or all that have, if these are fewer. O(log grants), and O(1) for each grant.
+    /// The cut just after the `most`-th lease that has ended, or after all that have if these are fewer. O(log grants), and O(1) for each grant.
     pub fn cut(&self, now: UnixMs, most: usize) -> Cut {
         let mut count = 0;
         for (deadline, first) in self.by_deadline.range(..=(now, Token::MAX)) {

@@ -1,23 +1,23 @@
-//! A hash table that never stops to grow.
+//! A hash table that grows in small steps.
 //!
-//! Extendible hashing: a directory of small hash tables ("shards"). Only one shard is rebuilt at a time, so that no insert
+//! Extendible hashing: a directory of small hash tables ("shards"). Only one shard is rebuilt at a time, so no insert
 //! stops a server for as long as a table of millions takes to grow. It keeps small items and asks its user for their
 //! hashes and for equality; it does not know what an item means, and no order of it is ever visible.
 
 use hashbrown::HashTable;
 
-/// Buckets of a full-grown shard, and the items it then takes: it splits, never grows further.
+/// The buckets of a full-grown shard, and the items that fit into these: such a shard splits instead of growing further.
 const SHARD_BUCKETS: usize = 2048;
 const SHARD_ITEMS: usize = SHARD_BUCKETS / 8 * 7;
-/// The directory is at most this much larger than the number of shards. Only equal hashes could make it so; a shard that
-/// must not split grows instead.
+/// The directory has at most this many slots for each shard. Only equal hashes could make it reach that; a shard that must
+/// not split then grows instead.
 const MAX_SPARSENESS: usize = 64;
 const MAX_DEPTH: u32 = 26;
 
 /// Items under 32-bit hashes. About 4 bytes an item beside its own, for items of 4 bytes.
 #[derive(Clone)]
 pub struct Shards<T> {
-    /// By the first `depth` bits of a skewed hash, the number of the shard. Always a power of two long.
+    /// The number of the shard, by the first `depth` bits of a skewed hash. Always a power of two long.
     directory: Vec<u32>,
     depth: u32,
     shards: Vec<Shard<T>>,
@@ -29,7 +29,7 @@ pub struct Shards<T> {
 #[derive(Clone)]
 struct Shard<T> {
     items: HashTable<T>,
-    /// How many of the first bits its hashes have in common.
+    /// How many first bits the skewed hashes of its items have in common.
     depth: u32,
 }
 
@@ -58,13 +58,13 @@ impl<T: Copy> Shards<T> {
             + self.shards.iter().map(|shard| shard.items.allocation_size()).sum::<usize>()
     }
 
-    /// The item with this hash that `is` the one. O(1).
+    /// The item with this hash for which `is` is true. O(1).
     #[inline]
     pub fn find(&self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<T> {
         self.shards[self.shard_of(hash)].items.find(mixed(hash), |&item| is(item)).copied()
     }
 
-    /// The same, to be replaced by another item with the same hash. O(1).
+    /// Like [`Shards::find`], to replace the item by another with the same hash. O(1).
     #[inline]
     pub fn find_mut(&mut self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<&mut T> {
         let number = self.shard_of(hash);
@@ -87,7 +87,7 @@ impl<T: Copy> Shards<T> {
         self.peak = self.peak.max(self.len);
     }
 
-    /// Takes the item with this hash out that `is` the one. O(1). False if there is none.
+    /// Removes the item with this hash for which `is` is true. O(1). False if there is none.
     pub fn remove(&mut self, hash: u32, mut is: impl FnMut(T) -> bool) -> bool {
         let number = self.shard_of(hash);
         let items = &mut self.shards[number].items;
@@ -110,8 +110,8 @@ impl<T: Copy> Shards<T> {
         self.peak.saturating_sub(2 * self.len) * (size_of::<T>() + 2)
     }
 
-    /// Fits the tables from the `from`-th shard on to what they hold, until that were `most` items; the shard to go on with, if there are
-    /// more. O(`most`), and O(512) for the last shard.
+    /// Shrinks the tables, from the `from`-th shard on, to what they hold, until about `most` items have moved; returns the shard to go on
+    /// with, if there are more. O(`most`), and O(512) for the last shard.
     pub fn fit(&mut self, from: usize, most: usize, hash_of: impl Fn(T) -> u32) -> Option<usize> {
         let mut done = 0;
         for (number, shard) in self.shards.iter_mut().enumerate().skip(from) {
@@ -140,7 +140,7 @@ impl<T: Copy> Shards<T> {
         items.len() == items.capacity() && items.num_buckets() >= SHARD_BUCKETS
     }
 
-    /// Splits the shard of this hash; or only rebuilds it, if it is full of what removed items left behind. False if neither helps.
+    /// Splits the shard of this hash, or only rebuilds it if it is full of what removed items left behind. False if neither helps.
     #[cold]
     fn make_room(&mut self, number: usize, hash: u32, hash_of: impl Fn(T) -> u32) -> bool {
         let shard = &self.shards[number];
@@ -151,7 +151,7 @@ impl<T: Copy> Shards<T> {
             return false;
         }
         let depth = shard.depth;
-        // The hashes first, in a loop of its own: reading what is cold is what this costs, and so the reads overlap.
+        // The hashes come first, in a loop of their own: cold reads are the cost of this, and in such a loop they overlap.
         let hashed: Vec<(u32, T)> = shard.items.iter().map(|&item| (hash_of(item), item)).collect();
         let empty = || HashTable::with_capacity(SHARD_ITEMS);
         let (mut low, mut high) = (empty(), if split { empty() } else { HashTable::new() });
@@ -167,7 +167,7 @@ impl<T: Copy> Shards<T> {
         true
     }
 
-    /// Lets the upper half of the directory's items for the shard of this hash mean its new sibling.
+    /// Points the upper half of the directory's slots for the shard of this hash to its new sibling.
     fn enter_sibling(&mut self, sibling: Shard<T>, hash: u32) {
         let (depth, number) = (sibling.depth, self.shards.len() as u32);
         self.shards.push(sibling);
@@ -193,8 +193,8 @@ impl<T: Copy> Shards<T> {
     }
 }
 
-/// The first bits of the skewed hash. With x = hash / 2^32 it is (x * x + 2 * x) / 3: twice as dense at one end as at the other. So the shards
-/// are at any time in all phases between just split and about to, and the memory per item does not swing between 6 and 12 bytes.
+/// The first bits of the skewed hash. With x = hash / 2^32 it is (x * x + 2 * x) / 3: twice as dense at one end as at the other. So at any time
+/// there are shards in all phases between just split and about to split, and the memory per item does not swing between 6 and 12 bytes.
 #[inline]
 fn prefix(hash: u32, depth: u32) -> usize {
     let x = u64::from(hash);
@@ -202,7 +202,8 @@ fn prefix(hash: u32, depth: u32) -> usize {
     (y >> (32 - depth)) as usize
 }
 
-/// The hash inside a shard, whose items agree in the first bits of theirs: the table needs seven good bits at the top and eleven at the bottom.
+/// The hash that a shard's table uses. The items of a shard agree in their first bits, but the table needs seven good bits at the top and
+/// eleven at the bottom.
 #[inline]
 fn mixed(hash: u32) -> u64 {
     let product = u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);

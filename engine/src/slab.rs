@@ -1,8 +1,8 @@
 //! A table of equal things under small stable numbers, kept in chunks.
 //!
 //! It exists so that a record can be named by 32 bits instead of a pointer, and so that a growing table never moves more
-//! than one chunk. It does not know what its things mean, and it does not notice a number that is used after its thing
-//! was removed and the number given to another: whoever keeps numbers keeps them right.
+//! than one chunk. It does not know what its things mean. It does not notice a number that is used after its thing was
+//! removed and the number was given to another: whoever keeps numbers keeps them right.
 
 use crate::buffers::Mover;
 use std::ops::{Index, IndexMut};
@@ -12,9 +12,9 @@ const NONE: u32 = u32::MAX;
 
 /// Values under `u32` keys; a key is free for reuse once its value is removed.
 ///
-/// Holds up to 2^32 - `CHUNK` values. Operations are O(1), but for one that needs an empty chunk: it looks for the lowest among all that
-/// were emptied, which is O(those), once for a whole chunk of values. (A million values in chunks of 1024 have at most 1000 of them. A heap
-/// would take 16 bytes more of every slab, of which a key has many.) Beside that the worst one copies half a chunk, or 40 bytes per chunk
+/// Holds up to 2^32 - `CHUNK` values. Operations are O(1), except one that needs an empty chunk: it looks for the lowest among all emptied
+/// chunks, which is O(emptied chunks), once for a whole chunk of values. (A million values in chunks of 1024 have at most 1000 chunks. A heap
+/// would take 16 bytes more of every slab, of which a key has many.) Of the others the longest copies half a chunk, or 40 bytes per chunk
 /// when the list of chunks grows. `CHUNK` is a power of two. A slot is as large as `T` when `T` has a niche (a `NonZero`, a `Box`, an enum),
 /// else larger by `T`'s alignment.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Slab<T, const CHUNK: usize = 1024> {
     roomy: u32,
     /// First of the chunks without slots, linked likewise. Their numbers are used again before new ones.
     vacant: u32,
-    /// The least of their numbers.
+    /// The least number of a chunk without slots.
     lowest_vacant: u32,
     len: usize,
     /// Slots that the chunks have allocated, used or not.
@@ -140,8 +140,8 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         self.relocate_below(key, u32::MAX)
     }
 
-    /// The same, and also out of chunks with higher numbers than are needed, for who keeps something for every number that might be. There is room
-    /// in chunks with lower numbers only once some are empty: going through all values twice does it.
+    /// Like [`Slab::relocate`], and also out of chunks with higher numbers than are needed: for an owner that keeps something for every possible
+    /// number. Lower chunks have room only once some of them are empty, so this takes two rounds through all values.
     pub fn relocate_low(&mut self, key: u32) -> Option<u32> {
         self.relocate_below(key, (2 * self.len / CHUNK + 2) as u32)
     }
@@ -160,7 +160,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         }
         let target = self.roomy;
         let value = self.remove(key);
-        // A chunk that was full has room by that, and is first in the list now. With the last value all chunks were forgotten.
+        // If the chunk was full, the removal has put it first in the list. If this was the only value, all chunks are forgotten.
         if self.roomy != target && (target as usize) < self.chunks.len() {
             self.leave_roomy(target);
             self.enter_roomy(target);
@@ -168,7 +168,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         Some(self.insert(value))
     }
 
-    /// Shows the slots of one chunk, and each value to `show`, which may have buffers of its own; false if there is no such chunk.
+    /// Shows the slots of one chunk, and hands each value, which may have buffers of its own, to `show`; false if there is no such chunk.
     pub fn show_chunk<M: Mover>(&mut self, number: usize, mover: &mut M, mut show: impl FnMut(&mut T, &mut M)) -> bool {
         let Some(chunk) = self.chunks.get_mut(number) else { return false };
         mover.buffer(&mut chunk.slots);
@@ -180,7 +180,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         true
     }
 
-    /// Forgets empty chunks behind the last that is not; the first key that none of the others has. O(chunks).
+    /// Forgets the empty chunks at the end; returns the first key beyond the chunks that are left. O(chunks).
     pub fn fit(&mut self) -> u32 {
         while self.chunks.last().is_some_and(|chunk| chunk.live == 0) {
             self.chunks.pop();
@@ -199,7 +199,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         chunk.slots.capacity() > 2 * chunk.live as usize
     }
 
-    /// The value under this key, or `None` if there is none (now). O(1).
+    /// The value under this key, or `None` if there is none (any more). O(1).
     #[inline]
     pub fn get(&self, key: u32) -> Option<&T> {
         match self.chunks.get((key >> Self::SHIFT) as usize)?.slots.get(key as usize & (CHUNK - 1))? {
@@ -237,7 +237,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         self.enter_roomy(number);
     }
 
-    /// O(vacant chunks), for what is then room for a whole chunk of values.
+    /// Takes the lowest vacant chunk out of its list. O(vacant chunks), once for a whole chunk of values.
     fn take_lowest_vacant(&mut self) -> u32 {
         let taken = std::mem::replace(&mut self.lowest_vacant, NONE);
         let (mut number, mut before) = (self.vacant, NONE);

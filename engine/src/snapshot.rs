@@ -1,13 +1,13 @@
 //! A key as bytes: in chunks, the same for equal keys, and safe to read from anybody.
 //!
-//! A snapshot is a sequence of chunks of about 64 KiB, each one byte that tells the [`Format`] and one encoded [`Part`] (serde + bincode): head,
-//! what is being collected, entries, grants, end. Its order follows from the state alone, never from where things lie in memory, so
+//! A snapshot is a sequence of chunks of about 64 KiB. Each is one byte that tells the [`Format`] and one encoded [`Part`] (serde + bincode):
+//! head, what is being collected, entries, grants, end. Its order follows from the state alone, never from where things lie in memory, so
 //! equal keys have equal snapshots, and a digest of the chunks is a digest of the key.
 //!
 //! The format says how bytes are laid out, and every format that was ever written can be read. What operations *do* is the
 //! [behaviour](BEHAVIOUR), which is no matter of files.
 //!
-//! Reading trusts nothing: lengths only bound what is really there, and whatever cannot have been written is refused.
+//! Reading trusts nothing: a length never makes it allocate more than is there, and whatever cannot have been written is refused.
 
 mod format;
 mod load;
@@ -32,7 +32,7 @@ pub const BEHAVIOUR: u32 = 1;
 /// The behaviours that this version can repeat.
 pub const REPEATED: RangeInclusive<u32> = 1..=BEHAVIOUR;
 
-/// A chunk is closed once it holds so many bytes.
+/// A chunk is closed once it holds this many bytes.
 const CHUNK: usize = 64 * 1024;
 
 /// Most bytes that one chunk may decode to: the largest entry, with room around it.
@@ -64,7 +64,7 @@ enum Part<'a, S, C> {
 
 #[derive(Serialize, Deserialize)]
 struct Head<S> {
-    /// That of the version which wrote it. Whoever goes on with a stream of operations asks; a file is read whatever it is.
+    /// The behaviour of the version that wrote this. Whoever goes on with its operations must check it; a file is read whatever it is.
     behaviour: u32,
     gate: S,
     options: DeliveryOptions,
@@ -132,7 +132,7 @@ type PartOf<'a, G> = Part<'a, <G as Gate>::Saved, <G as Gate>::Collected<'a>>;
 type PartOf0<'a, G> = Part<'a, <G as Gate>::Saved0, <G as Gate>::Collected<'a>>;
 
 impl<'a, S, C> Part<'a, S, C> {
-    /// The same with a gate as it is saved today.
+    /// The same part, with its gate as it is saved today.
     fn renewed<T: From<S>>(self) -> Part<'a, T, C> {
         match self {
             Part::Head(Head { behaviour, gate, options, totals, next_seq, last_token }) => {
@@ -155,7 +155,7 @@ impl bincode::enc::write::Writer for Chunk {
     }
 }
 
-/// Tells a chunk in the newest format.
+/// Emits a part as a chunk in the newest format.
 pub(crate) fn encode(part: &impl Serialize, emit: &mut dyn FnMut(&[u8])) {
     let mut chunk = Chunk(vec![Format::NEWEST.mark()]);
     match bincode::serde::encode_into_writer(part, &mut chunk, encoding()) {
@@ -165,7 +165,7 @@ pub(crate) fn encode(part: &impl Serialize, emit: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// What a chunk encodes behind its mark, if it is that and nothing else. Allocates no more than its own length pays for.
+/// Decodes what a chunk has behind its mark, and fails if it has anything else. Allocates no more than the chunk's length pays for.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(chunk: &'a [u8]) -> Result<T, Error> {
     let (part, length) = bincode::serde::borrow_decode_from_slice(chunk, encoding())
         .map_err(|_| Error::Damaged("a chunk does not decode"))?;
@@ -175,7 +175,7 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(chunk: &'a [u8]) -> Result<T, Error
     Ok(part)
 }
 
-/// Puts things together, each told with about how many bytes it takes, until they fill a chunk.
+/// Emits things in chunks. Each thing comes with about how many bytes it takes.
 fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: impl FnMut(Vec<T>)) {
     let (mut chunk, mut bytes) = (Vec::new(), 0);
     for (size, thing) in things {
@@ -192,13 +192,13 @@ fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: impl FnMut(Vec
 }
 
 impl<G: Gate> Queue<G> {
-    /// Tells the key, chunk by chunk. O(n).
+    /// Emits the key, chunk by chunk. O(n).
     pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
         self.tell(true, true, emit);
     }
 
-    /// Tells what is equal on master and replica, chunk by chunk. Not the stale tokens that only name delayed entries, for a replica that has its data from a
-    /// version without these knows none. O(n).
+    /// Emits what is equal on master and replica, chunk by chunk. That leaves out the stale tokens that only name delayed entries: a replica whose
+    /// data come from a version without these tokens has none. O(n).
     pub fn fingerprint(&self, emit: &mut dyn FnMut(&[u8])) {
         self.tell(!G::COLLECTED_IS_LOCAL, false, emit);
     }

@@ -3,13 +3,13 @@
 //! This is the generic cell rate algorithm (GCRA) of ITU-T I.371 in its form as *virtual scheduling algorithm*. All that is kept of
 //! a key is one point in time, the theoretical arrival time: when everything taken so far will have been given back, at a rate of
 //! `limit` per `period`. Each unit that is taken moves it on by `period / limit`; a take is allowed if it is then at most
-//! `burst * period / limit` ahead of now. What is told of a take is what redis-cell tells.
+//! `burst * period / limit` ahead of now. A take tells what redis-cell tells.
 //!
 //! So in any stretch of time `t` no more is taken than `burst + t * limit / period`, and nothing is rounded in that: the point is kept
 //! as whole milliseconds and a fraction whose denominator is the limit, a thousandfold. A cell rate of 7 in 1000 ms gives exactly 7 in
 //! each 1000 ms for ever. Only a key whose limit changes is rounded, by less than a millisecond and to the strict side.
 //!
-//! Takes are told to the microsecond: what comes back between two takes at one tick of the clock comes back in vain beyond the burst, so that a
+//! Takes are timed to the microsecond. Within one tick of the clock at most `burst` can be taken, however much is given back in that time; so a
 //! clock of milliseconds would let at most `1000 * burst` through in a second, whatever the limit.
 //!
 //! It does not know keys or their time to live, and no other part of the engine knows it.
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// The highest limit and the highest burst: a million a millisecond.
 pub const MAX_LIMIT: u64 = 1_000_000_000;
 
-/// Into so many parts a millisecond is divided at most: microseconds, and each of these by the limit.
+/// The most parts that a millisecond is divided into: its microseconds, each divided by the limit.
 const MAX_PARTS: u64 = 1_000 * MAX_LIMIT;
 
 /// How much may be taken, and how fast it is given back.
@@ -39,8 +39,8 @@ pub struct Rate {
 impl Rate {
     /// `limit` per `period`, at most `burst` at once.
     ///
-    /// The limit is 1 to [`MAX_LIMIT`], the period 1 ms to [`Millis::MAX_DURATION`], the burst 1 to [`Rate::most_burst`]. Errors name what is
-    /// outside of that.
+    /// The limit is 1 to [`MAX_LIMIT`], the period 1 ms to [`Millis::MAX_DURATION`], the burst 1 to [`Rate::most_burst`]. Errors name the
+    /// argument that is out of its range.
     pub fn new(limit: u64, period: Millis, burst: u64) -> Result<Self, Error> {
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(Error::OutOfRange("limit is out of range"));
@@ -92,13 +92,13 @@ impl From<UnixMs> for Moment {
 /// What came of a take.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// Whether it was allowed. A take that was not has changed nothing.
+    /// Whether it was allowed. A take that was refused has changed nothing.
     pub allowed: bool,
     /// How much could be taken now, after this.
     pub remaining: u64,
-    /// When the same take would be allowed, if nobody else takes anything; only if it was not.
+    /// After how long the same take would be allowed, if nobody else takes anything; only if it was refused.
     pub retry_after: Option<Millis>,
-    /// When all will have been given back, if nobody takes anything more.
+    /// After how long all will have been given back, if nobody takes anything more.
     pub reset_after: Millis,
 }
 
@@ -108,11 +108,11 @@ pub struct Throttle {
     millis: UnixMs,
     /// Below `of`.
     part: u64,
-    /// The limit of the last take, a thousandfold; a divisor of it in what was saved, in older files the limit itself. 1 to [`MAX_PARTS`].
+    /// 1000 times the limit of the last take; what was saved has a divisor of that, and older files have the limit itself. 1 to [`MAX_PARTS`].
     of: u64,
 }
 
-/// Equal are the same points in time, however the fraction is written.
+/// Two are equal if they are the same point in time, however the fraction is written.
 impl PartialEq for Throttle {
     fn eq(&self, other: &Self) -> bool {
         let across = |one: u64, other: u64| u128::from(one) * u128::from(other);
@@ -130,12 +130,12 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Takes `cost`, all or nothing. A cost of 0 takes nothing and tells how it stands; one above the burst is never allowed.
+    /// Takes `cost`, all or nothing. A cost of 0 takes nothing and tells how the key stands; a cost above the burst is never allowed.
     ///
-    /// What was taken at another rate is given back when it was to be given back at that rate. The same holds for a clock that has
-    /// stepped back: what was taken before comes back when the clock has reached that time again.
+    /// What was taken at another rate is given back at the time that followed from that rate. Likewise after the clock has stepped
+    /// back: what was taken before comes back when the clock has reached that time again.
     pub fn take(&mut self, rate: &Rate, cost: u64, now: impl Into<Moment>) -> Taken {
-        // In units of 1/limit microseconds from now, in which everything is an integer. The widest product is that of the range of
+        // All is in units of 1/limit microseconds from now, in which it is an integer. The widest product is that of the range of
         // clocks and MAX_PARTS, below 2^105.
         let now: Moment = now.into();
         let limit = i128::from(rate.limit);
@@ -164,13 +164,13 @@ impl Throttle {
         UnixMs(self.millis.0.saturating_add(i64::from(self.part > 0)))
     }
 
-    /// How far it is ahead of `now`, in units of 1/limit microseconds, rounded up if the limit was another before.
+    /// How far the point in time is ahead of `now`, in units of 1/limit microseconds, rounded up if the limit was another before.
     fn ahead_of(&self, now: Moment, limit: u64) -> i128 {
         let micros = (i128::from(self.millis.0) - i128::from(now.ms.0)) * 1_000 - i128::from(now.us);
         let parts = 1_000 * limit;
         let (part, of) = (i128::from(self.part), i128::from(self.of));
         let scaled = part * i128::from(parts);
-        // To a whole part of a millisecond, as when takes were told no finer: so what is repeated leaves the same.
+        // Rounded to whole 1/limit milliseconds, as when takes were timed no finer: so a repeated take leaves the same state.
         let part = if scaled % of == 0 { scaled / of } else { 1_000 * divided_up(part * i128::from(limit), of) };
         micros * i128::from(limit) + part
     }
@@ -180,7 +180,7 @@ impl Throttle {
         encode(&(BEHAVIOUR, self.reduced()), emit);
     }
 
-    /// The same with the smallest numbers. O(log of the limit), so not for each take.
+    /// The same point with the fraction in lowest terms. O(log of the limit), so not for each take.
     fn reduced(&self) -> Self {
         let (mut divisor, mut rest) = (self.of, self.part);
         while rest != 0 {
@@ -189,8 +189,8 @@ impl Throttle {
         Throttle { part: self.part / divisor, of: self.of / divisor, ..*self }
     }
 
-    /// The value of such bytes, from whomever they are, and the behaviour of the version that saved it. Fails on what cannot have been
-    /// written.
+    /// The value that was saved as these bytes, and the behaviour of the version that saved it. The bytes may come from anybody: fails on
+    /// what cannot have been written.
     pub fn load(bytes: &[u8]) -> Result<(Self, u32), Error> {
         let (format, rest) = Format::of(bytes)?;
         let (behaviour, throttle): (u32, Throttle) = match format {
@@ -209,7 +209,7 @@ fn divided_up(number: i128, by: i128) -> i128 {
     (number + by - 1) / by
 }
 
-/// Whole milliseconds that cover a span of so many units of 1/limit microseconds.
+/// The whole milliseconds that cover a span, which is in units of 1/limit microseconds.
 fn whole_millis(span: i128, limit: i128) -> Millis {
     Millis(u64::try_from(divided_up(span, 1_000 * limit)).unwrap_or(u64::MAX))
 }

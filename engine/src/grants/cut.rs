@@ -1,4 +1,4 @@
-//! Grants of which nearly all tokens are settled, cut where most are missing.
+//! Cuts grants of which nearly all tokens are settled, at their long gaps.
 
 use super::Grants;
 use crate::buffers::Mover;
@@ -6,7 +6,7 @@ use crate::compact::{Cursor, Step};
 use crate::entries::Handle;
 use crate::token::Token;
 
-/// A piece of its own costs about as much as so many slots.
+/// One more piece costs about as much as this many slots.
 const PIECE: usize = 64;
 
 impl Grants {
@@ -15,7 +15,7 @@ impl Grants {
         self.member_slots.saturating_sub(PIECE * self.live) * size_of::<Handle>()
     }
 
-    /// The entry of a token has another handle. O(log grants). Nothing happens if the token is not current.
+    /// Gives a token the new handle of its entry. O(log grants). Does nothing if the token is not current.
     pub fn replace(&mut self, token: Token, old: Handle, new: Handle) {
         let grant = self.by_token.range_mut(..=token).next_back();
         let member = grant.and_then(|(first, grant)| grant.members.get_mut((token - first) as usize));
@@ -36,7 +36,7 @@ impl Grants {
         Step::Done
     }
 
-    /// Cuts up to `most` grants, from the one that begins at `from` on, if nearly all their tokens are settled; where to go on, if there
+    /// Looks at up to `most` grants, from `from` on, and cuts those of which nearly all tokens are settled; returns where to go on, if there
     /// are more. O(`most` log grants), and O(tokens) of those that are cut.
     pub fn compact(&mut self, from: Token, most: usize) -> Option<Token> {
         let mut nth = self.by_token.range(from..).map(|(first, grant)| (*first, grant));
@@ -54,7 +54,7 @@ impl Grants {
         next
     }
 
-    /// Cuts a grant into pieces that begin and end with a current token, and miss less than half a [`PIECE`] of them in a row.
+    /// Cuts a grant into pieces that begin and end with a current token, and have no gap of half a [`PIECE`] or more.
     fn cut_up(&mut self, first: Token) {
         let Some(grant) = self.detach(first) else { return };
         self.member_slots -= grant.members.len();

@@ -4,18 +4,18 @@ use super::Terms;
 use crate::time::UnixMs;
 use crate::token::Token;
 
-/// How far the ends of leases are taken into account, in order of deadline and token: a reader does not look at very many that nobody
+/// The last lease, in order of deadline and token, that a reader takes to have ended: it does not look at very many ends that nobody
 /// has swept yet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cut(UnixMs, Token);
 
 impl Cut {
-    /// All that have ended by now.
+    /// Counts all leases as ended that have ended by `now`.
     pub fn at(now: UnixMs) -> Self {
         Cut(now, Token::MAX)
     }
 
-    /// Up to the lease with this deadline and token.
+    /// Counts leases as ended up to the one with this deadline and token.
     pub fn after(deadline: UnixMs, token: Token) -> Self {
         Cut(deadline, token)
     }

@@ -1,27 +1,27 @@
 //! Which format a chunk is in: what its first byte tells.
 //!
-//! To add a field to what is saved: give the struct as it was a name of its own (`Scope0`), let `From` make today's of it, and add a
-//! format here. A new kind of [`Part`](super::Part), at the end of the list and told only where there is something to tell, needs no format.
+//! To add a field to what is saved: keep the old struct under a name of its own (`Scope0`), make today's struct of it by `From`, and add
+//! a format here. A new kind of [`Part`](super::Part), at the end of the list and told only where there is something to tell, needs no format.
 
 use crate::error::Error;
 
 /// Formats in which something may have been saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Format 0, of before there was a mark: the chunk begins with the number of its part, which is below [`MARK`].
+    /// Format 0, from before there were marks: the chunk begins with the number of its part, which is below [`MARK`].
     Unmarked,
     /// Format 1: what follows the mark is a part, and its gate is saved as it is today.
     One,
 }
 
-/// Marks are this and the number of the format.
+/// A mark is this and the number of the format.
 const MARK: u8 = 0x80;
 
 impl Format {
     /// The one that is written.
     pub const NEWEST: Format = Format::One;
 
-    /// The byte in front of a chunk in this format, which must have one.
+    /// The byte in front of a chunk in this format; not for [`Format::Unmarked`].
     pub const fn mark(self) -> u8 {
         MARK | self as u8
     }

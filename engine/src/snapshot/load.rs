@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Loader<G> {
     seed: [u64; 2],
     queue: Option<Queue<G>>,
-    /// That of the first chunk: all have the same.
+    /// The format of the first chunk: all chunks have the same.
     format: Option<Format>,
     behaviour: u32,
     /// The current tokens met so far, each with its entry.
@@ -46,7 +46,7 @@ fn require(holds: bool, what: &'static str) -> Result<(), Error> {
     }
 }
 
-/// A token without a grant: it is stale, and names a delayed entry.
+/// Takes in a token that no grant covers: it is stale, and only names a delayed entry.
 fn nacked<G: Gate>(queue: &mut Queue<G>, token: Token, handle: Handle) -> Result<(), Error> {
     require(queue.entries.state(handle) == State::Delayed, "a token without a grant")?;
     require(!queue.dead.contains_key(&token), "a token stands twice")?;
@@ -247,8 +247,8 @@ impl<G: Gate> Loader<G> {
         tokens.try_for_each(|(token, handle)| nacked(queue, token, handle))
     }
 
-    /// The behaviour of the version that saved the key, once its head has been read. Who is about to repeat what that version does
-    /// next looks whether it is [repeated](super::REPEATED).
+    /// The behaviour of the version that saved the key, once its head has been read. Whoever repeats what that version does next must
+    /// check that it is one of those that are [repeated](super::REPEATED).
     pub fn behaviour(&self) -> u32 {
         self.behaviour
     }
