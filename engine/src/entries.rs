@@ -16,7 +16,7 @@ mod pages;
 pub(crate) use moving::Walk;
 
 const HEADER: usize = 24;
-/// The largest block; whatever needs more is kept outside, and its block holds where.
+/// The largest block. An entry that needs more is kept outside, and its block tells where.
 const MAX_BLOCK: usize = 4096;
 const LARGE_BLOCK: usize = HEADER + 4;
 
@@ -25,8 +25,8 @@ pub const MAX_NAME: usize = 65_536;
 /// The largest [`Place::seq`].
 pub const MAX_SEQ: u64 = (1 << 48) - 1;
 
-// The header: place.key (8 bytes), place.seq (6), lengths and flags (6), aux (4), all little-endian. From its lowest bit, the
-// third field is: length of the name (17 bits), of name and body (27, or all ones: kept outside), state (2), superseded, delivered.
+// The header: place.key (8 bytes), place.seq (6), lengths and flags (6), aux (4), all little-endian. The third field has, from
+// its lowest bit: length of the name (17 bits), of name and body (27, or all ones: kept outside), state (2), superseded, delivered.
 const LENGTHS: usize = 14;
 const AUX: usize = 20;
 /// The byte of the header whose upper half holds the flags.
@@ -37,7 +37,7 @@ const STATE_SHIFT: u32 = 4;
 const SUPERSEDED: u8 = 1 << 6;
 const DELIVERED: u8 = 1 << 7;
 
-/// Where an entry is kept: valid until it is removed, also across a `clone` of the whole.
+/// Where an entry is kept: valid until the entry is removed or moved, also in a `clone` of the [`Entries`].
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
 pub struct Handle(pub u32);
 
@@ -132,7 +132,7 @@ impl Entries {
         (handle, block)
     }
 
-    /// The same with a body that is given away: a large one is not copied.
+    /// Like [`Entries::insert`], with a body that is given away: a large one is not copied.
     pub fn insert_owned(&mut self, place: Place, name: &[u8], body: Vec<u8>, aux: u32) -> Handle {
         if HEADER + name.len() + body.len() <= MAX_BLOCK {
             return self.insert(place, name, &body, aux);
@@ -154,21 +154,21 @@ impl Entries {
         }
     }
 
-    /// The place it was inserted with.
+    /// Its place.
     #[inline]
     pub fn place(&self, handle: Handle) -> Place {
         let header = self.header(handle);
         Place { key: word(header, 0) as i64, seq: word(header, 8) & MAX_SEQ }
     }
 
-    /// Moves it to another key. It must not stand in an [`Order`](crate::order::Order) meanwhile.
+    /// Changes the key of its place. It must not stand in an [`Order`](crate::order::Order) meanwhile.
     #[inline]
     pub fn set_key(&mut self, handle: Handle, key: i64) {
         self.header_mut(handle)[..8].copy_from_slice(&key.to_le_bytes());
     }
 
-    /// Reads something of each, so that what follows finds them in the cache. In a loop of their own the reads of cold memory
-    /// overlap; between other work they would be waited for one by one. Worth it for many only: a few are as often as not warm.
+    /// Reads something of each entry, so that the caller then finds it in the cache. In a loop of their own the reads of cold
+    /// memory overlap; between other work each would be waited for. Only worth it for many: a few are as often as not warm.
     pub fn warm(&self, handles: impl ExactSizeIterator<Item = Handle>) {
         const MANY: usize = 1_000;
         if handles.len() < MANY {
@@ -192,7 +192,7 @@ impl Entries {
         }
     }
 
-    /// Bytes of all that are too large for a page.
+    /// Bytes of all entries that are kept outside of pages.
     pub const fn outside_bytes(&self) -> usize {
         self.large_bytes
     }
@@ -209,7 +209,7 @@ impl Entries {
         self.name_and_body(handle).1
     }
 
-    /// Both, for the price of one.
+    /// Its name and its body, for the price of one.
     #[inline]
     pub fn name_and_body(&self, handle: Handle) -> (&[u8], &[u8]) {
         let block = self.pages.block(handle);
@@ -289,7 +289,7 @@ impl Entries {
         self.pages.block_mut(handle).first_chunk_mut().expect("a live handle")
     }
 
-    /// The body comes first, so that it need not be moved.
+    /// Keeps a name and a body outside of pages. The body comes first, so that it need not be moved.
     fn keep_outside(&mut self, name: &[u8], body: Vec<u8>) -> u32 {
         let mut bytes = body;
         bytes.reserve_exact(name.len());

@@ -24,18 +24,18 @@ use serde::{de::DeserializeOwned, Deserialize, Serialize};
 pub trait Gate: Clone + Sized {
     /// What a snapshot keeps of the gate.
     type Saved: Serialize + DeserializeOwned + From<Self::Saved0>;
-    /// The same as format 0 has it. Never changes.
+    /// What format 0 keeps of the gate. Never changes.
     type Saved0: DeserializeOwned;
     /// What a snapshot keeps of one thing that is being collected.
     type Collected<'a>: Serialize + Deserialize<'a>
     where
         Self: 'a;
 
-    /// What is collected is what this node alone has seen: saved, but not compared with other nodes.
+    /// Whether what is collected is only what this node has seen: it is saved, but not compared with other nodes.
     const COLLECTED_IS_LOCAL: bool = false;
 
-    /// The highest place key that is ready at `now`; `None` if nothing is. All, where what waits is no entry yet: what has fired stays
-    /// ready, even if the clock steps back.
+    /// The highest place key that is ready at `now`; `None` if none is. All are, in a gate where what waits is no entry yet: what has fired
+    /// stays ready, even if the clock steps back.
     fn horizon(&self, _now: UnixMs) -> Option<i64> {
         Some(i64::MAX)
     }
@@ -45,7 +45,7 @@ pub trait Gate: Clone + Sized {
         None
     }
 
-    /// Whether a clock that steps back would make something wait again that is ready, or due.
+    /// Whether a clock that steps back would make something wait again that is ready or due.
     fn closes_again(&self, order: &Order) -> bool;
 
     /// Since when entries with this place key have been ready, as far as is known.
@@ -70,14 +70,14 @@ pub trait Gate: Clone + Sized {
     /// How many things are being collected, overdue ones included.
     fn collecting(&self) -> usize;
 
-    /// Sorts up to `most` of them by their deadlines, of those whose turn seems to have come. False if some are left.
-    /// Changes nothing that shows.
+    /// Sorts out up to `most` collected things as overdue, or as overdue no longer, so that they can be counted. False if
+    /// some are left. Changes nothing that shows.
     fn settle(&mut self, now: UnixMs, most: usize) -> bool;
 
-    /// How many of them are overdue.
+    /// How many collected things are overdue.
     fn overdue(&mut self, now: UnixMs) -> usize;
 
-    /// The earliest deadline of them, if it has come.
+    /// The earliest deadline of a collected thing, if it has come.
     fn first_due(&mut self, now: UnixMs) -> Option<UnixMs>;
 
     /// Whether making an entry of what is due is a long piece of work, not to be done in one go with others.
@@ -85,19 +85,19 @@ pub trait Gate: Clone + Sized {
         false
     }
 
-    /// Makes an entry of the one with the earliest deadline, if that has come. O(log n), and O(what it is made of).
+    /// Makes an entry of the collected thing with the earliest deadline, if that has come. O(log n), and O(what it is made of).
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle>;
 
-    /// An entry has another handle, and may be read by either; it is not superseded.
+    /// Notes that an entry has a new handle; it can be read by both. The entry is not superseded.
     fn moved(&mut self, _entries: &Entries, _old: Handle, _new: Handle) {}
 
-    /// Bytes that [`Gate::compact`] would give back, beyond what is worth it. O(1).
+    /// Bytes that [`Gate::compact`] would give back, beyond the slack that is tolerated. O(1).
     fn waste(&self) -> usize;
 
-    /// Does about `most` steps of giving back memory that is not needed any more, in the `stage`-th part of the gate. Changes nothing that shows.
+    /// Does about `most` steps of giving back memory that is no longer needed, in the `stage`-th part of the gate. Changes nothing that shows.
     fn compact(&mut self, stage: usize, cursor: &mut Cursor, most: usize) -> Step;
 
-    /// Shows the buffers of the `part`-th part of the gate to who may move them.
+    /// Shows the buffers of the `part`-th part of the gate to `mover`.
     fn show_buffers(&mut self, part: usize, cursor: &mut Cursor, mover: &mut impl Mover) -> Step;
 
     /// What a snapshot must keep.
@@ -109,11 +109,11 @@ pub trait Gate: Clone + Sized {
     /// The gate of a snapshot. Fails on a state that no gate can be in.
     fn load(saved: Self::Saved, seed: [u64; 2]) -> Result<Self, Error>;
 
-    /// Collects what was collected when the snapshot was taken; tells its sequence number, if it has one of the queue's. Fails if
-    /// it cannot be.
+    /// Takes in a thing that was being collected when the snapshot was taken; returns its sequence number, if it has one of the
+    /// queue's. Fails on what cannot have been collected.
     fn adopt_collected(&mut self, collected: Self::Collected<'_>) -> Result<Option<u64>, Error>;
 
-    /// All that was collected has been told. Fails if something must be missing.
+    /// Called once all collected things have been taken in. Fails if something must be missing.
     fn adopted(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -121,6 +121,6 @@ pub trait Gate: Clone + Sized {
     /// About how many bytes of heap this takes.
     fn memory(&self) -> usize;
 
-    /// How much work freeing what is being collected is, in allocations, roughly.
+    /// Roughly how much work it is to free what is being collected, in allocations.
     fn free_effort(&self) -> usize;
 }

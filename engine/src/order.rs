@@ -1,8 +1,8 @@
 //! The order of entries: a counted B+tree of handles, by [`Place`].
 //!
-//! The leaves hold handles, and beside each one byte of its key: which of 256 parts of the leaf's range of keys it is in. The places
-//! are read from [`Entries`], because a copy of each would cost more than the rest of the tree; the byte makes these
-//! reads rare, each likely a miss of the cache. What descending needs is copied into the inner nodes. It does not know what a key means
+//! A leaf holds handles, and for each one byte of its key: which of 256 parts of the leaf's range of keys it is in. Places are read
+//! from [`Entries`], because a copy of each would cost more than the rest of the tree. Each such read is likely a miss of the
+//! cache; the byte makes them rare. What descending needs is copied into the inner nodes. The order does not know what a key means
 //! or what state an entry is in; an entry keeps its place as long as it is in here.
 
 use crate::entries::{Entries, Handle, Place};
@@ -45,7 +45,7 @@ struct Leaf {
 
 #[derive(Clone, Debug)]
 struct Inner {
-    /// Not above any place of the child, and above all places of the one before. The first means nothing.
+    /// For each child a bound, not above any place in it, and above all places in the child before. The first means nothing.
     bounds: [Place; INNER],
     /// Handles below the child.
     counts: [u32; INNER],
@@ -111,7 +111,7 @@ impl Order {
         self.leaves[node].insert(entries, place, handle.0);
     }
 
-    /// Takes an entry out, which must still be in `entries`. O(log n), reading no other. False if it is not there.
+    /// Removes an entry, which must still be in `entries`. O(log n), reading no other. False if it is not there.
     pub fn remove(&mut self, entries: &Entries, handle: Handle) -> bool {
         if self.len == 0 || !self.remove_below(self.root, self.height, entries, handle) {
             return false;
@@ -289,7 +289,7 @@ impl Order {
         let (mut taken, mut gone) = (0, 0);
         while gone < self.inners[node].len() && taken < max {
             let inner = &self.inners[node];
-            // Everything below is in front of the next child, and so may be known to be in front of `to`.
+            // All places in this child are below the bound of the next one. If `to` is not below that, none need be compared with it.
             let all = gone + 1 < inner.len() && to.is_some_and(|to| inner.bounds[gone + 1] <= to);
             let got = self.take_below(inner.children[gone], level - 1, entries, to.filter(|_| !all), max - taken, out);
             taken += got;

@@ -38,7 +38,7 @@ pub struct Queue<G> {
     pub(crate) records: Slab<Record>,
     pub(crate) grants: Grants,
     pub(crate) delays: BTreeMap<(UnixMs, Place), Handle>,
-    /// Delayed entries that were handed back, by the token of that delivery. It is stale, and only names them.
+    /// Delayed entries that were handed back, by the token of the delivery. That token is stale, and only names the entry.
     pub(crate) nacked: BTreeMap<Token, Handle>,
     pub(crate) dead: BTreeMap<Token, Death>,
     /// Leased entries that a newer one of the same name has replaced.
@@ -47,9 +47,9 @@ pub struct Queue<G> {
     pub(crate) last_token: Token,
     pub(crate) totals: Totals,
     pub(crate) options: DeliveryOptions,
-    /// How far memory has been tidied up.
+    /// How far the pass that tidies up memory has come.
     pub(crate) pass: Option<Pass>,
-    /// How far buffers have been shown to who may move them.
+    /// How far the buffers have been shown to a `Mover`.
     pub(crate) shown: Option<Pass>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Record {
     /// The token of the last delivery; 0 once that is settled, unless it names a delayed entry.
     pub token: Token,
     pub deliveries: u32,
-    /// The key of the entry in `delays`, while it is delayed.
+    /// Until when the entry is delayed, while it is: with its place, its key in `delays`.
     pub delayed_until: UnixMs,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Record {
 pub(crate) struct Death {
     pub handle: Handle,
     pub died_at: UnixMs,
-    /// Its lease ended, so the worker that held it may still acknowledge it.
+    /// Whether it died because its lease ended, so that the worker that held it may still acknowledge it.
     pub by_lease_end: bool,
     pub reason: Box<[u8]>,
 }
@@ -100,7 +100,7 @@ impl AddAssign for Totals {
 }
 
 impl Totals {
-    /// As they are, unless somebody made them up: counting on never overflows.
+    /// The same totals, unless somebody made them up: those are capped, so that counting on never overflows.
     pub(crate) fn bounded(self) -> Self {
         let bound = |total: u64| total.min(u64::MAX >> 2);
         Totals {
@@ -144,7 +144,7 @@ impl<G: Gate> Queue<G> {
         })
     }
 
-    /// Number of entries in all states, without deliveries that a newer entry has superseded, and with what is being collected.
+    /// Number of entries in all states, including what is being collected, but not leased entries that a newer one has superseded.
     pub fn len(&self) -> usize {
         self.entries.len() - self.superseded + self.gate.collecting()
     }
@@ -159,13 +159,13 @@ impl<G: Gate> Queue<G> {
         &self.options
     }
 
-    /// Does up to `most` steps of what reads would else have to wait for, where very much was collected; false if some are
-    /// left. Changes nothing that shows. The timer calls it.
+    /// Does up to `most` steps of work that reads would else have to do, where very much is being collected; false if steps
+    /// are left. Changes nothing that shows. The timer calls it.
     pub fn settle(&mut self, now: UnixMs, most: usize) -> bool {
         self.gate.settle(now, most)
     }
 
-    /// Whether what is due next is long to fire: a stride of the sweep of its own. The timer asks.
+    /// Whether what is due next takes so long to fire that it needs a stride of the sweep of its own. The timer asks.
     pub fn fires_long(&self, now: UnixMs) -> bool {
         self.gate.fires_long(now)
     }
@@ -185,13 +185,13 @@ impl<G: Gate> Queue<G> {
             + self.gate.memory()
     }
 
-    /// How much work freeing this is, in allocations, roughly.
+    /// Roughly how much work it is to free the key, in allocations.
     pub fn free_effort(&self) -> usize {
-        // What is large is given back to the system piece by piece.
+        // Large buffers are given back to the system piece by piece.
         1 + self.entries.len() / 64 + self.entries.outside_bytes() / (64 * 1024) + self.gate.free_effort()
     }
 
-    /// Fails if there is no room for so many more entries, of which `places` need a place of their own.
+    /// Fails if there is no room for `wanted` more entries, or if there are not enough sequence numbers for `places` new places.
     pub(crate) fn check_room(&self, wanted: usize, places: usize) -> Result<(), Error> {
         let max = self.options.max_len;
         if max != 0 && wanted > 0 && (self.len() + wanted) as u64 > max {
@@ -205,7 +205,7 @@ impl<G: Gate> Queue<G> {
 
     // ---- The steps an entry takes. Each keeps the table above true. ----
 
-    /// A new entry takes the last place of its key; `tag` is the gate's word for it.
+    /// Adds a new entry at the last place of its place key; `tag` is the word that the gate keeps with it.
     pub(crate) fn enter(&mut self, key: i64, name: &[u8], body: &[u8], tag: u32) -> Handle {
         debug_assert!(self.next_seq < MAX_SEQ);
         let place = Place { key, seq: self.next_seq };
@@ -228,13 +228,13 @@ impl<G: Gate> Queue<G> {
         self.record(handle).map_or(0, |record| record.deliveries)
     }
 
-    /// Back to its place among the queued.
+    /// Puts an entry back to its place among the queued.
     pub(crate) fn queue_up(&mut self, handle: Handle) {
         self.entries.set_state(handle, State::Queued);
         self.order.insert(&self.entries, handle);
     }
 
-    /// Out of the order until `until`.
+    /// Puts an entry among the delayed, until `until`.
     pub(crate) fn rest(&mut self, handle: Handle, until: UnixMs) {
         self.entries.set_state(handle, State::Delayed);
         self.delays.insert((until, self.entries.place(handle)), handle);
@@ -243,7 +243,7 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// Among the dead letters, under the token of its last delivery.
+    /// Puts an entry among the dead letters, under the token of its last delivery.
     pub(crate) fn die(&mut self, handle: Handle, token: Token, death: Death) {
         self.entries.set_state(handle, State::Dead);
         if let Some(record) = self.record_mut(handle) {
@@ -275,7 +275,7 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// Its last token, if current, becomes stale.
+    /// Makes the last token of an entry stale, if it is current.
     pub(crate) fn revoke(&mut self, handle: Handle) {
         let token = self.record_mut(handle).map_or(0, |record| std::mem::take(&mut record.token));
         if token != 0 {
@@ -283,7 +283,7 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// Its deliveries are forgotten.
+    /// Forgets the deliveries of an entry.
     pub(crate) fn forgive(&mut self, handle: Handle) {
         if self.entries.delivered(handle) {
             self.records.remove(self.entries.aux(handle));

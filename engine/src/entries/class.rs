@@ -33,7 +33,7 @@ const fn block_sizes() -> [u16; CLASSES] {
     sizes
 }
 
-/// As many blocks as fit best into a size that jemalloc has, of at most 128 KiB and at least about half of the largest possible.
+/// For each class, as many blocks as best fill one of jemalloc's sizes, which is at most 128 KiB and more than half of the largest possible.
 const fn blocks_per_page() -> [u16; CLASSES] {
     let mut counts = [0; CLASSES];
     let mut class = 0;
@@ -45,7 +45,7 @@ const fn blocks_per_page() -> [u16; CLASSES] {
         let mut step = 0;
         while step <= 16 {
             let bytes = (4 + step % 4) << (11 + step / 4);
-            // In parts of 10 000. At equal waste the larger page wins.
+            // Waste is in parts of 10 000. At equal waste the larger page wins.
             let waste = bytes % block * 10_000 / bytes;
             if bytes <= most && bytes * 2 > most && waste <= best_waste {
                 (best, best_waste) = (bytes / block, waste);

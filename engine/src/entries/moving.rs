@@ -5,16 +5,16 @@
 use super::{Entries, Handle, HEADER, LARGE_BLOCK};
 use crate::buffers::Mover;
 
-/// How far all entries have been gone through, page by page.
+/// How far a walk through all entries has come, page by page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Walk {
     page: usize,
 }
 
-/// The entries of one page; none, if it has no bytes.
+/// The entries of one page; none if the page has no bytes.
 pub(crate) struct Page {
     pub handles: Vec<Handle>,
-    /// Whether they shall move, because little of their page is in use.
+    /// Whether they shall move, because less than half of their page is in use.
     pub is_sparse: bool,
 }
 
@@ -22,7 +22,7 @@ impl Walk {
     /// Before the first page.
     pub const START: Walk = Walk { page: 0 };
 
-    /// The next page. What is moved meanwhile is not met again, what is added may be. O(blocks of a page).
+    /// The next page. Entries that are moved or added meanwhile may be met in the page that they come to. O(blocks of a page).
     pub fn next(&mut self, entries: &Entries) -> Option<Page> {
         let number = self.page;
         self.page += 1;
@@ -32,22 +32,22 @@ impl Walk {
 }
 
 impl Entries {
-    /// Bytes that moving would give back, beyond what is worth it. O(1).
+    /// Bytes that moving would give back, beyond the slack that is tolerated. O(1).
     pub fn waste(&self) -> usize {
         self.pages.waste() + self.large.waste()
     }
 
-    /// Copies an entry to where it shall be; its new handle. The old one is good for reading until [`Entries::leave`].
+    /// Copies an entry to a page that is not sparse; returns its new handle. The old handle can be read until [`Entries::leave`].
     pub fn relocate(&mut self, handle: Handle) -> Handle {
         self.pages.copy(handle)
     }
 
-    /// Gives the block of an entry back that has been relocated and is known to everybody by its new handle.
+    /// Gives back the old block of an entry that was relocated, once everybody knows its new handle.
     pub fn leave(&mut self, old: Handle) {
         self.pages.give(old);
     }
 
-    /// What an entry keeps outside of its page is named by a better number, if there is one.
+    /// Moves what an entry keeps outside of its page to a better number, if there is one.
     pub fn renumber_outside(&mut self, handle: Handle) {
         let Some(key) = self.outside(handle) else { return };
         if let Some(key) = self.large.relocate(key) {
@@ -60,7 +60,7 @@ impl Entries {
         self.pages.show(number, mover)
     }
 
-    /// Shows some of what is outside of pages; false if there is nothing of this number.
+    /// Shows one chunk of what is kept outside of pages; false if there is no such chunk.
     pub fn show_outside<M: Mover>(&mut self, number: usize, mover: &mut M) -> bool {
         self.large.show_chunk(number, mover, |bytes, mover| mover.slice(bytes))
     }
@@ -69,7 +69,7 @@ impl Entries {
     pub fn set_body(&mut self, handle: Handle, bytes: &[u8]) {
         debug_assert!(self.body(handle).len() >= bytes.len());
         if let Some(key) = self.outside(handle) {
-            // There the body comes before the name.
+            // Outside, the body comes before the name.
             self.large[key][..bytes.len()].copy_from_slice(bytes);
             return;
         }

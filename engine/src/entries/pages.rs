@@ -17,15 +17,15 @@ const NO_BLOCK: u16 = u16::MAX;
 #[derive(Clone, Debug)]
 pub(super) struct Pages {
     pages: Vec<Page>,
-    /// Beside each page, its neighbours in the list it is in. Apart, because reading an entry does not need them.
+    /// The neighbours of each page in the list it is in. Kept apart, because reading an entry does not need them.
     links: Vec<Link>,
     /// Per class, the first page that has room.
     roomy: [u32; CLASSES],
     /// The first page without bytes. Its number is used again before a new one.
     vacant: u32,
-    /// What the pages have allocated.
+    /// Bytes that the pages have allocated.
     bytes: usize,
-    /// What of that is in use.
+    /// Bytes of these that are in use.
     live_bytes: usize,
 }
 
@@ -88,7 +88,7 @@ impl Pages {
         let start = if page.free == NO_BLOCK {
             let start = page.bytes.len();
             if start == page.bytes.capacity() {
-                // Doubling keeps small keys small. The page fits a size of the allocator when it is whole.
+                // Doubling keeps small keys small. A whole page fits a size of the allocator.
                 let blocks = (start / size * 2).clamp(1, per_page as usize);
                 page.bytes.reserve_exact(blocks * size - start);
                 self.bytes += page.bytes.capacity() - start;
@@ -167,7 +167,7 @@ impl Pages {
         self.pages.get_mut(number).map(|page| mover.buffer(&mut page.bytes)).is_some()
     }
 
-    /// Copies a block into another page, which is no sparse one. O(its bytes).
+    /// Copies a block into another page, one that is not sparse. O(its bytes).
     pub(super) fn copy(&mut self, handle: Handle) -> Handle {
         let (number, _) = place_of(handle);
         let size = self.pages[number].block as usize;

@@ -7,7 +7,7 @@ use crate::entries::{Entries, Handle, Place};
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     order: &'a Order,
-    /// From the root, the inner nodes above the leaf and which of their children is entered.
+    /// The inner nodes from the root down to the leaf, each with the number of the child that is entered.
     path: Vec<(u32, usize)>,
     leaf: std::slice::Iter<'a, u32>,
 }

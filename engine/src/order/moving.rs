@@ -5,18 +5,18 @@ use crate::buffers::Mover;
 use crate::entries::{Entries, Handle, Place};
 
 impl Order {
-    /// Bytes that moving nodes would give back, beyond what is worth it. O(1).
+    /// Bytes that moving nodes would give back, beyond the slack that is tolerated. O(1).
     pub fn waste(&self) -> usize {
         self.leaves.waste() + self.inners.waste()
     }
 
-    /// Shows a chunk of leaves and one of inner nodes; false if there is none of this number.
+    /// Shows the chunk of leaves and that of inner nodes with this number; false if there is neither.
     pub fn show_chunk(&mut self, number: usize, mover: &mut impl Mover) -> bool {
         let leaves = self.leaves.show_chunk(number, mover, |_, _| {});
         leaves | self.inners.show_chunk(number, mover, |_, _| {})
     }
 
-    /// An entry has another handle, and both stand at its place. O(log n), reading no other. False if it is not there.
+    /// Gives an entry its new handle; both handles are of its place. O(log n), reading no other. False if the old one is not there.
     pub fn replace(&mut self, entries: &Entries, old: Handle, new: Handle) -> bool {
         if self.len == 0 {
             return false;
@@ -33,8 +33,8 @@ impl Order {
         true
     }
 
-    /// Moves the nodes on the way to a place, and the leaves beside it, out of sparse chunks; the place to go on from, if there are more.
-    /// O(log n), and O(1) for each of up to 63 leaves.
+    /// Moves the nodes on the way to a place, and all leaves below the last of them, out of sparse chunks; returns the place to go on from,
+    /// if there are more. O(log n), and O(1) for each of up to 63 leaves.
     pub fn compact(&mut self, from: Place) -> Option<Place> {
         if self.len == 0 {
             return None;

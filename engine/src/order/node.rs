@@ -4,10 +4,10 @@ use super::{Inner, Leaf, INNER, LEAF};
 use crate::entries::{Entries, Handle, Place};
 use std::num::NonZeroU8;
 
-/// Every so many handles a first probe; then as many less one between two of them.
+/// A search first probes one handle of every so many, then those between two of these.
 const STRIDE: usize = 8;
 
-/// In order after every entry with this key. No entry is there: it is above `MAX_SEQ`.
+/// The place behind every entry with this key. No entry has it: its `seq` is above `MAX_SEQ`.
 pub(super) const fn beyond(key: i64) -> Place {
     Place { key, seq: u64::MAX }
 }
@@ -16,7 +16,7 @@ fn length(len: usize) -> NonZeroU8 {
     NonZeroU8::new(len as u8).expect("no node is empty")
 }
 
-/// How to map the keys from first to last to a byte, as finely as shifting allows.
+/// The base and the shift that map the keys from first to last to a byte, as finely as shifting allows.
 fn scale(entries: &Entries, first: u32, last: u32) -> (i64, u8) {
     let (base, top) = (entries.place(Handle(first)).key, entries.place(Handle(last)).key);
     let range = top.wrapping_sub(base) as u64;
@@ -61,7 +61,7 @@ impl Leaf {
     pub(super) fn insert(&mut self, entries: &Entries, place: Place, handle: u32) {
         let (mut from, mut to) = self.unclear(place);
         let len = self.len();
-        // A scale from when the leaf was smaller may have become useless. What only goes to the end does not need a scale.
+        // The scale may be of a time when the leaf was smaller, and useless now. An entry that goes to the end needs no scale.
         if to - from > STRIDE && (to < len || entries.place(self.last()) > place) {
             let scale = scale(entries, self.handles[0], self.handles[len - 1]);
             if scale != (self.base, self.shift) {
@@ -86,7 +86,7 @@ impl Leaf {
         right
     }
 
-    /// Drops some; or nothing and returns true, if it would be empty.
+    /// Drops a range of its handles. If none would be left, drops nothing and returns true.
     pub(super) fn drop_range(&mut self, from: usize, to: usize) -> bool {
         let len = self.len();
         let left = len - (to - from);
@@ -101,7 +101,7 @@ impl Leaf {
 
     #[inline]
     fn part(&self, key: i64) -> u8 {
-        // Keys come from below `base` and from above what a byte takes, too: order is kept, only finesse is lost.
+        // A key may also be below `base`, or above what a byte takes: the order is kept, only precision is lost.
         if key < self.base {
             0
         } else {
@@ -109,7 +109,7 @@ impl Leaf {
         }
     }
 
-    /// From and to where its handles are in the same part as `place`: only these must be read.
+    /// The range of its handles that are in the same part as `place`: only their entries must be read.
     #[inline]
     fn unclear(&self, place: Place) -> (usize, usize) {
         let part = self.part(place.key);
@@ -121,10 +121,10 @@ impl Leaf {
         (below as usize, (through as usize).min(self.len()))
     }
 
-    /// How many are in front of `place`, of which `from` are known to be and those from `to` known not to be.
+    /// How many of its handles are in front of `place`: the first `from` are known to be, and those from `to` on known not to be.
     ///
-    /// Where keys are equal or very unevenly spread, many entries must be read. A binary search would wait for six of them one after the other;
-    /// these are up to 15, but those of each step do not depend on each other, and so overlap.
+    /// Where keys are equal or very unevenly spread, many entries must be read. A binary search would wait for six reads, one after the other.
+    /// This one makes up to 15 reads, but those of one step do not depend on each other, and so overlap.
     #[inline]
     fn rank_within(&self, entries: &Entries, place: Place, from: usize, to: usize) -> usize {
         let in_front = |&handle: &u32| {
@@ -156,7 +156,7 @@ impl Inner {
         self.len.get() as usize
     }
 
-    /// Handles below.
+    /// How many handles are below it.
     pub(super) fn count(&self) -> u32 {
         self.counts[..self.len()].iter().sum()
     }
@@ -196,7 +196,7 @@ impl Inner {
         right
     }
 
-    /// Drops some; or nothing and returns true, if it would be empty.
+    /// Drops a range of its children. If none would be left, drops nothing and returns true.
     pub(super) fn drop_range(&mut self, from: usize, to: usize) -> bool {
         let len = self.len();
         let left = len - (to - from);

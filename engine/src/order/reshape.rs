@@ -10,7 +10,7 @@ const SMALL: usize = 20;
 const MERGED: usize = 47;
 
 impl Order {
-    /// Splits a full inner node. At the very end it keeps nearly all, since what comes in order never comes back to it.
+    /// Splits a full inner node. One at the very end keeps nearly all, since entries that come in order never come back to it.
     pub(super) fn split_inner(&mut self, parent: u32, index: usize, place: Place, last: bool) {
         let child = self.inners[parent].children[index];
         let at_end = last && self.inners[child].child_for(place) + 1 == INNER;
@@ -23,7 +23,7 @@ impl Order {
         parent.insert(index + 1, bound, count, right);
     }
 
-    /// Shifts handles of a full leaf to a neighbour below the same parent, or else splits it. Without shifting, leaves that fill in random order
+    /// Shifts handles of a full leaf to a neighbour below the same parent, or else splits the leaf. Without shifting, leaves that fill in random order
     /// would be 69 % full.
     pub(super) fn make_room(&mut self, entries: &Entries, parent: u32, index: usize, last: bool) {
         let inner = &self.inners[parent];
@@ -31,8 +31,8 @@ impl Order {
         let room_left = if index > 0 { room(index - 1) } else { 0 };
         let room_right = if index + 1 < inner.len() { room(index + 1) } else { 0 };
         if room_left >= WORTH_SHIFTING {
-            // What comes nearly in order leaves full leaves behind; only what comes in any order needs room on both sides. Room for one
-            // must remain, since the new handle may belong to the left.
+            // Entries that come nearly in order leave full leaves behind; only those in any order need room on both sides. Room for one
+            // handle must remain, since the new one may belong to the left.
             let shifted = if last { (room_left - 1).min(LEAF / 2) } else { room_left / 2 };
             self.respread(entries, parent, index - 1, LEAF - room_left + shifted);
         } else if room_right >= WORTH_SHIFTING {
