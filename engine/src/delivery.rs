@@ -1,10 +1,10 @@
 //! ready -> leased -> gone or dead. The operations that are the same for every family.
 //!
-//! It knows entries by their place, their name and their body, and when they are ready by the gate's horizon.
+//! It knows an entry by its place, name and body, and learns from the gate's horizon whether the entry is ready.
 //! It knows nothing of watermarks, groups, keys or windows.
 //!
-//! Time-dependent operations first *sweep*: they let what time has ended end. How much they sweep is bounded and a
-//! function of state, operation and `now` alone, for a replica repeats it; the bounds belong to the wire format.
+//! Time-dependent operations first *sweep*: they end what time has ended. How much they sweep is bounded, and a function of
+//! state, operation and `now` alone, because a replica repeats it; the bounds belong to the wire format.
 
 mod alter;
 mod claim;

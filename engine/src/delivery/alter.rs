@@ -1,4 +1,4 @@
-//! ALTER: other delivery options from now on.
+//! ALTER: changes the delivery options from now on.
 
 use super::sweep::Goal;
 use crate::error::Error;
@@ -8,8 +8,8 @@ use crate::queue::Queue;
 use crate::time::UnixMs;
 
 impl<G: Gate> Queue<G> {
-    /// Goes on with these options. True if they are not the old ones. If they say otherwise of what happens at the end of
-    /// a lease, this costs O(log n) for each lease and delay that is due and not yet swept.
+    /// Goes on with these options. True if they differ from the old ones. If they change what happens at the end of a
+    /// lease, this costs O(log n) for each lease and delay that is due and not yet swept.
     ///
     /// Errors: options out of range; [`Error::Leased`] if a sink is set while entries are leased.
     pub fn alter_delivery(&mut self, options: DeliveryOptions, now: UnixMs) -> Result<bool, Error> {
@@ -21,7 +21,7 @@ impl<G: Gate> Queue<G> {
         if sets_sink && self.grants.leased() > self.grants.count_due(now, usize::MAX) {
             return Err(Error::Leased);
         }
-        // What has ended before ends by the old options, where it makes a difference.
+        // What has ended already ends by the old options, where the new ones make a difference.
         let fate = |options: &DeliveryOptions| (options.max_deliveries, options.backoff, options.max_backoff);
         if fate(&options) != fate(&self.options) {
             self.sweep(now, Goal::All);
@@ -30,7 +30,7 @@ impl<G: Gate> Queue<G> {
         Ok(true)
     }
 
-    /// The sink is forgotten: the key goes on under another name than the one it was set on.
+    /// Forgets the sink, because the key goes on under another name than that under which the sink was set.
     pub fn drop_sink(&mut self) {
         self.options.sink = None;
     }

@@ -11,12 +11,12 @@ use crate::queue::{Queue, Record, Settled};
 use crate::time::{Millis, UnixMs};
 use crate::token::{first_token, Token, MAX_TOKEN};
 
-/// A claim is closed once it holds so many bytes of names and bodies: they are copied. Part of what replicas repeat.
+/// A claim is closed once it holds this many bytes of names and bodies, which are copied. Replicas repeat this, so it is part of the format.
 const CLAIM_BYTES: usize = 4 * 1024 * 1024;
 
-/// Entries that one step of the sink takes at most. Part of what replicas repeat, because it bounds the sweep.
+/// The most entries that one step of the sink takes. Replicas repeat this, because it bounds the sweep.
 pub const SINK_BATCH: usize = 32;
-/// A batch for the sink is closed once it holds so many bytes: they are copied.
+/// A batch for the sink is closed once it holds this many bytes, which are copied.
 const SINK_BATCH_BYTES: usize = 64 * 1024;
 
 /// What a claim did.
@@ -26,9 +26,9 @@ pub struct Claim {
     pub first: Token,
     /// How many entries were leased.
     pub count: usize,
-    /// Whether anything changed, so that a replica must repeat it: it may, even if nothing was leased.
+    /// Whether anything changed, so that a replica must repeat it. The sweep may have, even if nothing was leased.
     pub changed: bool,
-    /// A first token was given, and it was not the one that would have been issued.
+    /// Whether a first token was given that is not the one that would have been issued.
     pub adopted: bool,
 }
 
@@ -63,14 +63,14 @@ pub struct Ready<'a> {
 /// What was dropped of the entries that the sink has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sunk {
-    /// How many were there still.
+    /// How many of them were still there.
     pub count: usize,
-    /// Whether these were the oldest ready ones, so that their number says which.
+    /// Whether these were the oldest ready entries, so that their number alone tells which they were.
     pub oldest: bool,
 }
 
 impl<G: Gate> Queue<G> {
-    /// Leases up to `count` ready entries to `consumer` until `lease` from now, oldest place first; fewer if they hold more than 4 MiB.
+    /// Leases up to `count` ready entries to `consumer` for `lease` from now, oldest place first; fewer if they hold more than 4 MiB.
     /// A replica passes the `first` token that its master issued. O(log n) an entry.
     ///
     /// Errors: [`Error::HasSink`], [`Error::Exhausted`].
@@ -117,7 +117,7 @@ impl<G: Gate> Queue<G> {
         Ok(claim)
     }
 
-    /// Leaves as many as hold [`CLAIM_BYTES`], the last one whole and so at least one; the others go back to their places.
+    /// Keeps entries until they hold [`CLAIM_BYTES`], the last one whole and so at least one; puts the others back to their places.
     fn give_back_beyond_bytes(&mut self, members: &mut Vec<Handle>) {
         let mut bytes = 0;
         let fitting = members.iter().take_while(|handle| {
@@ -157,13 +157,14 @@ impl<G: Gate> Queue<G> {
         })
     }
 
-    /// Whether a claim is worth trying: something is ready, or a lease or delay has ended, or something fires. O(log n), changes
+    /// Whether a claim is worth trying: something is ready, or a lease or delay has ended, or something fires. O(log n); changes
     /// nothing that shows.
     pub fn claimable(&mut self, now: UnixMs) -> bool {
         self.has_ready(now) || self.sweepable(now)
     }
 
-    /// Whether a claim gets something for sure; what fires is not sure while leases or delays have ended. O(log n), changes nothing that shows.
+    /// Whether a claim is sure to get something. What is about to fire counts only while no lease or delay has ended. O(log n); changes nothing
+    /// that shows.
     pub fn has_ready(&mut self, now: UnixMs) -> bool {
         let queued = match (self.order.first(), self.gate.horizon(now)) {
             (Some(first), Some(key)) => self.entries.place(first).key <= key,
@@ -179,8 +180,8 @@ impl<G: Gate> Queue<G> {
         [delay, self.grants.next_deadline()].into_iter().flatten().any(|deadline| deadline.is_due(now))
     }
 
-    /// The next ready entries for the sink, oldest place first, up to [`SINK_BATCH`]; and whether the sweep before it changed anything.
-    /// What of them the sink has taken goes with [`Queue::drop_taken`]; a replica repeats the sweep with [`Queue::sweep_for`].
+    /// The next ready entries for the sink, oldest place first, up to [`SINK_BATCH`]; and whether the sweep before that changed anything.
+    /// [`Queue::drop_taken`] drops those that the sink has taken; a replica repeats the sweep with [`Queue::sweep_for`].
     pub fn ready_batch(&mut self, now: UnixMs) -> (Vec<Ready<'_>>, bool) {
         let swept = self.sweep_for(SINK_BATCH, now);
         let Some(horizon) = self.gate.horizon(now) else { return (Vec::new(), swept) };
@@ -198,7 +199,7 @@ impl<G: Gate> Queue<G> {
         (batch, swept)
     }
 
-    /// Merges queued entries, told in order, with those that a sweep would queue, as far as `wanted` says of the place.
+    /// Merges queued entries, given in order, with those that a sweep would queue: up to `max` entries whose places are `wanted`.
     pub(crate) fn with_returned(
         &self,
         stored: impl Iterator<Item = Handle>,
@@ -217,8 +218,8 @@ impl<G: Gate> Queue<G> {
         merged
     }
 
-    /// Takes away for good what the sink has taken: the entries at these places (`key` and `seq` of [`Ready`]), and no others, whatever has
-    /// happened to the key meanwhile. One that is not queued any more is left alone. O(log n) an entry.
+    /// Drops what the sink has taken: the entries at these places (`key` and `seq` of [`Ready`]), and no others, whatever has happened to
+    /// the key meanwhile. An entry that is not queued any more is left alone. O(log n) an entry.
     pub fn drop_taken(&mut self, places: &[(i64, u64)], now: UnixMs) -> Sunk {
         let at = |(key, seq): &(i64, u64)| {
             let place = Place { key: *key, seq: *seq };
@@ -237,7 +238,7 @@ impl<G: Gate> Queue<G> {
         Sunk { count: taken.len(), oldest }
     }
 
-    /// Takes the `count` oldest ready entries away for good: the sink of the master has them. O(log n) an entry.
+    /// Drops the `count` oldest ready entries: the sink of the master has them. O(log n) an entry.
     pub fn drop_ready(&mut self, count: usize, now: UnixMs) -> Settled {
         let mut gone = Vec::new();
         if let Some(key) = self.gate.horizon(now) {

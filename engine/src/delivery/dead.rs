@@ -11,14 +11,14 @@ use crate::token::{Token, TokenRange};
 /// Which dead letters, or delayed entries, an operation is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
-    /// Up to so many: dead letters with the lowest tokens first, delayed entries that would come back first.
+    /// Up to this many: the dead letters with the lowest tokens, or the delayed entries that would come back first.
     All(usize),
     /// Those whose last deliveries had these tokens.
     Tokens(&'a [TokenRange]),
 }
 
 impl<G: Gate> Queue<G> {
-    /// Dead letters get their old place back, with no deliveries counted. O(log n) an entry.
+    /// Gives dead letters their old places back, with no deliveries counted. O(log n) an entry.
     ///
     /// Errors: [`Error::TooManyTokens`].
     pub fn requeue(&mut self, which: Which<'_>, now: UnixMs) -> Result<Settled, Error> {
@@ -28,7 +28,7 @@ impl<G: Gate> Queue<G> {
         })
     }
 
-    /// Dead letters are gone for good. O(log n) an entry.
+    /// Drops dead letters for good. O(log n) an entry.
     ///
     /// Errors: [`Error::TooManyTokens`].
     pub fn discard(&mut self, which: Which<'_>, now: UnixMs) -> Result<Settled, Error> {
@@ -55,7 +55,7 @@ impl<G: Gate> Queue<G> {
         };
         let mut count = 0;
         for (token, handle) in chosen {
-            // A token named twice is the same letter once.
+            // A token that is named twice counts once.
             if self.dead.remove(&token).is_some() {
                 act(self, handle);
                 count += 1;

@@ -9,15 +9,15 @@ use crate::queue::{Queue, Settled};
 use crate::time::UnixMs;
 
 impl<G: Gate> Queue<G> {
-    /// Delayed entries get their place back now; deliveries stay counted. All: those that would come back first. Tokens: of their last
-    /// deliveries, stale or not. O(log n) an entry.
+    /// Gives delayed entries their places back now; their deliveries stay counted. [`Which::All`] takes those that would come back first;
+    /// [`Which::Tokens`] names entries by the tokens of their last deliveries, stale or not. O(log n) an entry.
     ///
     /// Errors: [`Error::TooManyTokens`].
     pub fn promote(&mut self, which: Which<'_>, now: UnixMs) -> Result<Settled, Error> {
         let mut settled = Settled::default();
         for handle in self.delayed_of(which, now, &mut settled.changed)? {
             let until = self.record(handle).map_or(now, |record| record.delayed_until);
-            // One whose delay is over is ready already, and one named twice is promoted once.
+            // An entry whose delay is over is ready already, and an entry named twice is promoted once.
             if self.entries.state(handle) == State::Delayed && !until.is_due(now) {
                 self.lift(handle);
                 self.queue_up(handle);

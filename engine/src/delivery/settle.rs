@@ -16,7 +16,7 @@ use crate::token::{Token, TokenRange};
 pub struct Nack<'a> {
     /// How long the entry rests; by default the key's backoff.
     pub delay: Option<Millis>,
-    /// It is dead at once, however often it was delivered.
+    /// Whether it is dead at once, however often it was delivered.
     pub dead: bool,
     /// Kept with the dead letter, if it becomes one.
     pub reason: &'a [u8],
@@ -24,7 +24,7 @@ pub struct Nack<'a> {
 
 impl<G: Gate> Queue<G> {
     pub(crate) fn check_ranges(&self, tokens: &[TokenRange]) -> Result<(), Error> {
-        // Counting is for those who name very many.
+        // Only ranges that name very many tokens must be counted.
         if tokens.iter().map(|range| (range.last - range.first).saturating_add(1)).fold(0, Token::saturating_add)
             <= MAX_COUNT as Token
         {
@@ -42,7 +42,7 @@ impl<G: Gate> Queue<G> {
 
     /// The work of these deliveries is done: their entries are gone. O(log n) an entry.
     ///
-    /// Also for an entry whose lease has run out, or that died of it, as long as nobody else got it.
+    /// That includes an entry whose lease has run out, or that died because of that, as long as nobody else got it.
     /// Errors: [`Error::TooManyTokens`].
     pub fn ack(&mut self, tokens: &[TokenRange]) -> Result<Settled, Error> {
         self.check_ranges(tokens)?;

@@ -1,4 +1,4 @@
-//! The sweep: leases and delays that have ended, ended, and what has collected long enough, fired.
+//! The sweep: ends leases and delays whose time is over, and fires what has collected long enough.
 
 use crate::entries::{Handle, Place};
 use crate::gate::Gate;
@@ -10,10 +10,10 @@ use crate::token::{Token, TokenRange};
 /// What is recorded of an entry that died because its last lease ended.
 pub(crate) const LEASE_ENDED: &[u8] = b"lease ended";
 
-/// Swept at least whenever so much is due: keeps "oldest first" true in all ordinary backlogs, at well under a
-/// millisecond.
+/// An operation sweeps at least this much, if it is due: that keeps "oldest first" true in all ordinary backlogs, at well
+/// under a millisecond.
 const SWEEP_STRIDE: usize = 1_000;
-/// Never more in one operation: some milliseconds of work. A multiple of the stride.
+/// One operation never sweeps more: some milliseconds of work. A multiple of the stride.
 const SWEEP_AT_MOST: usize = 10_000;
 
 /// What an operation wants of a sweep beyond the minimum.
@@ -43,11 +43,11 @@ impl Goal {
 }
 
 impl<G: Gate> Queue<G> {
-    /// Ends what is due, earliest deadline first (leases before delays before firings, then by token or place). True if anything was.
+    /// Ends what is due, earliest deadline first (leases before delays before firings, then by token or place). True if anything was due.
     pub(crate) fn sweep(&mut self, now: UnixMs, goal: Goal) -> bool {
         let mut done = 0;
         loop {
-            // Judged at whole strides only, for where a grant ends in between must not show.
+            // The goal is checked at whole strides only, because where a grant ends in between must not show.
             let stride = SWEEP_STRIDE - done % SWEEP_STRIDE;
             if done > 0 && stride == SWEEP_STRIDE && (self.reached(goal, now) || goal.exhausted(done)) {
                 break;
@@ -61,12 +61,12 @@ impl<G: Gate> Queue<G> {
         done > 0
     }
 
-    /// Lets a stride of what time has ended end: for who must know whether anything is ready then. True if there was any.
+    /// Sweeps one stride, for a caller that must know whether anything is ready then. True if anything was due.
     pub fn sweep_stride(&mut self, now: UnixMs) -> bool {
         self.sweep_for(0, now)
     }
 
-    /// Lets what time has ended end, until so many are ready; at least a stride of it. True if there was any.
+    /// Sweeps until `wanted` entries are ready, and at least a stride. True if anything was due.
     pub fn sweep_for(&mut self, wanted: usize, now: UnixMs) -> bool {
         self.sweep(now, Goal::Ready(wanted))
     }
@@ -77,7 +77,7 @@ impl<G: Gate> Queue<G> {
                 self.gate.horizon(now).is_some_and(|key| self.order.count_through(&self.entries, key) >= wanted)
             }
             Goal::Dead(wanted) => self.dead.len() >= wanted,
-            // Those that are due are not delayed any more.
+            // Entries whose delay is over are not delayed any more.
             Goal::Delayed(wanted) => {
                 let later = (UnixMs(now.0.saturating_add(1)), Place { key: i64::MIN, seq: 0 });
                 self.delays.range(later..).take(wanted).count() >= wanted
@@ -140,8 +140,8 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// Ends the leases in a range of tokens that are due, so that an operation on these tokens finds them as they are.
-    /// True if there were any.
+    /// Ends the leases that are due in a range of tokens, so that an operation on these tokens finds their entries as they
+    /// stand. True if there were any.
     pub(crate) fn catch_up(&mut self, range: TokenRange, now: UnixMs) -> bool {
         if self.grants.next_deadline().is_none_or(|deadline| !deadline.is_due(now)) {
             return false;
@@ -151,7 +151,7 @@ impl<G: Gate> Queue<G> {
         self.lapse(due)
     }
 
-    /// Ends these leases, told in the order of their tokens, each at its own deadline. True if there are any.
+    /// Ends these leases, given in the order of their tokens, each at its own deadline. True if there are any.
     pub(crate) fn lapse(&mut self, due: Vec<(Token, Handle, UnixMs)>) -> bool {
         for run in due.chunk_by(|one, next| one.0 + 1 == next.0) {
             if let (Some(first), Some(last)) = (run.first(), run.last()) {

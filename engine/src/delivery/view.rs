@@ -1,8 +1,8 @@
 //! What can be seen from outside: listings and counts, as if everything due by now had been swept. Stores nothing.
 //!
-//! Where nothing is due, counts cost O(log n). What is due and not yet swept is walked, as far as [`UNSWEPT`]; a claim sweeps it, and
-//! the timer does so if it is much. What is beyond that shows in counts and listings as if it were not due yet. An entry that is asked for by its name
-//! ([`Queue::standing`]) shows as it stands, for it is one: to find out whether a listing would have got as far would cost it [`UNSWEPT`] looks.
+//! Where nothing is due, counts cost O(log n). Counts and listings walk what is due and not yet swept, up to [`UNSWEPT`]; a claim sweeps it,
+//! and so does the timer if it is much. What is beyond [`UNSWEPT`] shows in them as if it were not due yet. An entry that is asked for by its
+//! name ([`Queue::standing`]) shows as it stands: to find out whether a listing would have got that far would cost [`UNSWEPT`] looks for one entry.
 
 use super::sweep::LEASE_ENDED;
 use crate::entries::{Handle, Place, State};
@@ -14,11 +14,11 @@ use crate::time::{Millis, UnixMs};
 use crate::token::Token;
 use std::collections::BTreeMap;
 
-/// Leases, and as many delays, that a reader takes to have ended although nothing has swept them: some milliseconds of work if each is a
-/// grant of its own.
+/// The most leases, and the most delays, that a reader takes to have ended although nothing has swept them: some milliseconds of work if
+/// each lease is a grant of its own.
 const UNSWEPT: usize = 4_000;
 
-/// With more leases and delays than this, the timer sees to it that what has ended is swept.
+/// In a key with more leases and delays than this, the timer sweeps what has ended.
 const MANY: usize = 1_000;
 
 /// A leased entry.
@@ -28,7 +28,7 @@ pub struct Pending<'a> {
     pub token: Token,
     /// Who holds it.
     pub consumer: &'a [u8],
-    /// Until when.
+    /// When its lease ends.
     pub lease_ends_at: UnixMs,
     /// How often it has been delivered.
     pub deliveries: u32,
@@ -39,7 +39,7 @@ pub struct Pending<'a> {
 /// An entry that rests after a failed delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delayed<'a> {
-    /// The token of its last delivery, by which PROMOTE names it; none if it was handed back before files told it.
+    /// The token of its last delivery, by which PROMOTE names it; none if it was handed back before files kept this token.
     pub token: Option<Token>,
     /// When it comes back.
     pub until: UnixMs,
@@ -136,8 +136,8 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// What is due and not yet swept, in the order in which it is swept, up to [`UNSWEPT`]; with where a sweep would leave it. Tokens are 0
-    /// for delays.
+    /// The leases, then the delays, that are due and not yet swept: up to [`UNSWEPT`] of each, in the order of the sweep, with where it would
+    /// leave the entry. Tokens are 0 for delays.
     pub(crate) fn unswept(&self, now: UnixMs) -> impl Iterator<Item = (Token, Handle, Standing)> + '_ {
         let leases = self.grants.due(now).take(UNSWEPT);
         let leases =
@@ -146,7 +146,7 @@ impl<G: Gate> Queue<G> {
         leases.chain(delays.map(|(_, handle)| (0, *handle, Standing::Queued)))
     }
 
-    /// Whether there are so many leases and delays that their ends should be seen to, even if nobody waits for what comes of them.
+    /// Whether there are so many leases and delays that the timer must sweep those that have ended, even if no worker waits.
     pub fn is_crowded(&self) -> bool {
         self.grants.leased() + self.delays.len() > MANY
     }
@@ -161,7 +161,7 @@ impl<G: Gate> Queue<G> {
         leases + delays > MANY
     }
 
-    /// The earliest end of a lease or delay, be it past. O(log n).
+    /// The earliest end of a lease or delay, even if it is past. O(log n).
     pub fn next_end(&self) -> Option<UnixMs> {
         let delay = self.delays.first_key_value().map(|((until, _), _)| *until);
         [delay, self.grants.next_deadline()].into_iter().flatten().min()
@@ -241,8 +241,8 @@ impl<G: Gate> Queue<G> {
         letters.into_values().collect()
     }
 
-    /// Counts per state, ages, the next deadline and totals: exact, unless very much is due and not yet swept. O(log n), and O(what is due
-    /// and not yet swept, up to [`UNSWEPT`]).
+    /// Counts per state, ages, the next deadline and totals: exact, unless more than [`UNSWEPT`] is due and not yet swept. O(log n), and O(what
+    /// is due and not yet swept, up to [`UNSWEPT`]).
     pub fn stats(&mut self, now: UnixMs) -> Stats {
         let horizon = self.gate.horizon(now);
         let queued = horizon.map_or(0, |key| self.order.count_through(&self.entries, key));
@@ -298,7 +298,7 @@ impl<G: Gate> Queue<G> {
     }
 
     /// The next time after `now` at which a lease or delay ends, or time alone opens the gate.
-    /// What is due already is not a deadline any more: [`Queue::claimable`] tells of it.
+    /// Times that have passed are left out: [`Queue::claimable`] tells of what is due.
     pub fn next_deadline(&mut self, now: UnixMs) -> Option<UnixMs> {
         let later = UnixMs(now.0.saturating_add(1));
         let first = Place { key: i64::MIN, seq: 0 };
@@ -311,13 +311,13 @@ impl<G: Gate> Queue<G> {
         self.gate.next_opening(&self.order, &self.entries, now)
     }
 
-    /// The next time after `now` at which time alone lets an entry through. Other than [`Queue::next_opening`] it does not ask
-    /// for what is being collected. O(log n).
+    /// The next time after `now` at which time alone lets an entry through. Unlike [`Queue::next_opening`] it leaves out what
+    /// is being collected. O(log n).
     pub fn next_release(&mut self, now: UnixMs) -> Option<UnixMs> {
         self.gate.horizon(now).filter(|key| *key < i64::MAX).and_then(|_| self.next_opening(now))
     }
 
-    /// Whether a clock that steps back would make something wait again that is ready, or due.
+    /// Whether a clock that steps back would make something wait again that is ready or due.
     pub fn closes_again(&self) -> bool {
         self.gate.closes_again(&self.order)
     }
