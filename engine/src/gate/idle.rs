@@ -1,16 +1,16 @@
 //! The idle gate: everything pushed to one group is delivered together, once the group has been quiet.
 //!
 //! A group *collects* until it *fires*: when nothing was pushed for the idle timeout, at the latest when it has waited for
-//! the max wait, at once when it is full or is told to. Firing makes it an entry of the delivery queue, ready, in the
-//! place of the time at which it fired. The group of that name that collects next is another one.
+//! the max wait, and at once when it is full or told to. Firing makes it a ready entry of the delivery queue, whose place
+//! is the time at which the group fired. The next group of that name is another one.
 //!
-//! A group whose deadline has passed fires lazily, in the next operation that needs it, but always at its deadline: its
-//! place is the same whenever that is.
+//! A group whose deadline has passed fires lazily, in the next operation that needs it, but always as of its deadline: its
+//! place does not depend on when that operation comes.
 //!
 //! **Deadlines** move with every push, so they are in a tournament (`soonest`), which makes that cheap and always knows the first.
-//! Groups whose deadline has passed move from there into `overdue`, so that they can be counted: a thousand or so at a time, by the
-//! timer and by whoever looks. Which of the two a group is in depends on who looked when. It shows nowhere but in the counts, and there
-//! only while more have come due at once than one look moves ([`SETTLE`]).
+//! Groups whose deadline has passed move from there into `overdue`, so that they can be counted: a thousand at a time by the timer,
+//! and up to [`SETTLE`] by whoever looks. Which of the two a group is in depends on who looked when. That shows only in the counts,
+//! and only while more groups have come due at once than one look moves.
 
 mod groups;
 mod items;
@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use soonest::{Key, Soonest, NONE};
 
-/// So many groups that have come due one read moves at most: some 2 ms.
+/// The most groups that one read moves when they have come due: some 2 ms.
 const SETTLE: usize = 4_000;
 
 /// The gate of a DEBOUNCE key.
@@ -45,17 +45,17 @@ pub struct Idle {
     rules: Rules,
     hasher: SipHasher13,
     names: Shards<Slot>,
-    /// One block for each collecting group. Its place is the deadline, once that is overdue, and the group's number in order of creation, its
-    /// name the group's, its body the number in `groups`.
+    /// One block for each collecting group. Its place is the deadline, which is right only while the group is overdue, and the group's number
+    /// in order of creation; its name is the group's, its body the number in `groups`.
     heads: Entries,
-    /// Of all groups that are not in `overdue`.
+    /// The deadlines of all groups that are not in `overdue`.
     deadlines: Soonest,
-    /// Heads at their deadlines, which were over when somebody looked.
+    /// The heads of groups whose deadlines had passed when somebody looked, in order of these deadlines.
     overdue: Order,
     groups: Slab<Collected>,
-    /// Bytes of heap behind `groups`.
+    /// Bytes of heap that the items in `groups` take.
     held: usize,
-    /// The latest deadline at which a group fired. Only for who announces it; not part of the state.
+    /// The latest deadline at which a group fired. Only for announcing it; not part of the state.
     last_fired_at: UnixMs,
 }
 
@@ -66,8 +66,8 @@ struct Head {
     number: u32,
 }
 
-/// A group under its name. The number stands here although the head knows it: so a push reads head and group at the same time, and does
-/// not wait for the one to find the other.
+/// A group under its name. The number stands here although the head has it: so a push reads head and group at the same time, and does
+/// not wait for the head to find the group.
 #[derive(Clone, Copy)]
 struct Slot {
     head: Head,
@@ -79,11 +79,11 @@ struct Slot {
 struct Collected {
     items: Items,
     fires_at: UnixMs,
-    /// In order of creation.
+    /// The number of the group in order of creation.
     seq: u64,
-    /// Its block.
+    /// The handle of its head.
     handle: Handle,
-    /// Why, then.
+    /// Why it fires at that time.
     reason: Reason,
     is_overdue: bool,
 }
@@ -153,7 +153,7 @@ impl Idle {
         head
     }
 
-    /// A group has ended; the head is gone.
+    /// Ends a group: its head is gone.
     fn end(&mut self, head: Head) -> Collected {
         let old = leaf(&self.groups)(head.number);
         let group = self.groups.remove(head.number);
@@ -171,7 +171,7 @@ impl Idle {
         group
     }
 
-    /// Moves a group among the overdue, or from there.
+    /// Moves a group into `overdue`, or back from there.
     fn set_overdue(&mut self, head: Head, is_overdue: bool) {
         let old = leaf(&self.groups)(head.number);
         let group = &mut self.groups[head.number];
@@ -185,10 +185,10 @@ impl Idle {
         self.deadlines.changed(head.number, old, leaf(&self.groups));
     }
 
-    /// A group has a new deadline. It is not overdue: such a group fires before anything else happens to it.
+    /// Gives a group a new deadline. The old one has not passed: an overdue group fires before anything else happens to it.
     fn set_deadline(&mut self, head: Head, (fires_at, reason): (UnixMs, Reason)) {
         if self.groups[head.number].is_overdue {
-            // For a clock that has stepped back.
+            // It was overdue before the clock stepped back.
             self.set_overdue(head, false);
         }
         let old = leaf(&self.groups)(head.number);
@@ -202,7 +202,7 @@ impl Idle {
         self.settle(now, SETTLE);
         let later = (now.0.saturating_add(1), 0);
         let mut numbers = self.deadlines.from(from.max(later), count, leaf(&self.groups));
-        // After a step back of the clock, what was overdue may be so no longer, and not all of it is back yet.
+        // After a step back of the clock, groups in `overdue` may be so no longer, and not all of them have moved back yet.
         if let Some(back) = self.overdue.first_after(&self.heads, now.0) {
             let from = self.heads.place(back).max(Place { key: from.0, seq: from.1 });
             let back = self.overdue.iter_from_place(&self.heads, from).take(count);
@@ -226,10 +226,10 @@ impl Idle {
         (key.0 <= now.0).then_some((head, UnixMs(key.0)))
     }
 
-    /// Makes an entry of a group whose deadline has passed: it fires at that.
+    /// Makes an entry of a group whose deadline has passed: it fires as of that deadline.
     fn fire_overdue(&mut self, head: Head, now: UnixMs, entries: &mut Entries) -> Handle {
         let (at, reason) = (self.group(head).fires_at, self.group(head).reason);
-        // One that lies ahead is of a clock that has stepped back since.
+        // A last time that lies ahead is from before the clock stepped back.
         self.last_fired_at = Some(self.last_fired_at).filter(|last| last.is_due(now)).map_or(at, |last| last.max(at));
         self.fire_group(head, reason, at, entries)
     }
@@ -242,7 +242,7 @@ impl Idle {
     }
 }
 
-/// What `deadlines` is about: the deadline of each group that is not in `overdue`.
+/// The leaves of `deadlines`: the deadline of each group that is not in `overdue`.
 fn leaf(groups: &Slab<Collected>) -> impl Fn(u32) -> Key + '_ {
     |number| match groups.get(number) {
         Some(group) if !group.is_overdue => (group.fires_at.0, group.seq),
@@ -274,7 +274,7 @@ impl Gate for Idle {
 
     fn settle(&mut self, now: UnixMs, most: usize) -> bool {
         for _ in 0..most {
-            // After a step back of the clock, what was overdue may be so no longer.
+            // After a step back of the clock, a group in `overdue` may be so no longer.
             if let Some(handle) = self.overdue.first_after(&self.heads, now.0) {
                 self.set_overdue(self.head(handle), false);
                 continue;
@@ -323,7 +323,7 @@ impl Gate for Idle {
     }
 
     fn load(rules: Rules, seed: [u64; 2]) -> Result<Self, Error> {
-        // Once a group could have any number of items. One that has more than it may fires with the next push.
+        // Earlier versions let a group have any number of items. A group with too many fires with its next push.
         let rules = Rules { max_items: rules.max_items.min(MAX_ITEMS), ..rules };
         Idle::new(rules, seed).map_err(|_| Error::Damaged("impossible rules"))
     }
@@ -359,7 +359,7 @@ impl Gate for Idle {
 
     fn compact(&mut self, stage: usize, cursor: &mut Cursor, most: usize) -> Step {
         match stage {
-            // Twice: only where the first time has left chunks empty are there low numbers.
+            // Twice: there are low numbers only once the first time has left chunks empty.
             0 | 1 => self.compact_heads(cursor, most),
             2 => {
                 // A single piece of work, so only where it is worth it.

@@ -1,16 +1,16 @@
 //! The window gate: increments are summed, and each window's sums are delivered together, as a *batch*.
 //!
-//! A window opens with its first increment. It is *sealed* when its time is over, at once when it has as many fields as it may have
-//! or is told to, and is an entry of the delivery queue then, ready, in the place of the time at which it was sealed. The next
-//! increment opens another.
+//! A window opens with its first increment. It is *sealed* when its time is over, and at once when it has as many fields as it may
+//! have or is told to. Then it is a ready entry of the delivery queue, whose place is the time at which it was sealed. The next
+//! increment opens another window.
 //!
 //! A window whose time is over is sealed lazily, in the next operation that needs it, but always as of the end of its
-//! time. Increments of an open window depend on no time, except that somebody must say that it is still open: so a replica adds
-//! what it is told to add, and looks at no clock.
+//! time. Increments of an open window depend on time only in that the window must still be open. The master says so: a replica
+//! adds what it is told to add, and looks at no clock.
 //!
-//! **Batch numbers** are made like tokens of the time at which the operation runs that seals, not of the end of the window. Two nodes may
-//! seal what was the same window, one before and one after a failover, with different sums; a number of the window's own would
-//! make these the same batch, and a database that has one would refuse the other.
+//! **Batch numbers** are made like tokens: of the time of the operation that seals, not of the end of the window. Two nodes may seal what
+//! was the same window, one before and one after a failover, with different sums. A number made of the window would make these
+//! the same batch, and a database that has one would refuse the other.
 
 mod batch;
 mod counters;
@@ -37,16 +37,16 @@ use sums::Sums;
 /// Most fields a window may be allowed to have.
 pub const MAX_FIELDS: u64 = 100_000;
 
-/// A window is sealed as soon as its fields have so many bytes: sealing and delivering it is one piece of work.
+/// A window is sealed as soon as its fields have this many bytes: sealing and delivering it is one piece of work.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Sealing so many fields takes about a millisecond.
+/// Sealing this many fields takes about a millisecond.
 const MANY_FIELDS: usize = 10_000;
 
 /// What is summed, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tallying {
-    /// A window is sealed so long after its first increment. 1 ms to 10 years.
+    /// A window is sealed this long after its first increment. 1 ms to 10 years.
     pub every: Millis,
     /// What fields are.
     pub field: FieldKind,
@@ -54,7 +54,7 @@ pub struct Tallying {
     pub min: Option<i64>,
     /// Largest increment, if any.
     pub max: Option<i64>,
-    /// A window is sealed with so many fields. 1 to [`MAX_FIELDS`].
+    /// A window is sealed with this many fields. 1 to [`MAX_FIELDS`].
     pub max_fields: u64,
 }
 
@@ -106,7 +106,7 @@ pub struct Window {
     last_batch: Token,
     /// All batches there are, by their numbers.
     batches: BTreeMap<Token, Handle>,
-    /// The latest end of a window at which it was sealed. Only for who announces it; not part of the state.
+    /// The latest end at which a window was sealed. Only for announcing it; not part of the state.
     last_ended_at: UnixMs,
 }
 
@@ -161,7 +161,7 @@ impl Window {
         self.hasher.hash(field) as u32
     }
 
-    /// Whether the clock has stepped back behind the beginning of the open window, which would be sealed that much later then.
+    /// Whether the clock has stepped back behind the beginning of the open window, so that it would be sealed that much later.
     fn is_ahead(&self, now: UnixMs) -> bool {
         now != UnixMs::EVER && self.open.as_ref().is_some_and(|open| open.opened_at > now)
     }
@@ -241,7 +241,7 @@ impl Gate for Window {
 
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle> {
         let at = self.first_due(now)?;
-        // One that lies ahead is of a clock that has stepped back since.
+        // A last time that lies ahead is from before the clock stepped back.
         self.last_ended_at = Some(self.last_ended_at).filter(|last| last.is_due(now)).map_or(at, |last| last.max(at));
         self.seal(at, now, entries)
     }
@@ -298,7 +298,7 @@ impl Gate for Window {
         }
     }
 
-    /// A window only grows, until all of it leaves.
+    /// None: a window only grows, until all of it leaves.
     fn waste(&self) -> usize {
         0
     }
@@ -307,7 +307,7 @@ impl Gate for Window {
         Step::NoPart
     }
 
-    /// Those of an open window are few.
+    /// Shows none: an open window has few buffers.
     fn show_buffers(&mut self, _: usize, _: &mut Cursor, _: &mut impl Mover) -> Step {
         Step::NoPart
     }

@@ -41,7 +41,7 @@ pub struct Collecting<'a> {
     pub fires_at: UnixMs,
     /// Items and when each came, in order.
     pub items: Reader<'a>,
-    /// How many these are.
+    /// How many items these are.
     pub count: usize,
 }
 
@@ -93,7 +93,7 @@ impl Queue<Idle> {
     /// Adds items to a group and restarts its idle timeout. A group that is overdue fires first, and one that gets full fires at
     /// once; what is left of `items` then starts another. O(1) an item, O(log n) if a group begins or fires.
     ///
-    /// Errors: [`Error::Full`].
+    /// Errors: [`Error::Full`], [`Error::Exhausted`].
     pub fn push<I: AsRef<[u8]>>(&mut self, name: &[u8], items: &[I], now: UnixMs) -> Result<Pushed, Error> {
         let hash = self.gate.hash(name);
         let mut head = self.gate.find(name, hash);
@@ -112,7 +112,7 @@ impl Queue<Idle> {
         for item in items {
             let item = item.as_ref();
             if let Some(large) = head.filter(|head| self.gate.group(*head).items.size() + cost(item) > MAX_COLLECTED) {
-                // It was loaded so: none gets so large here.
+                // The group was loaded so large: none gets that large here.
                 self.fire_now(large, Reason::Full, now);
                 pushed.filled += 1;
                 head = None;
@@ -153,7 +153,7 @@ impl Queue<Idle> {
         };
         let cost_of_all: usize = items.iter().map(|item| cost(item.as_ref())).sum();
         let fills = self.gate.rules.is_full(count + items.len(), size + cost_of_all + HEADER);
-        // Nearly always it is this simple. Otherwise the push is done in thought.
+        // Nearly always it is this simple. Otherwise the push is simulated.
         let begun = if !fills {
             usize::from(head.is_none())
         } else if self.options.max_len == 0 {
@@ -261,20 +261,20 @@ impl Queue<Idle> {
         Settled { count, changed: count > 0 }
     }
 
-    /// Whether the deadline of a group passed up to `now`: after `after` if it has not fired yet, after `fired_after` if it has.
+    /// Whether the deadline of a group has passed by `now`: since `after` if the group has not fired yet, since `fired_after` if it has.
     pub fn fired_between(&mut self, after: UnixMs, fired_after: UnixMs, now: UnixMs) -> bool {
         self.gate.settle(now, SETTLE);
         let overdue = self.gate.overdue.first_after(&self.gate.heads, after.0);
-        // What fired before the clock stepped back was announced then.
+        // A group that fired before the clock stepped back was announced then.
         let fired_at = Some(self.gate.last_fired_at).filter(|at| at.is_due(now));
         overdue.is_some() || fired_at.is_some_and(|at| at > fired_after)
     }
 }
 
 impl Idle {
-    /// Since when a group waits once it is pushed to at `now`, and how many bytes it then has. A clock that has stepped back behind the first
-    /// push would have it wait until that time comes again: it waits anew, unless these and the items that are pushed would then be too many.
-    /// O(1), or O(its bytes) after such a step.
+    /// Since when a group waits once it is pushed to at `now`, and how many bytes it then has. If the clock has stepped back behind the first
+    /// push, MAXWAIT would count only from that time on; so the group waits anew from `now`, unless it and the items that are pushed would then
+    /// be too many bytes. O(1), or O(its bytes) after such a step.
     fn size_from<I: AsRef<[u8]>>(&self, head: Head, pushed: &[I], now: UnixMs) -> (UnixMs, usize) {
         let items = &self.group(head).items;
         let as_it_is = (items.waits_since(), items.size());
@@ -289,7 +289,7 @@ impl Idle {
         }
     }
 
-    /// Has a group wait since then, as [`Idle::size_from`] tells.
+    /// Makes a group wait since the time that [`Idle::size_from`] tells.
     fn mind_the_clock<I: AsRef<[u8]>>(&mut self, head: Head, pushed: &[I], now: UnixMs) {
         let (since, size) = self.size_from(head, pushed, now);
         let items = &mut self.groups[head.number].items;
@@ -300,7 +300,7 @@ impl Idle {
         }
     }
 
-    /// Adds an item to a group, unless it must be unique and is not; tells how many there are.
+    /// Adds an item to a group, unless items must be unique and it is there already; returns how many there are.
     fn collect(&mut self, head: Head, item: &[u8], now: UnixMs) -> usize {
         let (unique, hasher) = (self.rules.unique, &self.hasher);
         let items = &mut self.groups[head.number].items;

@@ -1,6 +1,6 @@
 //! The items of one group, kept as the bytes that will be the body of its entry: firing moves them in one piece.
 //!
-//! The bytes: why it fired (1, 0 while it collects), since when the group waits (8, little-endian), and for each item the time since
+//! The bytes: why the group fired (1 byte, which is 0 while it collects), since when the group waits (8, little-endian), and for each item the time since
 //! then (zigzag varint: a clock may step back), its length (varint) and itself. A group waits since its first item came; if the
 //! clock has stepped back behind that, since the first push by the new time.
 
@@ -47,26 +47,26 @@ impl Reason {
 const COLLECTING: u8 = 0;
 /// The bytes of a group without items.
 pub const HEADER: usize = 1 + size_of::<i64>();
-/// Above so many items, or bytes, items are found by hash; below, by looking at each.
+/// With more items or bytes than this, items are found by hash; with fewer, by looking at each.
 const FEW_ITEMS: u32 = 16;
 const FEW_BYTES: usize = 4096;
 
-/// A group fires when it has so many items, whatever its rules say: firing and delivering it is one piece of work.
+/// A group fires when it has this many items, whatever its rules say: firing and delivering it is one piece of work.
 pub const MAX_ITEMS: u64 = 100_000;
 
-/// And as soon as its items take so many bytes.
+/// A group also fires as soon as its items take this many bytes.
 pub const FULL_BYTES: usize = 16 * 1024 * 1024;
 
 /// Most bytes of a group that is loaded: less than a chunk of a snapshot may hold. A group that collects here has less than
-/// [`FULL_BYTES`], and what the item takes that makes it full.
+/// [`FULL_BYTES`] before the item that makes it full.
 pub const MAX_COLLECTED: usize = 192 * 1024 * 1024;
 
-/// What one item takes at most.
+/// The most bytes that one item takes.
 pub fn cost(item: &[u8]) -> usize {
     item.len() + 2 * MAX_VARINT
 }
 
-/// What one item takes that comes at `now`, to a group that waits since then.
+/// The bytes of an item that comes at `now` to a group that waits since `waits_since`.
 pub fn size_at(item: &[u8], now: UnixMs, waits_since: UnixMs) -> usize {
     varint_size(zigzag(now.0.wrapping_sub(waits_since.0))) + varint_size(item.len() as u64) + item.len()
 }
@@ -131,8 +131,8 @@ impl Items {
         HEADER + self.iter().map(|(item, at)| size_at(item, at, since)).sum::<usize>()
     }
 
-    /// The group waits since `since`, the times of its items being what they are: the clock has stepped back behind the first. `size`:
-    /// as [`Items::size_since`] tells. O(their bytes).
+    /// Makes the group wait since `since`, with the times of its items unchanged: for a clock that has stepped back behind the first.
+    /// `size`: as [`Items::size_since`] tells. O(their bytes).
     pub fn wait_since(&mut self, since: UnixMs, size: usize) {
         let mut items = Items::new(since, size - HEADER);
         self.iter().for_each(|(item, at)| items.push(item, at));
@@ -148,7 +148,7 @@ impl Items {
         self.count += 1;
     }
 
-    /// Adds an item unless it is there already: true if it was not. O(its bytes) if there are many others, else O(theirs).
+    /// Adds an item unless it is there already: true if it was not. O(its bytes) if there are many items, else O(bytes of all).
     pub fn push_new(&mut self, item: &[u8], at: UnixMs, hash: impl Fn(&[u8]) -> u32) -> bool {
         if self.index.is_none() && self.count < FEW_ITEMS && self.bytes.len() < FEW_BYTES {
             if self.contains(item, &hash) {
@@ -181,7 +181,7 @@ impl Items {
         }
     }
 
-    /// Whether `item` is among them. O(its bytes) if there are many others, else O(theirs).
+    /// Whether `item` is among them. O(its bytes) if there are many items, else O(bytes of all).
     pub fn contains(&self, item: &[u8], hash: impl Fn(&[u8]) -> u32) -> bool {
         match &self.index {
             Some(index) => index.find(hash(item), |slot| item_at(&self.bytes, slot.at) == Some(item)).is_some(),
@@ -205,7 +205,7 @@ impl Items {
         self.bytes
     }
 
-    /// Items that were saved while they were collected. With `unique`, by whose hashes none may stand twice.
+    /// Loads items that were saved while they were collected. `unique` hashes them where none may stand twice.
     pub fn load(bytes: &[u8], unique: Option<Hash<'_>>) -> Result<Self, Error> {
         let count = check(bytes)?;
         if bytes[0] != COLLECTING || bytes.len() > MAX_COLLECTED {
@@ -227,7 +227,8 @@ impl Items {
     }
 }
 
-/// What a fired group says: why, and its items with the times they came, in order. `body` must have passed [`check_fired`].
+/// What the body of a fired group says: why it fired, and its items with the times they came, in order. `body` must have passed
+/// [`check_fired`].
 pub fn fired(body: &[u8]) -> (Reason, Reader<'_>) {
     (body.first().and_then(|code| Reason::of(*code)).unwrap_or(Reason::Idle), Reader::of(body))
 }
@@ -266,7 +267,7 @@ fn item_at(bytes: &[u8], at: u32) -> Option<&[u8]> {
 /// Reads items, as far as the bytes make sense.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
-    /// What the times of items are told from.
+    /// The time from which the times of items count.
     base: UnixMs,
     rest: &'a [u8],
 }
@@ -307,7 +308,7 @@ fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value as u8);
 }
 
-/// The shortest form only, so that equal items have equal bytes.
+/// Takes the shortest form only, so that equal items have equal bytes.
 fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for (nth, byte) in bytes.iter().take(MAX_VARINT).enumerate() {

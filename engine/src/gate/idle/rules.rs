@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 /// When groups fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
-    /// After so long without a push. 1 ms to 10 years.
+    /// A group fires after this long without a push. 1 ms to 10 years.
     pub idle: Millis,
-    /// So long after its first push at the latest; 0: whenever it is quiet.
+    /// A group fires at the latest this long after its first push; 0: only once it is quiet.
     pub max_wait: Millis,
-    /// With so many items, at most [`MAX_ITEMS`]; 0: with these.
+    /// A group fires with this many items, at most [`MAX_ITEMS`]; 0: with [`MAX_ITEMS`].
     pub max_items: u64,
-    /// An item that a group has already is not added again.
+    /// Whether an item that the group has already is not added again.
     pub unique: bool,
 }
 
@@ -51,7 +51,7 @@ impl Rules {
         items as u64 >= self.most_items() || size >= FULL_BYTES
     }
 
-    /// When a group that waits since then and is pushed to at `now` fires, and why then.
+    /// When a group fires that waits since `waits_since` and is pushed to at `now`, and why it fires then.
     pub(super) fn deadline(&self, waits_since: UnixMs, now: UnixMs) -> (UnixMs, Reason) {
         let quiet = now.after(self.idle);
         // A max wait that was shortened meanwhile may be over already: the group fires now, not in the past.

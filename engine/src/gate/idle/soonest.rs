@@ -8,15 +8,15 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// When, and among equals the number in order of creation.
+/// A deadline and, to order equal deadlines, the number of the thing in order of creation.
 pub type Key = (i64, u64);
 
-/// No thing.
+/// The key of a leaf without a thing.
 pub const NONE: Key = (i64::MAX, u64::MAX);
 
 const CHILDREN: usize = 8;
 
-/// Some 2.3 bytes a leaf, beside the leaf itself.
+/// The nodes. Some 2.3 bytes a leaf, beside the leaf itself.
 #[derive(Clone, Default)]
 pub struct Soonest {
     /// From just above the leaves to the root, which is alone on its level.
@@ -55,7 +55,7 @@ impl Soonest {
         }
     }
 
-    /// Forgets all leaves: none has a thing.
+    /// Forgets all leaves, once none has a thing.
     pub fn clear(&mut self) {
         self.levels = Vec::new();
     }
@@ -79,12 +79,12 @@ impl Soonest {
     }
 
     /// The numbers of up to `count` things, in order of their keys, from the first that is at least `from`. O(log n) each, and O(1) for each
-    /// that comes before: each of these is passed, for what comes behind it may stand beside it. Never holds more than `count`.
+    /// thing before `from`: all of these are passed, because a later one may stand beside them. Never holds more than `count`.
     pub fn from(&self, from: Key, count: usize, leaf: impl Fn(u32) -> Key) -> Vec<u32> {
         let mut found = Found { least: BinaryHeap::new(), count };
         // Nodes whose least key comes before `from` are only passed through, in any order. Height 0 is a leaf.
         let mut before = Vec::new();
-        // The others in order, as long as they may have something that is less than the last that was found.
+        // The other nodes, in order, as long as they may have a key below the greatest that was found.
         let mut behind = BinaryHeap::new();
         let first = self.first();
         if first < from {
@@ -122,13 +122,13 @@ impl Soonest {
         found.in_order()
     }
 
-    /// Bytes that [`Soonest::fit`] might give back if this is all the things there are, and have low numbers. O(1).
+    /// Bytes that [`Soonest::fit`] might give back if there are this many things, all with low numbers. O(1).
     pub fn waste(&self, things: usize) -> usize {
         let leaves = self.levels.first().map_or(0, |level| level.len() * CHILDREN);
         leaves.saturating_sub(5 * things + 5 * 1024) / CHILDREN * size_of::<Key>()
     }
 
-    /// There is no thing from this number on: nodes that are above none go. O(`leaves` / 8).
+    /// Drops the nodes above leaves from this number on, none of which has a thing. O(`leaves` / 8).
     pub fn fit(&mut self, leaves: usize) {
         let Some(mut lowest) = std::mem::take(&mut self.levels).into_iter().next() else { return };
         lowest.truncate(leaves.div_ceil(CHILDREN).max(1));
@@ -145,7 +145,7 @@ impl Soonest {
         self.levels.iter().map(|level| level.capacity() * size_of::<Key>()).sum()
     }
 
-    /// The key of a child of a node of this level: a leaf below the lowest, else a node.
+    /// The key of a child of a node of this level: the child is a leaf if the level is the lowest, else a node.
     fn key(&self, level: usize, child: usize, leaf: &impl Fn(u32) -> Key) -> Key {
         match level.checked_sub(1) {
             None => leaf(child as u32),
@@ -178,11 +178,11 @@ impl Soonest {
     }
 }
 
-/// The least keys so far, and whose they are.
+/// The least keys found so far, and the numbers of their things.
 struct Found {
-    /// The greatest on top.
+    /// The greatest key is on top.
     least: BinaryHeap<(Key, usize)>,
-    /// So many at most.
+    /// The most that it keeps.
     count: usize,
 }
 

@@ -11,7 +11,7 @@ const HEADER: usize = size_of::<i64>() + size_of::<u32>();
 const END: usize = size_of::<u32>();
 const SUM: usize = size_of::<i64>();
 
-/// The body of a window that opened at `opened_at`, of these parts of `records`: each one record, in byte order of fields.
+/// The body of a window that opened at `opened_at`. `sorted`: where in `records` each record is, in byte order of fields.
 pub fn body(opened_at: UnixMs, records: &[u8], sorted: impl ExactSizeIterator<Item = Range<usize>>) -> Vec<u8> {
     let (count, ends) = (sorted.len(), HEADER);
     let mut body = Vec::with_capacity(HEADER + count * END + records.len());
@@ -37,7 +37,7 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Reads the body of an entry that has passed [`check`]. Of others, what makes sense.
+    /// Reads the body of an entry that has passed [`check`]; of another body, what makes sense.
     pub fn of(body: &'a [u8]) -> Self {
         let opened_at = body.first_chunk().map_or(0, |at| i64::from_le_bytes(*at));
         let count = body.get(SUM..HEADER).and_then(|count| count.first_chunk()).map_or(0, |at| u32::from_le_bytes(*at));

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 /// What increments did, beside their sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// They only added to a window that was open: who repeats them needs no time.
+    /// Whether they only added to a window that was open: to repeat them needs no time.
     pub is_plain: bool,
     /// How many windows were sealed.
     pub sealed: usize,
-    /// When the window that they have opened, or begun anew, is sealed, if they have and it is still open.
+    /// When the window is sealed that they have opened or begun anew; none if there is no such window, or it is sealed already.
     pub opened_until: Option<UnixMs>,
 }
 
@@ -51,7 +51,7 @@ impl Queue<Window> {
         Ok(rules != before)
     }
 
-    /// Whether a window is open, be it overdue.
+    /// Whether a window is open, even if it is overdue.
     pub fn has_window(&self) -> bool {
         self.gate.open.is_some()
     }
@@ -62,10 +62,11 @@ impl Queue<Window> {
         Some((open.opened_at, open.seals_at, open.sums.len()))
     }
 
-    /// Adds to the sum of one field in the open window; the sum. O(1), and O(n log n) if the window gets full.
+    /// Adds to the sum of one field in the open window; returns the sum. O(1), and O(n log n) if the window gets full.
     ///
-    /// A window that the clock has stepped back behind begins anew. Who repeats a plain increment does so at [`UnixMs::EVER`]: it is open.
-    /// Errors: [`Error::NotUuid`], [`Error::BelowMin`], [`Error::AboveMax`], [`Error::Overflow`], [`Error::Full`].
+    /// If the clock has stepped back behind the beginning of the window, it begins anew. A plain increment is repeated at [`UnixMs::EVER`],
+    /// at which the window is still open.
+    /// Errors: [`Error::NotUuid`], [`Error::BelowMin`], [`Error::AboveMax`], [`Error::Overflow`], [`Error::Full`], [`Error::Exhausted`].
     #[inline]
     pub fn incr(&mut self, field: &[u8], delta: i64, now: UnixMs) -> Result<(i64, Counted), Error> {
         self.gate.rules.check_delta(delta)?;
@@ -91,7 +92,7 @@ impl Queue<Window> {
         Ok((sum, counted))
     }
 
-    /// The same for several fields at once, in this order, all or none. O(log n) each. A field may be named more than once.
+    /// Like [`Queue::incr`] for several fields at once, in this order, all or none. O(log n) each. A field may be named more than once.
     pub fn mincr(&mut self, increments: &[(&[u8], i64)], now: UnixMs) -> Result<(Vec<i64>, Counted), Error> {
         let rules = self.gate.rules;
         let fields: Vec<(Field<'_>, i64)> = increments
@@ -111,7 +112,7 @@ impl Queue<Window> {
         Ok((increments.into_iter().map(add).collect(), counted))
     }
 
-    /// Fails if a sum would overflow or there is no room for the windows these would open: does them in thought.
+    /// Simulates these increments: fails if a sum would overflow, or there is no room for the windows that they would open.
     fn check_windows(&self, increments: &[(&[u8], i64)], now: UnixMs) -> Result<(), Error> {
         let gate = &self.gate;
         let overdue = gate.is_overdue(now);
@@ -143,7 +144,7 @@ impl Queue<Window> {
         self.check_room(opened, opened)
     }
 
-    /// One increment that has been checked; the sum.
+    /// Does one increment that has been checked; returns the sum.
     fn add(&mut self, field: &[u8], hash: u32, delta: i64, now: UnixMs, counted: &mut Counted) -> i64 {
         if self.gate.is_overdue(now) {
             if let Some(handle) = super::Gate::fire(&mut self.gate, now, &mut self.entries) {
@@ -187,7 +188,7 @@ impl Queue<Window> {
         }
     }
 
-    /// Seals the open window, unless its time is over and it is sealed already; the number of its fields. O(n log n).
+    /// Seals the open window, unless its time is over and it counts as sealed already; returns the number of its fields. O(n log n).
     pub fn seal(&mut self, now: UnixMs) -> Settled {
         let Some((.., fields)) = self.window(now) else { return Settled::default() };
         self.seal_now(now);
@@ -209,10 +210,10 @@ impl Queue<Window> {
         i64::try_from(sum).map_err(|_| Error::Overflow)
     }
 
-    /// Whether the time of a window ended up to `now`: after `after` if it is not sealed yet, after `sealed_after` if it is.
+    /// Whether the time of a window has ended by `now`: since `after` if the window is not sealed yet, since `sealed_after` if it is.
     pub fn ended_between(&self, after: UnixMs, sealed_after: UnixMs, now: UnixMs) -> bool {
         let overdue = self.gate.open.as_ref().filter(|open| open.seals_at.is_due(now));
-        // What was sealed before the clock stepped back was announced then.
+        // A window that was sealed before the clock stepped back was announced then.
         let ended_at = Some(self.gate.last_ended_at).filter(|at| at.is_due(now));
         overdue.is_some_and(|open| open.seals_at > after) || ended_at.is_some_and(|at| at > sealed_after)
     }

@@ -24,7 +24,7 @@ pub enum Field<'a> {
 }
 
 impl FieldKind {
-    /// The field that is meant. At most [`MAX_NAME`] bytes are given.
+    /// The field as it is stored. `given` has at most [`MAX_NAME`] bytes.
     ///
     /// Errors: [`Error::NotUuid`].
     #[inline]

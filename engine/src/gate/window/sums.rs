@@ -7,7 +7,7 @@ use crate::time::UnixMs;
 /// Fields and their sums. About 45 bytes a field beside its own.
 #[derive(Clone)]
 pub struct Sums {
-    /// What a batch has of each field, one after the other: its sum and its name. Sealing puts them into order.
+    /// The records of all fields, as a batch has them: each is a sum and a name. Sealing puts them into byte order.
     records: Vec<u8>,
     /// Where the record of each field ends.
     ends: Vec<u32>,
@@ -21,7 +21,7 @@ struct Slot {
     hash: u32,
 }
 
-/// A record by what it is sorted by: the eight bytes of the name behind what all names have in common.
+/// A record with what it is sorted by: the eight bytes of its name behind the prefix that all names have in common.
 #[derive(Clone, Copy)]
 struct Keyed {
     word: u64,
@@ -105,7 +105,7 @@ impl Sums {
 
     /// The records in byte order of their fields.
     ///
-    /// Sorts by the eight bytes behind what all fields have in common, and looks at whole names only where these are equal:
+    /// Sorts by the eight bytes behind the prefix that all fields have in common, and looks at whole names only where these are equal:
     /// otherwise each comparison would read two names out of order.
     fn sorted(&self) -> Vec<Keyed> {
         let common = self.common_prefix();
@@ -125,7 +125,7 @@ impl Sums {
         sorted
     }
 
-    /// How many bytes all fields begin with alike.
+    /// The length of the prefix that all fields have in common.
     fn common_prefix(&self) -> usize {
         let mut names = (0..self.ends.len() as u32).map(|number| self.name(number));
         let Some(first) = names.next() else { return 0 };
