@@ -1,9 +1,9 @@
 //! The TTL gate: a watched Redis key is delivered, with its value, once its time to live has run out.
 //!
-//! The gate holds which keys are watched, and until when each lives. It learns that from outside: `track`, `untrack` and `keep` say
-//! what a node has seen in its own keyspace. They are not replicated, every node sees for itself, so what is tracked is *local*: saved,
-//! but no part of what master and replica are compared by. Only [`Queue::expire`] makes an entry. The master decides it,
-//! and replicas repeat it with everything it needs.
+//! The gate knows which keys are watched, and until when each lives. It learns that from outside: `track`, `untrack` and `keep` say
+//! what a node has seen in its own keyspace. They are not replicated, because every node sees for itself. So what is tracked is *local*:
+//! saved, but no part of what master and replica are compared by. An expiry makes the entry: the master decides on it
+//! ([`Queue::end_life`]), and replicas repeat it with everything it needs ([`Queue::expire`]).
 //!
 //! A key lives up to and with the millisecond of its deadline: as Redis sees it, it has expired when `now > deadline`.
 
@@ -26,7 +26,7 @@ use crate::slab::Slab;
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
 
-/// Most prefixes of one key: every event of a watched database is compared with each.
+/// Most prefixes of one key: [`Scope::covers`] compares a name with each, as for every tracked key that is loaded.
 const MAX_PREFIXES: usize = 100;
 
 /// Which keys are watched, and what of them is kept.
@@ -38,8 +38,8 @@ pub struct Scope {
     pub max_value: u64,
     /// Whether values of keys that were evicted are kept until their deadlines.
     pub keep_evicted: bool,
-    /// Most bytes of values that are held on the whole, of tracked keys and in entries; 0: unbounded. What one node holds of tracked keys
-    /// is its own affair, and so is which values it drops: what an entry has, its master has decided.
+    /// Most bytes of values that are held in all, of tracked keys and in entries; 0: unbounded. Each node decides for itself which values of
+    /// tracked keys it holds and which it drops; what an entry has, the master has decided.
     pub max_held: u64,
 }
 
@@ -61,7 +61,7 @@ impl From<Scope0> for Scope {
 pub struct Prefix(#[serde(with = "serde_bytes")] pub Box<[u8]>);
 
 impl Scope {
-    /// What `max_held` is where nothing is said of it: 64 MiB.
+    /// The default of `max_held`: 64 MiB.
     pub const MAX_HELD: u64 = 64 << 20;
 
     fn check(&self) -> Result<(), Error> {
@@ -93,7 +93,7 @@ pub struct Ttl {
     held: usize,
     /// Bytes of the values in entries, whatever their state.
     in_entries: usize,
-    /// Entries that came without their values because too much was held. Not saved: as far as this node has seen.
+    /// Entries that came without their values because too much was held. Not saved: it counts what this node has seen.
     dropped: u64,
     next_head: u64,
 }
@@ -102,14 +102,14 @@ pub struct Ttl {
 #[derive(Clone, Default)]
 struct Watched {
     value: Option<Copied>,
-    /// Redis has thrown it out for want of memory; its deadline stands.
+    /// Whether Redis has evicted it; its deadline stands.
     evicted: bool,
-    /// Its life is over and nothing more will say so: its master has said that it expires, or it was not there any more when its
-    /// deadline was over. Not saved: whoever loads finds it out anew.
+    /// Whether its life is over, and no further event will say so: its master has said that it expires, or it was not there any
+    /// more after its deadline. Not saved: a node that loads finds it out anew.
     gone: bool,
-    /// Its value was not kept because too much was held. Not saved, for it only counts.
+    /// Whether its value was not kept because too much was held. Not saved, because it serves only to count.
     dropped: bool,
-    /// Whoever ends it shows its value then, so no copies are made. Not saved.
+    /// Whether its value is shown when it ends, so that no copies are made. Not saved.
     shown: bool,
 }
 
@@ -190,7 +190,7 @@ impl Ttl {
         watched
     }
 
-    /// A value as far as values of its size are kept.
+    /// The value, without its bytes if values of its size are not kept.
     fn within(&self, value: Copied) -> Copied {
         if value.size() as u64 > self.scope.max_value {
             return value.without_bytes();
@@ -198,7 +198,7 @@ impl Ttl {
         value
     }
 
-    /// A value as far as it may be held in place of so many bytes, and whether there was no room for it.
+    /// The value, without its bytes if it may not be held in place of `instead_of` bytes; and whether that was for want of room.
     fn admit(&self, value: Copied, instead_of: usize) -> (Copied, bool) {
         let value = self.within(value);
         let size = value.size();
@@ -250,7 +250,7 @@ impl Gate for Ttl {
 
     const COLLECTED_IS_LOCAL: bool = true;
 
-    /// An expiry is made from outside, but not before this.
+    /// An expiry is made from outside, but not before this time.
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
         let first = self.deadlines.first()?;
         Some(UnixMs(self.deadline(first).0.max(now.0).saturating_add(1)))
@@ -280,7 +280,7 @@ impl Gate for Ttl {
         true
     }
 
-    /// What is overdue waits for who can tell whether the key has really expired.
+    /// None: an overdue key waits for the node that can tell whether it has really expired.
     fn overdue(&mut self, _: UnixMs) -> usize {
         0
     }

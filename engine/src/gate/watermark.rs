@@ -1,8 +1,8 @@
 //! The event-time gate: an entry is ready once the watermark has reached its timestamp.
 //!
 //! The watermark is moved from outside, by one writer or by named sources of which the slowest counts, or it is the
-//! server's clock. The former only rises, unless an operator sets it back. The latter is the clock as it is now, at any
-//! time: a clock that was ahead and is set right closes the gate again, for what nobody has claimed waits for its time.
+//! server's clock. A watermark that is moved only rises, unless an operator sets it back. One that is the clock is the clock as
+//! it is now: a clock that was ahead and is set right closes the gate again, and what nobody has claimed waits for its time.
 
 mod elements;
 
@@ -71,7 +71,7 @@ const RISES: usize = 64;
 pub struct Saved {
     kind: Kind,
     late: Late,
-    /// With a clock, nothing; files of a time when it was how far the clock had opened the gate are read all the same.
+    /// With a clock, nothing. Older files have here how far the clock had opened the gate, and are read all the same.
     reached: Option<i64>,
     rises: Vec<(i64, UnixMs)>,
 }
@@ -94,7 +94,7 @@ impl Watermark {
         let since = self.rises.last().map_or(now, |(_, before)| now.max(*before));
         self.rises.push((to, since));
         if self.rises.len() > RISES {
-            // Of two neighbours the later one stays, the last of all among them: the time since a rise may be told too short.
+            // Of two neighbours the later one stays, and so the last of all: the time since a rise may be told too short.
             let mut keep = false;
             self.rises.retain(|_| {
                 keep = !keep;
@@ -108,7 +108,7 @@ impl Watermark {
     }
 }
 
-/// There is none.
+/// What a watermark collects: there is no such thing.
 #[derive(Serialize, Deserialize)]
 pub enum Nothing {}
 

@@ -1,8 +1,8 @@
 //! The items of one group, kept as the bytes that will be the body of its entry: firing moves them in one piece.
 //!
-//! The bytes: why the group fired (1 byte, which is 0 while it collects), since when the group waits (8, little-endian), and for each item the time since
-//! then (zigzag varint: a clock may step back), its length (varint) and itself. A group waits since its first item came; if the
-//! clock has stepped back behind that, since the first push by the new time.
+//! The bytes: why the group fired (1 byte, which is 0 while it collects), since when the group waits (8, little-endian), and for each
+//! item the time since then (zigzag varint: a clock may step back), its length (varint) and itself. A group waits since its first item
+//! came; if the clock has stepped back behind that, since the first push by the new time.
 
 use crate::buffers::Mover;
 use crate::error::Error;

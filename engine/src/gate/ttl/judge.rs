@@ -1,6 +1,6 @@
-//! What a sighting means: of a key that is seen to change or to end, what becomes of it with one watcher.
+//! What a sighting means: what one watcher does with a key that was seen to change or to end.
 //!
-//! Pure: what was seen, what the watcher knows, how the key stands and what the node may do go in, a verdict comes out. Who asks applies it.
+//! Pure: what was seen, what the watcher knows, how the key stands and what the node may do go in; a verdict comes out. The caller applies it.
 
 use super::Ending;
 use crate::time::UnixMs;
@@ -22,7 +22,7 @@ pub enum Change {
     /// It has got, or may have got, a deadline.
     Set {
         /// A time of the server's clock before the command that did it; `None` where the server does not tell. The time of the command
-        /// itself would not do: that by which a script sets deadlines stands still, while this goes on.
+        /// itself would not do: in a script the time from which deadlines are made stands still, while the server's clock goes on.
         after: Option<UnixMs>,
     },
     /// It was deleted, moved away or made to live for ever.
@@ -36,7 +36,8 @@ pub struct End {
     pub how: Ending,
     /// The deadline it had then, where the server shows it.
     pub deadline: Option<UnixMs>,
-    /// It was set since anybody looked, so what is known of it is of another life: after this time, where the server tells.
+    /// Whether the key was set since anybody looked, so that what is known of it is of another life; and after which time it was set,
+    /// where the server tells.
     pub set: Option<Option<UnixMs>>,
 }
 
@@ -52,13 +53,13 @@ impl End {
 pub struct Known {
     /// Its deadline.
     pub deadline: UnixMs,
-    /// How it has ended, if that is known and was not told yet. As expired: its master has said so, or it is gone without a word.
+    /// How the key has ended, if that is known and was not told yet. It has expired if its master has said so, or if it is gone without a word.
     pub ended: Option<Ending>,
 }
 
 impl Known {
-    /// The end that is still to be told although there is nothing left that could end: it has to be told before something new
-    /// takes its place. What was evicted is told only once its deadline is over.
+    /// The end that is still to be told of a key that is not there any more: it has to be told before a new life takes its
+    /// place. The end of an evicted key is told only once its deadline is over.
     pub fn owed(self, now: UnixMs) -> Option<Owed> {
         let ending = self.ended?;
         let is_over = ending == Ending::Expired || self.deadline < now;
@@ -69,7 +70,7 @@ impl Known {
 /// An end that is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owed {
-    /// Under which deadline.
+    /// The deadline under which the key ended.
     pub deadline: UnixMs,
     /// How it ended.
     pub ending: Ending,
@@ -89,35 +90,35 @@ pub enum Role {
 /// What becomes of a key with one watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// First this is told, of a life before.
+    /// The end of an earlier life, which is told first.
     pub first: Option<Owed>,
-    /// Then this is done.
+    /// What is done then.
     pub then: Then,
 }
 
 /// What is done with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Nothing: it is none of this watcher's.
+    /// Nothing: the key is no concern of this watcher.
     Nothing,
-    /// It is judged again when more can be done.
+    /// The key is judged again when more can be done.
     Wait,
-    /// It is tracked up to this deadline. What was kept of its value is forgotten.
+    /// The key is tracked up to this deadline. What was kept of its value is forgotten.
     Track(UnixMs),
-    /// It is not tracked any more.
+    /// The key is not tracked any more.
     Untrack,
     /// Its end is told, and its entry made.
     Fire {
         /// The deadline under which it ended.
         deadline: UnixMs,
-        /// What was kept of its value is of an earlier life.
+        /// Whether what was kept of its value is of an earlier life.
         anew: bool,
     },
-    /// It was evicted: noted, and told, if this node tells. Its deadline stands.
+    /// Its eviction is noted, and told if this node tells. Its deadline stands.
     Evict {
         /// That deadline.
         deadline: UnixMs,
-        /// What was kept of its value is of an earlier life.
+        /// Whether what was kept of its value is of an earlier life.
         anew: bool,
     },
 }
@@ -134,7 +135,7 @@ pub fn judge_end(end: &End, known: Option<Known>, role: Role, now: UnixMs) -> Ve
         return Then::Wait.alone();
     }
     if role == Role::Follows {
-        // The master's expiries come by its word; what this node has thrown out by itself is nobody else's concern.
+        // The master's expiries come by its word; a key that this node has evicted by itself is nobody else's concern.
         return match (end.how, known) {
             (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, anew: false }.alone(),
             _ => Then::Nothing.alone(),
@@ -144,7 +145,7 @@ pub fn judge_end(end: &End, known: Option<Known>, role: Role, now: UnixMs) -> Ve
         return match (end.how, known) {
             (Ending::Expired, Some(known)) => Then::Fire { deadline: known.deadline, anew: false }.alone(),
             (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, anew: false }.alone(),
-            // It was there before the watcher, which had not come across it yet; or its end was told already.
+            // The key was there before the watcher, which had not come across it yet; or its end was told already.
             (_, None) => Then::Nothing.alone(),
         };
     };
@@ -155,22 +156,22 @@ pub fn judge_end(end: &End, known: Option<Known>, role: Role, now: UnixMs) -> Ve
             Then::Fire { deadline: deadline.unwrap_or(UnixMs(now.0.saturating_sub(1))), anew: true }
         }
         (Ending::Evicted, Some(deadline)) => Then::Evict { deadline, anew: true },
-        // When it would have expired nobody can tell.
+        // Nobody can tell when it would have expired.
         (Ending::Evicted, None) if known.is_some_and(|known| known.ended.is_some()) && first.is_none() => Then::Nothing,
         (Ending::Evicted, None) => Then::Untrack,
     };
     Verdict { first, then }
 }
 
-/// What the last change of a key means to a watcher that knows this of it. `life`: how the key stands, of interest after [`Change::Set`];
-/// where the key had ended by then, that is an end, and is judged as one.
+/// What the last change of a key means to a watcher that knows this of it. `life`: how the key stands, which matters after
+/// [`Change::Set`]. A key that had ended by then is judged by its end ([`judge_end`]).
 pub fn judge_change(change: Change, life: Life, known: Option<Known>, role: Role, now: UnixMs) -> Verdict {
     let owed = known.and_then(|known| known.owed(now));
     let first = match role {
         Role::Tells => owed,
         Role::Waits if owed.is_some() => return Then::Wait.alone(),
         Role::Waits => None,
-        // The master tells of it, or whoever takes its place.
+        // The master, or whoever takes its place, tells this end.
         Role::Follows if known.is_some_and(|known| known.ended == Some(Ending::Expired)) => {
             return match (change, life) {
                 (Change::Set { .. }, Life::Until(deadline)) => Then::Track(deadline),
@@ -183,7 +184,7 @@ pub fn judge_change(change: Change, life: Life, known: Option<Known>, role: Role
     let is_evicted = known.is_some_and(|known| known.ended.is_some()) && first.is_none();
     let then = match (change, life) {
         (Change::Set { .. }, Life::Until(deadline)) => Then::Track(deadline),
-        // It may be there, and be over: whoever may end it finds out.
+        // The key may be there with its deadline over: a node that may end it finds out.
         (Change::Set { .. }, Life::Absent) if role == Role::Waits => Then::Wait,
         (Change::Set { .. }, Life::Absent) if is_evicted => Then::Nothing,
         _ => Then::Untrack,

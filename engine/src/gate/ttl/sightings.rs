@@ -21,14 +21,14 @@ pub type KeyId = (i32, Box<[u8]>);
 pub struct Last {
     /// The last millisecond of its life.
     pub deadline: UnixMs,
-    /// Of a string. Of other types there is none to be had then.
+    /// Its value, if it was a string. Of other types none can be had then.
     pub value: Option<Copied>,
 }
 
 /// The end of a life that was seen, to be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenEnd {
-    /// Whose.
+    /// The key.
     pub key: KeyId,
     /// How it ended.
     pub end: End,
@@ -41,9 +41,9 @@ pub struct SeenEnd {
 /// What was said of a key that is just being ended, before the event that tells how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Ended {
-    /// This was how it was.
+    /// How it was.
     Life(Last),
-    /// It is nobody's concern, whatever the event calls it: it is of our own types, or deleted by being given a deadline that has passed.
+    /// Its end is nobody's concern, whatever the event calls it: the key is of our own types, or deleted by a deadline that has passed.
     Deletion,
 }
 
@@ -52,11 +52,11 @@ type PerKey<T> = BTreeMap<i32, BTreeMap<Box<[u8]>, T>>;
 
 /// Everything that was seen and not yet judged.
 pub struct Sightings {
-    /// The last thing that happened to each key, since its last end: of those that are looked at next.
+    /// The last change of each key since its last end, for the keys that are looked at next.
     changes: Changes,
-    /// The same of keys that were changed since these began to be looked at; so each has its turn.
+    /// The last change of each key that was changed since those in `changes` began to be looked at: so each key has its turn.
     later: Changes,
-    /// Of names in these.
+    /// Hashes the names in both.
     hasher: SipHasher13,
     /// The key that is being looked at.
     looked_at: Option<(KeyId, Change)>,
@@ -95,7 +95,7 @@ impl Sightings {
     /// Something was done to a key. O(1); memory only for the first of several.
     pub fn note_change(&mut self, db: i32, name: &[u8], change: Change) {
         if self.ending.as_ref().is_some_and(|(key, _)| is(key, db, name)) {
-            // It was a key of another life.
+            // What was said of its end is of another life.
             self.ending = None;
         }
         let key = self.hashed(db, name);
@@ -134,7 +134,7 @@ impl Sightings {
         }
     }
 
-    /// A key's life is being ended, before the event tells of it; this is how it was.
+    /// A key's life is being ended, and the event that tells of it comes next; `last` is how the key was.
     pub fn note_last(&mut self, db: i32, name: &[u8], last: Last) {
         self.ending = Some(((db, name.into()), Ended::Life(last)));
     }
@@ -144,7 +144,7 @@ impl Sightings {
         self.ending = Some(((db, name.into()), Ended::Deletion));
     }
 
-    /// No event comes any more of a key that was being ended.
+    /// No event will come of the key that was being ended.
     pub fn turn_ends(&mut self) {
         self.ending = None;
     }
@@ -174,8 +174,8 @@ impl Sightings {
         !self.ends.is_empty()
     }
 
-    /// A key that was changed is looked at now; of another key each time, as long as there are others. If looking ends it, that is noted
-    /// as any other end, and comes of this change. O(1).
+    /// Takes a key that was changed, to be looked at now: another key each time, as long as there are others. If looking ends the key, that
+    /// is noted like any other end, and comes of this change. O(1).
     pub fn look_at_next(&mut self) -> Option<(&KeyId, Change)> {
         if self.changes.len() == 0 {
             std::mem::swap(&mut self.changes, &mut self.later);
@@ -190,7 +190,7 @@ impl Sightings {
         self.changes.len() == 0
     }
 
-    /// The change of the key that was looked at is judged now, unless it has turned out to be an end.
+    /// Takes the change of the key that was looked at, to be judged now; none if the change has turned out to be an end.
     pub fn looked(&mut self) -> Option<Change> {
         self.looked_at.take().map(|(_, change)| change)
     }
@@ -211,7 +211,7 @@ impl Sightings {
         self.changes.len() + self.later.len()
     }
 
-    /// All that were changed, and how.
+    /// All keys that were changed, and how.
     pub fn each_change(&self) -> impl Iterator<Item = (i32, &[u8], Change)> {
         self.changes.iter().chain(self.later.iter())
     }

@@ -1,6 +1,6 @@
 //! The operations of EXPIRY itself: what a node sees of watched keys, and expiries.
 //!
-//! The body of an entry: how the key ended (1), whether its type is known (1), its type (1), whether there is a value (1), the value.
+//! The body of an entry: how the key ended (1 byte), whether its type is known (1), its type (1), whether there is a value (1), the value.
 
 use super::{Known, Scope, Ttl, Watched};
 use crate::entries::{Handle, Place, MAX_NAME};
@@ -14,7 +14,7 @@ use crate::time::UnixMs;
 pub struct Copied {
     /// The type of the key, as whoever made the copy numbers types.
     pub kind: u8,
-    /// The value; none if the scope does not allow to keep it.
+    /// The value; none if the scope does not allow keeping it.
     pub bytes: Option<Box<[u8]>>,
 }
 
@@ -55,14 +55,14 @@ pub struct Tracked<'a> {
     pub name: &'a [u8],
     /// The last millisecond of its life.
     pub deadline: UnixMs,
-    /// Its value is shown at its end ([`Queue::note_shown`]).
+    /// Whether its value is shown when it ends ([`Queue::note_shown`]).
     pub is_shown: bool,
 }
 
 /// How many types of keys there are.
 pub const KINDS: u8 = 7;
 
-/// A place between two tracked keys: behind those of earlier deadlines, and some of this one.
+/// A place between two tracked keys: behind those with earlier deadlines, and some of those with this deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(UnixMs, u64);
 
@@ -75,7 +75,7 @@ impl Mark {
 
 const HEADER: usize = 4;
 
-/// What the body of an entry says; it must have passed the check of a snapshot.
+/// What the body of an entry says. A body from a snapshot must have passed its check.
 pub fn expired(body: &[u8]) -> Expired<'_> {
     let (ending, kind, value) = match body {
         [ending, 1, kind, 1, value @ ..] => (*ending, Some(*kind), Some(value)),
@@ -113,7 +113,7 @@ impl Queue<Ttl> {
         &self.gate.scope
     }
 
-    /// Goes on with these rules of what is held; what is held already stays. True if they are not the old ones.
+    /// Goes on with these rules of what is held; what is held already stays. True if they differ from the old ones.
     pub fn alter_held(&mut self, keep_evicted: Option<bool>, max_held: Option<u64>) -> bool {
         let scope = &mut self.gate.scope;
         let before = (scope.keep_evicted, scope.max_held);
@@ -133,7 +133,7 @@ impl Queue<Ttl> {
     }
 
     /// This node has seen that a key lives until `deadline`. Its value, as far as it was known, is kept. O(log n). A name longer than
-    /// an entry can have is not tracked. A deadline before 1970 is as good as one then.
+    /// an entry can have is not tracked. A deadline before 1970 counts as 1970.
     pub fn track(&mut self, name: &[u8], deadline: UnixMs) {
         let deadline = deadline.max(UnixMs(0));
         if name.len() > MAX_NAME {
@@ -152,7 +152,7 @@ impl Queue<Ttl> {
         }
     }
 
-    /// The same of a key that may have another value now: what is kept of it is forgotten. O(log n).
+    /// Like [`Queue::track`], for a key that may have another value now: what is kept of it is forgotten. O(log n).
     pub fn track_anew(&mut self, name: &[u8], deadline: UnixMs) {
         let deadline = deadline.max(UnixMs(0));
         let Some(head) = self.gate.find(name) else { return self.track(name, deadline) };
@@ -173,14 +173,14 @@ impl Queue<Ttl> {
         })
     }
 
-    /// Keeps the value of a tracked key, without its bytes if the scope does not allow these: too many, too many with all others, or of a
-    /// key that was evicted. O(its bytes).
+    /// Keeps the value of a tracked key, without its bytes if the scope does not allow these: they are too many, or too many with all
+    /// others, or of a key that was evicted. O(its bytes).
     pub fn keep(&mut self, name: &[u8], value: Copied) {
         self.keep_as(name, value, Ttl::admit);
     }
 
-    /// The same however much is held: for a file that is written and for as long as that takes, since what is in no file cannot be told
-    /// after a restart.
+    /// Like [`Queue::keep`], however much is held: for a file that is being written, and as long as that takes, since what is in no file
+    /// cannot be told after a restart.
     pub fn keep_for_file(&mut self, name: &[u8], value: Copied) {
         self.keep_as(name, value, |gate, value, _| (gate.within(value), false));
     }
@@ -197,7 +197,7 @@ impl Queue<Ttl> {
         (watched.value, watched.dropped) = (Some(value), dropped);
     }
 
-    /// The value kept of a tracked key is not its value any more.
+    /// Forgets the value kept of a tracked key, because it is not its value any more.
     pub fn forget_value(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
             let number = self.gate.number(head);
@@ -207,8 +207,8 @@ impl Queue<Ttl> {
         }
     }
 
-    /// This node has seen a tracked key thrown out for want of memory: it is delivered at its deadline all the same. Its value is
-    /// dropped, unless the scope says otherwise: it would take the room that was to be made.
+    /// This node has seen a tracked key evicted: the key is delivered at its deadline all the same. Its value is dropped, unless
+    /// the scope says otherwise, because it would take the room that the eviction was to make.
     pub fn note_evicted(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
             let number = self.gate.number(head);
@@ -221,7 +221,7 @@ impl Queue<Ttl> {
         }
     }
 
-    /// This node is shown the value of a tracked key when it ends, so copies are not needed, until it is set again.
+    /// This node is shown the value of a tracked key when that ends, so copies are not needed until the key is set again.
     pub fn note_shown(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
             let number = self.gate.number(head);
@@ -229,8 +229,8 @@ impl Queue<Ttl> {
         }
     }
 
-    /// The life of a tracked key is over: its master says so; or this node has seen that its deadline is over and it is not there any
-    /// more. It is told once this node may.
+    /// The life of a tracked key is over: its master says so, or this node has seen that its deadline is over and the key is not there
+    /// any more. The end is told once this node may tell it.
     pub fn note_gone(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
             let number = self.gate.number(head);
@@ -238,7 +238,7 @@ impl Queue<Ttl> {
         }
     }
 
-    /// How a tracked key has ended that is still to be told, if it has. O(1).
+    /// How a tracked key has ended, if it has and that is still to be told. O(1).
     pub fn ended(&self, name: &[u8]) -> Option<Ending> {
         self.known(name)?.ended
     }
@@ -251,8 +251,8 @@ impl Queue<Ttl> {
 
     /// What is known of each of these keys. O(1) each.
     ///
-    /// For a key by itself most of that time is three reads of memory that no cache has, one after the other. Here each of the three is done
-    /// for all keys before the next, in loops so short that a processor is at several of them at once.
+    /// For a single key most of that time goes into three reads of memory that no cache has, one after the other. Here each of the three is
+    /// done for all keys before the next, in loops so short that a processor does several reads at once.
     pub fn known_each(&self, names: &[&[u8]]) -> Vec<Option<Known>> {
         let gate = &self.gate;
         let heads: Vec<Option<Handle>> = names.iter().map(|name| gate.names.likely(gate.names.hash(name))).collect();
@@ -274,7 +274,7 @@ impl Queue<Ttl> {
         self.gate.find(name).and_then(|head| self.gate.watched(head).value.as_ref())
     }
 
-    /// What is tracked under deadlines from `now` on is forgotten: these keys were seen in another keyspace.
+    /// Forgets what is tracked under deadlines from `now` on: these keys were seen in another keyspace.
     pub fn forget_to_come(&mut self, now: UnixMs) {
         let from = Place { key: now.0, seq: 0 };
         let to_come: Vec<Handle> = self.gate.deadlines.iter_from_place(&self.gate.heads, from).collect();
@@ -283,7 +283,7 @@ impl Queue<Ttl> {
         }
     }
 
-    /// The values kept of keys with deadlines after `after` are forgotten.
+    /// Forgets the values kept of keys with deadlines after `after`, except those of evicted keys.
     pub fn forget_values(&mut self, after: UnixMs) {
         let from = Place { key: after.0.saturating_add(1), seq: 0 };
         let later: Vec<Handle> = self.gate.deadlines.iter_from_place(&self.gate.heads, from).collect();
@@ -297,7 +297,7 @@ impl Queue<Ttl> {
         }
     }
 
-    /// Up to `count` tracked keys behind `mark` whose deadlines lie not after `until`, next first, each with the mark to go on from.
+    /// Up to `count` tracked keys behind `mark` whose deadlines are not after `until`, next first, each with the mark to go on from.
     /// O(log n) and O(1) each.
     pub fn ending_behind(&self, mark: Mark, until: UnixMs, count: usize) -> Vec<(Tracked<'_>, Mark)> {
         let heads = self.gate.deadlines.iter_from_place(&self.gate.heads, Place { key: mark.0 .0, seq: mark.1 });
@@ -308,7 +308,8 @@ impl Queue<Ttl> {
         heads.take(count).map(marked).take_while(|(tracked, _)| tracked.deadline <= until).collect()
     }
 
-    /// Up to `count` tracked keys whose deadlines lie after `after` (from the first on, if that is the least there is) and not after `until`, next first. O(log n) and O(1) each.
+    /// Up to `count` tracked keys whose deadlines are after `after` and not after `until`, next first; all of
+    /// those up to `until` if `after` is the least time there is. O(log n) and O(1) each.
     pub fn ending_between(&self, after: UnixMs, until: UnixMs, count: usize) -> Vec<Tracked<'_>> {
         let from = if after.0 == i64::MIN { i64::MIN } else { after.0.saturating_add(1) };
         self.listing(Place { key: from, seq: 0 }).take(count).take_while(|tracked| tracked.deadline <= until).collect()
@@ -356,8 +357,8 @@ impl Queue<Ttl> {
         Ok(())
     }
 
-    /// The same as this node has it: with `last`, the value that the key ended with, or else what is kept. Tells that. `anew`: what is
-    /// tracked under this name is of an earlier life, whatever its deadline.
+    /// Like [`Queue::expire`], on the node that decides it: the entry has `last`, the value that the key ended with, or else the value that
+    /// is kept; returns the value that it has. `anew`: what is tracked under this name is of an earlier life, whatever its deadline.
     ///
     /// Errors: [`Error::Exhausted`]; the key is not tracked any more even then.
     pub fn end_life(
@@ -372,7 +373,7 @@ impl Queue<Ttl> {
         self.check_room(0, 1)?;
         let kept = watched.filter(|_| !anew);
         let (value, dropped) = match (last, kept) {
-            // What was kept has just made room for it.
+            // The value that was kept has just made room for this one.
             (Some(last), _) => {
                 let (value, dropped) = self.gate.admit(last, 0);
                 (Some(value), dropped)

@@ -13,11 +13,11 @@ use std::collections::BTreeSet;
 /// On what condition an element is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// Whether or not there is one of its id.
+    /// Whether or not there is an element of its id.
     Always,
-    /// Only if there is none (NX).
+    /// Only if there is no element of its id (NX).
     IfAbsent,
-    /// Only if there is one (XX).
+    /// Only if there is an element of its id (XX).
     IfPresent,
 }
 
@@ -79,7 +79,7 @@ impl Queue<Watermark> {
         self.gate.late
     }
 
-    /// Changes what happens to late elements. True if it did.
+    /// Changes what happens to late elements. True if that was something else before.
     pub fn alter_late(&mut self, late: Late) -> bool {
         std::mem::replace(&mut self.gate.late, late) != late
     }
@@ -122,7 +122,7 @@ impl Queue<Watermark> {
         Ok(self.count_late(late))
     }
 
-    /// Gives the element of this id another timestamp: adds one with the payload that is there. O(log n) and O(its bytes).
+    /// Gives the element of this id another timestamp: adds an element with the same payload. O(log n) and O(its bytes).
     ///
     /// Errors: [`Error::Late`], [`Error::Exhausted`].
     pub fn put_off(&mut self, timestamp: i64, id: &[u8], now: UnixMs) -> Result<Added, Error> {
@@ -266,9 +266,9 @@ impl Queue<Watermark> {
         Ok(true)
     }
 
-    /// Whether [`Queue::alter_source`] would do it.
+    /// Fails where [`Queue::alter_source`] is not allowed.
     ///
-    /// Errors: [`Error::ClockDriven`]; [`Error::UnknownSource`]; [`Error::SourceNotBelow`] if it has reported nothing, or less than `to`.
+    /// Errors: [`Error::ClockDriven`]; [`Error::UnknownSource`]; [`Error::SourceNotBelow`] if the source has reported nothing, or less than `to`.
     pub fn check_source(&self, name: &[u8], to: i64) -> Result<(), Error> {
         if self.is_clock() {
             return Err(Error::ClockDriven);
@@ -280,10 +280,10 @@ impl Queue<Watermark> {
         }
     }
 
-    /// An operator's way back for one source that has reported too much: what it has reported is `to`, unless it is less. The watermark stays
-    /// where it is, or unset. True if anything changed. O(number of sources).
+    /// An operator's way back for one source that has reported too much: lowers what it has reported to `to`. The watermark stays where it
+    /// is, or unset. True if anything changed. O(number of sources).
     ///
-    /// [`Queue::check_source`] tells what is wrong with it; to alter what is wrong changes nothing.
+    /// Changes nothing where [`Queue::check_source`] fails, which tells why.
     pub fn alter_source(&mut self, name: &[u8], to: i64) -> bool {
         let Kind::Sources(sources) = &mut self.gate.kind else { return false };
         let reported =

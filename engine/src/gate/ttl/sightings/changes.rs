@@ -1,27 +1,27 @@
-//! What was done to keys, the last change of each, in the order in which the first one of each was noted.
+//! The last change of each key, in the order in which the first change of each was noted.
 //!
-//! Whoever changes a watched key pays for noting that, up to very many in one command. So it is one search in a hash table, and memory
-//! that grows at its end by a chunk: the names in it stand one behind the other. They stay there until all changes have been taken.
+//! Whoever changes watched keys, maybe very many in one command, pays for noting that. So a note costs one search in a hash table, and
+//! memory grows at its end by a chunk, in which names stand one behind the other. Names stay there until all changes have been taken.
 
 use super::super::judge::Change;
 use crate::shards::Shards;
 
-/// So many are searched one by one.
+/// Up to this many keys are searched one by one.
 const FEW: usize = 8;
 /// Names in a chunk.
 const CHUNK: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Each has [`CHUNK`] names, but the last.
+    /// Each has [`CHUNK`] names, except the last.
     chunks: Vec<Chunk>,
-    /// How many were noted.
+    /// How many keys were noted.
     count: usize,
-    /// Where those noted are, once they are more than a few.
+    /// The numbers of the noted keys by hash, once these are more than [`FEW`].
     index: Option<Shards<Slot>>,
-    /// All before it have been taken.
+    /// The changes of all keys before this number have been taken.
     first: usize,
-    /// How many have not been taken.
+    /// How many changes have not been taken.
     len: usize,
 }
 
@@ -32,7 +32,7 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// An empty one with the memory that this one has taken: where there are many names, what comes is as what was.
+    /// An empty chunk with the memory that this one has taken: where there are many names, those to come are like those before.
     fn like(&self) -> Self {
         Chunk { names: Vec::with_capacity(self.names.len()), noted: Vec::with_capacity(CHUNK) }
     }
@@ -43,7 +43,7 @@ struct Noted {
     end: u32,
     hash: u32,
     db: i32,
-    /// None if it was taken.
+    /// None if the change was taken.
     change: Option<Change>,
 }
 
@@ -86,7 +86,7 @@ impl Changes {
         self.enter_last();
     }
 
-    /// The same if something was done to it before that was not taken. False if not. O(1).
+    /// Like [`Changes::note`] if the key has a change that was not taken; else does nothing and returns false. O(1).
     pub fn note_again(&mut self, key: Hashed<'_>, change: Change) -> bool {
         let known = self.find(key).and_then(|number| self.at(number).change.as_mut());
         known.map(|known| *known = change).is_some()
@@ -100,7 +100,7 @@ impl Changes {
         Some(change)
     }
 
-    /// Takes the first one. O(1), and O(1) for each one in front of it that was taken already.
+    /// Takes the first change. O(1), and O(1) for each change in front of it that was taken already.
     pub fn take_first(&mut self) -> Option<(i32, Box<[u8]>, Change)> {
         while self.first < self.count {
             let number = self.first;
@@ -129,12 +129,12 @@ impl Changes {
         self.took(gone);
     }
 
-    /// Each key is in this database instead, with all others of its own. O(n).
+    /// Moves the keys of each database, all together, to the database that `to` tells. O(n).
     pub fn change_dbs(&mut self, to: impl Fn(i32) -> i32) {
         self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted).for_each(|noted| noted.db = to(noted.db));
     }
 
-    /// So many were taken. Once all are, nothing is held of them, whether or not any others ever come.
+    /// Counts so many changes as taken. Once all are, nothing is held of them, whether or not others ever come.
     fn took(&mut self, count: usize) {
         self.len -= count;
         if self.len == 0 {
@@ -142,7 +142,7 @@ impl Changes {
         }
     }
 
-    /// The first chunk is used again.
+    /// Forgets all; the first chunk is used again.
     fn clear(&mut self) {
         self.chunks.truncate(1);
         for chunk in &mut self.chunks {
