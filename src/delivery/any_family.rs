@@ -1,4 +1,4 @@
-//! A family, for whoever does not know which: what is done for each of them alike.
+//! A family without its type: the functions and tables that the server needs of every family alike.
 
 use crate::command::table::Entry;
 use crate::delivery::commands;
@@ -14,13 +14,13 @@ use std::time::Instant;
 use tsgen_engine::UnixMs;
 
 pub struct AnyFamily {
-    /// Tells Redis of the type of its values; at load.
+    /// Registers the data type of its values with Redis; at load.
     pub register: fn(&Ctx) -> bool,
     pub configs: &'static [Config],
-    /// Its own commands, and those of delivery.
+    /// Its own commands and the delivery commands.
     pub commands: fn() -> Vec<Entry>,
     pub happened: fn(&Ctx, &Event),
-    /// What its keys hold together, as far as they can be looked at until that time.
+    /// Sums over its keys, as many of them as can be looked at until the given time.
     pub sums: fn(&Section, UnixMs, Instant) -> Sums,
     pub driver: fn() -> Driver,
 }

@@ -1,4 +1,4 @@
-//! The common way of a write that depends on time and replies with how many entries it was about.
+//! The common path of a write that depends on time and replies with the number of entries it settled.
 
 use crate::command::{Call, Outcome};
 use crate::delivery::family::Family;
@@ -8,7 +8,7 @@ use crate::redis::Str;
 use std::ffi::CStr;
 use tsgen_engine::{Error, Queue, Settled, UnixMs};
 
-/// Runs a time-dependent operation that settles entries: apply, replicate, reply, tell. `events` are told if it was about any.
+/// Runs a time-dependent operation that settles entries: apply, reply, replicate, notify. `events` are sent if any entry was settled.
 pub fn apply<F: Family>(
     call: &Call<'_>,
     name: &Str,
@@ -25,7 +25,7 @@ pub fn apply<F: Family>(
     call.ctx.reply_int(settled.count as i64);
     if settled.changed {
         call.replicate_timed(now);
-        // After the clock was set back, the place of what returns may be in the time to come.
+        // After the clock was set back, the place of an entry that returns to the queue may lie in the future.
         let opens_at = value.queue.next_release(now);
         let signals = Signals::of(call.ctx, name, value, || now, opens_at);
         drop(key);

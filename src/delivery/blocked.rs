@@ -1,6 +1,6 @@
 //! Workers that wait in a blocking CLAIM.
 //!
-//! Redis keeps the queues of blocked clients and asks the first first; here is what one waits for.
+//! Redis keeps the queues of blocked clients and asks the first client first; this file keeps what a client waits for.
 
 use crate::command::Fail;
 use crate::delivery::family::Family;
@@ -14,7 +14,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use std::marker::PhantomData;
 use tsgen_engine::{Millis, UnixMs};
 
-/// While nothing may be written, blocked workers are asked again this often.
+/// While nothing may be written, blocked workers are asked again at this interval.
 const PAUSE_STEP: Millis = Millis(10);
 
 /// One blocked CLAIM.
@@ -25,8 +25,8 @@ struct Waiting<F> {
     _family: PhantomData<F>,
 }
 
-/// Blocks the client of a CLAIM, which has found nothing, for up to `timeout` (0: for ever), and has the timer come when the key may have
-/// something.
+/// Blocks the client of a CLAIM that has found nothing, for up to `timeout` (0: for ever). Asks the timer to come when the key may have a
+/// ready entry.
 pub fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, timeout: Millis, now: UnixMs) {
     if let Some(mut key) = keyspace::open_read::<F>(ctx, name) {
         if let Ok(Some(value)) = key.value() {
@@ -45,7 +45,7 @@ pub fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, ti
 impl<F: Family> Wait for Waiting<F> {
     fn wake(&mut self, ctx: &Ctx, name: &Str) -> bool {
         if ctx.flags().is_loading() {
-            // What is there is half of it, and what was acknowledged may still be among it. `data_is_there` asks again.
+            // The key is only half loaded, and may still hold entries that were acknowledged later. `data_is_there` asks again.
             return false;
         }
         if F::data_type().damages() != 0 {
@@ -56,7 +56,7 @@ impl<F: Family> Wait for Waiting<F> {
         }
         let now = UnixMs(unix_ms());
         if must_not_write() {
-            // A claim would replicate, and that would abort the server now. The signal must not get lost.
+            // A claim would replicate, and replicating now would abort the server. The timer repeats the signal, so that it is not lost.
             tick::note(self.waiter.db, name.bytes(), now.after(PAUSE_STEP));
             return false;
         }
@@ -67,7 +67,7 @@ impl<F: Family> Wait for Waiting<F> {
         let worth_trying = match keyspace::open_read::<F>(ctx, name) {
             None => false,
             Some(mut key) => match key.value() {
-                // As with BLPOP: a key of another type is not there.
+                // A key of another type counts as absent, as with BLPOP.
                 Ok(None) | Err(_) => false,
                 Ok(Some(value)) => {
                     let serves = value.has_sink() || value.queue.has_ready(now);

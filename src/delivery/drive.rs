@@ -1,6 +1,6 @@
-//! What the timer does with a key whose time has come: it wakes whoever waits, which are blocked clients, subscribers of `ready` and the sink.
+//! What the timer does with a key whose time has come: it wakes blocked clients, tells subscribers of `ready`, and feeds the sink.
 //!
-//! It ends what time has ended only where a client waits for what comes of it.
+//! It sweeps leases and delays that are over only where a client waits for their entries, or where there are very many of them.
 
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
@@ -13,11 +13,11 @@ use crate::redis::{Ctx, Str};
 use std::time::Instant;
 use tsgen_engine::{Millis, UnixMs};
 
-/// On a replica: keys are only kept in mind, for the day it is promoted.
+/// Milliseconds between two looks at a key on a replica: keys only stay in the index, for the day the replica is promoted.
 const REPLICA_STEP: i64 = 10_000;
-/// A key with very many leases is looked at no oftener for their sake.
+/// The shortest time between two looks at a key because of its very many leases.
 const CROWD_STEP: Millis = Millis(100);
-/// Groups of one key that are sorted at once: some 0.2 ms.
+/// Groups of one key that are sorted in one go: some 0.2 ms.
 const SETTLE: usize = 1_000;
 
 /// How keys of a family are driven.
@@ -25,7 +25,7 @@ pub fn driver<F: Family>() -> Driver {
     Driver { on_master: drive::<F>, on_replica: keep::<F>, turn: F::TURN }
 }
 
-/// On a replica: keys that will need the timer after a promotion stay in the index, others leave it.
+/// On a replica: keys that will need the timer after a promotion stay in the index, other keys leave it.
 fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
     let again = F::tick(ctx, name, now, until, false);
     let Some(mut key) = keyspace::open_read::<F>(ctx, name) else { return false };
@@ -44,8 +44,8 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
     true
 }
 
-/// Where very many leases and delays have ended, they are swept stride by stride even if nobody waits: otherwise every reader would
-/// have to look at them.
+/// Sweeps very many leases and delays that have ended, stride by stride, even if nobody waits: otherwise every reader would have to look at
+/// them.
 fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) {
     if value.queue.has_backlog(now) && value.queue.sweep_stride(now) {
         replicate::sweep::<F>(ctx, name, now);
@@ -66,12 +66,12 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         value.schedule(db, name.bytes(), at);
     }
     if !value.queue.settle(now, SETTLE) {
-        // Very much has come due at once. What follows would have to look at all of it.
+        // Very many groups have come due at once. The steps below would have to look at all of them.
         value.schedule(db, name.bytes(), now);
         return true;
     }
     if value.queue.fires_long(now) {
-        // A turn of its own: whoever is woken for it has as much work to do again.
+        // Firing takes long here and gets a turn of its own: the client that is woken for it has as much work to do again.
         value.queue.sweep_stride(now);
         replicate::sweep::<F>(ctx, name, now);
         ctx.signal_modified(name);
@@ -90,8 +90,8 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     if waiters::count(db, name.bytes()) > 0 {
         wake = value.has_sink() || value.queue.has_ready(now);
         if !wake && value.queue.sweep_stride(now) {
-            // Whether what has ended is ready must be found out here: a client that is woken for nothing cannot tell
-            // replicas what it found, for Redis takes what is replicated only from one that gets its reply.
+            // Whether the ended leases and delays leave anything ready must be found out here: a client that is woken for nothing
+            // cannot tell replicas what it found, because Redis replicates only for a client that gets its reply.
             replicate::sweep::<F>(ctx, name, now);
             ctx.signal_modified(name);
             wake = value.queue.has_ready(now);

@@ -1,4 +1,4 @@
-//! What happens to this node without a command of ours, as far as delivery goes.
+//! What delivery does about server events, which happen to this node without a command of ours.
 
 use crate::command::behaviour;
 use crate::delivery::timer::tick;
@@ -12,7 +12,7 @@ pub fn happened(event: &Event) {
         Event::Flushed(db) => tick::forget(*db),
         Event::Swapped(one, other) => {
             tick::swap(*one, *other);
-            // Clients that wait have not changed places.
+            // Clients that wait stay in their databases.
             for db in [*one, *other] {
                 waiters::names(db).iter().for_each(|name| tick::note(db, name, UnixMs(0)));
             }

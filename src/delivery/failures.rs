@@ -1,16 +1,16 @@
-//! What has failed where no client could be told: counted, the last reason kept for INFO, and logged now and then.
+//! Failures of which no client could be told: they are counted and logged now and then, and INFO shows the last reason.
 
 use crate::redis::ctx::unix_ms;
 use crate::redis::log;
 use std::ffi::CString;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// At most one line of a kind in so many milliseconds: what fails at each tick must not fill the disk.
+/// At most one line of a kind is logged in so many milliseconds: a failure at each tick must not fill the disk.
 const LOG_EVERY: i64 = 60_000;
 
 /// Failures of one kind.
 pub struct Failures {
-    /// What failed, as the log says it.
+    /// What failed, in the words of the log line.
     what: &'static str,
     state: Mutex<State>,
 }
@@ -18,7 +18,7 @@ pub struct Failures {
 struct State {
     count: u64,
     last: String,
-    /// When the last line went to the log, and how many had failed by then.
+    /// When the last line went to the log, and the count at that time.
     logged: Option<(i64, u64)>,
 }
 
@@ -31,11 +31,11 @@ impl Failures {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more has failed, for the key of this name.
+    /// Notes one more failure, at the key of this name.
     pub fn note(&self, key: &[u8], why: &str) {
         let mut state = self.state();
         state.count += 1;
-        // One line of INFO.
+        // The reason must fit in one line of INFO.
         let clean = why.chars().map(|c| if c.is_control() { '?' } else { c });
         state.last = clean.take(200).collect();
         let now = unix_ms();
@@ -54,7 +54,7 @@ impl Failures {
         log::warn(&format!("{} failed, key '{shown}': {}{more}", self.what, state.last));
     }
 
-    /// How many have failed since the server was started.
+    /// The number of failures since the server was started.
     pub fn count(&self) -> u64 {
         self.state().count
     }

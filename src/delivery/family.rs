@@ -16,46 +16,46 @@ use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Queue, Ready, UnixMs};
 
-/// Builds the strings of a command.
+/// The arguments of a command that is being built.
 pub type Strings = Vec<OwnedStr>;
 
 /// One family of commands.
 pub trait Family: Content {
-    /// What CREATE says of the gate.
+    /// The gate options of CREATE.
     type Plan: Default;
-    /// What ALTER says of the gate.
+    /// The gate options of ALTER.
     type Change: Default;
 
     const VERBS: Verbs;
     /// Name of the type of its values: nine characters.
     const TYPE_NAME: &'static CStr;
-    /// Key and gate options; those of delivery follow.
+    /// The key and the gate options of CREATE; the options of delivery follow.
     const CREATE_SYNTAX: &'static str;
-    /// Whether CREATE itself says what is missing, and not Redis that something is.
+    /// Whether CREATE itself names a missing argument, instead of Redis only counting arguments.
     const CREATE_EXPLAINS: bool = false;
     const CREATE_SUMMARY: &'static str;
     const CREATE_COMPLEXITY: &'static str = "O(1)";
     const ALTER_SYNTAX: &'static str;
 
-    /// Its configs, above all what its gate is like unless CREATE says otherwise.
+    /// Its configs, above all the defaults of its gate options.
     const CONFIGS: &'static [Config] = &[];
 
-    /// Where its registered type is.
+    /// Its registered data type.
     fn data_type() -> &'static DataType<StoredQueue<Self>>;
 
     /// Reads one option of the gate if `word` is one.
     fn plan_option(plan: &mut Plan<Self>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail>;
-    /// The error of a word that is no option.
+    /// The error for a word that is no option.
     fn unknown_option(_plan: &Plan<Self>, word: &Str) -> Fail {
         unknown_option(word)
     }
-    /// How many words such an option takes, itself included; `None` if `word` is none. For key positions.
+    /// How many words a gate option takes, its own included; `None` if `word` is not a gate option. Used to find key positions.
     fn plan_option_width(word: &Str, next: Option<&Str>) -> Option<usize>;
-    /// The gate of a value that stands for one whose content cannot be loaded.
+    /// The gate of the empty value that replaces a damaged one whose content cannot be loaded.
     fn plan_of_damaged() -> Plan<Self> {
         Plan::<Self>::default()
     }
-    /// What is different for this family in the delivery options of a key that is made now and not told otherwise.
+    /// Changes the default delivery options where this family has other defaults.
     fn adjust(defaults: DeliveryOptions) -> DeliveryOptions {
         defaults
     }
@@ -68,23 +68,23 @@ pub trait Family: Content {
     fn explain_gate(queue: &Queue<Self::Gate>, to: &mut Strings);
 
     fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail>;
-    /// Fails exactly if `change` would.
+    /// Fails exactly if `change` would fail.
     fn check_change(queue: &Queue<Self::Gate>, change: &Self::Change, now: UnixMs) -> Result<(), Fail>;
     /// True if anything changed.
     fn change(queue: &mut Queue<Self::Gate>, change: Self::Change, now: UnixMs) -> Result<bool, tsgen_engine::Error>;
 
-    /// Whether the gate opened for anything after `after` and up to `now`. `master_since`: what opened before was announced by another node.
+    /// Whether the gate opened for anything after `after` and up to `now`. Openings before `master_since` were announced by another node.
     fn opened_between(queue: &mut Queue<Self::Gate>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool;
 
-    /// A value has appeared under a name, or stands there.
+    /// A value has appeared under a name, or still stands there.
     fn appeared(_value: &StoredQueue<Self>, _db: i32, _name: &[u8]) {}
-    /// A value is about to appear in another keyspace than where it was made.
+    /// A value is about to appear in another keyspace than the one it was made in.
     fn transplanted(_queue: &mut Queue<Self::Gate>) {}
-    /// A value is gone from under its name.
+    /// A value has left its name.
     fn left(_db: i32, _name: &[u8]) {}
-    /// Something has happened to this node; delivery does its part after that.
+    /// A server event has happened to this node; delivery handles the event afterwards.
     fn happened(_ctx: &Ctx, _event: &Event) {}
-    /// What the timer does for a key of this family beside delivery; tells when it wants to come again.
+    /// What the timer does for a key of this family beside delivery. Returns when the timer shall come again.
     fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _is_master: bool) -> Option<UnixMs> {
         None
     }
@@ -95,16 +95,16 @@ pub trait Family: Content {
     fn commands() -> Vec<Entry>;
     /// Replies with one entry of a CLAIM.
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>);
-    /// The fields and values of a ready entry in its stream.
+    /// The fields and values of a ready entry in the stream of the sink.
     fn stream_fields(entry: &Ready<'_>, to: &mut Arguments);
     /// Whether keys can be bounded by MAXLEN.
     const TAKES_MAXLEN: bool = true;
-    /// What INFO calls entries that are not ready yet.
+    /// The name in INFO for entries that are not ready yet.
     const BEFORE_READY: &'static CStr;
-    /// Number of fields that INFO starts with, and the fields.
+    /// The number of fields in `reply_gate_fields`, with which F.INFO starts.
     const GATE_FIELDS: usize;
     fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Self::Gate>, now: UnixMs);
 }
 
-/// What CREATE says of the gate of a family.
+/// The gate options of a family's CREATE.
 pub type Plan<F> = <F as Family>::Plan;

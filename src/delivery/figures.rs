@@ -9,22 +9,22 @@ use tsgen_engine::{Totals, UnixMs};
 
 static ADOPTED_TOKENS: AtomicU64 = AtomicU64::new(0);
 
-/// A claim was repeated with tokens that this node would not have issued.
+/// Counts a replicated claim whose tokens this node would not have issued.
 pub fn count_adopted_token() {
     ADOPTED_TOKENS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// How many such claims there were since the module was loaded.
+/// The number of such claims since the module was loaded.
 pub fn adopted_tokens() -> u64 {
     ADOPTED_TOKENS.load(Ordering::Relaxed)
 }
 
-/// What the keys of one family hold together.
+/// Sums over the keys of one family.
 pub struct Sums {
     pub family: &'static CStr,
     pub before_ready: &'static CStr,
     pub keys: u64,
-    /// How many of these are in the numbers below.
+    /// How many of the `keys` are in the numbers below.
     pub counted: u64,
     pub waiting: u64,
     pub ready: u64,
@@ -34,7 +34,7 @@ pub struct Sums {
     pub totals: Totals,
 }
 
-/// Sums over the keys of one family, which are looked at one by one until that time.
+/// Sums over the keys of one family, looked at one by one until `until`.
 pub fn sum<F: Family>(section: &Section, now: UnixMs, until: Instant) -> Sums {
     let mut sums = Sums {
         family: F::VERBS.family,

@@ -1,7 +1,7 @@
 //! Keys of one family, opened.
 //!
 //! While a value is borrowed from an opened key, nothing may be called that runs other code on the keyspace (keyspace
-//! events, commands): it could free the value. Handlers close the key first.
+//! events, commands): such code could free the value. Handlers close the key first.
 
 use crate::command::wrong_type;
 use crate::command::Fail;
@@ -30,13 +30,13 @@ pub fn open_read<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F
     Key::open_read(ctx, name).map(|key| Opened { key, _family: PhantomData })
 }
 
-/// Opens a key in passing, not as a client does: nothing is counted and nothing ended by it, as far as the server allows. `None` if it
+/// Opens a key in passing, not as a client does: as far as the server allows, this counts no access and expires nothing. `None` if the key
 /// does not exist.
 pub fn open_quietly<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c, F>> {
     Key::peek(ctx, name).map(|key| Opened { key, _family: PhantomData })
 }
 
-/// Whoever leaves a key with much memory that it does not need asks the timer to come for it.
+/// Closing a key that holds much memory without need asks the timer to come and compact it.
 impl<F: Family> Drop for Opened<'_, F> {
     fn drop(&mut self) {
         let last_look = self.key.last_look(F::data_type());
@@ -49,7 +49,7 @@ impl<F: Family> Drop for Opened<'_, F> {
 }
 
 impl<F: Family> Opened<'_, F> {
-    /// The value, to be changed; `None` if the key does not exist. A panic damages it.
+    /// The value, to be changed; `None` if the key does not exist. A panic while it is borrowed damages the value.
     pub fn value(&mut self) -> Result<Option<&mut StoredQueue<F>>, Fail> {
         self.key.get(F::data_type()).map_err(|refused| wrong_type::refusal(refused, F::VERBS.prefix))
     }
@@ -64,7 +64,7 @@ impl<F: Family> Opened<'_, F> {
         self.key.is_empty()
     }
 
-    /// Stores the value of a key that did not exist; the value as stored.
+    /// Stores the value of a key that did not exist, and returns the stored value.
     pub fn create(&mut self, value: StoredQueue<F>) -> Result<&mut StoredQueue<F>, Fail> {
         if !self.key.set(F::data_type(), Box::new(value)) {
             return Err(Fail::text("ERR the key could not be created"));
@@ -73,7 +73,7 @@ impl<F: Family> Opened<'_, F> {
     }
 }
 
-/// A value as a first write makes it: by the defaults of the module.
+/// The value that a first write makes, with the defaults of the module.
 pub fn by_default<F: Family>(now: UnixMs) -> Result<StoredQueue<F>, Fail> {
     Ok(StoredQueue::new(F::create(F::Plan::default(), options::defaults::<F>(), seed())?, now))
 }

@@ -1,6 +1,6 @@
-//! All of delivery, once for every family: its commands, keys and values, blocked clients, the sink, and what others are told.
+//! All of delivery, once for every family: its commands, keys and values, blocked clients, the sink, replication and events.
 //!
-//! It knows no family: what one adds comes in through `Family`.
+//! It knows no family: what a family adds comes in through `Family`.
 
 pub mod any_family;
 pub mod apply;

@@ -1,5 +1,5 @@
-//! The options of delivery: one table, of which follow what CREATE and ALTER take and COMMAND DOCS shows, configs, F.INFO, and how a key
-//! is explained to replicas.
+//! The options of delivery are one table. From it follow the options of CREATE and ALTER, COMMAND DOCS, the configs, F.INFO, and the CREATE
+//! that explains a key to replicas.
 
 use crate::command::args::{is, set, Args};
 use crate::command::limits::{check_name, MAX_MS};
@@ -10,7 +10,7 @@ use crate::redis::config::{Config, Number};
 use crate::redis::{Ctx, OwnedStr, Str};
 use tsgen_engine::{DeliveryOptions, Millis, Queue, Sink};
 
-/// CREATE and ALTER: the key, and the stream of its sink.
+/// The keys of CREATE and ALTER: the key itself, and the stream of its sink.
 pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
 
 /// The word of an option that not all families take.
@@ -19,19 +19,19 @@ const MAXLEN: &str = "MAXLEN";
 const SINK: &str = "SINK";
 const SINKMAXLEN: &str = "SINKMAXLEN";
 
-/// An option whose value is a number: all that follows from there being one.
+/// An option whose value is a number, with all that commands, docs, configs and INFO need of it.
 pub struct NumberOption {
     word: &'static str,
     /// Its field in F.INFO.
     pub field: &'static str,
     is_duration: bool,
-    /// Its range, and the config of what it is unless CREATE says otherwise.
+    /// Its range, and the config of its default.
     number: Number,
     pub get: fn(&DeliveryOptions) -> u64,
     set: fn(&mut DeliveryOptions, u64),
 }
 
-/// The options of delivery, but for the sink.
+/// The options of delivery, except those of the sink.
 pub static NUMBERS: [NumberOption; 5] = [
     NumberOption {
         word: "LEASE",
@@ -88,17 +88,17 @@ impl NumberOption {
     }
 }
 
-/// Those that a family takes.
+/// The number options that a family takes.
 fn numbers_of<F: Family>() -> impl Iterator<Item = &'static NumberOption> {
     NUMBERS.iter().filter(|option| option.is_of::<F>())
 }
 
-/// The configs of what a key is like unless CREATE says otherwise.
+/// The configs of the defaults of these options.
 pub fn configs() -> impl Iterator<Item = Config> {
     NUMBERS.iter().map(|option| Config::Number(&option.number))
 }
 
-/// How COMMAND DOCS shows the options, behind those of the gate.
+/// The options as COMMAND DOCS shows them, behind those of the gate.
 pub fn syntax<F: Family>() -> String {
     let option = |option: &NumberOption| {
         let value = if option.is_duration { "duration" } else { "n" };
@@ -108,7 +108,7 @@ pub fn syntax<F: Family>() -> String {
     format!("{numbers}[{SINK} stream [{SINKMAXLEN} n]]")
 }
 
-/// The delivery options of a key that is made now and not told otherwise.
+/// The delivery options of a key that is created now without any option.
 pub fn defaults<F: Family>() -> DeliveryOptions {
     let mut options = DeliveryOptions::default();
     NUMBERS.iter().for_each(|option| (option.set)(&mut options, option.number.unsigned()));
@@ -126,7 +126,7 @@ pub struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// Reads one option if `word` is one. `key` is what it is for.
+    /// Reads one option if `word` is one; false if not. `key` is the key that gets the option.
     pub fn read<F: Family>(&mut self, word: &Str, args: &mut Args<'a>, ctx: &Ctx, key: &Str) -> Result<bool, Fail> {
         let mut numbers = NUMBERS.iter().zip(&mut self.numbers).filter(|(option, _)| option.is_of::<F>());
         if let Some((option, slot)) = numbers.find(|(option, _)| is(word, option.word)) {
@@ -146,7 +146,7 @@ impl<'a> Given<'a> {
         Ok(true)
     }
 
-    /// These options, and for the rest those of `base`.
+    /// These options, and those of `base` for all that were not given.
     pub fn over(self, mut base: DeliveryOptions) -> Result<DeliveryOptions, Fail> {
         let max_len = self.sink_max_len;
         base.sink = match (self.sink, base.sink) {
@@ -168,7 +168,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// The arguments of CREATE that say all of these options.
+/// The arguments of CREATE that set all of these options.
 fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
     let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
     for option in numbers_of::<F>() {
@@ -180,7 +180,7 @@ fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
     }
 }
 
-/// Where the SINK stream stands in `argv` of CREATE or ALTER, if one is named: skips over the options before it.
+/// The position of the SINK stream in `argv` of CREATE or ALTER, if one is named. Skips over the options before SINK.
 fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
     let mut at = 2;
     while let Some(word) = argv.get(at) {
@@ -196,7 +196,7 @@ fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
     None
 }
 
-/// The options of a CREATE that would make this key.
+/// The options of the CREATE that would make this key.
 pub fn explain<F: Family>(queue: &Queue<F::Gate>) -> Strings {
     let mut arguments = Strings::new();
     F::explain_gate(queue, &mut arguments);

@@ -2,8 +2,8 @@
 //!
 //! An RDB object and a DUMP payload are a list of byte strings: the name of the key if the value feeds a sink (else
 //! empty), the chunks of the engine's snapshot, and an empty string as the end. The name is there because a copy under
-//! another name must not feed the stream too. Of a value that is damaged by a panic the mark of that stands among the chunks: it is loaded as
-//! damaged, with what of it can be loaded.
+//! another name must not feed the stream too. A value that a panic has damaged has a mark among its chunks: it is loaded as damaged, with
+//! as much of its content as can be loaded.
 
 use crate::command::behaviour;
 use crate::delivery::family::Family;
@@ -23,13 +23,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use tsgen_engine::{Error, Loader, Queue, UnixMs};
 
-/// Larger values are freed on a thread of our own. In the engine's unit: 64 entries or so.
+/// Values with a larger `free_effort` are freed on a thread of our own. The engine's unit: about 64 entries.
 const FREED_INLINE: usize = 64;
 
-/// Values that somebody else drops.
+/// A value that the background thread drops.
 type Load = Box<dyn Send>;
 
-/// A value has appeared under a name without a write of ours: the timer looks at it as soon as it can.
+/// A value has appeared under a name without a command of ours: the timer looks at the key as soon as it can.
 pub fn arrive<F: Family>(value: &StoredQueue<F>, db: i32, name: &Str) {
     F::appeared(value, db, name.bytes());
     if value.is_driven() {
@@ -40,7 +40,7 @@ pub fn arrive<F: Family>(value: &StoredQueue<F>, db: i32, name: &Str) {
     }
 }
 
-/// What stands for the content of a damaged value that cannot be loaded: nothing.
+/// An empty queue, for a damaged value whose content cannot be loaded.
 pub fn damaged<F: Family>() -> Result<Queue<F::Gate>, Error> {
     F::create(F::plan_of_damaged(), options::defaults::<F>(), seed())
 }
@@ -58,7 +58,7 @@ impl<F: Family> StoredQueue<F> {
             if chunk.is_damaged() {
                 health = Health::Damaged;
             } else if pushed.is_ok() {
-                // Whether it is expected to be damaged may be said behind it.
+                // An error here is judged only at the end: the mark of damage may come after this chunk.
                 pushed = loader.push(&chunk);
             }
         }
@@ -180,7 +180,7 @@ impl<F: Family> Stored for StoredQueue<F> {
     }
 }
 
-/// Drops a value on a background thread, so that a plain DEL or an overwritten key does not stop the server either.
+/// Drops a value on a background thread, so that a plain DEL and an overwritten key do not stop the server either.
 fn free_elsewhere(value: Load) {
     static THREAD: OnceLock<Option<Mutex<Sender<Load>>>> = OnceLock::new();
     let sender = THREAD.get_or_init(|| {

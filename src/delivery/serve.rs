@@ -1,4 +1,4 @@
-//! One claim of one key, served: by CLAIM at once, or when a client that waits is woken.
+//! Serves one claim of one key: at once in CLAIM, or when a client that waits is woken.
 
 use crate::command::Outcome;
 use crate::delivery::family::Family;
@@ -12,11 +12,11 @@ use tsgen_engine::{Claim, Millis, UnixMs};
 #[derive(Clone, Copy)]
 pub struct Wanted {
     pub count: usize,
-    /// The key's own lease, if none is given.
+    /// The lease that was asked for; `None`: the key's own lease.
     pub lease: Option<Millis>,
 }
 
-/// Serves a client that waits, once the key has something ready or a sink. True if it has its reply; nothing has changed if not.
+/// Serves a client that waits, once the key has a ready entry or a sink. True if the client has its reply; false if nothing has changed.
 pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
     let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
@@ -34,7 +34,7 @@ pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, n
     true
 }
 
-/// Replies with what was claimed, and tells others.
+/// Replies with the claimed entries, and sends the signals of the claim.
 pub fn finish<F: Family>(ctx: &Ctx, name: &Str, mut key: Opened<'_, F>, claim: &Claim, now: UnixMs) -> Outcome {
     let Some(value) = key.value()? else { return Ok(()) };
     ctx.reply_array(claim.count);

@@ -1,4 +1,4 @@
-//! What follows from a change of a key, beside replication: WATCH, the timer, keyspace events, blocked clients.
+//! Who is told of a change of a key, beside replicas: WATCH, the timer, subscribers of keyspace events, blocked clients.
 
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::renames;
@@ -7,17 +7,17 @@ use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
 use tsgen_engine::UnixMs;
 
-/// When a change opened nothing that time closes again, but a clock that is set back does: an `opens_at`.
+/// The `opens_at` of a change after which nothing waits for time: only a clock that is set back would make its ready entries wait again.
 pub use crate::delivery::timer::tick::WHEN_SET_BACK;
 
-/// What is left to tell once the key is closed.
+/// The signals that are left to send once the key is closed.
 #[must_use]
 pub struct Signals {
     wake: bool,
 }
 
 impl Signals {
-    /// Takes note of a change while the key is open. `opens_at`: a time at which the change made time alone open the gate.
+    /// Takes note of a change while the key is open. `opens_at`: when time alone will open the gate because of this change.
     pub fn of<F: Content>(
         ctx: &Ctx,
         name: &Str,
@@ -48,13 +48,13 @@ impl Signals {
         Signals { wake }
     }
 
-    /// A change that makes nothing ready, now or later.
+    /// The signals of a change that makes nothing ready, now or later.
     pub fn quiet(ctx: &Ctx, name: &Str) -> Self {
         ctx.signal_modified(name);
         Signals { wake: false }
     }
 
-    /// Tells everybody, now that the key is closed.
+    /// Sends the events and wakes clients, now that the key is closed.
     pub fn send<'e>(self, ctx: &Ctx, name: &Str, events: impl IntoIterator<Item = &'e CStr>) {
         for event in events {
             ctx.notify(event, name);
@@ -66,7 +66,7 @@ impl Signals {
 }
 
 impl<F: Content> StoredQueue<F> {
-    /// Asks the timer to come when there may be something for a client that waits, of which there is nothing now.
+    /// Asks the timer to come when there may be an entry for a client that waits; there is none now.
     pub fn schedule_wakeup(&mut self, db: i32, name: &[u8], now: UnixMs) {
         let at = if self.queue.claimable(now) { Some(now) } else { self.queue.next_deadline(now) };
         if let Some(at) = at {
@@ -74,7 +74,7 @@ impl<F: Content> StoredQueue<F> {
         }
     }
 
-    /// Asks the timer to come when leases or delays end, but no earlier than `earliest`, if there are very many.
+    /// If the key has very many leases or delays: asks the timer to come when one ends, but no earlier than `earliest`.
     pub fn schedule_crowd(&self, db: i32, name: &[u8], earliest: UnixMs) {
         if let Some(at) = self.queue.next_end().filter(|_| self.queue.is_crowded()) {
             self.schedule(db, name, at.max(earliest));

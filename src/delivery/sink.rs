@@ -1,8 +1,8 @@
 //! The sink: ready entries move to a native stream of Redis.
 //!
-//! An append and the leaving of its entry are told to replicas in one MULTI/EXEC, because both happen in one callback.
-//! What cannot be appended stays ready and is tried again later. Other modules may hear of an append and change the key, even replace it:
-//! what leaves are the entries that were appended, by their places, and no others.
+//! An append and the removal of its entry reach replicas in one MULTI/EXEC, because both happen in one callback.
+//! An entry that cannot be appended stays ready and is tried again later. Other modules may hear of an append and change the key, even
+//! replace it: only the entries that were appended are taken out, by their places.
 
 use crate::delivery::failures::Failures;
 use crate::delivery::family::Family;
@@ -19,7 +19,7 @@ use tsgen_engine::{Ready, Sink, UnixMs, SINK_BATCH};
 /// Appends that have failed.
 pub static FAILURES: Failures = Failures::of("an append to the stream of a SINK");
 
-/// Moves ready entries until none is left, an append fails, or the time is over; then asks for another look if needed.
+/// Moves ready entries until none is left, an append fails, or `until` is reached; then asks the timer for another look if needed.
 pub fn feed<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) {
     while step::<F>(ctx, db, name, now, until).unwrap_or(false) && Instant::now() < until {}
 }
@@ -44,7 +44,7 @@ fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
     let mut key = keyspace::open_write::<F>(ctx, name).ok()?;
     let value = key.value().ok()??;
     if value.identity != of {
-        // Another key of this name, with entries of its own at the same places.
+        // Another value has taken the name, with entries of its own at the same places.
         return None;
     }
     let dropped = value.queue.drop_taken(&taken, now);
@@ -75,8 +75,9 @@ struct Append {
     arguments: Arguments,
 }
 
-/// Which value it is, and the XADDs of its next ready entries, as strings of their own: an XADD may run other modules' code, so no value
-/// is borrowed meanwhile. What finding them has changed is told to replicas at once, for they may be told of other changes next.
+/// The identity of the value, and the XADDs of its next ready entries. The XADDs own their strings: an XADD may run other modules' code, so
+/// the value cannot stay borrowed. If finding the entries swept the key, the sweep is replicated at once, because other changes may be
+/// replicated next.
 fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(u64, Vec<Append>)> {
     let mut key = keyspace::open_write::<F>(ctx, name).ok()?;
     let value = key.value().ok()??;

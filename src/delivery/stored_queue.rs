@@ -1,4 +1,4 @@
-//! What is stored under a key: an engine queue, and what only this node knows of it.
+//! The value stored under a key: an engine queue, and what only this node knows of the key.
 //!
 //! Nothing beside the queue is saved, replicated or compared.
 
@@ -8,10 +8,10 @@ use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tsgen_engine::{Gate, Millis, Queue, UnixMs};
 
-/// Rest of a sink after an append has failed.
+/// How long a sink rests after a failed append.
 pub const SINK_REST: Millis = Millis(1_000);
 
-/// What a family keeps under its keys, as far as storing it goes.
+/// The content of a family's keys, as far as storing them needs it.
 pub trait Content: Sized + 'static {
     type Gate: Gate + Send;
     /// What only this node knows of a value, beside its queue.
@@ -25,15 +25,15 @@ pub trait Content: Sized + 'static {
 pub struct StoredQueue<F: Content> {
     pub queue: Queue<F::Gate>,
     pub local: F::Local,
-    /// No other value of this process has it: tells whether what stands under a name is still the same.
+    /// A number that no other value of this process has: it tells whether the value under a name is still the same.
     pub identity: u64,
-    /// When the timer looks at this key next, if at all. So writers compare one number and touch nothing else. Redis
-    /// tells of an unlinked value through a shared reference, hence an atomic.
+    /// When the timer looks at this key next, if at all. Kept here so that writers compare one number and touch nothing else. An atomic,
+    /// because Redis tells of an unlinked value through a shared reference.
     scheduled: AtomicI64,
-    /// Up to when the opening of the gate has been announced.
+    /// Openings of the gate have been announced up to this time.
     pub announced: UnixMs,
     pub sink_errors: u64,
-    /// After a failed append, the sink rests until then.
+    /// After a failed append, the sink rests until this time.
     pub sink_rests_until: UnixMs,
 }
 
@@ -43,13 +43,13 @@ lazy_static! {
 
 static NEXT_IDENTITY: AtomicU64 = AtomicU64::new(0);
 
-/// Keys the hashes of ids, differently in every process: clients choose the ids.
+/// The seed for the hashes of ids. It differs in every process, because clients choose the ids.
 pub fn seed() -> [u64; 2] {
     *SEED
 }
 
 impl<F: Content> StoredQueue<F> {
-    /// `announced` says up to when openings are not news any more.
+    /// A new value. Openings of the gate up to `announced` are not news any more.
     pub fn new(queue: Queue<F::Gate>, announced: UnixMs) -> Self {
         StoredQueue {
             queue,
@@ -71,7 +71,7 @@ impl<F: Content> StoredQueue<F> {
         self.has_sink() || F::opens_by_clock(&self.queue)
     }
 
-    /// The timer looks at this key at `at`, or earlier.
+    /// Asks the timer to look at this key at `at`, or earlier.
     pub fn schedule(&self, db: i32, name: &[u8], at: UnixMs) {
         if at.0 < self.scheduled.load(Ordering::Relaxed) {
             self.scheduled.store(at.0, Ordering::Relaxed);
@@ -79,12 +79,12 @@ impl<F: Content> StoredQueue<F> {
         }
     }
 
-    /// The timer is not going to look at this key: it just does, or the key has another name now. When it was going to.
+    /// Forgets the timer's next look at this key: the timer is looking just now, or the key has left its name. Returns when that look was due.
     pub fn unschedule(&self) -> UnixMs {
         UnixMs(self.scheduled.swap(UnixMs::NEVER.0, Ordering::Relaxed))
     }
 
-    /// Whether the sink rests after a failed append. A rest that seems longer than one is told by a clock that has stepped back.
+    /// Whether the sink rests after a failed append. A rest that seems longer than `SINK_REST` is void: the clock has stepped back.
     pub fn sink_rests(&self, now: UnixMs) -> bool {
         now < self.sink_rests_until && self.sink_rests_until <= now.after(SINK_REST)
     }

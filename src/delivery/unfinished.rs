@@ -1,4 +1,4 @@
-//! Values that are on their way from the AOF, chunk by chunk: a file that ends in between leaves no half key.
+//! Values that are being loaded from the AOF, chunk by chunk: a file that ends between two chunks leaves no half key.
 
 use crate::command::Fail;
 use crate::delivery::stored_queue::seed;
@@ -18,17 +18,17 @@ fn unfinished() -> MutexGuard<'static, Unfinished> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Nothing more comes of any key.
+/// Forgets the chunks of all keys: no more will come.
 pub fn ended() {
     unfinished().clear();
 }
 
-/// Nothing more comes of this key.
+/// Forgets the chunks of this key: no more will come.
 pub fn forget(db: i32, name: &[u8]) {
     unfinished().remove(&(db, name.into()));
 }
 
-/// Takes the next chunk of a key. The loader so far is given back; keep it with `put_back` if more is to come.
+/// Takes the next chunk of a key, and returns the loader with all chunks so far. Keep it with `put_back` if more chunks are to come.
 pub fn push<G: Gate + Send + 'static>(db: i32, name: &[u8], chunk: &[u8]) -> Result<Loader<G>, Fail> {
     let begun = unfinished().remove(&(db, name.into()));
     let mut loader = match begun.map(|begun| begun.downcast::<Loader<G>>()) {
@@ -39,7 +39,7 @@ pub fn push<G: Gate + Send + 'static>(db: i32, name: &[u8], chunk: &[u8]) -> Res
     Ok(loader)
 }
 
-/// More is to come.
+/// Keeps a loader for the next chunk of its key.
 pub fn put_back<G: Gate + Send + 'static>(db: i32, name: &[u8], loader: Loader<G>) {
     unfinished().insert((db, name.into()), Box::new(loader));
 }

@@ -11,9 +11,9 @@ pub struct Verb {
 
 /// The commands that are the same for every family.
 pub struct Verbs {
-    /// The family in lower case.
+    /// The name of the family in lower case.
     pub family: &'static CStr,
-    /// What its commands begin with.
+    /// The word that the names of its commands begin with.
     pub prefix: &'static str,
     pub create: Verb,
     pub alter: Verb,
@@ -31,7 +31,7 @@ pub struct Verbs {
     pub drop_ready: Verb,
     pub sweep: Verb,
     pub load: Verb,
-    /// Only its event: a gate has opened.
+    /// Not a command; its event says that a gate has opened.
     pub ready: Verb,
 }
 
@@ -73,7 +73,7 @@ macro_rules! verb {
 }
 pub(crate) use {verb, verbs};
 
-/// A text that ends with NUL, as C string.
+/// A text that ends with its only NUL, as a C string.
 pub const fn c_text(text: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(text.as_bytes()) {
         Ok(text) => text,

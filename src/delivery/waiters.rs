@@ -1,4 +1,4 @@
-//! How many clients wait for which key, so that the timer wakes only where somebody sleeps.
+//! How many clients wait for which key, so that the timer wakes clients only at keys where one is blocked.
 
 use crate::delivery::timer::tick;
 use lazy_static::lazy_static;
@@ -37,7 +37,7 @@ pub fn count(db: i32, name: &[u8]) -> usize {
     waiters().get(&db).and_then(|keys| keys.get(name)).copied().unwrap_or(0)
 }
 
-/// All data has been loaded: whoever waits is asked again, for a signal that came meanwhile went unheard.
+/// All data has been loaded: every client that waits is asked again, because signals went unheard during the loading.
 pub fn data_is_there() {
     let all: Vec<(i32, Box<[u8]>)> =
         waiters().iter().flat_map(|(db, keys)| keys.keys().map(|name| (*db, name.clone()))).collect();
@@ -51,7 +51,7 @@ pub fn names(db: i32) -> Vec<Box<[u8]>> {
     waiters().get(&db).map_or_else(Vec::new, |keys| keys.keys().cloned().collect())
 }
 
-/// One client that waits, counted for as long as this is there.
+/// One client that waits. It is counted until this is dropped.
 pub struct Waiter {
     pub db: i32,
     name: Box<[u8]>,

@@ -1,4 +1,4 @@
-//! `F.ALTER`: other options from now on. All of them or none.
+//! `F.ALTER`: changes options of a key, all that are given or none.
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;

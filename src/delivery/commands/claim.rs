@@ -18,7 +18,7 @@ use tsgen_engine::{Error, Millis, UnixMs, MAX_TOKEN};
 struct Options {
     wanted: Wanted,
     block: Option<Millis>,
-    /// The token that the master has handed out first.
+    /// On a replica or from the AOF: the first token that the master has handed out.
     token: Option<u64>,
 }
 
@@ -53,7 +53,7 @@ impl<F: Family> Command for ClaimEntries<F> {
                     count_adopted_token();
                 }
                 if claim.changed && options.token.is_some() {
-                    // The envelope says everything already.
+                    // The command came in an envelope that says everything already.
                     call.replicate();
                 } else if claim.changed {
                     replicate::claim::<F>(call.ctx, name, consumer, (options.wanted.count, lease), &claim, now);
@@ -61,7 +61,7 @@ impl<F: Family> Command for ClaimEntries<F> {
                 if claim.count > 0 {
                     return finish(call.ctx, name, key, &claim, now);
                 }
-                // Only what had ended was ended: the client waits, but the key did change.
+                // The claim only swept leases and delays that had ended: the client waits, but the key has changed.
                 if claim.changed {
                     let signals = Signals::of(call.ctx, name, value, || now, None);
                     drop(key);
@@ -75,7 +75,7 @@ impl<F: Family> Command for ClaimEntries<F> {
     }
 }
 
-/// There is nothing to claim: the client waits, if it may.
+/// There is nothing to claim: the client waits if it may, else it gets an empty reply.
 fn none<F: Family>(call: &Call<'_>, name: &Str, consumer: &Str, options: &Options, now: UnixMs) -> Outcome {
     match options.block {
         Some(timeout) if !call.is_repetition() && !call.ctx.flags().denies_blocking() => {

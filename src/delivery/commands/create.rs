@@ -44,7 +44,7 @@ impl<F: Family> Command for Create<F> {
             return Err(Fail::BUSY_KEY);
         }
         let now = call.now();
-        // A repeated CREATE does not say when it was.
+        // A CREATE from the master or a file does not tell which openings of the gate were announced already.
         let flags = call.ctx.flags();
         let announced = if flags.is_loading() || flags.is_replicated() { UnixMs(i64::MIN) } else { now };
         let value = key.create(StoredQueue::<F>::new(F::create(plan, options, seed())?, announced))?;

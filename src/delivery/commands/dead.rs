@@ -1,4 +1,4 @@
-//! `F.DEAD`: dead letters. Stores nothing.
+//! `F.DEAD`: lists dead letters. Changes nothing.
 
 use crate::command::page::TokenPage;
 use crate::command::{Call, Command, Outcome, Row};

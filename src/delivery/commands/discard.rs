@@ -1,4 +1,4 @@
-//! `F.DISCARD`: dead letters that are gone for good.
+//! `F.DISCARD`: drops dead letters for good.
 
 use crate::command::tokens::Selection;
 use crate::command::{Call, Command, Outcome, Row};

@@ -1,4 +1,4 @@
-//! `F.DROPREADY`: on replicas and in the AOF, what the sink took. Clients cannot call it.
+//! `F.DROPREADY`: tells replicas and the AOF which entries the sink took. Clients cannot call it.
 
 use crate::command::args::in_range;
 use crate::command::{Call, Command, Fail, Outcome, Row};
@@ -8,7 +8,7 @@ use crate::redis::Str;
 use std::marker::PhantomData;
 use tsgen_engine::Settled;
 
-/// The half of a sink's step that takes entries out of the key. It is told beside the XADDs, in one MULTI/EXEC.
+/// The half of a sink's step that takes entries out of the key. It is replicated beside the XADDs, in one MULTI/EXEC.
 pub struct DropReady<F>(PhantomData<F>);
 
 impl<F: Family> Command for DropReady<F> {

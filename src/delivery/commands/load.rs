@@ -1,4 +1,4 @@
-//! `F.LOAD`: rebuilds a key from chunks of its snapshot. What a rewritten AOF consists of.
+//! `F.LOAD`: rebuilds a key from chunks of its snapshot. A rewritten AOF consists of these commands.
 
 use crate::command::args::{is, unknown_option};
 use crate::command::caller::check_caller;
@@ -13,7 +13,7 @@ use crate::redis::Str;
 use std::marker::PhantomData;
 use tsgen_engine::UnixMs;
 
-/// What stands under the key was damaged when the file was written; nothing, if it could not be written.
+/// Marks the value under the key as damaged: it was so when the file was written. If its content could not be written, an empty value is made.
 fn damage<F: Family>(call: &Call<'_>, name: &Str) -> Outcome {
     unfinished::forget(call.ctx.db(), name.bytes());
     {
@@ -62,7 +62,7 @@ impl<F: Family> Command for Load<F> {
         } else {
             let mut queue = loader.finish()?;
             if !call.ctx.flags().is_loading() {
-                // It comes with its slot from another node (Valkey 9).
+                // The key comes with its slot from another node (Valkey 9).
                 F::transplanted(&mut queue);
             }
             arrive(key.create(StoredQueue::<F>::new(queue, UnixMs(i64::MIN)))?, db, name);

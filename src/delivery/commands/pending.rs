@@ -1,4 +1,4 @@
-//! `F.PENDING`: what is leased, or delayed. Stores nothing.
+//! `F.PENDING`: lists leased entries, or delayed ones. Changes nothing.
 
 use crate::command::args::{is, set};
 use crate::command::limits::check_sought;
@@ -75,7 +75,7 @@ impl<F: Family> Command for Pending<F> {
     }
 }
 
-/// As leased entries are, with nobody who holds them.
+/// Replies as for leased entries, with null for the consumer.
 fn reply_delayed(ctx: &Ctx, listed: &[Delayed<'_>]) {
     ctx.reply_array(listed.len());
     for entry in listed {

@@ -1,4 +1,4 @@
-//! `F.PROMOTE`: what is delayed comes back at once.
+//! `F.PROMOTE`: makes delayed entries ready at once.
 
 use crate::command::tokens::Selection;
 use crate::command::{Call, Command, Outcome, Row};

@@ -1,4 +1,4 @@
-//! `F.RELEASE`: what a consumer holds, given back undone.
+//! `F.RELEASE`: gives back undone the entries that a consumer holds.
 
 use crate::command::limits::check_sought;
 use crate::command::{Call, Command, Outcome, Row};

@@ -1,4 +1,4 @@
-//! `F.REQUEUE`: dead letters that are tried again.
+//! `F.REQUEUE`: makes dead letters ready again.
 
 use crate::command::tokens::Selection;
 use crate::command::{Call, Command, Outcome, Row};

@@ -1,4 +1,4 @@
-//! `F.SWEEP`: on replicas and in the AOF, what the timer did. Clients cannot call it.
+//! `F.SWEEP`: tells replicas and the AOF which sweep the timer did. Clients cannot call it.
 
 use crate::command::args::in_range;
 use crate::command::{Call, Command, Outcome, Row};
@@ -7,7 +7,7 @@ use crate::delivery::family::Family;
 use std::marker::PhantomData;
 use tsgen_engine::{Settled, MAX_COUNT};
 
-/// What time has ended, ended, because somebody waits for what comes of it.
+/// Sweeps leases and delays that have ended, and fires what is due, as the timer of the master did.
 pub struct Sweep<F>(PhantomData<F>);
 
 impl<F: Family> Command for Sweep<F> {

@@ -1,4 +1,4 @@
-//! How late the timer is: from the deadline for which it was asked to look at a key until it does.
+//! How late the timer is: the time from the deadline of a look at a key until the look itself.
 
 use crate::redis::ctx::unix_us;
 use hdrhistogram::Histogram;
@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tsgen_engine::UnixMs;
 
-/// What is later counts as so late: an hour, in microseconds.
+/// The longest lateness that is told apart: an hour, in microseconds.
 const LONGEST: u64 = 3_600_000_000;
 
-/// To what time the clock was set last.
+/// The time that the clock was last set to.
 static SET_TO: AtomicI64 = AtomicI64::new(0);
 
 lazy_static! {
@@ -18,16 +18,16 @@ lazy_static! {
 }
 
 fn histogram() -> Histogram<u64> {
-    // Two digits are kept: some 40 kB, however many are recorded.
+    // Two significant digits are kept: some 40 kB, however many looks are recorded.
     Histogram::new_with_bounds(1, LONGEST, 2).expect("valid bounds")
 }
 
-/// The clock has been set to `now`: what fell due before, by whichever clock, is not late by the timer's fault.
+/// The clock has been set to `now`: a look that fell due before, by the old clock or the new, is not late by the timer's fault.
 pub fn clock_set(now: UnixMs) {
     SET_TO.store(now.0, Ordering::Relaxed);
 }
 
-/// The timer looks at a key that it was to look at `deadline`. A look that was asked for at once has none.
+/// The timer looks at a key, and the look was due at `deadline`. A look that was asked for at once (0) has no deadline and is not recorded.
 pub fn record(deadline: UnixMs) {
     if deadline.0 > 0 && deadline.0 > SET_TO.load(Ordering::Relaxed) {
         let late = unix_us().saturating_sub(deadline.0.saturating_mul(1_000));
@@ -36,7 +36,7 @@ pub fn record(deadline: UnixMs) {
     }
 }
 
-/// In microseconds, since the server started.
+/// Lateness in microseconds, since the server started.
 pub struct Figures {
     pub looks: u64,
     pub p50: u64,

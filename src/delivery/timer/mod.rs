@@ -1,4 +1,4 @@
-//! Time: which key is looked at when, and the one timer of the server. It is to know no family and nothing of delivery.
+//! Time: which key is looked at when, and the one timer of the server. This folder must know no family and nothing of delivery.
 
 pub mod lateness;
 pub mod moves;

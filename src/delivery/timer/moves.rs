@@ -1,4 +1,4 @@
-//! What is done as soon as slots of a cluster have moved.
+//! What happens as soon as slots of a cluster have moved: the timer takes up keys again, and a listener is told.
 
 use crate::delivery::timer::{slots, tick};
 use crate::redis::cluster::{self, Move, Ranges};
@@ -7,18 +7,18 @@ use crate::redis::Ctx;
 use std::sync::OnceLock;
 use tsgen_engine::UnixMs;
 
-/// Who else is told of slots that have moved.
+/// A function that is told of slots that have moved.
 pub type MoveListener = fn(what: Move, ranges: &Ranges);
 
 static LISTENER: OnceLock<MoveListener> = OnceLock::new();
 
-/// Asks the server to tell what happens to slots; at load.
+/// Subscribes to moves of slots; at load.
 pub fn register(ctx: &Ctx) -> bool {
     cluster::listen(ctx, moved);
     true
 }
 
-/// From now on `listener` is told, for good; behind it the timer comes. One is.
+/// Tells `listener` of moves from now on, for good; the timer comes right after it. Only the first listener is kept.
 pub fn on_move(listener: MoveListener) {
     LISTENER.get_or_init(|| listener);
 }

@@ -1,7 +1,7 @@
 //! Which keys this node may act on by itself, in a cluster whose slots move.
 //!
-//! Time acts only on keys of slots that this node serves: a key that is on its way is driven, and its end told, by the node that it comes
-//! from until the slot has a new owner, and by that one from then on. What the timer meets of other slots is put aside until then.
+//! The timer acts only on keys of slots that this node serves. While a slot moves, its old owner drives its keys and tells their ends; the
+//! new owner does so from the handover on. The timer puts keys of other slots aside until then.
 
 use crate::redis::call::slots_of_others;
 use crate::redis::cluster::{self, Move, Ranges, SLOTS};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tsgen_engine::{Millis, UnixMs};
 
-/// A slot has come lately, if it was not longer ago than this: long enough for what ended with the handover to be told.
+/// A slot counts as having come lately for so long: enough time to tell of keys that ended during the handover.
 pub const LATELY: Millis = Millis(10_000);
 
 /// A key, with its database.
@@ -28,7 +28,7 @@ impl Slots {
         Slots(slots)
     }
 
-    /// Whether the slot of this key is one of them.
+    /// Whether the slot of this key is in the set.
     pub fn has(&self, name: &[u8]) -> bool {
         self.0[usize::from(cluster::slot_of(name))]
     }
@@ -42,9 +42,9 @@ pub fn each(ranges: &Ranges) -> impl Iterator<Item = u16> + '_ {
 /// How a slot has come.
 #[derive(Clone, Copy)]
 pub struct Came {
-    /// When its keys began to come.
+    /// When the keys of the slot began to come.
     pub since: UnixMs,
-    /// When it was this node's.
+    /// When the slot became this node's.
     pub at: UnixMs,
 }
 
@@ -56,14 +56,14 @@ struct State {
     came: BTreeMap<u16, Came>,
     /// Keys that the timer has put aside.
     aside: BTreeSet<Id>,
-    /// The slots that other nodes serve, as this one said at that time. Nothing changes while the timer works.
+    /// When this node was last asked which slots others serve, and its answer. The answer cannot change while the timer works.
     others: Option<(UnixMs, Option<Slots>)>,
 }
 
 lazy_static! {
     static ref STATE: Mutex<State> = Mutex::default();
 }
-/// So that most questions cost next to nothing: whether there is anything in the state of that name.
+/// Whether the field of the same name in `State` holds anything, so that most questions cost next to nothing.
 static COMING: AtomicBool = AtomicBool::new(false);
 static CAME: AtomicBool = AtomicBool::new(false);
 static HAS_ASIDE: AtomicBool = AtomicBool::new(false);
@@ -81,8 +81,8 @@ impl State {
     }
 }
 
-/// Whether this node may act on a key by itself: it serves the slot. A replica asks for its master, of which it may have heard nothing
-/// yet; so to it only what is known to be on its way is not its own. O(length of the name), in a cluster.
+/// Whether this node may act on a key by itself, which is so if it serves the slot. A replica may not have heard yet what its master serves;
+/// so on a replica every key is ours, except those of slots that are known to be coming. O(length of the name), in a cluster.
 pub fn are_ours(name: &[u8]) -> bool {
     if !cluster::is_on() {
         return true;
@@ -94,9 +94,9 @@ pub fn are_ours(name: &[u8]) -> bool {
     }
 }
 
-/// Whether a key is of a slot that another node serves, to which it belongs then, whatever is here: it may be gone without a word (Redis 7.0
-/// says nothing when it drops a slot that was taken away), or stand here unseen. What is of a slot that nobody serves is here, or nowhere.
-/// Before 7.2 all that expires asks this: O(nodes) for the first one of a millisecond.
+/// Whether another node serves the slot of a key. The key belongs to that node then, whatever is here: it may be gone without a word (Redis
+/// 7.0 says nothing when it drops a slot that was taken away), or stand here unseen. A key of a slot that nobody serves is here, or nowhere.
+/// Before 7.2 every key that expires asks this: O(nodes) for the first one of a millisecond.
 pub fn is_anothers(ctx: &Ctx, name: &[u8], now: UnixMs) -> bool {
     if are_ours(name) && !cluster::drops_silently() {
         return false;
@@ -110,14 +110,14 @@ pub fn is_anothers(ctx: &Ctx, name: &[u8], now: UnixMs) -> bool {
     others.is_some_and(|others| others.has(name))
 }
 
-/// The timer has met a key that is not ours (now), and looks at it again in a while.
+/// The timer has met a key that is not ours now, and looks at it again in a while.
 pub fn put_aside(db: i32, name: &[u8]) {
     let mut state = state();
     state.aside.insert((db, name.into()));
     state.count();
 }
 
-/// The timer has met a key that is ours, or gone: it is not aside any more.
+/// The timer has met a key that is ours, or gone: the key is not aside any more.
 pub fn is_taken_up(db: i32, name: &[u8]) {
     if HAS_ASIDE.load(Ordering::Relaxed) {
         let mut state = state();
@@ -126,7 +126,7 @@ pub fn is_taken_up(db: i32, name: &[u8]) {
     }
 }
 
-/// How the slot of a key has come, if it has lately.
+/// How a slot has come, if it has come lately.
 pub fn came(slot: u16) -> Option<Came> {
     if !CAME.load(Ordering::Relaxed) {
         return None;
@@ -134,7 +134,7 @@ pub fn came(slot: u16) -> Option<Came> {
     state().came.get(&slot).copied()
 }
 
-/// The same, or how it comes: it may be served a moment before we are told that it has come.
+/// How a slot has come lately, or is coming now: a slot may be served a moment before we are told that it has come.
 pub fn comes_or_came(slot: u16, now: UnixMs) -> Option<Came> {
     if !CAME.load(Ordering::Relaxed) && !COMING.load(Ordering::Relaxed) {
         return None;
@@ -150,7 +150,7 @@ pub fn at_work_since(name: &[u8], since: UnixMs, now: UnixMs) -> UnixMs {
     came.map_or(since, |came| came.since.min(since))
 }
 
-/// Slots have moved. The keys that the timer shall take up again.
+/// Notes that slots have moved. Returns the keys that the timer shall take up again.
 pub fn note(what: Move, ranges: &Ranges, now: UnixMs) -> BTreeSet<Id> {
     let mut state = state();
     match what {

@@ -1,8 +1,8 @@
 //! The one timer, over the one index of deadlines.
 //!
-//! A tick drives the keys whose time has come, for about a millisecond, and then comes again at once.
+//! A tick drives the keys whose time has come, for about a millisecond. If keys are left, the next tick follows at once.
 //!
-//! It does not know what is in a key: each kind of keys has a driver.
+//! The timer does not know what is in a key: each kind of key has a driver.
 
 use crate::delivery::timer::{lateness, slots};
 use crate::redis::ctx::{must_not_write, unix_ms};
@@ -17,41 +17,41 @@ use tsgen_engine::{Millis, Schedule, UnixMs};
 
 /// How long a tick may work.
 const BUDGET: Duration = Duration::from_millis(1);
-/// Looked at often enough that a clock that jumps ahead is noticed.
+/// The longest sleep of the timer, in ms: short enough to notice a clock that jumps ahead.
 const LONGEST_SLEEP: i64 = 1_000;
-/// A timer that is so much late was armed before the clock was set.
+/// A timer that is later than this, in ms, was armed before the clock was set.
 const OVERDUE: i64 = 50;
-/// While writing is paused.
+/// The shortest sleep while writing is paused, in ms.
 const PAUSE_STEP: i64 = 10;
-/// While data is loaded.
+/// The shortest sleep while data is loaded, in ms.
 const LOADING_STEP: i64 = 100;
-/// Asks for a look at a key when the clock has stepped back, and not before: what is ready there may wait again then.
+/// The time of a look that comes only when the clock has stepped back: entries of the key that are ready may wait again then.
 pub const WHEN_SET_BACK: UnixMs = UnixMs(i64::MAX - 1);
 
-/// What is put aside is looked at again so often, should no event tell that its slot has come.
+/// Keys that were put aside are looked at again at this interval, should no event tell that their slot has come.
 const ASIDE: Millis = Millis(1_000);
 
-/// What is done with a key whose time has come: database, name, what time it is, and until when it may go on. True if the key is of that kind.
+/// Drives a key whose time has come. Arguments: database, name, the time, and until when to work. True if the key is of the driver's kind.
 pub type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
 
-/// How keys of one kind are driven.
+/// Drives the keys of one kind.
 pub struct Driver {
     pub on_master: Drive,
-    /// Keys are only kept in mind, for the day it is promoted.
+    /// Keeps keys in the index, for the day the replica is promoted.
     pub on_replica: Drive,
     pub turn: Turn,
 }
 
-/// What else is done for a kind of keys in each turn of the timer.
+/// What else the timer does for a kind of key in each tick.
 #[derive(Clone, Copy)]
 pub struct Turn {
-    /// First of all, but not while data is loaded.
+    /// Runs first of all, but not while data is loaded.
     pub begins: fn(&Ctx),
-    /// What has to be done before any key is driven. False if the time did not suffice for it.
+    /// Does what must be done before any key is driven. False if the time did not suffice for it.
     pub is_free: fn(&Ctx, Instant) -> bool,
-    /// Instead of driving keys, while nothing may be written.
+    /// Runs instead of driving keys, while nothing may be written.
     pub pauses: fn(&Ctx, UnixMs, Instant),
-    /// With the time that what is due has left.
+    /// Runs last, with the time that the keys which were due have left.
     pub ends: fn(&Ctx, Instant),
 }
 
@@ -59,10 +59,10 @@ impl Turn {
     pub const NOTHING: Turn = Turn { begins: |_| (), is_free: |_, _| true, pauses: |_, _, _| (), ends: |_, _| () };
 }
 
-/// All kinds of keys there are.
+/// The drivers of all kinds of keys.
 static DRIVERS: OnceLock<Vec<Driver>> = OnceLock::new();
 
-/// From now on keys are driven like this; once, at load.
+/// Drives keys with these drivers from now on; once, at load.
 pub fn start(drivers: Vec<Driver>) {
     DRIVERS.get_or_init(|| drivers);
 }
@@ -75,7 +75,7 @@ fn drivers() -> &'static [Driver] {
 struct State {
     schedule: Schedule,
     armed: Option<(UnixMs, Armed)>,
-    /// The time of day when it was last minded, and when that was by a clock that nobody sets.
+    /// The time of day when the clock was last read, and the same moment by the monotonic clock, which nobody sets.
     clock: Option<(i64, Instant)>,
     /// A tick is running; it arms the timer when it is done.
     ticking: bool,
@@ -85,7 +85,7 @@ struct State {
 }
 
 static MASTER_SINCE: AtomicI64 = AtomicI64::new(i64::MIN);
-/// That of the state, for those who ask often.
+/// A copy of `State::soon` without a lock, for callers that ask often.
 static SOON: AtomicBool = AtomicBool::new(false);
 
 lazy_static! {
@@ -98,8 +98,8 @@ fn state() -> MutexGuard<'static, State> {
 }
 
 impl State {
-    /// The time of day, and whether it has been set back. Then not every look that was asked for is for a deadline; others would wait until that time of
-    /// day comes again, so all keys are looked at.
+    /// The time of day, and whether it has been set back. If it has, all keys are looked at: a look that has no deadline of an entry behind it
+    /// would otherwise wait until its time of day comes again.
     fn read_clock(&mut self) -> (i64, bool) {
         let now = (unix_ms(), Instant::now());
         let Some(before) = self.clock.replace(now) else { return (now.0, false) };
@@ -109,7 +109,7 @@ impl State {
             lateness::clock_set(UnixMs(now.0));
         }
         if set_back {
-            // What fires by the new time is news, though another master announced what did so by the old.
+            // What fires by the new time is news, even if another master announced it by the old time.
             MASTER_SINCE.fetch_min(now.0, Ordering::Relaxed);
             self.schedule.look_at_all();
         }
@@ -134,7 +134,7 @@ impl State {
     }
 }
 
-/// Redis times the timers of modules by the time of day, so that one armed before the clock was set may come far too late.
+/// Arms the timer again if the clock was set. Redis runs module timers by the time of day, so a timer armed before that may come far too late.
 pub fn mind_the_clock() {
     let mut state = state();
     let (now, set_back) = state.read_clock();
@@ -147,7 +147,7 @@ pub fn mind_the_clock() {
     state.arm(1);
 }
 
-/// When this node became a master; what came before was announced by another.
+/// When this node became a master; another node announced what happened before.
 pub fn master_since() -> UnixMs {
     UnixMs(MASTER_SINCE.load(Ordering::Relaxed))
 }
@@ -159,7 +159,7 @@ pub fn note(db: i32, name: &[u8], at: UnixMs) {
     state.arm(1);
 }
 
-/// The timer comes as soon as it can, for what is in no schedule. Asked for again, it costs nothing.
+/// The timer comes as soon as it can, for work that is in no schedule. Asking again before it comes costs nothing.
 pub fn come_soon() {
     if !SOON.load(Ordering::Relaxed) && !SOON.swap(true, Ordering::Relaxed) {
         let mut state = state();
@@ -168,15 +168,15 @@ pub fn come_soon() {
     }
 }
 
-/// A key that the timer was to look at `at` is gone. Nothing is forgotten of a look that is due at once: it may be meant for
-/// a value that is just taking the place of the old one.
+/// Forgets the look at a key that is gone; the look was due at `at`. A look that is due at once is kept: it may be meant for a value that
+/// is just taking the place of the old one.
 pub fn forget_key(db: i32, name: &[u8], at: UnixMs) {
     if at.0 > 0 && at != UnixMs::NEVER {
         state().schedule.forget(db, name, at);
     }
 }
 
-/// All keys that are kept in mind are looked at now: this node has become a master.
+/// Looks at all keys in the index now: this node has become a master.
 pub fn look_at_all() {
     MASTER_SINCE.store(unix_ms(), Ordering::Relaxed);
     let mut state = state();
@@ -198,7 +198,7 @@ pub fn swap(one: i32, other: i32) {
     state().schedule.swap_dbs(one, other);
 }
 
-/// For INFO: ticks so far, keys in mind, the next time one is looked at.
+/// For INFO: ticks so far, keys in the index, and when the next key is looked at.
 pub fn figures() -> (u64, usize, Option<UnixMs>) {
     let state = state();
     (state.ticks, state.schedule.len(), state.schedule.next().filter(|next| *next < WHEN_SET_BACK))
@@ -244,7 +244,7 @@ fn tick(ctx: &Ctx) {
     } else {
         work(ctx, |driver| driver.on_master, until);
     }
-    // What is due goes first.
+    // Keys that are due have gone first.
     drivers().iter().for_each(|driver| (driver.turn.ends)(ctx, until));
 }
 
@@ -260,7 +260,7 @@ fn work(ctx: &Ctx, how: impl Fn(&Driver) -> Drive, until: Instant) {
         lateness::record(at);
         let is_there = ctx.select_db(db);
         if !slots::are_ours(&name) {
-            // What went with its slot is gone without a word, key by key.
+            // Keys that went with their slot are gone without an event each.
             if is_there && Key::peek(ctx, &OwnedStr::new(&name)).is_some() {
                 slots::put_aside(db, &name);
                 note(db, &name, now.after(ASIDE));
@@ -270,7 +270,7 @@ fn work(ctx: &Ctx, how: impl Fn(&Driver) -> Drive, until: Instant) {
         } else if is_there {
             slots::is_taken_up(db, &name);
             let name = OwnedStr::new(&name);
-            // After a panic it is not looked at again. The others are.
+            // A key whose driver panics is not looked at again; the other keys are.
             key::fenced(ctx, &name, "the timer, at one key", || {
                 drivers().iter().any(|driver| how(driver)(ctx, db, &name, now, until))
             });
