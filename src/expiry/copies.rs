@@ -18,11 +18,11 @@ use std::ops::Range;
 use std::time::Instant;
 use tsgen_engine::{judge_change, Change, Copied, Mark, Queue, Role, Then, Ttl, UnixMs};
 
-/// Keys of which copies can be made in a millisecond, along with all else.
+/// The number of keys that can be copied in a millisecond, beside all other work.
 const A_MS: usize = 50;
 
-/// How much earlier the first copies are made of keys that end after `after` and not after `until`. Where the server shows values at their
-/// ends, few are needed.
+/// How much earlier, in ms, the first copies are made of keys that end after `after` and up to `until`. 0 where the server shows values at
+/// the ends of keys: few copies are needed there.
 pub fn early(queue: &Queue<Ttl>, after: UnixMs, until: UnixMs) -> i64 {
     if shows_ends() {
         return 0;
@@ -30,22 +30,22 @@ pub fn early(queue: &Queue<Ttl>, after: UnixMs, until: UnixMs) -> i64 {
     i64::try_from(queue.count_between(after, until) / A_MS).unwrap_or(MOST_EARLY).min(MOST_EARLY)
 }
 
-/// How soon a key may end that is copied for a file: those are looked at in passing, or in a walk over all keys, neither of which ends any.
+/// Keys that end within so many ms are copied for a file by a peek or in a walk over all keys, because neither ends a key.
 const TOO_SOON: i64 = 1_000;
 
-/// What a file is to hold of one tracked key.
+/// What a file shall hold of one tracked key.
 struct ForFile {
     life: Life,
     value: Option<Copied>,
 }
 
 impl ForFile {
-    /// Of a string whose time is over, or will soon be.
+    /// For a key whose time is over, or will soon be; only the value of a string is copied.
     fn at_end(look: &Look, max: u64) -> Self {
         ForFile { life: life_of(look), value: string_met(look, max) }
     }
 
-    /// Of a key that will not end while it is looked at.
+    /// For a key that will not end while it is looked at.
     fn in_life(ctx: &Ctx, name: &Str, max: u64) -> Option<Self> {
         let (kind, life) = {
             let key = Key::peek(ctx, name)?;
@@ -58,8 +58,9 @@ impl ForFile {
     }
 }
 
-/// Has a file hold how all tracked keys of a database are now, with the values of strings, and ends none of them: what ended now would be
-/// over before the file is written, or told by a child process that nobody hears. `changed`: keys that were not looked at yet.
+/// Prepares a file: notes how all tracked keys of a database stand now, copies the values of strings, and ends no key. A key that ended now
+/// would be over before the file is written, or its end would be told by a child process that nobody hears. `changed`: keys that were
+/// changed and not looked at yet.
 pub fn keep_for_file(ctx: &Ctx, watchers: &[OwnedStr], changed: &[(Box<[u8]>, Change)]) {
     let soon = UnixMs(unix_ms().saturating_add(TOO_SOON));
     let mut names: HashMap<Box<[u8]>, bool> = HashMap::new();
@@ -104,7 +105,7 @@ fn write_down(queue: &mut Queue<Ttl>, changes: &HashMap<&[u8], Change>, met: &Ha
     let now = UnixMs(unix_ms());
     for (name, change) in changes.iter().filter(|(name, _)| queue.scope().covers(name)).collect::<Vec<_>>() {
         let life = met.get(*name).map_or(Life::Absent, |found| found.life);
-        // Nothing is told here: what waits for that stays as it is.
+        // No end is told here: keys whose ends must be told stay as they are.
         match judge_change(*change, life, queue.known(name), Role::Waits, now).then {
             Then::Track(deadline) => {
                 queue.track_anew(name, deadline);
@@ -120,7 +121,7 @@ fn write_down(queue: &mut Queue<Ttl>, changes: &HashMap<&[u8], Change>, met: &Ha
     }
 }
 
-/// The values that were copied for a file are not needed any more.
+/// Forgets the values that were copied for a file; they are not needed any more.
 pub fn forget_values(ctx: &Ctx, watcher: &Str) {
     let soon = UnixMs(unix_ms().saturating_add(LEADS[0]));
     with_queue(ctx, watcher, |queue| queue.forget_values(soon));
@@ -131,7 +132,7 @@ pub fn copy_all_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant) {
     copy_values(ctx, watcher, now, until, 0..LEADS.len());
 }
 
-/// Copies values of keys that end soon, at these leads and as far as the time reaches. True if there are more.
+/// Copies values of keys that end soon, at these leads and until `until`. True if there are more to copy.
 pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads: Range<usize>) -> Option<bool> {
     for nth in leads.rev() {
         let lead = LEADS[nth];
@@ -143,9 +144,9 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
                 let farthest = UnixMs(now.0.saturating_add(lead + MOST_EARLY));
                 horizon = UnixMs(now.0.saturating_add(lead + early(&value.queue, now, farthest)));
             }
-            // A clock that has stepped back makes them end soon once more.
+            // After the clock has stepped back, keys that were copied already end soon once more: the mark steps back, too.
             let mark = value.local.copied[nth].min(Mark::at(UnixMs(horizon.0.saturating_add(1))));
-            // To look at what is over would end it.
+            // Keys that the walk must meet first are skipped: to look at one that is over would end it.
             let mark = mark.max(Mark::at(UnixMs(scan::held(ctx.db()).0.saturating_add(1))));
             let ending = value.queue.ending_behind(mark, horizon, BATCH);
             let met = ending.len();
@@ -156,7 +157,7 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
             drop(opened);
             for name in &names {
                 keep(ctx, watcher, name);
-                // What was over has ended by that.
+                // A key that was over has ended by this look.
                 judge::tell_end_of(ctx, name);
             }
             if met < BATCH {
@@ -170,12 +171,12 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
     Some(false)
 }
 
-/// A file was written by this process: the values are not needed any more.
+/// A file has been written, so the values that were copied for it are not needed any more.
 pub fn saved(ctx: &Ctx) {
     watcher_index::for_each(ctx, |watcher| forget_values(ctx, watcher));
 }
 
-/// While nothing may be written, deadlines come near all the same.
+/// Copies values while nothing may be written: deadlines come near all the same.
 pub fn copy_while_paused(ctx: &Ctx, now: UnixMs, until: Instant) {
     watcher_index::for_each(ctx, |watcher| {
         copy_all_values(ctx, watcher, now, until);

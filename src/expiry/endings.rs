@@ -1,6 +1,6 @@
-//! An end, told everywhere: as an entry here, and to replicas and the AOF by `EXPIRY.FIRE`, `EVICT` and `ENDS`.
+//! Tells the end of a key everywhere: as an entry here, and to replicas and the AOF by `EXPIRY.FIRE`, `EVICT` and `ENDS`.
 //!
-//! What came to be known of a key is judged by what the watcher knows of it; here is done what comes of that.
+//! A sighting of a key is judged by what the watcher knows of that key; this file carries out the verdict.
 
 use crate::command::call::AT;
 use crate::delivery::failures::Failures;
@@ -23,13 +23,13 @@ pub static FAILURES: Failures = Failures::of("making the entry of a watched key 
 /// The command that tells replicas and the AOF of an expiry.
 pub const FIRE: &CStr = c"EXPIRY.FIRE";
 
-/// The command that tells them of an eviction.
+/// The command that tells replicas and the AOF of an eviction.
 pub const EVICT: &CStr = c"EXPIRY.EVICT";
 
-/// The command that tells them of either in advance, where the server lets nothing go out with the deletion itself.
+/// The command that tells replicas and the AOF of either in advance, where the server lets nothing go out with the deletion itself.
 pub const ENDS: &CStr = c"EXPIRY.ENDS";
 
-/// What ENDS says of a key whose end it was wrong about.
+/// The reason in an ENDS that takes back a wrong announcement.
 pub const DELETED: &str = "deleted";
 
 fn ending_word(ending: Ending) -> &'static CStr {
@@ -46,24 +46,24 @@ pub fn ending_name(ending: Ending) -> &'static str {
     }
 }
 
-/// What has come of a verdict.
+/// The outcome of a verdict.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// It is none of this watcher's.
+    /// The key is not this watcher's concern.
     Nothing,
-    /// It is not tracked any more, without an entry.
+    /// The key is not tracked any more, and no entry was made.
     Untracked,
     /// This node knows more than before.
     Noted,
     /// An entry was made, here and everywhere.
     Fired,
-    /// It has to be judged again.
+    /// The key has to be judged again.
     Waits,
 }
 
-/// Has a key judged by what a watcher knows of it, and does what comes of that. `last`: the value it ended with, if that is known.
+/// Judges a key by what a watcher knows of it, and carries out the verdict. `last`: the value that the key ended with, if it is known.
 ///
-/// `None` if there is no such watcher, as with all that follow.
+/// `None` if there is no such watcher; so for the functions below.
 pub fn settle(
     ctx: &Ctx,
     watcher: &Str,
@@ -98,7 +98,7 @@ pub fn settle(
             if anew {
                 value.queue.track_anew(name, deadline);
             }
-            // In this order, so that a value that is not wanted is not counted as one for which there is no room.
+            // The eviction is noted first, so that a value that is not wanted is not counted as one for which there is no room.
             value.queue.note_evicted(name);
             if let Some(last) = last {
                 value.queue.keep(name, last.clone());
@@ -117,7 +117,7 @@ pub fn settle(
                 replicate_end(ctx, FIRE, [watcher, key], owed.deadline, Some(owed.ending), copied.as_ref());
                 told = Told::Fired;
             }
-            // Where there is no room it is lost, and not tracked any more: it could not be made later either.
+            // Without room the entry is lost, and the key is not tracked any more: the entry could not be made later either.
             Err(error) => FAILURES.note(watcher.bytes(), &error.to_string()),
         }
     }
@@ -141,8 +141,8 @@ pub struct Changed {
     pub life: Life,
 }
 
-/// Has keys that were changed judged by what a watcher knows of them, and does what comes of that; calls `waits` with those that have to be
-/// judged again. The watcher is opened once for all that need nothing but its memory.
+/// Judges keys that were changed by what a watcher knows of them, and carries out the verdicts; calls `waits` with keys that have to be
+/// judged again. The watcher is opened once for all keys whose verdicts change nothing but its memory.
 ///
 /// `None` if there is no such watcher.
 pub fn settle_changes(
@@ -201,8 +201,8 @@ fn replicate_end(
     ctx.replicate_end((AT, unix_ms(), command), names, deadline.0, words, bytes);
 }
 
-/// Tells replicas and the AOF that a key is going to be deleted, and why; or that it was no such end after all. They are told in front of
-/// the deletion, so it is never parted from its reason.
+/// Tells replicas and the AOF that a key is going to be deleted, and why; or (`None`) that it was no such end after all. The announcement
+/// goes out in front of the deletion, so the deletion is never parted from its reason.
 pub fn announce(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, how: Option<Ending>) {
     let reason = OwnedStr::new(how.map_or(DELETED, ending_name).as_bytes());
     for watcher in watchers {
@@ -210,7 +210,7 @@ pub fn announce(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, how: Option<Ending>
     }
 }
 
-/// The master has announced that a key ends like this; with no ending, that it was none. True if it is tracked.
+/// The master has announced that a key ends like this or, with no ending, that it did not end so. True if the key is tracked.
 pub fn note_ends(ctx: &Ctx, watcher: &Str, key: &Str, ending: Option<Ending>) -> bool {
     let noted = with_queue(ctx, watcher, |queue| {
         let known = queue.known(key.bytes());
@@ -226,7 +226,7 @@ pub fn note_ends(ctx: &Ctx, watcher: &Str, key: &Str, ending: Option<Ending>) ->
     noted.unwrap_or(false)
 }
 
-/// Tells the end of a key that is owed, if one is.
+/// Tells the end that is owed of a key, if one is.
 pub fn tell_owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Told> {
     let now = UnixMs(unix_ms());
     settle(ctx, watcher, key, None, Role::Tells, |known| Verdict {
@@ -235,7 +235,7 @@ pub fn tell_owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Told> {
     })
 }
 
-/// Entries were made: tells blocked workers, the sink and subscribers, once for however many.
+/// Entries were made: tells blocked workers, the sink and subscribers, once for any number of entries.
 pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
     let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return };
     let Ok(Some(value)) = opened.value() else { return };
@@ -244,35 +244,35 @@ pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
     signals.send(ctx, watcher, [Expiry::VERBS.ready.event]);
 }
 
-/// Whether any end may be owed, so that it costs nothing as long as none ever was.
+/// Whether any end may be owed; so a check costs nothing as long as none ever was.
 static MAY_OWE: AtomicBool = AtomicBool::new(false);
 
-/// From now on there may be.
+/// From now on an end may be owed.
 pub fn expect_owed() {
     MAY_OWE.store(true, Ordering::Relaxed);
 }
 
-/// Whether there may be.
+/// Whether any end may be owed.
 pub fn may_owe() -> bool {
     MAY_OWE.load(Ordering::Relaxed)
 }
 
-/// A key lives until `deadline`. Where that is soon, its value is copied at once.
+/// Tracks a key that lives until `deadline`. If that is soon, its value is copied at once.
 pub fn track(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
     settle(ctx, watcher, key, None, Role::Waits, |_| Verdict { first: None, then: Then::Track(deadline) }).map(drop)
 }
 
-/// The deadline of a tracked key, once the key itself was asked; `None` if it has none any more.
+/// The deadline of a tracked key, confirmed by a look at the key itself; `None` if it has no deadline any more.
 pub fn confirmed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<UnixMs> {
     let known = with_queue(ctx, watcher, |queue| queue.known(key.bytes()))??;
     match life_in_passing(ctx, key) {
-        // Whatever stands there now came later.
+        // The tracked life has ended: any key there now came later.
         _ if known.ended == Some(Ending::Expired) => Some(known.deadline),
         Life::Until(deadline) if deadline != known.deadline => {
             track(ctx, watcher, key, deadline);
             Some(deadline)
         }
-        // Gone and not yet told of: evicted, or just expired.
+        // A key that is gone was evicted or has just expired, and its end is not told yet.
         Life::Until(_) | Life::Absent => Some(known.deadline),
         Life::Endless => {
             with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));

@@ -1,7 +1,7 @@
-//! What watchers are told of: what happens to keys, and to this node. All subscriptions of EXPIRY are here.
+//! The events that watchers are told of, those of keys and those of this node. All subscriptions of EXPIRY are here.
 //!
-//! What an event of a key means is found out later (`judge`), when no other code is in the middle of changing the key. While data is loaded
-//! nothing expires, and it is found out at once.
+//! `judge` finds out later what an event of a key means, when no other code is in the middle of changing the key. While data is loaded
+//! nothing expires, so the meaning is found out at once.
 
 use crate::delivery::timer::{moves, renames};
 use crate::expiry::copies;
@@ -25,7 +25,7 @@ use tsgen_engine::{Last, UnixMs, MAX_NAME};
 static CHANGES: KeyListener = KeyListener::new(Class::Generic, saw);
 static ENDS: KeyListener = KeyListener::new(Class::Ends, saw);
 
-/// There is a watcher. The first one subscribes to the events of keys, for good.
+/// A watcher has appeared. The first one subscribes to the events of keys, for good.
 pub fn listen() {
     renames::follow();
     CHANGES.listen();
@@ -63,8 +63,8 @@ fn swap(one: i32, other: i32) {
     watcher_index::swap(one, other);
 }
 
-/// A file is about to be written: it shall hold the values of watched strings as they are now. Often in a child process, which
-/// tells nobody anything.
+/// A file is about to be written, which shall hold the values of watched strings as they are now. Often a child process writes it, which
+/// can tell nobody anything.
 fn saving(ctx: &Ctx) {
     let selected = ctx.db();
     for (db, watchers) in watcher_index::by_db() {
@@ -75,7 +75,7 @@ fn saving(ctx: &Ctx) {
     ctx.select_db(selected);
 }
 
-/// An event of a key, of whatever class.
+/// An event of a key, of any class.
 fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
     let (db, name, event) = (ctx.db(), key.bytes(), event.to_bytes());
     match event {
@@ -102,8 +102,8 @@ fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
     }
 }
 
-/// A key's life is ended by the server, which shows what it was (7.2.4 and newer; older ones only say that it is gone): above all the values of
-/// strings, exactly.
+/// The server ends the life of a key and shows the key (7.2.4 and newer; older servers only say that it is gone): above all the exact value
+/// of a string.
 fn ended(end: &End<'_>) {
     let wanted = if end.is_evicted() { watcher_index::max_value_of_evicted } else { watcher_index::max_value };
     let Some(max) = wanted(end.db(), end.name()) else { return };
@@ -112,14 +112,14 @@ fn ended(end: &End<'_>) {
         Life::Until(deadline) if end.is_evicted() || !is_to_come(deadline) => {
             sightings::ended(end.db(), end.name(), Last { deadline, value: string_met(&look, max) });
         }
-        // It is of our own types, had lost its deadline, or is deleted by being given one that has passed.
+        // The key is of our own types, had lost its deadline, or is deleted by a new deadline that has passed.
         _ => sightings::deleted(end.db(), end.name()),
     }
 }
 
-/// Whether the deadline it has is still to come. Then it is being given one that has passed, which is a way to delete it; Valkey (8.1 and
-/// newer) calls that `expired` too. To come by the time of the command: a clock that steps back while it runs revives no key. Not in
-/// this very millisecond: Redis 8.6 lets keys end in the one to which they were to live.
+/// Whether the deadline that a key has is still to come. Then the key is being given a deadline that has passed, which is a way to delete
+/// it; Valkey (8.1 and newer) calls that `expired` too. The time of the command counts: a clock that steps back while it runs revives no
+/// key. This very millisecond is not to come: Redis 8.6 lets a key end in the millisecond up to which it was to live.
 fn is_to_come(deadline: UnixMs) -> bool {
     deadline.0 > unix_ms().max(command_ms().unwrap_or(i64::MIN))
 }

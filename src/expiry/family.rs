@@ -1,7 +1,7 @@
-//! The family EXPIRY: watched keys that are delivered, with their values, once their time to live has run out. What it adds to
-//! delivery, at the edge.
+//! The family EXPIRY: watched keys that are delivered, with their values, once their time to live has run out. This file is what the family
+//! adds to delivery.
 //!
-//! How a node learns of watched keys is in `sightings`, what it does about them in `watcher`.
+//! `events` and `sightings` say how a node learns of watched keys; `watcher` keeps what it knows of them.
 
 use crate::command::args::{is, set, unknown_option, Args};
 use crate::command::limits::check_name;
@@ -31,7 +31,7 @@ use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Prefix, Queue, Ready, Scope, Ttl, UnixMs};
 
-/// The bytes of a value that are kept, unless MAXVALUE says otherwise.
+/// The default of MAXVALUE: a longer value, in bytes, is not kept.
 const MAX_VALUE: u64 = 64 * 1024;
 
 const NO_PREFIX: &str = "PREFIX is missing, which says what keys are watched: EXPIRY.CREATE key PREFIX order:";
@@ -73,9 +73,9 @@ fn yes_or_no(whether: bool) -> &'static [u8] {
     }
 }
 
-/// A user who may not read all keys of a prefix must not learn of them this way.
+/// Fails for a user who may not read all keys of a prefix: a watcher must not tell him of them.
 fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
-    // Names nobody can foresee, with nothing in common, so that only a pattern that ends with * allows both.
+    // Two names that nobody can foresee, with nothing but the prefix in common: only a pattern that ends with * allows both.
     let allowed = |last: u8| {
         let random = random_seed().map(u64::to_le_bytes).concat();
         ctx.may_read(&OwnedStr::new(&[prefix, &random, &[last]].concat()))
@@ -147,7 +147,7 @@ impl Family for Expiry {
         unknown_option(word)
     }
 
-    /// All keys, but a damaged watcher watches none.
+    /// The prefix of all keys; a damaged watcher watches none of them.
     fn plan_of_damaged() -> Plan {
         Plan { prefixes: vec![Prefix(Box::default())], ..Plan::default() }
     }
@@ -198,7 +198,7 @@ impl Family for Expiry {
     }
 
     fn opened_between(_: &mut Queue<Ttl>, _: UnixMs, _: UnixMs, _: UnixMs) -> bool {
-        // Whoever fires tells.
+        // The code that fires an entry tells of it.
         false
     }
 

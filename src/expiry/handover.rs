@@ -1,7 +1,7 @@
-//! What watchers do about slots that have moved: they forget the keys of those that have gone, and find the keys of those that have come.
+//! What watchers do about slots that have moved: they forget the keys of slots that have gone, and find the keys of slots that have come.
 //!
-//! Until that is done, the timer does nothing else, for a watcher that remembers keys of a slot that went and came back would tell of what
-//! others have deleted meanwhile.
+//! The timer does nothing else until that is done: a watcher that still remembered keys of a slot that went and came back would report keys
+//! that other nodes have deleted meanwhile.
 
 use crate::delivery::timer::slots::{self, each, Id, Slots, LATELY};
 use crate::delivery::timer::tick;
@@ -21,23 +21,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tsgen_engine::{Mark, Queue, Ttl, UnixMs};
 
-/// A slot of so many keys is listed at once: a few milliseconds. Those of a larger one are found by a walk over all keys.
+/// A slot with fewer keys than this is listed at once, which takes a few milliseconds. The keys of a larger slot are found by a walk over
+/// all keys.
 const LISTED: usize = 20_000;
 
-/// What a panic at one of them is logged as.
+/// The name in the log for a panic at one watcher.
 const WATCHER: &str = "a watcher, after slots have moved";
 
-/// What is to be done about slots that have moved.
+/// Work that is to be done about slots that have moved.
 enum Job {
-    /// These watchers forget their keys of slots that have gone; the last one has forgotten them up to the mark.
+    /// These watchers shall forget their keys of slots that have gone; the last watcher has done so up to the mark.
     Forget(Slots, Vec<Id>, Mark),
-    /// Keys of these slots are still to be found, and those already listed to be looked at.
+    /// Keys of these slots shall be found: the slots in `left` are still to be listed, the keys in `listed` still to be looked at.
     Find { slots: Slots, left: Vec<u16>, listed: Vec<Id> },
 }
 
-/// In the order in which it happened.
+/// The jobs, in the order in which slots moved.
 static JOBS: Mutex<VecDeque<Job>> = Mutex::new(VecDeque::new());
-/// So that it costs next to nothing to ask: whether there are any.
+/// Whether there are any jobs, so that asking costs next to nothing.
 static HAS_JOBS: AtomicBool = AtomicBool::new(false);
 
 /// Never held while Redis is called.
@@ -45,7 +46,7 @@ fn jobs() -> MutexGuard<'static, VecDeque<Job>> {
     JOBS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Slots have moved.
+/// Slots have moved: notes the job that follows from it.
 pub fn moved(what: Move, ranges: &Ranges) {
     let job = match what {
         Move::Begins | Move::Fails => return,
@@ -56,8 +57,8 @@ pub fn moved(what: Move, ranges: &Ranges) {
     HAS_JOBS.store(true, Ordering::Relaxed);
 }
 
-/// A watched key of a slot that has just come has ended before it was found: its watchers learn of it now. What had ended before the slot
-/// was on its way was told where it came from, and what had ended before a watcher was there is not its concern.
+/// A watched key of a slot that has just come has ended before it was found: its watchers learn of it now. A key that had ended before the
+/// slot began to move was told by the old owner; a key that had ended before a watcher was there is not that watcher's concern.
 pub fn adopt(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, deadline: Option<UnixMs>) {
     let now = UnixMs(unix_ms());
     let Some(deadline) = deadline else { return };
@@ -70,7 +71,7 @@ pub fn adopt(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, deadline: Option<UnixM
     }
 }
 
-/// Does what is to be done about slots that have moved. False if the time did not suffice: then nothing else is to be done either.
+/// Does the jobs about slots that have moved. False if the time did not suffice: then the timer must do nothing else either.
 pub fn settle(ctx: &Ctx, until: Instant) -> bool {
     if !HAS_JOBS.load(Ordering::Relaxed) {
         return true;
@@ -78,7 +79,7 @@ pub fn settle(ctx: &Ctx, until: Instant) -> bool {
     let selected = ctx.db();
     let is_done = loop {
         let Some(mut job) = jobs().pop_front() else { break true };
-        // What panics was taken out of the job before, so it is not tried again; all else of the job is.
+        // The part of the job that panics was taken out of it before, so only the rest of the job is tried again.
         let is_done = panics::catch("slots that have moved", || match &mut job {
             Job::Forget(slots, watchers, mark) => forget(ctx, slots, watchers, mark, until),
             Job::Find { slots, left, listed } => find(ctx, slots, left, listed, until),
@@ -94,8 +95,8 @@ pub fn settle(ctx: &Ctx, until: Instant) -> bool {
     is_done
 }
 
-/// One watcher forgets some of its keys of these slots, from the mark on; where to go on, if there are more. `None` if there is no such
-/// watcher.
+/// One watcher forgets some of its keys of these slots, from the mark on. Returns where to go on, if there are more; the outer `None` if
+/// there is no such watcher.
 fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Option<Mark>> {
     let forget = |queue: &mut Queue<Ttl>| {
         let page = queue.ending_behind(from, UnixMs::NEVER, BATCH);
@@ -110,13 +111,13 @@ fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Op
     with_queue(ctx, watcher, forget)
 }
 
-/// The watchers forget their keys of these slots, and those that went with their slots are forgotten. True if that is done.
+/// The watchers forget their keys of these slots, and watchers that went with their slots leave the index. True if all is done.
 fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, until: Instant) -> bool {
     while let Some((db, watcher)) = watchers.pop() {
         let from = std::mem::replace(mark, Mark::at(UnixMs(i64::MIN)));
         let name = OwnedStr::new(&watcher);
         let work = || forget_some(ctx, slots, &name, from);
-        // One that tracked keys of slots that have gone would tell lies: a panic damages it.
+        // A panic damages the watcher: if it still tracked keys of slots that have gone, it would tell lies.
         let told = if ctx.select_db(db) { key::fenced(ctx, &name, WATCHER, work).flatten() } else { None };
         match told {
             Some(Some(next)) => {
@@ -124,7 +125,7 @@ fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, unt
                 watchers.push((db, watcher));
             }
             Some(None) => {}
-            // No event told that it went, and none would be compared with its prefixes in vain.
+            // The watcher went without an event: it leaves the index, so that no event is compared with its prefixes in vain.
             None => watcher_index::remove(db, &watcher),
         }
         if Instant::now() >= until && !watchers.is_empty() {
@@ -134,8 +135,8 @@ fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, unt
     true
 }
 
-/// Finds the watched keys of slots that have come, for the watchers that were here; those that came with them walk over all keys. True
-/// if it has.
+/// Finds the watched keys of slots that have come, for the watchers that were here before; watchers that came with the slots walk over all
+/// keys. True if all is done.
 fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, until: Instant) -> bool {
     let (watchers, now) = (watcher_index::all(), UnixMs(unix_ms()));
     let dbs: BTreeSet<i32> = watchers.iter().map(|(db, _)| *db).collect();
@@ -151,7 +152,7 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
         let Some(slot) = left.pop() else { break };
         let mut is_large = false;
         for db in dbs.iter().filter(|db| ctx.select_db(**db)) {
-            // Also those of a slot that cannot be listed are found by the walk.
+            // The walk also finds the keys of a slot that cannot be listed.
             let names = panics::catch("the keys of a slot", || keys_in_slot(ctx, slot, LISTED));
             is_large |= names.as_ref().is_none_or(|names| names.len() == LISTED);
             listed.extend(names.into_iter().flatten().map(|name| (*db, name.into_boxed_slice())));
@@ -160,7 +161,7 @@ fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, unt
         for (db, watcher) in watchers.iter().filter(|_| is_large) {
             walk_anew(ctx, *db, watcher, since);
         }
-        // Most slots of a large move may be empty.
+        // The clock is read here too, because most slots of a large move may be empty.
         if left.len() % BATCH == 0 && !left.is_empty() && Instant::now() >= until {
             return false;
         }
@@ -181,7 +182,7 @@ fn walk_anew(ctx: &Ctx, db: i32, watcher: &[u8], since: UnixMs) {
     }
 }
 
-/// How a key stands that has come with its slot.
+/// Looks at a key that has come with its slot, and tells its watchers.
 fn look_at(ctx: &Ctx, db: i32, key: &Str) {
     let watchers = watcher_index::watchers_of(db, key.bytes());
     if watchers.is_empty() {
@@ -200,7 +201,7 @@ fn look_at(ctx: &Ctx, db: i32, key: &Str) {
                 key::fenced(ctx, watcher, WATCHER, || with_queue(ctx, watcher, |queue| queue.untrack(key.bytes())));
             }
         }
-        // If it has ended by this look, that is an event of its own.
+        // If this look has ended the key, an event tells of that.
         Life::Until(_) | Life::Absent => {}
     }
 }

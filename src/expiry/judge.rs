@@ -1,10 +1,10 @@
-//! What was seen of watched keys is judged by the engine (`judge_end`, `judge_change`), at the right moment; what comes of it is done by `endings`.
+//! Has the engine judge what was seen of watched keys (`judge_end`, `judge_change`), at the right moment; `endings` carries out the verdicts.
 //!
-//! Keyspace events only say that something happened to a key, and opening it there and then could end it before what happened is replicated.
-//! So changes are put together per key, and each key is looked at before the server's loop sleeps, a few milliseconds' worth in each turn.
-//! Ends are told sooner, for what is told must not be parted from the deletion that replicas and the AOF see: in the unit of the command or
-//! of the deletion where the server lets modules in (7.2). Elsewhere the deletion is announced in front of itself (`EXPIRY.ENDS`).
-//! A replica, and a node that reads its files, looks at each key in the event: its clock may be ahead, and nothing ends there by that.
+//! A keyspace event only says that something happened to a key, and opening the key in the event could end it before that is replicated.
+//! So changes are put together per key, and each key is looked at before the server's loop sleeps, about a millisecond's worth in each turn.
+//! Ends are told sooner, because an end must not be parted from the deletion that replicas and the AOF see. Where the server lets modules in
+//! (7.2), the end is told in the unit of the command or of the deletion; elsewhere `EXPIRY.ENDS` announces the deletion in front of it.
+//! A replica, and a node that reads its files, looks at each key in the event: a look ends no key there, even if its clock is ahead.
 
 use crate::delivery::timer::slots;
 use crate::delivery::timer::tick;
@@ -23,12 +23,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tsgen_engine::{judge_end, Change, Ending, Role, SeenEnd, Sightings, UnixMs};
 
-/// How long the keys that were changed are looked at before the loop goes on; the rest waits for the next turn.
+/// How long changed keys are looked at before the loop goes on; the rest waits for the next turn.
 const BUDGET: Duration = Duration::from_millis(1);
 /// Keys that are looked at between two looks at the clock.
 const STRIDE: usize = 16;
 
-/// We are looking at keys ourselves, and tell in the same unit what ends by that.
+/// We are looking at keys ourselves, and tell in the same unit of the keys that end by our looks.
 static LOOKING: AtomicBool = AtomicBool::new(false);
 
 /// What this node may do now.
@@ -45,7 +45,7 @@ fn role(ctx: &Ctx) -> Role {
 pub fn note(ctx: &Ctx, key: &Str, what: KeyEvent) {
     let (db, name) = (ctx.db(), key.bytes());
     if !slots::are_ours(name) {
-        // Above all not that it was set: its deadline may be over by then, which would look like a way to delete it.
+        // The owner of the slot tells. Above all a Set is not noted: its deadline may be over when it is looked at, as if set to delete the key.
         return;
     }
     let role = role(ctx);
@@ -65,7 +65,7 @@ pub fn note(ctx: &Ctx, key: &Str, what: KeyEvent) {
         KeyEvent::Expired => note_end(ctx, key, Ending::Expired),
         KeyEvent::Evicted => note_end(ctx, key, Ending::Evicted),
     }
-    // What the look before the next sleep asks of the timer comes too late for that sleep.
+    // The timer is asked now: what the look before the next sleep asks of it would come too late for that sleep.
     tick::come_soon();
 }
 
@@ -83,7 +83,7 @@ fn note_end(ctx: &Ctx, key: &Str, how: Ending) {
     }
 }
 
-/// What is owed of a key goes out before what takes its name: with it, in one transaction.
+/// Tells the ends that are owed of a key before another key takes its name, in one transaction with that.
 fn tell_before(ctx: &Ctx, key: &Str, what: KeyEvent) {
     if !has_units() && what == KeyEvent::Set {
         tell_end_of(ctx, key);
@@ -101,7 +101,7 @@ fn unit_ended(ctx: &Ctx) {
     tell_ends(ctx);
 }
 
-/// A replica, or a node that reads its files, looks at once.
+/// What `note` does on a replica, or on a node that reads its files: looks at the key at once.
 fn follow(ctx: &Ctx, key: &Str, what: KeyEvent) {
     let db = ctx.db();
     {
@@ -135,19 +135,19 @@ fn follow(ctx: &Ctx, key: &Str, what: KeyEvent) {
     }
 }
 
-/// The server's loop is about to sleep.
+/// The turn of the server's loop ends: the loop is about to sleep.
 pub fn turn_ends(ctx: &Ctx) {
     look(ctx);
     state().turn_began = command_ms().map(UnixMs);
 }
 
-/// This node has become a replica: what it could still find out it does now, for from now on it looks at once.
+/// This node has become a replica: it looks at all changed keys now, because from now on it looks at each key in the event.
 pub fn became_replica(ctx: &Ctx) {
     look_until(ctx, None);
     state().announced = None;
 }
 
-/// Looks at what was seen, as far as the time reaches, and tells what may be told.
+/// Looks at the keys that were seen, as far as `BUDGET` reaches, and tells what may be told.
 pub fn look(ctx: &Ctx) {
     look_until(ctx, Some(Instant::now() + BUDGET));
 }
@@ -162,9 +162,9 @@ fn look_until(ctx: &Ctx, until: Option<Instant>) {
     tell_fired(ctx);
 }
 
-/// Does something by which keys may end, of which the caller tells in the same unit.
+/// Runs `what`, whose looks may end keys; the caller tells of those ends in the same unit.
 pub fn looking<R>(what: impl FnOnce() -> R) -> R {
-    /// Also if it panics.
+    /// Restores the flag, also if `what` panics.
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -177,7 +177,7 @@ pub fn looking<R>(what: impl FnOnce() -> R) -> R {
 
 fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     let role = role(ctx);
-    // What was announced can wait.
+    // Without units the ends were announced, so telling them can wait.
     tell_ends_until(ctx, until.filter(|_| !has_units()));
     let mut left = state().sightings.changes();
     while left > 0 {
@@ -194,7 +194,7 @@ fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     }
 }
 
-/// Looks at so many keys that were changed, and judges that. Those in a row with the same watchers are judged together.
+/// Looks at `count` keys that were changed, and judges the changes. Keys in a row with the same watchers are judged together.
 fn look_at_some(ctx: &Ctx, count: usize, role: Role) {
     let mut run = Run::default();
     for _ in 0..count {
@@ -204,7 +204,7 @@ fn look_at_some(ctx: &Ctx, count: usize, role: Role) {
             let Some(((db, name), change)) = state.sightings.look_at_next() else { break };
             (*db, OwnedStr::new(name), change, may_come_again)
         };
-        // A key that comes again may have ended since it was looked at: what it was changed to first must be judged first.
+        // A key that comes again may have ended since the first look: its first change must be judged first.
         if may_come_again || run.db != db || !watcher_index::are_watchers_of(db, key.bytes(), &run.watchers) {
             run.judge(ctx, role);
             run.watchers = watcher_index::watchers_of(db, key.bytes());
@@ -219,7 +219,7 @@ fn look_at_some(ctx: &Ctx, count: usize, role: Role) {
     run.judge(ctx, role);
 }
 
-/// Looks at a key that was changed. `None` if it cannot be judged yet, or has turned out to have ended.
+/// Looks at a key that was changed. `None` if the change cannot be judged yet, or the look shows that the key has ended.
 fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, role: Role) -> Option<Changed> {
     let life = match (change, role) {
         (Change::Unset, _) => Life::Absent,
@@ -230,7 +230,7 @@ fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, role: Role) -> Option<Chang
         let mut state = state();
         (state.sightings.looked(), state.sightings.has_ends())
     };
-    // What has ended must be told before anything that came after it under the same name; looking may just have ended it.
+    // An end must be told before a later key of the same name; the look may just have ended this one.
     let is_told = !has_ends || tell_end_of(ctx, &key);
     let change = looked?;
     if !is_told {
@@ -240,7 +240,7 @@ fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, role: Role) -> Option<Chang
     Some(Changed { key, change, life })
 }
 
-/// Keys in a row with the same watchers.
+/// Changed keys in a row with the same watchers.
 #[derive(Default)]
 struct Run {
     db: i32,
@@ -249,7 +249,7 @@ struct Run {
 }
 
 impl Run {
-    /// Judges these changes, and forgets them. Those that have to wait are noted again.
+    /// Judges these changes, and forgets them. Changes that have to wait are noted again.
     fn judge(&mut self, ctx: &Ctx, role: Role) {
         if !self.changed.is_empty() && ctx.select_db(self.db) {
             judge_the_changes(ctx, &self.watchers, &self.changed, role, |waits| {
@@ -328,7 +328,7 @@ fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
             let is_none =
                 told == Some(Told::Untracked) || (told == Some(Told::Nothing) && seen.end.how == Ending::Expired);
             if is_none && role == Role::Tells && !has_units() {
-                // It was announced, and is not what it seemed.
+                // The end was announced, and is not what it seemed: the announcement is taken back.
                 endings::announce(ctx, std::slice::from_ref(watcher), key, None);
             }
             took_note(db, watcher, told);
@@ -336,12 +336,12 @@ fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
     }
 }
 
-/// A panic at one watcher damages that, and keeps no other from what was seen.
+/// Runs `what` for one watcher. A panic damages that watcher only; the others still learn what was seen.
 fn fenced(ctx: &Ctx, watcher: &Str, what: impl FnOnce() -> Option<Told>) -> Option<Told> {
     key::fenced(ctx, watcher, "a watcher", what).flatten()
 }
 
-/// What has come of a verdict, for those who are told of it later; a watcher that is not there is forgotten.
+/// Takes note of the outcome of a verdict: a watcher with new entries is kept for `tell_fired`, and a watcher that is gone is forgotten.
 pub fn took_note(db: i32, watcher: &Str, told: Option<Told>) {
     match told {
         None => watcher_index::remove(db, watcher.bytes()),
@@ -350,7 +350,7 @@ pub fn took_note(db: i32, watcher: &Str, told: Option<Told>) {
     }
 }
 
-/// Tells whoever waits for entries, once for however many.
+/// Tells whoever waits for entries, once per watcher for any number of entries.
 pub fn tell_fired(ctx: &Ctx) {
     let fired = std::mem::take(&mut state().fired);
     if fired.is_empty() {

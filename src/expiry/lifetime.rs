@@ -1,4 +1,4 @@
-//! How a key stands with its time to live.
+//! The life of a key: absent, endless, or until a deadline.
 
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, Str};
@@ -6,7 +6,7 @@ use tsgen_engine::UnixMs;
 
 pub use tsgen_engine::Life;
 
-/// How a key stands that was met in a scan or opened.
+/// The life of a key that was opened or met in a scan.
 pub fn life_of(look: &Look<'_>) -> Life {
     match (look.kind(), look.deadline()) {
         (None, _) => Life::Absent,
@@ -16,12 +16,12 @@ pub fn life_of(look: &Look<'_>) -> Life {
     }
 }
 
-/// How a key stands. Looking at one that has expired deletes it, as Redis does.
+/// The life of a key. Looking at a key that has expired deletes it, as Redis does.
 pub fn life(ctx: &Ctx, name: &Str) -> Life {
     Key::open_silently(ctx, name).map_or(Life::Absent, |key| life_of(&key.look()))
 }
 
-/// How a key stands, without ending it where the server allows that (7.2): one that has expired is absent then, or shown as it was.
+/// The life of a key, without ending it where the server allows that (7.2): a key that has expired is absent then, or shown as it was.
 pub fn life_in_passing(ctx: &Ctx, name: &Str) -> Life {
     Key::peek_expired(ctx, name).map_or(Life::Absent, |key| life_of(&key.look()))
 }

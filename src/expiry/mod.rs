@@ -22,5 +22,5 @@ use crate::redis::datatype::DataType;
 /// The family; what it adds to delivery is in `family`.
 pub struct Expiry;
 
-/// Where its type is registered.
+/// Its registered data type.
 static TYPE: DataType<StoredQueue<Expiry>> = DataType::new();

@@ -1,4 +1,4 @@
-//! Keys whose deadlines passed while nobody could look: data was loaded, and the server was down before.
+//! Keys whose deadlines passed while nobody could look: while the server was down, and while data was loaded.
 
 use crate::delivery::timer::tick;
 use crate::expiry::endings::expect_owed;
@@ -13,8 +13,8 @@ use crate::redis::{Ctx, OwnedStr};
 use std::collections::{HashMap, HashSet};
 use tsgen_engine::{Ending, Queue, Ttl, UnixMs};
 
-/// Data was loaded. The values of strings whose time is over are still there, until somebody touches the keys; of what is not there no
-/// event told. This walks over all keys if any of those tracked is overdue, which takes some part of the time that loading them took.
+/// Data was loaded. Strings whose time is over still have their values, until somebody touches the keys; no event has told of keys that are
+/// gone. If any tracked key is overdue, this may walk over all keys (before 7.2), which takes some part of the time that loading them took.
 pub fn keep_overdue(ctx: &Ctx) {
     if !watcher_index::anybody() {
         return;
@@ -29,14 +29,14 @@ pub fn keep_overdue(ctx: &Ctx) {
     ctx.select_db(selected);
 }
 
-/// Finds out how tracked keys stand whose deadlines are over, before anybody touches them, for all watchers of a database: one by one where
-/// the server shows what has expired (7.2), else in one walk over all keys. Copies the values of strings, notes what is gone, and forgets
-/// values that were copied for a file.
+/// Looks at the overdue tracked keys of a database, for all its watchers, before anybody touches them: one by one where the server shows
+/// keys that have expired (7.2), else in one walk over all keys. Copies the values of strings, notes which keys are gone, and forgets values
+/// that were copied for a file.
 fn keep_overdue_of(ctx: &Ctx, watchers: &[OwnedStr]) {
     let now = UnixMs(unix_ms());
     let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
         let overdue = queue.ending_between(UnixMs(i64::MIN), now, usize::MAX);
-        // Of those whose end was announced nothing more need be found out.
+        // Keys whose end was announced need no look.
         let open = overdue.iter().filter(|tracked| queue.ended(tracked.name) != Some(Ending::Expired));
         open.map(|tracked| tracked.name.into()).collect()
     };

@@ -1,19 +1,18 @@
-//! One walk over the keys of a database, for all who are new there: watchers, to which nobody told of the keys that were there before
-//! them.
+//! One walk over the keys of a database, for all watchers that are new there: nobody told them of the keys that were there before them.
 //!
-//! The walk goes round and round, as long as anybody needs it. Whoever joins on the way is told of what is met from then on, and of one
-//! whole round, which begins after it came: only of whole rounds Redis promises that each key is met. So many who join cost one or two
-//! rounds, not one each.
+//! The walk goes round and round, as long as anybody needs it. A watcher that joins on the way is told of all keys that are met from then
+//! on, up to the end of one whole round that begins after it joined: Redis promises only for whole rounds that each key is met. So many
+//! watchers that join cost one or two rounds, not one each.
 //!
-//! Where the server does not show what a key was when it ends (before 7.2.4), a round is also needed for keys that are over, whose values can be
-//! read in passing only: on a replica that was held up when they were to be copied; and on one that becomes a master, for its clock may have been
-//! ahead when it copied them. That master's timer leaves these keys alone until the round is over. Redis itself, or a client, may end some
-//! of them first: they are delivered with the copies that there are.
+//! Before 7.2.4 the server does not show a key when it ends. There a round is also needed for keys that are over, whose values only a walk
+//! can read: on a replica that was held up when they were to be copied; and on a replica that becomes a master, because its clock may have
+//! been ahead when it copied them. The timer of that master leaves these keys alone until the round is over. Redis itself, or a client, may
+//! end some of them first: they are delivered with the copies that there are.
 //!
-//! Each database has its walk, and they share the time: one of millions of keys holds up no other.
+//! Each database has its own walk, and the walks share the time: a walk over millions of keys holds up no other.
 //!
-//! It goes on in the ticks of the timer, with the time that what is due leaves, and nothing that is due waits for it. It does not know
-//! what becomes of the keys that it meets.
+//! A walk goes on in the ticks of the timer, with the time that due keys leave, and no due key waits for it. It does not know what becomes
+//! of the keys that it meets.
 
 use crate::delivery::timer::tick;
 use crate::expiry::lifetime::{life_of, Life};
@@ -32,9 +31,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tsgen_engine::{Copied, UnixMs};
 
-/// However much else is due, it gets on by so much in each tick.
+/// The walk gets at least this time in each tick, however much else is due.
 const LEAST: Duration = Duration::from_micros(100);
-/// So long it may walk in the event by which a node becomes a master: over some ten thousand keys.
+/// The time for the walk in the event by which a node becomes a master: enough for some ten thousand keys.
 const AT_PROMOTION: Duration = Duration::from_millis(5);
 /// Steps between two looks at the clock: some ten microseconds, unless many watched keys are met.
 const STEPS: usize = 16;
@@ -42,35 +41,35 @@ const STEPS: usize = 16;
 /// The walk over one database.
 #[derive(Default)]
 struct Walk {
-    /// Where it stands; `None` between two rounds.
+    /// The place of the walk in its round; `None` between two rounds.
     cursor: Option<Cursor>,
-    /// The number of the round that it is in, or that begins next.
+    /// The number of the present round or, between two rounds, of the next.
     round: u64,
-    /// Who needs it.
+    /// The watchers that need the walk, by name.
     walkers: BTreeMap<Box<[u8]>, Walker>,
     overdue: Option<Overdue>,
 }
 
-/// Keys that are over, and may have other values than those copied.
+/// Keys that are over, whose values may differ from their copies.
 #[derive(Clone, Copy)]
 struct Overdue {
-    /// Those with deadlines up to and with this one.
+    /// The last deadline of these keys.
     until: UnixMs,
-    /// The round at whose end all have been met.
+    /// The round at whose end all these keys have been met.
     last_round: u64,
 }
 
 /// A watcher that is still to be told of keys.
 #[derive(Clone, Copy)]
 struct Walker {
-    /// What had ended before this is not its concern.
+    /// Keys that had ended before this time are not its concern.
     since: UnixMs,
-    /// The round at whose end it has been told of all.
+    /// The round at whose end it has been told of all keys.
     last_round: u64,
 }
 
 impl Walk {
-    /// The first round of which one who comes now sees all.
+    /// The first round that a watcher which joins now sees as a whole.
     fn whole_round(&self) -> u64 {
         self.round + u64::from(self.cursor.is_some())
     }
@@ -90,7 +89,7 @@ impl Walk {
 lazy_static! {
     static ref WALKS: Mutex<BTreeMap<i32, Walk>> = Mutex::default();
 }
-/// So that a tick costs nothing while nobody walks.
+/// Whether there is any walk, so that a tick costs nothing while there is none.
 static ANY: AtomicBool = AtomicBool::new(false);
 /// The database that was walked last.
 static LAST: AtomicI32 = AtomicI32::new(-1);
@@ -100,14 +99,14 @@ fn walks() -> MutexGuard<'static, BTreeMap<i32, Walk>> {
     WALKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A watcher that is here since then wants to be told of the keys that were there before it. It may ask again and again.
+/// A watcher that is here since `since` wants to be told of the keys that were there before it. It may ask repeatedly.
 pub fn join(db: i32, name: &[u8], since: UnixMs) {
     walks().entry(db).or_default().join(name, since);
     ANY.store(true, Ordering::Relaxed);
     tick::come_soon();
 }
 
-/// This node has become a master. It walks a little at once, for soon Redis, too, ends what is over.
+/// This node has become a master. It walks a little at once, because Redis soon ends keys that are over, too.
 pub fn promoted(ctx: &Ctx) {
     if !watcher_index::anybody() || shows_ends() {
         return;
@@ -116,7 +115,8 @@ pub fn promoted(ctx: &Ctx) {
     go_on(ctx, Instant::now() + AT_PROMOTION);
 }
 
-/// Copies the values of strings whose deadlines are over, which nobody can open any more, where the server does not show them at their ends.
+/// Begins to copy the values of strings whose deadlines are over and which nobody can open any more. Needed where the server does not show
+/// keys at their ends.
 pub fn look_for_overdue(db: i32) {
     let mut walks = walks();
     let walk = walks.entry(db).or_default();
@@ -126,7 +126,7 @@ pub fn look_for_overdue(db: i32) {
     tick::come_soon();
 }
 
-/// Keys with deadlines up to this one are not to be looked at yet.
+/// Keys with deadlines up to the returned one must not be looked at yet.
 pub fn held(db: i32) -> UnixMs {
     let nothing = UnixMs(i64::MIN);
     if !ANY.load(Ordering::Relaxed) {
@@ -140,7 +140,7 @@ pub fn forget(db: Option<i32>) {
     walks().retain(|of, _| db.is_some_and(|db| *of != db));
 }
 
-/// Two databases have changed places, and the places in them mean nothing any more in the other.
+/// Two databases have changed places: each walk goes with its keys.
 pub fn swap(one: i32, other: i32) {
     let mut walks = walks();
     for (db, walk) in [(other, walks.remove(&one)), (one, walks.remove(&other))] {
@@ -150,14 +150,14 @@ pub fn swap(one: i32, other: i32) {
     }
 }
 
-/// The databases that are walked, whose turn it is first.
+/// The databases that are walked; the one whose turn it is comes first.
 fn in_turn() -> Vec<i32> {
     let (walks, last) = (walks(), LAST.load(Ordering::Relaxed));
     let (before, behind): (Vec<i32>, Vec<i32>) = walks.keys().partition(|db| **db <= last);
     [behind, before].concat()
 }
 
-/// Walks on until then, and a little in any case.
+/// Walks on until `until`, and for `LEAST` in any case.
 pub fn go_on(ctx: &Ctx, until: Instant) {
     if !ANY.load(Ordering::Relaxed) {
         return;
@@ -170,7 +170,7 @@ pub fn go_on(ctx: &Ctx, until: Instant) {
         let share = (end - now) / u32::try_from(dbs.len() - nth).unwrap_or(u32::MAX);
         let until = end.min(now + share.max(LEAST));
         LAST.store(db, Ordering::Relaxed);
-        // While it is under way the walk is nobody else's; who joins meanwhile begins another.
+        // Nobody else has the walk while it is under way; a watcher that joins meanwhile begins another, which `put_back` merges.
         let Some(mut walk) = walks().remove(&db) else { continue };
         if !ctx.select_db(db) {
             continue;
@@ -218,7 +218,7 @@ fn go_round(ctx: &Ctx, db: i32, walk: &mut Walk, until: Instant) {
     }
 }
 
-/// A key that was met, and a watcher whom it concerns.
+/// A key that was met, and a watcher that it concerns.
 struct Met {
     watcher: Box<[u8]>,
     name: Box<[u8]>,
@@ -227,9 +227,9 @@ struct Met {
 }
 
 enum What {
-    /// It was there before the watcher.
+    /// The key was there before the watcher.
     Found,
-    /// It is over; its value, if it is a string. New to the watcher, or tracked by it already.
+    /// The key is over. It has this value if it is a string, and is new to the watcher or tracked by it already.
     Overdue { value: Option<Copied>, is_new: bool },
 }
 
@@ -246,7 +246,7 @@ fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walk: &Walk) -> bool {
         let value = || watcher_index::max_value(db, name.bytes()).and_then(|max| string_met(look, max));
         let value = if is_overdue { value() } else { None };
         for watcher in covering {
-            // What had expired before the watcher came is only waiting to be deleted.
+            // A key that had expired before the watcher came only waits for its deletion.
             let is_new = walk.walkers.get(&watcher).is_some_and(|walker| deadline >= walker.since);
             let what = match is_overdue {
                 true => What::Overdue { value: value.clone(), is_new },

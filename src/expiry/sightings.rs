@@ -9,9 +9,9 @@ use tsgen_engine::{Change, KeyId, Last, Sightings, UnixMs};
 /// What has happened to a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum KeyEvent {
-    /// It has got, or may have got, a deadline.
+    /// The key has got, or may have got, a deadline.
     Set,
-    /// It was deleted, moved away or made to live for ever.
+    /// The key was deleted, moved away or made to live for ever.
     Unset,
     Expired,
     Evicted,
@@ -22,11 +22,11 @@ pub struct State {
     pub sightings: Sightings,
     /// When the turn of the server's loop began.
     pub turn_began: Option<UnixMs>,
-    /// Ends are told when the present unit is over.
+    /// A callback for the end of the present unit is asked for, which tells the ends.
     pub is_asked_for: bool,
     /// Watchers with entries that nobody was told of yet.
     pub fired: BTreeSet<KeyId>,
-    /// On a replica: the key that is deleted next, as its master has announced.
+    /// On a replica: the key that is deleted next, as the master has announced.
     pub announced: Option<KeyId>,
 }
 
@@ -39,19 +39,19 @@ pub fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The master has announced that a key is going to be deleted: what it is told of that, it has been told.
+/// The master has announced that a key is going to be deleted, and why. The deletion itself says nothing new, and is not noted.
 pub fn deletion_comes(db: i32, name: &[u8]) {
     state().announced = Some((db, name.into()));
 }
 
-/// A key whose end is nobody's concern is being deleted from under this name, before any event tells why.
+/// A key whose end concerns no watcher is being deleted under this name, before any event tells why.
 pub fn deleted(db: i32, name: &[u8]) {
     if watcher_index::anybody() {
         state().sightings.note_deletion(db, name);
     }
 }
 
-/// A key's life is being ended, before the event tells of it.
+/// The life of a key is being ended, before the event tells of it; `last` is how the key stood.
 pub fn ended(db: i32, name: &[u8], last: Last) {
     state().sightings.note_last(db, name, last);
 }

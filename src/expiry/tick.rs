@@ -1,4 +1,4 @@
-//! A watcher's turn of the timer: what ends soon is copied, and what has ended is looked at.
+//! A watcher's turn of the timer: keys that end soon are copied, and keys that have ended are looked at.
 
 use crate::delivery::keyspace;
 use crate::delivery::timer::slots;
@@ -19,15 +19,15 @@ use tsgen_engine::{Ending, Known, Owed, Queue, Role, Then, Ttl, UnixMs, Verdict}
 /// Keys that are ended between two looks at the clock.
 const DUE: usize = 16;
 
-/// Most overdue keys that are looked through for one of which nothing was copied; where there are more, there may be one.
+/// The most overdue keys that are searched for one without a copy; if there are as many, one is assumed.
 const LOOKED_THROUGH: usize = 1_000;
 
-/// Between two times that a replica looks for them, in ms.
+/// The time between two such searches on a replica, in ms.
 const REST: u64 = 10_000;
 
-/// Whether a watcher may track a key whose deadline was over at `now` and of which nothing was copied, as far as was not asked before: its
-/// node was held up, and on a replica what is over cannot be looked at any more. Asked every ten seconds at most: to a replica whose clock is
-/// ahead every key may be over from the beginning.
+/// Whether a watcher may track a key that was over at `now` and was never copied, among deadlines since the last search. That happens if the
+/// node was held up, and a replica cannot look at a key that is over. The search runs every ten seconds at most: to a replica whose clock is
+/// ahead, every key may be over from the beginning.
 fn has_uncopied(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
     let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return false };
     let Ok(Some(value)) = opened.value() else { return false };
@@ -39,8 +39,8 @@ fn has_uncopied(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
     overdue.len() == LOOKED_THROUGH || overdue.iter().any(|tracked| value.queue.kept(tracked.name).is_none())
 }
 
-/// How tracked keys that are overdue stand: what no event has told of is found out here. The master ends what has expired, and fires it
-/// for all its watchers in the same unit. True if there is more to do at once.
+/// Looks at tracked keys that are overdue, to find out what no event has told. The master ends keys that have expired, and fires them for
+/// all their watchers in the same unit. True if there is more to do at once.
 fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
     let (held, last) = (scan::held(ctx.db()), UnixMs(now.0 - 1));
     let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, Option<Ending>)> {
@@ -50,13 +50,13 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
     let due = with_queue(ctx, watcher, due)?;
     let mut more = due.len() == DUE && is_master;
     for (key, deadline, ended) in due {
-        // A watcher that went the same way is here unseen, too, and what it tells is seen once it is back.
+        // A watcher whose own slot is another node's stands here unseen, too: it still tells, and its entries are seen once its slot is back.
         let is_elsewhere = match is_master {
             true => slots::is_anothers(ctx, key.bytes(), now) && !slots::is_anothers(ctx, watcher.bytes(), now),
             false => !slots::are_ours(key.bytes()),
         };
         if is_elsewhere {
-            // Whoever has it now tells of its end.
+            // The node that has the key now tells of its end.
             with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
             continue;
         }
@@ -64,10 +64,10 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
         let life = if is_told { Life::Absent } else { life(ctx, &key) };
         judge::tell_end_of(ctx, &key);
         match life {
-            // A replica waits to be told.
+            // A replica waits until its master tells the end.
             Life::Absent if !is_master => {}
             Life::Absent => {
-                // Unless that is done, there was nothing there that could end, or whatever stands there now came later.
+                // If the end is not told yet, no key was there that could end, or the key that is there now came later.
                 let was = move |known: &Known| known.deadline == deadline;
                 let told = settle(ctx, watcher, &key, None, Role::Tells, |known| {
                     let ending = ended.unwrap_or(Ending::Expired);
@@ -76,7 +76,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
                 judge::took_note(ctx.db(), watcher, told);
             }
             Life::Until(other) if other != deadline => drop(track(ctx, watcher, &key, other)),
-            // Redis still shows it, so it has not expired: the clock of the one look is not that of the other.
+            // Redis still shows the key, so it has not expired: Redis and we have read the clock at different times.
             Life::Until(_) => more = is_master,
             Life::Endless => drop(with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))),
         }
@@ -84,7 +84,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
     Some(more)
 }
 
-/// What the timer does for a watcher; tells when it wants to come again.
+/// What the timer does for a watcher. Returns when the timer shall come again.
 pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
     let next = judge::looking(|| look(ctx, name, now, until, is_master));
     judge::tell_fired(ctx);
@@ -98,7 +98,7 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
         value.queue.forget_to_come(now);
         value.local = Local::default();
     }
-    // What ends next first, then what has ended, and with what time is left the copies for bad times.
+    // First the copies of keys that end next, then the keys that have ended, and in the time that is left the early copies for bad times.
     let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false);
     let mut due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
     while due && Instant::now() < until {

@@ -8,11 +8,11 @@ use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
 use tsgen_engine::Copied;
 
-/// So long before its deadline a value is copied: early, to have something should the server be held up; in good time; and at the last
-/// moment, to have what was written last.
+/// The leads, in ms before the deadline, at which a value is copied: early, to have something should the server be held up; in good time;
+/// and at the last moment, to have what was written last.
 pub const LEADS: [i64; 3] = [500, 20, 2];
 
-/// The first copies are made so much earlier at most, where very many keys end together: else there is no time for all of them.
+/// The first copies are made earlier by so many ms at most, where very many keys end together: else there is no time for all of them.
 pub const MOST_EARLY: i64 = 2_500;
 
 /// The types of keys, as an entry names them.
@@ -39,7 +39,7 @@ pub fn type_name(number: u8) -> &'static str {
     type_word(number).to_str().unwrap_or_default()
 }
 
-/// The same, as it is replicated.
+/// The name of a type, as it is replicated.
 pub fn type_word(number: u8) -> &'static CStr {
     TYPES.get(usize::from(number)).copied().unwrap_or(c"module")
 }
@@ -47,7 +47,7 @@ pub fn type_word(number: u8) -> &'static CStr {
 /// The number of a type, and a value.
 pub type Value<'a> = (u8, Option<&'a [u8]>);
 
-/// The type and the value that stand last in a command, if they do.
+/// The type and the value at the end of a command, if they are given.
 pub fn value_named<'a>(call: &mut Call<'a>) -> Result<Option<Value<'a>>, Fail> {
     match call.args.next() {
         Some(kind) => {
@@ -58,14 +58,14 @@ pub fn value_named<'a>(call: &mut Call<'a>) -> Result<Option<Value<'a>>, Fail> {
     }
 }
 
-/// What a look at a key to copy it comes to.
+/// The outcome of an attempt to copy a value.
 pub enum Copy {
     Made(Copied),
-    /// It is a string, whose value the server shows at its end.
+    /// The key is a string, whose value the server shows at its end.
     NotNeeded,
 }
 
-/// A copy of the value of a key, as far as it is not longer than `max`. Of a string only `if_string`.
+/// A copy of the value of a key, without its bytes if it is longer than `max`. A string is copied only `if_string`.
 pub fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copy> {
     let (kind, length) = {
         let key = Key::open_silently(ctx, name)?;
@@ -75,11 +75,11 @@ pub fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copy>
     if kind == Kind::String && !if_string {
         return Some(Copy::NotNeeded);
     }
-    // Elements are at least a byte each, and what takes very much more memory than allowed need not be dumped to see that.
+    // Elements are at least a byte each, and a value that takes very much more memory than allowed need not be dumped to see that.
     let is_small = length as u64 <= max
         && (kind == Kind::String
             || memory_usage(ctx, name).is_some_and(|bytes| bytes.unsigned_abs() / 16 <= max + 4096));
-    // It may end between the one look and the other: then there is no copy, which is not the same as a value too large.
+    // The key may end between the two looks: then there is no copy, which is not the same as a value that is too large.
     let bytes = match kind {
         _ if !is_small => None,
         Kind::String => Some(read(ctx, c"GET", name).or_else(|| string_of(ctx, name))?.into()),
@@ -88,7 +88,7 @@ pub fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copy>
     Some(Copy::Made(Copied { kind: type_number(kind), bytes }))
 }
 
-/// A copy of the string that is met in a walk, which ends nothing. `None` if it is none.
+/// A copy of a string that is looked at, which ends no key. `None` if the key holds no string.
 pub fn string_met(look: &Look, max: u64) -> Option<Copied> {
     (look.kind() == Some(Kind::String)).then(|| {
         let bytes = (look.length() as u64 <= max).then(|| look.string().into());
@@ -96,7 +96,7 @@ pub fn string_met(look: &Look, max: u64) -> Option<Copied> {
     })
 }
 
-/// The bytes of a string, without a command. A node of a cluster refuses commands on keys of slots that are only arriving, that are
+/// The bytes of a string, read without a command. A cluster node refuses commands on keys of slots that are only arriving, of slots that are
 /// its master's, and of all slots while the cluster is down; keys end there all the same.
 fn string_of(ctx: &Ctx, name: &Str) -> Option<Vec<u8>> {
     let key = Key::open_silently(ctx, name)?;

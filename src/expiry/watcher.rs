@@ -1,6 +1,6 @@
 //! One watcher: what only this node knows of it, and of the keys that it tracks.
 //!
-//! What it is asked or told here replicates nothing.
+//! Nothing in this file replicates.
 
 use crate::delivery::keyspace;
 use crate::delivery::timer::slots;
@@ -20,11 +20,11 @@ pub const BATCH: usize = 64;
 pub struct Local {
     /// When it was made or loaded. What had ended before is not its concern, unless it came with its slot.
     since: UnixMs,
-    /// It is still to be told of the keys that were there before it; what had ended before this time was never its concern.
+    /// Set while it is still to be told of the keys that were there before it; keys that had ended before this time were never its concern.
     pub walks_since: Option<UnixMs>,
-    /// Up to where values have been copied, at each lead.
+    /// Up to which mark values have been copied, at each lead.
     pub copied: [Mark; 3],
-    /// Of keys whose deadlines were over by then, it is known whether anything was copied.
+    /// Keys whose deadlines were over by this time have been searched for one that was never copied.
     pub looked_until: UnixMs,
 }
 
@@ -35,23 +35,24 @@ impl Default for Local {
     }
 }
 
-/// A key that was there before the watcher lives until `deadline`. Where that is soon, its value is copied at once.
+/// A key that was there before the watcher lives until `deadline`. If that is soon, its value is copied at once.
 pub fn found(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
-    // What is known of its value came with the watcher, and is of the same life.
+    // A value that is already known of the key came with the watcher, and is of the same life.
     value.queue.track(key.bytes(), deadline);
     value.schedule(db, watcher.bytes(), first_look(deadline));
     drop(opened);
     let now = UnixMs(unix_ms());
-    // To look at one that is over would end it.
+    // To look at a key that is over would end it.
     if deadline > now && is_soon(deadline, now) {
         keep(ctx, watcher, key);
     }
     Some(())
 }
 
-/// A watcher has been told of all keys that were there before it, if it still is the one that asked at `since`. `None` if there is none.
+/// The watcher that asked at `since` has been told of all keys that were there before it. Another watcher of this name is left as it is.
+/// `None` if there is none.
 pub fn walked(ctx: &Ctx, watcher: &Str, since: UnixMs) -> Option<()> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let local = &mut opened.value().ok()??.local;
@@ -59,9 +60,9 @@ pub fn walked(ctx: &Ctx, watcher: &Str, since: UnixMs) -> Option<()> {
     Some(())
 }
 
-/// A RESTORE has brought this watcher, read from the AOF: what its payload tracks was seen in another keyspace, and what is not there at this
-/// point of the file ended elsewhere or before. (When the RESTORE came all of it was forgotten, and found anew in a walk; but a walk after
-/// loading would not find what is over by then.) O(tracked keys).
+/// A RESTORE in the AOF has brought this watcher. Its payload tracks keys that were seen in another keyspace: those that are missing at this
+/// point of the file ended elsewhere or before, and are untracked. (When the RESTORE first ran, all keys were forgotten and found anew in a
+/// walk; but a walk after loading would not find keys that are over by then.) O(tracked keys).
 pub fn untrack_missing(ctx: &Ctx, watcher: &Str) {
     let names = |queue: &mut Queue<Ttl>| -> Vec<Box<[u8]>> {
         queue.tracked(None, usize::MAX).iter().map(|tracked| tracked.name.into()).collect()
@@ -79,13 +80,13 @@ pub fn has_overdue(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
     with_queue(ctx, watcher, |queue| !queue.ending_between(UnixMs(i64::MIN), now, 1).is_empty()).unwrap_or(false)
 }
 
-/// A key that is overdue is there, and had this deadline and, if it is a string, this value.
-/// `is_new`: it is tracked from now on, if it is not yet.
+/// A key that is overdue was found with this deadline and, if it is a string, this value.
+/// `is_new`: the key is tracked from now on, if it is not yet.
 pub fn found_overdue(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, value: Option<&Copied>, is_new: bool) {
     with_queue(ctx, watcher, |queue| {
         let known = queue.known(key.bytes());
         let is_told = known.is_some_and(|known| known.ended == Some(Ending::Expired));
-        // Whatever stands there under a name that has ended came later.
+        // If the end of the tracked key was told, the key that was found came later.
         if !is_told && (is_new || known.is_some()) {
             queue.track(key.bytes(), deadline);
             value.into_iter().for_each(|value| queue.keep(key.bytes(), value.clone()));
@@ -93,7 +94,7 @@ pub fn found_overdue(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, valu
     });
 }
 
-/// Does something with a watcher's queue, of which nothing replicates. Nothing in it may call other code on the keyspace.
+/// Runs `what` on a watcher's queue; nothing is replicated. `what` must not call other code on the keyspace.
 pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>) -> R) -> Option<R> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
@@ -122,12 +123,12 @@ pub fn is_soon(deadline: UnixMs, now: UnixMs) -> bool {
     deadline.0 <= now.0.saturating_add(LEADS[0])
 }
 
-/// Copies the value of a tracked key for its entry. Not that of a string where the server shows what it is at its end.
+/// Copies the value of a tracked key for its entry; not that of a string where the server shows it at its end.
 pub fn keep(ctx: &Ctx, watcher: &Str, name: &Str) {
     keep_now(ctx, watcher, name, !shows_ends());
 }
 
-/// Copies the value of a tracked key, of a string only `if_string`.
+/// Copies the value of a tracked key; that of a string only `if_string`.
 pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, if_string: bool) {
     let max = watcher_index::max_value(ctx.db(), name.bytes()).unwrap_or(0);
     if let Some(copy) = copy_of(ctx, name, max, if_string) {
@@ -138,13 +139,13 @@ pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, if_string: bool) {
     }
 }
 
-/// A watcher shall be told once more of all keys that are there; what ended before `since` is not its concern. Since when it asks for that, `None` if
-/// there is none.
+/// A watcher shall be told once more of all keys that are there; keys that ended before `since` are not its concern. Returns the time since
+/// when keys concern it; `None` if there is no watcher.
 pub fn asks_anew(ctx: &Ctx, watcher: &Str, since: UnixMs) -> Option<UnixMs> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let local = &mut opened.value().ok()??.local;
     let since = since.max(slots::at_work_since(watcher.bytes(), local.since, UnixMs(unix_ms())));
-    // What one that still walks was to be told of it is told of.
+    // A watcher that still walks keeps the earlier time, so that it is told of all it was to be told of.
     let since = local.walks_since.map_or(since, |before| before.min(since));
     local.walks_since = Some(since);
     Some(since)

@@ -1,8 +1,8 @@
-//! Which watchers there are, and which of them cover a key. It stands beside the keyspace and is not trusted: a watcher that is not there any
-//! more is dropped from it.
+//! The index of watchers: which there are, and which of them cover a key. It stands beside the keyspace and is not trusted: a watcher that
+//! is found to be gone is dropped from it.
 //!
-//! An event costs one search for the name of its key among all prefixes of the database, however many watchers there are: all writers
-//! pay for it.
+//! An event costs one search for the name of its key among all prefixes of the database, however many watchers there are, because all
+//! writers pay for it.
 
 use crate::delivery::timer::slots;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -18,7 +18,7 @@ struct Watcher {
     scope: Scope,
 }
 
-/// One and the same watcher under all of its prefixes.
+/// A watcher that is listed under each of its prefixes; equal only to itself.
 #[derive(Clone)]
 struct Known(Arc<Watcher>);
 
@@ -53,7 +53,7 @@ impl Watchers {
         Some(known.0.scope.clone())
     }
 
-    /// Those that cover a key, by name.
+    /// The watchers that cover a key, ordered by name.
     fn covering<'a>(&'a self, key: &'a [u8]) -> Vec<&'a Watcher> {
         let mut covering: Vec<&Watcher> = self.by_prefix.owners_of(key).map(|known| &*known.0).collect();
         if covering.len() > 1 {
@@ -69,16 +69,16 @@ struct State {
     dbs: BTreeMap<i32, Watchers>,
     /// The watcher that left last: it may be on its way to another name.
     left: Option<Scope>,
-    /// Watchers that have come from another database, and know the keys of that.
+    /// Watchers that have come from another database, and still know the keys of that database.
     moved: BTreeSet<(i32, Box<[u8]>)>,
 }
 
 lazy_static! {
     static ref STATE: Mutex<State> = Mutex::default();
 }
-/// So that events cost next to nothing while nobody watches.
+/// The number of watchers, so that events cost next to nothing while there are none.
 static WATCHERS: AtomicUsize = AtomicUsize::new(0);
-/// Whether `left` is any.
+/// Whether `left` may hold a watcher.
 static HAS_LEFT: AtomicBool = AtomicBool::new(false);
 
 /// Never held while Redis is called.
@@ -97,20 +97,20 @@ pub fn watchers_of(db: i32, key: &[u8]) -> Vec<OwnedStr> {
     names_of(db, key, OwnedStr::new)
 }
 
-/// Something of the name of each watcher that covers a key, in order of names.
+/// `what` of the name of each watcher that covers a key, in order of names.
 pub fn names_of<R>(db: i32, key: &[u8], what: impl Fn(&[u8]) -> R) -> Vec<R> {
-    // What becomes of a key that is not ours is told elsewhere.
+    // The end of a key that is not ours is told by another node.
     if !slots::are_ours(key) {
         return Vec::new();
     }
     let state = state();
     let Some(watchers) = state.dbs.get(&db) else { return Vec::new() };
-    // One that is on its way with its slot is still at work where it comes from.
+    // A watcher that is on its way with its slot still works on the node that it comes from.
     let covering = watchers.covering(key).into_iter().filter(|watcher| slots::are_ours(&watcher.name));
     covering.map(|watcher| what(&watcher.name)).collect()
 }
 
-/// Whether these, and no others, are the watchers that cover a key; false, too, where that takes longer to find out than their names.
+/// Whether these, and no others, are the watchers that cover a key. Also false where that is no cheaper to find out than their names.
 pub fn are_watchers_of(db: i32, key: &[u8], watchers: &[OwnedStr]) -> bool {
     let [watcher] = watchers else { return false };
     let state = state();
@@ -119,7 +119,7 @@ pub fn are_watchers_of(db: i32, key: &[u8], watchers: &[OwnedStr]) -> bool {
     slots::are_ours(key) && owners.peek().is_some() && owners.all(|known| *known.0.name == *watcher.bytes())
 }
 
-/// Whether a key is watched. Of those that are not, all writers pay for this.
+/// Whether a key is watched. Writers of all other keys pay for this, too.
 pub fn is_watched(db: i32, key: &[u8]) -> bool {
     state().dbs.get(&db).is_some_and(|watchers| watchers.by_prefix.cover(key))
 }
@@ -129,7 +129,7 @@ pub fn max_value(db: i32, key: &[u8]) -> Option<u64> {
     most_wanted(db, key, |scope| scope.max_value)
 }
 
-/// The same of a key that is being evicted.
+/// How many bytes of the value of a key any watcher wants if the key is being evicted; `None` if nobody watches it.
 pub fn max_value_of_evicted(db: i32, key: &[u8]) -> Option<u64> {
     most_wanted(db, key, |scope| if scope.keep_evicted { scope.max_value } else { 0 })
 }
@@ -152,7 +152,7 @@ pub fn count() -> usize {
     WATCHERS.load(Ordering::Relaxed)
 }
 
-/// A watcher stands under this name. True if that, or what it covers, is news.
+/// A watcher stands under this name. True if the watcher, or what it covers, is news.
 pub fn add(db: i32, name: &[u8], scope: &Scope) -> bool {
     let mut state = state();
     let watchers = state.dbs.entry(db).or_default();
@@ -202,7 +202,7 @@ pub fn swap(one: i32, other: i32) {
         std::mem::take(&mut state.moved).into_iter().map(|(db, name)| (swapped(db, one, other), name)).collect();
 }
 
-/// What a database is once these two have changed places.
+/// The number of a database once these two have changed places.
 pub fn swapped(db: i32, one: i32, other: i32) -> i32 {
     match db {
         db if db == one => other,
@@ -211,7 +211,7 @@ pub fn swapped(db: i32, one: i32, other: i32) -> i32 {
     }
 }
 
-/// Whether a watcher has just come from another database; asked once.
+/// Whether a watcher has just come from another database. True only once.
 pub fn has_moved(db: i32, name: &[u8]) -> bool {
     state().moved.remove(&(db, Box::from(name)))
 }
@@ -233,7 +233,7 @@ pub fn by_db() -> BTreeMap<i32, Vec<OwnedStr>> {
     dbs
 }
 
-/// Does something for each watcher.
+/// Calls `what` for each watcher, with its database selected.
 pub fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
     if !anybody() {
         return;
@@ -251,7 +251,7 @@ pub fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
 pub fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
     let mut state = state();
     let Some(scope) = state.left.take() else { return };
-    // Should it be something else that was renamed, this is found out when it is looked for.
+    // If another key was renamed, the wrong entry is dropped when no watcher is found there.
     state.dbs.entry(db).or_default().insert(name, scope);
     if from_elsewhere {
         state.moved.insert((db, name.into()));
@@ -264,7 +264,7 @@ pub fn is_watcher(db: i32, name: &[u8]) -> bool {
     state().dbs.get(&db).is_some_and(|watchers| watchers.by_name.contains_key(name))
 }
 
-/// Whatever left last is not on its way to another name: something else has happened since.
+/// Forgets the watcher that left last: it is not on its way to another name, because another event has come since.
 pub fn forget_left() {
     if HAS_LEFT.load(Ordering::Relaxed) {
         state().left = None;

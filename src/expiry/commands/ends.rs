@@ -1,4 +1,4 @@
-//! `EXPIRY.ENDS`: on replicas and in the AOF, why a watched key is going to be deleted. Clients cannot call it.
+//! `EXPIRY.ENDS`: tells replicas and the AOF why a watched key is going to be deleted. Clients cannot call it.
 
 use crate::command::args::is;
 use crate::command::{Call, Command, Fail, Outcome, Row};
@@ -8,7 +8,7 @@ use crate::expiry::sightings;
 use crate::expiry::watcher;
 use tsgen_engine::Ending;
 
-/// A key is going to be deleted, and why: in front of the DEL, where the server lets nothing go out with that.
+/// Announces the deletion of a key and its reason in front of the DEL, where the server lets nothing go out with the DEL.
 pub struct Ends;
 
 impl Command for Ends {
@@ -25,7 +25,7 @@ impl Command for Ends {
         let comes = ending.is_some() && life_in_passing(ctx, watched) != Life::Absent;
         if comes {
             if is_tracked {
-                // The last chance to copy it.
+                // This is the last chance to copy the value.
                 watcher::keep_now(ctx, name, watched, true);
             }
             sightings::deletion_comes(ctx.db(), watched.bytes());

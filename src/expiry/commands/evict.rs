@@ -1,4 +1,4 @@
-//! `EXPIRY.EVICT`: on replicas and in the AOF, a watched key that was thrown out. Clients cannot call it.
+//! `EXPIRY.EVICT`: tells replicas and the AOF that a watched key was evicted. Clients cannot call it.
 
 use crate::command::args::in_range;
 use crate::command::{Call, Command, Outcome, Row};
@@ -8,7 +8,7 @@ use crate::expiry::values::value_named;
 use crate::expiry::Expiry;
 use tsgen_engine::{Copied, UnixMs};
 
-/// A key was thrown out before its deadline, which stands.
+/// A key was evicted before its deadline; the entry is still made at the deadline.
 pub struct Evict;
 
 impl Command for Evict {

@@ -1,4 +1,4 @@
-//! `EXPIRY.FIRE`: on replicas and in the AOF, the end of a watched key. Clients cannot call it.
+//! `EXPIRY.FIRE`: tells replicas and the AOF of the end of a watched key. Clients cannot call it.
 
 use crate::command::args::{in_range, is};
 use crate::command::{Call, Command, Fail, Outcome, Row};
@@ -10,7 +10,7 @@ use crate::expiry::values::value_named;
 use crate::expiry::Expiry;
 use tsgen_engine::{Ending, UnixMs};
 
-/// The life of a key has ended.
+/// The life of a key has ended: its entry is made.
 pub struct Fire;
 
 impl Command for Fire {

@@ -1,4 +1,4 @@
-//! `EXPIRY.TRACKED`: the keys that are watched, next to expire first. As this node sees them.
+//! `EXPIRY.TRACKED`: lists the watched keys as this node sees them, next to expire first.
 
 use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};
@@ -29,7 +29,7 @@ impl Command for ListTracked {
             let listed = value.map_or(Vec::new(), |value| value.queue.tracked(page.after, page.count));
             listed.iter().map(|tracked| OwnedStr::new(tracked.name)).collect()
         };
-        // Not every change is told by an event: what is listed is looked at.
+        // Not every change is told by an event, so each listed key is looked at.
         let listed: Vec<_> =
             names.iter().filter_map(|key| Some((key, endings::confirmed(call.ctx, name, key)?))).collect();
         call.ctx.reply_array(listed.len());
