@@ -1,28 +1,28 @@
-//! ACL categories of commands: newer than Redis 7.0, so asked for at run time. Where they are missing, commands are granted by name.
+//! ACL categories of commands. They are newer than Redis 7.0, so the API is looked up at run time; without it, commands are granted by name.
 
 use super::Ctx;
 use redis_module::raw;
 use std::ffi::{CStr, CString};
 use std::os::raw::c_int;
 
-/// The category of all commands of ours, where modules may have one (Redis 7.4).
+/// The category of all our commands, where modules may have one (Redis 7.4).
 const OURS: &CStr = c"tsgen";
 
-/// Which categories commands are put into.
+/// The categories that commands are put into.
 #[derive(Clone, Copy)]
 pub struct Categories {
     has_ours: bool,
 }
 
 impl Categories {
-    /// Once, at load, before any command is put into one.
+    /// Adds our own category; once, at load, before any command is put into it.
     pub fn prepare(ctx: &Ctx) -> Self {
         // SAFETY: the table is filled at load; a live context during load, and a C string that Redis copies.
         let added = unsafe { raw::RedisModule_AddACLCategory.map(|add| add(ctx.raw(), OURS.as_ptr())) };
         Categories { has_ours: added == Some(raw::REDISMODULE_OK as c_int) }
     }
 
-    /// Puts a command with these flags into the categories that Redis would give its own. True where there are none (before 7.2).
+    /// Puts a command into the categories that Redis would give a command of its own with these flags. True where there are none (before 7.2).
     ///
     /// # Safety
     /// `command` must be a command of this module, just created.

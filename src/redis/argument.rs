@@ -4,12 +4,12 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Argument {
     pub name: String,
-    /// The word in front of it.
+    /// The word in front of the argument.
     pub token: Option<String>,
     pub kind: Kind,
     pub optional: bool,
     pub multiple: bool,
-    /// If there are several, the word stands in front of each.
+    /// Whether the word stands in front of each value, if there are several.
     pub repeats_token: bool,
     pub parts: Vec<Argument>,
 }
@@ -21,7 +21,7 @@ pub enum Kind {
     Text,
     Integer,
     Time,
-    /// The word alone.
+    /// The word alone, without a value.
     Word,
     OneOf,
     Block,

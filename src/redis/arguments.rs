@@ -1,40 +1,40 @@
-//! The arguments of a command that this module calls: strings, of which one may be said more than once.
+//! The arguments of a command that this module calls. One string may be several arguments.
 //!
 //! An XADD of a large entry has hundreds of thousands of arguments, and half of them are the same few words.
 
 use super::{OwnedStr, Str};
 
-/// A list of strings.
+/// A list of arguments.
 #[derive(Default)]
 pub struct Arguments {
     strings: Vec<OwnedStr>,
-    /// What is said, as numbers in `strings`.
+    /// The arguments in order, as indexes into `strings`.
     said: Vec<u32>,
 }
 
-/// A string that can be said.
+/// A string that is kept, and can be used as an argument any number of times.
 #[derive(Clone, Copy)]
 pub struct Kept(u32);
 
 impl Arguments {
-    /// Keeps a string without saying it.
+    /// Keeps a string; it is not an argument yet.
     pub fn keep(&mut self, string: OwnedStr) -> Kept {
         self.strings.push(string);
         Kept(u32::try_from(self.strings.len() - 1).expect("fewer than 2^32 arguments"))
     }
 
-    /// Says a kept string: it is the next argument.
+    /// Makes a kept string the next argument.
     pub fn say(&mut self, kept: Kept) {
         self.said.push(kept.0);
     }
 
-    /// Keeps and says a string.
+    /// Keeps a string and makes it the next argument.
     pub fn push(&mut self, string: OwnedStr) {
         let kept = self.keep(string);
         self.say(kept);
     }
 
-    /// All of them, in order.
+    /// All arguments, in order.
     pub fn as_strs(&self) -> Vec<&Str> {
         self.said.iter().filter_map(|number| self.strings.get(*number as usize)).map(|string| &**string).collect()
     }

@@ -6,11 +6,11 @@ use super::{api, Ctx, Str};
 use redis_module::raw;
 use std::os::raw::{c_int, c_void};
 
-/// What a blocked client waits for; dropped once it waits no more, however that came.
+/// What a blocked client waits for; dropped once the client waits no more, for whatever reason.
 pub trait Wait: Sized + 'static {
-    /// The key was signalled. True if the client has its reply.
+    /// The key was signalled: replies if there is something to reply. True if the client has its reply.
     fn wake(&mut self, ctx: &Ctx, key: &Str) -> bool;
-    /// Its time is over: reply.
+    /// The timeout of the client is over: replies.
     fn expire(&mut self, ctx: &Ctx);
 }
 

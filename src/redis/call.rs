@@ -1,4 +1,4 @@
-//! Calls of Redis's own commands. Others hear of them, and may do anything then: no value may be lent.
+//! Calls of Redis's own commands. Other modules hear of a call and may do anything then, so no value may be lent during it.
 
 use super::cluster::Ranges;
 use super::planted;
@@ -7,7 +7,7 @@ use redis_module::raw;
 use std::ffi::CStr;
 use std::os::raw::{c_int, c_longlong};
 
-/// Runs a command that only reads, and tells the string it replies with.
+/// Runs a command that only reads, and returns the string that it replies with.
 pub fn read(ctx: &Ctx, command: &CStr, argument: &Str) -> Option<Vec<u8>> {
     lent::assert_none();
     // SAFETY: a live context and string; the reply is freed once, its bytes are copied before.
@@ -25,7 +25,7 @@ pub fn read(ctx: &Ctx, command: &CStr, argument: &Str) -> Option<Vec<u8>> {
     }
 }
 
-/// About how many bytes of memory a key takes, from a few samples of it.
+/// The memory that a key takes in bytes, estimated from a few samples of it.
 pub fn memory_usage(ctx: &Ctx, key: &Str) -> Option<i64> {
     lent::assert_none();
     // SAFETY: a live context and string; the reply is freed once, after its number was read.
@@ -42,7 +42,7 @@ pub fn memory_usage(ctx: &Ctx, key: &Str) -> Option<i64> {
     }
 }
 
-/// The slots that other nodes serve, and do not give to this one key by key, as `CLUSTER NODES` tells.
+/// The slots that other nodes serve according to `CLUSTER NODES`, without slots that this node is importing key by key.
 pub fn slots_of_others(ctx: &Ctx) -> Option<Ranges> {
     lent::assert_none();
     // SAFETY: a live context and C strings; the reply is freed once, its bytes are copied before.
@@ -60,10 +60,10 @@ pub fn slots_of_others(ctx: &Ctx) -> Option<Ranges> {
     let slots = |line: &str| line.split(' ').skip(8).map(str::to_owned).collect::<Vec<_>>();
     let is_own = |line: &&str| line.split(' ').nth(2).is_some_and(|flags| flags.contains("myself"));
     let (own, others): (Vec<&str>, Vec<&str>) = nodes.lines().partition(is_own);
-    // `[93-<-` and the node that it comes from.
+    // A slot that is imported: `[93-<-` and the node that it comes from.
     let comes = |word: &String| word.strip_prefix('[')?.split_once("-<-")?.0.parse::<u16>().ok();
     let coming: Vec<u16> = own.into_iter().flat_map(slots).filter_map(|word| comes(&word)).collect();
-    // `5`, `0-100`.
+    // A slot or a range of slots: `5`, `0-100`.
     let range = |word: &String| {
         let (first, last) = word.split_once('-').unwrap_or((word, word));
         Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?))
@@ -72,7 +72,7 @@ pub fn slots_of_others(ctx: &Ctx) -> Option<Ranges> {
     Some(ranges.flat_map(|(first, last)| without(first, last, &coming)).collect())
 }
 
-/// What is left of a range of slots without these.
+/// The ranges that are left of one range without these slots.
 fn without(first: u16, last: u16, slots: &[u16]) -> Ranges {
     let mut left = vec![(first, last)];
     for slot in slots {
@@ -89,7 +89,7 @@ fn without(first: u16, last: u16, slots: &[u16]) -> Ranges {
     left
 }
 
-/// Names of keys in a slot, up to so many. Of the database that is selected.
+/// The names of up to `most` keys of a slot, in the selected database.
 pub fn keys_in_slot(ctx: &Ctx, slot: u16, most: usize) -> Vec<Vec<u8>> {
     lent::assert_none();
     let most = c_longlong::try_from(most).unwrap_or(c_longlong::MAX);
@@ -125,7 +125,7 @@ pub fn keys_in_slot(ctx: &Ctx, slot: u16, most: usize) -> Vec<Vec<u8>> {
 /// Runs a command as a write of our own: replicated, and subject to the checks a client's write is subject to (role,
 /// disk errors, too few replicas, maxmemory).
 ///
-/// Errors: what Redis says why it refused it.
+/// Errors: the reason that Redis gives for its refusal.
 pub fn write(ctx: &Ctx, command: &CStr, arguments: &[&Str]) -> Result<(), String> {
     lent::assert_none();
     planted::step();

@@ -1,5 +1,5 @@
-//! Slots of a cluster: which one a key is in, which ones this node may touch, and the events of those that move as a whole (Redis 8.4,
-//! Valkey 9.0). All of it is newer than Redis 7.0, so asked for at run time.
+//! Slots of a cluster: the slot of a key, the slots that this node serves, and the events of slots that move as a whole (Redis 8.4,
+//! Valkey 9.0). This API is newer than Redis 7.0, so it is looked up at run time.
 
 use super::ctx::is_valkey;
 use super::panics;
@@ -26,7 +26,7 @@ pub fn is_master() -> bool {
     Ctx::own().is_some_and(|ctx| ctx.flags().is_master())
 }
 
-/// The slot of a key: that of its hash tag, if it has one.
+/// The slot of a key: the slot of its hash tag, if it has one.
 pub fn slot_of(name: &[u8]) -> u16 {
     let tag = name.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &name[open + 1..];
@@ -35,7 +35,7 @@ pub fn slot_of(name: &[u8]) -> u16 {
     crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(name)) % SLOTS
 }
 
-/// CRC-16/XMODEM, by which Redis names slots.
+/// CRC-16/XMODEM, from which Redis computes slots.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| (crc << 8) ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)])
 }
@@ -55,13 +55,13 @@ const TABLE: [u16; 256] = {
     table
 };
 
-/// Whether this node, or the master that it replicates, serves a slot; also one that arrives key by key. `None` before Redis 8.4.
+/// Whether this node, or the master that it replicates, serves a slot, or imports it key by key. `None` before Redis 8.4.
 pub fn serves(slot: u16) -> Option<bool> {
     // SAFETY: the table is filled at load; the function only looks.
     unsafe { raw::RedisModule_ClusterCanAccessKeysInSlot.map(|may| may(c_int::from(slot)) != 0) }
 }
 
-/// Whether the server deletes the keys of a slot that was taken away without a word to modules (before Redis 7.2).
+/// Whether the server does not tell modules when it deletes the keys of a slot that was taken away (before Redis 7.2).
 pub fn drops_silently() -> bool {
     // SAFETY: the table is filled at load.
     let is_new = unsafe { raw::RedisModule_AddPostNotificationJob.map(|_| ()) };
@@ -71,22 +71,22 @@ pub fn drops_silently() -> bool {
 /// Slots as ranges, ends included.
 pub type Ranges = Vec<(u16, u16)>;
 
-/// What happens to slots that move as a whole.
+/// The events of slots that move as a whole.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Move {
-    /// They are going to arrive; their keys come, but are still another node's.
+    /// The slots are going to arrive; their keys are coming, but still belong to another node.
     Begins,
-    /// They are not going to arrive after all; what has come of their keys goes.
+    /// The slots are not going to arrive after all; the keys that have come are dropped.
     Fails,
-    /// They are this node's now, or its master's.
+    /// The slots belong to this node now, or to its master.
     Arrived,
-    /// Their keys are gone from this node, without an event each.
+    /// The keys of the slots are gone from this node, without an event each.
     Left,
 }
 
 static LISTENER: OnceLock<fn(&Ctx, Move, Ranges)> = OnceLock::new();
 
-/// At load: finds out whether this is a cluster, and subscribes to what happens to slots, where the server tells.
+/// Finds out whether this is a cluster, and subscribes to moves of slots where the server tells of them; at load.
 pub fn listen(ctx: &Ctx, listener: fn(&Ctx, Move, Ranges)) {
     IS_ON.store(ctx.flags().is_cluster(), Ordering::Relaxed);
     if !is_on() || LISTENER.set(listener).is_err() {
@@ -97,7 +97,7 @@ pub fn listen(ctx: &Ctx, listener: fn(&Ctx, Move, Ranges)) {
         // SAFETY: a live context; the callback matches the event. A server that does not know the event refuses.
         unsafe { api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(callback))) };
     };
-    // The two products have given the numbers to different events.
+    // Redis and Valkey use the same numbers for different events.
     if is_valkey() {
         subscribe(VALKEY_EVENT, valkey_moves);
     } else {
@@ -153,7 +153,7 @@ unsafe extern "C" fn redis_trims(ctx: *mut raw::RedisModuleCtx, _: raw::RedisMod
     unsafe { tell(ctx, Move::Left, ranges) };
 }
 
-/// As `valkeymodule.h` has it (9.0).
+/// The number in `valkeymodule.h` (9.0).
 const VALKEY_EVENT: u64 = 19;
 const VALKEY_IMPORT_STARTED: u64 = 0;
 const VALKEY_IMPORT_ABORTED: u64 = 2;

@@ -1,4 +1,4 @@
-//! Commands: how Redis calls them, and how it is told of them.
+//! Commands: how Redis calls them, and how they are registered with Redis.
 
 use super::acl::Categories;
 use super::argument::{Argument, Kind};
@@ -10,24 +10,24 @@ use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int};
 use std::ptr;
 
-/// What runs when a client sends a command.
+/// The code that runs when a client sends a command.
 pub trait Handler {
-    /// Whether it tells its keys itself (flag getkeys-api). Such a command must not be replicated as such, but in an envelope whose keys are
-    /// at fixed places: a master of Redis 8.4 and newer that feeds a slot migration asks each replicated command for its keys, and the end
-    /// of that call would replicate again, and ask again, until the stack is full.
+    /// Whether the command tells its keys itself (flag getkeys-api). Such a command must be replicated in an envelope whose keys are at fixed
+    /// places: a master of Redis 8.4 and newer that feeds a slot migration asks each replicated command for its keys, and the end of that
+    /// call would replicate again, and ask again, until the stack is full.
     const TELLS_KEYS: bool;
 
-    /// Runs it; `argv` starts with the command's name. It replies in any case.
+    /// Runs the command; `argv` starts with its name. It replies in any case.
     fn handle(ctx: &Ctx, argv: &[&Str]);
 
-    /// Tells its keys.
+    /// Tells the positions of its keys.
     fn tell_keys(argv: &[&Str], request: &KeyRequest<'_>);
 }
 
 /// A function that Redis can call.
 pub type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
 
-/// How Redis calls the handler `H`.
+/// The function by which Redis calls the handler `H`.
 pub unsafe extern "C" fn entry<H: Handler>(
     ctx: *mut raw::RedisModuleCtx,
     argv: *mut *mut raw::RedisModuleString,
@@ -49,18 +49,18 @@ pub unsafe extern "C" fn entry<H: Handler>(
     raw::REDISMODULE_OK as c_int
 }
 
-/// Key positions for COMMAND GETKEYS, ACL and cluster, where the key specs alone cannot tell them.
+/// A request for key positions, by COMMAND GETKEYS, ACL or cluster, where the key specs alone cannot tell them.
 pub struct KeyRequest<'c>(&'c Ctx);
 
 impl<'c> KeyRequest<'c> {
-    /// `Some` if the command is not to run but only to tell its keys.
+    /// `Some` if the command shall not run but only tell its keys.
     fn of(ctx: &'c Ctx) -> Option<Self> {
         // SAFETY: a live context.
         let asked = unsafe { api!(RedisModule_IsKeysPositionRequest(ctx.raw())) } != 0;
         asked.then_some(KeyRequest(ctx))
     }
 
-    /// There is a key at this position of argv, which the command changes without telling what is in it.
+    /// Reports a key at this position of argv. The command changes the key and does not reveal its content.
     pub fn key_at(&self, position: usize) {
         let Ok(position) = c_int::try_from(position) else { return };
         let flags = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE;
@@ -72,17 +72,17 @@ impl<'c> KeyRequest<'c> {
 /// Where a command's key is, and what is done to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum KeySpec {
-    /// At this position, only read.
+    /// The key at this position is only read.
     Read(c_int),
-    /// At this position, changed; nothing that is in it is told. Enough for who may only write (ACL `%W~`).
+    /// The key at this position is changed, and its content is not revealed. Write permission is enough (ACL `%W~`).
     Update(c_int),
-    /// At this position, read and changed.
+    /// The key at this position is read and changed.
     ReadUpdate(c_int),
-    /// After this word, if it is there; the handler tells better.
+    /// The key stands after this word, if the word is there; the handler tells the exact place.
     After(&'static CStr),
 }
 
-/// What Redis is told of a command.
+/// All that Redis is told of a command.
 pub struct Registration<'a> {
     pub name: &'a CStr,
     pub flags: &'a str,
@@ -94,7 +94,7 @@ pub struct Registration<'a> {
     pub arguments: &'a [Argument],
 }
 
-/// Tells Redis of a command; at load. False if Redis refuses it.
+/// Registers a command with Redis; at load. False if Redis refuses it.
 pub fn register(ctx: &Ctx, entry: Entry, command: &Registration<'_>, categories: Categories) -> bool {
     let mut texts = Texts::default();
     let first_key = command.keys.iter().find_map(|key| match key {
@@ -141,7 +141,7 @@ fn describe(ctx: &Ctx, command: &Registration<'_>, categories: Categories, texts
 
 /// The specs, and the all-zero one that ends the list.
 fn key_specs(keys: &[KeySpec]) -> Vec<raw::RedisModuleCommandKeySpec> {
-    // If the handler tells keys itself, the specs are incomplete, and Redis asks it.
+    // If the handler tells keys itself, the specs are incomplete, and Redis asks the handler.
     let told = keys.iter().any(|key| matches!(key, KeySpec::After(_)));
     let incomplete = if told { raw::REDISMODULE_CMD_KEY_INCOMPLETE } else { 0 };
     let flags = |key: &KeySpec| match key {

@@ -24,12 +24,12 @@ impl Number {
         self.value.load(Ordering::Relaxed)
     }
 
-    /// What it is, of something that is not negative.
+    /// The value of a config that is never negative.
     pub fn unsigned(&self) -> u64 {
         u64::try_from(self.get()).unwrap_or(0)
     }
 
-    /// A config that is `yes` or `no`.
+    /// Registers a config that is `yes` or `no`.
     fn register_switch(&'static self, ctx: &Ctx) -> bool {
         // SAFETY: a live context during load; `self` lives for ever and is what the callbacks expect.
         unsafe {
@@ -46,7 +46,7 @@ impl Number {
         }
     }
 
-    /// A config that is a number within its range.
+    /// Registers a config that is a number within its range.
     fn register(&'static self, ctx: &Ctx) -> bool {
         // SAFETY: as in `register_switch`.
         unsafe {
@@ -66,7 +66,7 @@ impl Number {
     }
 }
 
-/// A number as the operator sees it.
+/// A config as the operator sees it.
 #[derive(Clone, Copy)]
 pub enum Config {
     Number(&'static Number),
@@ -75,7 +75,7 @@ pub enum Config {
 }
 
 impl Config {
-    /// Tells Redis of it; at load.
+    /// Registers the config with Redis; at load.
     pub fn register(self, ctx: &Ctx) -> bool {
         match self {
             Config::Number(number) => number.register(ctx),
@@ -84,7 +84,7 @@ impl Config {
     }
 }
 
-/// Takes what redis.conf says of them; after the last registration.
+/// Takes the values of the configs from redis.conf; after the last registration.
 pub fn load(ctx: &Ctx) -> bool {
     // SAFETY: a live context during load.
     unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) == raw::REDISMODULE_OK as c_int }

@@ -20,7 +20,7 @@ pub struct Ctx {
     _here: PhantomData<*mut ()>,
 }
 
-/// The module's own context, for what has none: timers, subscriptions, log lines of background threads.
+/// The module's own context, for code that is given none: timers, subscriptions, log lines of background threads.
 static OWN: AtomicPtr<raw::RedisModuleCtx> = AtomicPtr::new(ptr::null_mut());
 
 /// What Redis tells of itself and of the caller.
@@ -36,7 +36,7 @@ impl Flags {
         self.has(raw::REDISMODULE_CTX_FLAGS_MASTER)
     }
 
-    /// Data is being loaded; perhaps beside that which is still read by clients (`repl-diskless-load swapdb`).
+    /// Data is being loaded, perhaps beside older data that clients still read (`repl-diskless-load swapdb`).
     pub fn is_loading(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_LOADING | raw::REDISMODULE_CTX_FLAGS_ASYNC_LOADING)
     }
@@ -51,7 +51,7 @@ impl Flags {
         self.has(raw::REDISMODULE_CTX_FLAGS_REPLICATED)
     }
 
-    /// MULTI, a script, or a module that cannot wait.
+    /// The command must not block: it runs in MULTI, in a script, or for a module that cannot wait.
     pub fn denies_blocking(self) -> bool {
         self.has(raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING)
     }
@@ -76,8 +76,8 @@ impl Ctx {
         OWN.store(own, Ordering::Release);
     }
 
-    /// The module's own context. `None` only before `make_own`. Not for everybody: it may be asked for on any thread, and used on
-    /// others than the main one for log lines only.
+    /// The module's own context. `None` only before `make_own`. Private to this folder: any thread may ask for it, but threads other than the
+    /// main one may use it for log lines only.
     pub(super) fn own() -> Option<&'static Ctx> {
         let own = NonNull::new(OWN.load(Ordering::Acquire))?;
         // SAFETY: made by Redis in `make_own` and never freed.
@@ -94,7 +94,7 @@ impl Ctx {
         unsafe { api!(RedisModule_GetSelectedDb(self.raw())) }
     }
 
-    /// Whether the user of the current client may read a key of this name. True if there is no user to ask about.
+    /// Whether the user of the current client may read a key of this name. True if there is no user.
     pub fn may_read(&self, key: &Str) -> bool {
         // SAFETY: a live context; names and users are freed once, after use.
         unsafe {
@@ -115,14 +115,14 @@ impl Ctx {
         }
     }
 
-    /// False if there is no such database.
+    /// Selects a database. False if there is no such database.
     pub fn select_db(&self, db: i32) -> bool {
         // SAFETY: a live context.
         unsafe { api!(RedisModule_SelectDb(self.raw(), db)) == raw::REDISMODULE_OK as c_int }
     }
 
-    /// Ends the connection of the client of the current command once it has its reply. Not that to our master, which gets no reply; and where
-    /// there is none (in a script, a call by a module, the AOF) there is nothing to end.
+    /// Ends the connection of the client of the current command once it has its reply. The connection to our master stays, because a master
+    /// gets no reply; a script, a call by a module and the AOF have no connection to end.
     pub(super) fn close_client(&self) {
         let flags = self.flags();
         if flags.is_replicated() || flags.is_loading() {
@@ -142,7 +142,7 @@ impl Ctx {
         unsafe { api!(RedisModule_ReplicateVerbatim(self.raw())) };
     }
 
-    /// Replicates a command of Redis itself, of which the server knows where the keys are.
+    /// Replicates a command of Redis itself; the server knows where its keys are.
     pub fn replicate_native(&self, command: &CStr, arguments: &[&Str]) {
         // SAFETY: a live context; "v" is an array with its length. Redis copies what it needs.
         unsafe {
@@ -173,7 +173,7 @@ impl Ctx {
         };
     }
 
-    /// Replicates `AT ms command keys… word number …`, without building strings: for commands that come often.
+    /// Replicates `AT ms command names… word number …` without building strings: for commands that come often.
     pub fn replicate_at_with(&self, at: &CStr, ms: i64, command: &CStr, names: [&Str; 2], options: [(&CStr, i64); 3]) {
         planted::step();
         let [(word1, number1), (word2, number2), (word3, number3)] = options;
@@ -218,7 +218,7 @@ impl Ctx {
         let (number, ms) = (c_longlong::from(number), c_longlong::from(ms));
         let (bytes, length) = bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
         let [name, other] = names.map(Str::raw);
-        // A function with variable arguments is called with as many as are written down.
+        // A call of a function with variable arguments must spell out each argument.
         macro_rules! replicate {
             ($($more:expr),*) => {
                 api!(RedisModule_Replicate(
@@ -237,20 +237,20 @@ impl Ctx {
         };
     }
 
-    /// WATCH and client-side caches learn that the key has changed.
+    /// Tells WATCH and client-side caches that the key has changed.
     pub fn signal_modified(&self, key: &Str) {
         planted::step();
         // SAFETY: a live context and key name.
         unsafe { api!(RedisModule_SignalModifiedKey(self.raw(), key.raw())) };
     }
 
-    /// Clients that are blocked on the key are asked once the current command or timer is done.
+    /// Asks clients that are blocked on the key, once the current command or timer is done.
     pub fn signal_ready(&self, key: &Str) {
         // SAFETY: a live context and key name.
         unsafe { api!(RedisModule_SignalKeyAsReady(self.raw(), key.raw())) };
     }
 
-    /// A keyspace event of class `d`.
+    /// Sends a keyspace event of class `d`.
     pub fn notify(&self, event: &CStr, key: &Str) {
         lent::assert_none();
         planted::step();
@@ -261,7 +261,7 @@ impl Ctx {
     }
 }
 
-/// Whether the server is Valkey, which offers its functions under names of its own too.
+/// Whether the server is Valkey, which also offers its functions under names of its own.
 pub fn is_valkey() -> bool {
     let mut found: *mut c_void = ptr::null_mut();
     // SAFETY: filled before the table; it takes a C string and where to put a pointer.
@@ -281,7 +281,7 @@ pub fn command_ms() -> Option<i64> {
     unsafe { raw::RedisModule_CachedMicroseconds.map(|cached| cached() / 1_000) }
 }
 
-/// The server's clock in Unix microseconds. Before Redis 7.2 the machine's, which is the same.
+/// The server's clock, in Unix microseconds. Before Redis 7.2 the clock of the machine, which is the same.
 pub fn unix_us() -> i64 {
     // SAFETY: the table is filled at load; no argument.
     if let Some(microseconds) = unsafe { raw::RedisModule_Microseconds } {

@@ -1,14 +1,14 @@
-//! Which values are damaged, by their addresses: a set that takes no lock.
+//! The addresses of damaged values: a set that takes no lock.
 //!
-//! The child process that writes a file asks it for each value. Only the server's main thread forks, but a thread of the server may be
-//! freeing a value just then; a lock that it held would be held in the child for ever. So nothing here waits for anybody: addresses stand
-//! in a chain of places that never gets shorter, and whoever removes one leaves its place free. There are hardly ever any.
+//! The child process that writes a file asks the set about each value. Only the server's main thread forks, but another thread of the server
+//! may be freeing a value just then; a lock that this thread held would be held in the child for ever. So nothing here waits for anybody:
+//! addresses stand in a chain of places that never gets shorter, and a removed address leaves its place free. Damaged values are very rare.
 
 use std::iter::successors;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::OnceLock;
 
-/// A place, and those behind it. 0 is no value's address.
+/// A place of the chain, and the places behind it. The address 0 marks a free place.
 pub struct Damaged {
     address: AtomicUsize,
     next: OnceLock<Box<Damaged>>,
@@ -34,7 +34,7 @@ impl Damaged {
         self.places().any(|place| place.address.load(Ordering::Acquire) == address)
     }
 
-    /// On the main thread only. True if it was not there.
+    /// Adds an address; on the main thread only. True if it was not there.
     pub fn insert(&self, address: usize) -> bool {
         if self.contains(address) {
             return false;
@@ -46,7 +46,7 @@ impl Damaged {
         true
     }
 
-    /// On whichever thread. True if it was there.
+    /// Removes an address; on any thread. True if it was there.
     pub fn remove(&self, address: usize) -> bool {
         self.put(address, 0)
     }

@@ -1,4 +1,4 @@
-//! Types of values that live under a key of ours.
+//! Data types: the types of the values that this module stores under keys.
 
 use super::damaged::Damaged;
 use super::defrag::Defrag;
@@ -23,23 +23,23 @@ pub enum Health {
     Damaged,
 }
 
-/// A type that was registered, for whoever does not know its values.
+/// A registered type of ours, for code that does not know the type of its values.
 pub(super) struct Ours {
-    /// The address by which Redis knows it.
+    /// The address by which Redis knows the type.
     raw: usize,
     pub(super) prefix: &'static str,
     pub(super) damage: fn(usize),
     damages: fn() -> usize,
 }
 
-/// Those that were registered, as a list that is never full.
+/// The registered types; the list has more slots than there are types.
 static OURS: [OnceLock<Ours>; 16] = [const { OnceLock::new() }; 16];
 
 fn all_of_ours() -> impl Iterator<Item = &'static Ours> {
     OURS.iter().map_while(OnceLock::get)
 }
 
-/// What is known of a type, if it is one of ours.
+/// The entry of a type, if it is one of ours.
 pub(super) fn ours(raw: *mut raw::RedisModuleType) -> Option<&'static Ours> {
     all_of_ours().find(|ours| ours.raw == raw as usize)
 }
@@ -53,44 +53,44 @@ pub fn damages() -> usize {
 pub trait Stored: Sized + Send + 'static {
     /// Exactly nine characters.
     const NAME: &'static CStr;
-    /// What its commands begin with.
+    /// The word that the names of its commands begin with.
     const PREFIX: &'static str;
     /// Whether all values of the type can be shown (`DataType::each`).
     const IS_LISTED: bool = true;
-    /// Version of its encoding, 0 to 1023.
+    /// The version of its encoding, 0 to 1023.
     const VERSION: c_int;
 
-    /// The command that rebuilds a value from the AOF. `key DAMAGED ""` makes what is there, or a new value, a damaged one.
+    /// The command that rebuilds a value from the AOF. Its form `key DAMAGED ""` marks the value that is there, or a new one, as damaged.
     const LOAD: &'static CStr;
 
-    /// One that is damaged says so ([`Saver::put_damaged`]), before anything that could panic.
+    /// Saves the value. A damaged value writes its mark ([`Saver::put_damaged`]) before anything that could panic.
     fn save(&self, health: Health, to: &mut Saver<'_>);
-    /// `None` if what is read is not a value; the reason has been logged.
+    /// Loads a value. `None` if the bytes are not a value; the reason has been logged.
     fn load(from: &mut Reader<'_>, version: c_int) -> Option<(Box<Self>, Health)>;
     fn rewrite(&self, key: &Str, to: &mut Rewriter<'_>);
     fn digest(&self, digest: &mut Digest);
     fn copy(&self, to: &CopyTarget) -> Box<Self>;
     fn memory(&self) -> usize;
     fn free_effort(&self) -> usize;
-    /// Shows its buffers to who may move them, from the first on if `anew`. True if there are more.
+    /// Shows its buffers to the defragmentation, which may move them; from the first buffer on if `anew`. True if there are more.
     fn show_buffers(&mut self, _to: &mut Defrag<'_>, _anew: bool) -> bool {
         false
     }
-    /// It has left its name; it may live on under another.
+    /// The value has left its name; it may live on under another.
     fn unlinked(&self, _db: i32, _name: Option<&Str>) {}
-    /// May be called on any thread.
+    /// Frees the value; on any thread.
     fn free(self: Box<Self>);
-    /// Where this type is registered.
+    /// The registration of this type.
     fn data_type() -> &'static DataType<Self>;
 }
 
 /// The registration of the type of `T`: only values of `T` are ever stored under it.
 pub struct DataType<T> {
     raw: AtomicPtr<raw::RedisModuleType>,
-    /// The addresses of all values that Redis holds, if they are listed. A tree: no table of millions grows in one go, or stays. Threads of the
-    /// server that free values lock it, so a child process must not: it makes, frees and lists none.
+    /// The addresses of all values that Redis holds, if they are listed. A tree, because a table of millions would grow in one go and stay.
+    /// Threads of the server that free values lock it, so a child process must not: it makes, frees and lists no values.
     live: OnceLock<Mutex<BTreeSet<usize>>>,
-    /// The addresses of values that are damaged, and how many there are, so that nobody else looks for his there.
+    /// The addresses of damaged values. Their number stands beside it, so that they are searched only if there are any.
     damaged: Damaged,
     damages: AtomicUsize,
     _values: PhantomData<fn() -> T>,
@@ -111,19 +111,19 @@ impl<T: Stored> DataType<T> {
         self.raw.load(Ordering::Relaxed)
     }
 
-    /// How many values are damaged.
+    /// How many values of this type are damaged.
     pub fn damages(&self) -> usize {
         self.damages.load(Ordering::Relaxed)
     }
 
-    /// The value at this address is damaged, until it ends.
+    /// Marks the value at this address as damaged, for the rest of its life.
     pub(super) fn damage(&self, address: usize) {
         if self.damaged.insert(address) {
             self.damages.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Asked for every value that is saved, in a child process too: it waits for nobody (`damaged`).
+    /// Whether a value is damaged. Asked for every value that is saved, in a child process too, so it waits for nobody (`damaged`).
     pub(super) fn health(&self, value: *const T) -> Health {
         if self.damages() != 0 && self.damaged.contains(value as usize) {
             Health::Damaged
@@ -136,12 +136,12 @@ impl<T: Stored> DataType<T> {
         self.live.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many values there are.
+    /// How many values Redis holds.
     pub fn count(&self) -> usize {
         self.live().len()
     }
 
-    /// Makes a value one that Redis holds.
+    /// Hands a value over to Redis.
     pub(super) fn hand_over(&self, value: Box<T>) -> *mut T {
         let value = Box::into_raw(value);
         if T::IS_LISTED {
@@ -150,7 +150,7 @@ impl<T: Stored> DataType<T> {
         value
     }
 
-    /// Takes a value back from Redis, on whichever thread: the only way by which one ends.
+    /// Takes a value back from Redis, on any thread: the only way by which a value ends.
     ///
     /// # Safety
     /// `value` must have been handed over here, and not be used any more.
@@ -165,8 +165,8 @@ impl<T: Stored> DataType<T> {
         unsafe { Box::from_raw(value) }
     }
 
-    /// Shows all values that are sound, in no order, until `look` returns false. Panics if any value is lent, and lets none be lent
-    /// meanwhile; nor may `look` call what could end one. `_section` says that this is a callback, and so not some other thread.
+    /// Shows all sound values, in no order, until `look` returns false. Panics if any value is lent, and lets none be lent meanwhile; `look`
+    /// must not call anything that could end a value. `_section` proves that this is a callback, and so the main thread.
     pub fn each(&self, _section: &Section, mut look: impl FnMut(&mut T) -> bool) {
         let lender = ptr::from_ref(self).cast_mut().cast::<c_void>();
         lent::assert_none();
@@ -182,10 +182,10 @@ impl<T: Stored> DataType<T> {
         }
     }
 
-    /// Tells Redis of the type; once, at load. False if Redis refuses it.
+    /// Registers the type with Redis; once, at load. False if Redis refuses it.
     pub fn register(&self, ctx: &Ctx) -> bool {
         let mut methods = raw::RedisModuleTypeMethods {
-            // The version that 7.0 knows; later fields are not read there.
+            // The version that 7.0 knows; Redis reads no later fields.
             version: 4,
             rdb_load: Some(load::<T>),
             rdb_save: Some(save::<T>),
@@ -222,17 +222,18 @@ impl<T: Stored> DataType<T> {
     }
 }
 
-/// Who is told of values that leave their names: database and name.
+/// A function that is told of values that leave their names: database and name.
 pub type UnlinkListener = fn(db: i32, name: &[u8]);
 
 static ON_UNLINKED: OnceLock<UnlinkListener> = OnceLock::new();
 
-/// From now on `listener` is told, for good, whenever a value of ours has left its name, behind [`Stored::unlinked`]. One is.
+/// Tells `listener` from now on, for good, whenever a value of ours has left its name; after [`Stored::unlinked`]. Only the first listener
+/// is kept.
 pub fn on_unlinked(listener: UnlinkListener) {
     ON_UNLINKED.get_or_init(|| listener);
 }
 
-/// Does something in the end, however that comes.
+/// Calls a function when it is dropped, also after a panic.
 struct Defer<F: Fn()>(F);
 
 impl<F: Fn()> Drop for Defer<F> {
@@ -266,7 +267,7 @@ unsafe extern "C" fn save<T: Stored>(io: *mut raw::RedisModuleIO, value: *mut c_
     let (mut saver, value) = unsafe { (Saver::new(io), borrow::<T>(value)) };
     let health = T::data_type().health(value);
     if panics::catch("rdb_save", || value.save(health, &mut saver)).is_none() {
-        // The file must remain one that can be loaded. What has gone into it is no value any more, which is said by this.
+        // The file must remain loadable. The chunks that were written are no value, and the mark says so.
         saver.put_damaged();
         saver.put(b"");
     }

@@ -1,6 +1,6 @@
 //! Active defragmentation: buffers of a value move to where Redis's allocator would rather have them.
 //!
-//! Redis calls it only where its allocator can tell (`activedefrag yes` and a jemalloc with hints); elsewhere never.
+//! Redis asks for it only where its allocator can give hints (`activedefrag yes` and a jemalloc with hints).
 
 use super::api;
 use redis_module::raw;
@@ -10,13 +10,13 @@ use std::os::raw::{c_int, c_ulong};
 use std::ptr;
 use tsgen_engine::Mover;
 
-/// A turn of defragmentation of one value.
+/// One turn of the defragmentation of one value.
 pub struct Defrag<'a> {
     raw: *mut raw::RedisModuleDefragCtx,
     _turn: PhantomData<&'a ()>,
 }
 
-/// What Redis keeps for a value that was not finished in its turn.
+/// The cursor that Redis keeps for a value that was not finished in its turn.
 const UNFINISHED: c_ulong = 1;
 
 impl Defrag<'_> {
@@ -34,7 +34,7 @@ impl Defrag<'_> {
         answer != raw::REDISMODULE_OK as c_int || cursor != UNFINISHED
     }
 
-    /// The value shall have another turn.
+    /// Asks for another turn for the value.
     pub fn want_another(&self) {
         // SAFETY: a live context. Redis refuses where it has set no end to the turn, which then goes through in one.
         unsafe { api!(RedisModule_DefragCursorSet(self.raw, UNFINISHED)) };

@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use std::os::raw::c_int;
 use std::sync::OnceLock;
 
-/// The section that is being told.
+/// The section that is being written.
 pub struct Section(*mut raw::RedisModuleInfoCtx);
 
 impl Section {
@@ -36,7 +36,7 @@ impl Section {
 
 static TELLER: OnceLock<fn(&Section)> = OnceLock::new();
 
-/// `teller` fills the section whenever it is asked for.
+/// Registers `teller`, which fills the section whenever a client asks for it.
 pub fn register(ctx: &Ctx, teller: fn(&Section)) -> bool {
     // SAFETY: a live context during load; the callback matches.
     TELLER.set(teller).is_ok()
@@ -44,7 +44,7 @@ pub fn register(ctx: &Ctx, teller: fn(&Section)) -> bool {
 }
 
 unsafe extern "C" fn tell(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_int) {
-    // A crash may have happened anywhere, even under our lock.
+    // A crash may have happened anywhere, even while we held a lock.
     if for_crash_report != 0 {
         return;
     }

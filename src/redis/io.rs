@@ -14,7 +14,7 @@ fn name_of<'a>(io: *mut raw::RedisModuleIO) -> Option<&'a Str> {
     }
 }
 
-/// What stands in a file where a value is damaged.
+/// The mark of a damaged value in a file.
 const DAMAGED: &[u8] = b"damaged";
 
 /// Where a value is written to.
@@ -35,7 +35,7 @@ impl<'a> Saver<'a> {
         unsafe { api!(RedisModule_SaveStringBuffer(self.raw, bytes.as_ptr().cast(), bytes.len())) };
     }
 
-    /// The mark of a value that is damaged, or was found to be so while it was written. No chunk of ours begins so.
+    /// Writes the mark of a value that is damaged, or was found to be so while it was written. No chunk of ours begins like it.
     pub fn put_damaged(&mut self) {
         self.put(DAMAGED);
     }
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether this is part of loading a whole file (an RDB file, an AOF with the RESTOREs in it, what a replica begins with).
+    /// Whether a whole file is being loaded (an RDB file, an AOF with the RESTOREs in it, the first data of a replica).
     pub fn is_of_file(&self) -> bool {
         Ctx::own().is_some_and(|ctx| ctx.flags().is_loading())
     }
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         name_of(self.raw)
     }
 
-    /// Its database.
+    /// The database of that key.
     pub fn db(&self) -> i32 {
         // SAFETY: a live stream.
         unsafe { api!(RedisModule_GetDbIdFromIO(self.raw)) }
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Buffer {
-    /// Whether this says that the value is damaged.
+    /// Whether this is the mark of a damaged value.
     pub fn is_damaged(&self) -> bool {
         **self == *DAMAGED
     }
@@ -149,7 +149,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// What DEBUG DIGEST is made of.
+/// The bytes that DEBUG DIGEST is made of.
 pub struct Digest(*mut raw::RedisModuleDigest);
 
 impl Digest {
@@ -164,7 +164,7 @@ impl Digest {
         unsafe { api!(RedisModule_DigestAddStringBuffer(self.0, bytes.as_ptr().cast(), bytes.len())) };
     }
 
-    /// What was added until here is told in order.
+    /// Ends a sequence: the order of the bytes that were added to it counts.
     pub fn end_sequence(&mut self) {
         // SAFETY: a live digest.
         unsafe { api!(RedisModule_DigestEndSequence(self.0)) };

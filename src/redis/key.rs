@@ -13,10 +13,10 @@ use std::thread;
 
 /// An opened key; closed when dropped.
 ///
-/// Opening or closing it signals nothing: whoever changes a value says so (`Ctx::signal_modified`).
+/// Opening or closing a key signals nothing: whoever changes a value says so (`Ctx::signal_modified`).
 ///
-/// If its holder panics while a value of it is lent to be changed, nobody knows what was changed and what not yet: the value is marked as
-/// damaged, and lent no more.
+/// If the holder of a key panics while the value is lent to be changed, the value may be half changed: it is marked as damaged, and lent no
+/// more.
 pub struct Key<'c> {
     raw: NonNull<raw::RedisModuleKey>,
     ctx: &'c Ctx,
@@ -24,7 +24,7 @@ pub struct Key<'c> {
     mark: Option<Mark>,
 }
 
-/// The ways to open keys that this server knows beside reading and writing; none before 7.2.
+/// The modes for opening keys that this server knows beside reading and writing; none before 7.2.
 fn modes() -> u32 {
     static MODES: OnceLock<u32> = OnceLock::new();
     *MODES.get_or_init(|| {
@@ -44,7 +44,7 @@ type Mark = (fn(usize), usize);
 
 /// Why a key does not lend its value.
 pub enum Refused {
-    /// It holds this, which is not of the type asked for; `None`: something that this module does not know.
+    /// The key holds a value of this kind, which is not the type asked for; `None`: a kind that this module does not know.
     WrongType(Option<Kind>),
     /// Its value was damaged by a panic.
     Damaged,
@@ -52,37 +52,37 @@ pub enum Refused {
 
 impl<'c> Key<'c> {
     fn open(ctx: &'c Ctx, name: &Str, mode: u32) -> Option<Self> {
-        // It may be the end of a key whose time is over, of which others are told.
+        // Opening may end a key whose time is over, and other code is told of that end.
         lent::assert_none();
         // SAFETY: a live context and key name.
         let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name.raw(), mode as c_int)) };
         NonNull::new(raw).map(|raw| Key { raw, ctx, mark: None })
     }
 
-    /// To change or create it.
+    /// Opens a key to change or create it.
     pub fn open_write(ctx: &'c Ctx, name: &Str) -> Option<Self> {
         Self::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_WRITE)
     }
 
-    /// To look at it; `None` if it does not exist.
+    /// Opens a key to look at it; `None` if it does not exist.
     pub fn open_read(ctx: &'c Ctx, name: &Str) -> Option<Self> {
         Self::open(ctx, name, raw::REDISMODULE_READ)
     }
 
-    /// To look at it in passing: not counted as a hit, a miss or a use, and with no event `keymiss`, as far as the server allows (7.2). One
-    /// that has expired is deleted by this, as by any other look.
+    /// Opens a key to look at it in passing: as far as the server allows (7.2), this counts no hit, miss or use, and sends no event `keymiss`.
+    /// A key that has expired is deleted by this, as by any other look.
     pub fn open_silently(ctx: &'c Ctx, name: &Str) -> Option<Self> {
         let silent = raw::REDISMODULE_OPEN_KEY_NONOTIFY | raw::REDISMODULE_OPEN_KEY_NOSTATS;
         Self::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH | (silent & modes()))
     }
 
-    /// The same, but one that has expired is hidden and not deleted, where the server allows that (7.2).
+    /// Like [`Key::open_silently`], but a key that has expired is hidden and not deleted, where the server allows that (7.2).
     pub fn peek(ctx: &'c Ctx, name: &Str) -> Option<Self> {
         let quiet = raw::REDISMODULE_OPEN_KEY_NOEFFECTS & modes();
         Self::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH | quiet)
     }
 
-    /// The same, but one that has expired is shown, where the server allows that ([`shows_expired`]).
+    /// Like [`Key::peek`], but a key that has expired is shown, where the server allows that ([`shows_expired`]).
     pub fn peek_expired(ctx: &'c Ctx, name: &Str) -> Option<Self> {
         let quiet = (raw::REDISMODULE_OPEN_KEY_NOEFFECTS | raw::REDISMODULE_OPEN_KEY_ACCESS_EXPIRED) & modes();
         Self::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_OPEN_KEY_NOTOUCH | quiet)
@@ -104,7 +104,7 @@ impl<'c> Key<'c> {
         unsafe { api!(RedisModule_KeyType(self.raw.as_ptr())) == raw::REDISMODULE_KEYTYPE_EMPTY as c_int }
     }
 
-    /// Where the value is, if it is of this type; `None` if the key is empty.
+    /// The address of the value, if it is of this type; `None` if the key is empty.
     fn find<T: Stored>(&self, of: &DataType<T>) -> Result<Option<NonNull<T>>, Refused> {
         // SAFETY: an open key; Redis answers null unless it holds a module's value.
         let stored_type = unsafe { api!(RedisModule_ModuleTypeGetType(self.raw.as_ptr())) };
@@ -126,8 +126,7 @@ impl<'c> Key<'c> {
 
     /// The value to be changed, if it is of this type; `None` if the key is empty.
     ///
-    /// From the first time on until the key is closed, no other key may be opened, and nothing be called that runs other code on the
-    /// keyspace: that panics.
+    /// From the first call until the key is closed, opening another key or running other code on the keyspace panics.
     pub fn get<T: Stored>(&mut self, of: &DataType<T>) -> Result<Option<&mut T>, Refused> {
         let Some(mut value) = self.find_sound(of)? else { return Ok(None) };
         lent::lend(self.raw.as_ptr().cast());
@@ -138,7 +137,7 @@ impl<'c> Key<'c> {
         Ok(Some(unsafe { value.as_mut() }))
     }
 
-    /// The value to be looked at. The rest is as for `get`, except that a panic damages nothing.
+    /// The value to be looked at. Like `get`, except that a panic damages nothing.
     pub fn view<T: Stored>(&mut self, of: &DataType<T>) -> Result<Option<&T>, Refused> {
         let Some(value) = self.find_sound(of)? else { return Ok(None) };
         lent::lend(self.raw.as_ptr().cast());
@@ -147,7 +146,7 @@ impl<'c> Key<'c> {
         Ok(Some(unsafe { value.as_ref() }))
     }
 
-    /// What this key has lent, once more before it is closed; `None` if it has lent nothing, or a panic is under way.
+    /// The value that this key has lent, once more before the key is closed; `None` if it has lent nothing, or a panic is under way.
     pub fn last_look<T: Stored>(&mut self, of: &DataType<T>) -> Option<&T> {
         if thread::panicking() || !lent::is_lender(self.raw.as_ptr().cast()) {
             return None;
@@ -157,7 +156,7 @@ impl<'c> Key<'c> {
         Some(unsafe { value.as_ref() })
     }
 
-    /// Marks the value as damaged, if it is of a type of ours. True if it is.
+    /// Marks the value as damaged if it is of a type of ours; false if it is not.
     pub fn damage(&self) -> bool {
         // SAFETY: an open key; Redis answers null unless it holds a module's value.
         let stored_type = unsafe { api!(RedisModule_ModuleTypeGetType(self.raw.as_ptr())) };
@@ -182,7 +181,7 @@ impl<'c> Key<'c> {
         self.ctx.signal_ready(name);
     }
 
-    /// Stores a value, in place of whatever was there. The key must be open to write.
+    /// Stores a value in place of the old one, if there is any. The key must be open to write.
     pub fn set<T: Stored>(&mut self, of: &DataType<T>, value: Box<T>) -> bool {
         let value = of.hand_over(value);
         self.mark = None;
@@ -199,13 +198,13 @@ impl<'c> Key<'c> {
 }
 
 impl Key<'_> {
-    /// From now on the key lives up to and with this millisecond, which is not negative. The key must be open to write and not empty.
+    /// Lets the key live up to and including this millisecond, which is not negative. The key must be open to write and not empty.
     pub fn live_until(&mut self, unix_ms: i64) {
         // SAFETY: an open key; Redis refuses what it cannot take.
         unsafe { api!(RedisModule_SetAbsExpire(self.raw.as_ptr(), unix_ms)) };
     }
 
-    /// The key has no time to live any more.
+    /// Takes the time to live from the key.
     pub fn live_for_ever(&mut self) {
         self.live_until(i64::from(raw::REDISMODULE_NO_EXPIRE));
     }
@@ -220,9 +219,9 @@ pub enum Kind {
     Set,
     SortedSet,
     Stream,
-    /// One of ours; what its commands begin with.
+    /// One of our types, with the word that its commands begin with.
     Ours(&'static str),
-    /// One of another module.
+    /// A type of another module.
     Module,
 }
 
@@ -239,14 +238,14 @@ impl Look<'_> {
         Look { key, _open: PhantomData }
     }
 
-    /// Until when the key lives, in Unix ms; `None`: for ever.
+    /// The end of the key's life, in Unix ms; `None`: it lives for ever.
     pub fn deadline(&self) -> Option<i64> {
         // SAFETY: an open key.
         let at = unsafe { api!(RedisModule_GetAbsExpire(self.key.as_ptr())) };
         (at != i64::from(raw::REDISMODULE_NO_EXPIRE)).then_some(at)
     }
 
-    /// What it holds; `None`: nothing.
+    /// The kind of its value; `None` if the key is empty.
     pub fn kind(&self) -> Option<Kind> {
         // SAFETY: an open key.
         let kind = unsafe { api!(RedisModule_KeyType(self.key.as_ptr())) };
@@ -272,7 +271,7 @@ impl Look<'_> {
         unsafe { api!(RedisModule_ValueLength(self.key.as_ptr())) }
     }
 
-    /// The bytes of a string. Redis may store it differently from then on; only for keys that are about to go.
+    /// The bytes of a string. Redis may store the string differently from then on, so this is only for keys that are about to go.
     pub fn string(&self) -> &[u8] {
         let mut length = 0;
         // SAFETY: an open key that holds a string; the bytes live until it is closed or changed.
@@ -287,21 +286,22 @@ impl Look<'_> {
 }
 
 impl Key<'_> {
-    /// A glance at it.
+    /// A glance at the key.
     pub fn look(&self) -> Look<'_> {
         Look { key: self.raw, _open: PhantomData }
     }
 }
 
-/// Something that drove the key of this name has panicked, whatever it had lent of it: its value, if it is one of ours, is lent no more.
+/// Marks the value under this name as damaged, if it is one of ours: code that worked on the key has panicked, whether or not it had borrowed
+/// the value.
 pub fn damage(ctx: &Ctx, name: &Str) {
     if let Some(key) = Key::open_read(ctx, name) {
         key.damage();
     }
 }
 
-/// Does something with the key of this name, in the selected database. A panic damages that key, and keeps no other from its turn: then there is no
-/// answer. `what` names it in the log.
+/// Runs `work` on the key of this name, in the selected database. A panic damages this key only, and work on other keys can go on; the answer
+/// is `None` then. `what` names the work in the log.
 pub fn fenced<R>(ctx: &Ctx, name: &Str, what: &str, work: impl FnOnce() -> R) -> Option<R> {
     let answer = panics::catch(what, work);
     if answer.is_none() {

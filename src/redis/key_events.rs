@@ -1,4 +1,4 @@
-//! What Redis tells modules of keys: keyspace events, the ends of keys, and the end of the unit in which either came.
+//! The events of keys that Redis tells modules: keyspace events, the ends of keys, and the end of the unit in which either came.
 
 use super::key::Look;
 use super::panics;
@@ -27,7 +27,7 @@ impl End<'_> {
         self.name.bytes()
     }
 
-    /// Whether it was thrown out for want of memory.
+    /// Whether the key was evicted for want of memory.
     pub fn is_evicted(&self) -> bool {
         self.is_evicted
     }
@@ -69,10 +69,10 @@ pub fn has_units() -> bool {
     }
 }
 
-/// From within a listener to events of keys: calls `work`, the same each time, when the command (transaction, script, deletion by the
-/// server) that caused the event is done, before anything else is. What it replicates goes out in one transaction with what that did. False
-/// where the server cannot, or will not, as on a replica. `work` may replicate, but must not end other keys: the server may be in the middle
-/// of walking over them.
+/// Called from a listener to events of keys. Calls `work`, which must be the same each time, when the unit that caused the event (command,
+/// transaction, script, deletion by the server) is done, before anything else runs. What `work` replicates goes out in one transaction with
+/// the unit. False where the server cannot do that, or will not, as on a replica. `work` must not end other keys: the server may be in the
+/// middle of walking over them.
 pub fn after_unit(ctx: &Ctx, work: fn(&Ctx)) -> bool {
     AFTER_UNIT.get_or_init(|| work);
     // SAFETY: a live context; the callback matches, and needs no data.
@@ -119,7 +119,7 @@ pub enum Class {
     Ends,
 }
 
-/// Somebody who is told of a class of keyspace events, for one reason; a static.
+/// A listener to a class of keyspace events, for one purpose; a static.
 pub struct KeyListener {
     class: Class,
     tell: fn(ctx: &Ctx, event: &CStr, key: &Str),
@@ -128,12 +128,12 @@ pub struct KeyListener {
 
 type Listeners = [OnceLock<&'static KeyListener>; 4];
 
-/// Who listens to each class, in the order in which they began to.
+/// The listeners of each class, in the order in which they began to listen.
 static LISTENERS: [Listeners; 2] = [const { [const { OnceLock::new() }; 4] }; 2];
 
 impl KeyListener {
-    /// `tell` gets context, event and key. On a master it must open no key that may have a TTL, unless data is being loaded: that could end
-    /// it before what has just happened to it is replicated.
+    /// `tell` gets context, event and key. On a master it must open no key that may have a TTL, unless data is being loaded: opening could
+    /// end the key before the change that caused the event is replicated.
     pub const fn new(class: Class, tell: fn(ctx: &Ctx, event: &CStr, key: &Str)) -> Self {
         KeyListener { class, tell, is_told: AtomicBool::new(false) }
     }
@@ -189,9 +189,9 @@ unsafe extern "C" fn key_event<const CLASS: usize>(
 /// The database that a key is moving out of; its other event follows at once.
 static MOVED_FROM: AtomicI32 = AtomicI32::new(0);
 
-/// Leaves the context in the database of the command. Valkey 8.1 lends that of the client here (valkey-io/valkey#4024): after a MOVE whose
-/// arrival a module has heard of, the client would be in the other database, and what it sends next would be done there and replicated
-/// as if it had been. Nothing is to be done for `COPY … DB`, which tells nobody where it came from.
+/// Leaves the context in the database of the command. Valkey 8.1 lends the client's own context here (valkey-io/valkey#4024): after a MOVE
+/// whose arrival a module has heard of, the client would be in the other database, and its next commands would run there and be replicated
+/// as if they had been sent there. `COPY … DB` is left as it is: no event tells which database the copy came from.
 fn put_back(ctx: &Ctx, event: &CStr) {
     match event.to_bytes() {
         b"move_from" => MOVED_FROM.store(ctx.db(), Ordering::Relaxed),

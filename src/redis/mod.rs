@@ -1,15 +1,15 @@
 //! The module API of Redis, made safe: the only folder of the project with `unsafe` code.
 //!
-//! Each file wraps one concern of `redismodule.h` and nothing else. It does not know the engine, our commands, or
-//! what is stored under a key: what it calls back it calls through the traits and function types it declares.
+//! Each file wraps one concern of `redismodule.h` and nothing else. The folder does not know the engine, our commands, or
+//! what is stored under a key: it calls back through the traits and function types that it declares.
 //!
-//! What the wrappers rely on, once for all:
+//! All wrappers rely on this:
 //! - Redis calls us, and we call Redis, with its global lock held; only `Stored` values are dropped elsewhere.
 //! - A `RedisModuleCtx`, key name or argument that Redis passes to a callback lives until that callback returns, so it
 //!   is borrowed for exactly that long.
 //! - One value is lent at a time, and none while other code may run on the keyspace (`lent` checks).
-//! - The function table is filled by `RedisModule_Init` before anything else runs, and `on_load` has checked that what we
-//!   call is in it.
+//! - `RedisModule_Init` fills the function table before anything else runs, and `on_load` has checked that the functions
+//!   we call are in it.
 
 #![allow(unsafe_code)]
 

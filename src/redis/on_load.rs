@@ -1,4 +1,4 @@
-//! The way in: `RedisModule_OnLoad`.
+//! The entry point of the module: `RedisModule_OnLoad`.
 
 use super::ctx::is_valkey;
 use super::panics;
@@ -9,15 +9,15 @@ use std::os::raw::c_int;
 /// For `entry_point!`.
 pub use redis_module::raw;
 
-/// As `valkeymodule.h` has it (9.0). That of 9.2, to be saved without a fork, is not declared: there is no such server to try it on yet.
-/// Without this one, no slot of a cluster of Valkey moves as a whole.
+/// The option in `valkeymodule.h` (9.0) without which no slot of a Valkey cluster moves as a whole. The option of 9.2, for saving without a
+/// fork, is not declared: there is no such server to try it on yet.
 const VALKEY_HANDLE_ATOMIC_SLOT_MIGRATION: u32 = 1 << 5;
 
-/// All memory of ours is Redis's: counted in `used_memory`, subject to maxmemory.
+/// Allocates all our memory from Redis: it is counted in `used_memory` and subject to maxmemory.
 #[global_allocator]
 static ALLOCATOR: redis_module::alloc::RedisAlloc = redis_module::alloc::RedisAlloc;
 
-/// Names of the functions that this server lacks, of those that came last into the API.
+/// The names of functions that this server lacks, among the functions that came last into the API of 7.0.
 fn missing() -> Vec<&'static str> {
     macro_rules! lacking {
         ($($name:ident),* $(,)?) => {
@@ -57,10 +57,10 @@ fn missing() -> Vec<&'static str> {
     asked.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect()
 }
 
-/// What is loaded.
+/// The module that is loaded.
 pub struct Module {
     pub name: &'static CStr,
-    /// As Redis counts versions of modules.
+    /// The version as Redis counts it, one number.
     pub version: c_int,
     /// Registers everything. False if Redis refused something: the module is not loaded then.
     pub start: fn(&Ctx) -> bool,
@@ -87,7 +87,7 @@ macro_rules! entry_point {
 }
 pub(crate) use entry_point;
 
-/// Loads the module: what `RedisModule_OnLoad` answers.
+/// Loads the module, and returns the answer of `RedisModule_OnLoad`.
 ///
 /// # Safety
 /// `ctx` must be the context of a module that is being loaded.
@@ -98,7 +98,7 @@ pub unsafe fn load(module: &Module, ctx: *mut raw::RedisModuleCtx, argc: c_int) 
     unsafe {
         let version = raw::REDISMODULE_APIVER_1 as c_int;
         if raw::Export_RedisModule_Init(ctx, module.name.as_ptr(), module.version, version) == refused {
-            // The table is filled all the same, so it can be told.
+            // The table is filled all the same, so the reason can be logged.
             log::warn(&format!("a module of the name {} is loaded already", module.name.to_string_lossy()));
             return refused;
         }
@@ -113,7 +113,7 @@ pub unsafe fn load(module: &Module, ctx: *mut raw::RedisModuleCtx, argc: c_int) 
     }
 }
 
-/// Checks that the server can do what we need, and tells it what we do.
+/// Checks that the server has all that we need, and sets the options of the module.
 fn prepare(ctx: &Ctx, argc: c_int) -> bool {
     let missing = missing();
     if !missing.is_empty() {
@@ -129,7 +129,7 @@ fn prepare(ctx: &Ctx, argc: c_int) -> bool {
         | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
         | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
     if is_valkey() {
-        // Elsewhere these bits may come to mean something else.
+        // On other servers this bit may come to mean something else.
         options |= VALKEY_HANDLE_ATOMIC_SLOT_MIGRATION;
     }
     // SAFETY: a live context during load.

@@ -1,7 +1,7 @@
-//! What a command still owes its client.
+//! The replies that a command still owes its client.
 //!
-//! An array is begun with its length, so a handler that ends halfway leaves a reply that is none, and whatever is sent next would be
-//! read as a part of it. So it is counted how many more replies make the one reply whole: each array adds its elements.
+//! An array begins with its length, so a handler that ends halfway leaves an incomplete reply, and the client would read the next reply as a
+//! part of it. So this counts how many more replies make the one reply whole: each array adds its elements.
 
 use super::panics;
 use super::Ctx;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Used under the server's global lock only.
 static OWED: AtomicUsize = AtomicUsize::new(0);
 
-/// One reply was sent; if it is an array or a map, so many more belong to it.
+/// Notes that one reply was sent; if it is an array or a map, `elements` more replies belong to it.
 #[inline]
 pub(super) fn sent(elements: usize) {
     OWED.store(OWED.load(Ordering::Relaxed).saturating_sub(1).saturating_add(elements), Ordering::Relaxed);
@@ -27,7 +27,7 @@ impl Reply {
         Reply { before }
     }
 
-    /// After a panic: makes it whole. The first reply that is missing tells of the error, in whichever array that is.
+    /// Makes the reply whole after a panic. The first missing reply is the error, in whichever array it stands.
     pub(super) fn complete(&self, ctx: &Ctx) {
         let missing = OWED.load(Ordering::Relaxed);
         if missing > 0 {

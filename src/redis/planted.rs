@@ -1,11 +1,11 @@
-//! Panics on purpose, in a module that a test builds for itself (feature `planted-panic`) and nobody ships: what follows a panic can be
-//! tried nowhere else.
+//! Panics on purpose, only in a module that a test builds for itself (feature `planted-panic`) and nobody ships. There is no other way to
+//! test what follows a panic.
 
-/// Panics at the n-th step from now on: `CONFIG SET tsgen.planted-panic n`.
+/// The steps left until the panic: `CONFIG SET tsgen.planted-panic n` panics at the n-th step from then on.
 #[cfg(feature = "planted-panic")]
 pub static AT: crate::redis::config::Number = crate::redis::config::Number::new(c"planted-panic", 0, 0, 1_000_000);
 
-/// A step: a call of the API of Redis at which something may have been changed and something else not yet.
+/// A step: a call of the API of Redis in the middle of a change, at which a panic would leave the change half done.
 #[cfg(feature = "planted-panic")]
 pub fn step() {
     use std::sync::atomic::Ordering;

@@ -5,7 +5,7 @@ use super::{api, owed, Ctx};
 use std::ffi::{CStr, CString};
 use std::os::raw::c_long;
 
-/// One reply was sent, to which so many more belong.
+/// Notes that one reply was sent, to which `elements` more replies belong.
 #[inline]
 fn sent(elements: usize) {
     owed::sent(elements);
@@ -41,21 +41,21 @@ impl Ctx {
         sent(0);
     }
 
-    /// The next `count` replies are its elements.
+    /// Begins an array; the next `count` replies are its elements.
     pub fn reply_array(&self, count: usize) {
         // SAFETY: a live context.
         unsafe { api!(RedisModule_ReplyWithArray(self.raw(), length(count))) };
         sent(count);
     }
 
-    /// The next `2 * count` replies are its keys and values; in RESP2 a flat array.
+    /// Begins a map; the next `2 * count` replies are its keys and values. In RESP2 it is a flat array.
     pub fn reply_map(&self, count: usize) {
         // SAFETY: a live context.
         unsafe { api!(RedisModule_ReplyWithMap(self.raw(), length(count))) };
         sent(2 * count);
     }
 
-    /// `text` starts with the error's code. Control characters would break the protocol and are replaced.
+    /// Replies with an error; `text` starts with its code. Control characters would break the protocol and are replaced.
     pub fn reply_error(&self, text: &str) {
         let printable: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
         let line = CString::new(printable).unwrap_or_default();

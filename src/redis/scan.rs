@@ -1,4 +1,4 @@
-//! Walking over all keys of a database, a few at a time, and looking at what is there without touching it.
+//! Walks over all keys of a database, a few at a time, and looks at them without touching them.
 
 use super::key::Look;
 use super::panics;
@@ -7,7 +7,7 @@ use redis_module::raw;
 use std::os::raw::c_void;
 use std::ptr::NonNull;
 
-/// Where a walk stands. It may be kept as long as one likes; keys that are there from begin to end are met at least once.
+/// The place of a walk. It may be kept for any time; a key that exists from the begin to the end of the walk is met at least once.
 pub struct Cursor(NonNull<raw::RedisModuleScanCursor>);
 
 // SAFETY: a plain structure of Redis's heap, used from the main thread and freed from wherever its owner is dropped.
@@ -20,7 +20,7 @@ impl Cursor {
         Cursor(NonNull::new(raw).expect("ScanCursorCreate"))
     }
 
-    /// Tells `see` of some more keys, those included that have expired and were not deleted yet. False at the end.
+    /// Shows some more keys to `see`, including keys that have expired and are not deleted yet. False at the end of the walk.
     /// `see` must not change the keyspace.
     pub fn step(&mut self, ctx: &Ctx, mut see: impl FnMut(&Str, &Look<'_>)) -> bool {
         let mut see: &mut dyn FnMut(&Str, &Look<'_>) = &mut see;

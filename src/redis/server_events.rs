@@ -1,4 +1,4 @@
-//! What Redis tells modules of itself.
+//! The events of the server itself that Redis tells modules.
 
 use super::panics;
 use super::{api, Ctx};
@@ -8,31 +8,31 @@ use std::sync::OnceLock;
 
 /// A server event of interest.
 pub enum Event {
-    /// Databases are empty now: this one, or all.
+    /// This database is empty now, or all are (`None`).
     Flushed(Option<i32>),
     Swapped(i32, i32),
     BecameMaster,
     BecameReplica,
-    /// An RDB file is about to be loaded that comes from a master.
+    /// An RDB file that comes from a master is about to be loaded.
     SyncBegins,
-    /// Loading of an RDB or AOF is over, well or not.
+    /// The loading of an RDB or AOF is over, successful or not.
     LoadingEnded,
     /// A file is about to be written, perhaps in a child process.
     Saving,
-    /// It was written.
+    /// The file was written, or its writing failed.
     Saved,
-    /// Comes ten times a second or so, whatever the time of day is set to.
+    /// Comes about ten times a second, whatever the time of day is set to.
     Cron,
 }
 
-/// Who is told.
+/// The function that is told of the events.
 pub type Listener = fn(&Ctx, Event);
 
 static LISTENER: OnceLock<Listener> = OnceLock::new();
 
 static BEFORE_SLEEP: OnceLock<fn(&Ctx)> = OnceLock::new();
 
-/// Calls `work` before each time the server's loop sleeps, before the AOF is flushed and replies go out. At most once.
+/// Calls `work` each time before the server's loop sleeps, before the AOF is flushed and replies go out. Only the first `work` is kept.
 pub fn before_sleep(work: fn(&Ctx)) {
     let Some(ctx) = Ctx::own() else { return };
     if BEFORE_SLEEP.set(work).is_ok() {

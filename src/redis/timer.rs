@@ -14,7 +14,7 @@ pub struct Armed {
     has_fired: Arc<AtomicBool>,
 }
 
-/// What a timer is to do when it fires.
+/// What a timer does when it fires.
 struct Due {
     tick: fn(&Ctx),
     has_fired: Arc<AtomicBool>,
@@ -31,7 +31,7 @@ pub fn arm(delay_ms: i64, tick: fn(&Ctx)) -> Option<Armed> {
 }
 
 impl Armed {
-    /// It will not fire. Nothing happens if it has, or just does: Redis would free it twice.
+    /// Stops the timer. Does nothing if it has fired or is just firing: Redis would free it twice.
     pub fn disarm(self) {
         let Some(ctx) = Ctx::own().filter(|_| !self.has_fired.load(Ordering::Relaxed)) else { return };
         let mut due = ptr::null_mut();
