@@ -1,19 +1,19 @@
 //! Reading arguments: a cursor over what a client sent.
 //!
-//! Strict, as Redis is: no signs, spaces or leading zeros that Redis's own parser would refuse. Errors name the
-//! argument and what it takes, and never show a payload.
+//! The parser is as strict as Redis's own: it refuses the same signs, spaces and leading zeros. Errors name the
+//! argument and the values that it takes, and never show a payload.
 
 use crate::command::fail::{Fail, Outcome};
 use crate::command::limits::MAX_MS;
 use crate::redis::Str;
 use tsgen_engine::{duration, Millis, MAX_COUNT};
 
-/// What is still to be read.
+/// The arguments that are still to be read.
 pub struct Args<'a> {
     rest: &'a [&'a Str],
-    /// How many there were.
+    /// The number of arguments at the beginning.
     count: usize,
-    /// Durations that were written with a unit: the places of these arguments, and what they are. What is replicated is in milliseconds.
+    /// Durations that were written with a unit: their places among the arguments, and their values. They are replicated in milliseconds.
     with_units: Vec<(usize, Millis)>,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Args<'a> {
         Args { rest, count: rest.len(), with_units: Vec::new() }
     }
 
-    /// The places of durations that were read and have a unit, and what they are.
+    /// The durations read so far that have a unit: their places, and their values.
     pub fn with_units(&self) -> &[(usize, Millis)] {
         &self.with_units
     }
@@ -46,12 +46,12 @@ impl<'a> Args<'a> {
         self.next().ok_or(Fail::Arity)
     }
 
-    /// Everything that is left.
+    /// All arguments that are left.
     pub fn take_rest(&mut self) -> &'a [&'a Str] {
         std::mem::take(&mut self.rest)
     }
 
-    /// The same, of which there must be some.
+    /// All arguments that are left; at least one.
     pub fn required_rest(&mut self) -> Result<&'a [&'a Str], Fail> {
         match self.take_rest() {
             [] => Err(Fail::Arity),
@@ -59,7 +59,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Reads all that is left as options: `read` gets a word and what follows it, and says whether that is an option.
+    /// Reads all that is left as options: `read` gets a word and the arguments after it, and returns whether the word is an option.
     pub fn options(&mut self, mut read: impl FnMut(&'a Str, &mut Self) -> Result<bool, Fail>) -> Outcome {
         while let Some(word) = self.next() {
             if !read(word, self)? {
@@ -82,7 +82,7 @@ impl<'a> Args<'a> {
         Ok(count)
     }
 
-    /// What follows the word of an option.
+    /// The argument that follows the word of an option.
     pub fn value_of(&mut self, word: &str) -> Result<&'a Str, Fail> {
         self.next().ok_or_else(|| Fail::from(format!("ERR {word} needs a value")))
     }
@@ -138,7 +138,7 @@ pub fn is(word: &Str, keyword: &str) -> bool {
     word.bytes().eq_ignore_ascii_case(keyword.as_bytes())
 }
 
-/// Remembers an option; it may be given once.
+/// Stores the value of an option, which may be given only once.
 pub fn set<T>(slot: &mut Option<T>, word: &str, value: T) -> Outcome {
     match slot.replace(value) {
         None => Ok(()),

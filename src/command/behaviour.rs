@@ -1,9 +1,9 @@
-//! Operations of which behaviour are repeated here (docs/design.md, "Replication and the AOF").
+//! The behaviours whose operations this version can repeat (docs/design.md, "Replication and the AOF").
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use tsgen_engine::{BEHAVIOUR, REPEATED};
 
-/// What is loaded comes from a master, whose operations follow.
+/// Whether the data being loaded comes from a master, whose operations follow.
 static SYNCING: AtomicBool = AtomicBool::new(false);
 
 /// Data of a master is about to be loaded.
@@ -11,12 +11,12 @@ pub fn sync_begins() {
     SYNCING.store(true, Ordering::Relaxed);
 }
 
-/// It was loaded, well or not.
+/// The loading is over, successful or not.
 pub fn sync_ended() {
     SYNCING.store(false, Ordering::Relaxed);
 }
 
-/// What is repeated here, for whoever has just met something else.
+/// The behaviours that this version repeats, for the error about another one.
 pub fn repeated() -> String {
     match (*REPEATED.start(), BEHAVIOUR) {
         (oldest, newest) if oldest == newest => format!("this version repeats behaviour {newest}"),
@@ -24,7 +24,7 @@ pub fn repeated() -> String {
     }
 }
 
-/// Fails if a value was saved by a master whose operations this version cannot repeat. A file is read whoever wrote it.
+/// Fails if a value was saved by a master whose operations this version cannot repeat. A file is read whichever version wrote it.
 pub fn check_behaviour(saved_by: u32) -> Result<(), String> {
     if !SYNCING.load(Ordering::Relaxed) || REPEATED.contains(&saved_by) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! One call of a command: its arguments, its time, and how it goes to replicas and the AOF.
 //!
-//! The rule is in docs/design.md: commands that do not depend on time go as they came; the others go with their time, inside of
-//! `TSGEN.AT`; nothing goes if nothing changed.
+//! The rule is in docs/design.md: a command that does not depend on time is replicated as it came; the others are replicated with their
+//! time, inside of `TSGEN.AT`; a command that changed nothing is not replicated.
 
 use crate::command::args::Args;
 use crate::redis::ctx::unix_ms;
@@ -9,19 +9,19 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use tsgen_engine::UnixMs;
 
-/// The envelope: runs one command at a time.
+/// The envelope: runs one command at a given time.
 pub const AT: &CStr = c"TSGEN.AT";
 
 /// One call of a command.
 pub struct Call<'a> {
     pub ctx: &'a Ctx,
-    /// What is still to be parsed.
+    /// The arguments that are still to be parsed.
     pub args: Args<'a>,
-    /// That of the command.
+    /// The name of the command.
     pub name: &'static CStr,
     /// All arguments, without the command's name.
     pub given: &'a [&'a Str],
-    /// The time to act at, if the call is a repetition: `TSGEN.AT`.
+    /// The time to act at, if the call is a repetition (inside of `TSGEN.AT`).
     at: Option<UnixMs>,
 }
 
@@ -35,25 +35,25 @@ impl<'a> Call<'a> {
         self.at.unwrap_or_else(|| UnixMs(unix_ms()))
     }
 
-    /// Whether a client sent it, and not a master or an AOF.
+    /// Whether a client sent the command, and not a master or an AOF.
     pub fn is_by_client(&self) -> bool {
         let flags = self.ctx.flags();
         !self.is_repetition() && !flags.is_replicated() && !flags.is_loading()
     }
 
-    /// Whether this is inside of `TSGEN.AT`.
+    /// Whether the call is inside of `TSGEN.AT`.
     pub fn is_repetition(&self) -> bool {
         self.at.is_some()
     }
 }
 
 impl Call<'_> {
-    /// The command as it came. Inside of an envelope, the envelope.
+    /// Replicates the command as it came; inside of an envelope, the envelope.
     pub fn replicate(&self) {
         self.ctx.replicate_verbatim();
     }
 
-    /// The command as it came, with its time, and durations in milliseconds. Inside of an envelope, the envelope.
+    /// Replicates the command with its time, and its durations in milliseconds; inside of an envelope, the envelope.
     pub fn replicate_timed(&self, now: UnixMs) {
         if self.is_repetition() && self.args.with_units().is_empty() {
             self.ctx.replicate_verbatim();
@@ -62,7 +62,7 @@ impl Call<'_> {
         }
     }
 
-    /// The same with more arguments at its end, which only a repetition has.
+    /// Replicates the command with its time and with more arguments at its end, which only a repetition has.
     pub fn replicate_timed_with(&self, now: UnixMs, more: &[&Str]) {
         let with_units = self.args.with_units();
         if with_units.is_empty() && more.is_empty() {
@@ -78,7 +78,7 @@ impl Call<'_> {
         self.replicate_timed_as(now, &arguments);
     }
 
-    /// The command with its time and these arguments instead of those that came.
+    /// Replicates the command with its time, and with these arguments instead of those that came.
     pub fn replicate_timed_as(&self, now: UnixMs, arguments: &[&Str]) {
         self.ctx.replicate_at(AT, now.0, self.name, arguments);
     }

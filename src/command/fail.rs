@@ -1,4 +1,4 @@
-//! Why a command is refused, and what the client is told.
+//! The reasons why a command is refused, and the errors that clients get.
 
 use crate::redis::Ctx;
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ pub enum Fail {
     Text(Cow<'static, str>),
     /// Too many or too few arguments.
     Arity,
-    /// The same of arguments that come in groups, of which this says what they are.
+    /// The wrong number of arguments that come in groups; the text says what a group is.
     Groups(&'static str),
     /// A panic may have left the key half changed.
     Damaged,

@@ -1,4 +1,4 @@
-//! How long durations, names and payloads may be.
+//! The limits of durations, names and payloads.
 
 use crate::command::fail::Outcome;
 use crate::redis::config::{Config, Number};
@@ -7,24 +7,24 @@ use tsgen_engine::Millis;
 
 /// Ten years: the longest duration.
 pub const MAX_MS: i64 = Millis::MAX_DURATION.0 as i64;
-/// Names are never longer, whatever is configured.
+/// The most bytes of a name, whatever is configured.
 pub const NAME_LIMIT: i64 = 64 * 1024;
-/// Payloads are never longer, whatever is configured: a snapshot has to hold one whole.
+/// The most bytes of a payload, whatever is configured: a chunk of a snapshot has to hold a payload whole.
 pub const PAYLOAD_LIMIT: i64 = 128 * 1024 * 1024;
 
-/// Bytes of an id, group, field, consumer or reason.
+/// The most bytes of an id, group, field, consumer or reason.
 static MAX_NAME_SIZE: Number = Number::new(c"max-name-size", NAME_LIMIT, 1, NAME_LIMIT);
-/// Bytes of a payload, item or value.
+/// The most bytes of a payload, item or value.
 pub static MAX_PAYLOAD_SIZE: Number = Number::new(c"max-payload-size", 64 * 1024 * 1024, 0, PAYLOAD_LIMIT);
 pub static CONFIGS: [Config; 2] = [Config::Number(&MAX_NAME_SIZE), Config::Number(&MAX_PAYLOAD_SIZE)];
 
-/// A name that is about to be stored (id, consumer, reason, …) must not be longer than configured. What a master or our AOF says was
-/// checked there.
+/// Fails if a name that is about to be stored (id, consumer, reason, …) is longer than configured. Names from a master or our AOF were
+/// checked when a client sent them.
 pub fn check_name(ctx: &Ctx, what: &str, name: &[u8]) -> Outcome {
     check_size(ctx, what, name, MAX_NAME_SIZE.get(), NAME_LIMIT)
 }
 
-/// A name that only looks something up may be as long as names ever were: it may have been stored before the limit was lowered.
+/// Fails if a name that is only looked up is longer than `NAME_LIMIT`: the name may have been stored before the configured limit was lowered.
 pub fn check_sought(what: &str, name: &[u8]) -> Outcome {
     if i64::try_from(name.len()).is_ok_and(|length| length <= NAME_LIMIT) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! What a command is: a row of the table and a handler.
 //!
 //! A handler parses everything, opens the key, applies, replicates, replies, and then tells others: keyspace events
-//! and blocked clients come last, when it holds no value any more, because they may run other modules' code.
+//! and blocked clients come last, when the handler holds no value any more, because they may run other modules' code.
 
 pub mod args;
 pub mod behaviour;
@@ -25,23 +25,23 @@ use std::ffi::CStr;
 /// One row of the table of commands; arity, documentation and registration follow from it.
 pub struct Row {
     pub name: &'static CStr,
-    /// As Redis's CreateCommand takes them.
+    /// The flags as Redis's CreateCommand takes them.
     pub flags: &'static str,
     pub keys: &'static [KeySpec],
-    /// In the language of `syntax`.
+    /// The arguments, in the language of `syntax`.
     pub syntax: &'static str,
-    /// What follows that, if it is put together of a table.
+    /// The rest of the arguments, for a command whose options are in a table.
     pub more_syntax: fn() -> String,
     pub summary: &'static str,
     pub complexity: &'static str,
-    /// Clients can call it by itself; otherwise it comes inside of `TSGEN.AT` only.
+    /// Whether clients can call the command by itself; otherwise it comes inside of `TSGEN.AT` only.
     pub public: bool,
-    /// Whether it says itself what is missing behind the key; else Redis says that something is.
+    /// Whether the command itself names an argument that is missing after the key; else Redis only says that the number is wrong.
     pub explains: bool,
 }
 
 impl Row {
-    /// What most commands have in common: they change the key at position 1.
+    /// The row of most commands, but for name and syntax: they change the key at position 1.
     pub const WRITE: Row = Row {
         name: c"",
         flags: "write",
@@ -54,7 +54,7 @@ impl Row {
         explains: false,
     };
 
-    /// They only read the key at position 1.
+    /// The row of commands that only read the key at position 1.
     pub const READ: Row = Row { flags: "readonly", keys: &[KeySpec::Read(1)], ..Row::WRITE };
 }
 
@@ -64,6 +64,6 @@ pub trait Command {
 
     fn run(call: &mut Call<'_>) -> Outcome;
 
-    /// Tells keys that the row cannot: only for commands with a `KeySpec::After`.
+    /// Tells keys that the row cannot tell; only for commands with a `KeySpec::After`.
     fn tell_keys(_argv: &[&Str], _request: &KeyRequest<'_>) {}
 }

@@ -1,4 +1,4 @@
-//! What listings have in common: how many, and behind which.
+//! The options that listings have in common: how many entries to show, and after which.
 
 use crate::command::args::{is, set, Args};
 use crate::command::call::Call;
@@ -7,13 +7,13 @@ use crate::command::limits::check_sought;
 use crate::redis::Str;
 use tsgen_engine::MAX_TOKEN;
 
-/// What a listing shows unless COUNT says otherwise.
+/// The entries that a listing shows without COUNT.
 pub const DEFAULT_COUNT: usize = 100;
 
 /// A page of a listing by name.
 pub struct NamePage<'a> {
     pub count: usize,
-    /// The name that the page before ended with.
+    /// The last name of the page before.
     pub after: Option<&'a [u8]>,
 }
 
@@ -40,7 +40,7 @@ impl<'a> NamePage<'a> {
 #[derive(Default)]
 pub struct TokenPage {
     count: Option<usize>,
-    /// The token that the page before ended with.
+    /// The last token of the page before.
     pub after: Option<u64>,
 }
 

@@ -1,5 +1,5 @@
-//! The little language in which the table of commands says what a command takes, and what follows from a sentence of
-//! it: arity and the argument tree of COMMAND DOCS.
+//! The little language in which the table of commands describes the arguments of a command. From a sentence follow the
+//! arity and the argument tree of COMMAND DOCS.
 //!
 //! | written                  | means                                              |
 //! |--------------------------|----------------------------------------------------|
@@ -10,19 +10,19 @@
 //! | `( a … \| b … )`         | one of these                                       |
 //! | `x [x ...]`, `[x ...]`   | one or more, any number                            |
 //!
-//! It does not know the commands.
+//! The language does not know the commands.
 
 use crate::redis::argument::{Argument, Kind};
 
-/// A command's arguments, read.
+/// The arguments of a command, read from a sentence.
 pub struct Syntax {
     pub arguments: Vec<Argument>,
-    /// As Redis counts: with the command's name, negative if more are allowed.
+    /// The arity as Redis counts it: with the command's name, negative if more arguments are allowed.
     pub arity: i32,
 }
 
 impl Syntax {
-    /// Reads a sentence. It stands in the source, so a wrong one is a wrong program: it panics, and so fails the load.
+    /// Reads a sentence. Sentences stand in the source, so a wrong one is a wrong program: it panics, and the module is not loaded.
     pub fn read(sentence: &str) -> Self {
         let spaced = sentence.replace('[', " [ ").replace(']', " ] ").replace('(', " ( ").replace(')', " ) ");
         let mut words = spaced.split_whitespace().peekable();
@@ -52,7 +52,7 @@ fn sequence(words: &mut Words<'_>) -> Vec<Argument> {
     read
 }
 
-/// What stands between brackets, up to and with the closing one.
+/// Reads a group in brackets, up to and including the closing one.
 fn group(words: &mut Words<'_>, before: &mut Vec<Argument>, optional: bool) {
     let mut choices = vec![sequence(words)];
     while words.next_if_eq(&"|").is_some() {
@@ -126,7 +126,7 @@ impl Argument {
         Argument { parts: several, ..Argument::plain("data", Kind::Block) }
     }
 
-    /// How many words it takes at least.
+    /// The fewest words that the argument takes.
     fn least(&self) -> i32 {
         if self.optional {
             return 0;
@@ -140,7 +140,7 @@ impl Argument {
             }
     }
 
-    /// Whether it can take more words than that.
+    /// Whether the argument can take more words than `least`.
     fn varies(&self) -> bool {
         let of_different_lengths =
             self.kind == Kind::OneOf && self.parts.iter().any(|part| part.least() != self.parts[0].least());

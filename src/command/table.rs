@@ -1,5 +1,5 @@
-//! The table of all commands, and what is derived from it: registration, COMMAND DOCS, arity, and the lookup that
-//! `TSGEN.AT` needs.
+//! The table of all commands. Registration, COMMAND DOCS, arity, and the lookup that `TSGEN.AT` needs are derived
+//! from it.
 
 use crate::command::call::Call;
 use crate::command::fail::Outcome;
@@ -25,13 +25,13 @@ impl Entry {
     pub fn of<C: Command>() -> Self {
         let mut syntax = Syntax::read(&format!("{} {}", C::ROW.syntax, (C::ROW.more_syntax)()));
         if C::ROW.explains {
-            // Its name and the key.
+            // Redis asks only for the name and the key.
             syntax.arity = -2;
         }
         Entry { row: C::ROW, run: C::run, raw: entry::<Adapter<C>>, syntax }
     }
 
-    /// Whether it may have so many arguments, its name not counted.
+    /// Whether the command may have so many arguments, its name not counted.
     pub fn takes(&self, arguments: usize) -> bool {
         let count = i32::try_from(arguments).map_or(i32::MAX, |count| count.saturating_add(1));
         match self.syntax.arity {
@@ -46,7 +46,7 @@ const fn tells_keys(row: &Row) -> bool {
     matches!(row.keys.last(), Some(KeySpec::After(_)))
 }
 
-/// Makes a `Command` something that Redis can call.
+/// Adapts a `Command` to the handler that Redis can call.
 pub struct Adapter<C>(PhantomData<C>);
 
 impl<C: Command> Handler for Adapter<C> {
@@ -81,7 +81,7 @@ pub fn find(name: &[u8]) -> Option<&'static Entry> {
     all().get(found)
 }
 
-/// Makes these the commands there are, and tells Redis of every one that clients can call; once, at load.
+/// Makes these entries the table, and registers with Redis each command that clients can call; once, at load.
 pub fn register(ctx: &Ctx, mut entries: Vec<Entry>) -> bool {
     entries.sort_by_key(|entry| entry.row.name);
     let categories = Categories::prepare(ctx);

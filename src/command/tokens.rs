@@ -9,10 +9,10 @@ use tsgen_engine::{coalesce, TokenRange, MAX_COUNT, MAX_TOKEN};
 const BAD_TOKEN: Fail =
     Fail::text("ERR token must be an integer between 1 and 4611686018427387904, or a range first-last of these");
 
-/// What ALL takes unless COUNT says otherwise.
+/// The entries that ALL takes without COUNT.
 const ALL_COUNT: usize = 1_000;
 
-/// Entries as a client names them: dead letters, or delayed ones.
+/// Entries as a client names them: dead letters, or delayed entries.
 pub enum Selection {
     All(usize),
     Tokens(Tokens),
@@ -38,7 +38,7 @@ impl Selection {
 }
 
 impl<'a> Args<'a> {
-    /// Tokens and ranges of tokens, and nothing else; at least one.
+    /// Reads tokens and ranges of tokens, at least one, and nothing else.
     pub fn only_tokens(&mut self) -> Result<Tokens, Fail> {
         let tokens = self.tokens()?;
         match self.peek() {
@@ -47,7 +47,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Tokens and ranges of tokens, as far as they go; at least one.
+    /// Reads tokens and ranges of tokens, at least one, up to the first other word.
     pub fn tokens(&mut self) -> Result<Tokens, Fail> {
         let mut tokens = Tokens::default();
         while let Some(word) = self.peek().filter(|word| word.bytes().first().is_some_and(u8::is_ascii_digit)) {
@@ -75,7 +75,7 @@ fn token_range(text: &[u8]) -> Option<TokenRange> {
     }
 }
 
-/// Token ranges of one command: rising, disjoint, a few of them without a heap allocation.
+/// The token ranges of one command: rising and disjoint. A few ranges need no heap allocation.
 pub struct Tokens {
     few: [TokenRange; Tokens::FEW],
     count: usize,

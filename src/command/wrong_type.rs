@@ -1,4 +1,4 @@
-//! The error of a command whose key is of another type: it names what stands there.
+//! The error of a command whose key is of another type: it names the type that the key has.
 
 use crate::command::fail::Fail;
 use crate::redis::key::{Kind, Refused};
@@ -23,7 +23,7 @@ pub fn refusal(refused: Refused, wanted: &str) -> Fail {
     wrong_type(&format!("{found}, not a {wanted} key"))
 }
 
-/// Begins as Redis's own does.
+/// The error; it begins like Redis's own.
 fn wrong_type(what: &str) -> Fail {
     format!("WRONGTYPE Operation against a key holding the wrong kind of value: it is {what}").into()
 }
