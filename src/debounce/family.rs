@@ -1,5 +1,5 @@
-//! The family DEBOUNCE: items that are delivered by groups, once a group has been quiet. What it adds to delivery, at the
-//! edge.
+//! The family DEBOUNCE: items that are delivered in groups, once a group has been quiet. This file is what the family adds
+//! to delivery.
 
 use crate::command::args::{is, set, Args};
 use crate::command::limits::MAX_MS;
@@ -37,7 +37,7 @@ static MAX_WAIT: Number = Number::new(c"debounce-max-wait", 0, 0, MAX_MS);
 static MAX_ITEMS_OF_GROUP: Number = Number::new(c"debounce-max-items", 0, 0, MAX_ITEMS as i64);
 static UNIQUE: Number = Number::new(c"debounce-unique", 1, 0, 1);
 
-/// The gate options of a key that is made now and not told otherwise.
+/// The gate options of a key that is created now without any option.
 fn defaults() -> Rules {
     Rules {
         idle: Millis(IDLE.unsigned()),
@@ -163,7 +163,7 @@ impl Family for Debounce {
         let (reason, items) = fired(entry.body);
         to.extend([b"group", entry.name, b"reason", reason.as_str().as_bytes()].map(OwnedStr::new));
         let [item_word, at_word] = [b"item".as_slice(), b"at"].map(|word| to.keep(OwnedStr::new(word)));
-        // Items that came together came at the same time.
+        // Items that came together have the same time, which is kept once.
         let mut last = None;
         for (item, at) in items {
             let time = match last.filter(|(before, _)| *before == at) {

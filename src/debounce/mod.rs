@@ -1,4 +1,4 @@
-//! DEBOUNCE: items that are delivered by groups, once a group has been quiet.
+//! DEBOUNCE: items that are delivered in groups, once a group has been quiet.
 
 mod commands;
 mod family;
@@ -10,5 +10,5 @@ use crate::redis::datatype::DataType;
 /// The family; what it adds to delivery is in `family`.
 pub struct Debounce;
 
-/// Where its type is registered.
+/// Its registered data type.
 static TYPE: DataType<StoredQueue<Debounce>> = DataType::new();

@@ -1,7 +1,7 @@
-//! `TSGEN.AT`: one command of ours at a given time. How replicas and the AOF repeat what depends on time.
+//! `TSGEN.AT`: runs one command of ours at a given time. Replicas and the AOF repeat with it what depends on time.
 //!
-//! It is where operations of another behaviour are told apart from ours. Those of behaviour 1 have a bare time, `ms`, and cost nothing; a
-//! later version will send `2:ms`. A command that goes out without an envelope is of behaviour 1 for ever.
+//! It also tells operations of another behaviour apart from ours. Operations of behaviour 1 have a bare time, `ms`, which costs nothing; a
+//! later version will send `2:ms`. A command that is replicated without an envelope is of behaviour 1 for ever.
 
 use crate::command::args::{in_range, integer};
 use crate::command::behaviour;
@@ -13,7 +13,7 @@ use crate::redis::command::KeySpec;
 use crate::redis::{log, Ctx};
 use tsgen_engine::{UnixMs, REPEATED};
 
-/// The latest time: tokens made from it stay within JavaScript's exact integers.
+/// The latest time: tokens that are made from it stay within JavaScript's exact integers.
 const MAX_MS: i64 = 8_796_093_022_207;
 
 const FORBIDDEN: Fail =
@@ -61,7 +61,7 @@ impl Command for At {
     }
 }
 
-/// The behaviour that a time tells, if that is none we repeat.
+/// The behaviour that a time names, if we cannot repeat that behaviour.
 fn other_behaviour(time: &[u8]) -> Option<u32> {
     let colon = time.iter().position(|byte| *byte == b':')?;
     integer(&time[colon + 1..])?;
@@ -69,8 +69,8 @@ fn other_behaviour(time: &[u8]) -> Option<u32> {
     (!REPEATED.contains(&behaviour)).then_some(behaviour)
 }
 
-/// What to say of an operation that is not repeated. An AOF with one does not load, as with a command that is unknown: to go on behind
-/// it would be to lose what it did.
+/// The error for an operation that cannot be repeated. An AOF with such an operation does not load, as with an unknown command: to go on
+/// after it would be to lose what it did.
 fn refuse(ctx: &Ctx, behaviour: u32) -> Fail {
     let why = format!("an operation of behaviour {behaviour} cannot be repeated: {}", behaviour::repeated());
     if ctx.flags().is_loading() {

@@ -1,7 +1,7 @@
-//! The configs of the module: what CONFIG GET `tsgen.*` shows. Each stands beside its reader.
+//! The configs of the module, which CONFIG GET `tsgen.*` shows. Each config stands beside the code that reads it.
 //!
-//! Defaults for keys that are made by their first write are read when such a key is made, and made explicit to replicas;
-//! changing them changes no key that exists.
+//! Defaults for keys are read when a key is made, also by a first write, and are made explicit to replicas; changing a
+//! default changes no key that exists.
 
 use crate::command::{caller, limits};
 use crate::delivery::options;
@@ -9,7 +9,7 @@ use crate::redis::config::{load, Config};
 use crate::redis::Ctx;
 use crate::server::families::FAMILIES;
 
-/// Tells Redis of them, and takes what redis.conf says.
+/// Registers the configs with Redis, and takes their values from redis.conf.
 pub fn register(ctx: &Ctx) -> bool {
     let mut all: Vec<Config> = options::configs().chain(limits::CONFIGS).chain(caller::CONFIGS).collect();
     FAMILIES.iter().for_each(|family| all.extend(family.configs));

@@ -1,5 +1,5 @@
-//! What Redis tells of this node is handed on: to each family, then to delivery, for some deadlines may be looked at only once a family
-//! has held them up.
+//! Hands server events on, first to each family and then to delivery: some deadlines may be looked at only once a family has held them
+//! up.
 
 use crate::delivery;
 use crate::redis::server_events::{listen, Event};

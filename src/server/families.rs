@@ -1,4 +1,4 @@
-//! The families that deliver: the one list of them. (THROTTLE delivers nothing.)
+//! The one list of the families that deliver. (THROTTLE delivers nothing.)
 
 use crate::debounce::Debounce;
 use crate::delivery::any_family::AnyFamily;

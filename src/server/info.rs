@@ -15,7 +15,7 @@ use crate::server::families::FAMILIES;
 use std::time::{Duration, Instant};
 use tsgen_engine::UnixMs;
 
-/// How long one INFO may look at keys: some thousands of them.
+/// How long one INFO may look at keys: enough for some thousands of keys.
 const BUDGET: Duration = Duration::from_millis(2);
 
 pub fn register(ctx: &Ctx) -> bool {
@@ -43,7 +43,7 @@ fn tell(section: &Section) {
     tell_families(section);
 }
 
-/// Sums over all keys, which are looked at one by one, for as long as that may take.
+/// Tells the sums over all keys, which are looked at one by one, for as long as `BUDGET` lasts.
 fn tell_families(section: &Section) {
     let until = Instant::now() + BUDGET;
     let now = UnixMs(unix_ms());

@@ -1,4 +1,4 @@
-//! The module as a whole: which families there are, configs, INFO, and the command that repeats others.
+//! The module as a whole: the list of families, configs, INFO, and the command that repeats others.
 
 mod at;
 mod config;
@@ -13,7 +13,7 @@ use crate::redis::{panics, Ctx};
 use crate::throttle;
 use families::FAMILIES;
 
-/// The module. Its version is 0.1.0, as Redis counts.
+/// The module. Its version 0.1.0 is 100 as Redis counts.
 pub const MODULE: Module = Module { name: c"tsgen", version: 100, start };
 
 /// Registers everything; at load.

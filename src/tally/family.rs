@@ -1,5 +1,5 @@
-//! The family TALLY: increments that are summed per field, and delivered as one batch for each window of time. What it adds to
-//! delivery, at the edge.
+//! The family TALLY: increments that are summed per field, and delivered as one batch for each window of time. This file is what
+//! the family adds to delivery.
 
 use crate::command::args::{is, set, Args};
 use crate::command::limits::MAX_MS;
@@ -38,7 +38,7 @@ pub struct Change {
 static EVERY: Number = Number::new(c"tally-every", 9_000, 1, MAX_MS);
 static MAX_FIELDS_OF_WINDOW: Number = Number::new(c"tally-max-fields", 10_000, 1, MAX_FIELDS as i64);
 
-/// The gate options of a key that is made now and not told otherwise.
+/// The gate options of a key that is created now without any option.
 fn defaults() -> Tallying {
     let max_fields = MAX_FIELDS_OF_WINDOW.unsigned();
     Tallying { every: Millis(EVERY.unsigned()), max_fields, ..Tallying::default() }
@@ -121,7 +121,7 @@ impl Family for Tally {
         WORDS.iter().any(|option| is(word, option)).then_some(2)
     }
 
-    /// A batch that is dead is a sum that the database never gets, so none dies unless CREATE says so.
+    /// A dead batch is a sum that the database never gets, so no batch dies unless CREATE says so.
     fn adjust(defaults: DeliveryOptions) -> DeliveryOptions {
         DeliveryOptions { max_deliveries: 0, ..defaults }
     }

@@ -1,4 +1,4 @@
-//! What INCR and MINCR have in common. An increment that finds its window open depends on no time, and so is told to replicas as it
+//! The common part of INCR and MINCR. An increment that finds its window open depends on no time, so it is replicated as it
 //! came.
 
 use crate::command::args::integer;
@@ -19,8 +19,8 @@ pub fn delta(text: &Str) -> Result<i64, Fail> {
     integer(text.bytes()).ok_or(BAD_DELTA)
 }
 
-/// The time of an increment. Who repeats a plain one, a replica or an AOF, is told that its window is open, whatever the clock
-/// says there.
+/// The time of an increment. A plain increment that a replica or the AOF repeats counts into the open window, whatever the
+/// clock says there.
 pub fn time(call: &Call<'_>, key: &mut Opened<'_, Tally>) -> Result<UnixMs, Fail> {
     let flags = call.ctx.flags();
     let repeats = !call.is_repetition() && (flags.is_replicated() || flags.is_loading());
@@ -28,7 +28,7 @@ pub fn time(call: &Call<'_>, key: &mut Opened<'_, Tally>) -> Result<UnixMs, Fail
     Ok(if repeats && queue.has_window() { UnixMs::EVER } else { call.now() })
 }
 
-/// Tells replicas and everybody what increments did.
+/// Replicates increments, and sends their signals.
 pub fn tell(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tally>, now: UnixMs, counted: Counted) -> Outcome {
     if counted.is_plain {
         call.replicate();

@@ -10,5 +10,5 @@ use crate::redis::datatype::DataType;
 /// The family; what it adds to delivery is in `family`.
 pub struct Tally;
 
-/// Where its type is registered.
+/// Its registered data type.
 static TYPE: DataType<StoredQueue<Tally>> = DataType::new();

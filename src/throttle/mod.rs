@@ -1,6 +1,6 @@
 //! The type of THROTTLE keys: a few bytes, no queue and no part of delivery.
 //!
-//! What is under a key is as the engine has it. Its time to live is Redis's: kept, copied and saved beside it, and set by each take.
+//! The value under a key is the engine's. The time to live is Redis's: Redis keeps, copies and saves it beside the value, and each take sets it.
 
 pub mod commands;
 
@@ -19,17 +19,17 @@ static TYPE: DataType<Throttle> = DataType::new();
 /// Name of the command that rebuilds a value from the AOF.
 pub const LOAD: &CStr = c"THROTTLE.LOAD";
 
-/// Tells Redis of the type; at load.
+/// Registers the type with Redis; at load.
 pub fn register(ctx: &Ctx) -> bool {
     TYPE.register(ctx)
 }
 
-/// What is stored under a key; `None` if it does not exist.
+/// The value under a key; `None` if the key does not exist.
 pub fn find(key: &mut Key<'_>) -> Result<Option<Throttle>, Fail> {
     key.view(&TYPE).map(|found| found.copied()).map_err(|refused| wrong_type::refusal(refused, "THROTTLE"))
 }
 
-/// What is stored under a key from now on, which must be open to write.
+/// Stores a value under a key, which must be open to write.
 pub fn store(key: &mut Key<'_>, value: Throttle) -> Outcome {
     if let Some(stored) = key.get(&TYPE).map_err(|refused| wrong_type::refusal(refused, "THROTTLE"))? {
         *stored = value;
@@ -53,16 +53,16 @@ fn read(from: &mut Reader<'_>, version: i32) -> Result<(Throttle, Health), Strin
     Ok((value, Health::Sound))
 }
 
-/// An RDB object and a DUMP payload are one byte string, what the engine says; or, of a value that is damaged, the mark of that and an empty one.
+/// An RDB object and a DUMP payload are one byte string, which the engine makes. For a damaged value they are the mark and an empty string.
 impl Stored for Throttle {
     const NAME: &'static CStr = c"tsgen-thr";
     const PREFIX: &'static str = "THROTTLE";
     const VERSION: i32 = 1;
     const LOAD: &'static CStr = LOAD;
-    /// There may be millions, and nobody asks for their sum.
+    /// There may be millions of values, and nobody asks for their sum.
     const IS_LISTED: bool = false;
 
-    /// Of one that is damaged only that, and an empty string.
+    /// Saves a damaged value as the mark and an empty string only.
     fn save(&self, health: Health, to: &mut Saver<'_>) {
         match health {
             Health::Sound => Throttle::save(self, &mut |bytes| to.put(bytes)),

@@ -1,4 +1,4 @@
-//! The family TSGEN: elements with a timestamp behind a watermark. What it adds to delivery, at the edge.
+//! The family TSGEN: elements with a timestamp behind a watermark. This file is what the family adds to delivery.
 
 use crate::command::args::{integer, is, set, Args};
 use crate::command::limits::check_name;
@@ -14,7 +14,7 @@ use crate::tsgen::{commands, Tsgen, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{Delivered, DeliveryOptions, Error, Kind, Late, Queue, Ready, Source, UnixMs, Watermark};
 
-/// Most sources of one key: the watermark is their minimum, found by looking at each.
+/// The most sources of one key: the watermark is their minimum, which is found by looking at each source.
 const MAX_SOURCES: i64 = 1_000;
 
 /// The gate options of CREATE.
@@ -28,7 +28,7 @@ pub struct Plan {
 #[derive(Default)]
 pub struct Change {
     watermark: Option<i64>,
-    /// The name of a source, and what it has reported from now on.
+    /// The name of a source, and the timestamp that counts as its report from now on.
     source: Option<(Box<[u8]>, i64)>,
     late: Option<Late>,
 }

@@ -10,5 +10,5 @@ use crate::redis::datatype::DataType;
 /// The family; what it adds to delivery is in `family`.
 pub struct Tsgen;
 
-/// Where its type is registered.
+/// Its registered data type.
 static TYPE: DataType<StoredQueue<Tsgen>> = DataType::new();

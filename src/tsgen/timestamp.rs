@@ -1,4 +1,4 @@
-//! Timestamps as clients write them, and what is replicated of them.
+//! Timestamps as clients write them, and as they are replicated.
 
 use crate::command::args::{integer, is};
 use crate::command::{Call, Fail};
@@ -16,18 +16,18 @@ const UNIT_NEEDS_CLOCK: Fail =
 #[derive(Clone, Copy)]
 pub enum When {
     At(i64),
-    /// So many milliseconds after 1970, written with a unit: only with CLOCK.
+    /// A time since 1970 that was written with a unit: only with CLOCK.
     Unix(Millis),
-    /// So long from now: only with CLOCK.
+    /// A delay from now: only with CLOCK.
     After(Millis),
 }
 
-/// What a number of seconds, microseconds or nanoseconds since 1970 looks like, of the years 2001 to 5138 or so. As milliseconds these
-/// are of the first three years, or tens of thousands of years ahead.
+/// The ranges of seconds, microseconds and nanoseconds since 1970 for the years 2001 to 5138 or so. Read as milliseconds, these numbers
+/// lie in the first three years, or tens of thousands of years ahead.
 const OTHER_UNITS: [(RangeInclusive<i64>, &str); 3] = [
     (1_000_000_000..=99_999_999_999, "seconds"),
     (1_000_000_000_000_000..=99_999_999_999_999_999, "microseconds"),
-    // The largest number there is is a way to say never.
+    // The largest number is left out: it is a way to say never.
     (1_000_000_000_000_000_000..=i64::MAX - 1, "nanoseconds"),
 ];
 
@@ -45,8 +45,8 @@ impl When {
         }
     }
 
-    /// The timestamp that is meant. A client that names an absolute time of a CLOCK key in another unit than ours would have its element at
-    /// once, or never; what a master says was checked there.
+    /// The timestamp that is meant. Refuses a client's absolute time in another unit than milliseconds on a CLOCK key: its element would be
+    /// ready at once, or never. Timestamps from a master were checked there.
     pub fn resolve(self, is_clock: bool, now: UnixMs, call: &Call<'_>) -> Result<i64, Fail> {
         match self {
             When::At(timestamp) => {
@@ -80,7 +80,7 @@ pub fn replicate_on_clock(call: &Call<'_>, now: UnixMs, elements: &[(When, i64)]
         return call.replicate_timed(now);
     }
     let absolute: Vec<Option<OwnedStr>> = elements.iter().map(relative).collect();
-    // Timestamps stand at the front of their elements, in the order of `elements`.
+    // Each timestamp stands at the front of its element, and the elements are in the order of `elements`.
     let mut arguments = call.given.to_vec();
     let guarded = usize::from(arguments.get(1).is_some_and(|word| is(word, "NX") || is(word, "XX")));
     for (nth, timestamp) in absolute.iter().enumerate() {

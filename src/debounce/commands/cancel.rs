@@ -1,4 +1,4 @@
-//! `DEBOUNCE.CANCEL`: groups that are dropped.
+//! `DEBOUNCE.CANCEL`: drops groups.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::debounce::Debounce;

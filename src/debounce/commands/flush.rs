@@ -1,4 +1,4 @@
-//! `DEBOUNCE.FLUSH`: groups that fire before their time.
+//! `DEBOUNCE.FLUSH`: fires groups before their time.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::debounce::Debounce;

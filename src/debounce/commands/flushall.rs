@@ -1,4 +1,4 @@
-//! `DEBOUNCE.FLUSHALL`: groups that fire before their time, next to fire first.
+//! `DEBOUNCE.FLUSHALL`: fires groups before their time, next to fire first.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::debounce::Debounce;
@@ -6,10 +6,10 @@ use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
 use std::ffi::CStr;
 
-/// Groups of one FLUSHALL that does not say how many.
+/// The groups that FLUSHALL fires without COUNT.
 const DEFAULT_COUNT: usize = 1_000;
 
-/// That of FLUSH.
+/// The event of FLUSH.
 const EVENT: &CStr = c"debounce.flush";
 
 pub struct FlushAll;

@@ -1,4 +1,4 @@
-//! `DEBOUNCE.GET`: one group. Answers as if everything due had fired, and stores nothing.
+//! `DEBOUNCE.GET`: shows one group. Answers as if everything due had fired, and stores nothing.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::debounce::items::reply_items;

@@ -1,4 +1,4 @@
-//! `DEBOUNCE.GROUPS`: what is collecting. Answers as if everything due had fired, and stores nothing.
+//! `DEBOUNCE.GROUPS`: lists groups that are collecting. Answers as if everything due had fired, and stores nothing.
 
 use crate::command::page::NamePage;
 use crate::command::{Call, Command, Outcome, Row};

@@ -1,4 +1,4 @@
-//! `DEBOUNCE.PUSH`: items for one group, whose quiet time starts anew. The hot path.
+//! `DEBOUNCE.PUSH`: adds items to one group, whose quiet time starts anew. The hot path.
 
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
@@ -39,7 +39,7 @@ impl Command for Push {
         let pushed = match key.value()? {
             Some(value) => value.queue.push(group, items, now)?,
             None => {
-                // Refused before the key is made.
+                // A PUSH that is refused is refused before the key is made.
                 let mut value = keyspace::by_default::<Debounce>(now)?;
                 let pushed = value.queue.push(group, items, now)?;
                 new = Some(value);

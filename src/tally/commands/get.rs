@@ -1,4 +1,4 @@
-//! `TALLY.GET`: what a database does not have yet of a field.
+//! `TALLY.GET`: shows the part of a field's sum that a database does not have yet.
 
 use crate::command::limits::check_sought;
 use crate::command::{Call, Command, Outcome, Row};

@@ -1,4 +1,4 @@
-//! `TALLY.INCR`: one increment of the open window. The hot path.
+//! `TALLY.INCR`: adds one increment to the open window. The hot path.
 
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};

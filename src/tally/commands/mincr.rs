@@ -1,4 +1,4 @@
-//! `TALLY.MINCR`: several increments of the open window, all or none.
+//! `TALLY.MINCR`: adds several increments to the open window, all or none.
 
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};

@@ -1,4 +1,4 @@
-//! `TALLY.SEAL`: a window that ends before its time.
+//! `TALLY.SEAL`: ends a window before its time.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::apply::apply;

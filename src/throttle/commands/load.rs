@@ -1,4 +1,4 @@
-//! `THROTTLE.LOAD`: rebuilds a key. What a rewritten AOF consists of; the time to live comes after it, from Redis.
+//! `THROTTLE.LOAD`: rebuilds a key from a rewritten AOF; the time to live comes after it, from Redis.
 
 use crate::command::args::{is, unknown_option};
 use crate::command::caller::check_caller;
@@ -12,7 +12,7 @@ pub struct Load;
 impl Command for Load {
     const ROW: &'static Row = &Row {
         name: throttle::LOAD,
-        // A value is one chunk, so there never is MORE.
+        // A value is one chunk, so there is no MORE.
         syntax: "key LAST|DAMAGED chunk",
         summary: "Rebuilds a key; only a rewritten AOF uses it",
         ..Row::WRITE

@@ -12,7 +12,7 @@ use tsgen_engine::{Moment, Rate, Taken, UnixMs, MAX_LIMIT};
 
 const TAKE: &CStr = c"throttle.take";
 
-/// The microseconds of the time of a repetition. No client sends it, and nobody needs to know it.
+/// The word before the microseconds in the time of a repetition. Clients cannot send it and need not know it.
 const MICROS: &str = "MICROS";
 
 pub struct Take;
@@ -21,7 +21,7 @@ impl Command for Take {
     const ROW: &'static Row = &Row {
         name: c"THROTTLE.TAKE",
         flags: "write deny-oom fast",
-        // The reply tells how much is taken already.
+        // Read access is needed, too, because the reply tells how much is taken already.
         keys: &[KeySpec::ReadUpdate(1)],
         syntax: "key limit period [BURST n] [COST n]",
         summary: "Takes from a rate limit if there is room, and tells how much is left and when there will be more",
@@ -43,12 +43,12 @@ impl Command for Take {
         if changed {
             throttle::store(&mut key, value)?;
             if is_over(call, now.ms) {
-                // Under a virtual clock, whose time is no time of Redis's: the key would be gone at once, and nothing ever limited.
+                // The time of a virtual clock is no time of Redis's: the key would be gone at once, and nothing would ever be limited.
                 key.live_for_ever();
                 call.replicate_timed(now.ms);
                 call.ctx.replicate_native(c"PERSIST", &[name]);
             } else {
-                // An absolute time, made of the time of the call: the same on replicas and after the AOF was replayed.
+                // The time is absolute and computed from the time of the call, so it is the same on replicas and after a replay of the AOF.
                 key.live_until(value.full_at().0);
                 replicate(call, now);
             }
@@ -63,13 +63,13 @@ impl Command for Take {
     }
 }
 
-/// Whether a client has named a time that is over. (What is repeated may be late; that does not count.)
+/// Whether a client has named a time that is over. (The time of a repetition from a master or an AOF may be over; that does not count.)
 fn is_over(call: &Call<'_>, at: UnixMs) -> bool {
     let flags = call.ctx.flags();
     call.is_repetition() && !flags.is_replicated() && !flags.is_loading() && at.0 < unix_ms()
 }
 
-/// With its time, and how many microseconds of it were over.
+/// Replicates a take with its time in milliseconds, and the microseconds beyond that.
 fn replicate(call: &Call<'_>, now: Moment) {
     if call.is_repetition() {
         return call.replicate_timed(now.ms);
@@ -78,7 +78,7 @@ fn replicate(call: &Call<'_>, now: Moment) {
     call.replicate_timed_with(now.ms, &[&word, &us]);
 }
 
-/// The rate, the cost, and in a repetition the microseconds of its time.
+/// Reads the rate, the cost and, in a repetition, the microseconds of its time.
 fn parse(call: &mut Call<'_>) -> Result<(Rate, u64, Option<u16>), Fail> {
     let (is_repetition, args) = (call.is_repetition(), &mut call.args);
     let most = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -101,7 +101,7 @@ fn parse(call: &mut Call<'_>) -> Result<(Rate, u64, Option<u16>), Fail> {
         Some(text) => in_range("BURST", text, 1, most(Rate::most_burst(limit, period)))?.unsigned_abs(),
         None => limit,
     };
-    // More than fits at once would be refused for ever, and a client that waits and tries again would never learn why.
+    // A cost that never fits at once would be refused for ever, and a client that waits and tries again would never learn why.
     let cost = match cost {
         Some(text) => in_range("COST", text, 0, most(burst))?.unsigned_abs(),
         None => 1,

@@ -1,4 +1,4 @@
-//! `TSGEN.ADD`: one element. The hot path: nothing is allocated here unless the key is new.
+//! `TSGEN.ADD`: adds one element. The hot path: nothing is allocated here unless the key is new.
 
 use crate::command::args::is;
 use crate::command::limits::{check_name, check_payload};
@@ -22,7 +22,7 @@ struct Element<'a> {
     guard: Guard,
     when: When,
     id: &'a [u8],
-    /// None: what is there with XX, else an empty one.
+    /// `None`: the present payload with XX, else an empty one.
     payload: Option<&'a [u8]>,
 }
 
@@ -78,7 +78,7 @@ impl Command for Add {
             return add_first(call, name, key, &element);
         };
         let is_clock = value.queue.is_clock();
-        // Under an external watermark an ADD depends on no time, and so asks for none.
+        // Under an external watermark an ADD depends on no time, so the clock is not read.
         let now = if is_clock { call.now() } else { UnixMs(0) };
         let timestamp = element.when.resolve(is_clock, now, call)?;
         let added = element.add_to(&mut value.queue, timestamp, now)?;
@@ -109,7 +109,7 @@ fn reply(call: &Call<'_>, added: Added) {
     }
 }
 
-/// The first element of a key that does not exist: the key is made, unless the element is refused.
+/// Adds the first element of a key that does not exist: the key is made, unless the element is refused.
 fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, element: &Element<'_>) -> Outcome {
     let now = call.now();
     let mut value = keyspace::by_default::<Tsgen>(now)?;

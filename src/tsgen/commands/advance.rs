@@ -39,7 +39,7 @@ impl Command for Advance {
         let created = key.value()?.is_none();
         if created {
             let mut value = keyspace::by_default::<Tsgen>(now)?;
-            // Refused before the key is made.
+            // An ADVANCE that is refused is refused before the key is made.
             value.queue.advance(timestamp, source, now)?;
             let value = key.create(keyspace::by_default::<Tsgen>(now)?)?;
             replicate::creation(call.ctx, name, value, now);

@@ -1,4 +1,4 @@
-//! `TSGEN.GET`: one element. Answers as if everything due had been applied, and stores nothing.
+//! `TSGEN.GET`: shows one element. Answers as if everything due had been applied, and stores nothing.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;

@@ -1,4 +1,4 @@
-//! `TSGEN.MADD`: several elements, all or none.
+//! `TSGEN.MADD`: adds several elements, all or none.
 
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
@@ -12,7 +12,7 @@ use crate::tsgen::Tsgen;
 use std::ffi::CStr;
 use tsgen_engine::{Added, UnixMs};
 
-/// That of ADD.
+/// The event of ADD.
 const EVENT: &CStr = c"tsgen.add";
 
 pub struct Madd;
@@ -20,7 +20,7 @@ pub struct Madd;
 /// Timestamp, id and payload, as the engine takes them.
 type Element<'a> = (i64, &'a [u8], &'a [u8]);
 
-/// The same as a client writes them.
+/// Timestamp, id and payload, as a client writes them.
 #[derive(Clone, Copy)]
 struct Given<'a> {
     when: When,

@@ -1,4 +1,4 @@
-//! `TSGEN.RANGE`: elements by timestamp. Answers as if everything due had been applied, and stores nothing.
+//! `TSGEN.RANGE`: lists elements by timestamp. Answers as if everything due had been applied, and stores nothing.
 
 use crate::command::args::integer;
 use crate::command::page::DEFAULT_COUNT;
@@ -7,7 +7,7 @@ use crate::delivery::keyspace;
 use crate::redis::Str;
 use crate::tsgen::Tsgen;
 
-/// A bound as XRANGE takes them, made inclusive; `None` if nothing can be in it.
+/// A bound as XRANGE takes it, made inclusive; `None` if no timestamp can be within the bound.
 fn bound(name: &str, text: &Str, step: i64) -> Result<Option<i64>, Fail> {
     let bad = || Fail::from(format!("ERR {name} must be an integer, (integer, - or +"));
     match text.bytes() {

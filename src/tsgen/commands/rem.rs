@@ -34,7 +34,7 @@ impl Command for Rem {
         let removed = ids.iter().filter(|id| value.queue.rem(id.bytes())).count();
         call.ctx.reply_int(removed as i64);
         if removed > 0 {
-            // Depends on no time, even if the watermark is a clock.
+            // A removal depends on no time, even if the watermark is a clock.
             call.replicate();
             drop(key);
             Signals::quiet(call.ctx, name).send(call.ctx, name, [EVENT]);

@@ -1,4 +1,4 @@
-//! `TSGEN.SOURCES`: who has reported what. Stores nothing.
+//! `TSGEN.SOURCES`: lists the sources and what each has reported. Stores nothing.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;

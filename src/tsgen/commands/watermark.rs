@@ -1,4 +1,4 @@
-//! `TSGEN.WATERMARK`: answers as if everything due had been applied, and stores nothing.
+//! `TSGEN.WATERMARK`: shows the watermark. Answers as if everything due had been applied, and stores nothing.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::keyspace;
