@@ -133,7 +133,7 @@ impl<'a> Args<'a> {
     }
 }
 
-/// Whether an argument is this keyword, in any case.
+/// Whether an argument is this keyword, in upper or lower case.
 pub fn is(word: &Str, keyword: &str) -> bool {
     word.bytes().eq_ignore_ascii_case(keyword.as_bytes())
 }

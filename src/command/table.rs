@@ -31,7 +31,7 @@ impl Entry {
         Entry { row: C::ROW, run: C::run, raw: entry::<Adapter<C>>, syntax }
     }
 
-    /// Whether the command may have so many arguments, its name not counted.
+    /// Whether the command may have this number of arguments, its name not counted.
     pub fn takes(&self, arguments: usize) -> bool {
         let count = i32::try_from(arguments).map_or(i32::MAX, |count| count.saturating_add(1));
         match self.syntax.arity {
@@ -71,7 +71,7 @@ fn all() -> &'static [Entry] {
     TABLE.get().map_or(&[], Vec::as_slice)
 }
 
-/// The command of this name, in any case.
+/// The command of this name, in upper or lower case.
 pub fn find(name: &[u8]) -> Option<&'static Entry> {
     let mut upper = [0; 32];
     let upper = upper.get_mut(..name.len())?;

@@ -5,7 +5,7 @@ use crate::redis::log;
 use std::ffi::CString;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// At most one line of a kind is logged in so many milliseconds: a failure at each tick must not fill the disk.
+/// At most one line of a kind is logged in this many milliseconds: a failure at each tick must not fill the disk.
 const LOG_EVERY: i64 = 60_000;
 
 /// Failures of one kind.

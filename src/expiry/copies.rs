@@ -30,7 +30,7 @@ pub fn early(queue: &Queue<Ttl>, after: UnixMs, until: UnixMs) -> i64 {
     i64::try_from(queue.count_between(after, until) / A_MS).unwrap_or(MOST_EARLY).min(MOST_EARLY)
 }
 
-/// Keys that end within so many ms are copied for a file by a peek or in a walk over all keys, because neither ends a key.
+/// Keys that end within this many ms are copied for a file by a peek or in a walk over all keys, because neither ends a key.
 const TOO_SOON: i64 = 1_000;
 
 /// What a file shall hold of one tracked key.

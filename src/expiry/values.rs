@@ -12,7 +12,7 @@ use tsgen_engine::Copied;
 /// and at the last moment, to have what was written last.
 pub const LEADS: [i64; 3] = [500, 20, 2];
 
-/// The first copies are made earlier by so many ms at most, where very many keys end together: else there is no time for all of them.
+/// The first copies are made at most this many ms earlier, where very many keys end together: else there is no time for all of them.
 pub const MOST_EARLY: i64 = 2_500;
 
 /// The types of keys, as an entry names them.

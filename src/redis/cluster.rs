@@ -187,7 +187,7 @@ unsafe extern "C" fn valkey_moves(
         VALKEY_EXPORT_COMPLETED => Move::Left,
         _ => return,
     };
-    // SAFETY: this event comes with this struct, which points to so many ranges.
+    // SAFETY: this event comes with this struct, which points to `count` ranges.
     let ranges = unsafe {
         let info = &*data.cast::<ValkeyInfo>();
         let count = if info.ranges.is_null() { 0 } else { info.count as usize };

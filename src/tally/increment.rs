@@ -19,7 +19,7 @@ pub fn delta(text: &Str) -> Result<i64, Fail> {
     integer(text.bytes()).ok_or(BAD_DELTA)
 }
 
-/// The time of an increment. A plain increment that a replica or the AOF repeats counts into the open window, whatever the
+/// The time of an increment. When a replica or the AOF repeats a plain increment, the window counts as open, whatever the
 /// clock says there.
 pub fn time(call: &Call<'_>, key: &mut Opened<'_, Tally>) -> Result<UnixMs, Fail> {
     let flags = call.ctx.flags();

@@ -1,4 +1,4 @@
-//! `F.ACK`: deliveries that are done with.
+//! `F.ACK`: settles deliveries whose work is done.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::family::Family;

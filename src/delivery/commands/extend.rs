@@ -1,4 +1,4 @@
-//! `F.EXTEND`: a new lease for deliveries that a worker still holds.
+//! `F.EXTEND`: gives a new lease to deliveries that a worker still holds.
 
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::apply::apply;

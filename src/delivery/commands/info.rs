@@ -1,4 +1,4 @@
-//! `F.INFO`: where a key stands, and every option of it.
+//! `F.INFO`: shows the state of a key, and all its options.
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;

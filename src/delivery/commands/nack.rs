@@ -1,4 +1,4 @@
-//! `F.NACK`: deliveries that have failed.
+//! `F.NACK`: gives back deliveries that have failed.
 
 use crate::command::args::{is, set};
 use crate::command::limits::check_name;
