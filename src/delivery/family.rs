@@ -27,7 +27,7 @@ pub trait Family: Content {
     type Change: Default;
 
     const VERBS: Verbs;
-    /// Name of the type of its values: nine characters.
+    /// The name of its data type: nine characters.
     const TYPE_NAME: &'static CStr;
     /// The key and the gate options of CREATE; the options of delivery follow.
     const CREATE_SYNTAX: &'static str;

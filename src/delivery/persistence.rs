@@ -85,7 +85,7 @@ impl<F: Family> StoredQueue<F> {
 impl<F: Family> Stored for StoredQueue<F> {
     const NAME: &'static CStr = F::TYPE_NAME;
     const PREFIX: &'static str = F::VERBS.prefix;
-    /// Of what this file writes around the chunks, the same for every family. What is in them has formats of its own.
+    /// The version of the bytes that this file writes around the chunks, the same for every family. The chunks have formats of their own.
     const VERSION: i32 = 1;
     const LOAD: &'static CStr = F::VERBS.load.name;
 

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-/// A command, and the keyspace event that it emits if it changes something; none does that only reads, or rebuilds what was saved.
+/// A command, and the keyspace event that it emits if it changes something. Commands that only read, or rebuild a saved key, emit none.
 #[derive(Clone, Copy)]
 pub struct Verb {
     pub name: &'static CStr,

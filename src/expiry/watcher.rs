@@ -18,7 +18,7 @@ pub const BATCH: usize = 64;
 
 /// What only this node knows of a watcher.
 pub struct Local {
-    /// When it was made or loaded. What had ended before is not its concern, unless it came with its slot.
+    /// When it was made or loaded. Keys that had ended before are not its concern, unless it came with its slot.
     since: UnixMs,
     /// Set while it is still to be told of the keys that were there before it; keys that had ended before this time were never its concern.
     pub walks_since: Option<UnixMs>,
@@ -101,8 +101,8 @@ pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>
     Some(what(&mut value.queue))
 }
 
-/// A key of a slot that has just come, and was not found before it ended at `deadline`, is tracked; unless the watcher was made later than that.
-/// `None` if there is none.
+/// Tracks a key of a slot that has just come, which ended at `deadline` before it was found; not if the watcher was made later than that.
+/// `None` if there is no watcher.
 pub fn adopt(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;

@@ -143,8 +143,8 @@ pub fn comes_or_came(slot: u16, now: UnixMs) -> Option<Came> {
     state.coming.get(&slot).map(|since| Came { since: *since, at: now }).or(state.came.get(&slot).copied())
 }
 
-/// Since when a key that was made or loaded here at `since` has been at work. One that came with its slot has been so where it came from, and
-/// not all that ended there while it was under way may have been told: since its slot began to come, for who goes on with its work.
+/// Since when a key that was made or loaded here at `since` counts as at work. A key that came with its slot was at work on the old owner, and
+/// keys that ended there during the move may not all have been told: so it counts from when its slot began to come.
 pub fn at_work_since(name: &[u8], since: UnixMs, now: UnixMs) -> UnixMs {
     let came = comes_or_came(cluster::slot_of(name), now).filter(|came| since <= came.at);
     came.map_or(since, |came| came.since.min(since))
