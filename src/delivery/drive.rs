@@ -1,6 +1,6 @@
 //! What the timer does with a key whose time has come: it wakes blocked clients, tells subscribers of `ready`, and feeds the sink.
 //!
-//! It sweeps leases and delays that are over only where a client waits for their entries, or where there are very many of them.
+//! It sweeps leases and delays that are over only where a client or the sink waits for their entries, or where there are very many.
 
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;

@@ -73,7 +73,7 @@ fn yes_or_no(whether: bool) -> &'static [u8] {
     }
 }
 
-/// Fails for a user who may not read all keys of a prefix: a watcher must not tell him of them.
+/// Fails for a user who may not read all keys of a prefix: the watcher would deliver those keys, too.
 fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
     // Two names that nobody can foresee, with nothing but the prefix in common: only a pattern that ends with * allows both.
     let allowed = |last: u8| {

@@ -82,7 +82,7 @@ impl State {
 }
 
 /// Whether this node may act on a key by itself, which is so if it serves the slot. A replica may not have heard yet what its master serves;
-/// so on a replica every key is ours, except those of slots that are known to be coming. O(length of the name), in a cluster.
+/// so on a replica, and before Redis 8.4, every key is ours unless its slot is known to be coming. O(length of the name), in a cluster.
 pub fn are_ours(name: &[u8]) -> bool {
     if !cluster::is_on() {
         return true;
