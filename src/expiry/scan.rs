@@ -33,8 +33,9 @@ use tsgen_engine::{Copied, UnixMs};
 
 /// The walk gets at least this time in each tick, however much else is due.
 const LEAST: Duration = Duration::from_micros(100);
-/// The time for the walk in the event by which a node becomes a master: enough for some ten thousand keys.
-const AT_PROMOTION: Duration = Duration::from_millis(5);
+/// The time for the walk in the event by which a node becomes a master: enough for some ten thousand keys. The server itself needs a
+/// millisecond or more then, and nobody is to wait for longer than five.
+const AT_PROMOTION: Duration = Duration::from_millis(3);
 /// Steps between two looks at the clock: some ten microseconds, unless many watched keys are met.
 const STEPS: usize = 16;
 
