@@ -207,27 +207,33 @@ pub fn figures() -> (u64, usize, Option<UnixMs>) {
 /// A running tick. However it ends, the timer is armed again.
 struct Tick {
     shortest: i64,
+    /// The clock was set back since it was last read, perhaps since the server began to run its timers. It reads the clock once for all that
+    /// are due, so a timer armed by the new time would be due at once, again and again, until that time of day is there again. The next
+    /// round of the server's cron arms it instead (`mind_the_clock`).
+    set_back: bool,
 }
 
 impl Drop for Tick {
     fn drop(&mut self) {
         let mut state = state();
         state.ticking = false;
-        state.arm(self.shortest);
+        if !self.set_back {
+            state.arm(self.shortest);
+        }
     }
 }
 
 fn tick(ctx: &Ctx) {
-    {
+    let set_back = {
         let mut state = state();
         state.armed = None;
         state.ticking = true;
         state.soon = false;
         state.ticks += 1;
-        state.read_clock();
-    }
+        state.read_clock().1
+    };
     SOON.store(false, Ordering::Relaxed);
-    let mut tick = Tick { shortest: 1 };
+    let mut tick = Tick { shortest: 1, set_back };
     let flags = ctx.flags();
     let until = Instant::now() + BUDGET;
     if flags.is_loading() {

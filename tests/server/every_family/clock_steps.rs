@@ -12,6 +12,21 @@ fn set_back(clock: &mut Clock, c: &mut Client, by: i64) {
     wait_until("the timer has looked", || ticks(c) > before);
 }
 
+/// The server reads the clock once for all module timers that are due. If it is set back after that, a timer that arms itself again by the new
+/// time was due at once, and again, for as long as the clock was set back: nobody got a reply. Here the timer has much to do, because it looks
+/// at all keys once the clock was set back, and the clock is set back again meanwhile.
+#[test]
+fn a_clock_set_back_while_the_timer_runs_does_not_stop_the_server() {
+    let mut clock = Clock::new();
+    let server = Server::start_under(&clock, &[]);
+    let mut c = server.client();
+    c.ok("EVAL \"for n = 1, 20000 do redis.call('TALLY.CREATE', 'k' .. n, 'EVERY', '60000') redis.call('TALLY.INCR', 'k' .. n, 'f') end\" 0");
+    for _ in 0..60 {
+        set_back(&mut clock, &mut c, 60 * MINUTE);
+        c.expect("PING", "PONG");
+    }
+}
+
 /// The smallest history: a clock that was an hour ahead for one command. It used to leave the gate open for that hour.
 #[test]
 fn a_delay_queue_is_not_open_early_once_a_clock_that_was_ahead_is_right_again() {
