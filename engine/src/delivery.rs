@@ -14,7 +14,7 @@ mod settle;
 mod sweep;
 mod view;
 
-pub use claim::{Claim, Delivered, Ready, Sunk, SINK_BATCH};
+pub use claim::{Claim, ClaimTerms, Delivered, Ready, ReadyBatch, Sunk, SINK_BATCH};
 pub use dead::Which;
 pub use settle::Nack;
 pub use view::{DeadLetter, Delayed, Pending, Stats};

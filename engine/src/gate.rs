@@ -72,7 +72,7 @@ pub trait Gate: Clone + Sized {
 
     /// Sorts out up to `most` collected things as overdue, or as overdue no longer, so that they can be counted. False if
     /// some are left. Changes nothing that shows.
-    fn settle(&mut self, now: UnixMs, most: usize) -> bool;
+    fn sort_overdue(&mut self, now: UnixMs, most: usize) -> bool;
 
     /// How many collected things are overdue.
     fn overdue(&mut self, now: UnixMs) -> usize;

@@ -42,16 +42,18 @@ mod time;
 mod token;
 
 pub use buffers::Mover;
-pub use delivery::{Claim, DeadLetter, Delayed, Delivered, Nack, Pending, Ready, Stats, Sunk, Which, SINK_BATCH};
+pub use delivery::{
+    Claim, ClaimTerms, DeadLetter, Delayed, Delivered, Nack, Pending, Ready, ReadyBatch, Stats, Sunk, Which, SINK_BATCH,
+};
 pub use duration::{duration, Duration};
 pub use entries::MAX_NAME;
 pub use error::Error;
-pub use gate::idle::{fired, Collecting, Group, Idle, Pushed, Reader, Reason, Rules, MAX_ITEMS};
-pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Scope, Tracked, Ttl};
+pub use gate::idle::{fired, Collecting, Group, Idle, IdleRules, Pushed, Reader, Reason, MAX_ITEMS};
+pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl, TtlRules};
 pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Role, Then, Verdict};
 pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
-pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark};
-pub use gate::window::{batch_number, Batch, Counted, FieldKind, Tallying, Window, MAX_FIELDS};
+pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark, WatermarkRules};
+pub use gate::window::{batch_number, Batch, Counted, FieldKind, OpenWindow, Window, WindowRules, MAX_FIELDS};
 pub use gate::Gate;
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};
 pub use prefixes::Prefixes;

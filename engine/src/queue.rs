@@ -161,8 +161,8 @@ impl<G: Gate> Queue<G> {
 
     /// Does up to `most` steps of work that reads would else have to do, where very much is being collected; false if steps
     /// are left. Changes nothing that shows. The timer calls it.
-    pub fn settle(&mut self, now: UnixMs, most: usize) -> bool {
-        self.gate.settle(now, most)
+    pub fn sort_overdue(&mut self, now: UnixMs, most: usize) -> bool {
+        self.gate.sort_overdue(now, most)
     }
 
     /// Whether what is due next takes so long to fire that it needs a stride of the sweep of its own. The timer asks.

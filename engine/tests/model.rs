@@ -18,7 +18,7 @@ mod tsgen;
 mod world;
 
 use proptest::prelude::*;
-use tsgen_engine::{Debounce, Expiry, Kind, Late, Tally, Tsgen};
+use tsgen_engine::{Debounce, Expiry, Kind, Late, Tally, Tsgen, WatermarkRules};
 use world::{op, options, World};
 
 const SEED: [u64; 2] = [1, 2];
@@ -40,7 +40,7 @@ proptest! {
     ) {
         let kind = if clock { Kind::Clock } else { Kind::External };
         let late = if reject_late { Late::Reject } else { Late::Ready };
-        let key = Tsgen::create(kind, late, options, SEED).expect("valid options");
+        let key = Tsgen::create(WatermarkRules { kind, late }, options, SEED).expect("valid options");
         World::new(key, naive::watermark::Watermark { clock, reject_late, watermark: None }).run(ops);
     }
 
@@ -56,12 +56,12 @@ proptest! {
 
     #[test]
     fn every_history_of_expiry_is_as_the_naive_list_has_it(
-        scope in expiry::scope(),
+        rules in expiry::rules(),
         options in options(),
         ops in prop::collection::vec(op(expiry::op()), 1..120),
     ) {
-        let key = Expiry::create(scope.clone(), options, SEED).expect("a prefix");
-        World::new(key, naive::ttl::Ttl { scope, tracked: Vec::new() }).run(ops);
+        let key = Expiry::create(rules.clone(), options, SEED).expect("a prefix");
+        World::new(key, naive::ttl::Ttl { rules, tracked: Vec::new() }).run(ops);
     }
 
     #[test]

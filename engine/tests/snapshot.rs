@@ -6,8 +6,8 @@ mod keys;
 use keys::{chunks, exercise, Family};
 use proptest::prelude::*;
 use tsgen_engine::{
-    DeliveryOptions, Error, Gate, Guard, Idle, Kind, Late, Loader, Millis, Queue, TokenRange, Tsgen, Ttl, UnixMs,
-    Watermark, Window,
+    ClaimTerms, DeliveryOptions, Error, Gate, Guard, Idle, Loader, Millis, Queue, TokenRange, Tsgen, Ttl, UnixMs,
+    Watermark, WatermarkRules, Window,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -104,7 +104,7 @@ a_snapshot! {
 
 #[test]
 fn chunks_of_an_unknown_format_or_of_two_are_refused() {
-    let key = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     let whole = chunks(&key);
     for mark in 0x82..=0xff {
         let mut later = whole.clone();
@@ -136,13 +136,19 @@ proptest! {
 /// stops in the middle of a backlog must stop at the same entry on both.
 #[test]
 fn a_bounded_sweep_is_the_same_however_grants_are_cut() {
-    let mut master = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let mut master = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     for n in 0..30_000u32 {
         master.add(Guard::Always, 1, &n.to_be_bytes(), b"", NOW).expect("room");
     }
     master.advance(1, None, NOW).expect("external");
-    let first = master.claim(b"w", 9_000, Millis(100), None, NOW).expect("no sink").first;
-    let second = master.claim(b"w", 8_500, Millis(100), None, NOW).expect("no sink").first;
+    let first = master
+        .claim(&ClaimTerms { consumer: b"w", count: 9_000, lease: Millis(100), first: None }, NOW)
+        .expect("no sink")
+        .first;
+    let second = master
+        .claim(&ClaimTerms { consumer: b"w", count: 8_500, lease: Millis(100), first: None }, NOW)
+        .expect("no sink")
+        .first;
     assert_eq!(second, first + 9_000);
     for hole in (0..17_000).step_by(7) {
         master.ack(&[TokenRange::one(first + hole)]).expect("one");
@@ -157,8 +163,16 @@ fn a_bounded_sweep_is_the_same_however_grants_are_cut() {
     }
     let mut replica = load::<Watermark>(&chunks(&master), [5, 6]).expect("whole");
     for count in [1, 10_000, 10, 3_000] {
-        let claim = master.claim(b"v", count, Millis(10_000), None, UnixMs(2_000)).expect("no sink");
-        assert_eq!(replica.claim(b"v", count, Millis(10_000), Some(claim.first), UnixMs(2_000)), Ok(claim));
+        let claim = master
+            .claim(&ClaimTerms { consumer: b"v", count, lease: Millis(10_000), first: None }, UnixMs(2_000))
+            .expect("no sink");
+        assert_eq!(
+            replica.claim(
+                &ClaimTerms { consumer: b"v", count, lease: Millis(10_000), first: Some(claim.first) },
+                UnixMs(2_000)
+            ),
+            Ok(claim)
+        );
         assert_eq!(chunks(&replica), chunks(&master), "after a claim of {count}");
     }
 }

@@ -15,7 +15,9 @@ use crate::redis::config::{Config, Number};
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
-use tsgen_engine::{fired, Delivered, DeliveryOptions, Error, Idle, Millis, Queue, Ready, Rules, UnixMs, MAX_ITEMS};
+use tsgen_engine::{
+    fired, Delivered, DeliveryOptions, Error, Idle, IdleRules, Millis, Queue, Ready, UnixMs, MAX_ITEMS,
+};
 
 /// The gate options of CREATE.
 #[derive(Default)]
@@ -32,14 +34,26 @@ pub struct Change {
     max_items: Option<u64>,
 }
 
+impl Change {
+    /// These rules, and those of `base` for all that were not given.
+    fn over(self, base: IdleRules) -> IdleRules {
+        IdleRules {
+            idle: self.idle.unwrap_or(base.idle),
+            max_wait: self.max_wait.unwrap_or(base.max_wait),
+            max_items: self.max_items.unwrap_or(base.max_items),
+            ..base
+        }
+    }
+}
+
 static IDLE: Number = Number::new(c"debounce-idle", 60_000, 1, MAX_MS);
 static MAX_WAIT: Number = Number::new(c"debounce-max-wait", 0, 0, MAX_MS);
 static MAX_ITEMS_OF_GROUP: Number = Number::new(c"debounce-max-items", 0, 0, MAX_ITEMS as i64);
 static UNIQUE: Number = Number::new(c"debounce-unique", 1, 0, 1);
 
 /// The gate options of a key that is created now without any option.
-fn defaults() -> Rules {
-    Rules {
+fn defaults() -> IdleRules {
+    IdleRules {
         idle: Millis(IDLE.unsigned()),
         max_wait: Millis(MAX_WAIT.unsigned()),
         max_items: MAX_ITEMS_OF_GROUP.unsigned(),
@@ -111,13 +125,8 @@ impl Family for Debounce {
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Idle>, Error> {
-        let defaults = defaults();
-        let rules = Rules {
-            idle: plan.timing.idle.unwrap_or(defaults.idle),
-            max_wait: plan.timing.max_wait.unwrap_or(defaults.max_wait),
-            max_items: plan.timing.max_items.unwrap_or(defaults.max_items),
-            unique: plan.unique.unwrap_or(defaults.unique),
-        };
+        let rules = plan.timing.over(defaults());
+        let rules = IdleRules { unique: plan.unique.unwrap_or(rules.unique), ..rules };
         Queue::<Idle>::create(rules, options, seed)
     }
 
@@ -142,7 +151,7 @@ impl Family for Debounce {
     }
 
     fn change(queue: &mut Queue<Idle>, change: Change, _: UnixMs) -> Result<bool, Error> {
-        queue.alter_rules(change.idle, change.max_wait, change.max_items)
+        queue.alter_rules(change.over(*queue.rules()))
     }
 
     fn opened_between(queue: &mut Queue<Idle>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool {

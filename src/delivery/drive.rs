@@ -18,7 +18,7 @@ const REPLICA_STEP: i64 = 10_000;
 /// The shortest time between two looks at a key because of its very many leases.
 const CROWD_STEP: Millis = Millis(100);
 /// Groups of one key that are sorted in one go: some 0.2 ms.
-const SETTLE: usize = 1_000;
+const SORT_STEP: usize = 1_000;
 
 /// How keys of a family are driven.
 pub fn driver<F: Family>() -> Driver {
@@ -36,8 +36,8 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
         value.schedule(db, name.bytes(), at);
     }
     if value.is_driven() || value.queue.is_crowded() {
-        let settled = value.queue.settle(now, SETTLE);
-        let rest = if settled { REPLICA_STEP } else { 0 };
+        let is_sorted = value.queue.sort_overdue(now, SORT_STEP);
+        let rest = if is_sorted { REPLICA_STEP } else { 0 };
         let at = now.after(Millis(rest.unsigned_abs()));
         value.schedule(db, name.bytes(), again.map_or(at, |again| again.min(at)));
     }
@@ -65,7 +65,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     for at in again.into_iter().chain(value.compact(now, until)) {
         value.schedule(db, name.bytes(), at);
     }
-    if !value.queue.settle(now, SETTLE) {
+    if !value.queue.sort_overdue(now, SORT_STEP) {
         // Very many groups have come due at once. The steps below would have to look at all of them.
         value.schedule(db, name.bytes(), now);
         return true;

@@ -5,7 +5,7 @@ use crate::delivery::family::Family;
 use crate::delivery::options;
 use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::{Ctx, OwnedStr, Str};
-use tsgen_engine::{Claim, Millis, UnixMs};
+use tsgen_engine::{Claim, ClaimTerms, UnixMs};
 
 /// Replicates a key that was made at `now`, by CREATE or by its first write, as a CREATE with every option written out.
 ///
@@ -17,12 +17,12 @@ pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &StoredQueue<F>, now: U
     ctx.replicate_at(AT, now.0, F::VERBS.create.name, &arguments);
 }
 
-/// Replicates a claim, with the tokens that it handed out.
-pub fn claim<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: (usize, Millis), claim: &Claim, now: UnixMs) {
-    let (count, lease) = wanted;
+/// Replicates a claim, with the tokens that it handed out. `names`: the key and the consumer.
+pub fn claim<F: Family>(ctx: &Ctx, names: [&Str; 2], terms: &ClaimTerms<'_>, claim: &Claim, now: UnixMs) {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let options = [(c"COUNT", number(count as u64)), (c"LEASE", number(lease.0)), (c"TOKEN", number(claim.first))];
-    ctx.replicate_at_with(AT, now.0, F::VERBS.claim.name, [name, consumer], options);
+    let (count, lease) = (number(terms.count as u64), number(terms.lease.0));
+    let options = [(c"COUNT", count), (c"LEASE", lease), (c"TOKEN", number(claim.first))];
+    ctx.replicate_at_with(AT, now.0, F::VERBS.claim.name, names, options);
 }
 
 /// Replicates one stride of the timer's sweep over leases and delays that have ended.

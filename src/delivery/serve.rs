@@ -6,7 +6,7 @@ use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
 use crate::redis::{Ctx, Str};
-use tsgen_engine::{Claim, Millis, UnixMs};
+use tsgen_engine::{Claim, ClaimTerms, DeliveryOptions, Millis, Token, UnixMs};
 
 /// What a claim asks for.
 #[derive(Clone, Copy)]
@@ -16,14 +16,22 @@ pub struct Wanted {
     pub lease: Option<Millis>,
 }
 
+impl Wanted {
+    /// The terms of the claim, at a key with these options.
+    pub fn terms<'a>(self, consumer: &'a Str, options: &DeliveryOptions, first: Option<Token>) -> ClaimTerms<'a> {
+        let lease = self.lease.unwrap_or(options.lease);
+        ClaimTerms { consumer: consumer.bytes(), count: self.count, lease, first }
+    }
+}
+
 /// Serves a client that waits, once the key has a ready entry or a sink. True if the client has its reply; false if nothing has changed.
 pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
     let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
-    let lease = wanted.lease.unwrap_or(value.queue.options().lease);
-    let outcome = match value.queue.claim(consumer.bytes(), wanted.count, lease, None, now) {
+    let terms = wanted.terms(consumer, value.queue.options(), None);
+    let outcome = match value.queue.claim(&terms, now) {
         Ok(claim) => {
-            replicate::claim::<F>(ctx, name, consumer, (wanted.count, lease), &claim, now);
+            replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, now);
             finish(ctx, name, key, &claim, now)
         }
         Err(error) => Err(error.into()),

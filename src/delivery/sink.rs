@@ -14,7 +14,7 @@ use crate::redis::arguments::Arguments;
 use crate::redis::call::write;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::time::Instant;
-use tsgen_engine::{Ready, Sink, UnixMs, SINK_BATCH};
+use tsgen_engine::{Ready, ReadyBatch, Sink, UnixMs, SINK_BATCH};
 
 /// Appends that have failed.
 pub static FAILURES: Failures = Failures::of("an append to the stream of a SINK");
@@ -83,13 +83,13 @@ fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(u64, Vec<Ap
     let value = key.value().ok()??;
     let sink = value.queue.options().sink.clone()?;
     let identity = value.identity;
-    let (ready, swept) = value.queue.ready_batch(now);
+    let ReadyBatch { entries, swept } = value.queue.ready_batch(now);
     let append = |entry: Ready<'_>| {
         let mut arguments = xadd(&sink);
         F::stream_fields(&entry, &mut arguments);
         Append { place: (entry.key, entry.seq), arguments }
     };
-    let appends = ready.into_iter().map(append).collect();
+    let appends = entries.into_iter().map(append).collect();
     if swept {
         replicate::sweep_for::<F>(ctx, name, SINK_BATCH, now);
         ctx.signal_modified(name);

@@ -103,7 +103,7 @@ pub fn keep_for_file(ctx: &Ctx, watchers: &[OwnedStr], changed: &[(Box<[u8]>, Ch
 
 fn write_down(queue: &mut Queue<Ttl>, changes: &HashMap<&[u8], Change>, met: &HashMap<Box<[u8]>, ForFile>) {
     let now = UnixMs(unix_ms());
-    for (name, change) in changes.iter().filter(|(name, _)| queue.scope().covers(name)).collect::<Vec<_>>() {
+    for (name, change) in changes.iter().filter(|(name, _)| queue.rules().covers(name)).collect::<Vec<_>>() {
         let life = met.get(*name).map_or(Life::Absent, |found| found.life);
         // No end is told here: keys whose ends must be told stay as they are.
         match judge_change(*change, life, queue.known(name), Role::Waits, now).then {

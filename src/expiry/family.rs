@@ -29,7 +29,7 @@ use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::time::Instant;
-use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Prefix, Queue, Ready, Scope, Ttl, UnixMs};
+use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Prefix, Queue, Ready, Ttl, TtlRules, UnixMs};
 
 /// The default of MAXVALUE: a longer value, in bytes, is not kept.
 const MAX_VALUE: u64 = 64 * 1024;
@@ -49,6 +49,17 @@ pub struct Plan {
 pub struct Change {
     keep_evicted: Option<bool>,
     max_held: Option<u64>,
+}
+
+impl Change {
+    /// These rules, and those of `base` for all that were not given.
+    fn over(self, base: TtlRules) -> TtlRules {
+        TtlRules {
+            keep_evicted: self.keep_evicted.unwrap_or(base.keep_evicted),
+            max_held: self.max_held.unwrap_or(base.max_held),
+            ..base
+        }
+    }
 }
 
 /// The words of gate options; each takes one value.
@@ -162,24 +173,19 @@ impl Family for Expiry {
         }
         let max_value = plan.max_value.unwrap_or(MAX_VALUE.min(MAX_PAYLOAD_SIZE.get().unsigned_abs()));
         let options = DeliveryOptions { max_len: 0, ..options };
-        let scope = Scope {
-            prefixes: plan.prefixes,
-            max_value,
-            keep_evicted: plan.change.keep_evicted.unwrap_or(false),
-            max_held: plan.change.max_held.unwrap_or(Scope::MAX_HELD),
-        };
-        Queue::<Ttl>::create(scope, options, seed)
+        let rules = TtlRules { prefixes: plan.prefixes, max_value, keep_evicted: false, max_held: TtlRules::MAX_HELD };
+        Queue::<Ttl>::create(plan.change.over(rules), options, seed)
     }
 
     fn explain_gate(queue: &Queue<Ttl>, to: &mut Strings) {
-        let scope = queue.scope();
+        let rules = queue.rules();
         let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
-        for prefix in &scope.prefixes {
+        for prefix in &rules.prefixes {
             to.extend([OwnedStr::new(b"PREFIX"), OwnedStr::new(&prefix.0)]);
         }
-        to.extend([OwnedStr::new(b"MAXVALUE"), number(scope.max_value)]);
-        to.extend([b"KEEPEVICTED", yes_or_no(scope.keep_evicted)].map(OwnedStr::new));
-        to.extend([OwnedStr::new(b"MAXHELD"), number(scope.max_held)]);
+        to.extend([OwnedStr::new(b"MAXVALUE"), number(rules.max_value)]);
+        to.extend([b"KEEPEVICTED", yes_or_no(rules.keep_evicted)].map(OwnedStr::new));
+        to.extend([OwnedStr::new(b"MAXHELD"), number(rules.max_held)]);
     }
 
     fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
@@ -194,7 +200,7 @@ impl Family for Expiry {
     }
 
     fn change(queue: &mut Queue<Ttl>, change: Change, _: UnixMs) -> Result<bool, Error> {
-        Ok(queue.alter_held(change.keep_evicted, change.max_held))
+        Ok(queue.alter_rules(change.over(queue.rules().clone())))
     }
 
     fn opened_between(_: &mut Queue<Ttl>, _: UnixMs, _: UnixMs, _: UnixMs) -> bool {
@@ -203,7 +209,7 @@ impl Family for Expiry {
     }
 
     fn appeared(value: &StoredQueue<Self>, db: i32, name: &[u8]) {
-        if watcher_index::add(db, name, value.queue.scope()) {
+        if watcher_index::add(db, name, value.queue.rules()) {
             events::listen();
         }
         if let Some(since) = value.local.walks_since {
@@ -255,17 +261,17 @@ impl Family for Expiry {
         ctx.reply_bytes(b"gate");
         ctx.reply_bytes(b"ttl");
         ctx.reply_bytes(b"prefixes");
-        ctx.reply_array(queue.scope().prefixes.len());
-        for prefix in &queue.scope().prefixes {
+        ctx.reply_array(queue.rules().prefixes.len());
+        for prefix in &queue.rules().prefixes {
             ctx.reply_bytes(&prefix.0);
         }
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         ctx.reply_bytes(b"maxvalue");
-        ctx.reply_int(number(queue.scope().max_value));
+        ctx.reply_int(number(queue.rules().max_value));
         ctx.reply_bytes(b"keepevicted");
-        ctx.reply_bytes(yes_or_no(queue.scope().keep_evicted));
+        ctx.reply_bytes(yes_or_no(queue.rules().keep_evicted));
         let numbers = [
-            ("maxheld", queue.scope().max_held),
+            ("maxheld", queue.rules().max_held),
             ("held-bytes", queue.held_bytes()),
             ("values-dropped", queue.values_dropped()),
         ];

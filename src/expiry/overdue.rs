@@ -45,7 +45,7 @@ fn keep_overdue_of(ctx: &Ctx, watchers: &[OwnedStr]) {
     if !overdue.is_empty() {
         expect_owed();
     }
-    let max = watchers.iter().filter_map(|watcher| with_queue(ctx, watcher, |queue| queue.scope().max_value)).max();
+    let max = watchers.iter().filter_map(|watcher| with_queue(ctx, watcher, |queue| queue.rules().max_value)).max();
     let meet = |look: &Look| {
         let life = life_of(look);
         let is_due = matches!(life, Life::Until(deadline) if deadline.is_due(now));

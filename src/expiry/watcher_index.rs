@@ -10,12 +10,12 @@ use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tsgen_engine::{Prefixes, Scope};
+use tsgen_engine::{Prefixes, TtlRules};
 
 /// A watcher, as far as events of keys concern it.
 struct Watcher {
     name: Box<[u8]>,
-    scope: Scope,
+    rules: TtlRules,
 }
 
 /// A watcher that is listed under each of its prefixes; equal only to itself.
@@ -36,21 +36,21 @@ struct Watchers {
 }
 
 impl Watchers {
-    fn insert(&mut self, name: &[u8], scope: Scope) {
+    fn insert(&mut self, name: &[u8], rules: TtlRules) {
         self.remove(name);
-        let known = Known(Arc::new(Watcher { name: name.into(), scope }));
-        for prefix in &known.0.scope.prefixes {
+        let known = Known(Arc::new(Watcher { name: name.into(), rules }));
+        for prefix in &known.0.rules.prefixes {
             self.by_prefix.insert(&prefix.0, known.clone());
         }
         self.by_name.insert(name.into(), known);
     }
 
-    fn remove(&mut self, name: &[u8]) -> Option<Scope> {
+    fn remove(&mut self, name: &[u8]) -> Option<TtlRules> {
         let known = self.by_name.remove(name)?;
-        for prefix in &known.0.scope.prefixes {
+        for prefix in &known.0.rules.prefixes {
             self.by_prefix.remove(&prefix.0, &known);
         }
-        Some(known.0.scope.clone())
+        Some(known.0.rules.clone())
     }
 
     /// The watchers that cover a key, ordered by name.
@@ -68,7 +68,7 @@ impl Watchers {
 struct State {
     dbs: BTreeMap<i32, Watchers>,
     /// The watcher that left last: it may be on its way to another name.
-    left: Option<Scope>,
+    left: Option<TtlRules>,
     /// Watchers that have come from another database, and still know the keys of that database.
     moved: BTreeSet<(i32, Box<[u8]>)>,
 }
@@ -126,20 +126,20 @@ pub fn is_watched(db: i32, key: &[u8]) -> bool {
 
 /// How many bytes of the value of a key any watcher wants; `None` if nobody watches it.
 pub fn max_value(db: i32, key: &[u8]) -> Option<u64> {
-    most_wanted(db, key, |scope| scope.max_value)
+    most_wanted(db, key, |rules| rules.max_value)
 }
 
 /// How many bytes of the value of a key any watcher wants if the key is being evicted; `None` if nobody watches it.
 pub fn max_value_of_evicted(db: i32, key: &[u8]) -> Option<u64> {
-    most_wanted(db, key, |scope| if scope.keep_evicted { scope.max_value } else { 0 })
+    most_wanted(db, key, |rules| if rules.keep_evicted { rules.max_value } else { 0 })
 }
 
-fn most_wanted(db: i32, key: &[u8], wanted: impl Fn(&Scope) -> u64) -> Option<u64> {
+fn most_wanted(db: i32, key: &[u8], wanted: impl Fn(&TtlRules) -> u64) -> Option<u64> {
     if !anybody() {
         return None;
     }
     let state = state();
-    state.dbs.get(&db)?.by_prefix.owners_of(key).map(|known| wanted(&known.0.scope)).max()
+    state.dbs.get(&db)?.by_prefix.owners_of(key).map(|known| wanted(&known.0.rules)).max()
 }
 
 /// Whether there is any watcher.
@@ -153,13 +153,13 @@ pub fn count() -> usize {
 }
 
 /// A watcher stands under this name. True if the watcher, or what it covers, is news.
-pub fn add(db: i32, name: &[u8], scope: &Scope) -> bool {
+pub fn add(db: i32, name: &[u8], rules: &TtlRules) -> bool {
     let mut state = state();
     let watchers = state.dbs.entry(db).or_default();
-    if watchers.by_name.get(name).is_some_and(|known| known.0.scope == *scope) {
+    if watchers.by_name.get(name).is_some_and(|known| known.0.rules == *rules) {
         return false;
     }
-    watchers.insert(name, scope.clone());
+    watchers.insert(name, rules.clone());
     state.count();
     true
 }
@@ -170,8 +170,8 @@ pub fn remove(db: i32, name: &[u8]) {
         return;
     }
     let mut state = state();
-    if let Some(scope) = state.dbs.get_mut(&db).and_then(|watchers| watchers.remove(name)) {
-        state.left = Some(scope);
+    if let Some(rules) = state.dbs.get_mut(&db).and_then(|watchers| watchers.remove(name)) {
+        state.left = Some(rules);
         HAS_LEFT.store(true, Ordering::Relaxed);
     }
     state.count();
@@ -250,9 +250,9 @@ pub fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
 /// A watcher has got this name, by RENAME or MOVE: it goes on watching at once.
 pub fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
     let mut state = state();
-    let Some(scope) = state.left.take() else { return };
+    let Some(rules) = state.left.take() else { return };
     // If another key was renamed, the wrong entry is dropped when no watcher is found there.
-    state.dbs.entry(db).or_default().insert(name, scope);
+    state.dbs.entry(db).or_default().insert(name, rules);
     if from_elsewhere {
         state.moved.insert((db, name.into()));
     }

@@ -15,8 +15,8 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tally::{commands, Tally, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
-    batch_number, Batch, Delivered, DeliveryOptions, Error, FieldKind, Millis, Queue, Ready, Tallying, UnixMs, Window,
-    MAX_FIELDS,
+    batch_number, Batch, Delivered, DeliveryOptions, Error, FieldKind, Millis, Queue, Ready, UnixMs, Window,
+    WindowRules, MAX_FIELDS,
 };
 
 /// The gate options of CREATE.
@@ -35,13 +35,24 @@ pub struct Change {
     max_fields: Option<u64>,
 }
 
+impl Change {
+    /// These rules, and those of `base` for all that were not given.
+    fn over(self, base: WindowRules) -> WindowRules {
+        WindowRules {
+            every: self.every.unwrap_or(base.every),
+            max_fields: self.max_fields.unwrap_or(base.max_fields),
+            ..base
+        }
+    }
+}
+
 static EVERY: Number = Number::new(c"tally-every", 9_000, 1, MAX_MS);
 static MAX_FIELDS_OF_WINDOW: Number = Number::new(c"tally-max-fields", 10_000, 1, MAX_FIELDS as i64);
 
 /// The gate options of a key that is created now without any option.
-fn defaults() -> Tallying {
+fn defaults() -> WindowRules {
     let max_fields = MAX_FIELDS_OF_WINDOW.unsigned();
-    Tallying { every: Millis(EVERY.unsigned()), max_fields, ..Tallying::default() }
+    WindowRules { every: Millis(EVERY.unsigned()), max_fields, ..WindowRules::default() }
 }
 
 const WORDS: [&str; 5] = ["EVERY", "FIELD", "MIN", "MAX", "MAXFIELDS"];
@@ -127,14 +138,8 @@ impl Family for Tally {
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Window>, Error> {
-        let defaults = defaults();
-        let rules = Tallying {
-            every: plan.change.every.unwrap_or(defaults.every),
-            field: plan.field.unwrap_or(defaults.field),
-            min: plan.min,
-            max: plan.max,
-            max_fields: plan.change.max_fields.unwrap_or(defaults.max_fields),
-        };
+        let rules = plan.change.over(defaults());
+        let rules = WindowRules { field: plan.field.unwrap_or(rules.field), min: plan.min, max: plan.max, ..rules };
         Queue::<Window>::create(rules, options, seed)
     }
 
@@ -163,7 +168,7 @@ impl Family for Tally {
     }
 
     fn change(queue: &mut Queue<Window>, change: Change, _: UnixMs) -> Result<bool, Error> {
-        queue.alter_rules(change.every, change.max_fields)
+        queue.alter_rules(change.over(*queue.rules()))
     }
 
     fn opened_between(queue: &mut Queue<Window>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool {
@@ -207,9 +212,9 @@ impl Family for Tally {
             ("min", rules.min),
             ("max", rules.max),
             ("maxfields", Some(number(rules.max_fields))),
-            ("fields", Some(window.map_or(0, |(_, _, fields)| fields as i64))),
-            ("opened-at", window.map(|(opened_at, ..)| opened_at.0)),
-            ("seals-at", window.map(|(_, seals_at, _)| seals_at.0)),
+            ("fields", Some(window.map_or(0, |window| window.fields as i64))),
+            ("opened-at", window.map(|window| window.opened_at.0)),
+            ("seals-at", window.map(|window| window.seals_at.0)),
         ];
         for (name, number) in numbers {
             ctx.reply_bytes(name.as_bytes());

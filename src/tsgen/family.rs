@@ -12,7 +12,9 @@ use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tsgen::{commands, Tsgen, TYPE};
 use std::ffi::CStr;
-use tsgen_engine::{Delivered, DeliveryOptions, Error, Kind, Late, Queue, Ready, Source, UnixMs, Watermark};
+use tsgen_engine::{
+    Delivered, DeliveryOptions, Error, Kind, Late, Queue, Ready, Source, UnixMs, Watermark, WatermarkRules,
+};
 
 /// The most sources of one key: the watermark is their minimum, which is found by looking at each source.
 const MAX_SOURCES: i64 = 1_000;
@@ -121,11 +123,13 @@ impl Family for Tsgen {
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Watermark>, Error> {
-        Queue::<Watermark>::create(plan.kind.unwrap_or(Kind::External), plan.late.unwrap_or(Late::Ready), options, seed)
+        let base = WatermarkRules::default();
+        let rules = WatermarkRules { kind: plan.kind.unwrap_or(base.kind), late: plan.late.unwrap_or(base.late) };
+        Queue::<Watermark>::create(rules, options, seed)
     }
 
     fn explain_gate(queue: &Queue<Watermark>, to: &mut Strings) {
-        match queue.kind() {
+        match &queue.rules().kind {
             Kind::External => {}
             Kind::Clock => to.push(OwnedStr::new(b"CLOCK")),
             Kind::Sources(sources) => {
@@ -133,7 +137,7 @@ impl Family for Tsgen {
                 to.extend(sources.iter().map(|source| OwnedStr::new(&source.name)));
             }
         }
-        let late: &[u8] = match queue.late() {
+        let late: &[u8] = match queue.rules().late {
             Late::Ready => b"READY",
             Late::Reject => b"REJECT",
         };
@@ -206,12 +210,12 @@ impl Family for Tsgen {
     }
 
     fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Watermark>, now: UnixMs) {
-        let gate: &[u8] = match queue.kind() {
+        let gate: &[u8] = match &queue.rules().kind {
             Kind::External => b"external",
             Kind::Clock => b"clock",
             Kind::Sources(_) => b"sources",
         };
-        let late: &[u8] = match queue.late() {
+        let late: &[u8] = match queue.rules().late {
             Late::Ready => b"ready",
             Late::Reject => b"reject",
         };

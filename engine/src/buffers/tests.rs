@@ -1,12 +1,12 @@
 use super::Mover;
-use crate::gate::idle::Rules;
-use crate::gate::ttl::{Copied, Prefix, Scope};
-use crate::gate::watermark::{Guard, Kind, Late};
+use crate::gate::idle::IdleRules;
+use crate::gate::ttl::{Copied, Prefix, TtlRules};
+use crate::gate::watermark::{Guard, WatermarkRules};
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
 use crate::time::{Millis, UnixMs};
-use crate::{Debounce, Expiry, Tsgen};
+use crate::{ClaimTerms, Debounce, Expiry, Tsgen};
 use std::collections::BTreeSet;
 
 /// Puts every buffer elsewhere, and remembers where it was.
@@ -67,14 +67,15 @@ fn is_shown<G: Gate>(key: &mut Queue<G>, at_least: usize) {
 
 #[test]
 fn buffers_of_elements_are_shown() {
-    let mut key = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let mut key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     for n in 0..3_000u32 {
         let size = if n % 100 == 0 { 6_000 } else { 20 };
         key.add(Guard::Always, i64::from(n), &n.to_be_bytes(), &vec![7; size], UnixMs(5)).expect("room");
     }
     key.advance(3_000, None, UnixMs(5)).expect("external");
     for _ in 0..20 {
-        key.claim(b"w", 100, Millis(1_000), None, UnixMs(6)).expect("no sink");
+        key.claim(&ClaimTerms { consumer: b"w", count: 100, lease: Millis(1_000), first: None }, UnixMs(6))
+            .expect("no sink");
     }
     // Pages, what is outside, records, leaves, grants.
     is_shown(&mut key, 6 + 30 + 2 + 1 + 20);
@@ -83,7 +84,7 @@ fn buffers_of_elements_are_shown() {
 
 #[test]
 fn items_of_groups_are_shown() {
-    let mut key = Debounce::create(Rules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
+    let mut key = Debounce::create(IdleRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     for n in 0..2_000u32 {
         key.push(&n.to_be_bytes(), &["item", "other"], UnixMs(5)).expect("room");
     }
@@ -92,9 +93,9 @@ fn items_of_groups_are_shown() {
 
 #[test]
 fn values_of_tracked_keys_are_shown() {
-    let scope =
-        Scope { prefixes: vec![Prefix(b"".as_slice().into())], max_value: 100, keep_evicted: false, max_held: 0 };
-    let mut key = Expiry::create(scope, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let rules =
+        TtlRules { prefixes: vec![Prefix(b"".as_slice().into())], max_value: 100, keep_evicted: false, max_held: 0 };
+    let mut key = Expiry::create(rules, DeliveryOptions::default(), [3, 4]).expect("valid");
     for n in 0..2_000u32 {
         key.track(&n.to_be_bytes(), UnixMs(5));
         key.keep(&n.to_be_bytes(), Copied { kind: 1, bytes: Some([8; 20].into()) });

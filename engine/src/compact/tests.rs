@@ -1,15 +1,15 @@
 //! Keys of thousands of entries that are drained here and there: pages, chunks, shards and inner nodes of many.
 
 use crate::entries::MAX_NAME;
-use crate::gate::idle::Rules;
-use crate::gate::ttl::{Copied, Ending, Prefix, Scope};
-use crate::gate::watermark::{Guard, Kind, Late};
+use crate::gate::idle::IdleRules;
+use crate::gate::ttl::{Copied, Ending, Prefix, TtlRules};
+use crate::gate::watermark::{Guard, WatermarkRules};
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
 use crate::time::{Millis, UnixMs};
 use crate::token::TokenRange;
-use crate::{Debounce, Expiry, Loader, Nack, Tally, Tallying, Tsgen, Which};
+use crate::{ClaimTerms, Debounce, Expiry, Loader, Nack, Tally, Tsgen, Which, WindowRules};
 use fastrand::Rng;
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -46,7 +46,7 @@ fn compacts<G: Gate>(key: &mut Queue<G>, rng: &mut Rng) {
 }
 
 fn tsgen(options: DeliveryOptions, count: u32, rng: &mut Rng) -> Tsgen {
-    let mut key = Tsgen::create(Kind::External, Late::Ready, options, [3, 4]).expect("valid");
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [3, 4]).expect("valid");
     for n in 0..count {
         let size = if rng.u8(..) == 0 { 5_000 } else { rng.usize(..60) };
         let timestamp = rng.i64(0..i64::from(count));
@@ -61,8 +61,16 @@ fn is_as_good_as_a_reload<G: Gate>(key: &mut Queue<G>) {
     let mut other = reload(key);
     for round in 0.. {
         let now = UnixMs(10_000_000 + 10_000 * round);
-        let claim = key.claim(b"last", 700, Millis(5_000), None, now).expect("no sink");
-        assert_eq!(other.claim(b"last", 700, Millis(5_000), Some(claim.first), now), Ok(claim));
+        let claim = key
+            .claim(&ClaimTerms { consumer: b"last", count: 700, lease: Millis(5_000), first: None }, now)
+            .expect("no sink");
+        assert_eq!(
+            other.claim(
+                &ClaimTerms { consumer: b"last", count: 700, lease: Millis(5_000), first: Some(claim.first) },
+                now
+            ),
+            Ok(claim)
+        );
         assert!(key.delivered(&claim).eq(other.delivered(&claim)));
         if claim.count == 0 {
             break;
@@ -82,7 +90,9 @@ fn entries_of_every_state_move_and_stay_what_they_are() {
     key.advance(14_500, None, NOW).expect("external");
     let mut now = NOW;
     for round in 0..12 {
-        let claim = key.claim(&[round], 1_000, Millis(100), None, now).expect("no sink");
+        let claim = key
+            .claim(&ClaimTerms { consumer: &[round], count: 1_000, lease: Millis(100), first: None }, now)
+            .expect("no sink");
         let last = claim.first + claim.count as u64 - 1;
         for token in claim.first..=last {
             let one = [TokenRange::one(token)];
@@ -129,7 +139,9 @@ fn a_key_drained_to_a_hundredth_takes_little_more_than_a_reload() {
     let mut key = tsgen(DeliveryOptions::default(), 20_000, rng);
     key.advance(20_000, None, NOW).expect("external");
     for _ in 0..2 {
-        let claim = key.claim(b"w", 10_000, Millis(1_000), None, NOW).expect("no sink");
+        let claim = key
+            .claim(&ClaimTerms { consumer: b"w", count: 10_000, lease: Millis(1_000), first: None }, NOW)
+            .expect("no sink");
         for first in (claim.first..claim.first + claim.count as u64).step_by(128) {
             key.ack(&[TokenRange { first: first + 1, last: first + 127 }]).expect("few");
         }
@@ -142,14 +154,14 @@ fn a_key_drained_to_a_hundredth_takes_little_more_than_a_reload() {
 #[test]
 fn groups_that_collect_move_too() {
     let rng = &mut Rng::with_seed(7);
-    let rules = Rules { idle: Millis(1_000_000), ..Rules::default() };
+    let rules = IdleRules { idle: Millis(1_000_000), ..IdleRules::default() };
     let mut key = Debounce::create(rules, DeliveryOptions::default(), [3, 4]).expect("valid");
     let name = |n: u32| format!("group-{n}").into_bytes();
     for n in 0..20_000 {
         key.push(&name(n), &[b"an item".as_slice(), &n.to_be_bytes()], UnixMs(i64::from(n))).expect("room");
     }
     // Half of those that stay are overdue when somebody looks.
-    key.settle(UnixMs(1_010_000), usize::MAX);
+    key.sort_overdue(UnixMs(1_010_000), usize::MAX);
     for n in (0..20_000).filter(|n| n % 100 != 0) {
         key.cancel(&[name(n)], NOW);
     }
@@ -167,8 +179,8 @@ fn groups_that_collect_move_too() {
 fn tracked_keys_move_too() {
     let rng = &mut Rng::with_seed(8);
     let prefixes = vec![Prefix(b"".as_slice().into())];
-    let scope = Scope { prefixes, max_value: 100, keep_evicted: false, max_held: 0 };
-    let mut key = Expiry::create(scope, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let rules = TtlRules { prefixes, max_value: 100, keep_evicted: false, max_held: 0 };
+    let mut key = Expiry::create(rules, DeliveryOptions::default(), [3, 4]).expect("valid");
     let name = |n: u32| format!("key-{n}").into_bytes();
     for n in 0..20_000 {
         key.track(&name(n), UnixMs(rng.i64(2_000..9_000)));
@@ -195,13 +207,15 @@ fn tracked_keys_move_too() {
 #[test]
 fn batches_move_and_are_still_summed() {
     let rng = &mut Rng::with_seed(9);
-    let mut key = Tally::create(Tallying::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
+    let mut key = Tally::create(WindowRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     for n in 0..3_000u32 {
         key.incr(&n.to_be_bytes(), 1, NOW).expect("room");
         key.incr(b"all", 1, NOW).expect("room");
         key.seal(NOW);
     }
-    let claim = key.claim(b"w", 3_000, Millis(1_000), None, NOW).expect("no sink");
+    let claim = key
+        .claim(&ClaimTerms { consumer: b"w", count: 3_000, lease: Millis(1_000), first: None }, NOW)
+        .expect("no sink");
     for token in (claim.first..).take(3_000).filter(|token| token % 50 != 0) {
         key.ack(&[TokenRange::one(token)]).expect("one");
     }
@@ -228,8 +242,16 @@ fn operations_come_between_the_steps_of_a_pass() {
             match rng.u8(..6) {
                 0 => {
                     let count = rng.usize(1..40);
-                    let claim = key.claim(b"w", count, Millis(50), None, now).expect("no sink");
-                    assert_eq!(plain.claim(b"w", count, Millis(50), Some(claim.first), now), Ok(claim));
+                    let claim = key
+                        .claim(&ClaimTerms { consumer: b"w", count, lease: Millis(50), first: None }, now)
+                        .expect("no sink");
+                    assert_eq!(
+                        plain.claim(
+                            &ClaimTerms { consumer: b"w", count, lease: Millis(50), first: Some(claim.first) },
+                            now
+                        ),
+                        Ok(claim)
+                    );
                     tokens.extend(claim.first..claim.first + claim.count as u64);
                 }
                 1 if !tokens.is_empty() => {
@@ -263,9 +285,9 @@ fn groups_and_tracked_keys_with_long_names_move_too() {
     let rng = &mut Rng::with_seed(2);
     let name = |n: u32| [&n.to_be_bytes()[..], &vec![7; if n % 3 == 0 { 5_000 } else { 10 }]].concat();
     let prefixes = vec![Prefix(b"".as_slice().into())];
-    let scope = Scope { prefixes, max_value: 100, keep_evicted: false, max_held: 0 };
-    let mut watcher = Expiry::create(scope, DeliveryOptions::default(), [3, 4]).expect("valid");
-    let rules = Rules { idle: Millis(1_000_000), ..Rules::default() };
+    let rules = TtlRules { prefixes, max_value: 100, keep_evicted: false, max_held: 0 };
+    let mut watcher = Expiry::create(rules, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let rules = IdleRules { idle: Millis(1_000_000), ..IdleRules::default() };
     let mut groups = Debounce::create(rules, DeliveryOptions::default(), [3, 4]).expect("valid");
     for n in 0..6_000 {
         watcher.track(&name(n), UnixMs(9_000 + i64::from(n)));
@@ -292,7 +314,7 @@ fn groups_and_tracked_keys_with_long_names_move_too() {
 #[test]
 fn the_longest_names_move_with_what_is_outside() {
     let rng = &mut Rng::with_seed(1);
-    let mut key = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [3, 4]).expect("valid");
+    let mut key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     let name = |n: u32| [&n.to_be_bytes()[..], &vec![7; MAX_NAME - 4]].concat();
     for n in 0..300 {
         key.add(Guard::Always, 1, &name(n), b"body", NOW).expect("room");

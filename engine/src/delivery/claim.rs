@@ -19,6 +19,19 @@ pub const SINK_BATCH: usize = 32;
 /// A batch for the sink is closed once it holds this many bytes, which are copied.
 const SINK_BATCH_BYTES: usize = 64 * 1024;
 
+/// On what terms entries are claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimTerms<'a> {
+    /// Who gets the entries.
+    pub consumer: &'a [u8],
+    /// The most entries. 1 to [`MAX_COUNT`].
+    pub count: usize,
+    /// The leases end this long after now.
+    pub lease: Millis,
+    /// On a replica: the first token that the master issued.
+    pub first: Option<Token>,
+}
+
 /// What a claim did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -60,6 +73,15 @@ pub struct Ready<'a> {
     pub body: &'a [u8],
 }
 
+/// The next ready entries, for the sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyBatch<'a> {
+    /// The entries, oldest place first.
+    pub entries: Vec<Ready<'a>>,
+    /// Whether the sweep before changed anything, so that a replica must repeat it.
+    pub swept: bool,
+}
+
 /// What was dropped of the entries that the sink has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sunk {
@@ -70,18 +92,11 @@ pub struct Sunk {
 }
 
 impl<G: Gate> Queue<G> {
-    /// Leases up to `count` ready entries to `consumer` for `lease` from now, oldest place first; fewer if they hold more than 4 MiB.
-    /// A replica passes the `first` token that its master issued. O(log n) an entry.
+    /// Leases ready entries on these terms, oldest place first; fewer than asked for if they hold more than 4 MiB. O(log n) an entry.
     ///
     /// Errors: [`Error::HasSink`], [`Error::Exhausted`].
-    pub fn claim(
-        &mut self,
-        consumer: &[u8],
-        count: usize,
-        lease: Millis,
-        first: Option<Token>,
-        now: UnixMs,
-    ) -> Result<Claim, Error> {
+    pub fn claim(&mut self, wanted: &ClaimTerms<'_>, now: UnixMs) -> Result<Claim, Error> {
+        let ClaimTerms { consumer, count, lease, first } = *wanted;
         if self.options.sink.is_some() {
             return Err(Error::HasSink);
         }
@@ -180,12 +195,12 @@ impl<G: Gate> Queue<G> {
         [delay, self.grants.next_deadline()].into_iter().flatten().any(|deadline| deadline.is_due(now))
     }
 
-    /// The next ready entries for the sink, oldest place first, up to [`SINK_BATCH`]; and whether the sweep before that changed anything.
+    /// The next ready entries for the sink, oldest place first, up to [`SINK_BATCH`].
     /// [`Queue::drop_taken`] drops those that the sink has taken; a replica repeats the sweep with [`Queue::sweep_for`].
-    pub fn ready_batch(&mut self, now: UnixMs) -> (Vec<Ready<'_>>, bool) {
+    pub fn ready_batch(&mut self, now: UnixMs) -> ReadyBatch<'_> {
         let swept = self.sweep_for(SINK_BATCH, now);
-        let Some(horizon) = self.gate.horizon(now) else { return (Vec::new(), swept) };
-        let mut batch: Vec<Ready<'_>> = Vec::new();
+        let mut entries: Vec<Ready<'_>> = Vec::new();
+        let Some(horizon) = self.gate.horizon(now) else { return ReadyBatch { entries, swept } };
         let mut bytes = 0;
         for handle in self.order.iter().take(SINK_BATCH) {
             let Place { key, seq } = self.entries.place(handle);
@@ -194,9 +209,9 @@ impl<G: Gate> Queue<G> {
             }
             let (name, body) = self.entries.name_and_body(handle);
             bytes += name.len() + body.len();
-            batch.push(Ready { key, seq, name, body });
+            entries.push(Ready { key, seq, name, body });
         }
-        (batch, swept)
+        ReadyBatch { entries, swept }
     }
 
     /// Merges queued entries, given in order, with those that a sweep would queue: up to `max` entries whose places are `wanted`.

@@ -1,6 +1,6 @@
 use crate::{
-    Claim, DeliveryOptions, Error, Guard, Kind, Late, Millis, Nack, Settled, Sink, Sunk, TokenRange, Tsgen, UnixMs,
-    Which, SINK_BATCH,
+    Claim, ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, Sink, Sunk, TokenRange, Tsgen, UnixMs,
+    WatermarkRules, Which, SINK_BATCH,
 };
 
 const LEASE: Millis = Millis(100);
@@ -8,7 +8,7 @@ const FAILED: Nack<'_> = Nack { delay: None, dead: false, reason: b"" };
 
 /// Elements named 0, 1, 2, … with equal timestamps, all ready.
 fn ready(count: u8, options: DeliveryOptions) -> Tsgen {
-    let mut key = Tsgen::create(Kind::External, Late::Ready, options, [1, 2]).expect("valid options");
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
     for n in 0..count {
         key.add(Guard::Always, 1, &[n], b"", UnixMs(0)).expect("room");
     }
@@ -17,7 +17,7 @@ fn ready(count: u8, options: DeliveryOptions) -> Tsgen {
 }
 
 fn claim(key: &mut Tsgen, count: usize, now: i64) -> Claim {
-    key.claim(b"w", count, LEASE, None, UnixMs(now)).expect("no sink")
+    key.claim(&ClaimTerms { consumer: b"w", count, lease: LEASE, first: None }, UnixMs(now)).expect("no sink")
 }
 
 fn names(key: &Tsgen, claim: &Claim) -> Vec<u8> {
@@ -36,7 +36,7 @@ fn unbounded() -> DeliveryOptions {
 #[test]
 fn what_is_promoted_is_looked_for_behind_delays_that_are_over() {
     let options = DeliveryOptions { backoff: Millis(10_000), max_backoff: Millis(10_000), ..unbounded() };
-    let mut key = Tsgen::create(Kind::External, Late::Ready, options, [1, 2]).expect("valid options");
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
     for n in 0..3_000u32 {
         key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
     }
@@ -176,15 +176,19 @@ fn tokens_rise_when_the_clock_falls() {
 #[test]
 fn a_replica_takes_the_masters_token_and_tells_if_it_would_have_issued_another() {
     let mut key = ready(2, unbounded());
-    let own = key.claim(b"w", 1, LEASE, Some(10 * 1024), UnixMs(10)).expect("no sink");
+    let own = key
+        .claim(&ClaimTerms { consumer: b"w", count: 1, lease: LEASE, first: Some(10 * 1024) }, UnixMs(10))
+        .expect("no sink");
     assert_eq!((own.first, own.adopted), (10 * 1024, false));
-    let other = key.claim(b"w", 1, LEASE, Some(99_999), UnixMs(10)).expect("no sink");
+    let other = key
+        .claim(&ClaimTerms { consumer: b"w", count: 1, lease: LEASE, first: Some(99_999) }, UnixMs(10))
+        .expect("no sink");
     assert_eq!((other.first, other.adopted), (99_999, true));
 }
 
 /// Three claims, of 10 000, 1 and 1 entries.
 fn more_than_one_command_touches() -> (Tsgen, [Claim; 3]) {
-    let mut key = Tsgen::create(Kind::External, Late::Ready, unbounded(), [1, 2]).expect("valid options");
+    let mut key = Tsgen::create(WatermarkRules::default(), unbounded(), [1, 2]).expect("valid options");
     for n in 0..10_002u32 {
         key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
     }
@@ -228,15 +232,18 @@ fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() 
     assert_eq!(key.alter_delivery(options.clone(), UnixMs(0)), Err(Error::Leased));
     key.nack(&tokens(&held), &Nack { delay: Some(Millis(50)), ..FAILED }, UnixMs(0)).expect("few");
     assert_eq!(key.alter_delivery(options, UnixMs(0)), Ok(true));
-    assert_eq!(key.claim(b"w", 1, LEASE, None, UnixMs(0)), Err(Error::HasSink));
+    assert_eq!(
+        key.claim(&ClaimTerms { consumer: b"w", count: 1, lease: LEASE, first: None }, UnixMs(0)),
+        Err(Error::HasSink)
+    );
     let batch = |key: &mut Tsgen, now| {
-        let (batch, swept) = key.ready_batch(UnixMs(now));
-        (batch.iter().map(|entry| entry.name[0]).collect::<Vec<_>>(), swept)
+        let batch = key.ready_batch(UnixMs(now));
+        (batch.entries.iter().map(|entry| entry.name[0]).collect::<Vec<_>>(), batch.swept)
     };
     assert_eq!(batch(&mut key, 0), (vec![1, 2], false));
     let mut replica = key.clone();
     assert_eq!(batch(&mut key, 50), (vec![0, 1, 2], true), "what rests is ready again in its old place");
-    let places: Vec<_> = key.ready_batch(UnixMs(50)).0.iter().map(|ready| (ready.key, ready.seq)).collect();
+    let places: Vec<_> = key.ready_batch(UnixMs(50)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
     assert_eq!(key.drop_taken(&places[..2], UnixMs(50)), Sunk { count: 2, oldest: true });
     assert_eq!(batch(&mut key, 50), (vec![2], false));
     assert!(replica.sweep_for(SINK_BATCH, UnixMs(50)));
@@ -247,14 +254,14 @@ fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() 
 #[test]
 fn what_leaves_for_the_sink_is_what_it_has_taken_whatever_has_come_in_between() {
     let mut key = ready(3, unbounded());
-    let places: Vec<_> = key.ready_batch(UnixMs(0)).0.iter().map(|ready| (ready.key, ready.seq)).collect();
+    let places: Vec<_> = key.ready_batch(UnixMs(0)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
     // Other code runs: one comes in front, one of those that were taken is gone, and one has been replaced.
     key.add(Guard::Always, -1, b"before", b"", UnixMs(0)).expect("room");
     assert!(key.rem(&[0]));
     key.add(Guard::Always, 0, &[1], b"new", UnixMs(0)).expect("room");
     let mut replica = key.clone();
     assert_eq!(key.drop_taken(&places, UnixMs(0)), Sunk { count: 1, oldest: false });
-    let left: Vec<_> = key.ready_batch(UnixMs(0)).0.iter().map(|ready| ready.name.to_vec()).collect();
+    let left: Vec<_> = key.ready_batch(UnixMs(0)).entries.iter().map(|ready| ready.name.to_vec()).collect();
     assert_eq!(left, [b"before".to_vec(), vec![1]]);
     assert_eq!(replica.drop_taken(&places, UnixMs(0)).count, 1);
     assert_eq!(key.drop_taken(&places, UnixMs(0)), Sunk { count: 0, oldest: true }, "settled once");
@@ -279,15 +286,16 @@ fn ages_are_told_since_the_gate_opened_and_since_the_claim() {
 
 #[test]
 fn a_claim_of_large_entries_takes_fewer_and_the_next_goes_on() {
-    let mut key =
-        Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [1, 2]).expect("valid options");
+    let mut key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [1, 2]).expect("valid options");
     let payload = vec![7; 1024 * 1024];
     for id in 0..10u8 {
         key.add(Guard::Always, i64::from(id), &[id], &payload, UnixMs(0)).expect("room");
     }
     key.advance(100, None, UnixMs(0)).expect("no sources");
     let mut claimed = |count| {
-        let claim = key.claim(b"w", count, Millis(1_000), None, UnixMs(0)).expect("no sink");
+        let claim = key
+            .claim(&ClaimTerms { consumer: b"w", count, lease: Millis(1_000), first: None }, UnixMs(0))
+            .expect("no sink");
         key.delivered(&claim).map(|entry| entry.name[0]).collect::<Vec<_>>()
     };
     assert_eq!(claimed(100), [0, 1, 2, 3]);
@@ -300,7 +308,7 @@ fn a_claim_of_large_entries_takes_fewer_and_the_next_goes_on() {
 fn a_reader_takes_four_thousand_leases_to_have_ended_until_a_sweep() {
     for each in [10_000, 1] {
         let options = DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() };
-        let mut key = Tsgen::create(Kind::External, Late::Ready, options, [1, 2]).expect("valid options");
+        let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
         for n in 0..25_000u32 {
             key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
         }

@@ -9,7 +9,7 @@
 //!
 //! **Deadlines** move with every push, so they are in a tournament (`soonest`), which makes that cheap and always knows the first.
 //! Groups whose deadline has passed move from there into `overdue`, so that they can be counted: a thousand at a time by the timer,
-//! and up to [`SETTLE`] by whoever looks. Which of the two a group is in depends on who looked when. That shows only in the counts,
+//! and up to [`SORT_AT_MOST`] by whoever looks. Which of the two a group is in depends on who looked when. That shows only in the counts,
 //! and only while more groups have come due at once than one look moves.
 
 mod groups;
@@ -20,7 +20,7 @@ mod soonest;
 
 pub use groups::{Collecting, Group, Pushed};
 pub use items::{fired, Reader, Reason, MAX_ITEMS};
-pub use rules::Rules;
+pub use rules::IdleRules;
 
 use super::Gate;
 use crate::buffers::Mover;
@@ -37,12 +37,12 @@ use siphasher::sip::SipHasher13;
 use soonest::{Key, Soonest, NONE};
 
 /// The most groups that one read moves when they have come due: some 2 ms.
-const SETTLE: usize = 4_000;
+const SORT_AT_MOST: usize = 4_000;
 
 /// The gate of a DEBOUNCE key.
 #[derive(Clone)]
 pub struct Idle {
-    rules: Rules,
+    rules: IdleRules,
     hasher: SipHasher13,
     names: Shards<Slot>,
     /// One block for each collecting group. Its place is the deadline, which is right only while the group is overdue, and the group's number
@@ -101,7 +101,7 @@ pub struct SavedGroup<'a> {
 }
 
 impl Idle {
-    fn new(rules: Rules, seed: [u64; 2]) -> Result<Self, Error> {
+    fn new(rules: IdleRules, seed: [u64; 2]) -> Result<Self, Error> {
         rules.check()?;
         Ok(Idle {
             rules,
@@ -199,7 +199,7 @@ impl Idle {
 
     /// Up to `count` groups that still collect, next to fire first, from this place on.
     fn collecting_from(&mut self, from: Key, count: usize, now: UnixMs) -> Vec<Head> {
-        self.settle(now, SETTLE);
+        self.sort_overdue(now, SORT_AT_MOST);
         let later = (now.0.saturating_add(1), 0);
         let mut numbers = self.deadlines.from(from.max(later), count, leaf(&self.groups));
         // After a step back of the clock, groups in `overdue` may be so no longer, and not all of them have moved back yet.
@@ -251,12 +251,12 @@ fn leaf(groups: &Slab<Collected>) -> impl Fn(u32) -> Key + '_ {
 }
 
 impl Gate for Idle {
-    type Saved = Rules;
-    type Saved0 = Rules;
+    type Saved = IdleRules;
+    type Saved0 = IdleRules;
     type Collected<'a> = SavedGroup<'a>;
 
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
-        self.settle(now, SETTLE);
+        self.sort_overdue(now, SORT_AT_MOST);
         Some(self.deadlines.first()).filter(|first| *first != NONE).map(|(at, _)| UnixMs(at))
     }
 
@@ -272,7 +272,7 @@ impl Gate for Idle {
         self.heads.len()
     }
 
-    fn settle(&mut self, now: UnixMs, most: usize) -> bool {
+    fn sort_overdue(&mut self, now: UnixMs, most: usize) -> bool {
         for _ in 0..most {
             // After a step back of the clock, a group in `overdue` may be so no longer.
             if let Some(handle) = self.overdue.first_after(&self.heads, now.0) {
@@ -289,7 +289,7 @@ impl Gate for Idle {
     }
 
     fn overdue(&mut self, now: UnixMs) -> usize {
-        self.settle(now, SETTLE);
+        self.sort_overdue(now, SORT_AT_MOST);
         self.overdue.len()
     }
 
@@ -302,7 +302,7 @@ impl Gate for Idle {
         Some(self.fire_overdue(head, now, entries))
     }
 
-    fn save(&self) -> Rules {
+    fn save(&self) -> IdleRules {
         self.rules
     }
 
@@ -322,9 +322,9 @@ impl Gate for Idle {
         })
     }
 
-    fn load(rules: Rules, seed: [u64; 2]) -> Result<Self, Error> {
+    fn load(rules: IdleRules, seed: [u64; 2]) -> Result<Self, Error> {
         // Earlier versions let a group have any number of items. A group with too many fires with its next push.
-        let rules = Rules { max_items: rules.max_items.min(MAX_ITEMS), ..rules };
+        let rules = IdleRules { max_items: rules.max_items.min(MAX_ITEMS), ..rules };
         Idle::new(rules, seed).map_err(|_| Error::Damaged("impossible rules"))
     }
 

@@ -26,12 +26,12 @@ use crate::slab::Slab;
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
 
-/// Most prefixes of one key: [`Scope::covers`] compares a name with each, as for every tracked key that is loaded.
+/// Most prefixes of one key: [`TtlRules::covers`] compares a name with each, as for every tracked key that is loaded.
 const MAX_PREFIXES: usize = 100;
 
 /// Which keys are watched, and what of them is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scope {
+pub struct TtlRules {
     /// Keys whose names start with one of these.
     pub prefixes: Vec<Prefix>,
     /// Values of more bytes are not kept.
@@ -43,16 +43,16 @@ pub struct Scope {
     pub max_held: u64,
 }
 
-/// A scope in format 0.
+/// The rules in format 0.
 #[derive(Deserialize)]
-pub struct Scope0 {
+pub struct TtlRules0 {
     prefixes: Vec<Prefix>,
     max_value: u64,
 }
 
-impl From<Scope0> for Scope {
-    fn from(Scope0 { prefixes, max_value }: Scope0) -> Self {
-        Scope { prefixes, max_value, keep_evicted: false, max_held: Scope::MAX_HELD }
+impl From<TtlRules0> for TtlRules {
+    fn from(TtlRules0 { prefixes, max_value }: TtlRules0) -> Self {
+        TtlRules { prefixes, max_value, keep_evicted: false, max_held: TtlRules::MAX_HELD }
     }
 }
 
@@ -60,7 +60,7 @@ impl From<Scope0> for Scope {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Prefix(#[serde(with = "serde_bytes")] pub Box<[u8]>);
 
-impl Scope {
+impl TtlRules {
     /// The default of `max_held`: 64 MiB.
     pub const MAX_HELD: u64 = 64 << 20;
 
@@ -83,7 +83,7 @@ impl Scope {
 /// The gate of an EXPIRY key.
 #[derive(Clone)]
 pub struct Ttl {
-    scope: Scope,
+    rules: TtlRules,
     names: Names,
     /// One block for each tracked key. Its place is its deadline and a number, its name the key's, its body the number in `watched`.
     heads: Entries,
@@ -132,10 +132,10 @@ struct SavedValue<'a> {
 }
 
 impl Ttl {
-    fn new(scope: Scope, seed: [u64; 2]) -> Result<Self, Error> {
-        scope.check()?;
+    fn new(rules: TtlRules, seed: [u64; 2]) -> Result<Self, Error> {
+        rules.check()?;
         Ok(Ttl {
-            scope,
+            rules,
             names: Names::new(seed),
             heads: Entries::new(),
             deadlines: Order::new(),
@@ -192,7 +192,7 @@ impl Ttl {
 
     /// The value, without its bytes if values of its size are not kept.
     fn within(&self, value: Copied) -> Copied {
-        if value.size() as u64 > self.scope.max_value {
+        if value.size() as u64 > self.rules.max_value {
             return value.without_bytes();
         }
         value
@@ -203,7 +203,7 @@ impl Ttl {
         let value = self.within(value);
         let size = value.size();
         let others = (self.held + self.in_entries - instead_of) as u64;
-        if self.scope.max_held != 0 && size > 0 && others.saturating_add(size as u64) > self.scope.max_held {
+        if self.rules.max_held != 0 && size > 0 && others.saturating_add(size as u64) > self.rules.max_held {
             return (value.without_bytes(), true);
         }
         (value, false)
@@ -244,8 +244,8 @@ impl Watched {
 }
 
 impl Gate for Ttl {
-    type Saved = Scope;
-    type Saved0 = Scope0;
+    type Saved = TtlRules;
+    type Saved0 = TtlRules0;
     type Collected<'a> = SavedKey<'a>;
 
     const COLLECTED_IS_LOCAL: bool = true;
@@ -276,7 +276,7 @@ impl Gate for Ttl {
         self.heads.len()
     }
 
-    fn settle(&mut self, _: UnixMs, _: usize) -> bool {
+    fn sort_overdue(&mut self, _: UnixMs, _: usize) -> bool {
         true
     }
 
@@ -293,8 +293,8 @@ impl Gate for Ttl {
         None
     }
 
-    fn save(&self) -> Scope {
-        self.scope.clone()
+    fn save(&self) -> TtlRules {
+        self.rules.clone()
     }
 
     fn collected(&self) -> impl Iterator<Item = (usize, SavedKey<'_>)> {
@@ -307,14 +307,14 @@ impl Gate for Ttl {
         })
     }
 
-    fn load(scope: Scope, seed: [u64; 2]) -> Result<Self, Error> {
-        Ttl::new(scope, seed).map_err(|_| Error::Damaged("impossible prefixes"))
+    fn load(rules: TtlRules, seed: [u64; 2]) -> Result<Self, Error> {
+        Ttl::new(rules, seed).map_err(|_| Error::Damaged("impossible prefixes"))
     }
 
     fn adopt_collected(&mut self, saved: SavedKey<'_>) -> Result<Option<u64>, Error> {
         let known_kind = saved.value.as_ref().is_none_or(|value| value.kind < tracking::KINDS);
         let fits = saved.name.len() <= MAX_NAME && saved.deadline.0 >= 0 && known_kind;
-        if !fits || !self.scope.covers(saved.name) || self.find(saved.name).is_some() {
+        if !fits || !self.rules.covers(saved.name) || self.find(saved.name).is_some() {
             return Err(Error::Damaged("an impossible tracked key"));
         }
         let value = saved.value.map(|value| Copied { kind: value.kind, bytes: value.bytes.map(Into::into) });

@@ -51,11 +51,37 @@ pub enum Late {
     Reject,
 }
 
+/// What moves the watermark, and what it does to elements that come behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatermarkRules {
+    /// What moves the watermark.
+    pub kind: Kind,
+    /// What happens to an element that is late on arrival.
+    pub late: Late,
+}
+
+impl Default for WatermarkRules {
+    fn default() -> Self {
+        WatermarkRules { kind: Kind::External, late: Late::Ready }
+    }
+}
+
+impl WatermarkRules {
+    fn check(&self) -> Result<(), Error> {
+        if let Kind::Sources(sources) = &self.kind {
+            let names: BTreeSet<_> = sources.iter().map(|source| &source.name).collect();
+            if sources.is_empty() || names.len() != sources.len() {
+                return Err(Error::OutOfRange("SOURCES must name at least one source, and each only once"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The gate of a TSGEN key.
 #[derive(Clone)]
 pub struct Watermark {
-    kind: Kind,
-    late: Late,
+    rules: WatermarkRules,
     /// The watermark; `None` while it is unset, and always with a clock.
     reached: Option<i64>,
     /// When it rose to what, coarsely: (watermark, since), both rising.
@@ -69,8 +95,7 @@ const RISES: usize = 64;
 /// What a snapshot keeps of the gate.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Saved {
-    kind: Kind,
-    late: Late,
+    rules: WatermarkRules,
     /// With a clock, nothing. Older files have here how far the clock had opened the gate, and are read all the same.
     reached: Option<i64>,
     rises: Vec<(i64, UnixMs)>,
@@ -78,14 +103,9 @@ pub struct Saved {
 
 impl Watermark {
     /// A gate with nothing in it. Errors: a source named twice, or none.
-    fn new(kind: Kind, late: Late, seed: [u64; 2]) -> Result<Self, Error> {
-        if let Kind::Sources(sources) = &kind {
-            let names: BTreeSet<_> = sources.iter().map(|source| &source.name).collect();
-            if sources.is_empty() || names.len() != sources.len() {
-                return Err(Error::OutOfRange("SOURCES must name at least one source, and each only once"));
-            }
-        }
-        Ok(Watermark { kind, late, reached: None, rises: Vec::new(), names: Names::new(seed) })
+    fn new(rules: WatermarkRules, seed: [u64; 2]) -> Result<Self, Error> {
+        rules.check()?;
+        Ok(Watermark { rules, reached: None, rises: Vec::new(), names: Names::new(seed) })
     }
 
     fn rise(&mut self, to: i64, now: UnixMs) {
@@ -119,22 +139,22 @@ impl Gate for Watermark {
     type Collected<'a> = Nothing;
 
     fn horizon(&self, now: UnixMs) -> Option<i64> {
-        match self.kind {
+        match self.rules.kind {
             Kind::Clock => Some(now.0),
             _ => self.reached,
         }
     }
 
     fn opens_at(&self, key: i64) -> Option<UnixMs> {
-        (self.kind == Kind::Clock).then_some(UnixMs(key))
+        (self.rules.kind == Kind::Clock).then_some(UnixMs(key))
     }
 
     fn closes_again(&self, order: &Order) -> bool {
-        self.kind == Kind::Clock && !order.is_empty()
+        self.rules.kind == Kind::Clock && !order.is_empty()
     }
 
     fn open_since(&self, key: i64) -> Option<UnixMs> {
-        match self.kind {
+        match self.rules.kind {
             Kind::Clock => Some(UnixMs(key)),
             _ => {
                 let opened = self.rises.partition_point(|(watermark, _)| *watermark < key);
@@ -144,7 +164,7 @@ impl Gate for Watermark {
     }
 
     fn next_opening(&mut self, order: &Order, entries: &Entries, now: UnixMs) -> Option<UnixMs> {
-        if self.kind != Kind::Clock {
+        if self.rules.kind != Kind::Clock {
             return None;
         }
         let next = order.first_after(entries, self.horizon(now)?)?;
@@ -173,7 +193,7 @@ impl Gate for Watermark {
         0
     }
 
-    fn settle(&mut self, _: UnixMs, _: usize) -> bool {
+    fn sort_overdue(&mut self, _: UnixMs, _: usize) -> bool {
         true
     }
 
@@ -202,15 +222,14 @@ impl Gate for Watermark {
     }
 
     fn save(&self) -> Saved {
-        Saved { kind: self.kind.clone(), late: self.late, reached: self.reached, rises: self.rises.clone() }
+        Saved { rules: self.rules.clone(), reached: self.reached, rises: self.rises.clone() }
     }
 
     fn load(mut saved: Saved, seed: [u64; 2]) -> Result<Self, Error> {
-        let gate =
-            Watermark::new(saved.kind.clone(), saved.late, seed).map_err(|_| Error::Damaged("impossible sources"))?;
+        let gate = Watermark::new(saved.rules.clone(), seed).map_err(|_| Error::Damaged("impossible sources"))?;
         let rising = saved.rises.is_sorted() && saved.rises.len() <= RISES;
         let last_rise = saved.rises.last().map(|(watermark, _)| *watermark);
-        let reached = match &gate.kind {
+        let reached = match &gate.rules.kind {
             Kind::Clock => {
                 saved.reached = None;
                 saved.rises.is_empty()

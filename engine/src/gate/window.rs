@@ -18,7 +18,7 @@ mod field;
 mod sums;
 
 pub use batch::Batch;
-pub use counters::Counted;
+pub use counters::{Counted, OpenWindow};
 pub use field::FieldKind;
 
 use super::Gate;
@@ -45,7 +45,7 @@ const MANY_FIELDS: usize = 10_000;
 
 /// What is summed, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tallying {
+pub struct WindowRules {
     /// A window is sealed this long after its first increment. 1 ms to 10 years.
     pub every: Millis,
     /// What fields are.
@@ -58,13 +58,13 @@ pub struct Tallying {
     pub max_fields: u64,
 }
 
-impl Default for Tallying {
+impl Default for WindowRules {
     fn default() -> Self {
-        Tallying { every: Millis(9_000), field: FieldKind::Any, min: None, max: None, max_fields: 10_000 }
+        WindowRules { every: Millis(9_000), field: FieldKind::Any, min: None, max: None, max_fields: 10_000 }
     }
 }
 
-impl Tallying {
+impl WindowRules {
     fn check(&self) -> Result<(), Error> {
         if self.every.is_zero() || self.every > Millis::MAX_DURATION {
             return Err(Error::OutOfRange("EVERY must be an integer between 1 and 315360000000"));
@@ -99,7 +99,7 @@ impl Tallying {
 /// The gate of a TALLY key.
 #[derive(Clone)]
 pub struct Window {
-    rules: Tallying,
+    rules: WindowRules,
     hasher: SipHasher13,
     open: Option<Open>,
     /// The number of the last batch.
@@ -123,7 +123,7 @@ struct Open {
 /// What a snapshot keeps beside the fields of the open window.
 #[derive(Serialize, Deserialize)]
 pub struct SavedWindow {
-    rules: Tallying,
+    rules: WindowRules,
     last_batch: Token,
     open: Option<SavedOpen>,
 }
@@ -144,7 +144,7 @@ pub struct SavedSum<'a> {
 }
 
 impl Window {
-    fn new(rules: Tallying, seed: [u64; 2]) -> Result<Self, Error> {
+    fn new(rules: WindowRules, seed: [u64; 2]) -> Result<Self, Error> {
         rules.check()?;
         Ok(Window {
             rules,
@@ -223,7 +223,7 @@ impl Gate for Window {
         usize::from(self.open.is_some())
     }
 
-    fn settle(&mut self, _: UnixMs, _: usize) -> bool {
+    fn sort_overdue(&mut self, _: UnixMs, _: usize) -> bool {
         true
     }
 

@@ -1,6 +1,6 @@
 //! Which format a chunk is in: what its first byte tells.
 //!
-//! To add a field to what is saved: keep the old struct under a name of its own (`Scope0`), make today's struct of it by `From`, and add
+//! To add a field to what is saved: keep the old struct under a name of its own (`TtlRules0`), make today's struct of it by `From`, and add
 //! a format here. A new kind of [`Part`](super::Part), at the end of the list and told only where there is something to tell, needs no format.
 
 use crate::error::Error;

@@ -3,7 +3,7 @@
 use crate::naive::{self, Naive};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{fired, Debounce, Idle, Millis, Queue, Rules, UnixMs};
+use tsgen_engine::{fired, Debounce, Idle, IdleRules, Millis, Queue, UnixMs};
 
 const GROUPS: u8 = 8;
 
@@ -34,11 +34,11 @@ pub fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-pub fn rules() -> impl Strategy<Value = Rules> {
+pub fn rules() -> impl Strategy<Value = IdleRules> {
     let idle = prop_oneof![1u64..10, 1u64..200];
     let max_wait = prop_oneof![Just(0u64), 1u64..60, 1u64..300];
     let max_items = prop_oneof![2 => Just(0u64), 1 => 1u64..9];
-    (idle, max_wait, max_items, any::<bool>()).prop_map(|(idle, max_wait, max_items, unique)| Rules {
+    (idle, max_wait, max_items, any::<bool>()).prop_map(|(idle, max_wait, max_items, unique)| IdleRules {
         idle: Millis(idle),
         max_wait: Millis(max_wait),
         max_items,
@@ -97,17 +97,19 @@ impl Family for Idle {
                 assert_eq!(listed(world.side(replica), after.as_deref(), count, now), expected);
             }
             Op::Alter { idle, max_wait, max_items } => {
-                let (idle, max_wait) = (idle.map(Millis), max_wait.map(Millis));
-                let changed = world.master.alter_rules(idle, max_wait, max_items).expect("valid");
-                if changed {
-                    assert_eq!(world.replica.alter_rules(idle, max_wait, max_items), Ok(true));
-                }
                 let before = world.naive.gate.rules;
-                let rules = &mut world.naive.gate.rules;
-                rules.idle = idle.unwrap_or(rules.idle);
-                rules.max_wait = max_wait.unwrap_or(rules.max_wait);
-                rules.max_items = max_items.unwrap_or(rules.max_items);
-                assert_eq!((changed, world.master.rules()), (before != *rules, &*rules));
+                let rules = IdleRules {
+                    idle: idle.map_or(before.idle, Millis),
+                    max_wait: max_wait.map_or(before.max_wait, Millis),
+                    max_items: max_items.unwrap_or(before.max_items),
+                    ..before
+                };
+                let changed = world.master.alter_rules(rules).expect("valid");
+                if changed {
+                    assert_eq!(world.replica.alter_rules(rules), Ok(true));
+                }
+                world.naive.gate.rules = rules;
+                assert_eq!((changed, *world.master.rules()), (before != rules, rules));
             }
         }
     }

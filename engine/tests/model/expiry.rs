@@ -5,7 +5,7 @@ use crate::naive::ttl::Ttl as Tracking;
 use crate::naive::{Entry, Naive};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{expired, Copied, Ending, Expiry, Known, Mark, Prefix, Queue, Scope, Ttl, UnixMs};
+use tsgen_engine::{expired, Copied, Ending, Expiry, Known, Mark, Prefix, Queue, Ttl, TtlRules, UnixMs};
 
 const KEYS: u8 = 12;
 
@@ -71,8 +71,8 @@ fn local() -> impl Strategy<Value = Local> {
     ]
 }
 
-pub fn scope() -> impl Strategy<Value = Scope> {
-    (0u64..12, any::<bool>(), max_held()).prop_map(|(max_value, keep_evicted, max_held)| Scope {
+pub fn rules() -> impl Strategy<Value = TtlRules> {
+    (0u64..12, any::<bool>(), max_held()).prop_map(|(max_value, keep_evicted, max_held)| TtlRules {
         prefixes: vec![Prefix([].into())],
         max_value,
         keep_evicted,
@@ -104,12 +104,17 @@ impl Family for Ttl {
                 due.iter().for_each(|name| expire(world, name, None));
             }
             Op::Alter { keep_evicted, max_held } => {
-                let was = world.master.scope().clone();
-                let changed = world.master.alter_held(keep_evicted, max_held);
-                assert_eq!(changed, world.replica.alter_held(keep_evicted, max_held));
-                assert_eq!(changed, *world.master.scope() != was);
+                let was = world.master.rules().clone();
+                let rules = TtlRules {
+                    keep_evicted: keep_evicted.unwrap_or(was.keep_evicted),
+                    max_held: max_held.unwrap_or(was.max_held),
+                    ..was.clone()
+                };
+                let changed = world.master.alter_rules(rules.clone());
+                assert_eq!(changed, world.replica.alter_rules(rules));
+                assert_eq!(changed, *world.master.rules() != was);
                 for replica in [false, true] {
-                    gate(world, replica).scope = world.master.scope().clone();
+                    gate(world, replica).rules = world.master.rules().clone();
                 }
             }
             Op::FailOver => {

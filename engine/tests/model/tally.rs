@@ -4,7 +4,7 @@
 use crate::naive::{self, Naive};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{Batch, Counted, Error, FieldKind, Millis, Queue, Tally, Tallying, UnixMs, Window};
+use tsgen_engine::{Batch, Counted, Error, FieldKind, Millis, OpenWindow, Queue, Tally, UnixMs, Window, WindowRules};
 
 const FIELDS: u8 = 14;
 
@@ -28,13 +28,13 @@ pub fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-pub fn rules() -> impl Strategy<Value = Tallying> {
+pub fn rules() -> impl Strategy<Value = WindowRules> {
     let every = prop_oneof![1u64..10, 1u64..150];
     let field = prop_oneof![2 => Just(FieldKind::Any), 1 => Just(FieldKind::Uuid)];
     let min = prop::option::weighted(0.3, -3i64..2);
     let max = prop::option::weighted(0.3, 3i64..9);
     let max_fields = prop_oneof![1 => 1u64..9, 1 => Just(10_000)];
-    (every, field, min, max, max_fields).prop_map(|(every, field, min, max, max_fields)| Tallying {
+    (every, field, min, max, max_fields).prop_map(|(every, field, min, max, max_fields)| WindowRules {
         every: Millis(every),
         field,
         min,
@@ -86,16 +86,18 @@ impl Family for Window {
                 assert_eq!(count, world.naive.seal(now));
             }
             Op::Alter { every, max_fields } => {
-                let every = every.map(Millis);
-                let changed = world.master.alter_rules(every, max_fields).expect("valid");
-                if changed {
-                    assert_eq!(world.replica.alter_rules(every, max_fields), Ok(true));
-                }
                 let before = world.naive.gate.rules;
-                let rules = &mut world.naive.gate.rules;
-                rules.every = every.unwrap_or(rules.every);
-                rules.max_fields = max_fields.unwrap_or(rules.max_fields);
-                assert_eq!((changed, world.master.rules()), (before != *rules, &*rules));
+                let rules = WindowRules {
+                    every: every.map_or(before.every, Millis),
+                    max_fields: max_fields.unwrap_or(before.max_fields),
+                    ..before
+                };
+                let changed = world.master.alter_rules(rules).expect("valid");
+                if changed {
+                    assert_eq!(world.replica.alter_rules(rules), Ok(true));
+                }
+                world.naive.gate.rules = rules;
+                assert_eq!((changed, *world.master.rules()), (before != rules, rules));
             }
         }
     }
@@ -106,7 +108,11 @@ impl Family for Window {
             assert_eq!(key.sum(&field), naive.sum(&field), "field {n}");
         }
         let open = naive.gate.open.as_ref();
-        let open = open.map(|open| (UnixMs(open.opened_at), UnixMs(open.seals_at), open.sums.len()));
+        let open = open.map(|open| OpenWindow {
+            opened_at: UnixMs(open.opened_at),
+            seals_at: UnixMs(open.seals_at),
+            fields: open.sums.len(),
+        });
         assert_eq!(key.window(UnixMs(now)), open);
     }
 }

@@ -4,7 +4,8 @@ use crate::naive::{self, Handed, Naive};
 use proptest::prelude::*;
 use std::fmt::Debug;
 use tsgen_engine::{
-    coalesce, Claim, DeliveryOptions, Gate, Loader, Millis, Nack, Queue, Settled, TokenRange, UnixMs, Which, SINK_BATCH,
+    coalesce, Claim, ClaimTerms, DeliveryOptions, Gate, Loader, Millis, Nack, Queue, Settled, TokenRange, UnixMs,
+    Which, SINK_BATCH,
 };
 
 /// What a model has to be told of a family.
@@ -52,7 +53,7 @@ pub enum Look {
     Claimable,
     HasReady,
     NextDeadline,
-    Settle(usize),
+    SortOverdue(usize),
 }
 
 /// Tokens to name, chosen among those seen so far: from the end, so many, in one range or apart.
@@ -73,7 +74,7 @@ fn look() -> impl Strategy<Value = Look> {
         1 => Just(Look::Claimable),
         1 => Just(Look::HasReady),
         1 => Just(Look::NextDeadline),
-        2 => (0usize..4).prop_map(Look::Settle),
+        2 => (0usize..4).prop_map(Look::SortOverdue),
     ]
 }
 
@@ -264,7 +265,10 @@ impl<F: Family> World<F> {
 
     fn claim(&mut self, consumer: u8, count: usize, lease: i64) {
         let (now, lease_ms) = (UnixMs(self.now), Millis(lease as u64));
-        let claim = self.master.claim(&[consumer], count, lease_ms, None, now).expect("no sink");
+        let claim = self
+            .master
+            .claim(&ClaimTerms { consumer: &[consumer], count, lease: lease_ms, first: None }, now)
+            .expect("no sink");
         let got = self.master.delivered(&claim).map(|entry| Handed {
             token: entry.token,
             deliveries: entry.deliveries,
@@ -276,7 +280,9 @@ impl<F: Family> World<F> {
         assert_eq!(got.collect::<Vec<_>>(), expected);
         self.tokens.extend(expected.iter().map(|entry| entry.token));
         if claim.changed {
-            let again = self.replica.claim(&[consumer], count, lease_ms, Some(claim.first), now);
+            let again = self
+                .replica
+                .claim(&ClaimTerms { consumer: &[consumer], count, lease: lease_ms, first: Some(claim.first) }, now);
             assert_eq!(again, Ok(Claim { adopted: false, ..claim }));
         }
     }
@@ -284,8 +290,9 @@ impl<F: Family> World<F> {
     /// One step of the sink, which takes `count` of what it is shown.
     fn drop_ready(&mut self, count: usize) {
         let now = UnixMs(self.now);
-        let (batch, swept) = self.master.ready_batch(now);
-        let handed = batch.iter().map(|ready| Handed {
+        let batch = self.master.ready_batch(now);
+        let swept = batch.swept;
+        let handed = batch.entries.iter().map(|ready| Handed {
             token: 0,
             deliveries: 0,
             name: ready.name.to_vec(),
@@ -293,7 +300,7 @@ impl<F: Family> World<F> {
             content: F::content(ready.body),
         });
         let shown: Vec<_> = handed.collect();
-        let places: Vec<_> = batch.iter().take(count).map(|ready| (ready.key, ready.seq)).collect();
+        let places: Vec<_> = batch.entries.iter().take(count).map(|ready| (ready.key, ready.seq)).collect();
         let dropped = self.master.drop_taken(&places, now);
         if swept {
             assert!(self.replica.sweep_for(SINK_BATCH, now));
@@ -313,6 +320,6 @@ fn look_at<G: Gate>(key: &mut Queue<G>, how: Look, now: UnixMs) {
         Look::Claimable => drop(key.claimable(now)),
         Look::HasReady => drop(key.has_ready(now)),
         Look::NextDeadline => drop(key.next_deadline(now)),
-        Look::Settle(most) => drop(key.settle(now, most)),
+        Look::SortOverdue(most) => drop(key.sort_overdue(now, most)),
     }
 }

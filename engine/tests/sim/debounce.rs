@@ -7,7 +7,7 @@ use crate::node::Node;
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
-use tsgen_engine::{fired, Debounce, DeliveryOptions, Idle, Millis, Rules, UnixMs};
+use tsgen_engine::{fired, Debounce, DeliveryOptions, Idle, IdleRules, Millis, UnixMs};
 
 const GROUPS: u8 = 10;
 
@@ -50,7 +50,7 @@ impl world::Family for Publishers {
     fn start(rng: &mut Rng) -> (Self, Debounce, (), Truth) {
         let or_none = |rng: &mut Rng, some: u64| if rng.bool() { some } else { 0 };
         let (max_wait, max_items, max_len) = (rng.u64(50..600), rng.u64(1..12), rng.u64(5..60));
-        let rules = Rules {
+        let rules = IdleRules {
             idle: Millis(rng.u64(10..400)),
             max_wait: Millis(or_none(rng, max_wait)),
             max_items: or_none(rng, max_items),
@@ -98,7 +98,7 @@ impl world::Family for Publishers {
 
 #[derive(Clone)]
 pub struct Truth {
-    rules: Rules,
+    rules: IdleRules,
     items: BTreeMap<u32, Item>,
     /// For each group the times of its pushes, and how many items it has had.
     pushes: BTreeMap<u8, (BTreeSet<i64>, usize)>,
@@ -118,7 +118,7 @@ struct Item {
 }
 
 impl Truth {
-    fn new(rules: Rules) -> Self {
+    fn new(rules: IdleRules) -> Self {
         Truth {
             rules,
             items: BTreeMap::new(),

@@ -6,7 +6,7 @@ use crate::node::Node;
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
-use tsgen_engine::{Guard, Kind, Late, Tsgen, UnixMs, Watermark};
+use tsgen_engine::{Guard, Kind, Tsgen, UnixMs, Watermark, WatermarkRules};
 
 #[derive(Default)]
 pub struct Delayers {
@@ -29,7 +29,8 @@ impl world::Family for Delayers {
     const CLOCK_STEPS: bool = true;
 
     fn start(_: &mut Rng) -> (Self, Tsgen, (), Truth) {
-        let key = Tsgen::create(Kind::Clock, Late::Ready, options(), [1, 2]).expect("valid");
+        let key = Tsgen::create(WatermarkRules { kind: Kind::Clock, ..Default::default() }, options(), [1, 2])
+            .expect("valid");
         (Delayers::default(), key, (), Truth::default())
     }
 

@@ -12,7 +12,7 @@ use crate::node::{Node, Source};
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
-use tsgen_engine::{expired, Ending, Expiry, Prefix, Scope, Ttl, UnixMs};
+use tsgen_engine::{expired, Ending, Expiry, Prefix, Ttl, TtlRules, UnixMs};
 
 const KEYS: u8 = 12;
 
@@ -55,14 +55,14 @@ impl world::Family for Bookings {
         let has_units = rng.bool();
         // Room for a few values, or for all.
         let max_held = if rng.u32(0..4) == 0 { 16 } else { 0 };
-        let scope = Scope { prefixes: vec![Prefix([].into())], max_value: 4, keep_evicted: rng.bool(), max_held };
+        let rules = TtlRules { prefixes: vec![Prefix([].into())], max_value: 4, keep_evicted: rng.bool(), max_held };
         let truth = Truth {
             shows_values: has_units,
-            keeps_evicted: scope.keep_evicted,
+            keeps_evicted: rules.keep_evicted,
             has_room: max_held == 0,
             ..Truth::default()
         };
-        let key = Expiry::create(scope, options(), [1, 2]).expect("valid");
+        let key = Expiry::create(rules, options(), [1, 2]).expect("valid");
         (Bookings::default(), key, Keyspace::new(has_units), truth)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::node::Node;
 use crate::world::{Delivery, Family};
-use tsgen_engine::{Millis, Nack, TokenRange, UnixMs, Which};
+use tsgen_engine::{ClaimTerms, Millis, Nack, TokenRange, UnixMs, Which};
 
 /// What the log carries: the operation as it is replicated.
 #[derive(Clone)]
@@ -43,7 +43,12 @@ pub fn apply<F: Family>(node: &mut Node<F>, op: &mut Op<F::Write>, now: UnixMs, 
     let settled = match op {
         Op::Write(write) => return Effect { changed: F::apply(node, write, now), ..Effect::default() },
         Op::Claim { worker, count, lease, first } => {
-            let claim = key.claim(&worker.to_be_bytes(), *count, *lease, *first, now).expect("no sink");
+            let claim = key
+                .claim(
+                    &ClaimTerms { consumer: &worker.to_be_bytes(), count: *count, lease: *lease, first: *first },
+                    now,
+                )
+                .expect("no sink");
             assert!(!claim.adopted, "a replica would have issued another token");
             *first = Some(claim.first);
             let delivered = key.delivered(&claim).map(|entry| Delivery {

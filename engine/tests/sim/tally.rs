@@ -13,7 +13,7 @@ use crate::node::{Node, Source};
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
-use tsgen_engine::{batch_number, Batch, Counted, DeliveryOptions, Millis, Tally, Tallying, UnixMs, Window};
+use tsgen_engine::{batch_number, Batch, Counted, DeliveryOptions, Millis, Tally, UnixMs, Window, WindowRules};
 
 const FIELDS: u8 = 12;
 
@@ -82,7 +82,7 @@ impl world::Family for Clients {
 
     fn start(rng: &mut Rng) -> (Self, Tally, UnixMs, Truth) {
         let (every, max_fields) = rules(rng);
-        let rules = Tallying { every, max_fields, ..Tallying::default() };
+        let rules = WindowRules { every, max_fields, ..WindowRules::default() };
         let options = DeliveryOptions { max_len: if rng.bool() { rng.u64(5..60) } else { 0 }, ..options() };
         let key = Tally::create(rules, options, [1, 2]).expect("valid");
         (Clients::default(), key, UnixMs::NEVER, Truth::new(every, max_fields))
@@ -119,7 +119,12 @@ impl world::Family for Clients {
                 counted.is_some()
             }
             Write::Seal => key.seal(now).changed,
-            Write::Alter { every, max_fields } => key.alter_rules(*every, *max_fields).expect("valid"),
+            Write::Alter { every, max_fields } => {
+                let before = *key.rules();
+                let every = every.unwrap_or(before.every);
+                let max_fields = max_fields.unwrap_or(before.max_fields);
+                key.alter_rules(WindowRules { every, max_fields, ..before }).expect("valid")
+            }
         }
     }
 
@@ -138,7 +143,7 @@ impl world::Family for Clients {
             assert!(!is_overdue || node.key.claimable(now), "nobody is woken for a window that is over");
             set_timer(node);
         }
-        let ends_at = node.key.window(now).map(|(_, at, _)| at);
+        let ends_at = node.key.window(now).map(|window| window.seals_at);
         assert!(!is_master || ends_at.is_none_or(|at| node.around <= at), "a window ends and no timer comes");
         Vec::new()
     }

@@ -4,7 +4,7 @@ use crate::node::Node;
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::BTreeSet;
-use tsgen_engine::{Guard, Kind, Late, Source, Tsgen, UnixMs, Watermark};
+use tsgen_engine::{Guard, Kind, Source, Tsgen, UnixMs, Watermark, WatermarkRules};
 
 const SOURCES: [&[u8]; 2] = [b"east", b"west"];
 
@@ -40,7 +40,7 @@ impl world::Family for Writers {
     fn start(_: &mut Rng) -> (Self, Tsgen, (), Truth) {
         let source = |name: &&[u8]| Source { name: (*name).into(), timestamp: None, reported_at: UnixMs(0) };
         let kind = Kind::Sources(SOURCES.iter().map(source).collect());
-        let key = Tsgen::create(kind, Late::Ready, options(), [1, 2]).expect("valid");
+        let key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options(), [1, 2]).expect("valid");
         (Writers::default(), key, (), Truth::default())
     }
 

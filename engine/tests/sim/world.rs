@@ -246,7 +246,7 @@ impl<F: Family> World<F> {
 
     /// The timer and readers look at the master only.
     fn look(&mut self) {
-        self.master.key.settle(self.now, self.rng.usize(0..20));
+        self.master.key.sort_overdue(self.now, self.rng.usize(0..20));
         if self.rng.bool() {
             self.master.key.stats(self.now);
         }

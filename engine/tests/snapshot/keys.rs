@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use tsgen_engine::{
-    batch_number, expired, fired, Batch, Copied, Debounce, DeliveryOptions, Ending, Expiry, FieldKind, Gate, Guard,
-    Idle, Kind, Late, Mark, Millis, Nack, Prefix, Queue, Rules, Scope, Source, Tally, Tallying, TokenRange, Tsgen, Ttl,
-    UnixMs, Watermark, Which, Window,
+    batch_number, expired, fired, Batch, ClaimTerms, Copied, Debounce, DeliveryOptions, Ending, Expiry, FieldKind,
+    Gate, Guard, Idle, IdleRules, Kind, Mark, Millis, Nack, Prefix, Queue, Source, Tally, TokenRange, Tsgen, Ttl,
+    TtlRules, UnixMs, Watermark, WatermarkRules, Which, Window, WindowRules,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -24,7 +24,7 @@ impl Family for Watermark {
         let source = |name: &str| Source { name: name.as_bytes().into(), timestamp: None, reported_at: UnixMs(0) };
         let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
         let kind = Kind::Sources(vec![source("a"), source("b")]);
-        let mut key = Tsgen::create(kind, Late::Ready, options, [3, 4]).expect("valid");
+        let mut key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options, [3, 4]).expect("valid");
         for n in 0..40u8 {
             key.add(Guard::Always, i64::from(n), &[n; 5], &vec![n; usize::from(n)], NOW).expect("room");
         }
@@ -64,13 +64,14 @@ impl Family for Idle {
             key.push(group.as_bytes(), &["item", "", "item", "one more"], now).ok();
             key.push(group.as_bytes(), &[[7; 2]], UnixMs(now.0.saturating_sub(100))).ok();
         }
-        key.alter_rules(Some(Millis(10)), Some(Millis(50)), Some(3)).ok();
+        let rules = IdleRules { idle: Millis(10), max_wait: Millis(50), max_items: 3, ..*key.rules() };
+        key.alter_rules(rules).ok();
         key.push(b"other", &["a", "b", "c", "d"], now).ok();
         key.flush(&["new", "nobody"], now);
         key.cancel(&["large"], now);
         key.flush_all(1, now);
-        let (batch, _) = key.ready_batch(now);
-        for ready in batch {
+        let batch = key.ready_batch(now);
+        for ready in batch.entries {
             assert!(fired(ready.body).1.count() > 0);
         }
         // The clock steps back, and is put right again.
@@ -86,7 +87,7 @@ impl Family for Ttl {
         let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
         let prefixes = ["k:", "other:"].map(|prefix| Prefix(prefix.as_bytes().into())).into();
         let mut key =
-            Expiry::create(Scope { prefixes, max_value: 20, keep_evicted: true, max_held: 1000 }, options, [3, 4])
+            Expiry::create(TtlRules { prefixes, max_value: 20, keep_evicted: true, max_held: 1000 }, options, [3, 4])
                 .expect("valid");
         let endings = [Ending::Expired, Ending::Evicted];
         for n in 0..20u8 {
@@ -133,17 +134,17 @@ impl Family for Ttl {
             }
         }
         assert!(refused || key.tracked(None, 100).is_empty());
-        let scope = key.scope().clone();
+        let rules = key.rules().clone();
         for ahead in [-50, 0, 50] {
-            let name = [&scope.prefixes[0].0[..], ahead.to_string().as_bytes()].concat();
+            let name = [&rules.prefixes[0].0[..], ahead.to_string().as_bytes()].concat();
             key.track(&name, UnixMs(now.0.saturating_add(ahead)));
             key.keep(&name, Copied { kind: 0, bytes: Some(name.clone().into()) });
         }
         key.forget_values(now);
         key.forget_to_come(now);
         check_tracked(key);
-        let (batch, _) = key.ready_batch(now);
-        for ready in batch {
+        let batch = key.ready_batch(now);
+        for ready in batch.entries {
             let told = expired(ready.body);
             assert!(told.kind.is_none_or(|kind| kind < 7) && (told.kind.is_some() || told.value.is_none()));
         }
@@ -165,15 +166,16 @@ impl Family for Window {
         let increments: Vec<(&[u8], i64)> = known.iter().map(|field| (&field[..], -1)).collect();
         key.mincr(&increments[..3], UnixMs(now.0.saturating_sub(100))).ok();
         key.mincr(&increments[1..2], now).ok();
-        key.alter_rules(Some(Millis(10)), Some(3)).ok();
+        key.alter_rules(WindowRules { every: Millis(10), max_fields: 3, ..*key.rules() }).ok();
         key.mincr(&[(&known[1], i64::MAX), (&known[3], 1), (&known[5], 1), (&known[7], 1)], now).ok();
-        let newest = |key: &mut Tally| key.ready_batch(now).0.iter().filter_map(|ready| batch_number(ready.name)).max();
+        let newest =
+            |key: &mut Tally| key.ready_batch(now).entries.iter().filter_map(|ready| batch_number(ready.name)).max();
         let before = newest(key);
         if key.seal(now).changed {
             assert!(newest(key) > before, "a number below one that was given before");
         }
         assert_eq!(key.window(now), None);
-        let (ready, _) = key.ready_batch(now);
+        let ready = key.ready_batch(now).entries;
         for ready in &ready {
             let (batch, number) = (Batch::of(ready.body), batch_number(ready.name));
             let fields: Vec<_> = batch.sums().map(|(field, _)| field).collect();
@@ -202,7 +204,7 @@ fn check_tracked(key: &Expiry) -> Vec<Vec<u8>> {
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a key twice");
     for (name, deadline) in &listed {
         assert_eq!(key.tracked_until(name).map(|(until, _)| until), Some(*deadline));
-        assert!(key.scope().covers(name));
+        assert!(key.rules().covers(name));
     }
     let marked = key.ending_behind(Mark::at(UnixMs(i64::MIN)), UnixMs::NEVER, 100);
     assert_eq!(marked.iter().map(|(key, _)| key.name).collect::<Vec<_>>(), names);
@@ -213,7 +215,7 @@ fn check_tracked(key: &Expiry) -> Vec<Vec<u8>> {
 /// With groups that fired for every reason, that collect, and that are overdue.
 fn with_groups(unique: bool) -> Debounce {
     let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
-    let rules = Rules { idle: Millis(300), max_wait: Millis(500), max_items: 25, unique };
+    let rules = IdleRules { idle: Millis(300), max_wait: Millis(500), max_items: 25, unique };
     let mut key = Debounce::create(rules, options, [3, 4]).expect("valid");
     for n in 0..30u8 {
         let (group, at) = ([n % 15], UnixMs(i64::from(n) * 30));
@@ -237,7 +239,7 @@ fn with_groups(unique: bool) -> Debounce {
 /// With windows that were sealed by their time, by their fields and on demand, and one that is open.
 fn with_windows(kind: FieldKind, field: impl Fn(u8) -> Vec<u8>) -> Tally {
     let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
-    let rules = Tallying { every: Millis(100), field: kind, min: Some(-5), max: None, max_fields: 3 };
+    let rules = WindowRules { every: Millis(100), field: kind, min: Some(-5), max: None, max_fields: 3 };
     let mut key = Tally::create(rules, options, [3, 4]).expect("valid");
     for n in 0..17u8 {
         let at = UnixMs(i64::from(n) * 30);
@@ -271,7 +273,10 @@ fn check_items(key: &Debounce, group: &[u8], now: UnixMs) {
 
 /// Ten are claimed at 1000 until 1100: one is delayed, one dead, one extended. Tells the first token.
 fn fail_some<G: Gate>(key: &mut Queue<G>) -> u64 {
-    let first = key.claim(b"w", 10, Millis(100), None, NOW).expect("no sink").first;
+    let first = key
+        .claim(&ClaimTerms { consumer: b"w", count: 10, lease: Millis(100), first: None }, NOW)
+        .expect("no sink")
+        .first;
     let token = |n: u64| [TokenRange::one(first + n)];
     key.nack(&token(0), &Nack { delay: Some(Millis(500)), dead: false, reason: b"" }, NOW).expect("current");
     key.nack(&token(1), &Nack { delay: None, dead: true, reason: b"broken" }, NOW).expect("current");
@@ -281,8 +286,10 @@ fn fail_some<G: Gate>(key: &mut Queue<G>) -> u64 {
 
 /// At 1100 all leases but the extended one lapse; three are claimed again and die at 1200 of having been claimed twice.
 fn lose_some<G: Gate>(key: &mut Queue<G>, first: u64) {
-    key.claim(b"v", 3, Millis(100), None, UnixMs(1_100)).expect("no sink");
-    key.claim(b"v", 4, Millis(10_000), None, UnixMs(1_200)).expect("no sink");
+    key.claim(&ClaimTerms { consumer: b"v", count: 3, lease: Millis(100), first: None }, UnixMs(1_100))
+        .expect("no sink");
+    key.claim(&ClaimTerms { consumer: b"v", count: 4, lease: Millis(10_000), first: None }, UnixMs(1_200))
+        .expect("no sink");
     assert!(key.pending(None, None, 100, UnixMs(1_200)).iter().any(|lease| lease.token == first + 5));
 }
 
@@ -316,7 +323,7 @@ pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue
     key.pending(None, None, 100, later);
     key.dead(None, 100, later);
     F::exercise(&mut key, later);
-    key.claim(b"x", 7, Millis(50), None, later).ok();
+    key.claim(&ClaimTerms { consumer: b"x", count: 7, lease: Millis(50), first: None }, later).ok();
     key.extend(&[all], Millis(10), later).ok();
     key.nack(&[all], &Nack { delay: None, dead: false, reason: b"" }, UnixMs(5_005)).ok();
     key.requeue(Which::All(5), UnixMs(9_000)).ok();
@@ -326,7 +333,10 @@ pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue
     key.ack(&[all]).ok();
     key.discard(Which::Tokens(&[all]), UnixMs::NEVER).ok();
     key.drop_ready(3, UnixMs(9_000));
-    while key.claim(b"x", 100, Millis(50), None, UnixMs(9_000)).is_ok_and(|claim| claim.count > 0) {
+    while key
+        .claim(&ClaimTerms { consumer: b"x", count: 100, lease: Millis(50), first: None }, UnixMs(9_000))
+        .is_ok_and(|claim| claim.count > 0)
+    {
         key.ack(&[all]).expect("few");
     }
     F::exercise(&mut key, UnixMs::NEVER);

@@ -47,8 +47,8 @@ impl<F: Family> Command for ClaimEntries<F> {
                 return Err(Error::HasSink.into());
             }
             if value.queue.claimable(now) {
-                let lease = options.wanted.lease.unwrap_or(value.queue.options().lease);
-                let claim = value.queue.claim(consumer.bytes(), options.wanted.count, lease, options.token, now)?;
+                let terms = options.wanted.terms(consumer, value.queue.options(), options.token);
+                let claim = value.queue.claim(&terms, now)?;
                 if claim.adopted {
                     count_adopted_token();
                 }
@@ -56,7 +56,7 @@ impl<F: Family> Command for ClaimEntries<F> {
                     // The command came in an envelope that says everything already.
                     call.replicate();
                 } else if claim.changed {
-                    replicate::claim::<F>(call.ctx, name, consumer, (options.wanted.count, lease), &claim, now);
+                    replicate::claim::<F>(call.ctx, [name, consumer], &terms, &claim, now);
                 }
                 if claim.count > 0 {
                     return finish(call.ctx, name, key, &claim, now);

@@ -1,13 +1,13 @@
 //! The operations of DEBOUNCE itself: items pushed to groups, and groups that are looked at, flushed or cancelled.
 
 use super::items::{cost, size_at, Items, Reader, HEADER, MAX_COLLECTED};
-use super::{Collected, Head, Idle, Reason, Rules, SETTLE};
+use super::{Collected, Head, Idle, IdleRules, Reason, SORT_AT_MOST};
 use crate::entries::Handle;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Settled};
-use crate::time::{Millis, UnixMs};
+use crate::time::UnixMs;
 use siphasher::sip::SipHasher13;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -60,31 +60,21 @@ impl Queue<Idle> {
     /// An empty key. `seed` keys the hashes of groups and items and shows nowhere.
     ///
     /// Errors: rules or options out of range.
-    pub fn create(rules: Rules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
+    pub fn create(rules: IdleRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
         Queue::with_gate(Idle::new(rules, seed)?, options)
     }
 
     /// When its groups fire.
-    pub fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &IdleRules {
         &self.gate.rules
     }
 
     /// Changes when groups fire, from their next push on; whether items are unique is fixed. True if anything changed.
     ///
     /// Errors: rules out of range.
-    pub fn alter_rules(
-        &mut self,
-        idle: Option<Millis>,
-        max_wait: Option<Millis>,
-        max_items: Option<u64>,
-    ) -> Result<bool, Error> {
+    pub fn alter_rules(&mut self, rules: IdleRules) -> Result<bool, Error> {
         let before = self.gate.rules;
-        let rules = Rules {
-            idle: idle.unwrap_or(before.idle),
-            max_wait: max_wait.unwrap_or(before.max_wait),
-            max_items: max_items.unwrap_or(before.max_items),
-            ..before
-        };
+        let rules = IdleRules { unique: before.unique, ..rules };
         rules.check()?;
         self.gate.rules = rules;
         Ok(rules != before)
@@ -263,7 +253,7 @@ impl Queue<Idle> {
 
     /// Whether the deadline of a group has passed by `now`: since `after` if the group has not fired yet, since `fired_after` if it has.
     pub fn fired_between(&mut self, after: UnixMs, fired_after: UnixMs, now: UnixMs) -> bool {
-        self.gate.settle(now, SETTLE);
+        self.gate.sort_overdue(now, SORT_AT_MOST);
         let overdue = self.gate.overdue.first_after(&self.gate.heads, after.0);
         // A group that fired before the clock stepped back was announced then.
         let fired_at = Some(self.gate.last_fired_at).filter(|at| at.is_due(now));

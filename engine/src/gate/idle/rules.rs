@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// When groups fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rules {
+pub struct IdleRules {
     /// A group fires after this long without a push. 1 ms to 10 years.
     pub idle: Millis,
     /// A group fires at the latest this long after its first push; 0: only once it is quiet.
@@ -18,13 +18,13 @@ pub struct Rules {
     pub unique: bool,
 }
 
-impl Default for Rules {
+impl Default for IdleRules {
     fn default() -> Self {
-        Rules { idle: Millis(60_000), max_wait: Millis::ZERO, max_items: 0, unique: true }
+        IdleRules { idle: Millis(60_000), max_wait: Millis::ZERO, max_items: 0, unique: true }
     }
 }
 
-impl Rules {
+impl IdleRules {
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.idle.is_zero() || self.idle > Millis::MAX_DURATION {
             return Err(Error::OutOfRange("IDLE must be an integer between 1 and 315360000000"));

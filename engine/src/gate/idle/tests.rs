@@ -1,10 +1,10 @@
 use super::{Idle, Items, SavedGroup, MAX_ITEMS};
 use crate::gate::Gate;
-use crate::{fired, Debounce, DeliveryOptions, Error, Loader, Millis, Pushed, Rules, Settled, UnixMs};
+use crate::{fired, ClaimTerms, Debounce, DeliveryOptions, Error, IdleRules, Loader, Millis, Pushed, Settled, UnixMs};
 
-const IDLE: Rules = Rules { idle: Millis(100), max_wait: Millis::ZERO, max_items: 0, unique: true };
+const IDLE: IdleRules = IdleRules { idle: Millis(100), max_wait: Millis::ZERO, max_items: 0, unique: true };
 
-fn key(rules: Rules) -> Debounce {
+fn key(rules: IdleRules) -> Debounce {
     Debounce::create(rules, DeliveryOptions::default(), [1, 2]).expect("valid rules")
 }
 
@@ -17,7 +17,9 @@ type Told = String;
 
 /// What one claim hands out.
 fn claim(key: &mut Debounce, count: usize, now: i64) -> Vec<Told> {
-    let claim = key.claim(b"w", count, Millis(1_000_000), None, UnixMs(now)).expect("no sink");
+    let claim = key
+        .claim(&ClaimTerms { consumer: b"w", count, lease: Millis(1_000_000), first: None }, UnixMs(now))
+        .expect("no sink");
     key.delivered(&claim).map(|entry| tell(entry.name, entry.body)).collect()
 }
 
@@ -59,7 +61,7 @@ fn a_group_fires_when_it_has_been_quiet_and_not_a_millisecond_earlier() {
 
 #[test]
 fn max_wait_bounds_a_group_that_is_pushed_to_for_ever() {
-    let mut key = key(Rules { max_wait: Millis(250), ..IDLE });
+    let mut key = key(IdleRules { max_wait: Millis(250), ..IDLE });
     for now in (0..250).step_by(50) {
         push(&mut key, "g", &["a"], now);
     }
@@ -69,14 +71,14 @@ fn max_wait_bounds_a_group_that_is_pushed_to_for_ever() {
 
 #[test]
 fn equal_deadlines_of_quiet_and_max_wait_are_told_as_quiet() {
-    let mut key = key(Rules { max_wait: Millis(100), ..IDLE });
+    let mut key = key(IdleRules { max_wait: Millis(100), ..IDLE });
     push(&mut key, "g", &["a"], 0);
     assert_eq!(claim(&mut key, 1, 100), ["g idle a@0"]);
 }
 
 #[test]
 fn a_full_group_fires_at_once_and_a_long_push_more_than_once() {
-    let mut key = key(Rules { max_items: 2, ..IDLE });
+    let mut key = key(IdleRules { max_items: 2, ..IDLE });
     let pushed = push(&mut key, "g", &["a", "b", "c", "d", "e"], 5);
     assert_eq!(pushed, Pushed { collecting: 1, filled: 2, fires_at: Some(UnixMs(105)) });
     assert_eq!(claim(&mut key, 9, 5), ["g full a@5 b@5", "g full c@5 d@5"]);
@@ -94,7 +96,7 @@ fn an_item_the_group_has_restarts_the_timer_and_keeps_its_first_time() {
 
 #[test]
 fn without_unique_every_item_counts() {
-    let mut key = key(Rules { unique: false, ..IDLE });
+    let mut key = key(IdleRules { unique: false, ..IDLE });
     assert_eq!(push(&mut key, "g", &["a", "a"], 0).collecting, 2);
 }
 
@@ -165,9 +167,9 @@ fn a_clock_that_steps_back_delays_but_loses_nothing() {
 /// A group that is pushed to for ever used to fire no sooner than the time of its first push by the clock as it was.
 #[test]
 fn max_wait_counts_anew_once_the_clock_has_stepped_back_behind_the_first_push() {
-    let rules = Rules { max_wait: Millis(250), ..IDLE };
+    let rules = IdleRules { max_wait: Millis(250), ..IDLE };
     for unique in [true, false] {
-        let mut key = key(Rules { unique, ..rules });
+        let mut key = key(IdleRules { unique, ..rules });
         push(&mut key, "g", &["a", "b"], 1_000_000);
         let mut naive = vec!["a@1000000".to_owned(), "b@1000000".to_owned()];
         for now in (500..750).step_by(50) {
@@ -193,7 +195,7 @@ fn max_wait_counts_anew_once_the_clock_has_stepped_back_behind_the_first_push() 
 /// The times of its items are told from then on by more bytes.
 #[test]
 fn a_group_that_is_full_once_the_clock_has_stepped_back_counts_as_full_before_the_push_is_done() {
-    let rules = Rules { max_wait: Millis(10_000), ..IDLE };
+    let rules = IdleRules { max_wait: Millis(10_000), ..IDLE };
     let options = DeliveryOptions { max_len: 1, ..DeliveryOptions::default() };
     let mut key = Debounce::create(rules, options, [1, 2]).expect("valid rules");
     let items: Vec<String> = (0..60_000).map(|nth| format!("{nth:0276}")).collect();
@@ -244,7 +246,7 @@ fn counts_tell_collecting_from_overdue() {
 #[test]
 fn max_len_counts_groups_and_a_refused_push_changes_nothing() {
     let options = DeliveryOptions { max_len: 2, ..DeliveryOptions::default() };
-    let mut key = Debounce::create(Rules { max_items: 2, ..IDLE }, options, [1, 2]).expect("valid");
+    let mut key = Debounce::create(IdleRules { max_items: 2, ..IDLE }, options, [1, 2]).expect("valid");
     push(&mut key, "a", &["x"], 0);
     let before = snapshot(&key);
     // Fills `a`, and would begin two more.
@@ -261,12 +263,13 @@ fn max_len_counts_groups_and_a_refused_push_changes_nothing() {
 
 #[test]
 fn altered_rules_hold_from_the_next_push_on() {
-    let mut key = key(Rules { max_wait: Millis(1_000), ..IDLE });
+    let mut key = key(IdleRules { max_wait: Millis(1_000), ..IDLE });
     push(&mut key, "a", &["x"], 0);
     push(&mut key, "b", &["x"], 0);
-    assert_eq!(key.alter_rules(Some(Millis(10)), Some(Millis(20)), Some(9)), Ok(true));
-    assert_eq!(key.alter_rules(Some(Millis(10)), None, None), Ok(false));
-    assert!(key.alter_rules(Some(Millis::ZERO), None, None).is_err());
+    let rules = IdleRules { idle: Millis(10), max_wait: Millis(20), max_items: 9, ..IDLE };
+    assert_eq!(key.alter_rules(rules), Ok(true));
+    assert_eq!(key.alter_rules(IdleRules { unique: !rules.unique, ..rules }), Ok(false));
+    assert!(key.alter_rules(IdleRules { idle: Millis::ZERO, ..rules }).is_err());
     assert_eq!(push(&mut key, "a", &["y"], 5).fires_at, Some(UnixMs(15)));
     // Its max wait is over by the new rule: it fires now, not in the past.
     assert_eq!(push(&mut key, "b", &["y"], 50).fires_at, Some(UnixMs(50)));
@@ -275,7 +278,7 @@ fn altered_rules_hold_from_the_next_push_on() {
 
 #[test]
 fn a_snapshot_holds_what_is_collected_whoever_looked_before() {
-    let mut key = key(Rules { max_wait: Millis(150), ..IDLE });
+    let mut key = key(IdleRules { max_wait: Millis(150), ..IDLE });
     for n in 0..40 {
         push(&mut key, &format!("g{}", n % 15), &[&format!("item {n}")], n * 5);
     }
@@ -305,7 +308,7 @@ fn a_group_of_one_small_item_takes_less_than_200_bytes() {
 /// As if an older version had written it: a group had no bound then.
 #[test]
 fn a_group_that_is_loaded_with_more_than_it_may_have_fires_with_the_next_push() {
-    let unbounded = Rules { max_items: u64::MAX, unique: false, ..IDLE };
+    let unbounded = IdleRules { max_items: u64::MAX, unique: false, ..IDLE };
     let mut items = Items::new(UnixMs(0), 0);
     (0..150_000).for_each(|_| items.push(b"x", UnixMs(0)));
     let saved = SavedGroup { seq: 0, name: b"g", items: items.as_bytes(), fires_at: UnixMs(100), by_max_wait: false };
@@ -334,7 +337,7 @@ fn looking_at_very_many_groups_that_are_due_at_once_moves_only_some_and_claims_a
     assert_eq!(groups(&mut key, None, 10, 1_000), []);
     assert_eq!(key.flush_all(10_000, UnixMs(1_000)).count, 0, "none collects any more");
     assert_eq!(claim(&mut key, 10_000, 1_000), claim(&mut replica, 10_000, 1_000));
-    while !key.settle(UnixMs(1_000), 1_000) {}
+    while !key.sort_overdue(UnixMs(1_000), 1_000) {}
     let stats = key.stats(UnixMs(1_000));
     assert_eq!((stats.ready, stats.waiting, stats.leased), (10_000, 0, 10_000));
     // The clock is set back: those that have not fired collect again.

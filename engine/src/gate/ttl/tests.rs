@@ -1,14 +1,15 @@
 use crate::{
-    expired, Copied, DeliveryOptions, Ending, Error, Expiry, Loader, Millis, Prefix, Scope, TokenRange, UnixMs,
+    expired, ClaimTerms, Copied, DeliveryOptions, Ending, Error, Expiry, Loader, Millis, Prefix, TokenRange, TtlRules,
+    UnixMs,
 };
 
-fn scope(prefixes: &[&str]) -> Scope {
+fn rules(prefixes: &[&str]) -> TtlRules {
     let prefix = |prefix: &&str| Prefix(prefix.as_bytes().into());
-    Scope { prefixes: prefixes.iter().map(prefix).collect(), max_value: 8, keep_evicted: true, max_held: 0 }
+    TtlRules { prefixes: prefixes.iter().map(prefix).collect(), max_value: 8, keep_evicted: true, max_held: 0 }
 }
 
 fn watcher() -> Expiry {
-    Expiry::create(scope(&["order:"]), DeliveryOptions::default(), [1, 2]).expect("a prefix")
+    Expiry::create(rules(&["order:"]), DeliveryOptions::default(), [1, 2]).expect("a prefix")
 }
 
 fn copied(text: &str) -> Copied {
@@ -21,7 +22,9 @@ fn listed(key: &Expiry) -> Vec<(String, i64)> {
 }
 
 fn claim(key: &mut Expiry) -> Vec<(String, i64, Ending, Option<String>)> {
-    let claim = key.claim(b"w", 99, Millis(1_000), None, UnixMs(0)).expect("no sink");
+    let claim = key
+        .claim(&ClaimTerms { consumer: b"w", count: 99, lease: Millis(1_000), first: None }, UnixMs(0))
+        .expect("no sink");
     let told = |entry: crate::Delivered<'_>| {
         let expired = expired(entry.body);
         let value = expired.value.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -45,11 +48,11 @@ fn fingerprint(key: &Expiry) -> Vec<Vec<u8>> {
 #[test]
 fn prefixes_must_be_there_and_differ() {
     for prefixes in [&[][..], &["a", "b", "a"]] {
-        let refused = Expiry::create(scope(prefixes), DeliveryOptions::default(), [1, 2]);
+        let refused = Expiry::create(rules(prefixes), DeliveryOptions::default(), [1, 2]);
         assert!(matches!(refused, Err(Error::OutOfRange(_))), "{prefixes:?}");
     }
-    assert!(scope(&["a:", ""]).covers(b"whatever"));
-    assert!(!scope(&["a:", "b:"]).covers(b"a"));
+    assert!(rules(&["a:", ""]).covers(b"whatever"));
+    assert!(!rules(&["a:", "b:"]).covers(b"a"));
 }
 
 #[test]
@@ -160,8 +163,8 @@ fn values_that_are_gone_take_no_memory() {
 
 /// A watcher that may hold so many bytes, and what it delivers of these keys.
 fn limited(max_held: u64, keep_evicted: bool) -> Expiry {
-    let scope = Scope { max_held, keep_evicted, ..scope(&["order:"]) };
-    Expiry::create(scope, DeliveryOptions::default(), [1, 2]).expect("a prefix")
+    let rules = TtlRules { max_held, keep_evicted, ..rules(&["order:"]) };
+    Expiry::create(rules, DeliveryOptions::default(), [1, 2]).expect("a prefix")
 }
 
 #[test]
@@ -205,7 +208,8 @@ fn the_value_of_an_evicted_key_is_kept_only_if_that_is_wanted() {
         assert_eq!(key.kept(b"order:1").map(|copied| copied.kind), Some(1), "the type is known");
     }
     let mut key = limited(0, false);
-    assert!(key.alter_held(Some(true), None) && !key.alter_held(None, Some(0)));
+    let rules = TtlRules { keep_evicted: true, ..key.rules().clone() };
+    assert!(key.alter_rules(rules.clone()) && !key.alter_rules(TtlRules { max_value: 0, ..rules }));
     key.track(b"order:1", UnixMs(100));
     key.note_evicted(b"order:1");
     key.keep(b"order:1", copied("v"));

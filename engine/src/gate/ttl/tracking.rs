@@ -2,7 +2,7 @@
 //!
 //! The body of an entry: how the key ended (1 byte), whether its type is known (1), its type (1), whether there is a value (1), the value.
 
-use super::{Known, Scope, Ttl, Watched};
+use super::{Known, Ttl, TtlRules, Watched};
 use crate::entries::{Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
@@ -14,7 +14,7 @@ use crate::time::UnixMs;
 pub struct Copied {
     /// The type of the key, as whoever made the copy numbers types.
     pub kind: u8,
-    /// The value; none if the scope does not allow keeping it.
+    /// The value; none if the rules do not allow keeping it.
     pub bytes: Option<Box<[u8]>>,
 }
 
@@ -104,22 +104,22 @@ impl Queue<Ttl> {
     /// An empty key. `seed` keys the hashes of names and shows nowhere.
     ///
     /// Errors: prefixes missing, repeated or too many; options out of range.
-    pub fn create(scope: Scope, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
-        Queue::with_gate(Ttl::new(scope, seed)?, options)
+    pub fn create(rules: TtlRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
+        Queue::with_gate(Ttl::new(rules, seed)?, options)
     }
 
     /// Which keys are watched.
-    pub fn scope(&self) -> &Scope {
-        &self.gate.scope
+    pub fn rules(&self) -> &TtlRules {
+        &self.gate.rules
     }
 
-    /// Goes on with these rules of what is held; what is held already stays. True if they differ from the old ones.
-    pub fn alter_held(&mut self, keep_evicted: Option<bool>, max_held: Option<u64>) -> bool {
-        let scope = &mut self.gate.scope;
-        let before = (scope.keep_evicted, scope.max_held);
-        scope.keep_evicted = keep_evicted.unwrap_or(scope.keep_evicted);
-        scope.max_held = max_held.unwrap_or(scope.max_held);
-        before != (scope.keep_evicted, scope.max_held)
+    /// Goes on with these rules of what is held: `keep_evicted` and `max_held`; the others are fixed. What is held already stays. True if
+    /// they differ from the old ones.
+    pub fn alter_rules(&mut self, to: TtlRules) -> bool {
+        let rules = &mut self.gate.rules;
+        let before = (rules.keep_evicted, rules.max_held);
+        (rules.keep_evicted, rules.max_held) = (to.keep_evicted, to.max_held);
+        before != (rules.keep_evicted, rules.max_held)
     }
 
     /// Bytes of values that are held: of tracked keys, and in entries that are not acknowledged.
@@ -173,7 +173,7 @@ impl Queue<Ttl> {
         })
     }
 
-    /// Keeps the value of a tracked key, without its bytes if the scope does not allow these: they are too many, or too many with all
+    /// Keeps the value of a tracked key, without its bytes if the rules do not allow these: they are too many, or too many with all
     /// others, or of a key that was evicted. O(its bytes).
     pub fn keep(&mut self, name: &[u8], value: Copied) {
         self.keep_as(name, value, Ttl::admit);
@@ -188,7 +188,7 @@ impl Queue<Ttl> {
     fn keep_as(&mut self, name: &[u8], value: Copied, admit: impl FnOnce(&Ttl, Copied, usize) -> (Copied, bool)) {
         let Some(head) = self.gate.find(name) else { return };
         let before = self.gate.watched(head).size();
-        let is_unwanted = self.gate.watched(head).evicted && !self.gate.scope.keep_evicted;
+        let is_unwanted = self.gate.watched(head).evicted && !self.gate.rules.keep_evicted;
         let (value, dropped) =
             if is_unwanted { (value.without_bytes(), false) } else { admit(&self.gate, value, before) };
         self.gate.held = self.gate.held - before + value.size();
@@ -208,13 +208,13 @@ impl Queue<Ttl> {
     }
 
     /// This node has seen a tracked key evicted: the key is delivered at its deadline all the same. Its value is dropped, unless
-    /// the scope says otherwise, because it would take the room that the eviction was to make.
+    /// the rules say otherwise, because it would take the room that the eviction was to make.
     pub fn note_evicted(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
             let number = self.gate.number(head);
             let watched = &mut self.gate.watched[number];
             watched.evicted = true;
-            if !self.gate.scope.keep_evicted {
+            if !self.gate.rules.keep_evicted {
                 self.gate.held -= watched.size();
                 watched.value = watched.value.take().map(Copied::without_bytes);
             }

@@ -1,6 +1,6 @@
 //! The operations of TSGEN itself: elements with a timestamp, and the watermark that lets them through.
 
-use super::{Kind, Late, Source, Watermark};
+use super::{Kind, Late, Source, Watermark, WatermarkRules};
 use crate::delivery::Standing;
 use crate::entries::{Handle, State};
 use crate::error::Error;
@@ -60,33 +60,28 @@ impl Queue<Watermark> {
     /// An empty key. `seed` keys the hashes of ids and shows nowhere.
     ///
     /// Errors: options out of range; sources missing or named twice.
-    pub fn create(kind: Kind, late: Late, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
-        Queue::with_gate(Watermark::new(kind, late, seed)?, options)
+    pub fn create(rules: WatermarkRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
+        Queue::with_gate(Watermark::new(rules, seed)?, options)
     }
 
-    /// What moves the watermark.
-    pub fn kind(&self) -> &Kind {
-        &self.gate.kind
+    /// What moves the watermark, and what happens to late elements.
+    pub fn rules(&self) -> &WatermarkRules {
+        &self.gate.rules
     }
 
     /// Whether the watermark is the server's clock.
     pub fn is_clock(&self) -> bool {
-        self.gate.kind == Kind::Clock
-    }
-
-    /// What happens to late elements.
-    pub fn late(&self) -> Late {
-        self.gate.late
+        self.gate.rules.kind == Kind::Clock
     }
 
     /// Changes what happens to late elements. True if that was something else before.
     pub fn alter_late(&mut self, late: Late) -> bool {
-        std::mem::replace(&mut self.gate.late, late) != late
+        std::mem::replace(&mut self.gate.rules.late, late) != late
     }
 
     /// The declared sources; none unless the key has some.
     pub fn sources(&self) -> &[Source] {
-        match &self.gate.kind {
+        match &self.gate.rules.kind {
             Kind::Sources(sources) => sources,
             _ => &[],
         }
@@ -160,7 +155,7 @@ impl Queue<Watermark> {
 
     fn is_late(&self, timestamp: i64, now: UnixMs) -> Result<bool, Error> {
         let late = self.gate.horizon(now).is_some_and(|watermark| timestamp <= watermark);
-        if late && self.gate.late == Late::Reject {
+        if late && self.gate.rules.late == Late::Reject {
             return Err(Error::Late);
         }
         Ok(late)
@@ -207,7 +202,7 @@ impl Queue<Watermark> {
     /// Errors: [`Error::ClockDriven`], [`Error::SourceNeeded`], [`Error::UnknownSource`].
     pub fn advance(&mut self, timestamp: i64, source: Option<&[u8]>, now: UnixMs) -> Result<Advanced, Error> {
         let mut changed = false;
-        let to = match (&mut self.gate.kind, source) {
+        let to = match (&mut self.gate.rules.kind, source) {
             (Kind::Clock, _) => return Err(Error::ClockDriven),
             (Kind::External, None) => Some(timestamp),
             (Kind::External, Some(_)) => return Err(Error::UnknownSource),
@@ -252,7 +247,7 @@ impl Queue<Watermark> {
         }
         let reached = self.gate.reached.filter(|reached| *reached >= to).ok_or(Error::WatermarkNotBelow)?;
         let mut lowered = false;
-        if let Kind::Sources(sources) = &mut self.gate.kind {
+        if let Kind::Sources(sources) = &mut self.gate.rules.kind {
             for timestamp in sources.iter_mut().filter_map(|source| source.timestamp.as_mut()) {
                 lowered |= *timestamp > to;
                 *timestamp = to.min(*timestamp);
@@ -285,7 +280,7 @@ impl Queue<Watermark> {
     ///
     /// Changes nothing where [`Queue::check_source`] fails, which tells why.
     pub fn alter_source(&mut self, name: &[u8], to: i64) -> bool {
-        let Kind::Sources(sources) = &mut self.gate.kind else { return false };
+        let Kind::Sources(sources) = &mut self.gate.rules.kind else { return false };
         let reported =
             sources.iter_mut().find(|source| *source.name == *name).and_then(|source| source.timestamp.as_mut());
         match reported {

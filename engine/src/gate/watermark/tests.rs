@@ -1,10 +1,11 @@
 use super::*;
-use crate::{DeliveryOptions, Guard, Millis, Nack, TokenRange, Tsgen, Which};
+use crate::{ClaimTerms, DeliveryOptions, Guard, Millis, Nack, TokenRange, Tsgen, Which};
 
 const T0: UnixMs = UnixMs(0);
 
 fn key(kind: Kind) -> Tsgen {
-    Tsgen::create(kind, Late::Ready, DeliveryOptions::default(), [1, 2]).expect("valid options")
+    Tsgen::create(WatermarkRules { kind, ..Default::default() }, DeliveryOptions::default(), [1, 2])
+        .expect("valid options")
 }
 
 fn add(key: &mut Tsgen, timestamp: i64, id: &str) -> Added {
@@ -12,7 +13,9 @@ fn add(key: &mut Tsgen, timestamp: i64, id: &str) -> Added {
 }
 
 fn claim(key: &mut Tsgen, now: i64) -> (Vec<String>, u64) {
-    let claim = key.claim(b"w", 100, Millis(10), None, UnixMs(now)).expect("no sink");
+    let claim = key
+        .claim(&ClaimTerms { consumer: b"w", count: 100, lease: Millis(10), first: None }, UnixMs(now))
+        .expect("no sink");
     (key.delivered(&claim).map(|entry| String::from_utf8_lossy(entry.name).into_owned()).collect(), claim.first)
 }
 
@@ -66,7 +69,9 @@ fn the_slowest_source_counts_and_all_must_have_spoken() {
 #[test]
 fn sources_must_be_named_and_different() {
     for kind in [sources(&[]), sources(&["a", "a"])] {
-        assert!(Tsgen::create(kind, Late::Ready, DeliveryOptions::default(), [1, 2]).is_err());
+        assert!(
+            Tsgen::create(WatermarkRules { kind, ..Default::default() }, DeliveryOptions::default(), [1, 2]).is_err()
+        );
     }
 }
 
@@ -88,7 +93,12 @@ fn a_clock_lets_elements_through_and_takes_them_back_when_it_is_set_right() {
     for (timestamp, id, added) in [(70, "c", Added::Ready), (2_000, "d", Added::Waits)] {
         assert_eq!(key.add(Guard::Always, timestamp, id.as_bytes(), b"", UnixMs(900)), Ok(added));
     }
-    assert_eq!(key.claim(b"w", 1, Millis(10), None, UnixMs(901)).expect("no sink").count, 1);
+    assert_eq!(
+        key.claim(&ClaimTerms { consumer: b"w", count: 1, lease: Millis(10), first: None }, UnixMs(901))
+            .expect("no sink")
+            .count,
+        1
+    );
     assert_eq!((key.watermark(UnixMs(60)), key.next_opening(UnixMs(60))), (Some(60), Some(UnixMs(70))));
     assert_eq!(key.add(Guard::Always, 65, b"e", b"", UnixMs(55)), Ok(Added::Waits));
     assert!(!key.has_ready(UnixMs(59)) && key.closes_again());
@@ -103,7 +113,9 @@ fn what_was_claimed_under_a_clock_that_was_ahead_waits_when_it_comes_back() {
     for id in ["a", "b", "c"] {
         add(&mut key, 500, id);
     }
-    let got = key.claim(b"w", 3, Millis(100), None, UnixMs(900)).expect("no sink");
+    let got = key
+        .claim(&ClaimTerms { consumer: b"w", count: 3, lease: Millis(100), first: None }, UnixMs(900))
+        .expect("no sink");
     let token = |nth: u64| [TokenRange::one(got.first + nth)];
     assert_eq!(key.stats(UnixMs(20)).leased, 3);
     assert_eq!(key.ack(&token(0)).expect("one").count, 1);
@@ -120,7 +132,11 @@ fn what_was_claimed_under_a_clock_that_was_ahead_waits_when_it_comes_back() {
 fn what_comes_back_unswept_and_waits_is_the_next_deadline() {
     let mut key = key(Kind::Clock);
     add(&mut key, 500, "a");
-    let token = [TokenRange::one(key.claim(b"w", 1, Millis(100), None, UnixMs(900)).expect("no sink").first)];
+    let token = [TokenRange::one(
+        key.claim(&ClaimTerms { consumer: b"w", count: 1, lease: Millis(100), first: None }, UnixMs(900))
+            .expect("no sink")
+            .first,
+    )];
     let nack = Nack { delay: Some(Millis(10)), dead: false, reason: b"" };
     assert_eq!(key.nack(&token, &nack, UnixMs(20)).expect("one").count, 1);
     let stats = key.stats(UnixMs(35));
@@ -130,7 +146,8 @@ fn what_comes_back_unswept_and_waits_is_the_next_deadline() {
 /// A file of a time when it said how far the clock had opened the gate.
 #[test]
 fn a_snapshot_that_says_how_far_a_clock_had_come_is_read_without_it() {
-    let saved = Saved { kind: Kind::Clock, late: Late::Ready, reached: Some(900), rises: Vec::new() };
+    let rules = WatermarkRules { kind: Kind::Clock, ..Default::default() };
+    let saved = Saved { rules, reached: Some(900), rises: Vec::new() };
     let gate = Watermark::load(saved, [1, 2]).expect("a gate of that time");
     assert_eq!((gate.horizon(UnixMs(5)), gate.save().reached), (Some(5), None));
 }
@@ -171,7 +188,7 @@ fn a_source_can_be_set_back_while_the_watermark_is_unset_and_later() {
     for (to, watermark) in [(11, 12), (13, 13), (40, 20)] {
         assert_eq!(key.advance(to, Some(b"a"), T0).map(|advanced| advanced.watermark), Ok(Some(watermark)));
     }
-    let external = Tsgen::create(Kind::External, Late::Ready, DeliveryOptions::default(), [1, 2]).expect("valid");
+    let external = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [1, 2]).expect("valid");
     assert_eq!(external.check_source(b"a", 1), Err(Error::UnknownSource));
 }
 
@@ -198,7 +215,7 @@ fn guards_look_at_the_newest_element_whatever_its_state() {
 #[test]
 fn a_full_key_takes_replacements_and_nothing_else() {
     let options = DeliveryOptions { max_len: 2, ..DeliveryOptions::default() };
-    let mut key = Tsgen::create(Kind::External, Late::Ready, options, [1, 2]).expect("valid options");
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
     assert_eq!(key.madd(&[(1, b"a", b""), (1, b"b", b""), (1, b"c", b"")], T0), Err(Error::Full));
     assert_eq!(key.madd(&[(1, b"a", b""), (1, b"b", b""), (2, b"a", b"")], T0).map(|added| added.len()), Ok(3));
     assert_eq!(key.add(Guard::Always, 1, b"c", b"", T0), Err(Error::Full));

@@ -1,11 +1,11 @@
 //! The operations of TALLY itself: increments, sums that are looked at, and windows that are sealed early.
 
 use super::field::Field;
-use super::{Batch, Open, Sums, Tallying, Window};
+use super::{Batch, Open, Sums, Window, WindowRules};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Settled};
-use crate::time::{Millis, UnixMs};
+use crate::time::UnixMs;
 use crate::token::{Token, MAX_TOKEN};
 use std::collections::BTreeMap;
 
@@ -20,32 +20,39 @@ pub struct Counted {
     pub opened_until: Option<UnixMs>,
 }
 
+/// The open window as it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenWindow {
+    /// When it opened.
+    pub opened_at: UnixMs,
+    /// When it is sealed.
+    pub seals_at: UnixMs,
+    /// How many fields it has.
+    pub fields: usize,
+}
+
 const PLAIN: Counted = Counted { is_plain: true, sealed: 0, opened_until: None };
 
 impl Queue<Window> {
     /// An empty key. `seed` keys the hashes of fields and shows nowhere.
     ///
     /// Errors: rules or options out of range.
-    pub fn create(rules: Tallying, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
+    pub fn create(rules: WindowRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
         Queue::with_gate(Window::new(rules, seed)?, options)
     }
 
     /// What it sums, and for how long.
-    pub fn rules(&self) -> &Tallying {
+    pub fn rules(&self) -> &WindowRules {
         &self.gate.rules
     }
 
-    /// Changes when windows are sealed: the time from the next window on, the number of fields from the next increment on. True if
-    /// anything changed.
+    /// Changes when windows are sealed: the time from the next window on, the number of fields from the next increment on. The
+    /// other rules are fixed. True if anything changed.
     ///
     /// Errors: rules out of range.
-    pub fn alter_rules(&mut self, every: Option<Millis>, max_fields: Option<u64>) -> Result<bool, Error> {
+    pub fn alter_rules(&mut self, rules: WindowRules) -> Result<bool, Error> {
         let before = self.gate.rules;
-        let rules = Tallying {
-            every: every.unwrap_or(before.every),
-            max_fields: max_fields.unwrap_or(before.max_fields),
-            ..before
-        };
+        let rules = WindowRules { every: rules.every, max_fields: rules.max_fields, ..before };
         rules.check()?;
         self.gate.rules = rules;
         Ok(rules != before)
@@ -56,10 +63,10 @@ impl Queue<Window> {
         self.gate.open.is_some()
     }
 
-    /// The open window, unless its time is over: when it opened, when it is sealed, and how many fields it has.
-    pub fn window(&self, now: UnixMs) -> Option<(UnixMs, UnixMs, usize)> {
+    /// The open window, unless its time is over.
+    pub fn window(&self, now: UnixMs) -> Option<OpenWindow> {
         let open = self.gate.open.as_ref().filter(|open| !open.seals_at.is_due(now))?;
-        Some((open.opened_at, open.seals_at, open.sums.len()))
+        Some(OpenWindow { opened_at: open.opened_at, seals_at: open.seals_at, fields: open.sums.len() })
     }
 
     /// Adds to the sum of one field in the open window; returns the sum. O(1), and O(n log n) if the window gets full.
@@ -190,7 +197,7 @@ impl Queue<Window> {
 
     /// Seals the open window, unless its time is over and it counts as sealed already; returns the number of its fields. O(n log n).
     pub fn seal(&mut self, now: UnixMs) -> Settled {
-        let Some((.., fields)) = self.window(now) else { return Settled::default() };
+        let Some(OpenWindow { fields, .. }) = self.window(now) else { return Settled::default() };
         self.seal_now(now);
         Settled { count: fields, changed: true }
     }

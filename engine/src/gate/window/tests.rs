@@ -1,13 +1,13 @@
 use crate::{
-    batch_number, Batch, Counted, DeliveryOptions, Error, FieldKind, Loader, Millis, Settled, Tally, Tallying,
-    TokenRange, UnixMs, Which, MAX_FIELDS,
+    batch_number, Batch, ClaimTerms, Counted, DeliveryOptions, Error, FieldKind, Loader, Millis, OpenWindow, Settled,
+    Tally, TokenRange, UnixMs, Which, WindowRules, MAX_FIELDS,
 };
 
-fn rules() -> Tallying {
-    Tallying { every: Millis(100), ..Tallying::default() }
+fn rules() -> WindowRules {
+    WindowRules { every: Millis(100), ..WindowRules::default() }
 }
 
-fn key(rules: Tallying) -> Tally {
+fn key(rules: WindowRules) -> Tally {
     Tally::create(rules, DeliveryOptions::default(), [1, 2]).expect("valid rules")
 }
 
@@ -24,7 +24,9 @@ fn mincr(key: &mut Tally, increments: &[(&str, i64)], now: i64) -> Result<(Vec<i
 type Told = (u64, i64, i64, String);
 
 fn claim(key: &mut Tally, count: usize, now: i64) -> Vec<Told> {
-    let claim = key.claim(b"w", count, Millis(1_000_000), None, UnixMs(now)).expect("no sink");
+    let claim = key
+        .claim(&ClaimTerms { consumer: b"w", count, lease: Millis(1_000_000), first: None }, UnixMs(now))
+        .expect("no sink");
     let told = |batch: Batch<'_>| {
         let sums: Vec<_> =
             batch.sums().map(|(field, sum)| format!("{}={sum}", String::from_utf8_lossy(field))).collect();
@@ -67,7 +69,7 @@ fn a_window_is_sealed_so_long_after_its_first_increment_and_not_a_millisecond_ea
 
 #[test]
 fn only_increments_of_an_open_window_are_plain() {
-    let mut key = key(Tallying { max_fields: 3, ..rules() });
+    let mut key = key(WindowRules { max_fields: 3, ..rules() });
     let mut counted = |field: &str, now| key.incr(field.as_bytes(), 1, UnixMs(now)).expect("room").1;
     let opened = |until| Counted { is_plain: false, sealed: 0, opened_until: Some(UnixMs(until)) };
     assert_eq!(counted("a", 0), opened(100));
@@ -119,7 +121,9 @@ fn a_sum_counts_until_its_batch_is_acknowledged() {
         incr(&mut key, "b", 1, now);
     }
     assert_eq!(key.sum(b"a"), Ok(30));
-    let claim = key.claim(b"w", 1, Millis(10), None, UnixMs(400)).expect("no sink");
+    let claim = key
+        .claim(&ClaimTerms { consumer: b"w", count: 1, lease: Millis(10), first: None }, UnixMs(400))
+        .expect("no sink");
     assert_eq!(key.sum(b"a"), Ok(30));
     key.ack(&[TokenRange::one(claim.first)]).expect("few");
     assert_eq!((key.sum(b"a"), key.sum(b"b"), key.sum(b"c")), (Ok(20), Ok(2), Ok(0)));
@@ -132,7 +136,7 @@ fn a_dead_batch_counts_until_it_is_discarded() {
     let options = DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() };
     let mut key = Tally::create(rules(), options, [1, 2]).expect("valid rules");
     incr(&mut key, "a", 3, 0);
-    key.claim(b"w", 1, Millis(10), None, UnixMs(100)).expect("no sink");
+    key.claim(&ClaimTerms { consumer: b"w", count: 1, lease: Millis(10), first: None }, UnixMs(100)).expect("no sink");
     assert_eq!(key.stats(UnixMs(110)).dead, 1);
     assert_eq!(key.sum(b"a"), Ok(3));
     assert_eq!(key.discard(Which::All(9), UnixMs(110)).map(|settled| settled.count), Ok(1));
@@ -149,7 +153,7 @@ fn the_sum_of_sums_may_overflow_and_says_so() {
 
 #[test]
 fn several_increments_are_made_in_order_all_or_none() {
-    let mut key = key(Tallying { min: Some(-5), max: Some(5), ..rules() });
+    let mut key = key(WindowRules { min: Some(-5), max: Some(5), ..rules() });
     assert_eq!(mincr(&mut key, &[("a", 1), ("b", 2), ("a", 3)], 0).map(|(sums, _)| sums), Ok(vec![1, 2, 4]));
     let before = snapshot(&key);
     assert_eq!(mincr(&mut key, &[("a", 1), ("c", 6)], 0), Err(Error::AboveMax(5)));
@@ -159,7 +163,7 @@ fn several_increments_are_made_in_order_all_or_none() {
 
 #[test]
 fn an_overflow_in_the_middle_of_several_changes_nothing() {
-    let mut key = key(Tallying { max_fields: 2, ..rules() });
+    let mut key = key(WindowRules { max_fields: 2, ..rules() });
     incr(&mut key, "a", i64::MAX - 1, 0);
     let before = snapshot(&key);
     for bad in [&[("b", 1), ("c", i64::MIN), ("c", -1)][..], &[("a", 1), ("a", 1)], &[("a", 2)]] {
@@ -173,7 +177,7 @@ fn an_overflow_in_the_middle_of_several_changes_nothing() {
 
 #[test]
 fn several_increments_may_fill_several_windows() {
-    let mut key = key(Tallying { max_fields: 2, ..rules() });
+    let mut key = key(WindowRules { max_fields: 2, ..rules() });
     let (told, counted) =
         mincr(&mut key, &[("a", 1), ("b", 1), ("a", 1), ("a", 1), ("c", 1), ("d", 1)], 5).expect("room");
     assert_eq!(told, [1, 1, 1, 2, 1, 1]);
@@ -184,7 +188,7 @@ fn several_increments_may_fill_several_windows() {
 #[test]
 fn max_len_counts_the_open_window_and_refuses_to_open_one_more() {
     let options = DeliveryOptions { max_len: 2, ..DeliveryOptions::default() };
-    let mut key = Tally::create(Tallying { max_fields: 2, ..rules() }, options, [1, 2]).expect("valid rules");
+    let mut key = Tally::create(WindowRules { max_fields: 2, ..rules() }, options, [1, 2]).expect("valid rules");
     incr(&mut key, "a", 1, 0);
     key.seal(UnixMs(0));
     incr(&mut key, "a", 1, 0);
@@ -208,26 +212,29 @@ fn very_long_fields_seal_a_window_before_it_is_too_large() {
 #[test]
 fn rules_out_of_range_are_refused_and_altered_ones_hold_from_the_next_window() {
     let bad = |rules| Tally::create(rules, DeliveryOptions::default(), [1, 2]).is_err();
-    assert!(bad(Tallying { every: Millis::ZERO, ..rules() }));
-    assert!(bad(Tallying { max_fields: 0, ..rules() }));
-    assert!(bad(Tallying { max_fields: MAX_FIELDS + 1, ..rules() }));
-    assert!(bad(Tallying { min: Some(1), max: Some(0), ..rules() }));
+    assert!(bad(WindowRules { every: Millis::ZERO, ..rules() }));
+    assert!(bad(WindowRules { max_fields: 0, ..rules() }));
+    assert!(bad(WindowRules { max_fields: MAX_FIELDS + 1, ..rules() }));
+    assert!(bad(WindowRules { min: Some(1), max: Some(0), ..rules() }));
     let mut key = key(rules());
     incr(&mut key, "a", 1, 0);
-    assert_eq!(key.alter_rules(Some(Millis(10)), None), Ok(true));
-    assert_eq!(key.alter_rules(Some(Millis(10)), None), Ok(false));
-    assert_eq!(key.window(UnixMs(99)), Some((UnixMs(0), UnixMs(100), 1)));
+    let shorter = WindowRules { every: Millis(10), ..rules() };
+    assert_eq!(key.alter_rules(shorter), Ok(true));
+    assert_eq!(key.alter_rules(WindowRules { min: Some(5), ..shorter }), Ok(false));
+    let open =
+        |opened_at, seals_at| Some(OpenWindow { opened_at: UnixMs(opened_at), seals_at: UnixMs(seals_at), fields: 1 });
+    assert_eq!(key.window(UnixMs(99)), open(0, 100));
     incr(&mut key, "a", 1, 100);
-    assert_eq!(key.window(UnixMs(100)), Some((UnixMs(100), UnixMs(110), 1)));
+    assert_eq!(key.window(UnixMs(100)), open(100, 110));
     // The window has as many fields already as it now may have: it is sealed with the next.
-    assert_eq!(key.alter_rules(None, Some(1)), Ok(true));
+    assert_eq!(key.alter_rules(WindowRules { max_fields: 1, ..shorter }), Ok(true));
     assert!(key.incr(b"a", 1, UnixMs(100)).expect("room").1.is_plain);
     assert_eq!(key.incr(b"b", 1, UnixMs(100)).map(|(_, counted)| counted.sealed), Ok(1));
 }
 
 #[test]
 fn uuids_of_either_case_are_one_field() {
-    let mut key = key(Tallying { field: FieldKind::Uuid, ..rules() });
+    let mut key = key(WindowRules { field: FieldKind::Uuid, ..rules() });
     let (lower, upper) = ("67e55044-10b1-426f-9247-bb680e5fe0c8", "67E55044-10B1-426F-9247-BB680E5FE0C8");
     assert_eq!((incr(&mut key, lower, 1, 0), incr(&mut key, upper, 1, 0)), (1, 2));
     assert_eq!(key.sum(upper.as_bytes()), Ok(2));

@@ -1,14 +1,14 @@
 //! DEBOUNCE as a list of groups that collect.
 
 use super::{Entry, Gate, Naive};
-use tsgen_engine::{Pushed, Rules, UnixMs};
+use tsgen_engine::{IdleRules, Pushed, UnixMs};
 
 /// Items with the times they came.
 pub type Items = Vec<(Vec<u8>, i64)>;
 
 #[derive(Clone, Debug)]
 pub struct Idle {
-    pub rules: Rules,
+    pub rules: IdleRules,
     pub groups: Vec<Group>,
 }
 

@@ -1,11 +1,11 @@
 //! EXPIRY as a list of tracked keys, of one node.
 
 use super::{Entry, Gate};
-use tsgen_engine::{Copied, Ending, Scope};
+use tsgen_engine::{Copied, Ending, TtlRules};
 
 #[derive(Clone, Debug)]
 pub struct Ttl {
-    pub scope: Scope,
+    pub rules: TtlRules,
     pub tracked: Vec<Tracked>,
 }
 
@@ -79,7 +79,7 @@ impl Ttl {
     /// Keeps a value, if that may be, beside so many bytes in entries; `None`: beside as many as there are.
     pub fn keep(&mut self, name: &[u8], value: Copied, in_entries: Option<usize>) {
         let others = self.tracked.iter().filter(|key| key.name != name).map(Tracked::size).sum::<usize>();
-        let Scope { max_value, keep_evicted, max_held, .. } = self.scope;
+        let TtlRules { max_value, keep_evicted, max_held, .. } = self.rules;
         if let Some(key) = self.find_mut(name) {
             let may_be_kept = |bytes: &[u8]| {
                 let fits = |in_entries| bytes.is_empty() || (others + in_entries + bytes.len()) as u64 <= max_held;
@@ -102,7 +102,7 @@ impl Ttl {
     }
 
     pub fn note_evicted(&mut self, name: &[u8]) {
-        let keep_evicted = self.scope.keep_evicted;
+        let keep_evicted = self.rules.keep_evicted;
         if let Some(key) = self.find_mut(name) {
             key.evicted = true;
             if !keep_evicted {

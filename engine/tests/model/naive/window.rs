@@ -1,14 +1,14 @@
 //! TALLY as a list of sums that is open, and the number of the last one that was.
 
 use super::{Entry, Gate, Naive};
-use tsgen_engine::{Counted, Error, FieldKind, Tallying, UnixMs};
+use tsgen_engine::{Counted, Error, FieldKind, UnixMs, WindowRules};
 
 /// Fields with their sums.
 pub type Sums = Vec<(Vec<u8>, i64)>;
 
 #[derive(Clone, Debug)]
 pub struct Window {
-    pub rules: Tallying,
+    pub rules: WindowRules,
     pub open: Option<Open>,
     pub last_batch: u64,
 }
