@@ -50,7 +50,7 @@ pub use entries::MAX_NAME;
 pub use error::Error;
 pub use gate::idle::{fired, Collecting, Group, Idle, IdleRules, Pushed, Reader, Reason, MAX_ITEMS};
 pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl, TtlRules};
-pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Role, Then, Verdict};
+pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
 pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark, WatermarkRules};
 pub use gate::window::{batch_number, Batch, Counted, FieldKind, OpenWindow, Window, WindowRules, MAX_FIELDS};

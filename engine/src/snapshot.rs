@@ -194,16 +194,16 @@ fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: impl FnMut(Vec
 impl<G: Gate> Queue<G> {
     /// Emits the key, chunk by chunk. O(n).
     pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
-        self.tell(true, true, emit);
+        self.write_parts(true, true, emit);
     }
 
     /// Emits what is equal on master and replica, chunk by chunk. That leaves out the stale tokens that only name delayed entries: a replica whose
     /// data come from a version without these tokens has none. O(n).
     pub fn fingerprint(&self, emit: &mut dyn FnMut(&[u8])) {
-        self.tell(!G::COLLECTED_IS_LOCAL, false, emit);
+        self.write_parts(!G::COLLECTED_IS_LOCAL, false, emit);
     }
 
-    fn tell(&self, with_collected: bool, with_nacked: bool, emit: &mut dyn FnMut(&[u8])) {
+    fn write_parts(&self, with_collected: bool, with_nacked: bool, emit: &mut dyn FnMut(&[u8])) {
         let head = Head {
             behaviour: BEHAVIOUR,
             gate: self.gate.save(),

@@ -64,6 +64,6 @@ pub trait Command {
 
     fn run(call: &mut Call<'_>) -> Outcome;
 
-    /// Tells keys that the row cannot tell; only for commands with a `KeySpec::After`.
-    fn tell_keys(_argv: &[&Str], _request: &KeyRequest<'_>) {}
+    /// Finds keys that the row cannot tell; only for commands with a `KeySpec::After`.
+    fn find_keys(_argv: &[&Str], _request: &KeyRequest<'_>) {}
 }

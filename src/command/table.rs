@@ -41,8 +41,8 @@ impl Entry {
     }
 }
 
-/// Whether a command tells its keys itself.
-const fn tells_keys(row: &Row) -> bool {
+/// Whether a command finds its keys itself.
+const fn finds_keys(row: &Row) -> bool {
     matches!(row.keys.last(), Some(KeySpec::After(_)))
 }
 
@@ -50,7 +50,7 @@ const fn tells_keys(row: &Row) -> bool {
 pub struct Adapter<C>(PhantomData<C>);
 
 impl<C: Command> Handler for Adapter<C> {
-    const TELLS_KEYS: bool = tells_keys(C::ROW);
+    const FINDS_KEYS: bool = finds_keys(C::ROW);
 
     fn handle(ctx: &Ctx, argv: &[&Str]) {
         let given = argv.get(1..).unwrap_or(&[]);
@@ -59,8 +59,8 @@ impl<C: Command> Handler for Adapter<C> {
         }
     }
 
-    fn tell_keys(argv: &[&Str], request: &KeyRequest<'_>) {
-        C::tell_keys(argv, request);
+    fn find_keys(argv: &[&Str], request: &KeyRequest<'_>) {
+        C::find_keys(argv, request);
     }
 }
 

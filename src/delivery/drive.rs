@@ -9,6 +9,7 @@ use crate::delivery::sink;
 use crate::delivery::stored_queue::StoredQueue;
 use crate::delivery::timer::tick::{master_since, Driver, WHEN_SET_BACK};
 use crate::delivery::waiters;
+use crate::redis::ctx::Role;
 use crate::redis::{Ctx, Str};
 use std::time::Instant;
 use tsgen_engine::{Millis, UnixMs};
@@ -27,7 +28,7 @@ pub fn driver<F: Family>() -> Driver {
 
 /// On a replica: keys that will need the timer after a promotion stay in the index, other keys leave it.
 fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
-    let again = F::tick(ctx, name, now, until, false);
+    let again = F::tick(ctx, name, now, until, Role::Replica);
     let Some(mut key) = keyspace::open_read::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
@@ -57,7 +58,7 @@ fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQu
 }
 
 fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
-    let again = F::tick(ctx, name, now, until, true);
+    let again = F::tick(ctx, name, now, until, Role::Master);
     let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();

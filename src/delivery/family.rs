@@ -9,6 +9,7 @@ use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::Verbs;
 use crate::redis::arguments::Arguments;
 use crate::redis::config::Config;
+use crate::redis::ctx::Role;
 use crate::redis::datatype::DataType;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -85,7 +86,7 @@ pub trait Family: Content {
     /// A server event has happened to this node; delivery handles the event afterwards.
     fn happened(_ctx: &Ctx, _event: &Event) {}
     /// What the timer does for a key of this family beside delivery. Returns when the timer shall come again.
-    fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _is_master: bool) -> Option<UnixMs> {
+    fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _role: Role) -> Option<UnixMs> {
         None
     }
     /// What the timer does for the whole family in each of its turns, also while nothing may be written.

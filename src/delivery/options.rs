@@ -205,7 +205,7 @@ pub fn explain<F: Family>(queue: &Queue<F::Gate>) -> Strings {
 }
 
 /// The keys of CREATE and ALTER.
-pub fn tell_keys<F: Family>(argv: &[&Str], request: &KeyRequest<'_>) {
+pub fn find_keys<F: Family>(argv: &[&Str], request: &KeyRequest<'_>) {
     if argv.len() > 1 {
         request.key_at(1);
     }

@@ -10,7 +10,7 @@ use tsgen_engine::{Claim, ClaimTerms, UnixMs};
 /// Replicates a key that was made at `now`, by CREATE or by its first write, as a CREATE with every option written out.
 ///
 /// The CREATE goes in the envelope although time does not matter to it: only CREATE itself can tell where its keys are (the stream of its
-/// sink), and a replicated command must have its keys at fixed places (`Handler::TELLS_KEYS`).
+/// sink), and a replicated command must have its keys at fixed places (`Handler::FINDS_KEYS`).
 pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &StoredQueue<F>, now: UnixMs) {
     let explained = options::explain::<F>(&value.queue);
     let arguments: Vec<&Str> = std::iter::once(name).chain(explained.iter().map(|option| &**option)).collect();

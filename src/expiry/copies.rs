@@ -16,7 +16,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::time::Instant;
-use tsgen_engine::{judge_change, Change, Copied, Mark, Queue, Role, Then, Ttl, UnixMs};
+use tsgen_engine::{judge_change, Change, Copied, Mark, Queue, Then, Ttl, UnixMs, Voice};
 
 /// The number of keys that can be copied in a millisecond, beside all other work.
 const A_MS: usize = 50;
@@ -106,7 +106,7 @@ fn write_down(queue: &mut Queue<Ttl>, changes: &HashMap<&[u8], Change>, met: &Ha
     for (name, change) in changes.iter().filter(|(name, _)| queue.rules().covers(name)).collect::<Vec<_>>() {
         let life = met.get(*name).map_or(Life::Absent, |found| found.life);
         // No end is told here: keys whose ends must be told stay as they are.
-        match judge_change(*change, life, queue.known(name), Role::Waits, now).then {
+        match judge_change(*change, life, queue.known(name), Voice::Waits, now).then {
             Then::Track(deadline) => {
                 queue.track_anew(name, deadline);
             }

@@ -15,7 +15,7 @@ use crate::redis::ctx::unix_ms;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tsgen_engine::{judge_change, Change, Copied, Ending, Known, Owed, Role, Then, UnixMs, Verdict};
+use tsgen_engine::{judge_change, Change, Copied, Ending, Known, Owed, Then, UnixMs, Verdict, Voice};
 
 /// Entries that could not be made.
 pub static FAILURES: Failures = Failures::of("making the entry of a watched key that has ended");
@@ -64,12 +64,12 @@ pub enum Told {
 /// Judges a key by what a watcher knows of it, and carries out the verdict. `last`: the value that the key ended with, if it is known.
 ///
 /// `None` if there is no such watcher; so for the functions below.
-pub fn settle(
+pub fn carry_out(
     ctx: &Ctx,
     watcher: &Str,
     key: &Str,
     last: Option<&Copied>,
-    role: Role,
+    voice: Voice,
     judge: impl FnOnce(Option<Known>) -> Verdict,
 ) -> Option<Told> {
     let name = key.bytes();
@@ -125,7 +125,7 @@ pub fn settle(
         (Then::Track(deadline), _) if is_soon(deadline, UnixMs(unix_ms())) => keep(ctx, watcher, key),
         (_, Some((deadline, copied))) => {
             expect_owed();
-            if role == Role::Tells {
+            if voice == Voice::Tells {
                 replicate_end(ctx, EVICT, [watcher, key], deadline, None, copied.as_ref());
             }
         }
@@ -145,15 +145,15 @@ pub struct Changed {
 /// judged again. The watcher is opened once for all keys whose verdicts change nothing but its memory.
 ///
 /// `None` if there is no such watcher.
-pub fn settle_changes(
+pub fn carry_out_changes(
     ctx: &Ctx,
     watcher: &Str,
     changed: &[Changed],
-    role: Role,
+    voice: Voice,
     waits: &impl Fn(&Changed),
 ) -> Option<Told> {
     let now = UnixMs(unix_ms());
-    let judge = |changed: &Changed, known| judge_change(changed.change, changed.life, known, role, now);
+    let judge = |changed: &Changed, known| judge_change(changed.change, changed.life, known, voice, now);
     let names: Vec<&[u8]> = changed.iter().map(|changed| changed.key.bytes()).collect();
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
@@ -178,7 +178,7 @@ pub fn settle_changes(
     value.schedule(ctx.db(), watcher.bytes(), earliest);
     drop(opened);
     for changed in rest {
-        match settle(ctx, watcher, &changed.key, None, role, |known| judge(changed, known))? {
+        match carry_out(ctx, watcher, &changed.key, None, voice, |known| judge(changed, known))? {
             Told::Waits => waits(changed),
             Told::Fired => told = Told::Fired,
             Told::Nothing | Told::Untracked | Told::Noted => {}
@@ -229,14 +229,14 @@ pub fn note_ends(ctx: &Ctx, watcher: &Str, key: &Str, ending: Option<Ending>) ->
 /// Tells the end that is owed of a key, if one is.
 pub fn tell_owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Told> {
     let now = UnixMs(unix_ms());
-    settle(ctx, watcher, key, None, Role::Tells, |known| Verdict {
+    carry_out(ctx, watcher, key, None, Voice::Tells, |known| Verdict {
         first: known.and_then(|known| known.owed(now)),
         then: Then::Nothing,
     })
 }
 
 /// Entries were made: tells blocked workers, the sink and subscribers, once for any number of entries.
-pub fn tell_ready(ctx: &Ctx, watcher: &Str) {
+pub fn signal_ready(ctx: &Ctx, watcher: &Str) {
     let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return };
     let Ok(Some(value)) = opened.value() else { return };
     let signals = Signals::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
@@ -259,7 +259,7 @@ pub fn may_owe() -> bool {
 
 /// Tracks a key that lives until `deadline`. If that is soon, its value is copied at once.
 pub fn track(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
-    settle(ctx, watcher, key, None, Role::Waits, |_| Verdict { first: None, then: Then::Track(deadline) }).map(drop)
+    carry_out(ctx, watcher, key, None, Voice::Waits, |_| Verdict { first: None, then: Then::Track(deadline) }).map(drop)
 }
 
 /// The deadline of a tracked key, confirmed by a look at the key itself; `None` if it has no deadline any more.

@@ -23,7 +23,7 @@ use crate::expiry::watcher::Local;
 use crate::expiry::watcher_index;
 use crate::expiry::{commands, events, Expiry, TYPE};
 use crate::redis::arguments::Arguments;
-use crate::redis::ctx::{random_seed, unix_ms};
+use crate::redis::ctx::{random_seed, unix_ms, Role};
 use crate::redis::datatype::DataType;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -123,7 +123,7 @@ impl Family for Expiry {
     const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;
     const TURN: Turn =
-        Turn { begins: judge::look, is_free: handover::settle, pauses: copies::copy_while_paused, ends: scan::go_on };
+        Turn { begins: judge::look, is_free: handover::do_jobs, pauses: copies::copy_while_paused, ends: scan::go_on };
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -229,8 +229,8 @@ impl Family for Expiry {
         events::happened(ctx, event);
     }
 
-    fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-        tick::tick(ctx, name, now, until, is_master)
+    fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Option<UnixMs> {
+        tick::tick(ctx, name, now, until, role)
     }
 
     fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {

@@ -72,7 +72,7 @@ pub fn adopt(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, deadline: Option<UnixM
 }
 
 /// Does the jobs about slots that have moved. False if the time did not suffice: then the timer must do nothing else either.
-pub fn settle(ctx: &Ctx, until: Instant) -> bool {
+pub fn do_jobs(ctx: &Ctx, until: Instant) -> bool {
     if !HAS_JOBS.load(Ordering::Relaxed) {
         return true;
     }

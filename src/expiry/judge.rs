@@ -21,7 +21,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tsgen_engine::{judge_end, Change, Ending, Role, SeenEnd, Sightings, UnixMs};
+use tsgen_engine::{judge_end, Change, Ending, SeenEnd, Sightings, UnixMs, Voice};
 
 /// How long changed keys are looked at before the loop goes on; the rest waits for the next turn.
 const BUDGET: Duration = Duration::from_millis(1);
@@ -31,13 +31,13 @@ const STRIDE: usize = 16;
 /// We are looking at keys ourselves, and tell in the same unit of the keys that end by our looks.
 static LOOKING: AtomicBool = AtomicBool::new(false);
 
-/// What this node may do now.
-fn role(ctx: &Ctx) -> Role {
+/// Whether this node may say now what has ended.
+fn voice(ctx: &Ctx) -> Voice {
     let flags = ctx.flags();
     match flags.is_master() && !flags.is_loading() {
-        false => Role::Follows,
-        true if must_not_write() => Role::Waits,
-        true => Role::Tells,
+        false => Voice::Follows,
+        true if must_not_write() => Voice::Waits,
+        true => Voice::Tells,
     }
 }
 
@@ -48,13 +48,13 @@ pub fn note(ctx: &Ctx, key: &Str, what: KeyEvent) {
         // The owner of the slot tells. Above all a Set is not noted: its deadline may be over when it is looked at, as if set to delete the key.
         return;
     }
-    let role = role(ctx);
-    if role == Role::Follows {
+    let voice = voice(ctx);
+    if voice == Voice::Follows {
         return follow(ctx, key, what);
     }
     match what {
         KeyEvent::Set | KeyEvent::Unset => {
-            if role == Role::Tells {
+            if voice == Voice::Tells {
                 tell_before(ctx, key, what);
             }
             let mut state = state();
@@ -124,13 +124,13 @@ fn follow(ctx: &Ctx, key: &Str, what: KeyEvent) {
         Some(how) => {
             let mut seen = Sightings::new();
             seen.note_end(db, key.bytes(), how);
-            seen.take_ends().into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, Role::Follows));
+            seen.take_ends().into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, Voice::Follows));
         }
         None => {
             let watchers = watcher_index::watchers_of(db, key.bytes());
             let life = if what == KeyEvent::Set { life(ctx, key) } else { Life::Absent };
             let changed = Changed { key: OwnedStr::new(key.bytes()), change, life };
-            judge_the_changes(ctx, &watchers, &[changed], Role::Follows, |_| {});
+            judge_the_changes(ctx, &watchers, &[changed], Voice::Follows, |_| {});
         }
     }
 }
@@ -159,7 +159,7 @@ fn look_until(ctx: &Ctx, until: Option<Instant>) {
         ctx.select_db(selected);
     }
     state().sightings.turn_ends();
-    tell_fired(ctx);
+    signal_fired(ctx);
 }
 
 /// Runs `what`, whose looks may end keys; the caller tells of those ends in the same unit.
@@ -176,26 +176,26 @@ pub fn looking<R>(what: impl FnOnce() -> R) -> R {
 }
 
 fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
-    let role = role(ctx);
+    let voice = voice(ctx);
     // Without units the ends were announced, so telling them can wait.
     tell_ends_until(ctx, until.filter(|_| !has_units()));
     let mut left = state().sightings.changes();
     while left > 0 {
         let count = left.min(STRIDE);
-        look_at_some(ctx, count, role);
+        look_at_some(ctx, count, voice);
         left -= count;
         if until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
     }
     // During a pause the server's own timer comes often enough.
-    if role == Role::Tells && !state().sightings.is_empty() {
+    if voice == Voice::Tells && !state().sightings.is_empty() {
         tick::come_soon();
     }
 }
 
 /// Looks at `count` keys that were changed, and judges the changes. Keys in a row with the same watchers are judged together.
-fn look_at_some(ctx: &Ctx, count: usize, role: Role) {
+fn look_at_some(ctx: &Ctx, count: usize, voice: Voice) {
     let mut run = Run::default();
     for _ in 0..count {
         let (db, key, change, may_come_again) = {
@@ -206,24 +206,24 @@ fn look_at_some(ctx: &Ctx, count: usize, role: Role) {
         };
         // A key that comes again may have ended since the first look: its first change must be judged first.
         if may_come_again || run.db != db || !watcher_index::are_watchers_of(db, key.bytes(), &run.watchers) {
-            run.judge(ctx, role);
+            run.judge(ctx, voice);
             run.watchers = watcher_index::watchers_of(db, key.bytes());
             run.db = db;
         }
         if run.watchers.is_empty() || !ctx.select_db(db) {
             state().sightings.looked();
         } else {
-            run.changed.extend(look_at(ctx, key, change, role));
+            run.changed.extend(look_at(ctx, key, change, voice));
         }
     }
-    run.judge(ctx, role);
+    run.judge(ctx, voice);
 }
 
 /// Looks at a key that was changed. `None` if the change cannot be judged yet, or the look shows that the key has ended.
-fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, role: Role) -> Option<Changed> {
-    let life = match (change, role) {
+fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, voice: Voice) -> Option<Changed> {
+    let life = match (change, voice) {
         (Change::Unset, _) => Life::Absent,
-        (Change::Set { .. }, Role::Waits) => life_in_passing(ctx, &key),
+        (Change::Set { .. }, Voice::Waits) => life_in_passing(ctx, &key),
         (Change::Set { .. }, _) => life(ctx, &key),
     };
     let (looked, has_ends) = {
@@ -250,9 +250,9 @@ struct Run {
 
 impl Run {
     /// Judges these changes, and forgets them. Changes that have to wait are noted again.
-    fn judge(&mut self, ctx: &Ctx, role: Role) {
+    fn judge(&mut self, ctx: &Ctx, voice: Voice) {
         if !self.changed.is_empty() && ctx.select_db(self.db) {
-            judge_the_changes(ctx, &self.watchers, &self.changed, role, |waits| {
+            judge_the_changes(ctx, &self.watchers, &self.changed, voice, |waits| {
                 state().sightings.note_change(self.db, waits.key.bytes(), waits.change);
             });
             // Copying its value may have ended a key whose deadline was near. Where ends are announced in front of deletions, we announce
@@ -267,10 +267,10 @@ impl Run {
     }
 }
 
-fn judge_the_changes(ctx: &Ctx, watchers: &[OwnedStr], changed: &[Changed], role: Role, waits: impl Fn(&Changed)) {
+fn judge_the_changes(ctx: &Ctx, watchers: &[OwnedStr], changed: &[Changed], voice: Voice, waits: impl Fn(&Changed)) {
     let db = ctx.db();
     for watcher in watchers {
-        let told = fenced(ctx, watcher, || endings::settle_changes(ctx, watcher, changed, role, &waits));
+        let told = fenced(ctx, watcher, || endings::carry_out_changes(ctx, watcher, changed, voice, &waits));
         took_note(db, watcher, told);
     }
 }
@@ -280,12 +280,12 @@ pub fn tell_end_of(ctx: &Ctx, key: &Str) -> bool {
     if !state().sightings.has_end_of(ctx.db(), key.bytes()) {
         return true;
     }
-    let role = role(ctx);
-    if role == Role::Waits {
+    let voice = voice(ctx);
+    if voice == Voice::Waits {
         return false;
     }
     let ends = state().sightings.take_ends_of(ctx.db(), key.bytes());
-    ends.into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, role));
+    ends.into_iter().for_each(|ends| judge_the_ends(ctx, key, &ends, voice));
     true
 }
 
@@ -298,8 +298,8 @@ fn tell_ends_until(ctx: &Ctx, until: Option<Instant>) {
     if !state().sightings.has_ends() {
         return;
     }
-    let role = role(ctx);
-    if role == Role::Waits {
+    let voice = voice(ctx);
+    if voice == Voice::Waits {
         return;
     }
     let selected = ctx.db();
@@ -307,7 +307,7 @@ fn tell_ends_until(ctx: &Ctx, until: Option<Instant>) {
         let Some(ends) = state().sightings.take_ends() else { break };
         let Some((db, name)) = ends.front().map(|seen| &seen.key) else { continue };
         if ctx.select_db(*db) {
-            judge_the_ends(ctx, &OwnedStr::new(name), &ends, role);
+            judge_the_ends(ctx, &OwnedStr::new(name), &ends, voice);
         }
         if nth % STRIDE == 0 && until.is_some_and(|until| Instant::now() >= until) {
             break;
@@ -317,17 +317,18 @@ fn tell_ends_until(ctx: &Ctx, until: Option<Instant>) {
 }
 
 /// Judges the ends of one key, and tells of them.
-fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, role: Role) {
+fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, voice: Voice) {
     let (db, now) = (ctx.db(), UnixMs(unix_ms()));
     let watchers = watcher_index::watchers_of(db, key.bytes());
     for seen in ends {
         handover::adopt(ctx, &watchers, key, seen.end.deadline);
         for watcher in (0..seen.times).flat_map(|_| &watchers) {
-            let judge = |known| judge_end(&seen.end, known, role, now);
-            let told = fenced(ctx, watcher, || endings::settle(ctx, watcher, key, seen.value.as_ref(), role, judge));
+            let judge = |known| judge_end(&seen.end, known, voice, now);
+            let told =
+                fenced(ctx, watcher, || endings::carry_out(ctx, watcher, key, seen.value.as_ref(), voice, judge));
             let is_none =
                 told == Some(Told::Untracked) || (told == Some(Told::Nothing) && seen.end.how == Ending::Expired);
-            if is_none && role == Role::Tells && !has_units() {
+            if is_none && voice == Voice::Tells && !has_units() {
                 // The end was announced, and is not what it seemed: the announcement is taken back.
                 endings::announce(ctx, std::slice::from_ref(watcher), key, None);
             }
@@ -341,7 +342,7 @@ fn fenced(ctx: &Ctx, watcher: &Str, what: impl FnOnce() -> Option<Told>) -> Opti
     key::fenced(ctx, watcher, "a watcher", what).flatten()
 }
 
-/// Takes note of the outcome of a verdict: a watcher with new entries is kept for `tell_fired`, and a watcher that is gone is forgotten.
+/// Takes note of the outcome of a verdict: a watcher with new entries is kept for `signal_fired`, and a watcher that is gone is forgotten.
 pub fn took_note(db: i32, watcher: &Str, told: Option<Told>) {
     match told {
         None => watcher_index::remove(db, watcher.bytes()),
@@ -351,7 +352,7 @@ pub fn took_note(db: i32, watcher: &Str, told: Option<Told>) {
 }
 
 /// Tells whoever waits for entries, once per watcher for any number of entries.
-pub fn tell_fired(ctx: &Ctx) {
+pub fn signal_fired(ctx: &Ctx) {
     let fired = std::mem::take(&mut state().fired);
     if fired.is_empty() {
         return;
@@ -359,7 +360,7 @@ pub fn tell_fired(ctx: &Ctx) {
     let selected = ctx.db();
     for (db, watcher) in fired {
         if ctx.select_db(db) {
-            panics::catch("a watcher", || endings::tell_ready(ctx, &OwnedStr::new(&watcher)));
+            panics::catch("a watcher", || endings::signal_ready(ctx, &OwnedStr::new(&watcher)));
         }
     }
     ctx.select_db(selected);

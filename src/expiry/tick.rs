@@ -3,7 +3,7 @@
 use crate::delivery::keyspace;
 use crate::delivery::timer::slots;
 use crate::expiry::copies::{copy_values, early};
-use crate::expiry::endings::{settle, track};
+use crate::expiry::endings::{carry_out, track};
 use crate::expiry::judge;
 use crate::expiry::lifetime::{life, Life};
 use crate::expiry::scan;
@@ -11,10 +11,11 @@ use crate::expiry::values::{LEADS, MOST_EARLY};
 use crate::expiry::watcher::{with_queue, Local};
 use crate::expiry::watcher_index;
 use crate::expiry::Expiry;
+use crate::redis::ctx::Role;
 use crate::redis::key_events::shows_ends;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::time::Instant;
-use tsgen_engine::{Ending, Known, Owed, Queue, Role, Then, Ttl, UnixMs, Verdict};
+use tsgen_engine::{Ending, Known, Owed, Queue, Then, Ttl, UnixMs, Verdict, Voice};
 
 /// Keys that are ended between two looks at the clock.
 const DUE: usize = 16;
@@ -41,19 +42,19 @@ fn has_uncopied(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
 
 /// Looks at tracked keys that are overdue, to find out what no event has told. The master ends keys that have expired, and fires them for
 /// all their watchers in the same unit. True if there is more to do at once.
-fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option<bool> {
+fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, role: Role) -> Option<bool> {
     let (held, last) = (scan::held(ctx.db()), UnixMs(now.0 - 1));
     let due = |queue: &mut Queue<Ttl>| -> Vec<(OwnedStr, UnixMs, Option<Ending>)> {
         let due = queue.ending_between(held, last, DUE);
         due.iter().map(|one| (OwnedStr::new(one.name), one.deadline, queue.ended(one.name))).collect()
     };
     let due = with_queue(ctx, watcher, due)?;
-    let mut more = due.len() == DUE && is_master;
+    let mut more = due.len() == DUE && role == Role::Master;
     for (key, deadline, ended) in due {
         // A watcher whose own slot is another node's stands here unseen, too: it still tells, and its entries are seen once its slot is back.
-        let is_elsewhere = match is_master {
-            true => slots::is_anothers(ctx, key.bytes(), now) && !slots::is_anothers(ctx, watcher.bytes(), now),
-            false => !slots::are_ours(key.bytes()),
+        let is_elsewhere = match role {
+            Role::Master => slots::is_anothers(ctx, key.bytes(), now) && !slots::is_anothers(ctx, watcher.bytes(), now),
+            Role::Replica => !slots::are_ours(key.bytes()),
         };
         if is_elsewhere {
             // The node that has the key now tells of its end.
@@ -65,11 +66,11 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
         judge::tell_end_of(ctx, &key);
         match life {
             // A replica waits until its master tells the end.
-            Life::Absent if !is_master => {}
+            Life::Absent if role == Role::Replica => {}
             Life::Absent => {
                 // If the end is not told yet, no key was there that could end, or the key that is there now came later.
                 let was = move |known: &Known| known.deadline == deadline;
-                let told = settle(ctx, watcher, &key, None, Role::Tells, |known| {
+                let told = carry_out(ctx, watcher, &key, None, Voice::Tells, |known| {
                     let ending = ended.unwrap_or(Ending::Expired);
                     Verdict { first: known.filter(was).map(|_| Owed { deadline, ending }), then: Then::Nothing }
                 });
@@ -77,7 +78,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
             }
             Life::Until(other) if other != deadline => drop(track(ctx, watcher, &key, other)),
             // Redis still shows the key, so it has not expired: Redis and we have read the clock at different times.
-            Life::Until(_) => more = is_master,
+            Life::Until(_) => more = role == Role::Master,
             Life::Endless => drop(with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()))),
         }
     }
@@ -85,13 +86,13 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, is_master: bool) -> Option
 }
 
 /// What the timer does for a watcher. Returns when the timer shall come again.
-pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
-    let next = judge::looking(|| look(ctx, name, now, until, is_master));
-    judge::tell_fired(ctx);
+pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Option<UnixMs> {
+    let next = judge::looking(|| look(ctx, name, now, until, role));
+    judge::signal_fired(ctx);
     next
 }
 
-fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> Option<UnixMs> {
+fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Option<UnixMs> {
     if watcher_index::has_moved(ctx.db(), name.bytes()) {
         let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
         let value = opened.value().ok()??;
@@ -100,11 +101,11 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
     }
     // First the copies of keys that end next, then the keys that have ended, and in the time that is left the early copies for bad times.
     let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false);
-    let mut due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
+    let mut due = look_at_due(ctx, name, now, role).unwrap_or(false);
     while due && Instant::now() < until {
-        due = look_at_due(ctx, name, now, is_master).unwrap_or(false);
+        due = look_at_due(ctx, name, now, role).unwrap_or(false);
     }
-    if !is_master && !shows_ends() && has_uncopied(ctx, name, UnixMs(now.0 - 1)) {
+    if role == Role::Replica && !shows_ends() && has_uncopied(ctx, name, UnixMs(now.0 - 1)) {
         scan::look_for_overdue(ctx.db());
     }
     let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
@@ -122,5 +123,5 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, is_master: bool) -> 
     let copies = LEADS.into_iter().enumerate().filter_map(next_copy);
     let first = value.queue.ending_between(scan::held(ctx.db()), UnixMs::NEVER, 1);
     let first = first.first().map(|tracked| UnixMs(tracked.deadline.0.saturating_add(1)));
-    copies.chain(first.filter(|_| is_master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
+    copies.chain(first.filter(|_| role == Role::Master)).min().map(|at| at.max(UnixMs(now.0 + 1)))
 }

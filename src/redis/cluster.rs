@@ -108,7 +108,7 @@ pub fn listen(ctx: &Ctx, listener: fn(&Ctx, Move, Ranges)) {
 
 /// # Safety
 /// `ctx` must be the context of a callback that has not returned.
-unsafe fn tell(ctx: *mut raw::RedisModuleCtx, what: Move, ranges: Ranges) {
+unsafe fn pass_on(ctx: *mut raw::RedisModuleCtx, what: Move, ranges: Ranges) {
     // SAFETY: the caller vouches.
     let ctx = unsafe { Ctx::borrow(ctx) };
     panics::catch("a slot that moves", || {
@@ -140,7 +140,7 @@ unsafe extern "C" fn redis_moves(ctx: *mut raw::RedisModuleCtx, _: raw::RedisMod
     // SAFETY: this event comes with this struct.
     let ranges = unsafe { redis_ranges((*data.cast::<raw::RedisModuleClusterSlotMigrationInfo>()).slots) };
     // SAFETY: Redis lends the context until we return.
-    unsafe { tell(ctx, what, ranges) };
+    unsafe { pass_on(ctx, what, ranges) };
 }
 
 unsafe extern "C" fn redis_trims(ctx: *mut raw::RedisModuleCtx, _: raw::RedisModuleEvent, sub: u64, data: *mut c_void) {
@@ -150,7 +150,7 @@ unsafe extern "C" fn redis_trims(ctx: *mut raw::RedisModuleCtx, _: raw::RedisMod
     // SAFETY: this event comes with this struct.
     let ranges = unsafe { redis_ranges((*data.cast::<raw::RedisModuleClusterSlotMigrationTrimInfo>()).slots) };
     // SAFETY: Redis lends the context until we return.
-    unsafe { tell(ctx, Move::Left, ranges) };
+    unsafe { pass_on(ctx, Move::Left, ranges) };
 }
 
 /// The number in `valkeymodule.h` (9.0).
@@ -200,5 +200,5 @@ unsafe extern "C" fn valkey_moves(
     let slot = |number: c_int| u16::try_from(number).unwrap_or(0);
     let ranges = ranges.iter().map(|range| (slot(range.start), slot(range.end))).collect();
     // SAFETY: Redis lends the context until we return.
-    unsafe { tell(ctx, what, ranges) };
+    unsafe { pass_on(ctx, what, ranges) };
 }

@@ -12,16 +12,16 @@ use std::ptr;
 
 /// The code that runs when a client sends a command.
 pub trait Handler {
-    /// Whether the command tells its keys itself (flag getkeys-api). Such a command must be replicated in an envelope whose keys are at fixed
+    /// Whether the command finds its keys itself (flag getkeys-api). Such a command must be replicated in an envelope whose keys are at fixed
     /// places: a master of Redis 8.4 and newer that feeds a slot migration asks each replicated command for its keys, and the end of that
     /// call would replicate again, and ask again, until the stack is full.
-    const TELLS_KEYS: bool;
+    const FINDS_KEYS: bool;
 
     /// Runs the command; `argv` starts with its name. It replies in any case.
     fn handle(ctx: &Ctx, argv: &[&Str]);
 
-    /// Tells the positions of its keys.
-    fn tell_keys(argv: &[&Str], request: &KeyRequest<'_>);
+    /// Finds the positions of its keys.
+    fn find_keys(argv: &[&Str], request: &KeyRequest<'_>);
 }
 
 /// A function that Redis can call.
@@ -35,9 +35,9 @@ pub unsafe extern "C" fn entry<H: Handler>(
 ) -> c_int {
     // SAFETY: Redis lends context and arguments until we return.
     let (ctx, argv) = unsafe { (Ctx::borrow(ctx), Str::borrow_all(argv, argc)) };
-    if H::TELLS_KEYS {
+    if H::FINDS_KEYS {
         if let Some(request) = KeyRequest::of(ctx) {
-            panics::catch("the keys of a command", || H::tell_keys(argv, &request));
+            panics::catch("the keys of a command", || H::find_keys(argv, &request));
             return raw::REDISMODULE_OK as c_int;
         }
     }

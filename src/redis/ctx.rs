@@ -23,6 +23,13 @@ pub struct Ctx {
 /// The module's own context, for code that is given none: timers, subscriptions, log lines of background threads.
 static OWN: AtomicPtr<raw::RedisModuleCtx> = AtomicPtr::new(ptr::null_mut());
 
+/// What this node is to others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Master,
+    Replica,
+}
+
 /// What Redis tells of itself and of the caller.
 #[derive(Clone, Copy)]
 pub struct Flags(c_int);
@@ -32,8 +39,16 @@ impl Flags {
         self.0 & flag as c_int != 0
     }
 
+    pub fn role(self) -> Role {
+        if self.has(raw::REDISMODULE_CTX_FLAGS_MASTER) {
+            Role::Master
+        } else {
+            Role::Replica
+        }
+    }
+
     pub fn is_master(self) -> bool {
-        self.has(raw::REDISMODULE_CTX_FLAGS_MASTER)
+        self.role() == Role::Master
     }
 
     /// Data is being loaded, perhaps beside older data that clients still read (`repl-diskless-load swapdb`).

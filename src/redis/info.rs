@@ -12,13 +12,13 @@ pub struct Section(*mut raw::RedisModuleInfoCtx);
 
 impl Section {
     pub fn number(&self, name: &CStr, value: i64) {
-        // SAFETY: live until `tell` returns.
+        // SAFETY: live until `describe` returns.
         unsafe { api!(RedisModule_InfoAddFieldLongLong(self.0, name.as_ptr(), value)) };
     }
 
     /// One field of several numbers: `name:one=1,other=2`.
     pub fn numbers(&self, name: &CStr, numbers: &[(&CStr, i64)]) {
-        // SAFETY: live until `tell` returns; Redis copies the names.
+        // SAFETY: live until `describe` returns; Redis copies the names.
         unsafe {
             api!(RedisModule_InfoBeginDictField(self.0, name.as_ptr()));
             for (name, value) in numbers {
@@ -29,7 +29,7 @@ impl Section {
     }
 
     pub fn text(&self, name: &CStr, value: &CStr) {
-        // SAFETY: live until `tell` returns; Redis copies the text.
+        // SAFETY: live until `describe` returns; Redis copies the text.
         unsafe { api!(RedisModule_InfoAddFieldCString(self.0, name.as_ptr(), value.as_ptr())) };
     }
 }
@@ -40,10 +40,10 @@ static TELLER: OnceLock<fn(&Section)> = OnceLock::new();
 pub fn register(ctx: &Ctx, teller: fn(&Section)) -> bool {
     // SAFETY: a live context during load; the callback matches.
     TELLER.set(teller).is_ok()
-        && unsafe { api!(RedisModule_RegisterInfoFunc(ctx.raw(), Some(tell))) == raw::REDISMODULE_OK as c_int }
+        && unsafe { api!(RedisModule_RegisterInfoFunc(ctx.raw(), Some(describe))) == raw::REDISMODULE_OK as c_int }
 }
 
-unsafe extern "C" fn tell(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_int) {
+unsafe extern "C" fn describe(info: *mut raw::RedisModuleInfoCtx, for_crash_report: c_int) {
     // A crash may have happened anywhere, even while we held a lock.
     if for_crash_report != 0 {
         return;

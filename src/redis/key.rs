@@ -164,12 +164,12 @@ impl<'c> Key<'c> {
         // SAFETY: an open key that holds a module's value.
         let value = unsafe { api!(RedisModule_ModuleTypeGetValue(self.raw.as_ptr())) };
         (ours.damage)(value as usize);
-        self.tell_damage();
+        self.report_damage();
         true
     }
 
     /// Tells the operator, and clients that wait for the key, that its value is damaged.
-    fn tell_damage(&self) {
+    fn report_damage(&self) {
         // SAFETY: an open key; its name lives as long as it.
         let name = unsafe { Str::borrow(api!(RedisModule_GetKeyNameFromModuleKey(self.raw.as_ptr()))) };
         let shown: String =
@@ -320,7 +320,7 @@ impl Drop for Key<'_> {
         lent::take_back(self.raw.as_ptr().cast());
         if let Some((damage, address)) = self.mark.filter(|_| thread::panicking()) {
             damage(address);
-            self.tell_damage();
+            self.report_damage();
         }
         // SAFETY: open, and closed once.
         unsafe { api!(RedisModule_CloseKey(self.raw.as_ptr())) };

@@ -19,11 +19,11 @@ use tsgen_engine::UnixMs;
 const BUDGET: Duration = Duration::from_millis(2);
 
 pub fn register(ctx: &Ctx) -> bool {
-    info::register(ctx, tell)
+    info::register(ctx, write)
 }
 
-fn tell(section: &Section) {
-    let (ticks, scheduled, next) = tick::figures();
+fn write(section: &Section) {
+    let timer = tick::figures();
     let late = lateness::figures();
     section.text(c"version", c"0.1.0");
     section.number(c"blocked-clients", signed(waiters::total() as u64));
@@ -35,16 +35,16 @@ fn tell(section: &Section) {
     section.number(c"watchers", signed(watcher_index::count() as u64));
     section.number(c"expiry-errors", signed(endings::FAILURES.count()));
     section.text(c"expiry-last-error", &endings::FAILURES.last());
-    section.number(c"timer-ticks", signed(ticks));
-    section.number(c"timer-next-deadline", next.map_or(-1, |next| next.0));
-    section.number(c"scheduled-keys", signed(scheduled as u64));
+    section.number(c"timer-ticks", signed(timer.ticks));
+    section.number(c"timer-next-deadline", timer.next.map_or(-1, |next| next.0));
+    section.number(c"scheduled-keys", signed(timer.scheduled as u64));
     let numbers = [(c"looks", late.looks), (c"p50", late.p50), (c"p99", late.p99), (c"max", late.max)];
     section.numbers(c"timer-lateness-us", &numbers.map(|(name, number)| (name, signed(number))));
-    tell_families(section);
+    write_families(section);
 }
 
 /// Tells the sums over all keys, which are looked at one by one, for as long as `BUDGET` lasts.
-fn tell_families(section: &Section) {
+fn write_families(section: &Section) {
     let until = Instant::now() + BUDGET;
     let now = UnixMs(unix_ms());
     let families: Vec<Sums> = FAMILIES.iter().map(|family| (family.sums)(section, now, until)).collect();

@@ -29,7 +29,7 @@ pub fn time(call: &Call<'_>, key: &mut Opened<'_, Tally>) -> Result<UnixMs, Fail
 }
 
 /// Replicates increments, and sends their signals.
-pub fn tell(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tally>, now: UnixMs, counted: Counted) -> Outcome {
+pub fn finish(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tally>, now: UnixMs, counted: Counted) -> Outcome {
     if counted.is_plain {
         call.replicate();
         drop(key);

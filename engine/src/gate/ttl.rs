@@ -11,7 +11,7 @@ mod judge;
 mod sightings;
 mod tracking;
 
-pub use judge::{judge_change, judge_end, Change, End, Known, Life, Owed, Role, Then, Verdict};
+pub use judge::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
 pub use sightings::{KeyId, Last, SeenEnd, Sightings};
 pub use tracking::{expired, Copied, Ending, Expired, Mark, Tracked};
 

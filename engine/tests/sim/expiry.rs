@@ -8,7 +8,7 @@
 //! tells, before the timer came. And the value of what was evicted, on servers that do not show it.
 
 use crate::keyspace::{self, Fire, Keyspace, Told, Write, LEAD};
-use crate::node::{Node, Source};
+use crate::node::{Node, Role, Source};
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +108,8 @@ impl world::Family for Bookings {
         keyspace::wakes_at(node, now)
     }
 
-    fn tick(rng: &mut Rng, node: &mut Node<Self>, is_master: bool) -> Vec<Write> {
-        keyspace::tick(node, is_master, rng.u32(0..3) == 0)
+    fn tick(rng: &mut Rng, node: &mut Node<Self>, role: Role) -> Vec<Write> {
+        keyspace::tick(node, role, rng.u32(0..3) == 0)
     }
 
     fn saving(node: &mut Node<Self>) {
@@ -166,7 +166,7 @@ impl Life {
 
 impl Truth {
     /// What is over at `now` is due.
-    fn settle(&mut self, now: UnixMs) {
+    fn time_passes(&mut self, now: UnixMs) {
         let is_over = |life: &Life| life.deadline.is_some_and(|deadline| deadline < now.0);
         let over: Vec<u8> = self.lives.iter().filter(|(_, life)| is_over(life)).map(|(key, _)| *key).collect();
         for key in over {
@@ -194,7 +194,7 @@ impl Truth {
 
 impl world::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, now: UnixMs) {
-        self.settle(now);
+        self.time_passes(now);
         match *write {
             Write::Set { key, value, deadline } => {
                 if deadline.is_none() {
@@ -222,11 +222,11 @@ impl world::Truth<Write> for Truth {
     }
 
     fn went_on_with(&mut self, _: Source, now: UnixMs) {
-        self.settle(now);
+        self.time_passes(now);
     }
 
     fn delivered(&mut self, delivery: &Delivery, now: UnixMs) {
-        self.settle(now);
+        self.time_passes(now);
         let id = Self::id(delivery);
         let life = self.due.get(&id).unwrap_or_else(|| panic!("{id:?} was handed out and had not ended"));
         assert!(delivery.key < now.0, "{id:?} was handed out early");

@@ -2,9 +2,9 @@
 //! and with nothing of Redis. What a sighting means is asked of the engine, as the module does.
 
 use crate::expiry::Bookings;
-use crate::node::Source;
+use crate::node::{Role, Source};
 use std::collections::BTreeMap;
-use tsgen_engine::{judge_change, judge_end, Change, Copied, End, Ending, Life, Mark, Role, Then, UnixMs};
+use tsgen_engine::{judge_change, judge_end, Change, Copied, End, Ending, Life, Mark, Then, UnixMs, Voice};
 
 type Node = crate::node::Node<Bookings>;
 
@@ -145,7 +145,7 @@ pub fn apply(node: &mut Node, write: &Write) {
 
 fn changed(node: &mut Node, key: u8, change: Change, life: Life) {
     let known = node.key.known(&[key]);
-    let verdict = judge_change(change, life, known, Role::Follows, node.clock);
+    let verdict = judge_change(change, life, known, Voice::Follows, node.clock);
     assert_eq!(verdict.first, None, "who is told by others tells nothing");
     match verdict.then {
         Then::Track(deadline) => track(node, key, deadline.0),
@@ -224,7 +224,7 @@ pub fn ends(node: &Node, key: u8, how: Ending, now: UnixMs) -> Told {
     let lives = node.around.keys[&key];
     let last = node.around.has_units.then_some(lives.value);
     let end = End { how, deadline: lives.deadline.map(UnixMs), set: None };
-    let verdict = judge_end(&end, node.key.known(&[key]), Role::Tells, now);
+    let verdict = judge_end(&end, node.key.known(&[key]), Voice::Tells, now);
     assert_eq!(verdict.first, None, "nothing was set since anybody looked");
     let after = match verdict.then {
         Then::Fire { .. } => expiring(node, key),
@@ -243,17 +243,17 @@ pub fn ends(node: &Node, key: u8, how: Ending, now: UnixMs) -> Told {
 }
 
 /// The tick of the timer. Where it is late with what is over, somebody else may find that first.
-pub fn tick(node: &mut Node, is_master: bool, is_late: bool) -> Vec<Write> {
+pub fn tick(node: &mut Node, role: Role, is_late: bool) -> Vec<Write> {
     copy_values(node);
     let mut fired = Vec::new();
     for (key, deadline) in overdue(node) {
         match node.around.keys.get(&key).copied() {
             _ if node.key.ended(&[key]) == Some(Ending::Expired) => {
-                fired.extend(firing(node, key).filter(|_| is_master));
+                fired.extend(firing(node, key).filter(|_| role == Role::Master));
             }
             Some(Key { deadline: None, .. }) => drop(node.key.untrack(&[key])),
             Some(Key { deadline: Some(other), .. }) if other != deadline => track(node, key, other),
-            _ if !is_master => {}
+            _ if role == Role::Replica => {}
             Some(_) if is_late => {
                 let told = ends(node, key, Ending::Expired, node.clock);
                 fired.extend(told.before.into_iter().chain(told.after));

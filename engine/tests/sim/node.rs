@@ -10,6 +10,13 @@ pub struct Node<F: Family> {
     pub clock: UnixMs,
 }
 
+/// What a server is to the other.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Role {
+    Master,
+    Replica,
+}
+
 /// Where a server has its data from.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Source {

@@ -9,7 +9,7 @@
 //! What may be in the database besides, and nothing else: batches whose number was made in the time that a crash or a failover
 //! took. What they have was counted twice, as far as increments survived that their sealing did not outlive.
 
-use crate::node::{Node, Source};
+use crate::node::{Node, Role, Source};
 use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,7 +136,7 @@ impl world::Family for Clients {
         Some(node.around).filter(|at| *at > now && *at < UnixMs::NEVER)
     }
 
-    fn tick(_: &mut Rng, node: &mut Node<Self>, is_master: bool) -> Vec<Write> {
+    fn tick(_: &mut Rng, node: &mut Node<Self>, role: Role) -> Vec<Write> {
         let now = node.clock;
         if node.around.is_due(now) {
             let is_overdue = node.key.has_window() && node.key.window(now).is_none();
@@ -144,7 +144,10 @@ impl world::Family for Clients {
             set_timer(node);
         }
         let ends_at = node.key.window(now).map(|window| window.seals_at);
-        assert!(!is_master || ends_at.is_none_or(|at| node.around <= at), "a window ends and no timer comes");
+        assert!(
+            role == Role::Replica || ends_at.is_none_or(|at| node.around <= at),
+            "a window ends and no timer comes"
+        );
         Vec::new()
     }
 
@@ -235,7 +238,7 @@ impl Truth {
     }
 
     /// A window that is over at `now` is sealed.
-    fn settle(&mut self, now: UnixMs) {
+    fn time_passes(&mut self, now: UnixMs) {
         self.last_at = now.0;
         if let Some(at) = self.open.as_ref().map(|open| open.seals_at).filter(|at| *at <= now.0) {
             self.seal(at, false);
@@ -276,7 +279,7 @@ fn made_at(number: u64) -> i64 {
 
 impl world::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, now: UnixMs) {
-        self.settle(now);
+        self.time_passes(now);
         match write {
             Write::Count { increments, .. } => {
                 increments.iter().for_each(|(field, delta)| self.count(field, *delta, now));
@@ -294,7 +297,7 @@ impl world::Truth<Write> for Truth {
     }
 
     fn delivered(&mut self, delivery: &Delivery, now: UnixMs) {
-        self.settle(now);
+        self.time_passes(now);
         let (number, content) = (number(delivery), Content::of(delivery));
         assert!(!self.acked.contains(&number), "{number} came back after it was acknowledged");
         let known = self.numbers.get(&number).copied();

@@ -1,7 +1,7 @@
 //! A server, its replica, its log and its workers: the same for every family.
 
 use crate::log::{apply, Effect, Logged, Op};
-use crate::node::{Node, Source};
+use crate::node::{Node, Role, Source};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use tsgen_engine::{coalesce, DeliveryOptions, Gate, Millis, Queue, TokenRange, UnixMs};
@@ -36,7 +36,7 @@ pub trait Family: Sized {
     }
 
     /// What a server does by itself. Tells what a master writes with it.
-    fn tick(_: &mut Rng, _: &mut Node<Self>, _is_master: bool) -> Vec<Self::Write> {
+    fn tick(_: &mut Rng, _: &mut Node<Self>, _role: Role) -> Vec<Self::Write> {
         Vec::new()
     }
 
@@ -176,7 +176,7 @@ impl<F: Family> World<F> {
     /// Both servers do by themselves what there is to do now.
     fn tick(&mut self) {
         self.master.clock = self.now;
-        for write in F::tick(&mut self.rng, &mut self.master, true) {
+        for write in F::tick(&mut self.rng, &mut self.master, Role::Master) {
             self.run(Op::Write(write));
         }
         self.master.key.compact(self.rng.usize(..4));
@@ -185,7 +185,7 @@ impl<F: Family> World<F> {
 
     fn tick_replica(&mut self) {
         self.replica.clock = self.now;
-        let written = F::tick(&mut self.rng, &mut self.replica, false);
+        let written = F::tick(&mut self.rng, &mut self.replica, Role::Replica);
         assert!(written.is_empty(), "a replica writes nothing");
         self.replica.key.compact(self.rng.usize(..4));
     }

@@ -3,7 +3,7 @@
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::options::{self, tell_keys, Given, KEYS};
+use crate::delivery::options::{self, find_keys, Given, KEYS};
 use crate::delivery::persistence::arrive;
 use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
@@ -57,7 +57,7 @@ impl<F: Family> Command for Create<F> {
         Ok(())
     }
 
-    fn tell_keys(argv: &[&Str], request: &KeyRequest<'_>) {
-        tell_keys::<F>(argv, request);
+    fn find_keys(argv: &[&Str], request: &KeyRequest<'_>) {
+        find_keys::<F>(argv, request);
     }
 }

@@ -198,10 +198,20 @@ pub fn swap(one: i32, other: i32) {
     state().schedule.swap_dbs(one, other);
 }
 
-/// For INFO: ticks so far, keys in the index, and when the next key is looked at.
-pub fn figures() -> (u64, usize, Option<UnixMs>) {
+/// What INFO shows of the timer.
+pub struct Figures {
+    /// Ticks so far.
+    pub ticks: u64,
+    /// Keys in the index.
+    pub scheduled: usize,
+    /// When the next key is looked at.
+    pub next: Option<UnixMs>,
+}
+
+pub fn figures() -> Figures {
     let state = state();
-    (state.ticks, state.schedule.len(), state.schedule.next().filter(|next| *next < WHEN_SET_BACK))
+    let next = state.schedule.next().filter(|next| *next < WHEN_SET_BACK);
+    Figures { ticks: state.ticks, scheduled: state.schedule.len(), next }
 }
 
 /// A running tick. However it ends, the timer is armed again.

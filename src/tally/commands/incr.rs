@@ -3,7 +3,7 @@
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
-use crate::tally::increment::{delta, tell, time, NOT_CREATED};
+use crate::tally::increment::{delta, finish, time, NOT_CREATED};
 use crate::tally::Tally;
 
 pub struct Incr;
@@ -30,6 +30,6 @@ impl Command for Incr {
         let value = key.value()?.ok_or(NOT_CREATED)?;
         let (sum, counted) = value.queue.incr(field, delta, now)?;
         call.ctx.reply_int(sum);
-        tell(call, name, key, now, counted)
+        finish(call, name, key, now, counted)
     }
 }

@@ -76,9 +76,9 @@ pub struct Owed {
     pub ending: Ending,
 }
 
-/// What the node may do.
+/// Whether a node may say what has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum Voice {
     /// A master: its word is what counts.
     Tells,
     /// A master that may not write just now.
@@ -130,11 +130,11 @@ impl Then {
 }
 
 /// What the end of a life means to a watcher that knows this of the key.
-pub fn judge_end(end: &End, known: Option<Known>, role: Role, now: UnixMs) -> Verdict {
-    if role == Role::Waits {
+pub fn judge_end(end: &End, known: Option<Known>, voice: Voice, now: UnixMs) -> Verdict {
+    if voice == Voice::Waits {
         return Then::Wait.alone();
     }
-    if role == Role::Follows {
+    if voice == Voice::Follows {
         // The master's expiries come by its word; a key that this node has evicted by itself is nobody else's concern.
         return match (end.how, known) {
             (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, anew: false }.alone(),
@@ -165,27 +165,27 @@ pub fn judge_end(end: &End, known: Option<Known>, role: Role, now: UnixMs) -> Ve
 
 /// What the last change of a key means to a watcher that knows this of it. `life`: how the key stands, which matters after
 /// [`Change::Set`]. A key that had ended by then is judged by its end ([`judge_end`]).
-pub fn judge_change(change: Change, life: Life, known: Option<Known>, role: Role, now: UnixMs) -> Verdict {
+pub fn judge_change(change: Change, life: Life, known: Option<Known>, voice: Voice, now: UnixMs) -> Verdict {
     let owed = known.and_then(|known| known.owed(now));
-    let first = match role {
-        Role::Tells => owed,
-        Role::Waits if owed.is_some() => return Then::Wait.alone(),
-        Role::Waits => None,
+    let first = match voice {
+        Voice::Tells => owed,
+        Voice::Waits if owed.is_some() => return Then::Wait.alone(),
+        Voice::Waits => None,
         // The master, or whoever takes its place, tells this end.
-        Role::Follows if known.is_some_and(|known| known.ended == Some(Ending::Expired)) => {
+        Voice::Follows if known.is_some_and(|known| known.ended == Some(Ending::Expired)) => {
             return match (change, life) {
                 (Change::Set { .. }, Life::Until(deadline)) => Then::Track(deadline),
                 _ => Then::Nothing,
             }
             .alone();
         }
-        Role::Follows => None,
+        Voice::Follows => None,
     };
     let is_evicted = known.is_some_and(|known| known.ended.is_some()) && first.is_none();
     let then = match (change, life) {
         (Change::Set { .. }, Life::Until(deadline)) => Then::Track(deadline),
         // The key may be there with its deadline over: a node that may end it finds out.
-        (Change::Set { .. }, Life::Absent) if role == Role::Waits => Then::Wait,
+        (Change::Set { .. }, Life::Absent) if voice == Voice::Waits => Then::Wait,
         (Change::Set { .. }, Life::Absent) if is_evicted => Then::Nothing,
         _ => Then::Untrack,
     };

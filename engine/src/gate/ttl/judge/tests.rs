@@ -1,6 +1,6 @@
 use super::*;
 use Ending::{Evicted, Expired};
-use Role::{Follows, Tells, Waits};
+use Voice::{Follows, Tells, Waits};
 
 const NOW: UnixMs = UnixMs(1_000);
 
@@ -117,9 +117,9 @@ fn a_replica_is_told_what_has_expired_and_keeps_what_was_announced() {
 
 #[test]
 fn what_lives_for_ever_or_is_gone_is_not_tracked() {
-    for role in [Tells, Waits, Follows] {
-        assert_eq!(judge_change(SET, Life::Endless, tracked(2_000), role, NOW), Then::Untrack.alone());
-        assert_eq!(judge_change(Change::Unset, Life::Absent, None, role, NOW), Then::Untrack.alone());
+    for voice in [Tells, Waits, Follows] {
+        assert_eq!(judge_change(SET, Life::Endless, tracked(2_000), voice, NOW), Then::Untrack.alone());
+        assert_eq!(judge_change(Change::Unset, Life::Absent, None, voice, NOW), Then::Untrack.alone());
     }
     assert_eq!(judge_change(SET, Life::Absent, tracked(2_000), Tells, NOW), Then::Untrack.alone());
     assert_eq!(judge_change(SET, Life::Absent, ended(2_000, Evicted), Tells, NOW), Then::Nothing.alone());
