@@ -7,11 +7,13 @@ use crate::command::wrong_type;
 use crate::command::Fail;
 use crate::delivery::family::Family;
 use crate::delivery::options;
+use crate::delivery::replicate;
 use crate::delivery::stored_queue::{seed, StoredQueue};
 use crate::redis::key::Key;
 use crate::redis::{Ctx, OwnedStr, Str};
+use std::ffi::CStr;
 use std::marker::PhantomData;
-use tsgen_engine::UnixMs;
+use tsgen_engine::{Queue, UnixMs};
 
 /// A key that is open.
 pub struct Opened<'c, F: Family> {
@@ -71,9 +73,35 @@ impl<F: Family> Opened<'_, F> {
         }
         self.value()?.ok_or(Fail::NO_KEY)
     }
+
+    /// Runs a write that makes its key if there is none, with the defaults of the module: then the write is tried on the new value, and only if
+    /// it has done something is the value stored, and replicas are told of it. `None`, and no key, if `write` says so: there was nothing to do.
+    /// `now`: the time of the write, which is asked only where the key is made.
+    pub fn open_or_create<R>(
+        &mut self,
+        ctx: &Ctx,
+        name: &Str,
+        now: impl FnOnce() -> UnixMs,
+        write: impl FnOnce(&mut Queue<F::Gate>) -> Result<Option<R>, Fail>,
+    ) -> Result<Option<Written<'_, F, R>>, Fail> {
+        if !self.is_empty() {
+            let value = self.value()?.ok_or(Fail::NO_KEY)?;
+            let answer = write(&mut value.queue)?;
+            return Ok(answer.map(|answer| Written { value, answer, created_event: None }));
+        }
+        let now = now();
+        let mut queue = F::create(F::Plan::default(), options::defaults::<F>(), seed())?;
+        let Some(answer) = write(&mut queue)? else { return Ok(None) };
+        let value = self.create(StoredQueue::new(queue, now))?;
+        replicate::creation(ctx, name, value, now);
+        Ok(Some(Written { value, answer, created_event: Some(F::VERBS.create.event) }))
+    }
 }
 
-/// The value that a first write makes, with the defaults of the module.
-pub fn by_default<F: Family>(now: UnixMs) -> Result<StoredQueue<F>, Fail> {
-    Ok(StoredQueue::new(F::create(F::Plan::default(), options::defaults::<F>(), seed())?, now))
+/// What a write did that may have been the first of its key.
+pub struct Written<'k, F: Family, R> {
+    pub value: &'k mut StoredQueue<F>,
+    pub answer: R,
+    /// The event of the key, if it was made; it comes before that of the write.
+    pub created_event: Option<&'static CStr>,
 }

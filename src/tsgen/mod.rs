@@ -1,5 +1,6 @@
 //! TSGEN: elements with a timestamp behind a watermark.
 
+pub mod adding;
 mod commands;
 mod family;
 pub mod timestamp;

@@ -1,8 +1,8 @@
-//! Timestamps as clients write them, and as they are replicated.
+//! Timestamps as clients write them.
 
-use crate::command::args::{integer, is};
+use crate::command::args::integer;
 use crate::command::{Call, Fail};
-use crate::redis::{OwnedStr, Str};
+use crate::redis::Str;
 use std::ops::RangeInclusive;
 use tsgen_engine::{duration, Millis, UnixMs};
 
@@ -12,6 +12,7 @@ const BAD_DELAY: Fail =
 const NEEDS_CLOCK: Fail = Fail::text("ERR timestamp +ms needs a CLOCK key; TSGEN.CREATE key CLOCK makes one");
 const UNIT_NEEDS_CLOCK: Fail =
     Fail::text("ERR timestamp with a unit needs a CLOCK key; under your own watermark it is a plain integer");
+
 /// A timestamp as clients write it.
 #[derive(Clone, Copy)]
 pub enum When {
@@ -70,23 +71,4 @@ fn looks_like(timestamp: i64, unit: &str) -> Fail {
     let insist = format!("or {timestamp}ms if it is meant");
     format!("ERR timestamp {timestamp} looks like Unix {unit}, but CLOCK keys count milliseconds: {write}, {insist}")
         .into()
-}
-
-/// Replicates the elements of a write on a CLOCK key with its time, and with absolute timestamps.
-pub fn replicate_on_clock(call: &Call<'_>, now: UnixMs, elements: &[(When, i64)]) {
-    let relative =
-        |(when, timestamp): &(When, i64)| (!matches!(when, When::At(_))).then(|| OwnedStr::number(*timestamp));
-    if elements.iter().all(|(when, _)| matches!(when, When::At(_))) {
-        return call.replicate_timed(now);
-    }
-    let absolute: Vec<Option<OwnedStr>> = elements.iter().map(relative).collect();
-    // Each timestamp stands at the front of its element, and the elements are in the order of `elements`.
-    let mut arguments = call.given.to_vec();
-    let guarded = usize::from(arguments.get(1).is_some_and(|word| is(word, "NX") || is(word, "XX")));
-    for (nth, timestamp) in absolute.iter().enumerate() {
-        if let (Some(slot), Some(timestamp)) = (arguments.get_mut(1 + guarded + 3 * nth), timestamp) {
-            *slot = timestamp;
-        }
-    }
-    call.replicate_timed_as(now, &arguments);
 }

@@ -4,8 +4,7 @@ use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::debounce::Debounce;
 use crate::delivery::family::Family;
-use crate::delivery::keyspace;
-use crate::delivery::replicate;
+use crate::delivery::keyspace::{self, Written};
 use crate::delivery::signals::Signals;
 use std::ffi::CStr;
 
@@ -35,30 +34,14 @@ impl Command for Push {
         }
         let now = call.now();
         let mut key = keyspace::open_write::<Debounce>(call.ctx, name)?;
-        let mut new = None;
-        let pushed = match key.value()? {
-            Some(value) => value.queue.push(group, items, now)?,
-            None => {
-                // A PUSH that is refused is refused before the key is made.
-                let mut value = keyspace::by_default::<Debounce>(now)?;
-                let pushed = value.queue.push(group, items, now)?;
-                new = Some(value);
-                pushed
-            }
-        };
-        let created = new.is_some();
-        if let Some(value) = new {
-            let value = key.create(value)?;
-            replicate::creation(call.ctx, name, value, now);
-        }
-        let Some(value) = key.value()? else { return Ok(()) };
+        let written = key.open_or_create(call.ctx, name, || now, |queue| Ok(Some(queue.push(group, items, now)?)))?;
+        let Some(Written { value, answer: pushed, created_event }) = written else { return Ok(()) };
         call.ctx.reply_int(i64::try_from(pushed.collecting).unwrap_or(i64::MAX));
         call.replicate_timed(now);
         let signals = Signals::of(call.ctx, name, value, || now, pushed.fires_at);
         drop(key);
-        let create = created.then_some(Debounce::VERBS.create.event);
         let opened = (pushed.filled > 0).then_some(Debounce::VERBS.ready.event);
-        signals.send(call.ctx, name, create.into_iter().chain([EVENT]).chain(opened));
+        signals.send(call.ctx, name, created_event.into_iter().chain([EVENT]).chain(opened));
         Ok(())
     }
 }

@@ -3,17 +3,13 @@
 use crate::command::args::is;
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::family::Family;
-use crate::delivery::keyspace::{self, Opened};
-use crate::delivery::replicate;
-use crate::delivery::signals::{Signals, WHEN_SET_BACK};
+use crate::delivery::keyspace;
 use crate::redis::Str;
-use crate::tsgen::timestamp::{replicate_on_clock, When};
+use crate::tsgen::adding::{self, Placed, Placements};
+use crate::tsgen::timestamp::When;
 use crate::tsgen::Tsgen;
-use std::ffi::CStr;
-use tsgen_engine::{Added, Error, Guard, Queue, UnixMs, Watermark};
+use tsgen_engine::{Added, Guard, Queue, Watermark};
 
-const EVENT: &CStr = c"tsgen.add";
 const TWO_GUARDS: Fail = Fail::text("ERR NX and XX exclude each other and may be given once");
 
 pub struct Add;
@@ -27,11 +23,15 @@ struct Element<'a> {
 }
 
 impl Element<'_> {
-    fn add_to(&self, queue: &mut Queue<Watermark>, timestamp: i64, now: UnixMs) -> Result<Added, Error> {
-        match (self.guard, self.payload) {
-            (Guard::IfPresent, None) => queue.put_off(timestamp, self.id, now),
-            (guard, payload) => queue.add(guard, timestamp, self.id, payload.unwrap_or_default(), now),
-        }
+    /// `None`: the guard forbids it.
+    fn add_to(&self, queue: &mut Queue<Watermark>, call: &Call<'_>) -> Result<Option<Placements<[Placed; 1]>>, Fail> {
+        let (now, when) = (adding::time(call, queue), self.when);
+        let timestamp = when.resolve(queue.is_clock(), now, call)?;
+        let added = match (self.guard, self.payload) {
+            (Guard::IfPresent, None) => queue.put_off(timestamp, self.id, now)?,
+            (guard, payload) => queue.add(guard, timestamp, self.id, payload.unwrap_or_default(), now)?,
+        };
+        Ok((added != Added::Refused).then_some(Placements { placed: [Placed { when, timestamp, added }], now }))
     }
 }
 
@@ -74,56 +74,16 @@ impl Command for Add {
         let name = call.args.required()?;
         let element = parse(call)?;
         let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
-        let Some(value) = key.value()? else {
-            return add_first(call, name, key, &element);
-        };
-        let is_clock = value.queue.is_clock();
-        // Under an external watermark an ADD depends on no time, so the clock is not read.
-        let now = if is_clock { call.now() } else { UnixMs(0) };
-        let timestamp = element.when.resolve(is_clock, now, call)?;
-        let added = element.add_to(&mut value.queue, timestamp, now)?;
-        reply(call, added);
-        if added == Added::Refused {
+        let written = key.open_or_create(call.ctx, name, || call.now(), |queue| element.add_to(queue, call))?;
+        let Some(mut written) = written else {
+            call.ctx.reply_null();
             return Ok(());
-        }
-        if is_clock {
-            replicate_on_clock(call, now, &[(element.when, timestamp)]);
-        } else {
-            call.replicate();
-        }
-        let opens_at = if added == Added::Waits { UnixMs(timestamp) } else { WHEN_SET_BACK };
-        let opens_at = Some(opens_at).filter(|_| is_clock);
-        let signals = Signals::of(call.ctx, name, value, || call.now(), opens_at);
+        };
+        let [placed] = &written.answer.placed;
+        call.ctx.reply_int(i64::from(placed.added == Added::Waits));
+        let (signals, events) = (adding::replicate(call, name, &mut written), adding::events(&written));
         drop(key);
-        let opened = (added == Added::Ready).then_some(Tsgen::VERBS.ready.event);
-        signals.send(call.ctx, name, [EVENT].into_iter().chain(opened));
+        signals.send(call.ctx, name, events);
         Ok(())
     }
-}
-
-fn reply(call: &Call<'_>, added: Added) {
-    match added {
-        Added::Waits => call.ctx.reply_int(1),
-        Added::Ready => call.ctx.reply_int(0),
-        Added::Refused => call.ctx.reply_null(),
-    }
-}
-
-/// Adds the first element of a key that does not exist: the key is made, unless the element is refused.
-fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, element: &Element<'_>) -> Outcome {
-    let now = call.now();
-    let mut value = keyspace::by_default::<Tsgen>(now)?;
-    let timestamp = element.when.resolve(false, now, call)?;
-    let added = element.add_to(&mut value.queue, timestamp, now)?;
-    reply(call, added);
-    if added == Added::Refused {
-        return Ok(());
-    }
-    let value = key.create(value)?;
-    replicate::creation(call.ctx, name, value, now);
-    call.replicate();
-    let signals = Signals::of(call.ctx, name, value, || now, None);
-    drop(key);
-    signals.send(call.ctx, name, [Tsgen::VERBS.create.event, EVENT]);
-    Ok(())
 }

@@ -3,8 +3,7 @@
 use crate::command::args::{in_range, is, set};
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::family::Family;
-use crate::delivery::keyspace;
-use crate::delivery::replicate;
+use crate::delivery::keyspace::{self, Written};
 use crate::delivery::signals::Signals;
 use crate::tsgen::Tsgen;
 use std::ffi::CStr;
@@ -36,16 +35,9 @@ impl Command for Advance {
         })?;
         let now = call.now();
         let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
-        let created = key.value()?.is_none();
-        if created {
-            let mut value = keyspace::by_default::<Tsgen>(now)?;
-            // An ADVANCE that is refused is refused before the key is made.
-            value.queue.advance(timestamp, source, now)?;
-            let value = key.create(keyspace::by_default::<Tsgen>(now)?)?;
-            replicate::creation(call.ctx, name, value, now);
-        }
-        let Some(value) = key.value()? else { return Ok(()) };
-        let advanced = value.queue.advance(timestamp, source, now)?;
+        let written =
+            key.open_or_create(call.ctx, name, || now, |queue| Ok(Some(queue.advance(timestamp, source, now)?)))?;
+        let Some(Written { value, answer: advanced, created_event }) = written else { return Ok(()) };
         call.ctx.reply_optional_int(advanced.watermark);
         if !advanced.changed {
             return Ok(());
@@ -53,9 +45,8 @@ impl Command for Advance {
         call.replicate_timed(now);
         let signals = Signals::of(call.ctx, name, value, || now, None);
         drop(key);
-        let create = created.then_some(Tsgen::VERBS.create.event);
         let opened = advanced.released.then_some(Tsgen::VERBS.ready.event);
-        signals.send(call.ctx, name, create.into_iter().chain([EVENT]).chain(opened));
+        signals.send(call.ctx, name, created_event.into_iter().chain([EVENT]).chain(opened));
         Ok(())
     }
 }

@@ -2,18 +2,12 @@
 
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::delivery::family::Family;
-use crate::delivery::keyspace::{self, Opened};
-use crate::delivery::replicate;
-use crate::delivery::signals::{Signals, WHEN_SET_BACK};
+use crate::delivery::keyspace;
 use crate::redis::Str;
-use crate::tsgen::timestamp::{replicate_on_clock, When};
+use crate::tsgen::adding::{self, Placed, Placements};
+use crate::tsgen::timestamp::When;
 use crate::tsgen::Tsgen;
-use std::ffi::CStr;
-use tsgen_engine::{Added, UnixMs};
-
-/// The event of ADD.
-const EVENT: &CStr = c"tsgen.add";
+use tsgen_engine::{Added, Queue, Watermark};
 
 pub struct Madd;
 
@@ -42,8 +36,19 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Vec<Given<'a>>, Fail> {
     given.chunks_exact(3).map(element).collect()
 }
 
-fn resolve<'a>(given: &[Given<'a>], is_clock: bool, now: UnixMs, call: &Call<'_>) -> Result<Vec<Element<'a>>, Fail> {
-    given.iter().map(|element| Ok((element.when.resolve(is_clock, now, call)?, element.id, element.payload))).collect()
+/// Adds all of them, or fails.
+fn add_to<'a>(
+    queue: &mut Queue<Watermark>,
+    given: &[Given<'a>],
+    call: &Call<'_>,
+) -> Result<Option<Placements<Vec<Placed>>>, Fail> {
+    let (now, is_clock) = (adding::time(call, queue), queue.is_clock());
+    let element = |given: &Given<'a>| Ok((given.when.resolve(is_clock, now, call)?, given.id, given.payload));
+    let elements: Vec<Element<'_>> = given.iter().map(element).collect::<Result<_, Fail>>()?;
+    let added = queue.madd(&elements, now)?;
+    let placed = given.iter().zip(elements).zip(added);
+    let placed = placed.map(|((given, (timestamp, ..)), added)| Placed { when: given.when, timestamp, added });
+    Ok(Some(Placements { placed: placed.collect(), now }))
 }
 
 impl Command for Madd {
@@ -60,50 +65,15 @@ impl Command for Madd {
         let name = call.args.required()?;
         let given = parse(call)?;
         let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
-        let Some(value) = key.value()? else {
-            return add_first(call, name, key, &given);
-        };
-        let is_clock = value.queue.is_clock();
-        let now = if is_clock { call.now() } else { UnixMs(0) };
-        let elements = resolve(&given, is_clock, now, call)?;
-        let added = value.queue.madd(&elements, now)?;
-        reply(call, &added);
-        let mut opens_at = None;
-        if is_clock {
-            let resolved: Vec<_> =
-                given.iter().zip(&elements).map(|(given, element)| (given.when, element.0)).collect();
-            replicate_on_clock(call, now, &resolved);
-            let waits = elements.iter().zip(&added).filter(|(_, added)| **added == Added::Waits);
-            opens_at = waits.map(|(element, _)| UnixMs(element.0)).min().or(Some(WHEN_SET_BACK));
-        } else {
-            call.replicate();
+        let written = key.open_or_create(call.ctx, name, || call.now(), |queue| add_to(queue, &given, call))?;
+        let Some(mut written) = written else { return Ok(()) };
+        call.ctx.reply_array(given.len());
+        for one in &written.answer.placed {
+            call.ctx.reply_int(i64::from(one.added == Added::Waits));
         }
-        let signals = Signals::of(call.ctx, name, value, || call.now(), opens_at);
+        let (signals, events) = (adding::replicate(call, name, &mut written), adding::events(&written));
         drop(key);
-        let opened = added.contains(&Added::Ready).then_some(Tsgen::VERBS.ready.event);
-        signals.send(call.ctx, name, [EVENT].into_iter().chain(opened));
+        signals.send(call.ctx, name, events);
         Ok(())
     }
-}
-
-fn reply(call: &Call<'_>, added: &[Added]) {
-    call.ctx.reply_array(added.len());
-    for one in added {
-        call.ctx.reply_int(i64::from(*one == Added::Waits));
-    }
-}
-
-fn add_first(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tsgen>, given: &[Given<'_>]) -> Outcome {
-    let now = call.now();
-    let mut value = keyspace::by_default::<Tsgen>(now)?;
-    let elements = resolve(given, false, now, call)?;
-    let added = value.queue.madd(&elements, now)?;
-    let value = key.create(value)?;
-    reply(call, &added);
-    replicate::creation(call.ctx, name, value, now);
-    call.replicate();
-    let signals = Signals::of(call.ctx, name, value, || now, None);
-    drop(key);
-    signals.send(call.ctx, name, [Tsgen::VERBS.create.event, EVENT]);
-    Ok(())
 }

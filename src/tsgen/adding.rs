@@ -1,0 +1,84 @@
+//! What ADD and MADD share: the time of an element, and what follows once elements are added.
+
+use crate::command::args::is;
+use crate::command::Call;
+use crate::delivery::family::Family;
+use crate::delivery::keyspace::Written;
+use crate::delivery::signals::{Signals, WHEN_SET_BACK};
+use crate::redis::{OwnedStr, Str};
+use crate::tsgen::timestamp::When;
+use crate::tsgen::Tsgen;
+use std::ffi::CStr;
+use tsgen_engine::{Added, Queue, UnixMs, Watermark};
+
+const EVENT: &CStr = c"tsgen.add";
+
+/// What a write has added.
+pub struct Placements<P> {
+    /// The elements, in order.
+    pub placed: P,
+    /// The time of the write.
+    pub now: UnixMs,
+}
+
+/// An element that was added.
+pub struct Placed {
+    pub when: When,
+    /// The timestamp that `when` meant.
+    pub timestamp: i64,
+    pub added: Added,
+}
+
+/// The time at which elements are added. Under a watermark that is not the clock an element depends on no time, so the clock is not read.
+pub fn time(call: &Call<'_>, queue: &Queue<Watermark>) -> UnixMs {
+    if queue.is_clock() {
+        call.now()
+    } else {
+        UnixMs(0)
+    }
+}
+
+/// Replicates what was added. The signals are left to send, with `events`.
+pub fn replicate<P: AsRef<[Placed]>>(
+    call: &Call<'_>,
+    name: &Str,
+    written: &mut Written<'_, Tsgen, Placements<P>>,
+) -> Signals {
+    let mut opens_at = None;
+    if written.value.queue.is_clock() {
+        let placed = written.answer.placed.as_ref();
+        replicate_on_clock(call, written.answer.now, placed);
+        let waits = placed.iter().filter(|one| one.added == Added::Waits);
+        opens_at = waits.map(|one| UnixMs(one.timestamp)).min().or(Some(WHEN_SET_BACK));
+    } else {
+        call.replicate();
+    }
+    Signals::of(call.ctx, name, written.value, || call.now(), opens_at)
+}
+
+/// The events of what was added.
+pub fn events<P: AsRef<[Placed]>>(
+    written: &Written<'_, Tsgen, Placements<P>>,
+) -> impl Iterator<Item = &'static CStr> + use<P> {
+    let opened = written.answer.placed.as_ref().iter().any(|one| one.added == Added::Ready);
+    let ready = opened.then_some(Tsgen::VERBS.ready.event);
+    written.created_event.into_iter().chain([EVENT]).chain(ready)
+}
+
+/// Replicates the elements of a write on a CLOCK key with its time, and with absolute timestamps.
+fn replicate_on_clock(call: &Call<'_>, now: UnixMs, placed: &[Placed]) {
+    if placed.iter().all(|one| matches!(one.when, When::At(_))) {
+        return call.replicate_timed(now);
+    }
+    let absolute = |one: &Placed| (!matches!(one.when, When::At(_))).then(|| OwnedStr::number(one.timestamp));
+    let absolute: Vec<Option<OwnedStr>> = placed.iter().map(absolute).collect();
+    // Each timestamp stands at the front of its element, and the elements are in their order.
+    let mut arguments = call.given.to_vec();
+    let guarded = usize::from(arguments.get(1).is_some_and(|word| is(word, "NX") || is(word, "XX")));
+    for (nth, timestamp) in absolute.iter().enumerate() {
+        if let (Some(slot), Some(timestamp)) = (arguments.get_mut(1 + guarded + 3 * nth), timestamp) {
+            *slot = timestamp;
+        }
+    }
+    call.replicate_timed_as(now, &arguments);
+}
