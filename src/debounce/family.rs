@@ -171,19 +171,19 @@ impl Family for Debounce {
     fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {
         let (reason, items) = fired(entry.body);
         to.extend([b"group", entry.name, b"reason", reason.as_str().as_bytes()].map(OwnedStr::new));
-        let [item_word, at_word] = [b"item".as_slice(), b"at"].map(|word| to.keep(OwnedStr::new(word)));
-        // Items that came together have the same time, which is kept once.
+        let [item_word, at_word] = [b"item".as_slice(), b"at"].map(|word| to.intern(OwnedStr::new(word)));
+        // Items that came together have the same time, which is one string.
         let mut last = None;
         for (item, at) in items {
             let time = match last.filter(|(before, _)| *before == at) {
                 Some((_, time)) => time,
-                None => to.keep(OwnedStr::number(at.0)),
+                None => to.intern(OwnedStr::number(at.0)),
             };
             last = Some((at, time));
-            to.say(item_word);
+            to.push_interned(item_word);
             to.push(OwnedStr::new(item));
-            to.say(at_word);
-            to.say(time);
+            to.push_interned(at_word);
+            to.push_interned(time);
         }
     }
 

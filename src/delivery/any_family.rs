@@ -19,7 +19,7 @@ pub struct AnyFamily {
     pub configs: &'static [Config],
     /// Its own commands and the delivery commands.
     pub commands: fn() -> Vec<Entry>,
-    pub happened: fn(&Ctx, &Event),
+    pub on_event: fn(&Ctx, &Event),
     /// Sums over its keys, as many of them as can be looked at until the given time.
     pub sums: fn(&Section, UnixMs, Instant) -> Sums,
     pub driver: fn() -> Driver,
@@ -31,7 +31,7 @@ impl AnyFamily {
             register: |ctx| F::data_type().register(ctx),
             configs: F::CONFIGS,
             commands: || F::commands().into_iter().chain(commands::all::<F>()).collect(),
-            happened: F::happened,
+            on_event: F::on_event,
             sums: sum::<F>,
             driver: driver::<F>,
         }

@@ -7,7 +7,7 @@ use crate::delivery::waiters;
 use crate::redis::server_events::Event;
 use tsgen_engine::UnixMs;
 
-pub fn happened(event: &Event) {
+pub fn on_event(event: &Event) {
     match event {
         Event::Flushed(db) => tick::forget(*db),
         Event::Swapped(one, other) => {

@@ -84,7 +84,7 @@ pub trait Family: Content {
     /// A value has left its name.
     fn left(_db: i32, _name: &[u8]) {}
     /// A server event has happened to this node; delivery handles the event afterwards.
-    fn happened(_ctx: &Ctx, _event: &Event) {}
+    fn on_event(_ctx: &Ctx, _event: &Event) {}
     /// What the timer does for a key of this family beside delivery. Returns when the timer shall come again.
     fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _role: Role) -> Option<UnixMs> {
         None

@@ -36,7 +36,7 @@ pub fn listen() {
     before_sleep(judge::turn_ends);
 }
 
-pub fn happened(ctx: &Ctx, event: &Event) {
+pub fn on_event(ctx: &Ctx, event: &Event) {
     match event {
         Event::Flushed(db) => forget(*db),
         Event::Swapped(one, other) => swap(*one, *other),

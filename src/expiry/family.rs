@@ -225,8 +225,8 @@ impl Family for Expiry {
         queue.forget_to_come(UnixMs(unix_ms()));
     }
 
-    fn happened(ctx: &Ctx, event: &Event) {
-        events::happened(ctx, event);
+    fn on_event(ctx: &Ctx, event: &Event) {
+        events::on_event(ctx, event);
     }
 
     fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Option<UnixMs> {

@@ -9,34 +9,34 @@ use super::{OwnedStr, Str};
 pub struct Arguments {
     strings: Vec<OwnedStr>,
     /// The arguments in order, as indexes into `strings`.
-    said: Vec<u32>,
+    order: Vec<u32>,
 }
 
-/// A string that is kept, and can be used as an argument any number of times.
+/// A string that can be an argument any number of times.
 #[derive(Clone, Copy)]
-pub struct Kept(u32);
+pub struct Interned(u32);
 
 impl Arguments {
-    /// Keeps a string; it is not an argument yet.
-    pub fn keep(&mut self, string: OwnedStr) -> Kept {
+    /// Takes a string in; it is not an argument yet.
+    pub fn intern(&mut self, string: OwnedStr) -> Interned {
         self.strings.push(string);
-        Kept(u32::try_from(self.strings.len() - 1).expect("fewer than 2^32 arguments"))
+        Interned(u32::try_from(self.strings.len() - 1).expect("fewer than 2^32 arguments"))
     }
 
-    /// Makes a kept string the next argument.
-    pub fn say(&mut self, kept: Kept) {
-        self.said.push(kept.0);
+    /// Makes such a string the next argument.
+    pub fn push_interned(&mut self, string: Interned) {
+        self.order.push(string.0);
     }
 
-    /// Keeps a string and makes it the next argument.
+    /// Makes a string the next argument.
     pub fn push(&mut self, string: OwnedStr) {
-        let kept = self.keep(string);
-        self.say(kept);
+        let interned = self.intern(string);
+        self.push_interned(interned);
     }
 
     /// All arguments, in order.
     pub fn as_strs(&self) -> Vec<&Str> {
-        self.said.iter().filter_map(|number| self.strings.get(*number as usize)).map(|string| &**string).collect()
+        self.order.iter().filter_map(|number| self.strings.get(*number as usize)).map(|string| &**string).collect()
     }
 }
 

@@ -72,12 +72,12 @@ pub fn listen(ctx: &Ctx, listener: Listener) -> bool {
         let event = raw::RedisModuleEvent { id, dataver: 1 };
         // SAFETY: a live context; the callback matches the events.
         unsafe {
-            api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(happened))) == raw::REDISMODULE_OK as c_int
+            api!(RedisModule_SubscribeToServerEvent(ctx.raw(), event, Some(on_event))) == raw::REDISMODULE_OK as c_int
         }
     })
 }
 
-unsafe extern "C" fn happened(
+unsafe extern "C" fn on_event(
     ctx: *mut raw::RedisModuleCtx,
     event: raw::RedisModuleEvent,
     sub: u64,

@@ -8,10 +8,10 @@ use crate::server::families::FAMILIES;
 
 /// Subscribes to server events; at load.
 pub fn register(ctx: &Ctx) -> bool {
-    listen(ctx, happened)
+    listen(ctx, on_event)
 }
 
-fn happened(ctx: &Ctx, event: Event) {
-    FAMILIES.iter().for_each(|family| (family.happened)(ctx, &event));
-    delivery::events::happened(&event);
+fn on_event(ctx: &Ctx, event: Event) {
+    FAMILIES.iter().for_each(|family| (family.on_event)(ctx, &event));
+    delivery::events::on_event(&event);
 }
