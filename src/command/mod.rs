@@ -34,6 +34,8 @@ pub struct Row {
     pub more_syntax: fn() -> String,
     pub summary: &'static str,
     pub complexity: &'static str,
+    /// The version of the module in which the command came.
+    pub since: &'static str,
     /// Whether clients can call the command by itself; otherwise it comes inside of `TSGEN.AT` only.
     pub public: bool,
     /// Whether the command itself names an argument that is missing after the key; else Redis only says that the number is wrong.
@@ -50,6 +52,7 @@ impl Row {
         more_syntax: String::new,
         summary: "",
         complexity: "O(1)",
+        since: "0.1.0",
         public: true,
         explains: false,
     };

@@ -92,7 +92,7 @@ pub fn register(ctx: &Ctx, mut entries: Vec<Entry>) -> bool {
             flags: row.flags,
             summary: row.summary,
             complexity: row.complexity,
-            since: "0.1.0",
+            since: row.since,
             arity: entry.syntax.arity,
             keys: row.keys,
             arguments: &entry.syntax.arguments,

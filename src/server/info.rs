@@ -4,6 +4,7 @@ use crate::delivery::figures::{self, Sums};
 use crate::delivery::sink;
 use crate::delivery::timer::lateness;
 use crate::delivery::timer::tick;
+use crate::delivery::verbs::c_text;
 use crate::delivery::waiters;
 use crate::expiry::{endings, watcher_index};
 use crate::redis::ctx::unix_ms;
@@ -12,8 +13,12 @@ use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
 use crate::server::families::FAMILIES;
+use std::ffi::CStr;
 use std::time::{Duration, Instant};
 use tsgen_engine::UnixMs;
+
+/// The version of the module, as its package says it.
+const VERSION: &CStr = c_text(concat!(env!("CARGO_PKG_VERSION"), "\0"));
 
 /// How long one INFO may look at keys: enough for some thousands of keys.
 const BUDGET: Duration = Duration::from_millis(2);
@@ -25,7 +30,7 @@ pub fn register(ctx: &Ctx) -> bool {
 fn write(section: &Section) {
     let timer = tick::figures();
     let late = lateness::figures();
-    section.text(c"version", c"0.1.0");
+    section.text(c"version", VERSION);
     section.number(c"blocked-clients", signed(waiters::total() as u64));
     section.number(c"adopted-tokens", signed(figures::adopted_tokens()));
     section.number(c"caught-panics", signed(panics::caught()));
