@@ -23,6 +23,9 @@ pub struct DeliveryOptions {
     pub max_len: u64,
     /// The stream that ready entries are moved to, if any.
     pub sink: Option<Sink>,
+    /// Whether nothing is handed out, neither to workers nor to the sink. Saved as a part of its own, where it is so.
+    #[serde(skip)]
+    pub paused: bool,
 }
 
 /// A native Redis stream that takes the place of CLAIM.
@@ -44,6 +47,7 @@ impl Default for DeliveryOptions {
             max_backoff: Millis::ZERO,
             max_len: 0,
             sink: None,
+            paused: false,
         }
     }
 }

@@ -60,6 +60,8 @@ enum Part<'a, S, C> {
         collected: u64,
         entries: u64,
     },
+    /// The key is paused. Follows the head; told only of such a key.
+    Paused,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,6 +144,7 @@ impl<'a, S, C> Part<'a, S, C> {
             Part::Entries(entries) => Part::Entries(entries),
             Part::Grants(grants) => Part::Grants(grants),
             Part::End { collected, entries } => Part::End { collected, entries },
+            Part::Paused => Part::Paused,
         }
     }
 }
@@ -214,6 +217,9 @@ impl<G: Gate> Queue<G> {
         };
         let mut put = |part: PartOf<'_, G>| encode(&part, emit);
         put(Part::Head(head));
+        if self.options.paused {
+            put(Part::Paused);
+        }
         let mut collected = 0;
         if with_collected {
             chunked(self.gate.collected(), |chunk| {

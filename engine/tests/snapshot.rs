@@ -119,6 +119,34 @@ fn chunks_of_an_unknown_format_or_of_two_are_refused() {
     assert_eq!(load::<Watermark>(&mixed, [1, 1]).err(), Some(Error::Damaged("chunks of two formats")));
 }
 
+/// Only a paused key tells of a pause: a key that never was one, or is so no more, has the bytes that it always had.
+#[test]
+fn a_pause_is_saved_and_costs_other_keys_no_byte() {
+    let mut key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
+    let running = chunks(&key);
+    let paused = DeliveryOptions { paused: true, ..DeliveryOptions::default() };
+    key.alter_delivery(paused.clone(), NOW).expect("valid");
+    let told = chunks(&key);
+    assert_eq!(told.len(), running.len() + 1);
+    let mut restored = reload::<Watermark>(&told);
+    assert_eq!(restored.options(), &paused);
+    assert_eq!(chunks(&restored), told);
+    let fingerprint = |key: &Tsgen| {
+        let mut chunks = Vec::new();
+        key.fingerprint(&mut |chunk| chunks.push(chunk.to_vec()));
+        chunks
+    };
+    let before = fingerprint(&restored);
+    restored.alter_delivery(DeliveryOptions::default(), NOW).expect("valid");
+    assert_eq!(chunks(&restored), running);
+    assert_ne!(fingerprint(&restored), before, "replicas are compared by it");
+    // Refused: a pause told twice, or of nothing.
+    let mut twice = told.clone();
+    twice.insert(1, told[1].clone());
+    assert!(load::<Watermark>(&twice, [1, 1]).is_err());
+    assert!(load::<Watermark>(&told[1..], [1, 1]).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -15,9 +15,10 @@ pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
 
 /// The word of an option that not all families take.
 const MAXLEN: &str = "MAXLEN";
-/// The words of the sink; each takes one value, as all options of delivery do.
+/// The words of the sink and of the pause; each takes one value, as all options of delivery do.
 const SINK: &str = "SINK";
 const SINKMAXLEN: &str = "SINKMAXLEN";
+const PAUSED: &str = "PAUSED";
 
 /// An option whose value is a number, with all that commands, docs, configs and INFO need of it.
 pub struct NumberOption {
@@ -31,7 +32,7 @@ pub struct NumberOption {
     set: fn(&mut DeliveryOptions, u64),
 }
 
-/// The options of delivery, except those of the sink.
+/// The options of delivery whose values are numbers, except that of the sink.
 pub static NUMBERS: [NumberOption; 5] = [
     NumberOption {
         word: "LEASE",
@@ -105,7 +106,7 @@ pub fn syntax<F: Family>() -> String {
         format!("[{} {value}] ", option.word)
     };
     let numbers: String = numbers_of::<F>().map(option).collect();
-    format!("{numbers}[{SINK} stream [{SINKMAXLEN} n]]")
+    format!("{numbers}[{SINK} stream [{SINKMAXLEN} n]] [{PAUSED} yes|no]")
 }
 
 /// The delivery options of a key that is created now without any option.
@@ -123,6 +124,7 @@ pub struct Given<'a> {
     /// Empty: no sink.
     sink: Option<&'a [u8]>,
     sink_max_len: Option<u64>,
+    paused: Option<bool>,
 }
 
 impl<'a> Given<'a> {
@@ -133,6 +135,8 @@ impl<'a> Given<'a> {
             set(slot, option.word, option.read(args)?)?;
         } else if is(word, SINKMAXLEN) {
             set(&mut self.sink_max_len, SINKMAXLEN, args.number_of(SINKMAXLEN, 0, i64::MAX)?.unsigned_abs())?;
+        } else if is(word, PAUSED) {
+            set(&mut self.paused, PAUSED, args.yes_or_no_of(PAUSED)?)?;
         } else if is(word, SINK) {
             let stream = args.value_of(SINK)?.bytes();
             check_name(ctx, SINK, stream)?;
@@ -164,11 +168,12 @@ impl<'a> Given<'a> {
         for (option, number) in NUMBERS.iter().zip(self.numbers) {
             number.into_iter().for_each(|number| (option.set)(&mut base, number));
         }
+        base.paused = self.paused.unwrap_or(base.paused);
         Ok(base)
     }
 }
 
-/// The arguments of CREATE that set all of these options.
+/// The arguments of CREATE that set all of these options. PAUSED is not said where it is "no", its only default.
 fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
     let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
     for option in numbers_of::<F>() {
@@ -177,6 +182,9 @@ fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
     if let Some(sink) = &options.sink {
         let (word, max_len) = (OwnedStr::new(SINK.as_bytes()), OwnedStr::new(SINKMAXLEN.as_bytes()));
         to.extend([word, OwnedStr::new(&sink.stream), max_len, number(sink.max_len)]);
+    }
+    if options.paused {
+        to.extend([PAUSED, "yes"].map(|word| OwnedStr::new(word.as_bytes())));
     }
 }
 
@@ -189,7 +197,8 @@ fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
         }
         at += match F::plan_option_width(word, argv.get(at + 1).copied()) {
             Some(width) => width,
-            None if NUMBERS.iter().any(|option| is(word, option.word)) || is(word, SINKMAXLEN) => 2,
+            None if NUMBERS.iter().any(|option| is(word, option.word)) => 2,
+            None if is(word, SINKMAXLEN) || is(word, PAUSED) => 2,
             None => return None,
         };
     }

@@ -68,8 +68,7 @@ impl Signals {
 impl<F: Content> StoredQueue<F> {
     /// Asks the timer to come when there may be an entry for a client that waits; there is none now.
     pub fn schedule_wakeup(&mut self, db: i32, name: &[u8], now: UnixMs) {
-        let at = if self.queue.claimable(now) { Some(now) } else { self.queue.next_deadline(now) };
-        if let Some(at) = at {
+        if let Some(at) = self.queue.claimable_from(now) {
             self.schedule(db, name, at);
         }
     }
@@ -84,11 +83,8 @@ impl<F: Content> StoredQueue<F> {
     /// Asks the timer to come when it has work with this key.
     pub fn schedule_drive(&mut self, db: i32, name: &[u8], now: UnixMs, opens_at: Option<UnixMs>) {
         renames::follow();
-        let feeds = match self.has_sink() {
-            true if self.queue.claimable(now) => Some(if self.sink_rests(now) { self.sink_rests_until } else { now }),
-            true => self.queue.next_deadline(now),
-            false => None,
-        };
+        let rest = if self.sink_rests(now) { self.sink_rests_until } else { now };
+        let feeds = self.has_sink().then(|| self.queue.claimable_from(now)).flatten().map(|at| at.max(rest));
         for at in feeds.into_iter().chain(opens_at) {
             self.schedule(db, name, at);
         }

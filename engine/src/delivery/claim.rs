@@ -93,6 +93,7 @@ pub struct Sunk {
 
 impl<G: Gate> Queue<G> {
     /// Leases ready entries on these terms, oldest place first; fewer than asked for if they hold more than 4 MiB. O(log n) an entry.
+    /// A paused key hands out nothing and sweeps nothing, as if nobody had asked.
     ///
     /// Errors: [`Error::HasSink`], [`Error::Exhausted`].
     pub fn claim(&mut self, wanted: &ClaimTerms<'_>, now: UnixMs) -> Result<Claim, Error> {
@@ -105,6 +106,9 @@ impl<G: Gate> Queue<G> {
         let token = possible.unwrap_or(expected);
         if token > MAX_TOKEN - MAX_COUNT as Token {
             return Err(Error::Exhausted);
+        }
+        if self.options.paused {
+            return Ok(Claim { first: token, count: 0, changed: false, adopted: false });
         }
         let swept = self.sweep(now, Goal::Ready(count));
         let mut members = Vec::new();
@@ -172,15 +176,28 @@ impl<G: Gate> Queue<G> {
         })
     }
 
-    /// Whether a claim is worth trying: something is ready, or a lease or delay has ended, or something fires. O(log n); changes
-    /// nothing that shows.
+    /// Whether a claim is worth trying: something is ready, or a lease or delay has ended, or something fires. Never in a paused key.
+    /// O(log n); changes nothing that shows.
     pub fn claimable(&mut self, now: UnixMs) -> bool {
-        self.has_ready(now) || self.sweepable(now)
+        !self.options.paused && (self.has_ready(now) || self.sweepable(now))
     }
 
-    /// Whether a claim is sure to get something. What is about to fire counts only while no lease or delay has ended. O(log n); changes nothing
-    /// that shows.
+    /// When [`Queue::claimable`] may become true by time alone: now if it is true already. `None` in a paused key: nothing but the end of the
+    /// pause changes that, and whoever waited for the next deadline there would look again and again for nothing. O(log n).
+    pub fn claimable_from(&mut self, now: UnixMs) -> Option<UnixMs> {
+        match () {
+            () if self.options.paused => None,
+            () if self.claimable(now) => Some(now),
+            () => self.next_deadline(now),
+        }
+    }
+
+    /// Whether a claim is sure to get something. What is about to fire counts only while no lease or delay has ended. Never in a paused key.
+    /// O(log n); changes nothing that shows.
     pub fn has_ready(&mut self, now: UnixMs) -> bool {
+        if self.options.paused {
+            return false;
+        }
         let queued = match (self.order.first(), self.gate.horizon(now)) {
             (Some(first), Some(key)) => self.entries.place(first).key <= key,
             _ => false,
@@ -195,9 +212,12 @@ impl<G: Gate> Queue<G> {
         [delay, self.grants.next_deadline()].into_iter().flatten().any(|deadline| deadline.is_due(now))
     }
 
-    /// The next ready entries for the sink, oldest place first, up to [`SINK_BATCH`].
+    /// The next ready entries for the sink, oldest place first, up to [`SINK_BATCH`]. Of a paused key: none.
     /// [`Queue::drop_taken`] drops those that the sink has taken; a replica repeats the sweep with [`Queue::sweep_for`].
     pub fn ready_batch(&mut self, now: UnixMs) -> ReadyBatch<'_> {
+        if self.options.paused {
+            return ReadyBatch { entries: Vec::new(), swept: false };
+        }
         let swept = self.sweep_for(SINK_BATCH, now);
         let mut entries: Vec<Ready<'_>> = Vec::new();
         let Some(horizon) = self.gate.horizon(now) else { return ReadyBatch { entries, swept } };

@@ -90,6 +90,7 @@ impl<G: Gate> Loader<G> {
             Part::Entries(entries) => entries.into_iter().try_for_each(|entry| self.entry(entry)),
             Part::Grants(grants) => grants.into_iter().try_for_each(|grant| self.grant(grant)),
             Part::End { collected, entries } => self.end(collected, entries),
+            Part::Paused => self.paused(),
         }
     }
 
@@ -104,6 +105,13 @@ impl<G: Gate> Loader<G> {
         queue.next_seq = head.next_seq;
         queue.last_token = head.last_token;
         self.queue = Some(queue);
+        Ok(())
+    }
+
+    fn paused(&mut self) -> Result<(), Error> {
+        let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
+        require(!queue.options.paused, "paused twice")?;
+        queue.options.paused = true;
         Ok(())
     }
 

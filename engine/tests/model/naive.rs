@@ -174,8 +174,12 @@ impl<G: Gate> Naive<G> {
         self.entries.extend(fired);
     }
 
-    /// Whether something is ready, or fires with no lease or delay before it that has ended.
+    /// Whether something is ready, or fires with no lease or delay before it that has ended. In a paused key it is for nobody.
     pub fn has_ready(&self, now: i64) -> bool {
+        !self.options.paused && self.has_ready_but_for_a_pause(now)
+    }
+
+    fn has_ready_but_for_a_pause(&self, now: i64) -> bool {
         self.entries.iter().any(|entry| self.is_ready(entry, now)) || (self.gate.fires(now) && !self.any_ended(now))
     }
 
@@ -188,7 +192,7 @@ impl<G: Gate> Naive<G> {
 
     /// Whether something is ready, or a sweep would find something.
     pub fn claimable(&self, now: i64) -> bool {
-        self.has_ready(now) || self.any_ended(now)
+        !self.options.paused && (self.has_ready(now) || self.any_ended(now))
     }
 
     /// When something ends or opens next. What is due already is not a deadline.
@@ -215,6 +219,9 @@ impl<G: Gate> Naive<G> {
     }
 
     pub fn claim(&mut self, consumer: u8, count: usize, lease: i64, now: i64) -> Vec<Handed<G::Content>> {
+        if self.options.paused {
+            return Vec::new();
+        }
         self.sweep_all(now);
         let mut ready = self.ready(now);
         ready.truncate(count);
@@ -364,6 +371,9 @@ impl<G: Gate> Naive<G> {
     }
 
     pub fn drop_ready(&mut self, count: usize, now: i64) -> Vec<Handed<G::Content>> {
+        if self.options.paused {
+            return Vec::new();
+        }
         self.sweep_all(now);
         let mut ready = self.ready(now);
         ready.truncate(count);

@@ -28,20 +28,46 @@ pub type Content<F> = <<F as Family>::Naive as naive::Gate>::Content;
 #[derive(Clone, Debug)]
 pub enum Op<O> {
     Own(O),
-    Claim { consumer: u8, count: usize, lease: i64 },
+    Claim {
+        consumer: u8,
+        count: usize,
+        lease: i64,
+    },
     Ack(Pick),
-    Nack { pick: Pick, delay: Option<u64>, dead: bool },
-    Extend { pick: Pick, lease: i64 },
+    Nack {
+        pick: Pick,
+        delay: Option<u64>,
+        dead: bool,
+    },
+    Extend {
+        pick: Pick,
+        lease: i64,
+    },
     Release(u8),
     Requeue(Option<usize>, Pick),
     Discard(Option<usize>, Pick),
     Promote(Option<usize>, Pick),
     DropReady(usize),
     Sweep,
-    Alter { max_deliveries: u32, backoff: u64, max_len: Option<u64> },
-    Look { replica: bool, how: Look, ahead: i64 },
-    Restore { replica: bool },
-    Compact { replica: bool, most: usize },
+    Alter {
+        max_deliveries: u32,
+        backoff: u64,
+        max_len: Option<u64>,
+    },
+    /// Begins a pause, or ends one.
+    Pause(bool),
+    Look {
+        replica: bool,
+        how: Look,
+        ahead: i64,
+    },
+    Restore {
+        replica: bool,
+    },
+    Compact {
+        replica: bool,
+        most: usize,
+    },
     Clock(i64),
 }
 
@@ -94,6 +120,7 @@ pub fn op<O: Clone + Debug + 'static>(own: impl Strategy<Value = O> + 'static) -
         1 => (1usize..4).prop_map(Op::DropReady),
         1 => Just(Op::Sweep),
         1 => (0u32..4, 0u64..10, max_len).prop_map(|(max_deliveries, backoff, max_len)| Op::Alter { max_deliveries, backoff, max_len }),
+        2 => prop::bool::weighted(0.3).prop_map(Op::Pause),
         7 => (any::<bool>(), look(), -20i64..80).prop_map(|(replica, how, ahead)| Op::Look { replica, how, ahead }),
         3 => any::<bool>().prop_map(|replica| Op::Restore { replica }),
         5 => (any::<bool>(), 0usize..4).prop_map(|(replica, most)| Op::Compact { replica, most }),
@@ -253,6 +280,15 @@ impl<F: Family> World<F> {
                     if retry(&options) != retry(&self.naive.options) {
                         self.naive.sweep_all(now);
                     }
+                    self.naive.options = options;
+                }
+            }
+            Op::Pause(paused) => {
+                let options = DeliveryOptions { paused, ..self.naive.options.clone() };
+                let changed = self.master.alter_delivery(options.clone(), UnixMs(now)).expect("valid");
+                assert_eq!(changed, paused != self.naive.options.paused);
+                if changed {
+                    self.replica.alter_delivery(options.clone(), UnixMs(now)).expect("valid");
                     self.naive.options = options;
                 }
             }

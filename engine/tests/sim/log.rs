@@ -2,20 +2,35 @@
 
 use crate::node::Node;
 use crate::world::{Delivery, Family};
-use tsgen_engine::{ClaimTerms, Millis, Nack, TokenRange, UnixMs, Which};
+use tsgen_engine::{ClaimTerms, DeliveryOptions, Millis, Nack, TokenRange, UnixMs, Which};
 
 /// What the log carries: the operation as it is replicated.
 #[derive(Clone)]
 pub enum Op<W> {
     Write(W),
-    Claim { worker: u32, count: usize, lease: Millis, first: Option<u64> },
+    Claim {
+        worker: u32,
+        count: usize,
+        lease: Millis,
+        first: Option<u64>,
+    },
     Ack(Vec<TokenRange>),
-    Nack { tokens: Vec<TokenRange>, dead: bool },
-    Extend { tokens: Vec<TokenRange>, lease: Millis },
-    Release { worker: u32 },
+    Nack {
+        tokens: Vec<TokenRange>,
+        dead: bool,
+    },
+    Extend {
+        tokens: Vec<TokenRange>,
+        lease: Millis,
+    },
+    Release {
+        worker: u32,
+    },
     RequeueAll,
     Promote(Vec<TokenRange>),
     PromoteAll,
+    /// An operator begins a pause, or ends it.
+    Pause(bool),
 }
 
 pub struct Logged<W> {
@@ -58,6 +73,11 @@ pub fn apply<F: Family>(node: &mut Node<F>, op: &mut Op<F::Write>, now: UnixMs, 
                 body: entry.body.to_vec(),
             });
             return Effect { changed: claim.changed, count: claim.count, delivered: delivered.collect() };
+        }
+        Op::Pause(paused) => {
+            let options = DeliveryOptions { paused: *paused, ..key.options().clone() };
+            let changed = key.alter_delivery(options, now).expect("valid");
+            return Effect { changed, ..Effect::default() };
         }
         Op::Ack(tokens) => key.ack(tokens).expect("few"),
         Op::Nack { tokens, dead } => {

@@ -114,6 +114,9 @@ pub struct World<F: Family> {
     /// The last file that was saved, and how long the log was then.
     saved: Option<(Node<F>, usize)>,
     truth: F::Truth,
+    /// Whether an operator has paused the key, as far as that survived; and what the log starts from.
+    paused: bool,
+    base_paused: bool,
     /// The last token of each entry. What a worker has seen does not go with a crash of the server.
     last_tokens: BTreeMap<u64, u64>,
     /// The last token of all that the log starts after.
@@ -139,6 +142,8 @@ impl<F: Family> World<F> {
             log: Vec::new(),
             replicated: 0,
             truth,
+            paused: false,
+            base_paused: false,
             last_tokens: BTreeMap::new(),
             base_token: 0,
             workers: Vec::new(),
@@ -153,10 +158,14 @@ impl<F: Family> World<F> {
             if let Op::Write(write) = &op {
                 self.truth.written(write, now);
             }
+            if let Op::Pause(paused) = op {
+                self.paused = paused;
+            }
             let delivered = effect.delivered.clone();
             self.log.push(Logged { op, now, delivered, acked: None, has_more: false });
         }
         for delivery in &effect.delivered {
+            assert!(!self.paused, "a paused key handed something out");
             self.truth.delivered(delivery, now);
             let before = self.last_tokens.insert(F::Truth::identity(delivery), delivery.token);
             assert!(before < Some(delivery.token), "the token of an entry did not rise");
@@ -228,8 +237,11 @@ impl<F: Family> World<F> {
                 self.run_all(writes);
             }
             38 => self.saved = Some((self.master.copied_by_file(), self.log.len())),
-            39 => self.look(),
+            39 if self.rng.bool() => self.look(),
+            // Pauses are short beside the time between them.
+            39 => drop(self.run(Op::Pause(!self.paused))),
             40..=54 => self.claim(),
+            55 if self.paused => drop(self.run(Op::Pause(false))),
             55..=79 => self.work(),
             80..=84 => self.kill_a_worker(),
             85..=93 => self.replicate(),
@@ -370,7 +382,11 @@ impl<F: Family> World<F> {
     fn start_over_with(&mut self, master: Node<F>, source: Source) {
         // The truth is now what the log tells, from its base on: anything else never happened.
         self.truth = self.base.1.clone();
+        self.paused = self.base_paused;
         for logged in self.log.drain(..) {
+            if let Op::Pause(paused) = logged.op {
+                self.paused = paused;
+            }
             let last = logged.delivered.last().map_or(0, |delivery| delivery.token);
             self.base_token = self.base_token.max(last);
             if let Op::Write(write) = &logged.op {
@@ -389,6 +405,7 @@ impl<F: Family> World<F> {
         self.master = master;
         self.replica = self.master.synchronised();
         self.base = (self.master.copied_by_file(), self.truth.clone());
+        self.base_paused = self.paused;
         self.saved = None;
         self.replicated = 0;
         // Clients reconnect without what they held, or with it.
@@ -398,6 +415,7 @@ impl<F: Family> World<F> {
     }
 
     pub fn finish(&mut self) {
+        self.run(Op::Pause(false));
         self.run_all(F::last_writes());
         for _ in 0..10_000 {
             self.pass(500);

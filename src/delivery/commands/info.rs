@@ -35,7 +35,7 @@ impl<F: Family> Command for Info<F> {
 }
 
 const COUNTS: usize = 14;
-const OPTIONS: usize = NUMBERS.len() + 2;
+const OPTIONS: usize = NUMBERS.len() + 3;
 
 fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64) {
     let age = |age: Option<tsgen_engine::Millis>| age.map(|age| age.0 as i64);
@@ -72,4 +72,6 @@ fn reply_options<F: Family>(ctx: &Ctx, value: &StoredQueue<F>) {
     ctx.reply_bytes(sink.map_or(&[], |sink: &Sink| &sink.stream));
     ctx.reply_bytes(b"sinkmaxlen");
     ctx.reply_int(sink.map_or(0, |sink| sink.max_len) as i64);
+    ctx.reply_bytes(b"paused");
+    ctx.reply_bytes(if options.paused { b"yes" } else { b"no" });
 }

@@ -141,8 +141,8 @@ fn a_payload_with_bytes_inserted_removed_or_appended_never_hurts() {
 
 /// The delivery commands in their shortest and longest forms, on the first filled key; and the options of CREATE and ALTER.
 const DELIVERY_FORMS: [&str; 19] = [
-    "CREATE n LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 SINK s SINKMAXLEN 5",
-    "ALTER # LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0",
+    "CREATE n LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 SINK s SINKMAXLEN 5 PAUSED yes",
+    "ALTER # LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0 PAUSED no",
     "ALTER empty SINK s SINKMAXLEN 5",
     "CLAIM # w",
     "CLAIM # w COUNT 5 LEASE 5",

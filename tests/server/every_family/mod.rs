@@ -21,6 +21,7 @@ mod hostile;
 mod limits;
 mod names;
 mod panics;
+mod pause;
 mod persistence;
 mod promote;
 mod replication;
