@@ -24,12 +24,27 @@ pub fn stat(client: &mut Client, key: &str, name: &str) -> i64 {
     client.ok(&format!("TSGEN.INFO {key}")).field(name).int()
 }
 
-/// Checks fields of a reply of INFO, each as transcripts show it.
+/// Checks fields of a reply of INFO: names and values by turns, each value as transcripts show it.
 #[track_caller]
-pub fn shows(info: &Reply, expected: &[(&str, &str)]) {
-    for (name, value) in expected {
-        assert_eq!(info.field(name).to_string(), *value, "{name} in {info}");
+pub fn shows(info: &Reply, expected: &str) {
+    let words: Vec<&str> = expected.split_whitespace().collect();
+    assert!(!words.is_empty() && words.len() % 2 == 0, "names and values by turns: {expected}");
+    for pair in words.chunks_exact(2) {
+        assert_eq!(info.field(pair[0]).to_string(), pair[1], "{} in {info}", pair[0]);
     }
+}
+
+/// A TSGEN key `k` with these options and these elements, at the timestamps 1, 2, … and all ready.
+#[track_caller]
+pub fn ready(options: &str, ids: &[&str]) -> Server {
+    let server = virtual_clock();
+    let mut c = server.client();
+    c.ok(&format!("TSGEN.CREATE k {options}"));
+    for (id, timestamp) in ids.iter().zip(1..) {
+        c.ok(&format!("TSGEN.ADD k {timestamp} {id}"));
+    }
+    c.ok(&format!("TSGEN.ADVANCE k {}", ids.len()));
+    server
 }
 
 /// The server's clock in Unix milliseconds.

@@ -11,12 +11,12 @@ fn a_unit_is_as_good_as_the_milliseconds() {
     c.ok("DEBOUNCE.CREATE d IDLE 5m MAXWAIT 2h LEASE 45000ms");
     c.ok("TALLY.CREATE y EVERY 7d");
     c.ok("EXPIRY.CREATE e PREFIX no: LEASE 3650d");
-    shows(&c.ok("TSGEN.INFO t"), &[("lease", "30000"), ("backoff", "250"), ("maxbackoff", "86400000")]);
-    shows(&c.ok("DEBOUNCE.INFO d"), &[("idle", "300000"), ("maxwait", "7200000"), ("lease", "45000")]);
-    shows(&c.ok("TALLY.INFO y"), &[("every", "604800000")]);
-    shows(&c.ok("EXPIRY.INFO e"), &[("lease", "315360000000")]);
+    shows(&c.ok("TSGEN.INFO t"), "lease 30000 backoff 250 maxbackoff 86400000");
+    shows(&c.ok("DEBOUNCE.INFO d"), "idle 300000 maxwait 7200000 lease 45000");
+    shows(&c.ok("TALLY.INFO y"), "every 604800000");
+    shows(&c.ok("EXPIRY.INFO e"), "lease 315360000000");
     c.ok("DEBOUNCE.ALTER d IDLE 1m MAXWAIT 0s LEASE 1s");
-    shows(&c.ok("DEBOUNCE.INFO d"), &[("idle", "60000"), ("maxwait", "0"), ("lease", "1000")]);
+    shows(&c.ok("DEBOUNCE.INFO d"), "idle 60000 maxwait 0 lease 1000");
     c.play("> THROTTLE.TAKE h 5 1m\n [1 5 4 -1 12000]\n > THROTTLE.TAKE h2 5 60000\n [1 5 4 -1 12000]");
     let before = server_ms(&mut c);
     c.play("> TSGEN.ADD t +2h a\n 1\n > TSGEN.ADD t +0s b\n 0\n > TSGEN.CLAIM t w LEASE 1h BLOCK 1s\n [[<b> 1 'b' …]]");

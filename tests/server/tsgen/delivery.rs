@@ -49,13 +49,9 @@ fn claiming_from_a_missing_key_replies_empty_and_creates_nothing() {
 
 #[test]
 fn a_lease_ends_exactly_at_its_deadline_and_the_entry_keeps_its_place() {
-    let server = virtual_clock();
+    let server = ready("", &["a", "b"]);
     server.client().play(
         r#"
-        > TSGEN.MADD k 1 a "" 2 b ""
-        [1 1]
-        > TSGEN.AT 1000 TSGEN.ADVANCE k 2
-        2
         > TSGEN.AT 1000 TSGEN.CLAIM k w1 LEASE 100
         [[<t> 1 'a' 1 '']]
         > TSGEN.AT 1099 TSGEN.PENDING k
@@ -78,13 +74,9 @@ fn a_lease_ends_exactly_at_its_deadline_and_the_entry_keeps_its_place() {
 
 #[test]
 fn ack_counts_current_tokens_and_takes_ranges() {
-    let server = virtual_clock();
+    let server = ready("", &["a", "b", "c", "d"]);
     server.client().play(
         r#"
-        > TSGEN.MADD k 1 a "" 2 b "" 3 c "" 4 d ""
-        [1 1 1 1]
-        > TSGEN.ADVANCE k 4
-        4
         > TSGEN.AT 1000 TSGEN.CLAIM k w COUNT 4
         [[1024000 …] [1024001 …] [1024002 …] [1024003 …]]
         > TSGEN.ACK k 5 1024000 1024000
@@ -104,13 +96,9 @@ fn ack_counts_current_tokens_and_takes_ranges() {
 
 #[test]
 fn an_ack_after_the_lease_ended_counts_until_the_entry_is_delivered_again() {
-    let server = virtual_clock();
+    let server = ready("", &["a"]);
     server.client().play(
         r#"
-        > TSGEN.ADD k 1 a
-        1
-        > TSGEN.ADVANCE k 1
-        1
         > TSGEN.AT 1000 TSGEN.CLAIM k w LEASE 10
         [[<t> 1 'a' 1 '']]
         > TSGEN.AT 5000 TSGEN.GET k a
@@ -125,15 +113,9 @@ fn an_ack_after_the_lease_ended_counts_until_the_entry_is_delivered_again() {
 
 #[test]
 fn nack_delays_by_the_backoff_of_the_key_doubled_and_capped() {
-    let server = virtual_clock();
+    let server = ready("BACKOFF 100 MAXBACKOFF 250", &["a"]);
     server.client().play(
         r#"
-        > TSGEN.CREATE k BACKOFF 100 MAXBACKOFF 250
-        OK
-        > TSGEN.ADD k 1 a
-        1
-        > TSGEN.ADVANCE k 1
-        1
         > TSGEN.AT 1000 TSGEN.CLAIM k w
         [[<t1> 1 'a' 1 '']]
         > TSGEN.AT 1000 TSGEN.NACK k <t1>
@@ -162,15 +144,9 @@ fn nack_delays_by_the_backoff_of_the_key_doubled_and_capped() {
 
 #[test]
 fn the_end_of_a_lease_delays_by_the_backoff_too() {
-    let server = virtual_clock();
+    let server = ready("BACKOFF 100 LEASE 50", &["a"]);
     server.client().play(
         r#"
-        > TSGEN.CREATE k BACKOFF 100 LEASE 50
-        OK
-        > TSGEN.ADD k 1 a
-        1
-        > TSGEN.ADVANCE k 1
-        1
         > TSGEN.AT 1000 TSGEN.CLAIM k w
         [[<t1> 1 'a' 1 '']]
         > TSGEN.AT 1149 TSGEN.CLAIM k w
@@ -183,15 +159,9 @@ fn the_end_of_a_lease_delays_by_the_backoff_too() {
 
 #[test]
 fn nack_takes_its_own_delay_or_none_at_all() {
-    let server = virtual_clock();
+    let server = ready("BACKOFF 1000", &["a", "b"]);
     server.client().play(
         r#"
-        > TSGEN.CREATE k BACKOFF 1000
-        OK
-        > TSGEN.MADD k 1 a "" 2 b ""
-        [1 1]
-        > TSGEN.ADVANCE k 2
-        2
         > TSGEN.AT 1000 TSGEN.CLAIM k w COUNT 2
         [[<a> 1 'a' 1 ''] [<b> 1 'b' 2 '']]
         > TSGEN.AT 1000 TSGEN.NACK k <a> DELAY 0
@@ -296,13 +266,9 @@ fn an_ack_after_death_by_lease_end_still_settles() {
 
 #[test]
 fn extend_moves_the_end_and_leases_again_what_had_come_back() {
-    let server = virtual_clock();
+    let server = ready("", &["a"]);
     server.client().play(
         r#"
-        > TSGEN.ADD k 1 a
-        1
-        > TSGEN.ADVANCE k 1
-        1
         > TSGEN.AT 1000 TSGEN.CLAIM k w LEASE 100
         [[<t> 1 'a' 1 '']]
         > TSGEN.AT 1050 TSGEN.EXTEND k 100 <t>
@@ -329,15 +295,9 @@ fn extend_moves_the_end_and_leases_again_what_had_come_back() {
 
 #[test]
 fn release_hands_back_all_leases_of_a_consumer_uncounted() {
-    let server = virtual_clock();
+    let server = ready("BACKOFF 100000 MAXDELIVERIES 1", &["a", "b", "c"]);
     server.client().play(
         r#"
-        > TSGEN.CREATE k BACKOFF 100000 MAXDELIVERIES 1
-        OK
-        > TSGEN.MADD k 1 a "" 2 b "" 3 c ""
-        [1 1 1]
-        > TSGEN.ADVANCE k 3
-        3
         > TSGEN.AT 1000 TSGEN.CLAIM k w1 COUNT 2
         [[<a> 1 'a' 1 ''] [<b> 1 'b' 2 '']]
         > TSGEN.AT 1000 TSGEN.CLAIM k w2

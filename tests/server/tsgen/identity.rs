@@ -124,13 +124,9 @@ fn adding_the_id_of_a_dead_element_drops_the_dead_one() {
 
 #[test]
 fn nack_of_an_entry_whose_lease_ended_delays_it_again() {
-    let server = virtual_clock();
+    let server = ready("", &["a"]);
     server.client().play(
         r#"
-        > TSGEN.ADD k 1 a
-        1
-        > TSGEN.ADVANCE k 1
-        1
         > TSGEN.AT 1000 TSGEN.CLAIM k w LEASE 100
         [[<t> …]]
         > TSGEN.AT 1100 TSGEN.GET k a
