@@ -18,8 +18,7 @@ pub mod wrong_type;
 pub use call::Call;
 pub use fail::{Fail, Outcome};
 
-use crate::redis::command::{KeyRequest, KeySpec};
-use crate::redis::Str;
+use crate::redis::command::KeySpec;
 use std::ffi::CStr;
 
 /// One row of the table of commands; arity, documentation and registration follow from it.
@@ -66,7 +65,4 @@ pub trait Command {
     const ROW: &'static Row;
 
     fn run(call: &mut Call<'_>) -> Outcome;
-
-    /// Finds keys that the row cannot tell; only for commands with a `KeySpec::After`.
-    fn find_keys(_argv: &[&Str], _request: &KeyRequest<'_>) {}
 }

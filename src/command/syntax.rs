@@ -12,7 +12,9 @@
 //!
 //! The language does not know the commands.
 
+use crate::command::args::{integer, is};
 use crate::redis::argument::{Argument, Kind};
+use crate::redis::Str;
 
 /// The arguments of a command, read from a sentence.
 pub struct Syntax {
@@ -31,6 +33,38 @@ impl Syntax {
         let least: i32 = 1 + arguments.iter().map(Argument::least).sum::<i32>();
         let open = arguments.iter().any(Argument::varies);
         Syntax { arguments, arity: if open { -least } else { least } }
+    }
+
+    /// The positions of keys in `argv`, which begins with the name of the command: what stands in front of the options, and then options in any
+    /// order, up to the first word that is none. A key without a name is none.
+    pub fn keys(&self, argv: &[&Str]) -> Vec<usize> {
+        let (mut found, mut at) = (Vec::new(), 1);
+        for argument in self.arguments.iter().take_while(|argument| argument.token.is_none() && !argument.optional) {
+            at = argument.find_keys(argv, at, &mut found);
+        }
+        let mut options = Vec::new();
+        options_among(&self.arguments, &mut options);
+        while let Some(word) = argv.get(at) {
+            let named = |option: &&&Argument| option.token.as_deref().is_some_and(|token| is(word, token));
+            let Some(option) = options.iter().find(named) else { break };
+            at = option.find_keys(argv, at, &mut found);
+        }
+        found.retain(|at| argv.get(*at).is_some_and(|name| !name.bytes().is_empty()));
+        found
+    }
+}
+
+/// All arguments that begin with a word of their own and can be left out, also those inside of others.
+fn options_among<'a>(arguments: &'a [Argument], to: &mut Vec<&'a Argument>) {
+    for argument in arguments {
+        match argument.kind {
+            Kind::OneOf if argument.token.is_none() => options_among(&argument.parts, to),
+            Kind::Block => to.extend(argument.parts.iter().filter(|part| part.optional && part.token.is_some())),
+            _ => {}
+        }
+        if argument.token.is_some() {
+            to.push(argument);
+        }
     }
 }
 
@@ -138,6 +172,30 @@ impl Argument {
                 Kind::OneOf => self.parts.iter().map(Argument::least).min().unwrap_or(0),
                 _ => 1,
             }
+    }
+
+    /// Notes the keys in this argument, which begins at `at`, without what is optional in it; returns where it ends.
+    fn find_keys(&self, argv: &[&Str], mut at: usize, found: &mut Vec<usize>) -> usize {
+        at += usize::from(self.token.is_some());
+        match self.kind {
+            Kind::Word => {}
+            Kind::Block => {
+                for part in self.parts.iter().filter(|part| !part.optional) {
+                    // What comes more than once comes as often as the number before it says.
+                    let number = argv.get(at - 1).filter(|_| part.multiple).and_then(|word| integer(word.bytes()));
+                    let times = number.map_or(1, |number| usize::try_from(number).unwrap_or(0).min(argv.len()));
+                    for _ in 0..times {
+                        at = part.find_keys(argv, at, found);
+                    }
+                }
+            }
+            Kind::Key(_) => {
+                found.push(at);
+                at += 1;
+            }
+            Kind::Text | Kind::Integer | Kind::Time | Kind::OneOf => at += 1,
+        }
+        at
     }
 
     /// Whether the argument can take more words than `least`.

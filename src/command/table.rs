@@ -60,7 +60,8 @@ impl<C: Command> Handler for Adapter<C> {
     }
 
     fn find_keys(argv: &[&Str], request: &KeyRequest<'_>) {
-        C::find_keys(argv, request);
+        let keys = find(C::ROW.name.to_bytes()).map(|entry| entry.syntax.keys(argv));
+        keys.into_iter().flatten().for_each(|position| request.key_at(position));
     }
 }
 

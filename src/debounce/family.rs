@@ -8,6 +8,7 @@ use crate::command::Fail;
 use crate::debounce::items::reply_items;
 use crate::debounce::{commands, Debounce, TYPE};
 use crate::delivery::family::{Family, Strings};
+use crate::delivery::options::yes_or_no;
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
@@ -60,8 +61,6 @@ fn defaults() -> IdleRules {
         unique: UNIQUE.get() != 0,
     }
 }
-
-const WORDS: [&str; 4] = ["IDLE", "MAXWAIT", "MAXITEMS", "UNIQUE"];
 
 fn timing_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
     if is(word, "IDLE") {
@@ -120,10 +119,6 @@ impl Family for Debounce {
         timing_option(&mut plan.timing, word, args)
     }
 
-    fn plan_option_width(word: &Str, _: Option<&Str>) -> Option<usize> {
-        WORDS.iter().any(|option| is(word, option)).then_some(2)
-    }
-
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Idle>, Error> {
         let rules = plan.timing.over(defaults());
         let rules = IdleRules { unique: plan.unique.unwrap_or(rules.unique), ..rules };
@@ -132,11 +127,10 @@ impl Family for Debounce {
 
     fn explain_gate(queue: &Queue<Idle>, to: &mut Strings) {
         let rules = queue.rules();
-        let numbers = [rules.idle.0, rules.max_wait.0, rules.max_items];
-        for (word, number) in WORDS.into_iter().zip(numbers) {
+        for (word, number) in [("IDLE", rules.idle.0), ("MAXWAIT", rules.max_wait.0), ("MAXITEMS", rules.max_items)] {
             to.extend([OwnedStr::new(word.as_bytes()), OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX))]);
         }
-        to.extend([OwnedStr::new(b"UNIQUE"), OwnedStr::new(if rules.unique { b"yes" } else { b"no" })]);
+        to.extend([OwnedStr::new(b"UNIQUE"), OwnedStr::new(yes_or_no(rules.unique))]);
     }
 
     fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
@@ -196,6 +190,6 @@ impl Family for Debounce {
             ctx.reply_int(i64::try_from(number).unwrap_or(i64::MAX));
         }
         ctx.reply_bytes(b"unique");
-        ctx.reply_bytes(if rules.unique { b"yes" } else { b"no" });
+        ctx.reply_bytes(yes_or_no(rules.unique));
     }
 }

@@ -50,8 +50,6 @@ pub trait Family: Content {
     fn unknown_option(_plan: &Plan<Self>, word: &Str) -> Fail {
         unknown_option(word)
     }
-    /// How many words a gate option takes, its own included; `None` if `word` is not a gate option. Used to find key positions.
-    fn plan_option_width(word: &Str, next: Option<&Str>) -> Option<usize>;
     /// The gate of the empty value that replaces a damaged one whose content cannot be loaded.
     fn plan_of_damaged() -> Plan<Self> {
         Plan::<Self>::default()

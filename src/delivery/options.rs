@@ -3,9 +3,9 @@
 
 use crate::command::args::{is, set, Args};
 use crate::command::limits::{check_name, MAX_MS};
-use crate::command::Fail;
+use crate::command::{Fail, Outcome};
 use crate::delivery::family::{Family, Strings};
-use crate::redis::command::{KeyRequest, KeySpec};
+use crate::redis::command::KeySpec;
 use crate::redis::config::{Config, Number};
 use crate::redis::{Ctx, OwnedStr, Str};
 use tsgen_engine::{DeliveryOptions, Millis, Queue, Sink};
@@ -15,194 +15,279 @@ pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
 
 /// The word of an option that not all families take.
 const MAXLEN: &str = "MAXLEN";
-/// The words of the sink and of the pause; each takes one value, as all options of delivery do.
-const SINK: &str = "SINK";
-const SINKMAXLEN: &str = "SINKMAXLEN";
-const PAUSED: &str = "PAUSED";
 
-/// An option whose value is a number, with all that commands, docs, configs and INFO need of it.
-pub struct NumberOption {
+/// An option, with all that commands, docs, configs and INFO need of it. It takes one value.
+pub struct DeliveryOption {
     word: &'static str,
     /// Its field in F.INFO.
     pub field: &'static str,
-    is_duration: bool,
-    /// Its range, and the config of its default.
-    number: Number,
-    pub get: fn(&DeliveryOptions) -> u64,
-    set: fn(&mut DeliveryOptions, u64),
+    kind: Kind,
+    pub get: fn(&DeliveryOptions) -> Setting<'_>,
+    /// Is given a setting of the kind.
+    set: fn(&mut DeliveryOptions, &Setting<'_>) -> Outcome,
 }
 
-/// The options of delivery whose values are numbers, except that of the sink.
-pub static NUMBERS: [NumberOption; 5] = [
-    NumberOption {
+/// What the value of an option is.
+enum Kind {
+    /// A number; its range, and the config of its default.
+    Number(Number),
+    /// A time in ms; the same.
+    Duration(Number),
+    /// The name of another key. There is none unless it is given; an empty name takes it away.
+    Stream,
+    /// A number, 0 unless it is given, which makes sense only together with the option before it.
+    Detail,
+    /// Yes, or no unless it is given.
+    Switch,
+}
+
+/// The value of an option.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Setting<'a> {
+    Number(u64),
+    Name(&'a [u8]),
+    Switch(bool),
+}
+
+impl Setting<'_> {
+    fn number(&self) -> u64 {
+        match self {
+            Setting::Number(number) => *number,
+            Setting::Name(_) | Setting::Switch(_) => 0,
+        }
+    }
+
+    fn name(&self) -> &[u8] {
+        match self {
+            Setting::Name(name) => name,
+            Setting::Number(_) | Setting::Switch(_) => &[],
+        }
+    }
+
+    fn is_on(&self) -> bool {
+        *self == Setting::Switch(true)
+    }
+}
+
+/// The table.
+pub static OPTIONS: [DeliveryOption; 8] = [
+    DeliveryOption {
         word: "LEASE",
         field: "lease",
-        is_duration: true,
-        number: Number::new(c"lease", 30_000, 1, MAX_MS),
-        get: |options| options.lease.0,
-        set: |options, ms| options.lease = Millis(ms),
+        kind: Kind::Duration(Number::new(c"lease", 30_000, 1, MAX_MS)),
+        get: |options| Setting::Number(options.lease.0),
+        set: |options, to| {
+            options.lease = Millis(to.number());
+            Ok(())
+        },
     },
-    NumberOption {
+    DeliveryOption {
         word: "MAXDELIVERIES",
         field: "maxdeliveries",
-        is_duration: false,
-        number: Number::new(c"max-deliveries", 16, 0, u32::MAX as i64),
-        get: |options| u64::from(options.max_deliveries),
-        set: |options, most| options.max_deliveries = u32::try_from(most).unwrap_or(u32::MAX),
+        kind: Kind::Number(Number::new(c"max-deliveries", 16, 0, u32::MAX as i64)),
+        get: |options| Setting::Number(u64::from(options.max_deliveries)),
+        set: |options, to| {
+            options.max_deliveries = u32::try_from(to.number()).unwrap_or(u32::MAX);
+            Ok(())
+        },
     },
-    NumberOption {
+    DeliveryOption {
         word: "BACKOFF",
         field: "backoff",
-        is_duration: true,
-        number: Number::new(c"backoff", 0, 0, MAX_MS),
-        get: |options| options.backoff.0,
-        set: |options, ms| options.backoff = Millis(ms),
+        kind: Kind::Duration(Number::new(c"backoff", 0, 0, MAX_MS)),
+        get: |options| Setting::Number(options.backoff.0),
+        set: |options, to| {
+            options.backoff = Millis(to.number());
+            Ok(())
+        },
     },
-    NumberOption {
+    DeliveryOption {
         word: "MAXBACKOFF",
         field: "maxbackoff",
-        is_duration: true,
-        number: Number::new(c"max-backoff", 0, 0, MAX_MS),
-        get: |options| options.max_backoff.0,
-        set: |options, ms| options.max_backoff = Millis(ms),
+        kind: Kind::Duration(Number::new(c"max-backoff", 0, 0, MAX_MS)),
+        get: |options| Setting::Number(options.max_backoff.0),
+        set: |options, to| {
+            options.max_backoff = Millis(to.number());
+            Ok(())
+        },
     },
-    NumberOption {
+    DeliveryOption {
         word: MAXLEN,
         field: "maxlen",
-        is_duration: false,
-        number: Number::new(c"max-len", 0, 0, i64::MAX),
-        get: |options| options.max_len,
-        set: |options, most| options.max_len = most,
+        kind: Kind::Number(Number::new(c"max-len", 0, 0, i64::MAX)),
+        get: |options| Setting::Number(options.max_len),
+        set: |options, to| {
+            options.max_len = to.number();
+            Ok(())
+        },
+    },
+    DeliveryOption {
+        word: "SINK",
+        field: "sink",
+        kind: Kind::Stream,
+        get: |options| Setting::Name(options.sink.as_ref().map_or(&[], |sink| &sink.stream)),
+        set: |options, to| {
+            let before = options.sink.take().filter(|before| *before.stream == *to.name());
+            let anew = || Sink { stream: to.name().into(), max_len: 0 };
+            options.sink = (!to.name().is_empty()).then(|| before.unwrap_or_else(anew));
+            Ok(())
+        },
+    },
+    DeliveryOption {
+        word: "SINKMAXLEN",
+        field: "sinkmaxlen",
+        kind: Kind::Detail,
+        get: |options| Setting::Number(options.sink.as_ref().map_or(0, |sink| sink.max_len)),
+        set: |options, to| {
+            let sink = options.sink.as_mut().ok_or(Fail::text("ERR SINKMAXLEN needs a SINK"))?;
+            sink.max_len = to.number();
+            Ok(())
+        },
+    },
+    DeliveryOption {
+        word: "PAUSED",
+        field: "paused",
+        kind: Kind::Switch,
+        get: |options| Setting::Switch(options.paused),
+        set: |options, to| {
+            options.paused = to.is_on();
+            Ok(())
+        },
     },
 ];
 
-impl NumberOption {
+impl DeliveryOption {
     fn is_of<F: Family>(&self) -> bool {
         F::TAKES_MAXLEN || self.word != MAXLEN
     }
 
-    fn read(&self, args: &mut Args<'_>) -> Result<u64, Fail> {
-        if self.is_duration {
-            return args.millis_of(self.word, self.number.min.unsigned_abs()).map(|duration| duration.0);
+    /// The config of its default, if there is one.
+    fn config(&self) -> Option<&Number> {
+        match &self.kind {
+            Kind::Number(number) | Kind::Duration(number) => Some(number),
+            Kind::Stream | Kind::Detail | Kind::Switch => None,
         }
-        args.number_of(self.word, self.number.min, self.number.max).map(i64::unsigned_abs)
+    }
+
+    /// Reads the value; `key` is the key that gets the option.
+    fn read<'a>(&self, args: &mut Args<'a>, ctx: &Ctx, key: &Str) -> Result<Setting<'a>, Fail> {
+        let number = |args: &mut Args<'a>, min, max| args.number_of(self.word, min, max).map(i64::unsigned_abs);
+        Ok(match &self.kind {
+            Kind::Number(range) => Setting::Number(number(args, range.min, range.max)?),
+            Kind::Duration(range) => Setting::Number(args.millis_of(self.word, range.min.unsigned_abs())?.0),
+            Kind::Detail => Setting::Number(number(args, 0, i64::MAX)?),
+            Kind::Switch => Setting::Switch(args.yes_or_no_of(self.word)?),
+            Kind::Stream => {
+                let stream = args.value_of(self.word)?.bytes();
+                check_name(ctx, self.word, stream)?;
+                if stream == key.bytes() {
+                    return Err(format!("ERR {} must be another key", self.word).into());
+                }
+                Setting::Name(stream)
+            }
+        })
+    }
+
+    /// How COMMAND DOCS names the value.
+    fn value_syntax(&self) -> &'static str {
+        match self.kind {
+            Kind::Number(_) | Kind::Detail => "n",
+            Kind::Duration(_) => "duration",
+            Kind::Stream => "stream",
+            Kind::Switch => "yes|no",
+        }
     }
 }
 
-/// The number options that a family takes.
-fn numbers_of<F: Family>() -> impl Iterator<Item = &'static NumberOption> {
-    NUMBERS.iter().filter(|option| option.is_of::<F>())
+/// The options that a family takes.
+fn options_of<F: Family>() -> impl Iterator<Item = &'static DeliveryOption> {
+    OPTIONS.iter().filter(|option| option.is_of::<F>())
 }
 
 /// The configs of the defaults of these options.
 pub fn configs() -> impl Iterator<Item = Config> {
-    NUMBERS.iter().map(|option| Config::Number(&option.number))
+    OPTIONS.iter().filter_map(|option| option.config().map(Config::Number))
 }
 
 /// The options as COMMAND DOCS shows them, behind those of the gate.
 pub fn syntax<F: Family>() -> String {
-    let option = |option: &NumberOption| {
-        let value = if option.is_duration { "duration" } else { "n" };
-        format!("[{} {value}] ", option.word)
-    };
-    let numbers: String = numbers_of::<F>().map(option).collect();
-    format!("{numbers}[{SINK} stream [{SINKMAXLEN} n]] [{PAUSED} yes|no]")
+    let mut sentence = String::new();
+    for option in options_of::<F>() {
+        let option_syntax = format!(" [{} {}]", option.word, option.value_syntax());
+        match (&option.kind, sentence.pop()) {
+            // It stands in the brackets of the option before it.
+            (Kind::Detail, _) => sentence.extend([&option_syntax, "]"]),
+            (_, last) => sentence.extend([last.map_or(String::new(), String::from), option_syntax]),
+        }
+    }
+    sentence
 }
 
 /// The delivery options of a key that is created now without any option.
 pub fn defaults<F: Family>() -> DeliveryOptions {
     let mut options = DeliveryOptions::default();
-    NUMBERS.iter().for_each(|option| (option.set)(&mut options, option.number.unsigned()));
+    for option in &OPTIONS {
+        let default = option.config().map(|number| Setting::Number(number.unsigned()));
+        // A number can always be set.
+        default.into_iter().for_each(|default| drop((option.set)(&mut options, &default)));
+    }
     F::adjust(options)
 }
 
-/// Options that were given.
+/// Options that were given, in the order of `OPTIONS`.
 #[derive(Default)]
-pub struct Given<'a> {
-    /// In the order of `NUMBERS`.
-    numbers: [Option<u64>; NUMBERS.len()],
-    /// Empty: no sink.
-    sink: Option<&'a [u8]>,
-    sink_max_len: Option<u64>,
-    paused: Option<bool>,
-}
+pub struct Given<'a>([Option<Setting<'a>>; OPTIONS.len()]);
 
 impl<'a> Given<'a> {
     /// Reads one option if `word` is one; false if not. `key` is the key that gets the option.
     pub fn read<F: Family>(&mut self, word: &Str, args: &mut Args<'a>, ctx: &Ctx, key: &Str) -> Result<bool, Fail> {
-        let mut numbers = NUMBERS.iter().zip(&mut self.numbers).filter(|(option, _)| option.is_of::<F>());
-        if let Some((option, slot)) = numbers.find(|(option, _)| is(word, option.word)) {
-            set(slot, option.word, option.read(args)?)?;
-        } else if is(word, SINKMAXLEN) {
-            set(&mut self.sink_max_len, SINKMAXLEN, args.number_of(SINKMAXLEN, 0, i64::MAX)?.unsigned_abs())?;
-        } else if is(word, PAUSED) {
-            set(&mut self.paused, PAUSED, args.yes_or_no_of(PAUSED)?)?;
-        } else if is(word, SINK) {
-            let stream = args.value_of(SINK)?.bytes();
-            check_name(ctx, SINK, stream)?;
-            if stream == key.bytes() {
-                return Err(Fail::text("ERR SINK must be another key"));
-            }
-            set(&mut self.sink, SINK, stream)?;
-        } else {
-            return Ok(false);
-        }
+        let mut options = OPTIONS.iter().zip(&mut self.0).filter(|(option, _)| option.is_of::<F>());
+        let Some((option, slot)) = options.find(|(option, _)| is(word, option.word)) else { return Ok(false) };
+        set(slot, option.word, option.read(args, ctx, key)?)?;
         Ok(true)
     }
 
     /// These options, and those of `base` for all that were not given.
     pub fn over(self, mut base: DeliveryOptions) -> Result<DeliveryOptions, Fail> {
-        let max_len = self.sink_max_len;
-        base.sink = match (self.sink, base.sink) {
-            (Some(b""), _) => None,
-            (Some(stream), before) => {
-                let kept = before.filter(|before| *before.stream == *stream).map_or(0, |before| before.max_len);
-                Some(Sink { stream: stream.into(), max_len: max_len.unwrap_or(kept) })
-            }
-            (None, Some(before)) => Some(Sink { max_len: max_len.unwrap_or(before.max_len), ..before }),
-            (None, None) => None,
-        };
-        if max_len.is_some() && base.sink.is_none() {
-            return Err(Fail::text("ERR SINKMAXLEN needs a SINK"));
+        for (option, given) in OPTIONS.iter().zip(self.0) {
+            given.map_or(Ok(()), |given| (option.set)(&mut base, &given))?;
         }
-        for (option, number) in NUMBERS.iter().zip(self.numbers) {
-            number.into_iter().for_each(|number| (option.set)(&mut base, number));
-        }
-        base.paused = self.paused.unwrap_or(base.paused);
         Ok(base)
     }
 }
 
-/// The arguments of CREATE that set all of these options. PAUSED is not said where it is "no", its only default.
+/// The arguments of CREATE that set all of these options. What has no config is said only where it is not as it would be without.
 fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
-    let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
-    for option in numbers_of::<F>() {
-        to.extend([OwnedStr::new(option.word.as_bytes()), number((option.get)(options))]);
-    }
-    if let Some(sink) = &options.sink {
-        let (word, max_len) = (OwnedStr::new(SINK.as_bytes()), OwnedStr::new(SINKMAXLEN.as_bytes()));
-        to.extend([word, OwnedStr::new(&sink.stream), max_len, number(sink.max_len)]);
-    }
-    if options.paused {
-        to.extend([PAUSED, "yes"].map(|word| OwnedStr::new(word.as_bytes())));
+    let mut said = false;
+    for option in options_of::<F>() {
+        let setting = (option.get)(options);
+        said = match option.kind {
+            Kind::Number(_) | Kind::Duration(_) => true,
+            Kind::Stream => !setting.name().is_empty(),
+            Kind::Detail => said,
+            Kind::Switch => setting.is_on(),
+        };
+        if said {
+            to.extend([OwnedStr::new(option.word.as_bytes()), value(&setting)]);
+        }
     }
 }
 
-/// The position of the SINK stream in `argv` of CREATE or ALTER, if one is named. Skips over the options before SINK.
-fn sink_position<F: Family>(argv: &[&Str]) -> Option<usize> {
-    let mut at = 2;
-    while let Some(word) = argv.get(at) {
-        if is(word, SINK) {
-            return argv.get(at + 1).filter(|stream| !stream.bytes().is_empty()).map(|_| at + 1);
-        }
-        at += match F::plan_option_width(word, argv.get(at + 1).copied()) {
-            Some(width) => width,
-            None if NUMBERS.iter().any(|option| is(word, option.word)) => 2,
-            None if is(word, SINKMAXLEN) || is(word, PAUSED) => 2,
-            None => return None,
-        };
+/// A setting as CREATE takes it.
+fn value(setting: &Setting<'_>) -> OwnedStr {
+    match setting {
+        Setting::Number(number) => OwnedStr::number(i64::try_from(*number).unwrap_or(i64::MAX)),
+        Setting::Name(name) => OwnedStr::new(name),
+        Setting::Switch(is_on) => OwnedStr::new(yes_or_no(*is_on)),
     }
-    None
+}
+
+pub fn yes_or_no(whether: bool) -> &'static [u8] {
+    if whether {
+        b"yes"
+    } else {
+        b"no"
+    }
 }
 
 /// The options of the CREATE that would make this key.
@@ -211,14 +296,4 @@ pub fn explain<F: Family>(queue: &Queue<F::Gate>) -> Strings {
     F::explain_gate(queue, &mut arguments);
     explain_delivery::<F>(queue.options(), &mut arguments);
     arguments
-}
-
-/// The keys of CREATE and ALTER.
-pub fn find_keys<F: Family>(argv: &[&Str], request: &KeyRequest<'_>) {
-    if argv.len() > 1 {
-        request.key_at(1);
-    }
-    if let Some(position) = sink_position::<F>(argv) {
-        request.key_at(position);
-    }
 }

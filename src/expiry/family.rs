@@ -9,6 +9,7 @@ use crate::command::limits::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{Family, Strings};
+use crate::delivery::options::yes_or_no;
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::{verbs, Verbs};
@@ -62,9 +63,6 @@ impl Change {
     }
 }
 
-/// The words of gate options; each takes one value.
-const WORDS: [&str; 4] = ["PREFIX", "MAXVALUE", "KEEPEVICTED", "MAXHELD"];
-
 fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
     if is(word, "KEEPEVICTED") {
         set(&mut change.keep_evicted, "KEEPEVICTED", args.yes_or_no_of("KEEPEVICTED")?)?;
@@ -74,14 +72,6 @@ fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result
         return Ok(false);
     }
     Ok(true)
-}
-
-fn yes_or_no(whether: bool) -> &'static [u8] {
-    if whether {
-        b"yes"
-    } else {
-        b"no"
-    }
 }
 
 /// Fails for a user who may not read all keys of a prefix: the watcher would deliver those keys, too.
@@ -161,10 +151,6 @@ impl Family for Expiry {
     /// The prefix of all keys; a damaged watcher watches none of them.
     fn plan_of_damaged() -> Plan {
         Plan { prefixes: vec![Prefix(Box::default())], ..Plan::default() }
-    }
-
-    fn plan_option_width(word: &Str, _: Option<&Str>) -> Option<usize> {
-        WORDS.iter().any(|option| is(word, option)).then_some(2)
     }
 
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Ttl>, Error> {

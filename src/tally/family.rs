@@ -55,8 +55,6 @@ fn defaults() -> WindowRules {
     WindowRules { every: Millis(EVERY.unsigned()), max_fields, ..WindowRules::default() }
 }
 
-const WORDS: [&str; 5] = ["EVERY", "FIELD", "MIN", "MAX", "MAXFIELDS"];
-
 fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
     if is(word, "EVERY") {
         set(&mut change.every, "EVERY", args.millis_of("EVERY", 1)?)?;
@@ -126,10 +124,6 @@ impl Family for Tally {
             return change_option(&mut plan.change, word, args);
         }
         Ok(true)
-    }
-
-    fn plan_option_width(word: &Str, _: Option<&Str>) -> Option<usize> {
-        WORDS.iter().any(|option| is(word, option)).then_some(2)
     }
 
     /// A dead batch is a sum that the database never gets, so no batch dies unless CREATE says so.

@@ -108,20 +108,6 @@ impl Family for Tsgen {
         }
     }
 
-    fn plan_option_width(word: &Str, next: Option<&Str>) -> Option<usize> {
-        if is(word, "CLOCK") {
-            return Some(1);
-        }
-        if is(word, "LATE") || is(word, "WATERMARK") {
-            return Some(2);
-        }
-        if is(word, "SOURCE") {
-            return Some(3);
-        }
-        let names = next.and_then(|count| integer(count.bytes())).filter(|count| (1..=MAX_SOURCES).contains(count))?;
-        is(word, "SOURCES").then(|| 2 + names.unsigned_abs() as usize)
-    }
-
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Watermark>, Error> {
         let base = WatermarkRules::default();
         let rules = WatermarkRules { kind: plan.kind.unwrap_or(base.kind), late: plan.late.unwrap_or(base.late) };

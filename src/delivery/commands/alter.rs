@@ -3,10 +3,8 @@
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::options::{self, find_keys, Given, KEYS};
+use crate::delivery::options::{self, Given, KEYS};
 use crate::delivery::signals::Signals;
-use crate::redis::command::KeyRequest;
-use crate::redis::Str;
 use std::marker::PhantomData;
 
 pub struct Alter<F>(PhantomData<F>);
@@ -46,9 +44,5 @@ impl<F: Family> Command for Alter<F> {
             signals.send(call.ctx, name, [F::VERBS.alter.event]);
         }
         Ok(())
-    }
-
-    fn find_keys(argv: &[&Str], request: &KeyRequest<'_>) {
-        find_keys::<F>(argv, request);
     }
 }

@@ -3,13 +3,11 @@
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::options::{self, find_keys, Given, KEYS};
+use crate::delivery::options::{self, Given, KEYS};
 use crate::delivery::persistence::arrive;
 use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
 use crate::delivery::stored_queue::{seed, StoredQueue};
-use crate::redis::command::KeyRequest;
-use crate::redis::Str;
 use std::marker::PhantomData;
 use tsgen_engine::UnixMs;
 
@@ -55,9 +53,5 @@ impl<F: Family> Command for Create<F> {
         drop(key);
         signals.send(call.ctx, name, [F::VERBS.create.event]);
         Ok(())
-    }
-
-    fn find_keys(argv: &[&Str], request: &KeyRequest<'_>) {
-        find_keys::<F>(argv, request);
     }
 }

@@ -3,12 +3,12 @@
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::options::NUMBERS;
+use crate::delivery::options::{yes_or_no, Setting, OPTIONS};
 use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::Ctx;
 use std::ffi::CStr;
 use std::marker::PhantomData;
-use tsgen_engine::{Sink, Stats};
+use tsgen_engine::Stats;
 
 pub struct Info<F>(PhantomData<F>);
 
@@ -26,7 +26,7 @@ impl<F: Family> Command for Info<F> {
         let mut key = keyspace::open_read::<F>(ctx, name).ok_or(Fail::NO_KEY)?;
         let value = key.value()?.ok_or(Fail::NO_KEY)?;
         let stats = value.queue.stats(now);
-        ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS);
+        ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS.len());
         F::reply_gate_fields(ctx, &value.queue, now);
         reply_counts(ctx, F::BEFORE_READY, &stats, value.sink_errors);
         reply_options(ctx, value);
@@ -35,7 +35,6 @@ impl<F: Family> Command for Info<F> {
 }
 
 const COUNTS: usize = 14;
-const OPTIONS: usize = NUMBERS.len() + 3;
 
 fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64) {
     let age = |age: Option<tsgen_engine::Millis>| age.map(|age| age.0 as i64);
@@ -62,16 +61,12 @@ fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64)
 }
 
 fn reply_options<F: Family>(ctx: &Ctx, value: &StoredQueue<F>) {
-    let options = value.queue.options();
-    for option in &NUMBERS {
+    for option in &OPTIONS {
         ctx.reply_bytes(option.field.as_bytes());
-        ctx.reply_int((option.get)(options) as i64);
+        match (option.get)(value.queue.options()) {
+            Setting::Number(number) => ctx.reply_int(number as i64),
+            Setting::Name(name) => ctx.reply_bytes(name),
+            Setting::Switch(is_on) => ctx.reply_bytes(yes_or_no(is_on)),
+        }
     }
-    let sink = options.sink.as_ref();
-    ctx.reply_bytes(b"sink");
-    ctx.reply_bytes(sink.map_or(&[], |sink: &Sink| &sink.stream));
-    ctx.reply_bytes(b"sinkmaxlen");
-    ctx.reply_int(sink.map_or(0, |sink| sink.max_len) as i64);
-    ctx.reply_bytes(b"paused");
-    ctx.reply_bytes(if options.paused { b"yes" } else { b"no" });
 }
