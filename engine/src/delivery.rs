@@ -11,13 +11,15 @@ mod claim;
 mod dead;
 mod promote;
 mod settle;
+mod stats;
 mod sweep;
 mod view;
 
 pub use claim::{Claim, ClaimTerms, Delivered, Ready, ReadyBatch, Sunk, SINK_BATCH};
 pub use dead::Which;
 pub use settle::Nack;
-pub use view::{DeadLetter, Delayed, Pending, Stats};
+pub use stats::Stats;
+pub use view::{DeadLetter, Delayed, Pending};
 
 pub(crate) use view::Standing;
 

@@ -57,6 +57,25 @@ fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQu
     }
 }
 
+/// Whether a client waits for the key and can be served now. One that waits and cannot has the timer come again.
+fn wakes<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
+    if waiters::count(db, name.bytes()) == 0 {
+        return false;
+    }
+    let mut wakes = value.has_sink() || value.queue.has_ready(now);
+    if !wakes && value.queue.sweep_stride(now) {
+        // Whether the ended leases and delays leave anything ready must be found out here: a client that is woken for nothing
+        // cannot tell replicas what it found, because Redis replicates only for a client that gets its reply.
+        replicate::sweep::<F>(ctx, name, now);
+        ctx.signal_modified(name);
+        wakes = value.queue.has_ready(now);
+    }
+    if !wakes {
+        value.schedule_wakeup(db, name.bytes(), now);
+    }
+    wakes
+}
+
 fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
     let again = F::tick(ctx, name, now, until, Role::Master);
     let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
@@ -80,7 +99,6 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         return true;
     }
     let mut opened = false;
-    let mut wake = false;
     let mut opens_at = None;
     let feed = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
     if F::opens_by_clock(&value.queue) {
@@ -88,19 +106,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         value.announced = now;
         opens_at = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
     }
-    if waiters::count(db, name.bytes()) > 0 {
-        wake = value.has_sink() || value.queue.has_ready(now);
-        if !wake && value.queue.sweep_stride(now) {
-            // Whether the ended leases and delays leave anything ready must be found out here: a client that is woken for nothing
-            // cannot tell replicas what it found, because Redis replicates only for a client that gets its reply.
-            replicate::sweep::<F>(ctx, name, now);
-            ctx.signal_modified(name);
-            wake = value.queue.has_ready(now);
-        }
-        if !wake {
-            value.schedule_wakeup(db, name.bytes(), now);
-        }
-    }
+    let wake = wakes(ctx, db, name, value, now);
     if !feed {
         value.schedule_drive(db, name.bytes(), now, opens_at);
     } else if let Some(at) = opens_at {

@@ -15,7 +15,9 @@ use crate::redis::ctx::unix_ms;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tsgen_engine::{judge_change, Change, Copied, Ending, Known, Owed, Then, UnixMs, Verdict, Voice};
+use tsgen_engine::{
+    judge_change, Change, Copied, Ending, Error, Known, Owed, Queue, Then, Ttl, UnixMs, Verdict, Voice,
+};
 
 /// Entries that could not be made.
 pub static FAILURES: Failures = Failures::of("making the entry of a watched key that has ended");
@@ -77,35 +79,14 @@ pub fn carry_out(
     let value = opened.value().ok()??;
     let verdict = judge(value.queue.known(name));
     let first = verdict.first.map(|owed| (owed, value.queue.end_life(name, owed.deadline, owed.ending, None, false)));
-    let mut end = None;
-    let mut told = Told::Noted;
-    match verdict.then {
+    let (mut told, end) = take_in(&mut value.queue, name, verdict.then, last);
+    let looks_at = match verdict.then {
         Then::Wait => return Some(Told::Waits),
-        Then::Nothing => told = Told::Nothing,
-        Then::Untrack => {
-            value.queue.untrack(name);
-            told = Told::Untracked;
-        }
-        Then::Track(deadline) => {
-            value.queue.track_anew(name, deadline);
-            value.schedule(ctx.db(), watcher.bytes(), first_look(deadline));
-        }
-        Then::Fire { deadline, anew } => {
-            let owed = Owed { deadline, ending: Ending::Expired };
-            end = Some((owed, value.queue.end_life(name, deadline, owed.ending, last.cloned(), anew)));
-        }
-        Then::Evict { deadline, anew } => {
-            if anew {
-                value.queue.track_anew(name, deadline);
-            }
-            // The eviction is noted first, so that a value that is not wanted is not counted as one for which there is no room.
-            value.queue.note_evicted(name);
-            if let Some(last) = last {
-                value.queue.keep(name, last.clone());
-            }
-            value.schedule(ctx.db(), watcher.bytes(), deadline);
-        }
-    }
+        Then::Track(deadline) => Some(first_look(deadline)),
+        Then::Evict { deadline, .. } => Some(deadline),
+        Then::Nothing | Then::Untrack | Then::Fire { .. } => None,
+    };
+    looks_at.into_iter().for_each(|at| value.schedule(ctx.db(), watcher.bytes(), at));
     let evicted = match verdict.then {
         Then::Evict { deadline, .. } => Some((deadline, value.queue.kept(name).cloned())),
         _ => None,
@@ -132,6 +113,42 @@ pub fn carry_out(
         _ => {}
     }
     Some(told)
+}
+
+/// An end that is to be told, and the value in its entry; or why there is none.
+type Made = (Owed, Result<Option<Copied>, Error>);
+
+/// What a verdict does to a watcher itself. Returns the end that is to be told.
+fn take_in(queue: &mut Queue<Ttl>, name: &[u8], then: Then, last: Option<&Copied>) -> (Told, Option<Made>) {
+    let told = match then {
+        Then::Wait => Told::Waits,
+        Then::Nothing => Told::Nothing,
+        Then::Untrack => {
+            queue.untrack(name);
+            Told::Untracked
+        }
+        Then::Track(deadline) => {
+            queue.track_anew(name, deadline);
+            Told::Noted
+        }
+        Then::Fire { deadline, anew } => {
+            let owed = Owed { deadline, ending: Ending::Expired };
+            let made = queue.end_life(name, deadline, owed.ending, last.cloned(), anew);
+            return (Told::Noted, Some((owed, made)));
+        }
+        Then::Evict { deadline, anew } => {
+            if anew {
+                queue.track_anew(name, deadline);
+            }
+            // The eviction is noted first, so that a value that is not wanted is not counted as one for which there is no room.
+            queue.note_evicted(name);
+            if let Some(last) = last {
+                queue.keep(name, last.clone());
+            }
+            Told::Noted
+        }
+    };
+    (told, None)
 }
 
 /// A key that was changed, and how it stands now.

@@ -1,4 +1,4 @@
-//! What can be seen from outside: listings and counts, as if everything due by now had been swept. Stores nothing.
+//! What can be seen from outside: listings, as if everything due by now had been swept. Stores nothing. Counts: `stats`.
 //!
 //! Where nothing is due, counts cost O(log n). Counts and listings walk what is due and not yet swept, up to [`UNSWEPT`]; a claim sweeps it,
 //! and so does the timer if it is much. What is beyond [`UNSWEPT`] shows in them as if it were not due yet. An entry that is asked for by its
@@ -9,14 +9,14 @@ use crate::entries::{Handle, Place, State};
 use crate::gate::Gate;
 use crate::grants::Terms;
 use crate::options::LeaseEnd;
-use crate::queue::{Queue, Totals};
-use crate::time::{Millis, UnixMs};
+use crate::queue::Queue;
+use crate::time::UnixMs;
 use crate::token::Token;
 use std::collections::BTreeMap;
 
 /// The most leases, and the most delays, that a reader takes to have ended although nothing has swept them: some milliseconds of work if
 /// each lease is a grant of its own.
-const UNSWEPT: usize = 4_000;
+pub(super) const UNSWEPT: usize = 4_000;
 
 /// In a key with more leases and delays than this, the timer sweeps what has ended.
 const MANY: usize = 1_000;
@@ -62,29 +62,6 @@ pub struct DeadLetter<'a> {
     pub died_at: UnixMs,
     /// Why.
     pub reason: &'a [u8],
-}
-
-/// Where a key stands: counts and ages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Entries behind the gate, or being collected.
-    pub waiting: usize,
-    /// Entries that can be claimed.
-    pub ready: usize,
-    /// Entries with a running lease.
-    pub leased: usize,
-    /// Entries that rest after a failed delivery.
-    pub delayed: usize,
-    /// Dead letters.
-    pub dead: usize,
-    /// For how long the gate has been open for the oldest ready entry, as far as is known.
-    pub oldest_ready_age: Option<Millis>,
-    /// For how long the running lease with the lowest token has been held.
-    pub oldest_lease_age: Option<Millis>,
-    /// The next time at which anything ends or opens by time alone.
-    pub next_deadline: Option<UnixMs>,
-    /// Counters over the life of the key.
-    pub totals: Totals,
 }
 
 /// Where a sweep would leave an entry.
@@ -239,62 +216,6 @@ impl<G: Gate> Queue<G> {
             }
         }
         letters.into_values().collect()
-    }
-
-    /// Counts per state, ages, the next deadline and totals: exact, unless more than [`UNSWEPT`] is due and not yet swept. O(log n), and O(what
-    /// is due and not yet swept, up to [`UNSWEPT`]).
-    pub fn stats(&mut self, now: UnixMs) -> Stats {
-        let horizon = self.gate.horizon(now);
-        let queued = horizon.map_or(0, |key| self.order.count_through(&self.entries, key));
-        let overdue = self.gate.overdue(now);
-        let mut stats = Stats {
-            waiting: self.order.len() - queued + self.gate.collecting() - overdue,
-            ready: queued + overdue,
-            leased: self.grants.leased(),
-            delayed: self.delays.len(),
-            dead: self.dead.len(),
-            totals: self.totals,
-            ..Stats::default()
-        };
-        let mut oldest =
-            self.order.first().filter(|first| self.ready(*first, now)).map(|first| self.entries.place(first).key);
-        if let Some(at) = self.gate.first_due(now) {
-            oldest = Some(oldest.map_or(at.0, |oldest| oldest.min(at.0)));
-        }
-        let mut next = self.next_deadline(now);
-        for (token, handle, standing) in self.unswept(now) {
-            if token != 0 {
-                stats.leased -= 1;
-            } else {
-                stats.delayed -= 1;
-            }
-            match standing {
-                Standing::Queued if self.ready(handle, now) => {
-                    let key = self.entries.place(handle).key;
-                    oldest = Some(oldest.map_or(key, |oldest| oldest.min(key)));
-                    stats.ready += 1;
-                }
-                Standing::Queued => {
-                    stats.waiting += 1;
-                    let opens_at = self.gate.opens_at(self.entries.place(handle).key);
-                    next = [next, opens_at].into_iter().flatten().min();
-                }
-                Standing::Delayed { until } => {
-                    next = Some(next.map_or(until, |next| next.min(until)));
-                    stats.delayed += 1;
-                }
-                Standing::Dead { .. } => {
-                    stats.dead += 1;
-                    stats.totals.died += 1;
-                }
-                Standing::Gone | Standing::Leased => {}
-            }
-        }
-        stats.oldest_ready_age = oldest.and_then(|key| self.gate.open_since(key)).map(|since| now.since(since));
-        let cut = self.grants.cut(now, UNSWEPT);
-        stats.oldest_lease_age = self.grants.running(0, cut).next().map(|(.., terms)| now.since(terms.claimed_at));
-        stats.next_deadline = next;
-        stats
     }
 
     /// The next time after `now` at which a lease or delay ends, or time alone opens the gate.
