@@ -12,6 +12,8 @@ mod debounce;
 mod delays;
 #[path = "sim/expiry.rs"]
 mod expiry;
+#[path = "sim/family.rs"]
+mod family;
 #[path = "sim/keyspace.rs"]
 mod keyspace;
 #[path = "sim/log.rs"]
@@ -25,7 +27,8 @@ mod tsgen;
 #[path = "sim/world.rs"]
 mod world;
 
-use world::{Family, World};
+use family::Family;
+use world::World;
 
 fn history<F: Family>(seed: u64) {
     let mut world = World::<F>::new(seed);

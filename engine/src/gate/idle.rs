@@ -16,11 +16,13 @@ mod groups;
 mod items;
 mod moves;
 mod rules;
+mod saved;
 mod soonest;
 
 pub use groups::{Collecting, Group, Pushed};
 pub use items::{fired, Reader, Reason, MAX_ITEMS};
 pub use rules::IdleRules;
+pub use saved::SavedGroup;
 
 use super::Gate;
 use crate::buffers::Mover;
@@ -32,7 +34,6 @@ use crate::shards::Shards;
 use crate::slab::Slab;
 use crate::time::UnixMs;
 use items::Items;
-use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 use soonest::{Key, Soonest, NONE};
 
@@ -86,18 +87,6 @@ struct Collected {
     /// Why it fires at that time.
     reason: Reason,
     is_overdue: bool,
-}
-
-/// A collecting group in a snapshot.
-#[derive(Serialize, Deserialize)]
-pub struct SavedGroup<'a> {
-    seq: u64,
-    #[serde(borrow, with = "serde_bytes")]
-    name: &'a [u8],
-    #[serde(borrow, with = "serde_bytes")]
-    items: &'a [u8],
-    fires_at: UnixMs,
-    by_max_wait: bool,
 }
 
 impl Idle {
@@ -307,19 +296,7 @@ impl Gate for Idle {
     }
 
     fn collected(&self) -> impl Iterator<Item = (usize, SavedGroup<'_>)> {
-        let mut groups: Vec<&Collected> = self.groups.iter().collect();
-        groups.sort_unstable_by_key(|group| group.seq);
-        groups.into_iter().map(|group| {
-            let name = self.heads.name(group.handle);
-            let saved = SavedGroup {
-                seq: group.seq,
-                name,
-                items: group.items.as_bytes(),
-                fires_at: group.fires_at,
-                by_max_wait: group.reason == Reason::MaxWait,
-            };
-            (name.len() + group.items.size(), saved)
-        })
+        self.saved_groups()
     }
 
     fn load(rules: IdleRules, seed: [u64; 2]) -> Result<Self, Error> {
@@ -329,27 +306,7 @@ impl Gate for Idle {
     }
 
     fn adopt_collected(&mut self, saved: SavedGroup<'_>) -> Result<Option<u64>, Error> {
-        let hash = self.hash(saved.name);
-        if saved.name.len() > crate::entries::MAX_NAME {
-            return Err(Error::Damaged("a name too long"));
-        }
-        if self.find(saved.name, hash).is_some() {
-            return Err(Error::Damaged("a group stands twice"));
-        }
-        let hash_item = |item: &[u8]| self.hash(item);
-        let unique: Option<items::Hash<'_>> = if self.rules.unique { Some(&hash_item) } else { None };
-        let items = Items::load(saved.items, unique)?;
-        let reason = if saved.by_max_wait { Reason::MaxWait } else { Reason::Idle };
-        let group = Collected {
-            items,
-            fires_at: saved.fires_at,
-            seq: saved.seq,
-            handle: Handle::NONE,
-            reason,
-            is_overdue: false,
-        };
-        self.begin(saved.name, hash, group);
-        Ok(Some(saved.seq))
+        self.adopt_group(&saved).map(Some)
     }
 
     fn waste(&self) -> usize {

@@ -3,8 +3,8 @@
 //! Judged besides: an item is in one entry; an entry has all items of its group between its first and its last, in order of arrival;
 //! it fires when its reason says, at its deadline to the millisecond, and that is when its group was quiet or had waited.
 
+use crate::family::{self, options, Delivery};
 use crate::node::Node;
-use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{fired, Debounce, DeliveryOptions, Idle, IdleRules, Millis, UnixMs};
@@ -41,7 +41,7 @@ fn collecting(key: &Debounce, group: u8, now: UnixMs) -> Vec<u32> {
     key.collecting(&[group], now).map_or(Vec::new(), |group| group.items.map(|(item, _)| number(item)).collect())
 }
 
-impl world::Family for Publishers {
+impl family::Family for Publishers {
     type Gate = Idle;
     type Write = Write;
     type Truth = Truth;
@@ -153,7 +153,7 @@ impl Truth {
     }
 }
 
-impl world::Truth<Write> for Truth {
+impl family::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, now: UnixMs) {
         match write {
             Write::Push { group, items, .. } => {

@@ -2,8 +2,8 @@
 //!
 //! Judged besides: nothing is handed out before its time by the clock as it is then, also if that was ahead before.
 
+use crate::family::{self, options, Delivery};
 use crate::node::Node;
-use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{Guard, Kind, Tsgen, UnixMs, Watermark, WatermarkRules};
@@ -20,7 +20,7 @@ pub struct Add {
     timestamp: i64,
 }
 
-impl world::Family for Delayers {
+impl family::Family for Delayers {
     type Gate = Watermark;
     type Write = Add;
     type Truth = Truth;
@@ -68,7 +68,7 @@ fn id(delivery: &Delivery) -> u32 {
     u32::from_be_bytes(delivery.name[..].try_into().expect("four bytes"))
 }
 
-impl world::Truth<Add> for Truth {
+impl family::Truth<Add> for Truth {
     fn written(&mut self, add: &Add, _: UnixMs) {
         self.added.insert(add.id, add.timestamp);
     }

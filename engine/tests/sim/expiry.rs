@@ -7,9 +7,9 @@
 //! What may be lost, and nothing else: a booking that was evicted and over, if its key was set without a deadline, of which no event
 //! tells, before the timer came. And the value of what was evicted, on servers that do not show it.
 
+use crate::family::{self, options, Delivery};
 use crate::keyspace::{self, Fire, Keyspace, Told, Write, LEAD};
 use crate::node::{Node, Role, Source};
-use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{expired, Ending, Expiry, Prefix, Ttl, TtlRules, UnixMs};
@@ -45,7 +45,7 @@ impl Bookings {
     }
 }
 
-impl world::Family for Bookings {
+impl family::Family for Bookings {
     type Gate = Ttl;
     type Write = Write;
     type Truth = Truth;
@@ -192,7 +192,7 @@ impl Truth {
     }
 }
 
-impl world::Truth<Write> for Truth {
+impl family::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, now: UnixMs) {
         self.time_passes(now);
         match *write {

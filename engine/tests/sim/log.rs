@@ -1,7 +1,7 @@
 //! What replicas and the append-only file are told, and what comes of it on a server.
 
+use crate::family::{Delivery, Family};
 use crate::node::Node;
-use crate::world::{Delivery, Family};
 use tsgen_engine::{ClaimTerms, DeliveryOptions, Millis, Nack, TokenRange, UnixMs, Which};
 
 /// What the log carries: the operation as it is replicated.

@@ -1,6 +1,6 @@
 //! One server: the key, what stands around it, and what of both outlives the process.
 
-use crate::world::Family;
+use crate::family::Family;
 use tsgen_engine::{Loader, Queue, UnixMs};
 
 pub struct Node<F: Family> {

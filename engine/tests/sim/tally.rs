@@ -9,8 +9,8 @@
 //! What may be in the database besides, and nothing else: batches whose number was made in the time that a crash or a failover
 //! took. What they have was counted twice, as far as increments survived that their sealing did not outlive.
 
+use crate::family::{self, options, Delivery};
 use crate::node::{Node, Role, Source};
-use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{batch_number, Batch, Counted, DeliveryOptions, Millis, Tally, UnixMs, Window, WindowRules};
@@ -73,7 +73,7 @@ fn rules(rng: &mut Rng) -> (Millis, u64) {
     (Millis(rng.u64(10..500)), if rng.bool() { rng.u64(1..12) } else { 10_000 })
 }
 
-impl world::Family for Clients {
+impl family::Family for Clients {
     type Gate = Window;
     type Write = Write;
     type Truth = Truth;
@@ -278,7 +278,7 @@ fn made_at(number: u64) -> i64 {
     (number / 1024) as i64
 }
 
-impl world::Truth<Write> for Truth {
+impl family::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, now: UnixMs) {
         self.time_passes(now);
         match write {

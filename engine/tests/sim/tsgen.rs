@@ -1,7 +1,7 @@
 //! TSGEN under simulation: adders, and two sources that advance.
 
+use crate::family::{self, options, Delivery};
 use crate::node::Node;
-use crate::world::{self, options, Delivery};
 use fastrand::Rng;
 use std::collections::BTreeSet;
 use tsgen_engine::{Guard, Kind, Source, Tsgen, UnixMs, Watermark, WatermarkRules};
@@ -31,7 +31,7 @@ pub enum Write {
     },
 }
 
-impl world::Family for Writers {
+impl family::Family for Writers {
     type Gate = Watermark;
     type Write = Write;
     type Truth = Truth;
@@ -90,7 +90,7 @@ impl Truth {
     }
 }
 
-impl world::Truth<Write> for Truth {
+impl family::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, _: UnixMs) {
         match write {
             Write::Add { id, .. } => drop(self.added.insert(*id)),

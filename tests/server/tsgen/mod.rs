@@ -15,3 +15,4 @@ mod regressions;
 mod replication;
 mod scenarios;
 mod sink;
+mod waking;
