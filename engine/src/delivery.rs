@@ -9,6 +9,7 @@
 mod alter;
 mod claim;
 mod dead;
+mod peek;
 mod promote;
 mod settle;
 mod stats;
@@ -17,6 +18,7 @@ mod view;
 
 pub use claim::{Claim, ClaimTerms, Delivered, Ready, ReadyBatch, Sunk, SINK_BATCH};
 pub use dead::Which;
+pub use peek::{Cursor, Listing, PeekPage, Peeked, PeekedAt};
 pub use settle::Nack;
 pub use stats::Stats;
 pub use view::{DeadLetter, Delayed, Pending};

@@ -7,11 +7,40 @@ pub mod window;
 
 use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};
-use crate::entries::{Entries, Handle};
+use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
 use crate::order::Order;
 use crate::time::UnixMs;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
+
+/// A collected thing that is due and has not fired yet, for a reader who must not fire it.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    /// The place of the entry that it will be.
+    pub place: Place,
+    /// Bytes of the body of that entry.
+    pub size: usize,
+    /// Which it is, in words of the gate.
+    pub number: u32,
+}
+
+/// What is due, as far as one look goes.
+#[derive(Default)]
+pub struct AllDue {
+    /// In order of places.
+    pub things: Vec<Due>,
+    /// From this place on there may be more than are told; each further look gets further.
+    pub unknown_from: Option<Place>,
+}
+
+/// How much of the body of an entry is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// Only what stands before its content, which is too large to be copied.
+    Beginning,
+}
 
 /// The gate of one key.
 ///
@@ -79,6 +108,17 @@ pub trait Gate: Clone + Sized {
 
     /// The earliest deadline of a collected thing, if it has come.
     fn first_due(&mut self, now: UnixMs) -> Option<UnixMs>;
+
+    /// Up to `most` collected things that are due, from this place on. O(log n + those), and some milliseconds where very many have come due at
+    /// once. Changes nothing that shows.
+    fn due_from(&mut self, _from: Place, _most: usize, _now: UnixMs) -> AllDue {
+        AllDue::default()
+    }
+
+    /// The name and the body of the entry that a due thing will be. The name is empty where it is chosen only when the thing fires.
+    fn foretell(&self, _due: &Due, _extent: Extent) -> (&[u8], Vec<u8>) {
+        (&[], Vec::new())
+    }
 
     /// Whether making an entry of what is due is a long piece of work, not to be done in one go with others.
     fn fires_long(&self, _now: UnixMs) -> bool {

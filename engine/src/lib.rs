@@ -43,7 +43,8 @@ mod token;
 
 pub use buffers::Mover;
 pub use delivery::{
-    Claim, ClaimTerms, DeadLetter, Delayed, Delivered, Nack, Pending, Ready, ReadyBatch, Stats, Sunk, Which, SINK_BATCH,
+    Claim, ClaimTerms, Cursor, DeadLetter, Delayed, Delivered, Listing, Nack, PeekPage, Peeked, PeekedAt, Pending,
+    Ready, ReadyBatch, Stats, Sunk, Which, SINK_BATCH,
 };
 pub use duration::{duration, Duration};
 pub use entries::MAX_NAME;
@@ -54,7 +55,7 @@ pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, The
 pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark, WatermarkRules};
 pub use gate::window::{batch_number, Batch, Counted, FieldKind, OpenWindow, Window, WindowRules, MAX_FIELDS};
-pub use gate::Gate;
+pub use gate::{AllDue, Due, Extent, Gate};
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};
 pub use prefixes::Prefixes;
 pub use queue::{Queue, Settled, Totals};

@@ -17,7 +17,7 @@ use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use tsgen_engine::{
-    fired, Delivered, DeliveryOptions, Error, Idle, IdleRules, Millis, Queue, Ready, UnixMs, MAX_ITEMS,
+    fired, Delivered, DeliveryOptions, Error, Extent, Idle, IdleRules, Millis, Queue, Ready, UnixMs, MAX_ITEMS,
 };
 
 /// The gate options of CREATE.
@@ -152,14 +152,16 @@ impl Family for Debounce {
         queue.fired_between(after, after.max(master_since), now)
     }
 
-    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
+    const ENTRY_FIELDS: usize = 3;
+
+    fn reply_fields(ctx: &Ctx, entry: &Delivered<'_>, extent: Extent) {
         let (reason, items) = fired(entry.body);
-        ctx.reply_array(5);
-        ctx.reply_int(entry.token as i64);
-        ctx.reply_int(i64::from(entry.deliveries));
         ctx.reply_bytes(entry.name);
         ctx.reply_bytes(reason.as_str().as_bytes());
-        reply_items(ctx, &items);
+        match extent {
+            Extent::Whole => reply_items(ctx, &items),
+            Extent::Beginning => ctx.reply_null(),
+        }
     }
 
     fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {

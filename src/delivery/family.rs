@@ -15,7 +15,7 @@ use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::time::Instant;
-use tsgen_engine::{Delivered, DeliveryOptions, Queue, Ready, UnixMs};
+use tsgen_engine::{Delivered, DeliveryOptions, Extent, Queue, Ready, UnixMs};
 
 /// The arguments of a command that is being built.
 pub type Strings = Vec<OwnedStr>;
@@ -93,7 +93,16 @@ pub trait Family: Content {
     /// The commands that only this family has.
     fn commands() -> Vec<Entry>;
     /// Replies with one entry of a CLAIM.
-    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>);
+    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
+        ctx.reply_array(2 + Self::ENTRY_FIELDS);
+        ctx.reply_int(entry.token as i64);
+        ctx.reply_int(i64::from(entry.deliveries));
+        Self::reply_fields(ctx, entry, Extent::Whole);
+    }
+    /// The number of fields of an entry behind its token and its deliveries.
+    const ENTRY_FIELDS: usize;
+    /// Replies with these fields, one by one; with null for the content if only the beginning of the body is there.
+    fn reply_fields(ctx: &Ctx, entry: &Delivered<'_>, extent: Extent);
     /// The fields and values of a ready entry in the stream of the sink.
     fn stream_fields(entry: &Ready<'_>, to: &mut Arguments);
     /// Whether keys can be bounded by MAXLEN.

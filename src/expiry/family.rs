@@ -30,7 +30,7 @@ use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::time::Instant;
-use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Prefix, Queue, Ready, Ttl, TtlRules, UnixMs};
+use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Extent, Prefix, Queue, Ready, Ttl, TtlRules, UnixMs};
 
 /// The default of MAXVALUE: a longer value, in bytes, is not kept.
 const MAX_VALUE: u64 = 64 * 1024;
@@ -219,13 +219,14 @@ impl Family for Expiry {
         tick::tick(ctx, name, now, until, role)
     }
 
-    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
+    const ENTRY_FIELDS: usize = 5;
+
+    fn reply_fields(ctx: &Ctx, entry: &Delivered<'_>, extent: Extent) {
         let expired = expired(entry.body);
-        ctx.reply_array(7);
-        ctx.reply_int(entry.token as i64);
-        ctx.reply_int(i64::from(entry.deliveries));
         ctx.reply_bytes(entry.name);
-        for text in [expired.kind.map(|kind| type_name(kind).as_bytes()), expired.value] {
+        for text in
+            [expired.kind.map(|kind| type_name(kind).as_bytes()), expired.value.filter(|_| extent == Extent::Whole)]
+        {
             match text {
                 Some(text) => ctx.reply_bytes(text),
                 None => ctx.reply_null(),

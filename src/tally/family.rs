@@ -15,7 +15,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tally::{commands, Tally, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
-    batch_number, Batch, Delivered, DeliveryOptions, Error, FieldKind, Millis, Queue, Ready, UnixMs, Window,
+    batch_number, Batch, Delivered, DeliveryOptions, Error, Extent, FieldKind, Millis, Queue, Ready, UnixMs, Window,
     WindowRules, MAX_FIELDS,
 };
 
@@ -169,14 +169,19 @@ impl Family for Tally {
         queue.ended_between(after, after.max(master_since), now)
     }
 
-    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
+    const ENTRY_FIELDS: usize = 4;
+
+    fn reply_fields(ctx: &Ctx, entry: &Delivered<'_>, extent: Extent) {
         let batch = Batch::of(entry.body);
-        ctx.reply_array(6);
-        ctx.reply_int(entry.token as i64);
-        ctx.reply_int(i64::from(entry.deliveries));
-        ctx.reply_int(batch_number(entry.name).unwrap_or(0) as i64);
+        // The number of a batch is made when it is sealed, and so is known for sure only once it has been handed out.
+        let number = batch_number(entry.name).filter(|_| entry.deliveries > 0);
+        ctx.reply_optional_int(number.map(|number| number as i64));
         ctx.reply_int(batch.opened_at.0);
         ctx.reply_int(entry.key);
+        if extent == Extent::Beginning {
+            ctx.reply_null();
+            return;
+        }
         ctx.reply_array(2 * batch.len());
         for (field, sum) in batch.sums() {
             ctx.reply_bytes(field);

@@ -13,7 +13,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tsgen::{commands, Tsgen, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
-    Delivered, DeliveryOptions, Error, Kind, Late, Queue, Ready, Source, UnixMs, Watermark, WatermarkRules,
+    Delivered, DeliveryOptions, Error, Extent, Kind, Late, Queue, Ready, Source, UnixMs, Watermark, WatermarkRules,
 };
 
 /// The most sources of one key: the watermark is their minimum, which is found by looking at each source.
@@ -175,13 +175,15 @@ impl Family for Tsgen {
         queue.any_between(Some(after.0), now.0)
     }
 
-    fn reply_entry(ctx: &Ctx, entry: &Delivered<'_>) {
-        ctx.reply_array(5);
-        ctx.reply_int(entry.token as i64);
-        ctx.reply_int(i64::from(entry.deliveries));
+    const ENTRY_FIELDS: usize = 3;
+
+    fn reply_fields(ctx: &Ctx, entry: &Delivered<'_>, extent: Extent) {
         ctx.reply_bytes(entry.name);
         ctx.reply_int(entry.key);
-        ctx.reply_bytes(entry.body);
+        match extent {
+            Extent::Whole => ctx.reply_bytes(entry.body),
+            Extent::Beginning => ctx.reply_null(),
+        }
     }
 
     fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {

@@ -9,7 +9,7 @@ use crate::entries::{Handle, Place, State};
 use crate::gate::Gate;
 use crate::grants::Terms;
 use crate::options::LeaseEnd;
-use crate::queue::Queue;
+use crate::queue::{Death, Queue};
 use crate::time::UnixMs;
 use crate::token::Token;
 use std::collections::BTreeMap;
@@ -180,42 +180,73 @@ impl<G: Gate> Queue<G> {
 
     /// Up to `count` delayed entries, next to come back first. O(log n + those listed).
     pub fn delayed(&self, count: usize, now: UnixMs) -> Vec<Delayed<'_>> {
-        let later = (UnixMs(now.0.saturating_add(1)), Place { key: i64::MIN, seq: 0 });
-        let mut delayed: Vec<_> = self.delays.range(later..).take(count).map(|(at, handle)| (*at, *handle)).collect();
+        let first = (UnixMs(i64::MIN), Place { key: i64::MIN, seq: 0 });
+        let entry = |((until, _), handle): ((UnixMs, Place), Handle)| Delayed {
+            token: self.last_token_of(handle),
+            until,
+            deliveries: self.deliveries(handle),
+            name: self.entries.name(handle),
+        };
+        self.delayed_from(first, count, now).into_iter().map(entry).collect()
+    }
+
+    /// Up to `count` delayed entries in the order in which they come back, from this point on.
+    pub(crate) fn delayed_from(
+        &self,
+        from: (UnixMs, Place),
+        count: usize,
+        now: UnixMs,
+    ) -> Vec<((UnixMs, Place), Handle)> {
+        let stored = self.delays.range(from.max(self.running_delays(now))..);
+        let mut delayed: Vec<_> = stored.take(count).map(|(at, handle)| (*at, *handle)).collect();
         if self.sweepable(now) {
-            delayed.extend(self.unswept(now).filter_map(|(_, handle, standing)| match standing {
+            let unswept = self.unswept(now).filter_map(|(_, handle, standing)| match standing {
                 Standing::Delayed { until } => Some(((until, self.entries.place(handle)), handle)),
                 _ => None,
-            }));
+            });
+            delayed.extend(unswept.filter(|(at, _)| *at >= from));
             delayed.sort_unstable_by_key(|(at, _)| *at);
             delayed.truncate(count);
         }
-        let entry = |((until, _), handle): ((UnixMs, Place), Handle)| {
-            let token = self.record(handle).map(|record| record.token).filter(|token| *token != 0);
-            Delayed { token, until, deliveries: self.deliveries(handle), name: self.entries.name(handle) }
-        };
-        delayed.into_iter().map(entry).collect()
+        delayed
+    }
+
+    /// Where in `delays` those begin that a reader takes to be still running: the first [`UNSWEPT`] that are over are not.
+    fn running_delays(&self, now: UnixMs) -> (UnixMs, Place) {
+        let any_over = self.delays.first_key_value().is_some_and(|((until, _), _)| until.is_due(now));
+        let beyond = self.delays.keys().nth(UNSWEPT).filter(|(until, _)| any_over && until.is_due(now));
+        beyond.copied().unwrap_or((UnixMs(now.0.saturating_add(1)), Place { key: i64::MIN, seq: 0 }))
+    }
+
+    /// The token of the last delivery, as long as it names the entry.
+    pub(crate) fn last_token_of(&self, handle: Handle) -> Option<Token> {
+        self.record(handle).map(|record| record.token).filter(|token| *token != 0)
     }
 
     /// Dead letters by token, from just after `after`, up to `count`. O(log n + those listed).
     pub fn dead(&self, after: Option<Token>, count: usize, now: UnixMs) -> Vec<DeadLetter<'_>> {
-        let from = after.unwrap_or(0).saturating_add(1);
-        let letter = |token, handle, died_at, reason| {
-            let deliveries = self.deliveries(handle);
-            DeadLetter { token, deliveries, name: self.entries.name(handle), died_at, reason }
+        let letter = |(token, (handle, died_at, reason))| {
+            let (deliveries, name) = (self.deliveries(handle), self.entries.name(handle));
+            DeadLetter { token, deliveries, name, died_at, reason }
         };
-        let stored = self.dead.range(from..).take(count);
-        let mut letters: BTreeMap<Token, DeadLetter<'_>> =
-            stored.map(|(token, death)| (*token, letter(*token, death.handle, death.died_at, &death.reason))).collect();
+        self.dead_from(after.unwrap_or(0).saturating_add(1), count, now).into_iter().map(letter).collect()
+    }
+
+    /// Dead letters by token, from this one on, up to `count`: entry, time and reason of death of each.
+    pub(crate) fn dead_from(&self, from: Token, count: usize, now: UnixMs) -> BTreeMap<Token, (Handle, UnixMs, &[u8])> {
+        let mut letters: BTreeMap<Token, (Handle, UnixMs, &[u8])> = BTreeMap::new();
+        for (token, Death { handle, died_at, reason, .. }) in self.dead.range(from..).take(count) {
+            letters.insert(*token, (*handle, *died_at, reason));
+        }
         for (token, handle, standing) in self.unswept(now) {
             if let (Standing::Dead { at }, true) = (standing, token >= from) {
-                letters.insert(token, letter(token, handle, at, LEASE_ENDED));
+                letters.insert(token, (handle, at, LEASE_ENDED));
                 if letters.len() > count {
                     letters.pop_last();
                 }
             }
         }
-        letters.into_values().collect()
+        letters
     }
 
     /// The next time after `now` at which a lease or delay ends, or time alone opens the gate.

@@ -24,7 +24,7 @@ pub use items::{fired, Reader, Reason, MAX_ITEMS};
 pub use rules::IdleRules;
 pub use saved::SavedGroup;
 
-use super::Gate;
+use super::{AllDue, Due, Extent, Gate};
 use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
@@ -284,6 +284,21 @@ impl Gate for Idle {
 
     fn first_due(&mut self, now: UnixMs) -> Option<UnixMs> {
         Idle::first_due(self, now).map(|(_, at)| at)
+    }
+
+    fn due_from(&mut self, from: Place, most: usize, now: UnixMs) -> AllDue {
+        let is_sorted = self.sort_overdue(now, SORT_AT_MOST);
+        let (at, seq) = self.deadlines.first();
+        let overdue = self.overdue.iter_from_place(&self.heads, from);
+        let due = overdue.map(|handle| (self.heads.place(handle), self.head(handle).number));
+        let due = due.take_while(|(place, _)| place.key <= now.0).take(most);
+        let things = due.map(|(place, number)| Due { place, size: self.groups[number].items.size(), number }).collect();
+        AllDue { things, unknown_from: (!is_sorted).then_some(Place { key: at, seq }) }
+    }
+
+    fn foretell(&self, due: &Due, extent: Extent) -> (&[u8], Vec<u8>) {
+        let group = &self.groups[due.number];
+        (self.heads.name(group.handle), group.items.as_fired(group.reason, extent))
     }
 
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle> {

@@ -21,7 +21,7 @@ pub use batch::Batch;
 pub use counters::{Counted, OpenWindow};
 pub use field::FieldKind;
 
-use super::Gate;
+use super::{AllDue, Due, Extent, Gate};
 use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
@@ -233,6 +233,26 @@ impl Gate for Window {
 
     fn first_due(&mut self, now: UnixMs) -> Option<UnixMs> {
         self.open.as_ref().map(|open| open.seals_at).filter(|at| at.is_due(now))
+    }
+
+    fn due_from(&mut self, from: Place, most: usize, now: UnixMs) -> AllDue {
+        let open = self.open.as_ref().filter(|open| open.seals_at.is_due(now));
+        let due = open.map(|open| {
+            let place = Place { key: open.seals_at.0, seq: open.seq };
+            Due { place, size: open.sums.body_size(), number: 0 }
+        });
+        AllDue { things: due.into_iter().filter(|due| due.place >= from).take(most).collect(), unknown_from: None }
+    }
+
+    /// Without a name: the number of a batch is made when the window is sealed.
+    fn foretell(&self, due: &Due, extent: Extent) -> (&[u8], Vec<u8>) {
+        let Some(open) = &self.open else { return (&[], Vec::new()) };
+        let opened_at = open.opened_at.min(UnixMs(due.place.key));
+        let body = match extent {
+            Extent::Whole => open.sums.body(opened_at),
+            Extent::Beginning => batch::beginning(opened_at),
+        };
+        (&[], body)
     }
 
     fn fires_long(&self, now: UnixMs) -> bool {

@@ -1,8 +1,8 @@
 //! Whatever can be read of a key, of every family.
 
-use crate::naive::{Gate as _, Naive, State};
-use crate::world::{fingerprint, Family, World};
-use tsgen_engine::{Millis, Queue, UnixMs};
+use crate::naive::{Entry, Gate as _, Naive, State};
+use crate::world::{fingerprint, Content, Family, World};
+use tsgen_engine::{Cursor, Extent, Listing, Millis, Peeked, PeekedAt, Queue, UnixMs};
 
 impl<F: Family> World<F> {
     /// Both sides are equal to the byte, in all that nodes are compared by, and everything that can be read is as the naive
@@ -17,6 +17,10 @@ impl<F: Family> World<F> {
         naive.sweep_all(self.now);
         check_stats(key, &naive, self.now);
         check_listings(key, &naive, self.now);
+        let (mut peeked, count) = (key.clone(), [1, 3, 1000][self.steps % 3]);
+        for listing in [Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead] {
+            check_peek(&mut peeked, &naive, listing, count, self.now);
+        }
         F::check(key, &naive, self.now);
     }
 }
@@ -104,5 +108,73 @@ fn check_listings<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64) 
     assert_eq!(dead(None, 1000), letters);
     if let [first, second, ..] = &letters[..] {
         assert_eq!(dead(Some(first.0), 1), std::slice::from_ref(second));
+    }
+}
+
+/// What PEEK tells of an entry, besides its name.
+#[derive(Debug, PartialEq)]
+struct Told<C> {
+    token: Option<u64>,
+    deliveries: u32,
+    key: i64,
+    content: C,
+    /// Consumer or reason, and the time that goes with the state.
+    at: (Vec<u8>, i64),
+}
+
+fn told<F: Family>(entry: &Peeked<'_>) -> Told<Content<F>> {
+    assert_eq!((entry.extent, entry.size), (Extent::Whole, entry.body.len()));
+    let at = match entry.at {
+        PeekedAt::Ready => (Vec::new(), 0),
+        PeekedAt::Delayed { until } => (Vec::new(), until.0),
+        PeekedAt::Leased { consumer, until } => (consumer.to_vec(), until.0),
+        PeekedAt::Dead { died_at, reason } => (reason.to_vec(), died_at.0),
+    };
+    let Peeked { token, deliveries, key, .. } = *entry;
+    Told { token, deliveries, key, content: F::content(&entry.body), at }
+}
+
+/// All that is listed, in pages of up to `count`: each entry once, in order.
+fn check_peek<F: Family>(key: &mut Queue<F>, naive: &Naive<F::Naive>, listing: Listing, count: usize, now: i64) {
+    type Order = (i64, i64, u64);
+    let listed = |entry: &Entry<Content<F>>| -> Option<(Order, (Vec<u8>, i64))> {
+        match (&entry.state, listing) {
+            (State::Queued, Listing::Ready) if naive.is_ready(entry, now) => {
+                Some(((0, entry.key, entry.seq), (Vec::new(), 0)))
+            }
+            (State::Delayed { until }, Listing::Delayed) => {
+                Some(((*until, entry.key, entry.seq), (Vec::new(), *until)))
+            }
+            (State::Leased { until }, Listing::Leased) => Some(((0, 0, entry.token), (vec![entry.consumer], *until))),
+            (State::Dead { at, reason, .. }, Listing::Dead) => Some(((0, 0, entry.token), (reason.clone(), *at))),
+            _ => None,
+        }
+    };
+    let mut expected: Vec<_> =
+        naive.entries.iter().filter_map(|entry| listed(entry).map(|(order, at)| (order, at, entry))).collect();
+    expected.sort_by_key(|(order, ..)| *order);
+    let mut entries: Vec<(Vec<u8>, Told<Content<F>>)> = Vec::new();
+    let mut after: Option<Cursor> = None;
+    loop {
+        let page = key.peek(listing, after, count, UnixMs(now));
+        assert!(page.entries.len() <= count);
+        entries.extend(page.entries.iter().map(|entry| (entry.name.to_vec(), told::<F>(entry))));
+        let Some(next) = page.next else { break };
+        assert!(after < Some(next), "it gets on");
+        assert_eq!(Cursor::read(next.to_string().as_bytes()), Some(next));
+        after = Some(next);
+    }
+    assert_eq!(entries.len(), expected.len(), "{listing:?} by {count}");
+    for ((name, told), (_, at, entry)) in entries.into_iter().zip(&expected) {
+        // A batch that is still to be sealed has no number yet.
+        assert!(name == entry.name || (name.is_empty() && entry.deliveries == 0), "{name:?} is {entry:?}");
+        let expected = Told {
+            token: Some(entry.token.max(entry.nacked)).filter(|token| *token != 0),
+            deliveries: entry.deliveries,
+            key: entry.key,
+            content: entry.content.clone(),
+            at: at.clone(),
+        };
+        assert_eq!(told, expected, "{listing:?} by {count}");
     }
 }

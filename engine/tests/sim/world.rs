@@ -5,7 +5,7 @@ use crate::log::{apply, Effect, Logged, Op};
 use crate::node::{Node, Role, Source};
 use fastrand::Rng;
 use std::collections::BTreeMap;
-use tsgen_engine::{coalesce, DeliveryOptions, Gate, Millis, Queue, TokenRange, UnixMs};
+use tsgen_engine::{coalesce, DeliveryOptions, Gate, Listing, Millis, Queue, TokenRange, UnixMs};
 
 /// A worker process: what it holds, and nothing else.
 struct Worker {
@@ -175,6 +175,9 @@ impl<F: Family> World<F> {
         if self.rng.bool() {
             self.master.key.stats(self.now);
         }
+        let listing = [Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead][self.rng.usize(0..4)];
+        let first = self.master.key.peek(listing, None, self.rng.usize(1..9), self.now).next;
+        self.master.key.peek(listing, first, 100, self.now);
     }
 
     fn claim(&mut self) {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use tsgen_engine::{
     batch_number, expired, fired, Batch, ClaimTerms, Copied, Debounce, DeliveryOptions, Ending, Expiry, FieldKind,
-    Gate, Guard, Idle, IdleRules, Kind, Mark, Millis, Nack, Prefix, Queue, Source, Tally, TokenRange, Tsgen, Ttl,
-    TtlRules, UnixMs, Watermark, WatermarkRules, Which, Window, WindowRules,
+    Gate, Guard, Idle, IdleRules, Kind, Listing, Mark, Millis, Nack, Prefix, Queue, Source, Tally, TokenRange, Tsgen,
+    Ttl, TtlRules, UnixMs, Watermark, WatermarkRules, Which, Window, WindowRules,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -322,6 +322,10 @@ pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue
     key.claimable(later);
     key.pending(None, None, 100, later);
     key.dead(None, 100, later);
+    for listing in [Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead] {
+        let next = key.peek(listing, None, 5, later).next;
+        key.peek(listing, next, 100, later);
+    }
     F::exercise(&mut key, later);
     key.claim(&ClaimTerms { consumer: b"x", count: 7, lease: Millis(50), first: None }, later).ok();
     key.extend(&[all], Millis(10), later).ok();

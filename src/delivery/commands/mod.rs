@@ -11,6 +11,7 @@ mod extend;
 mod info;
 pub mod load;
 mod nack;
+mod peek;
 mod pending;
 mod promote;
 mod release;
@@ -32,6 +33,7 @@ pub fn all<F: Family>() -> Vec<Entry> {
         Entry::of::<release::Release<F>>(),
         Entry::of::<pending::Pending<F>>(),
         Entry::of::<dead::Dead<F>>(),
+        Entry::of::<peek::Peek<F>>(),
         Entry::of::<promote::Promote<F>>(),
         Entry::of::<requeue::Requeue<F>>(),
         Entry::of::<discard::Discard<F>>(),

@@ -140,7 +140,7 @@ fn a_payload_with_bytes_inserted_removed_or_appended_never_hurts() {
 }
 
 /// The delivery commands in their shortest and longest forms, on the first filled key; and the options of CREATE and ALTER.
-const DELIVERY_FORMS: [&str; 19] = [
+const DELIVERY_FORMS: [&str; 21] = [
     "CREATE n LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 SINK s SINKMAXLEN 5 PAUSED yes",
     "ALTER # LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0 PAUSED no",
     "ALTER empty SINK s SINKMAXLEN 5",
@@ -155,6 +155,8 @@ const DELIVERY_FORMS: [&str; 19] = [
     "PENDING # CONSUMER w COUNT 5 AFTER 5",
     "DEAD # COUNT 5 AFTER 5",
     "PENDING # DELAYED COUNT 5",
+    "PEEK # READY COUNT 5 AFTER 0",
+    "PEEK # DELAYED COUNT 5 AFTER 1:2:3",
     "PROMOTE # ALL COUNT 5",
     "PROMOTE # 5 6-7",
     "REQUEUE # ALL COUNT 5",

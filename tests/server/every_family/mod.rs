@@ -22,6 +22,7 @@ mod limits;
 mod names;
 mod panics;
 mod pause;
+mod peek;
 mod persistence;
 mod promote;
 mod replication;
@@ -65,7 +66,8 @@ pub struct Timed {
 }
 
 /// What the delivery commands show.
-pub const DELIVERY_READS: [&str; 3] = ["INFO #", "PENDING #", "DEAD #"];
+pub const DELIVERY_READS: [&str; 7] =
+    ["INFO #", "PENDING #", "DEAD #", "PEEK # READY", "PEEK # DELAYED", "PEEK # LEASED", "PEEK # DEAD"];
 
 /// The delivery commands that write.
 pub const DELIVERY_WRITES: [&str; 12] = [
@@ -303,7 +305,7 @@ impl Family {
     pub fn view(&self, c: &mut Client) -> Vec<String> {
         let mut lines = Vec::new();
         for key in self.keys {
-            for command in self.reads.iter().chain(&["PENDING #", "DEAD #"]) {
+            for command in self.reads.iter().chain(&DELIVERY_READS[1..]) {
                 // A clock's watermark moves by itself.
                 let is_shown = !(*key == "clock" && command.starts_with("WATERMARK"));
                 lines.extend(is_shown.then(|| c.ok(&self.on(command, key)).to_string()));

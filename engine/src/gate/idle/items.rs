@@ -6,6 +6,7 @@
 
 use crate::buffers::Mover;
 use crate::error::Error;
+use crate::gate::Extent;
 use crate::shards::Shards;
 use crate::time::UnixMs;
 
@@ -203,6 +204,14 @@ impl Items {
     pub fn fired(mut self, reason: Reason) -> Vec<u8> {
         self.bytes[0] = reason.code();
         self.bytes
+    }
+
+    /// A copy of the bytes as [`Items::fired`] gives them; [`Extent::Beginning`] leaves out the items.
+    pub fn as_fired(&self, reason: Reason, extent: Extent) -> Vec<u8> {
+        let end = if extent == Extent::Whole { self.bytes.len() } else { HEADER };
+        let mut bytes = self.bytes[..end].to_vec();
+        bytes[0] = reason.code();
+        bytes
     }
 
     /// Loads items that were saved while they were collected. `unique` hashes them where none may stand twice.

@@ -27,6 +27,16 @@ pub fn body(opened_at: UnixMs, records: &[u8], sorted: impl ExactSizeIterator<It
     body
 }
 
+/// Bytes of the body of a window with so many fields, whose records have so many bytes.
+pub fn size(fields: usize, records: usize) -> usize {
+    HEADER + fields * END + records
+}
+
+/// The body of a window without its fields, of which only the time is to be read.
+pub fn beginning(opened_at: UnixMs) -> Vec<u8> {
+    body(opened_at, &[], std::iter::empty())
+}
+
 /// What is in a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {

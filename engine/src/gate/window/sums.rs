@@ -103,6 +103,11 @@ impl Sums {
         )
     }
 
+    /// Bytes of that body.
+    pub fn body_size(&self) -> usize {
+        batch::size(self.len(), self.records.len())
+    }
+
     /// The records in byte order of their fields.
     ///
     /// Sorts by the eight bytes behind the prefix that all fields have in common, and looks at whole names only where these are equal:

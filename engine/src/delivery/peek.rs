@@ -1,0 +1,267 @@
+//! PEEK: entries with their content, page by page. Changes nothing.
+//!
+//! A cursor is where in its order a page ends: a place, a time and a place, or a token. None of these changes while an entry stays where it
+//! is, so an entry that is there all the time is on one of the pages, whatever comes and goes meanwhile.
+
+use super::view::UNSWEPT;
+use crate::entries::{Handle, Place};
+use crate::gate::{Due, Extent, Gate};
+use crate::queue::Queue;
+use crate::time::UnixMs;
+use crate::token::Token;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A page is closed before the entry with which names and bodies would have more bytes. A body that alone has more is left out.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Which entries are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Those that can be claimed, in the order in which they are handed out.
+    Ready,
+    /// Those that rest after a failed delivery, in the order in which they come back.
+    Delayed,
+    /// Those with a running lease, by token.
+    Leased,
+    /// Dead letters, by token.
+    Dead,
+}
+
+/// Where a page ends. To be read by nobody but the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// The time at which an entry comes back, where these are listed; else 0.
+    until: UnixMs,
+    /// The place of an entry, or its token as a sequence number.
+    place: Place,
+}
+
+/// Some entries, and where the next page goes on.
+#[derive(Debug)]
+pub struct PeekPage<'a> {
+    /// In the order of the listing.
+    pub entries: Vec<Peeked<'a>>,
+    /// None: nothing is left. A page may end early, even without an entry, and still have a next one.
+    pub next: Option<Cursor>,
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peeked<'a> {
+    /// The token of its last delivery, as long as it names the entry.
+    pub token: Option<Token>,
+    /// How often it has been delivered.
+    pub deliveries: u32,
+    /// What is known of it where it is.
+    pub at: PeekedAt<'a>,
+    /// Its place: the timestamp of a TSGEN element.
+    pub key: i64,
+    /// Its name; empty for a batch that is still to be sealed, because its number is made then.
+    pub name: &'a [u8],
+    /// Its body; of one that is too large, perhaps only the beginning.
+    pub body: Cow<'a, [u8]>,
+    /// How much of the body is there.
+    pub extent: Extent,
+    /// Bytes of the whole body.
+    pub size: usize,
+}
+
+/// Where an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeekedAt<'a> {
+    /// It can be claimed.
+    Ready,
+    /// It comes back then.
+    Delayed {
+        /// When its delay is over.
+        until: UnixMs,
+    },
+    /// Somebody holds it.
+    Leased {
+        /// Who.
+        consumer: &'a [u8],
+        /// When the lease ends.
+        until: UnixMs,
+    },
+    /// It is dead.
+    Dead {
+        /// Since when.
+        died_at: UnixMs,
+        /// Why.
+        reason: &'a [u8],
+    },
+}
+
+/// An entry of a page, before it is known whether the page has room for it.
+struct Found<'a> {
+    cursor: Cursor,
+    what: What,
+    at: PeekedAt<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Entry(Handle),
+    /// It is not an entry yet, and has no claim to be fired by a reader.
+    Due(Due),
+}
+
+impl Cursor {
+    const START: Cursor = Cursor { until: UnixMs(i64::MIN), place: Place { key: i64::MIN, seq: 0 } };
+
+    fn of_place(place: Place) -> Self {
+        Cursor { until: UnixMs(0), place }
+    }
+
+    fn of_token(token: Token) -> Self {
+        Self::of_place(Place { key: 0, seq: token })
+    }
+
+    /// The first point behind this one.
+    fn beyond(self) -> Self {
+        Cursor { place: Place { seq: self.place.seq.saturating_add(1), ..self.place }, ..self }
+    }
+
+    /// Reads what `Display` has written.
+    pub fn read(text: &[u8]) -> Option<Self> {
+        let mut parts = std::str::from_utf8(text).ok()?.split(':');
+        let until = UnixMs(parts.next()?.parse().ok()?);
+        let place = Place { key: parts.next()?.parse().ok()?, seq: parts.next()?.parse().ok()? };
+        let read = Cursor { until, place };
+        // There is one way to write a cursor.
+        (read.to_string().as_bytes() == text).then_some(read)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}:{}:{}", self.until.0, self.place.key, self.place.seq)
+    }
+}
+
+impl<G: Gate> Queue<G> {
+    /// A page of up to `count` entries behind `after`, as if everything due had been swept, within the bounds of other listings.
+    /// O(log n + those listed), and O(1) for each of up to [`UNSWEPT`] leases and delays that have ended since the last sweep.
+    pub fn peek(&mut self, listing: Listing, after: Option<Cursor>, count: usize, now: UnixMs) -> PeekPage<'_> {
+        let from = after.map_or(Cursor::START, Cursor::beyond);
+        // One more tells whether anything is left.
+        let wanted = count.saturating_add(1);
+        let (due, unknown_from) = match listing {
+            Listing::Ready => {
+                let due = self.gate.due_from(from.place, wanted, now);
+                (due.things, due.unknown_from)
+            }
+            _ => (Vec::new(), None),
+        };
+        let found = match listing {
+            Listing::Ready => self.ready_from(from.place, due, unknown_from, wanted, now),
+            Listing::Delayed => {
+                let delayed = self.delayed_from((from.until, from.place), wanted, now);
+                let found = |((until, place), handle)| Found {
+                    cursor: Cursor { until, place },
+                    what: What::Entry(handle),
+                    at: PeekedAt::Delayed { until },
+                };
+                delayed.into_iter().map(found).collect()
+            }
+            Listing::Leased => self.leased_from(from.place.seq, wanted, now),
+            Listing::Dead => {
+                let found = |(token, (handle, died_at, reason))| Found {
+                    cursor: Cursor::of_token(token),
+                    what: What::Entry(handle),
+                    at: PeekedAt::Dead { died_at, reason },
+                };
+                self.dead_from(from.place.seq, wanted, now).into_iter().map(found).collect()
+            }
+        };
+        self.page(found, count, after, unknown_from.is_some())
+    }
+
+    /// Ready entries and what is due, merged.
+    fn ready_from(
+        &self,
+        from: Place,
+        due: Vec<Due>,
+        unknown_from: Option<Place>,
+        count: usize,
+        now: UnixMs,
+    ) -> Vec<Found<'_>> {
+        let Some(horizon) = self.gate.horizon(now) else { return Vec::new() };
+        let known = |place: Place| unknown_from.is_none_or(|unknown| place < unknown);
+        let is_wanted = |place: Place| place >= from && place.key <= horizon && known(place);
+        let stored = self.order.iter_from_place(&self.entries, from);
+        let queued = self.with_returned(stored, now, is_wanted, count);
+        let queued = queued.into_iter().map(|handle| (self.entries.place(handle), What::Entry(handle)));
+        let due = due.into_iter().map(|due| (due.place, What::Due(due))).filter(|(place, _)| known(*place));
+        let mut all: Vec<_> = queued.chain(due).collect();
+        all.sort_unstable_by_key(|(place, _)| *place);
+        all.truncate(count);
+        let found = |(place, what)| Found { cursor: Cursor::of_place(place), what, at: PeekedAt::Ready };
+        all.into_iter().map(found).collect()
+    }
+
+    fn leased_from(&self, from: Token, count: usize, now: UnixMs) -> Vec<Found<'_>> {
+        let running = self.grants.running(from.saturating_sub(1), self.grants.cut(now, UNSWEPT));
+        let mut found = Vec::new();
+        for (token, handle, terms) in running.take(count) {
+            let at = PeekedAt::Leased { consumer: &terms.consumer, until: terms.deadline };
+            found.push(Found { cursor: Cursor::of_token(token), what: What::Entry(handle), at });
+        }
+        found
+    }
+
+    /// The first `count` of these, as far as their bytes fit. `is_cut`: there may be more than was found.
+    fn page<'a>(&'a self, found: Vec<Found<'a>>, count: usize, after: Option<Cursor>, is_cut: bool) -> PeekPage<'a> {
+        let (mut entries, mut bytes, all) = (Vec::new(), 0, found.len());
+        let mut last = after;
+        for Found { cursor, what, at } in found.into_iter().take(count) {
+            let size = self.body_size(what);
+            let extent = if size > PAGE_BYTES { Extent::Beginning } else { Extent::Whole };
+            let room = if extent == Extent::Whole { size } else { 0 };
+            if bytes + room > PAGE_BYTES {
+                break;
+            }
+            let peeked = self.peeked(what, at, extent, size);
+            bytes += room + peeked.name.len();
+            entries.push(peeked);
+            last = Some(cursor);
+        }
+        let is_over = entries.len() == all && !is_cut;
+        PeekPage { entries, next: (!is_over).then_some(last.unwrap_or(Cursor::START)) }
+    }
+
+    fn body_size(&self, what: What) -> usize {
+        match what {
+            What::Entry(handle) => self.entries.name_and_body(handle).1.len(),
+            What::Due(due) => due.size,
+        }
+    }
+
+    fn peeked<'a>(&'a self, what: What, at: PeekedAt<'a>, extent: Extent, size: usize) -> Peeked<'a> {
+        match what {
+            What::Entry(handle) => {
+                let (name, body) = self.entries.name_and_body(handle);
+                // A stale token names an entry only as long as that is delayed, and the sweep would forget it.
+                let is_forgotten = |token: &Token| at == PeekedAt::Ready && self.nacked.contains_key(token);
+                Peeked {
+                    token: self.last_token_of(handle).filter(|token| !is_forgotten(token)),
+                    deliveries: self.deliveries(handle),
+                    at,
+                    key: self.entries.place(handle).key,
+                    name,
+                    body: Cow::Borrowed(body),
+                    extent,
+                    size,
+                }
+            }
+            What::Due(due) => {
+                let (name, body) = self.gate.foretell(&due, extent);
+                Peeked { token: None, deliveries: 0, at, key: due.place.key, name, body: body.into(), extent, size }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
