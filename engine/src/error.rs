@@ -25,6 +25,15 @@ pub enum Error {
     SourceNeeded,
     /// A source was named that the key does not have.
     UnknownSource,
+    /// An advance goes further at once than the key allows.
+    Jump {
+        /// The timestamp of the advance.
+        to: i64,
+        /// What the watermark is, or the source has reported.
+        from: i64,
+        /// The most by which an advance may be above that.
+        max: u64,
+    },
     /// ALTER may only move a watermark back.
     WatermarkNotBelow,
     /// ALTER may only move what a source has reported back.
@@ -49,6 +58,7 @@ impl Error {
         match self {
             Error::Full => "FULL",
             Error::Late => "LATE",
+            Error::Jump { .. } => "JUMP",
             _ => "ERR",
         }
     }
@@ -59,13 +69,20 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Error::BelowMin(min) => return write!(f, "delta must be at least {min}"),
             Error::AboveMax(max) => return write!(f, "delta must be at most {max}"),
+            Error::Jump { to, from, max } => {
+                let by = to.abs_diff(*from);
+                return write!(
+                    f,
+                    "{to} is {by} above {from}, and MAXJUMP is {max}; is it in the right unit? If so, ADVANCE … FORCE"
+                );
+            }
             Error::NotUuid => "field must be a UUID",
             Error::Overflow => "increment or decrement would overflow",
             Error::Full => "the key holds MAXLEN entries",
             Error::Late => "timestamp is at or below the watermark",
             Error::ClockDriven => "the watermark of a CLOCK key is the server's clock",
             Error::SourceNeeded => "the key has SOURCES: ADVANCE key timestamp SOURCE name",
-            Error::UnknownSource => "SOURCE must be one of the names the key was created with, if any",
+            Error::UnknownSource => "SOURCE must be one of the key's sources, if it has any",
             Error::WatermarkNotBelow => {
                 "WATERMARK must not be above the current watermark; use TSGEN.ADVANCE to raise it"
             }

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::order::Order;
 use crate::time::UnixMs;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
+use watermark::Extra;
 
 /// A collected thing that is due and has not fired yet, for a reader who must not fire it.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +153,14 @@ pub trait Gate: Clone + Sized {
     /// Takes in a thing that was being collected when the snapshot was taken; returns its sequence number, if it has one of the
     /// queue's. Fails on what cannot have been collected.
     fn adopt_collected(&mut self, collected: Self::Collected<'_>) -> Result<Option<u64>, Error>;
+
+    /// Tells what a snapshot must keep of options that few keys have.
+    fn extras(&self, _tell: &mut dyn FnMut(Extra)) {}
+
+    /// Takes in what [`Gate::extras`] told. Fails on what this gate cannot have told.
+    fn adopt_extra(&mut self, _extra: Extra) -> Result<(), Error> {
+        Err(Error::Damaged("an option of another family"))
+    }
 
     /// Called once all collected things have been taken in. Fails if something must be missing.
     fn adopted(&self) -> Result<(), Error> {

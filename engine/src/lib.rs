@@ -53,7 +53,9 @@ pub use gate::idle::{fired, Collecting, Group, Idle, IdleRules, Pushed, Reader, 
 pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl, TtlRules};
 pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
 pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
-pub use gate::watermark::{Added, Advanced, Element, Guard, Kind, Late, Source, Watermark, WatermarkRules};
+pub use gate::watermark::{
+    Added, Advanced, Element, Guard, Kind, Late, Source, SourceChange, Watermark, WatermarkRules, MAX_SOURCES,
+};
 pub use gate::window::{batch_number, Batch, Counted, FieldKind, OpenWindow, Window, WindowRules, MAX_FIELDS};
 pub use gate::{AllDue, Due, Extent, Gate};
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};

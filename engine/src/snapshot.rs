@@ -17,6 +17,7 @@ pub use load::Loader;
 
 use crate::entries::{Handle, State};
 use crate::error::Error;
+use crate::gate::watermark::Extra;
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Totals};
@@ -62,6 +63,10 @@ enum Part<'a, S, C> {
     },
     /// The key is paused. Follows the head; told only of such a key.
     Paused,
+    /// An option of the gate that few keys have. Follows the head.
+    Extra(Extra),
+    /// How many parts there are that not every key has, if any: so that none is missing. Stands before the end.
+    Extras(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -145,6 +150,8 @@ impl<'a, S, C> Part<'a, S, C> {
             Part::Grants(grants) => Part::Grants(grants),
             Part::End { collected, entries } => Part::End { collected, entries },
             Part::Paused => Part::Paused,
+            Part::Extra(extra) => Part::Extra(extra),
+            Part::Extras(count) => Part::Extras(count),
         }
     }
 }
@@ -217,9 +224,15 @@ impl<G: Gate> Queue<G> {
         };
         let mut put = |part: PartOf<'_, G>| encode(&part, emit);
         put(Part::Head(head));
+        let mut extras = 0;
         if self.options.paused {
+            extras += 1;
             put(Part::Paused);
         }
+        self.gate.extras(&mut |extra| {
+            extras += 1;
+            put(Part::Extra(extra));
+        });
         let mut collected = 0;
         if with_collected {
             chunked(self.gate.collected(), |chunk| {
@@ -229,6 +242,9 @@ impl<G: Gate> Queue<G> {
         }
         chunked(self.saved_entries(with_nacked), |chunk| put(Part::Entries(chunk)));
         chunked(self.saved_grants(), |chunk| put(Part::Grants(chunk)));
+        if extras > 0 {
+            put(Part::Extras(extras));
+        }
         put(Part::End { collected, entries: self.entries.len() as u64 });
     }
 

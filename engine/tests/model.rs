@@ -33,15 +33,20 @@ proptest! {
 
     #[test]
     fn every_history_of_tsgen_is_as_the_naive_list_has_it(
-        clock in any::<bool>(),
+        gate in 0u8..3,
         reject_late in prop::bool::weighted(0.1),
         options in options(),
         ops in prop::collection::vec(op(tsgen::op()), 1..120),
     ) {
-        let kind = if clock { Kind::Clock } else { Kind::External };
+        let kind = match gate {
+            0 => Kind::External,
+            1 => Kind::Clock,
+            _ => tsgen::sources(),
+        };
         let late = if reject_late { Late::Reject } else { Late::Ready };
-        let key = Tsgen::create(WatermarkRules { kind, late }, options, SEED).expect("valid options");
-        World::new(key, naive::watermark::Watermark { clock, reject_late, watermark: None }).run(ops);
+        let rules = WatermarkRules { kind: kind.clone(), late };
+        let key = Tsgen::create(rules, options, SEED).expect("valid options");
+        World::new(key, naive::watermark::Watermark::new(&kind, reject_late)).run(ops);
     }
 
     #[test]

@@ -107,7 +107,8 @@ fn group(words: &mut Words<'_>, before: &mut Vec<Argument>, optional: bool) {
             Argument { parts: parts.into_iter().chain(last).collect(), ..Argument::plain("choice", Kind::OneOf) }
         }
     };
-    before.push(Argument { optional, multiple: repeats, ..argument });
+    let repeats_token = repeats && argument.token.is_some();
+    before.push(Argument { optional, multiple: repeats, repeats_token, ..argument });
 }
 
 impl Argument {

@@ -2,14 +2,14 @@
 
 use crate::command::table::Entry;
 use crate::delivery::commands;
-use crate::delivery::drive::driver;
+use crate::delivery::drive::{decide_at, driver};
 use crate::delivery::family::Family;
 use crate::delivery::figures::{sum, Sums};
 use crate::delivery::timer::tick::Driver;
 use crate::redis::config::Config;
 use crate::redis::info::Section;
 use crate::redis::server_events::Event;
-use crate::redis::Ctx;
+use crate::redis::{Ctx, Str};
 use std::time::Instant;
 use tsgen_engine::UnixMs;
 
@@ -23,6 +23,8 @@ pub struct AnyFamily {
     /// Sums over its keys, as many of them as can be looked at until the given time.
     pub sums: fn(&Section, UnixMs, Instant) -> Sums,
     pub driver: fn() -> Driver,
+    /// Decides about a key what was due by then; false if the key is not of this family.
+    pub decide_at: fn(&Ctx, &Str, UnixMs) -> bool,
 }
 
 impl AnyFamily {
@@ -34,6 +36,7 @@ impl AnyFamily {
             on_event: F::on_event,
             sums: sum::<F>,
             driver: driver::<F>,
+            decide_at: decide_at::<F>,
         }
     }
 }

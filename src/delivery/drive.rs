@@ -2,12 +2,12 @@
 //!
 //! It sweeps leases and delays that are over only where a client or the sink waits for their entries, or where there are very many.
 
-use crate::delivery::family::Family;
+use crate::delivery::family::{Decision, Family};
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::sink;
 use crate::delivery::stored_queue::StoredQueue;
-use crate::delivery::timer::tick::{master_since, Driver, WHEN_SET_BACK};
+use crate::delivery::timer::tick::{heard_since, is_late, master_since, Driver, WHEN_SET_BACK};
 use crate::delivery::waiters;
 use crate::redis::ctx::Role;
 use crate::redis::{Ctx, Str};
@@ -41,6 +41,19 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
         let rest = if is_sorted { REPLICA_STEP } else { 0 };
         let at = now.after(Millis(rest.unsigned_abs()));
         value.schedule(db, name.bytes(), again.map_or(at, |again| again.min(at)));
+    }
+    true
+}
+
+/// Before a client's command at a time of its own: decides what the timer would have decided by then. False if the key is not of this family.
+pub fn decide_at<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> bool {
+    let Some(mut key) = keyspace::open_write::<F>(ctx, name).ok().filter(|key| !key.is_empty()) else { return false };
+    let Ok(Some(value)) = key.value() else { return false };
+    let decided = F::decide(ctx, name, value, Decision::At(now));
+    drop(key);
+    if decided.opened {
+        ctx.notify(F::VERBS.ready.event, name);
+        ctx.signal_ready(name);
     }
     true
 }
@@ -85,6 +98,11 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     for at in again.into_iter().chain(value.compact(now, until)) {
         value.schedule(db, name.bytes(), at);
     }
+    let when = Decision::ByTimer { now, heard_since: heard_since(), is_late: is_late() };
+    let decided = F::decide(ctx, name, value, when);
+    if let Some(at) = decided.again {
+        value.schedule(db, name.bytes(), at);
+    }
     if !value.queue.sort_overdue(now, SORT_STEP) {
         // Very many groups have come due at once. The steps below would have to look at all of them.
         value.schedule(db, name.bytes(), now);
@@ -98,11 +116,11 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         value.schedule(db, name.bytes(), now);
         return true;
     }
-    let mut opened = false;
+    let mut opened = decided.opened;
     let mut opens_at = None;
     let feed = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
     if F::opens_by_clock(&value.queue) {
-        opened = F::opened_between(&mut value.queue, value.announced, master_since(), now);
+        opened |= F::opened_between(&mut value.queue, value.announced, master_since(), now);
         value.announced = now;
         opens_at = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
     }

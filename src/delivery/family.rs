@@ -20,6 +20,30 @@ use tsgen_engine::{Delivered, DeliveryOptions, Extent, Queue, Ready, UnixMs};
 /// The arguments of a command that is being built.
 pub type Strings = Vec<OwnedStr>;
 
+/// When something is decided.
+#[derive(Clone, Copy)]
+pub enum Decision {
+    /// By the timer, at the time of day.
+    ByTimer {
+        now: UnixMs,
+        /// Since when clients could be heard without a break.
+        heard_since: UnixMs,
+        /// What clients have sent meanwhile may not have been looked at.
+        is_late: bool,
+    },
+    /// At a time that a client names. It goes by the times in the key alone.
+    At(UnixMs),
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Decided {
+    /// Whether the gate has opened for anything.
+    pub opened: bool,
+    /// When there is something to decide next.
+    pub again: Option<UnixMs>,
+}
+
 /// One family of commands.
 pub trait Family: Content {
     /// The gate options of CREATE.
@@ -67,6 +91,10 @@ pub trait Family: Content {
     fn explain_gate(queue: &Queue<Self::Gate>, to: &mut Strings);
 
     fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail>;
+    /// Fails if `change` has a name that is too long.
+    fn check_names(_change: &Self::Change, _ctx: &Ctx) -> Result<(), Fail> {
+        Ok(())
+    }
     /// Fails exactly if `change` would fail.
     fn check_change(queue: &Queue<Self::Gate>, change: &Self::Change, now: UnixMs) -> Result<(), Fail>;
     /// True if anything changed.
@@ -75,6 +103,8 @@ pub trait Family: Content {
     /// Whether the gate opened for anything after `after` and up to `now`. Openings before `master_since` were announced by another node.
     fn opened_between(queue: &mut Queue<Self::Gate>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool;
 
+    /// A key is being made by CREATE.
+    fn created(_queue: &mut Queue<Self::Gate>, _now: UnixMs) {}
     /// A value has appeared under a name, or still stands there.
     fn appeared(_value: &StoredQueue<Self>, _db: i32, _name: &[u8]) {}
     /// A value is about to appear in another keyspace than the one it was made in.
@@ -86,6 +116,11 @@ pub trait Family: Content {
     /// What the timer does for a key of this family beside delivery. Returns when the timer shall come again.
     fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _role: Role) -> Option<UnixMs> {
         None
+    }
+    /// What a master decides about a key because time has passed, before it looks at what is ready; it replicates that. Once in each look of
+    /// the timer, and before a command that a client runs at a time of its own.
+    fn decide(_ctx: &Ctx, _name: &Str, _value: &mut StoredQueue<Self>, _when: Decision) -> Decided {
+        Decided::default()
     }
     /// What the timer does for the whole family in each of its turns, also while nothing may be written.
     const TURN: Turn = Turn::NOTHING;
@@ -112,6 +147,10 @@ pub trait Family: Content {
     /// The number of fields in `reply_gate_fields`, with which F.INFO starts.
     const GATE_FIELDS: usize;
     fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Self::Gate>, now: UnixMs);
+    /// Fields with which F.INFO ends, each a number.
+    fn last_fields(_queue: &Queue<Self::Gate>) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }
 
 /// The gate options of a family's CREATE.

@@ -11,6 +11,7 @@ use crate::command::table;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::redis::command::KeySpec;
 use crate::redis::{log, Ctx};
+use crate::server::families::FAMILIES;
 use tsgen_engine::{UnixMs, REPEATED};
 
 /// The latest time: tokens that are made from it stay within JavaScript's exact integers.
@@ -53,6 +54,9 @@ impl Command for At {
         let entry = entry.ok_or(UNKNOWN)?;
         let given = call.args.take_rest();
         let mut inner = Call::new(call.ctx, entry.row.name, given, Some(UnixMs(ms)));
+        if let (Some(key), false) = (given.first(), flags.is_replicated() || flags.is_loading()) {
+            FAMILIES.iter().any(|family| (family.decide_at)(call.ctx, key, UnixMs(ms)));
+        }
         let outcome = if entry.takes(given.len()) { (entry.run)(&mut inner) } else { Err(Fail::Arity) };
         if let Err(fail) = outcome {
             fail.reply(call.ctx, entry.row.name);

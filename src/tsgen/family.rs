@@ -4,26 +4,27 @@ use crate::command::args::{integer, is, set, Args};
 use crate::command::limits::check_name;
 use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::delivery::family::{Family, Strings};
+use crate::delivery::family::{Decided, Decision, Family, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
+use crate::tsgen::silence::{self, Listening};
 use crate::tsgen::{commands, Tsgen, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
-    Delivered, DeliveryOptions, Error, Extent, Kind, Late, Queue, Ready, Source, UnixMs, Watermark, WatermarkRules,
+    Delivered, DeliveryOptions, Error, Extent, Kind, Late, Millis, Queue, Ready, Source, SourceChange, UnixMs,
+    Watermark, WatermarkRules, MAX_SOURCES,
 };
-
-/// The most sources of one key: the watermark is their minimum, which is found by looking at each source.
-const MAX_SOURCES: i64 = 1_000;
 
 /// The gate options of CREATE.
 #[derive(Default)]
 pub struct Plan {
     kind: Option<Kind>,
     late: Option<Late>,
+    source_idle: Option<Millis>,
+    max_jump: Option<u64>,
 }
 
 /// The gate options of ALTER.
@@ -33,10 +34,24 @@ pub struct Change {
     /// The name of a source, and the timestamp that counts as its report from now on.
     source: Option<(Box<[u8]>, i64)>,
     late: Option<Late>,
+    source_idle: Option<Millis>,
+    max_jump: Option<u64>,
+    /// In the order given.
+    sources: Vec<SourceChange>,
 }
 
 const BAD_SOURCE: Fail =
     Fail::text("ERR SOURCE must be followed by the name of a source and a timestamp, a signed 64-bit integer");
+
+/// The words of options.
+const SOURCEIDLE: &str = "SOURCEIDLE";
+const MAXJUMP: &str = "MAXJUMP";
+const ADDSOURCE: &str = "ADDSOURCE";
+const REMSOURCE: &str = "REMSOURCE";
+
+fn max_jump_option(args: &mut Args<'_>) -> Result<u64, Fail> {
+    Ok(args.number_of(MAXJUMP, 0, i64::MAX)?.unsigned_abs())
+}
 
 fn late_option(args: &mut Args<'_>) -> Result<Late, Fail> {
     let word = args.value_of("LATE")?;
@@ -49,23 +64,23 @@ fn late_option(args: &mut Args<'_>) -> Result<Late, Fail> {
 
 fn sources_option(args: &mut Args<'_>, ctx: &Ctx) -> Result<Kind, Fail> {
     let count = args.value_of("SOURCES")?;
-    let count = integer(count.bytes()).filter(|count| (1..=MAX_SOURCES).contains(count));
+    let count = integer(count.bytes()).filter(|count| (1..=MAX_SOURCES as i64).contains(count));
     let count = count
         .ok_or(Fail::text("ERR SOURCES must be followed by the number of names, between 1 and 1000, and the names"))?;
     let source = |_| {
         let name = args.next().ok_or(Fail::text("ERR SOURCES must be followed by as many names as it says"))?.bytes();
         check_name(ctx, "source", name)?;
-        Ok(Source { name: name.into(), timestamp: None, reported_at: UnixMs(0) })
+        Ok(Source { name: name.into(), timestamp: None, reported_at: UnixMs(0), idle: false })
     };
     (0..count).map(source).collect::<Result<_, Fail>>().map(Kind::Sources)
 }
 
 impl Content for Tsgen {
     type Gate = Watermark;
-    type Local = ();
+    type Local = Listening;
 
     fn opens_by_clock(queue: &Queue<Watermark>) -> bool {
-        queue.is_clock()
+        queue.is_clock() || !queue.source_idle().is_zero()
     }
 }
 
@@ -75,12 +90,13 @@ impl Family for Tsgen {
 
     const VERBS: Verbs = verbs!("TSGEN", "tsgen");
     const TYPE_NAME: &'static CStr = c"tsgen-tsg";
-    const CREATE_SYNTAX: &'static str = "key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT]";
+    const CREATE_SYNTAX: &'static str =
+        "key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key whose elements wait for a watermark: one that you advance, that of several sources, or the server's clock";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of sources";
     const ALTER_SYNTAX: &'static str =
-        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [LATE READY|REJECT]";
+        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [ADDSOURCE name ...] [REMSOURCE name ...] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n]";
     const BEFORE_READY: &'static CStr = c"waiting";
     const GATE_FIELDS: usize = 3;
 
@@ -100,6 +116,14 @@ impl Family for Tsgen {
                 set(&mut plan.late, "LATE", late_option(args)?)?;
                 return Ok(true);
             }
+            word if is(word, SOURCEIDLE) => {
+                set(&mut plan.source_idle, SOURCEIDLE, args.millis_of(SOURCEIDLE, 0)?)?;
+                return Ok(true);
+            }
+            word if is(word, MAXJUMP) => {
+                set(&mut plan.max_jump, MAXJUMP, max_jump_option(args)?)?;
+                return Ok(true);
+            }
             _ => return Ok(false),
         };
         match plan.kind.replace(kind) {
@@ -111,7 +135,17 @@ impl Family for Tsgen {
     fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Watermark>, Error> {
         let base = WatermarkRules::default();
         let rules = WatermarkRules { kind: plan.kind.unwrap_or(base.kind), late: plan.late.unwrap_or(base.late) };
-        Queue::<Watermark>::create(rules, options, seed)
+        let mut queue = Queue::<Watermark>::create(rules, options, seed)?;
+        let (source_idle, max_jump) = (plan.source_idle.unwrap_or_default(), plan.max_jump.unwrap_or_default());
+        queue.check_source_idle(source_idle)?;
+        queue.check_max_jump(max_jump)?;
+        queue.alter_source_idle(source_idle, UnixMs(0));
+        queue.alter_max_jump(max_jump);
+        Ok(queue)
+    }
+
+    fn created(queue: &mut Queue<Watermark>, now: UnixMs) {
+        queue.listen_from(now);
     }
 
     fn explain_gate(queue: &Queue<Watermark>, to: &mut Strings) {
@@ -128,6 +162,12 @@ impl Family for Tsgen {
             Late::Reject => b"REJECT",
         };
         to.extend([OwnedStr::new(b"LATE"), OwnedStr::new(late)]);
+        for (word, number) in [(SOURCEIDLE, queue.source_idle().0), (MAXJUMP, queue.max_jump())] {
+            if number != 0 {
+                let number = i64::try_from(number).unwrap_or(i64::MAX);
+                to.extend([OwnedStr::new(word.as_bytes()), OwnedStr::number(number)]);
+            }
+        }
     }
 
     fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
@@ -142,15 +182,40 @@ impl Family for Tsgen {
             let name = args.value_of("SOURCE")?.bytes();
             let timestamp = args.next().and_then(|text| integer(text.bytes())).ok_or(BAD_SOURCE)?;
             set(&mut change.source, "SOURCE", (name.into(), timestamp))?;
+        } else if is(word, SOURCEIDLE) {
+            set(&mut change.source_idle, SOURCEIDLE, args.millis_of(SOURCEIDLE, 0)?)?;
+        } else if is(word, MAXJUMP) {
+            set(&mut change.max_jump, MAXJUMP, max_jump_option(args)?)?;
+        } else if is(word, ADDSOURCE) {
+            change.sources.push(SourceChange::Add(args.value_of(ADDSOURCE)?.bytes().into()));
+        } else if is(word, REMSOURCE) {
+            change.sources.push(SourceChange::Remove(args.value_of(REMSOURCE)?.bytes().into()));
         } else {
             return Ok(false);
         }
         Ok(true)
     }
 
+    fn check_names(change: &Change, ctx: &Ctx) -> Result<(), Fail> {
+        let mut added = change.sources.iter().filter_map(|change| match change {
+            SourceChange::Add(name) => Some(name),
+            SourceChange::Remove(_) => None,
+        });
+        added.try_for_each(|name| check_name(ctx, ADDSOURCE, name))
+    }
+
     fn check_change(queue: &Queue<Watermark>, change: &Change, now: UnixMs) -> Result<(), Fail> {
         if let Some((name, to)) = &change.source {
             queue.check_source(name, *to)?;
+        }
+        if let Some(after) = change.source_idle {
+            queue.check_source_idle(after)?;
+        }
+        if let Some(most) = change.max_jump {
+            queue.check_max_jump(most)?;
+        }
+        if !change.sources.is_empty() {
+            queue.changed_sources(&change.sources, now)?;
         }
         let Some(to) = change.watermark else { return Ok(()) };
         if queue.is_clock() {
@@ -168,11 +233,19 @@ impl Family for Tsgen {
             None => false,
         };
         let source_set_back = change.source.is_some_and(|(name, to)| queue.alter_source(&name, to));
-        Ok(change.late.is_some_and(|late| queue.alter_late(late)) || set_back || source_set_back)
+        let sources_changed = queue.change_sources(&change.sources, now)?;
+        let idle_changed = change.source_idle.is_some_and(|after| queue.alter_source_idle(after, now));
+        let jump_changed = change.max_jump.is_some_and(|most| queue.alter_max_jump(most));
+        let late_changed = change.late.is_some_and(|late| queue.alter_late(late));
+        Ok([set_back, source_set_back, sources_changed, idle_changed, jump_changed, late_changed].contains(&true))
     }
 
     fn opened_between(queue: &mut Queue<Watermark>, after: UnixMs, _: UnixMs, now: UnixMs) -> bool {
-        queue.any_between(Some(after.0), now.0)
+        queue.is_clock() && queue.any_between(Some(after.0), now.0)
+    }
+
+    fn decide(ctx: &Ctx, name: &Str, value: &mut StoredQueue<Tsgen>, when: Decision) -> Decided {
+        silence::decide(ctx, name, value, when)
     }
 
     const ENTRY_FIELDS: usize = 3;
@@ -213,5 +286,13 @@ impl Family for Tsgen {
         ctx.reply_optional_int(queue.watermark(now));
         ctx.reply_bytes(b"late");
         ctx.reply_bytes(late);
+    }
+
+    fn last_fields(queue: &Queue<Watermark>) -> Vec<(&'static str, u64)> {
+        vec![
+            ("sourceidle", queue.source_idle().0),
+            ("idle-sources", queue.idle_sources() as u64),
+            ("maxjump", queue.max_jump()),
+        ]
     }
 }

@@ -3,6 +3,7 @@
 pub mod adding;
 mod commands;
 mod family;
+pub mod silence;
 pub mod timestamp;
 
 use crate::delivery::stored_queue::StoredQueue;

@@ -206,6 +206,11 @@ impl<G: Gate> Queue<G> {
         queued || (self.gate.first_due(now).is_some() && !self.sweepable(now))
     }
 
+    /// How many entries are ready, without what a sweep would make so. O(log n).
+    pub fn ready_count(&self, now: UnixMs) -> usize {
+        self.gate.horizon(now).map_or(0, |key| self.order.count_through(&self.entries, key))
+    }
+
     /// Whether a lease or delay has ended.
     pub(crate) fn sweepable(&self, now: UnixMs) -> bool {
         let delay = self.delays.first_key_value().map(|((until, _), _)| *until);

@@ -3,10 +3,17 @@
 //! The watermark is moved from outside, by one writer or by named sources of which the slowest counts, or it is the
 //! server's clock. A watermark that is moved only rises, unless an operator sets it back. One that is the clock is the clock as
 //! it is now: a clock that was ahead and is set right closes the gate again, and what nobody has claimed waits for its time.
+//!
+//! A source may fall silent. Whether one has is decided by the server and told here ([`Queue::leave_out`]), so that the watermark depends on
+//! operations alone, and never on when somebody looks.
 
 mod elements;
+mod extra;
+mod sources;
 
 pub use elements::{Added, Advanced, Element, Guard};
+pub use extra::Extra;
+pub use sources::{SourceChange, MAX_SOURCES};
 
 use super::Gate;
 use crate::buffers::Mover;
@@ -15,7 +22,7 @@ use crate::entries::{Entries, Handle};
 use crate::error::Error;
 use crate::names::Names;
 use crate::order::Order;
-use crate::time::UnixMs;
+use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -26,7 +33,7 @@ pub enum Kind {
     External,
     /// The server's clock: a delay queue.
     Clock,
-    /// The minimum of what these sources have reported, unset until each has.
+    /// The minimum of what these sources have reported, without those that are idle; unset until each has reported.
     Sources(Vec<Source>),
 }
 
@@ -38,8 +45,11 @@ pub struct Source {
     pub name: Box<[u8]>,
     /// The highest timestamp it has reported.
     pub timestamp: Option<i64>,
-    /// When it reported last, risen or not.
+    /// When it reported last, risen or not. Of one that has not reported: since when it has been listened to, if that matters.
     pub reported_at: UnixMs,
+    /// Whether it is left out of the minimum until it reports again. Saved as an [`Extra`].
+    #[serde(skip)]
+    pub idle: bool,
 }
 
 /// What happens to an element that is late on arrival.
@@ -86,6 +96,10 @@ pub struct Watermark {
     reached: Option<i64>,
     /// When it rose to what, coarsely: (watermark, since), both rising.
     rises: Vec<(i64, UnixMs)>,
+    /// A source that has not reported for so long is idle; 0: never.
+    source_idle: Millis,
+    /// The most by which one ADVANCE raises what it raises; 0: any.
+    max_jump: u64,
     names: Names,
 }
 
@@ -105,7 +119,8 @@ impl Watermark {
     /// A gate with nothing in it. Errors: a source named twice, or none.
     fn new(rules: WatermarkRules, seed: [u64; 2]) -> Result<Self, Error> {
         rules.check()?;
-        Ok(Watermark { rules, reached: None, rises: Vec::new(), names: Names::new(seed) })
+        let names = Names::new(seed);
+        Ok(Watermark { rules, reached: None, rises: Vec::new(), source_idle: Millis::ZERO, max_jump: 0, names })
     }
 
     fn rise(&mut self, to: i64, now: UnixMs) {
@@ -123,8 +138,9 @@ impl Watermark {
         }
     }
 
+    /// What the watermark is if sources move it: `None` if all are idle, or if one that is not has reported nothing.
     fn slowest(sources: &[Source]) -> Option<i64> {
-        sources.iter().map(|source| source.timestamp).min().flatten()
+        sources.iter().filter(|source| !source.idle).map(|source| source.timestamp).min().flatten()
     }
 }
 
@@ -234,15 +250,21 @@ impl Gate for Watermark {
                 saved.reached = None;
                 saved.rises.is_empty()
             }
-            Kind::External => saved.reached == last_rise,
-            Kind::Sources(sources) => {
-                saved.reached == last_rise && (last_rise.is_none() || Self::slowest(sources).is_some())
-            }
+            // One of the sources may be newer than the watermark, and have reported nothing.
+            Kind::External | Kind::Sources(_) => saved.reached == last_rise,
         };
         if !rising || !reached {
             return Err(Error::Damaged("impossible watermark"));
         }
         Ok(Watermark { reached: saved.reached, rises: saved.rises, ..gate })
+    }
+
+    fn extras(&self, tell: &mut dyn FnMut(Extra)) {
+        Watermark::tell_extras(self, tell);
+    }
+
+    fn adopt_extra(&mut self, extra: Extra) -> Result<(), Error> {
+        Watermark::take_extra(self, extra)
     }
 
     fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {

@@ -4,6 +4,7 @@
 use super::{decode, Format, Head, Part, PartOf, PartOf0, SavedEntry, SavedGrant, SavedStatus, BEHAVIOUR};
 use crate::entries::{Handle, Place, State, MAX_NAME, MAX_SEQ};
 use crate::error::Error;
+use crate::gate::watermark::Extra;
 use crate::gate::Gate;
 use crate::grants::Terms;
 use crate::queue::{Death, Queue, Record};
@@ -29,6 +30,8 @@ pub struct Loader<G> {
     collected: BTreeSet<u64>,
     /// How many things that are being collected were read.
     adopted: u64,
+    /// How many parts were read that not every key has, and how many there should be.
+    extras: (u64, u64),
     ended: bool,
 }
 
@@ -68,6 +71,7 @@ impl<G: Gate> Loader<G> {
             elsewhere: BTreeSet::new(),
             collected: BTreeSet::new(),
             adopted: 0,
+            extras: (0, 0),
             ended: false,
         }
     }
@@ -91,6 +95,12 @@ impl<G: Gate> Loader<G> {
             Part::Grants(grants) => grants.into_iter().try_for_each(|grant| self.grant(grant)),
             Part::End { collected, entries } => self.end(collected, entries),
             Part::Paused => self.paused(),
+            Part::Extra(extra) => self.extra(extra),
+            Part::Extras(count) => {
+                require(count > 0 && self.extras.1 == 0, "impossible counters")?;
+                self.extras.1 = count;
+                Ok(())
+            }
         }
     }
 
@@ -112,7 +122,15 @@ impl<G: Gate> Loader<G> {
         let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
         require(!queue.options.paused, "paused twice")?;
         queue.options.paused = true;
+        self.extras.0 += 1;
         Ok(())
+    }
+
+    fn extra(&mut self, extra: Extra) -> Result<(), Error> {
+        let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
+        require(queue.entries.is_empty(), "an option after entries")?;
+        self.extras.0 += 1;
+        queue.gate.adopt_extra(extra)
     }
 
     fn collected(&mut self, collected: G::Collected<'_>) -> Result<(), Error> {
@@ -231,6 +249,7 @@ impl<G: Gate> Loader<G> {
         self.ended = true;
         let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
         require(self.adopted == collected, "something collected is missing")?;
+        require(self.extras.0 == self.extras.1, "an option is missing")?;
         queue.gate.adopted()?;
         require(queue.entries.len() as u64 == entries, "entries are missing")?;
         for place in &self.elsewhere {

@@ -1,9 +1,10 @@
 //! The model of TSGEN: its own operations, on all three.
 
+use crate::naive::watermark::Source as NaiveSource;
 use crate::naive::{self, Naive, State};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{Added, Guard, Queue, Tsgen, UnixMs, Watermark};
+use tsgen_engine::{Added, Guard, Kind, Millis, Queue, Source, SourceChange, Tsgen, UnixMs, Watermark};
 
 const IDS: u8 = 25;
 
@@ -15,6 +16,17 @@ pub enum Op {
     Rem(u8),
     Advance(i64),
     Lower(i64),
+    Report { source: u8, to: i64 },
+    Decide,
+    Change(Vec<(bool, u8)>),
+    SourceIdle(i64),
+    MaxJump(i64),
+}
+
+/// Three, named 0 to 2.
+pub fn sources() -> Kind {
+    let source = |name: u8| Source { name: [name].into(), timestamp: None, reported_at: UnixMs(0), idle: false };
+    Kind::Sources((0..3).map(source).collect())
 }
 
 pub fn op() -> impl Strategy<Value = Op> {
@@ -27,6 +39,11 @@ pub fn op() -> impl Strategy<Value = Op> {
         3 => (0..IDS).prop_map(Op::Rem),
         6 => (-5i64..60).prop_map(Op::Advance),
         1 => (-5i64..60).prop_map(Op::Lower),
+        8 => (0u8..5, -5i64..60).prop_map(|(source, to)| Op::Report { source, to }),
+        3 => Just(Op::Decide),
+        2 => prop::collection::vec((any::<bool>(), 0u8..5), 1..3).prop_map(Op::Change),
+        1 => prop_oneof![Just(0i64), 10i64..60].prop_map(Op::SourceIdle),
+        1 => prop_oneof![Just(0i64), 5i64..30].prop_map(Op::MaxJump),
     ]
 }
 
@@ -69,7 +86,61 @@ impl Family for Watermark {
                 assert_eq!(removed, world.naive.rem(&name(id)));
                 assert!(!removed || world.replica.rem(&name(id)));
             }
+            Op::Report { .. } | Op::Decide | Op::Change(_) | Op::SourceIdle(_)
+                if world.naive.gate.sources.is_empty() =>
+            {
+                let names = [SourceChange::Add([0].into())];
+                assert!(world.master.advance(1, Some(&[0]), UnixMs(now)).is_err());
+                assert!(world.master.change_sources(&names, UnixMs(now)).is_err());
+                assert!(world.master.check_source_idle(Millis(1)).is_err());
+            }
+            Op::Report { source, to } => report(world, source, to),
+            Op::Decide => {
+                let silent = world.naive.gate.silent(now);
+                let named: Vec<u8> = world.master.silent(UnixMs::EVER, UnixMs(now)).concat();
+                assert_eq!(named, silent);
+                let names: Vec<&[u8]> = silent.chunks(1).collect();
+                for source in world.naive.gate.sources.iter_mut().filter(|source| silent.contains(&source.name)) {
+                    source.idle = true;
+                }
+                world.naive.gate.rise();
+                let left_out = world.master.leave_out(&names, UnixMs(now));
+                assert_eq!(left_out.watermark, world.naive.gate.watermark);
+                if left_out.changed {
+                    assert_eq!(world.replica.leave_out(&names, UnixMs(now)), left_out);
+                }
+            }
+            Op::Change(changes) => change(world, &changes),
+            Op::SourceIdle(after) => {
+                let changed = world.master.alter_source_idle(Millis(after.unsigned_abs()), UnixMs(now));
+                let gate = &mut world.naive.gate;
+                let before = std::mem::replace(&mut gate.source_idle, after);
+                assert_eq!(changed, before != after);
+                if changed {
+                    for source in &mut gate.sources {
+                        if before == 0 && source.timestamp.is_none() {
+                            source.reported_at = now;
+                        }
+                        source.idle = source.idle && after != 0 && source.reported_at + after <= now;
+                    }
+                    assert!(world.replica.alter_source_idle(Millis(after.unsigned_abs()), UnixMs(now)));
+                }
+            }
+            Op::MaxJump(most) => {
+                let allowed = !world.naive.gate.clock || most == 0;
+                assert_eq!(world.master.check_max_jump(most.unsigned_abs()).is_ok(), allowed);
+                if allowed && world.master.alter_max_jump(most.unsigned_abs()) {
+                    assert!(world.replica.alter_max_jump(most.unsigned_abs()));
+                    world.naive.gate.max_jump = most;
+                }
+            }
+            Op::Advance(_) if !world.naive.gate.sources.is_empty() => {
+                assert!(world.master.advance(1, None, UnixMs(now)).is_err());
+            }
             Op::Advance(to) if !world.naive.gate.clock => {
+                let (is, most) = (world.naive.gate.watermark, world.naive.gate.max_jump);
+                let far = most != 0 && is.is_some_and(|is| to - is > most);
+                assert_eq!(world.master.check_jump(to, None).is_err(), far);
                 let advanced = world.master.advance(to, None, UnixMs(now)).expect("external");
                 let was = world.naive.gate.watermark;
                 let is = was.max(Some(to));
@@ -84,6 +155,10 @@ impl Family for Watermark {
                 assert_eq!(lowered.is_ok(), world.naive.gate.watermark.is_some_and(|watermark| watermark >= to));
                 if lowered == Ok(true) {
                     world.naive.gate.watermark = Some(to);
+                    for timestamp in world.naive.gate.sources.iter_mut().filter_map(|source| source.timestamp.as_mut())
+                    {
+                        *timestamp = to.min(*timestamp);
+                    }
                     assert_eq!(world.replica.alter_watermark(to, UnixMs(now)), Ok(true));
                 }
             }
@@ -92,6 +167,9 @@ impl Family for Watermark {
     }
 
     fn check(key: &Queue<Self>, naive: &Naive<Self::Naive>, now: i64) {
+        let told = |source: &Source| (source.name[0], source.timestamp, source.reported_at.0, source.idle);
+        let known = |source: &NaiveSource| (source.name, source.timestamp, source.reported_at, source.idle);
+        assert!(key.sources().iter().map(told).eq(naive.gate.sources.iter().map(known)), "{:?}", key.sources());
         for id in 0..IDS {
             let expected = naive.newest(&name(id)).map(|index| &naive.entries[index]);
             let expected = expected.map(|entry| (naive.state_name(entry, now), entry.key, &entry.content[..]));
@@ -105,6 +183,54 @@ impl Family for Watermark {
         let queued: Vec<_> = queued.map(|entry| (&entry.name[..], entry.key)).collect();
         let range = key.range(0, 40, 10, UnixMs(now));
         assert_eq!(range.iter().map(|element| (element.id, element.timestamp)).collect::<Vec<_>>(), queued);
+    }
+}
+
+fn report(world: &mut World<Watermark>, name: u8, to: i64) {
+    let now = UnixMs(world.now);
+    let gate = &mut world.naive.gate;
+    let Some(source) = gate.sources.iter_mut().find(|source| source.name == name) else {
+        assert!(world.master.advance(to, Some(&[name]), now).is_err());
+        return;
+    };
+    let from = source.timestamp.map(|timestamp| timestamp.max(gate.watermark.unwrap_or(timestamp)));
+    let far = gate.max_jump != 0 && from.is_some_and(|from| to - from > gate.max_jump);
+    assert_eq!(world.master.check_jump(to, Some(&[name])).is_err(), far);
+    source.timestamp = source.timestamp.max(Some(to));
+    (source.reported_at, source.idle) = (now.0, false);
+    gate.rise();
+    let advanced = world.master.advance(to, Some(&[name]), now).expect("a source");
+    assert_eq!(advanced.watermark, gate.watermark);
+    if advanced.changed {
+        assert_eq!(world.replica.advance(to, Some(&[name]), now), Ok(advanced));
+    }
+}
+
+fn change(world: &mut World<Watermark>, changes: &[(bool, u8)]) {
+    let now = UnixMs(world.now);
+    let mut sources = world.naive.gate.sources.clone();
+    let mut possible = true;
+    for (comes, name) in changes {
+        let there = sources.iter().any(|source| source.name == *name);
+        possible &= if *comes { !there } else { there && sources.len() > 1 };
+        sources.retain(|source| *comes || source.name != *name);
+        sources.extend(comes.then(|| NaiveSource::new(*name, now.0)));
+    }
+    let named = |(comes, name): &(bool, u8)| {
+        let name = [*name].into();
+        if *comes {
+            SourceChange::Add(name)
+        } else {
+            SourceChange::Remove(name)
+        }
+    };
+    let changes: Vec<_> = changes.iter().map(named).collect();
+    let changed = world.master.change_sources(&changes, now);
+    assert_eq!(changed.is_ok(), possible);
+    if possible {
+        world.naive.gate.sources = sources;
+        world.naive.gate.rise();
+        assert_eq!(world.replica.change_sources(&changes, now), changed);
     }
 }
 

@@ -1,17 +1,23 @@
-//! TSGEN under simulation: adders, and two sources that advance.
+//! TSGEN under simulation: adders, and sources that advance, some of which fall silent for a while.
+//!
+//! Judged besides: nobody is left out who could not be heard for so long, or who was heard.
 
 use crate::family::{self, options, Delivery};
-use crate::node::Node;
+use crate::node::{Node, Role};
 use fastrand::Rng;
 use std::collections::BTreeSet;
-use tsgen_engine::{Guard, Kind, Source, Tsgen, UnixMs, Watermark, WatermarkRules};
+use tsgen_engine::{Guard, Kind, Millis, Source, SourceChange, Tsgen, UnixMs, Watermark, WatermarkRules};
 
-const SOURCES: [&[u8]; 2] = [b"east", b"west"];
+const SOURCES: [&[u8]; 3] = [b"east", b"west", b"north"];
+/// After so many milliseconds without a report a source is left out.
+const IDLE: Millis = Millis(150);
 
 #[derive(Default)]
 pub struct Writers {
     next_id: u32,
     clock_of_events: i64,
+    /// This one says nothing.
+    silent: usize,
 }
 
 #[derive(Clone)]
@@ -29,26 +35,42 @@ pub enum Write {
         to: i64,
         source: usize,
     },
+    /// The server leaves sources out.
+    LeaveOut(Vec<usize>),
+    /// A source goes and comes again.
+    Renew(usize),
 }
 
 impl family::Family for Writers {
     type Gate = Watermark;
     type Write = Write;
     type Truth = Truth;
-    type Around = ();
+    /// Since when this server has heard its clients.
+    type Around = UnixMs;
 
-    fn start(_: &mut Rng) -> (Self, Tsgen, (), Truth) {
-        let source = |name: &&[u8]| Source { name: (*name).into(), timestamp: None, reported_at: UnixMs(0) };
+    fn start(_: &mut Rng) -> (Self, Tsgen, UnixMs, Truth) {
+        let source =
+            |name: &&[u8]| Source { name: (*name).into(), timestamp: None, reported_at: UnixMs(0), idle: false };
         let kind = Kind::Sources(SOURCES.iter().map(source).collect());
-        let key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options(), [1, 2]).expect("valid");
-        (Writers::default(), key, (), Truth::default())
+        let mut key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options(), [1, 2]).expect("valid");
+        assert!(key.alter_source_idle(IDLE, UnixMs(1_000)));
+        (Writers::default(), key, UnixMs(1_000), Truth::default())
     }
 
     fn write(&mut self, rng: &mut Rng, _: &Node<Self>, _: UnixMs) -> Vec<Write> {
+        if rng.u32(0..40) == 0 {
+            self.silent = rng.usize(0..SOURCES.len() + 1);
+        }
+        if rng.u32(0..200) == 0 {
+            return vec![Write::Renew(rng.usize(0..SOURCES.len()))];
+        }
         if rng.u32(0..4) == 0 {
             self.clock_of_events += rng.i64(0..30);
             let to = self.clock_of_events - rng.i64(0..60);
             let source = rng.usize(0..SOURCES.len());
+            if source == self.silent {
+                return Vec::new();
+            }
             return vec![if rng.u32(0..20) == 0 {
                 Write::SetBack { to, source }
             } else {
@@ -68,7 +90,39 @@ impl family::Family for Writers {
             }
             Write::Advance { to, source } => key.advance(*to, Some(SOURCES[*source]), now).expect("a source").changed,
             Write::SetBack { to, source } => key.alter_source(SOURCES[*source], *to),
+            Write::LeaveOut(sources) => {
+                let names: Vec<&[u8]> = sources.iter().map(|source| SOURCES[*source]).collect();
+                key.leave_out(&names, now).changed
+            }
+            Write::Renew(source) => {
+                let name = SOURCES[*source];
+                let changes = [SourceChange::Remove(name.into()), SourceChange::Add(name.into())];
+                key.change_sources(&changes, now).expect("it is there")
+            }
         }
+    }
+
+    fn wakes_at(node: &Node<Self>, now: UnixMs) -> Option<UnixMs> {
+        node.key.next_silence(node.around).filter(|at| *at > now)
+    }
+
+    fn tick(_: &mut Rng, node: &mut Node<Self>, role: Role) -> Vec<Write> {
+        let silent = node.key.silent(node.around, node.clock);
+        let place = |name: &[u8]| SOURCES.iter().position(|source| *source == name).expect("one of ours");
+        let silent: Vec<usize> = silent.into_iter().map(place).collect();
+        if role == Role::Master && !silent.is_empty() {
+            vec![Write::LeaveOut(silent)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn loaded(node: &mut Node<Self>, _: crate::node::Source) {
+        node.around = node.clock;
+    }
+
+    fn promoted(node: &mut Node<Self>) {
+        node.around = node.clock;
     }
 
     fn last_writes() -> Vec<Write> {
@@ -80,26 +134,62 @@ impl family::Family for Writers {
 pub struct Truth {
     added: BTreeSet<u32>,
     acked: BTreeSet<u32>,
-    sources: [Option<i64>; SOURCES.len()],
+    sources: [Known; SOURCES.len()],
     watermark: Option<i64>,
+    heard_since: i64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Known {
+    timestamp: Option<i64>,
+    heard_at: i64,
+    left_out: bool,
 }
 
 impl Truth {
     fn id(delivery: &Delivery) -> u32 {
         u32::from_be_bytes(delivery.name[..].try_into().expect("four bytes"))
     }
+
+    /// The watermark is at least the lowest report of those that count, if each of them has reported.
+    fn rise(&mut self) {
+        let counting = self.sources.iter().filter(|source| !source.left_out).map(|source| source.timestamp);
+        self.watermark = self.watermark.max(counting.min().flatten());
+    }
 }
 
 impl family::Truth<Write> for Truth {
-    fn written(&mut self, write: &Write, _: UnixMs) {
+    fn written(&mut self, write: &Write, now: UnixMs) {
         match write {
             Write::Add { id, .. } => drop(self.added.insert(*id)),
             Write::Advance { to, source } => {
-                self.sources[*source] = self.sources[*source].max(Some(*to));
-                self.watermark = self.watermark.max(self.sources.into_iter().min().flatten());
+                let known = &mut self.sources[*source];
+                *known = Known { timestamp: known.timestamp.max(Some(*to)), heard_at: now.0, left_out: false };
+                self.rise();
             }
-            Write::SetBack { to, source } => self.sources[*source] = Some(*to),
+            Write::SetBack { to, source } => self.sources[*source].timestamp = Some(*to),
+            Write::LeaveOut(sources) => {
+                for source in sources {
+                    let known = &mut self.sources[*source];
+                    let silent_since = known.heard_at.max(self.heard_since);
+                    assert!(
+                        silent_since + IDLE.0 as i64 <= now.0,
+                        "left out at {}, silent since {silent_since}",
+                        now.0
+                    );
+                    known.left_out = true;
+                }
+                self.rise();
+            }
+            Write::Renew(source) => {
+                self.sources[*source] = Known { timestamp: None, heard_at: now.0, left_out: false };
+                self.rise();
+            }
         }
+    }
+
+    fn went_on_with(&mut self, _: crate::node::Source, now: UnixMs) {
+        self.heard_since = now.0;
     }
 
     fn delivered(&mut self, delivery: &Delivery, _: UnixMs) {

@@ -5,7 +5,7 @@ use crate::log::{apply, Effect, Logged, Op};
 use crate::node::{Node, Role, Source};
 use fastrand::Rng;
 use std::collections::BTreeMap;
-use tsgen_engine::{coalesce, DeliveryOptions, Gate, Listing, Millis, Queue, TokenRange, UnixMs};
+use tsgen_engine::{coalesce, Listing, Millis, TokenRange, UnixMs};
 
 /// A worker process: what it holds, and nothing else.
 struct Worker {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use tsgen_engine::{
     batch_number, expired, fired, Batch, ClaimTerms, Copied, Debounce, DeliveryOptions, Ending, Expiry, FieldKind,
-    Gate, Guard, Idle, IdleRules, Kind, Listing, Mark, Millis, Nack, Prefix, Queue, Source, Tally, TokenRange, Tsgen,
-    Ttl, TtlRules, UnixMs, Watermark, WatermarkRules, Which, Window, WindowRules,
+    Gate, Guard, Idle, IdleRules, Kind, Listing, Mark, Millis, Nack, Prefix, Queue, Source, SourceChange, Tally,
+    TokenRange, Tsgen, Ttl, TtlRules, UnixMs, Watermark, WatermarkRules, Which, Window, WindowRules,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -21,7 +21,8 @@ pub trait Family: Gate {
 impl Family for Watermark {
     /// With a superseded delivery, lapsed tokens, and sources, too.
     fn everything() -> Vec<Tsgen> {
-        let source = |name: &str| Source { name: name.as_bytes().into(), timestamp: None, reported_at: UnixMs(0) };
+        let source =
+            |name: &str| Source { name: name.as_bytes().into(), timestamp: None, reported_at: UnixMs(0), idle: false };
         let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
         let kind = Kind::Sources(vec![source("a"), source("b")]);
         let mut key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options, [3, 4]).expect("valid");
@@ -35,15 +36,36 @@ impl Family for Watermark {
         lose_some(&mut key, first);
         key.add(Guard::Always, 99, &[5; 5], b"supersedes a running lease", NOW).expect("room");
         check_states(&mut key);
-        vec![key]
+        vec![key, with_silence()]
     }
 
     fn exercise(key: &mut Tsgen, now: UnixMs) {
+        let silent: Vec<Vec<u8>> = key.silent(UnixMs::EVER, now).into_iter().map(<[u8]>::to_vec).collect();
+        key.leave_out(&silent.iter().map(|name| &name[..]).collect::<Vec<_>>(), now);
+        key.check_jump(1_000_000, Some(b"a")).ok();
+        key.change_sources(&[SourceChange::Add(b"one more".as_slice().into())], now).ok();
+        key.alter_source_idle(Millis(7), now);
         key.range(i64::MIN, i64::MAX, 100, now);
         key.add(Guard::Always, 5, b"new", b"", now).ok();
         key.rem(&[39; 5]);
         key.advance(35, Some(b"a"), now).ok();
     }
+}
+
+/// With sources that have fallen silent, one that is new, and a bound on jumps.
+fn with_silence() -> Tsgen {
+    let source = |name: &str| Source { name: name.as_bytes().into(), timestamp: None, reported_at: NOW, idle: false };
+    let kind = Kind::Sources(["a", "b", "c", "d"].map(source).into());
+    let mut key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, DeliveryOptions::default(), [3, 4])
+        .expect("valid");
+    key.alter_source_idle(Millis(100), NOW);
+    key.alter_max_jump(1_000);
+    key.add(Guard::Always, 20, b"x", b"", NOW).expect("room");
+    key.advance(30, Some(b"a"), UnixMs(1_150)).expect("a source");
+    assert_eq!(key.leave_out(&[b"b", b"d"], UnixMs(1_150)).watermark, None);
+    key.advance(10, Some(b"c"), UnixMs(1_160)).expect("a source");
+    key.change_sources(&[SourceChange::Add(b"e".as_slice().into())], UnixMs(1_170)).expect("another");
+    key
 }
 
 impl Family for Idle {

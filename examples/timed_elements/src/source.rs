@@ -21,8 +21,8 @@ pub struct Source {
     every_ms: u64,
 }
 
-/// Name, timestamp and time of its report, which a source that has not reported lacks.
-type Report = (String, Option<i64>, Option<i64>);
+/// Name, timestamp and time of its report, which a source that has not reported lacks, and whether it is idle.
+type Report = (String, Option<i64>, Option<i64>, bool);
 
 impl Role for Source {
     fn name(&self) -> &str {
@@ -33,7 +33,7 @@ impl Role for Source {
     async fn run(&mut self, elements: &Elements, stop: &CancellationToken) -> RedisResult<()> {
         let mut redis = elements.connect().await?;
         let reports: Vec<Report> = cmd("TSGEN.SOURCES").arg(&elements.key).query_async(&mut redis).await?;
-        let stood_at = reports.into_iter().find_map(|(name, timestamp, _)| timestamp.filter(|_| name == self.name));
+        let stood_at = reports.into_iter().find_map(|(name, timestamp, ..)| timestamp.filter(|_| name == self.name));
         let mut timestamp = stood_at.unwrap_or(0);
         while timestamp < self.to {
             timestamp += 1;

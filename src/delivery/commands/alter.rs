@@ -28,20 +28,25 @@ impl<F: Family> Command for Alter<F> {
         call.args.options(|word, args| {
             Ok(F::change_option(&mut change, word, args)? || given.read::<F>(word, args, ctx, name)?)
         })?;
+        F::check_names(&change, ctx)?;
         let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         let value = key.value()?.ok_or(Fail::NO_KEY)?;
         let now = call.now();
         let options = given.over(value.queue.options().clone())?;
         F::check_change(&value.queue, &change, now)?;
         let delivery_changed = value.queue.alter_delivery(options, now)?;
+        let ready = value.queue.ready_count(now);
         let changed = F::change(&mut value.queue, change, now)? || delivery_changed;
+        let opened = (value.queue.ready_count(now) > ready).then_some(F::VERBS.ready.event);
         call.ctx.reply_simple(c"OK");
         if changed {
             call.replicate_timed(now);
             F::appeared(value, call.ctx.db(), name.bytes());
-            let signals = Signals::of(call.ctx, name, value, || now, None);
+            // The timer looks what there is to wait for by the new options.
+            let opens_at = F::opens_by_clock(&value.queue).then_some(now);
+            let signals = Signals::of(call.ctx, name, value, || now, opens_at);
             drop(key);
-            signals.send(call.ctx, name, [F::VERBS.alter.event]);
+            signals.send(call.ctx, name, [F::VERBS.alter.event].into_iter().chain(opened));
         }
         Ok(())
     }

@@ -42,10 +42,12 @@ impl<F: Family> Command for Create<F> {
             return Err(Fail::BUSY_KEY);
         }
         let now = call.now();
+        let mut queue = F::create(plan, options, seed())?;
+        F::created(&mut queue, now);
         // A CREATE from the master or a file does not tell which openings of the gate were announced already.
         let flags = call.ctx.flags();
         let announced = if flags.is_loading() || flags.is_replicated() { UnixMs(i64::MIN) } else { now };
-        let value = key.create(StoredQueue::<F>::new(F::create(plan, options, seed())?, announced))?;
+        let value = key.create(StoredQueue::<F>::new(queue, announced))?;
         arrive(value, call.ctx.db(), name);
         replicate::creation(call.ctx, name, value, now);
         call.ctx.reply_simple(c"OK");

@@ -26,10 +26,15 @@ impl<F: Family> Command for Info<F> {
         let mut key = keyspace::open_read::<F>(ctx, name).ok_or(Fail::NO_KEY)?;
         let value = key.value()?.ok_or(Fail::NO_KEY)?;
         let stats = value.queue.stats(now);
-        ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS.len());
+        let last = F::last_fields(&value.queue);
+        ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS.len() + last.len());
         F::reply_gate_fields(ctx, &value.queue, now);
         reply_counts(ctx, F::BEFORE_READY, &stats, value.sink_errors);
         reply_options(ctx, value);
+        for (name, number) in last {
+            ctx.reply_bytes(name.as_bytes());
+            ctx.reply_int(i64::try_from(number).unwrap_or(i64::MAX));
+        }
         Ok(())
     }
 }

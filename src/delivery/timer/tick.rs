@@ -85,6 +85,9 @@ struct State {
 }
 
 static MASTER_SINCE: AtomicI64 = AtomicI64::new(i64::MIN);
+/// Since when clients could be heard without a break: writes were not paused, this node was master, and nobody set the clock forward.
+static HEARD_SINCE: AtomicI64 = AtomicI64::new(i64::MIN);
+static LATE: AtomicBool = AtomicBool::new(false);
 /// A copy of `State::soon` without a lock, for callers that ask often.
 static SOON: AtomicBool = AtomicBool::new(false);
 
@@ -107,6 +110,7 @@ impl State {
         let set_back = now.0 < before.0;
         if set_back || now.0 - before.0 > passed.saturating_add(OVERDUE) {
             lateness::clock_set(UnixMs(now.0));
+            HEARD_SINCE.store(now.0, Ordering::Relaxed);
         }
         if set_back {
             // What fires by the new time is news, even if another master announced it by the old time.
@@ -152,6 +156,16 @@ pub fn master_since() -> UnixMs {
     UnixMs(MASTER_SINCE.load(Ordering::Relaxed))
 }
 
+/// Since when a client that has not been heard has been silent: before that it may have been unable to speak.
+pub fn heard_since() -> UnixMs {
+    UnixMs(HEARD_SINCE.load(Ordering::Relaxed))
+}
+
+/// Whether the tick that runs is late: what clients have sent meanwhile may not have been looked at.
+pub fn is_late() -> bool {
+    LATE.load(Ordering::Relaxed)
+}
+
 /// The timer looks at this key at `at`, or earlier.
 pub fn note(db: i32, name: &[u8], at: UnixMs) {
     let mut state = state();
@@ -179,6 +193,7 @@ pub fn forget_key(db: i32, name: &[u8], at: UnixMs) {
 /// Looks at all keys in the index now: this node has become a master.
 pub fn look_at_all() {
     MASTER_SINCE.store(unix_ms(), Ordering::Relaxed);
+    HEARD_SINCE.store(unix_ms(), Ordering::Relaxed);
     let mut state = state();
     state.schedule.look_at_all();
     state.arm(1);
@@ -236,11 +251,13 @@ impl Drop for Tick {
 fn tick(ctx: &Ctx) {
     let set_back = {
         let mut state = state();
-        state.armed = None;
+        let armed = state.armed.take();
         state.ticking = true;
         state.soon = false;
         state.ticks += 1;
-        state.read_clock().1
+        let (now, set_back) = state.read_clock();
+        LATE.store(armed.is_some_and(|(at, _)| at.0 < now - OVERDUE), Ordering::Relaxed);
+        set_back
     };
     SOON.store(false, Ordering::Relaxed);
     let mut tick = Tick { shortest: 1, set_back };
@@ -256,6 +273,7 @@ fn tick(ctx: &Ctx) {
     } else if must_not_write() {
         tick.shortest = PAUSE_STEP;
         let now = UnixMs(unix_ms());
+        HEARD_SINCE.store(now.0, Ordering::Relaxed);
         drivers().iter().for_each(|driver| (driver.turn.pauses)(ctx, now, until));
     } else {
         work(ctx, |driver| driver.on_master, until);

@@ -3,6 +3,7 @@
 mod add;
 mod advance;
 mod get;
+mod idle;
 mod madd;
 mod range;
 mod rem;
@@ -21,5 +22,6 @@ pub fn all() -> Vec<Entry> {
         Entry::of::<get::Get>(),
         Entry::of::<range::Range>(),
         Entry::of::<sources::Sources>(),
+        Entry::of::<idle::Idle>(),
     ]
 }

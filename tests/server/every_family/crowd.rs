@@ -194,7 +194,13 @@ fn tsgen_keys_are_the_same_everywhere() {
             0..=5 => format!("TSGEN.ADD {key} {at} id{id} p{at}"),
             6 => format!("TSGEN.ADD {key} {} {at} id{id}", random.pick(&["NX", "XX"])),
             7 => format!("TSGEN.MADD {key} {at} id{id} x {} id{} y", random.below(100), random.below(60)),
-            8 | 9 if key == "sources" => format!("TSGEN.ADVANCE {key} {at} SOURCE {}", random.pick(&["a", "b"])),
+            8 | 9 if key == "sources" => {
+                let (source, force) = (random.pick(&["a", "b", "c"]), random.pick(&["", " FORCE"]));
+                format!("TSGEN.ADVANCE {key} {at} SOURCE {source}{force}")
+            }
+            10 if key == "sources" => {
+                format!("TSGEN.ALTER {key} {}SOURCE c", random.pick(&["ADD", "REM"]))
+            }
             8..=10 => format!("TSGEN.ADVANCE {key} {}", random.below(60)),
             11 => format!("TSGEN.REM {key} id{id} id{}", random.below(60)),
             12 => format!("TSGEN.ALTER {key} WATERMARK {}", random.below(60)),
@@ -208,7 +214,7 @@ fn tsgen_keys_are_the_same_everywhere() {
         config: &["--tsgen.max-deliveries", "3"],
         setup: &[
             "TSGEN.CREATE bounded CLOCK LEASE 20 MAXDELIVERIES 2",
-            "TSGEN.CREATE sources SOURCES 2 a b LATE REJECT BACKOFF 3 MAXBACKOFF 10",
+            "TSGEN.CREATE sources SOURCES 2 a b LATE REJECT SOURCEIDLE 5 MAXJUMP 60 BACKOFF 3 MAXBACKOFF 10",
             "TSGEN.CREATE piped CLOCK SINK stream",
             "TSGEN.CREATE full MAXLEN 20 LEASE 5",
         ],

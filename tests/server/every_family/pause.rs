@@ -26,7 +26,7 @@ fn a_paused_key_hands_out_nothing_and_everything_else_goes_on() {
             &mut c,
             r#"
             > F.INFO k
-            [… 'paused' 'no']
+            [… 'paused' 'no'…]
             > F.CLAIM k w COUNT 2 LEASE 3600000
             [[<a> …] [<b> …]]
             > F.ALTER k PAUSED yes
@@ -34,7 +34,7 @@ fn a_paused_key_hands_out_nothing_and_everything_else_goes_on() {
             > F.ALTER k PAUSED yes
             OK
             > F.INFO k
-            [… 'ready' 1 … 'paused' 'yes']
+            [… 'ready' 1 … 'paused' 'yes'…]
             > F.CLAIM k w COUNT 9
             []
             > F.CLAIM k w COUNT 9 BLOCK 20
@@ -272,7 +272,7 @@ fn a_pause_is_replicated_with_the_key_and_on_its_own() {
         c.ok(&family.on("ALTER # PAUSED YES", "k"));
         feed.expect(&mut c, &[&format!("TSGEN.AT <_1> {}.ALTER k PAUSED YES", family.name)]);
         c.expect(&family.on("CLAIM # w", "k"), "[]");
-        c.expect(&family.on("INFO #", "k"), "[… 'paused' 'yes']");
+        c.expect(&family.on("INFO #", "k"), "[… 'paused' 'yes'…]");
         feed.expect(&mut c, &[]);
         // The stream of a sink behind it is found all the same.
         c.expect(&format!("COMMAND GETKEYS {} PAUSED yes SINK s", family.on("ALTER #", "k")), "['k' 's']");

@@ -122,7 +122,7 @@ fn the_watermark_over_sources_is_their_minimum_once_all_have_reported() {
         > TSGEN.AT 1001 TSGEN.CLAIM k w COUNT 10
         []
         > TSGEN.SOURCES k
-        [['a' 9 1000] ['b' 5 1001] ['c' nil …]]
+        [['a' 9 1000 0] ['b' 5 1001 0] ['c' nil …]]
         > TSGEN.AT 1002 TSGEN.ADVANCE k 1 SOURCE c
         1
         > TSGEN.AT 1003 TSGEN.ADVANCE k 7 SOURCE c
@@ -130,7 +130,7 @@ fn the_watermark_over_sources_is_their_minimum_once_all_have_reported() {
         > TSGEN.AT 1004 TSGEN.ADVANCE k 3 SOURCE c
         5
         > TSGEN.SOURCES k
-        [['a' 9 1000] ['b' 5 1001] ['c' 7 …]]
+        [['a' 9 1000 0] ['b' 5 1001 0] ['c' 7 …]]
         > TSGEN.AT 1005 TSGEN.CLAIM k w COUNT 10
         [[<t> 1 'one' 1 ''] [<u> 1 'five' 5 '']]
         > TSGEN.WATERMARK k
@@ -229,7 +229,7 @@ fn a_source_that_has_reported_too_much_is_set_back_on_replicas_and_in_the_aof_to
         > TSGEN.ALTER k WATERMARK 11 SOURCE west 14
         OK
         > TSGEN.SOURCES k
-        [['east' 11 <_>] ['west' 11 <_w>]]
+        [['east' 11 <_> 0] ['west' 11 <_w> 0]]
         > COMMAND GETKEYS TSGEN.ALTER k SOURCE sink 5 SINK stream
         ['k' 'stream']
         "#,

@@ -14,5 +14,6 @@ mod persistence;
 mod regressions;
 mod replication;
 mod scenarios;
+mod silence;
 mod sink;
 mod waking;

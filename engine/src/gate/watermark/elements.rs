@@ -212,20 +212,27 @@ impl Queue<Watermark> {
                 let before = source.clone();
                 source.timestamp = source.timestamp.max(Some(timestamp));
                 source.reported_at = now;
+                source.idle = false;
                 changed = before != *source;
                 Watermark::slowest(sources)
             }
         };
+        let advanced = self.raise(to, now);
+        Ok(Advanced { changed: changed || advanced.changed, ..advanced })
+    }
+
+    /// Raises the watermark to that, if it is below.
+    pub(super) fn raise(&mut self, to: Option<i64>, now: UnixMs) -> Advanced {
         let before = self.gate.reached;
         let risen = to.filter(|_| to > before);
         if let Some(to) = risen {
             self.gate.rise(to, now);
         }
-        Ok(Advanced {
+        Advanced {
             watermark: self.gate.reached,
-            changed: changed || risen.is_some(),
+            changed: risen.is_some(),
             released: risen.is_some_and(|to| self.any_between(before, to)),
-        })
+        }
     }
 
     /// Whether a queued element has a timestamp above `low` (any, if unset) and not above `high`.

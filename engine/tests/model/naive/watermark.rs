@@ -1,13 +1,59 @@
 //! TSGEN as a list of elements and a number.
 
 use super::{Entry, Gate, Naive, State};
-use tsgen_engine::{Added, Guard};
+use tsgen_engine::{Added, Guard, Kind};
 
 #[derive(Clone, Debug, Default)]
 pub struct Watermark {
     pub clock: bool,
     pub reject_late: bool,
     pub watermark: Option<i64>,
+    /// In the order of their declaration.
+    pub sources: Vec<Source>,
+    pub source_idle: i64,
+    pub max_jump: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: u8,
+    pub timestamp: Option<i64>,
+    pub reported_at: i64,
+    pub idle: bool,
+}
+
+impl Watermark {
+    pub fn new(kind: &Kind, reject_late: bool) -> Self {
+        let sources = match kind {
+            Kind::Sources(sources) => sources.iter().map(|source| Source::new(source.name[0], 0)).collect(),
+            _ => Vec::new(),
+        };
+        Watermark { clock: *kind == Kind::Clock, reject_late, sources, ..Watermark::default() }
+    }
+
+    /// The watermark rises to the least of those that count, if each of them has spoken.
+    pub fn rise(&mut self) {
+        let count: Vec<_> = self.sources.iter().filter(|source| !source.idle).map(|source| source.timestamp).collect();
+        if count.iter().all(Option::is_some) {
+            self.watermark = self.watermark.max(count.into_iter().flatten().min());
+        }
+    }
+
+    pub fn silent(&self, now: i64) -> Vec<u8> {
+        let silent = |source: &&Source| !source.idle && source.reported_at + self.source_idle <= now;
+        let silent = self.sources.iter().filter(silent).map(|source| source.name);
+        if self.source_idle == 0 {
+            Vec::new()
+        } else {
+            silent.collect()
+        }
+    }
+}
+
+impl Source {
+    pub fn new(name: u8, now: i64) -> Self {
+        Source { name, timestamp: None, reported_at: now, idle: false }
+    }
 }
 
 impl Gate for Watermark {

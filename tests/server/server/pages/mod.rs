@@ -13,11 +13,12 @@ use told::{listed, permission, Told};
 /// What a page about a command has, itself or on the page of all families.
 const SECTIONS: [&str; 7] = ["Semantics", "Arguments", "Replies", "Errors", "Events", "Replication", "Examples"];
 
-/// Errors that no example can show: it takes a forged snapshot to get to the one, and a fault of the module to the other.
-const NOT_SHOWN: [&str; 3] = [
+/// Errors that no example can show: it takes a forged snapshot to get to the first, a thousand sources to the last, and a fault of the module to the others.
+const NOT_SHOWN: [&str; 4] = [
     "ERR the key has used up its sequence numbers or tokens; copy its entries to another",
     "ERR internal error, see the server log",
     "DAMAGED an internal error of the module has damaged this key, …",
+    "ERR ADDSOURCE must not leave more than 1000 sources",
 ];
 
 fn page(name: &str) -> Page {
