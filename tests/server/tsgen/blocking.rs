@@ -68,16 +68,6 @@ fn deleting_the_key_leaves_workers_blocked() {
 }
 
 #[test]
-fn a_key_that_arrives_with_ready_entries_wakes() {
-    let setup = "> TSGEN.ADD other 1 a x\n 1\n > TSGEN.ADVANCE other 1\n 1";
-    wakes(setup, "RENAME other k", "[[<u> 1 'a' 1 'x']]");
-    wakes(setup, "RENAMENX other k", "[[<u> 1 'a' 1 'x']]");
-    wakes(setup, "COPY other k", "[[<u> 1 'a' 1 'x']]");
-    wakes(&format!("> SELECT 1\n OK\n {setup}\n > RENAME other k\n OK"), "SWAPDB 0 1", "[[<u> 1 'a' 1 'x']]");
-    wakes(&format!("> SELECT 1\n OK\n {setup}\n > RENAME other k\n OK"), "MOVE k 0", "[[<u> 1 'a' 1 'x']]");
-}
-
-#[test]
 fn a_restored_key_with_ready_entries_wakes() {
     let server = Server::start(&[]);
     let mut c = server.client();

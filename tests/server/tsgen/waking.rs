@@ -1,6 +1,5 @@
 //! CLAIM with BLOCK: what wakes a worker, and when.
 
-use crate::common::*;
 use crate::harness::*;
 
 /// A blocked worker, and what the test does to wake it: it must be served in the same turn of the server's loop.
@@ -165,4 +164,14 @@ fn the_clock_wakes_for_an_element_that_was_there_first() {
     let mut worker = Blocked::new(&server, "TSGEN.CLAIM k w BLOCK 0");
     assert!(worker.reply().to_string().contains("'sooner'"));
     c.expect("TSGEN.CLAIM k w BLOCK 20000", "[[<t> 1 'later' <_> '']]");
+}
+
+#[test]
+fn a_key_that_arrives_with_ready_entries_wakes() {
+    let setup = "> TSGEN.ADD other 1 a x\n 1\n > TSGEN.ADVANCE other 1\n 1";
+    wakes(setup, "RENAME other k", "[[<u> 1 'a' 1 'x']]");
+    wakes(setup, "RENAMENX other k", "[[<u> 1 'a' 1 'x']]");
+    wakes(setup, "COPY other k", "[[<u> 1 'a' 1 'x']]");
+    wakes(&format!("> SELECT 1\n OK\n {setup}\n > RENAME other k\n OK"), "SWAPDB 0 1", "[[<u> 1 'a' 1 'x']]");
+    wakes(&format!("> SELECT 1\n OK\n {setup}\n > RENAME other k\n OK"), "MOVE k 0", "[[<u> 1 'a' 1 'x']]");
 }
