@@ -17,6 +17,7 @@ RUN apt-get update \
 WORKDIR /src
 # Tests, benchmarks and examples are not built, but Cargo.toml names them.
 COPY tests tests
+COPY clients/conformance clients/conformance
 COPY benches benches
 COPY examples examples
 COPY scripts/third-party-licences scripts/

@@ -15,17 +15,23 @@ const NAME: &str = "watched";
 pub struct Sentinels {
     folder: tempfile::TempDir,
     processes: Vec<Process>,
+    ports: Vec<u16>,
 }
 
 impl Sentinels {
+    /// The name of the master, for clients.
+    pub const NAME: &'static str = NAME;
+
     /// Starts them, and waits until they know each other and both the master and its `replicas` replicas.
     #[track_caller]
     pub fn watch(master: &Server, replicas: usize) -> Self {
         let folder = tempfile::Builder::new().prefix("tsgen-sentinel-").tempdir().expect("a temporary folder");
-        let mut sentinels = Sentinels { folder, processes: Vec::new() };
+        let mut sentinels = Sentinels { folder, processes: Vec::new(), ports: Vec::new() };
         for nth in 0..COUNT {
-            let process = spawn(sentinels.folder.path(), nth, master.port);
+            let port = free_port();
+            let process = spawn(sentinels.folder.path(), nth, port, master.port);
             sentinels.processes.push(process);
+            sentinels.ports.push(port);
         }
         let known = format!("slaves={replicas},sentinels={COUNT}");
         wait_until("the sentinels know everybody", || {
@@ -39,6 +45,11 @@ impl Sentinels {
 
     fn socket(&self, nth: usize) -> PathBuf {
         socket(self.folder.path(), nth)
+    }
+
+    /// Where clients ask them.
+    pub fn ports(&self) -> &[u16] {
+        &self.ports
     }
 
     /// The port of the master, as they tell clients.
@@ -66,12 +77,11 @@ fn socket(folder: &Path, nth: usize) -> PathBuf {
 }
 
 /// A Sentinel keeps its state in its configuration file, so each has one of its own. A master counts as down after a second.
-fn spawn(folder: &Path, nth: usize, master: u16) -> Process {
+fn spawn(folder: &Path, nth: usize, port: u16, master: u16) -> Process {
     let path = folder.join(format!("sentinel-{nth}.conf"));
     let configuration = format!(
-        "port {}\nbind 127.0.0.1\nunixsocket {}\nlogfile {}\nsentinel monitor {NAME} 127.0.0.1 {master} 2\n\
+        "port {port}\nbind 127.0.0.1\nunixsocket {}\nlogfile {}\nsentinel monitor {NAME} 127.0.0.1 {master} 2\n\
          sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 5000\n",
-        free_port(),
         socket(folder, nth).display(),
         folder.join(format!("log-{nth}")).display(),
     );

@@ -1,0 +1,1 @@
+//! Nothing: the driver is a test, `tests.rs`.

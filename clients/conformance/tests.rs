@@ -1,0 +1,73 @@
+//! What every worker library must do: each scenario, played with a worker of each language on real servers.
+//!
+//! `README.md` tells what a scenario may say and what a worker must be. A language is one more row of [`LANGUAGES`](languages), a scenario
+//! one more file and one more name at the end of this one.
+
+#[path = "../../tests/harness/mod.rs"]
+mod harness;
+
+mod languages;
+mod proxy;
+mod scenario;
+mod topology;
+mod workers;
+
+/// A test for each scenario and language.
+macro_rules! scenarios {
+    ($($name:ident)+) => {
+        /// Every file of the folder must be here, or it would not be played.
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        mod python {
+            $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::PYTHON); })+
+        }
+
+        mod python_asyncio {
+            $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::PYTHON_ASYNCIO); })+
+        }
+    };
+}
+
+#[test]
+fn every_scenario_is_played() {
+    let mut files = scenario::files();
+    files.sort();
+    let mut names = NAMES.to_vec();
+    names.sort_unstable();
+    assert_eq!(files, names, "the files in scenarios/, and the names in tests.rs");
+}
+
+scenarios! {
+    a_thousand_jobs
+    burst
+    claim_reply_is_lost
+    claim_reply_is_lost_during_work
+    connections_are_killed
+    debounce
+    expiry
+    failover
+    failures_are_retried
+    killed_between_claim_and_ack
+    lease_is_kept
+    lost_is_told_to_who_slept
+    lost_while_the_server_hung
+    no_permission
+    odd_failures
+    poison_payload
+    reason_of_a_failure
+    recurring
+    second_signal_ends_at_once
+    server_hangs
+    server_is_away_at_the_end
+    server_is_killed_and_restarted
+    server_pauses
+    sigterm_hands_back_the_rest
+    sigterm_waits_for_work
+    slot_moves
+    strict_priority
+    tally
+    ten_thousand_at_once
+    too_few_replicas
+    without_the_module
+    wrong_type
+}

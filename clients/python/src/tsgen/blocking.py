@@ -1,0 +1,324 @@
+"""Typed calls for every command of every family, for programs without asyncio.
+
+Made from `commands.py` by `tools/unasync.py`: change that file, not this one.
+
+What you give as a length of time is in seconds (or a timedelta). Times in replies are Unix milliseconds of the server's clock, except the
+timestamps of TSGEN keys without CLOCK, which are in a unit of your own. Names and fields may be text or bytes, and come back as bytes.
+Each call raises redis.ResponseError with the server's text if it is refused: WRONGTYPE for a key of another family, OOM, NOPERM, FULL, …;
+and redis.ConnectionError or TimeoutError if it was not answered. None is repeated by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from .app import Register, Workers
+from .connection import connect
+from .jobs import JSON, Codec, Duration, to_ms
+from .replies import DURATIONS, Clock, DeadLetter, Found, Leased, Name, Source, Taken, Token, options, pairs
+
+
+class Key:
+    """What keys of all families that deliver have in common."""
+
+    FAMILY = ""
+
+    def __init__(self, server: Tsgen, key: str) -> None:
+        self.server, self.key = server, key
+
+    def worker(self, **options: Any) -> Register:
+        """Makes a function the worker of this key; see `Workers.worker` for the options."""
+        return self.server.worker(self.key, family=self.FAMILY, **options)
+
+    def _call(self, command: str, *words: Any) -> Any:
+        return self.server.call(f"{self.FAMILY}.{command}", self.key, *words)
+
+    def create(self, **given: Any) -> None:
+        """Creates the key; BUSYKEY if it exists.
+
+        Of every family: `lease` (1 ms to ten years), `maxdeliveries` (0: no limit), `backoff`, `maxbackoff` (0: ten years), `maxlen`
+        (0: no limit; not in EXPIRY), `sink` (a stream; b"" none) and `sinkmaxlen`. Durations are in seconds. What is left out gets the
+        server's default. Options that the server does not know are refused by it.
+        """
+        self._call("CREATE", *self._create_words(given))
+
+    def _create_words(self, given: dict[str, Any]) -> list[Any]:
+        return options(given, DURATIONS, "unique keepevicted paused fair", "prefix")
+
+    def alter(self, **given: Any) -> None:
+        """Changes options, all or none; those that `create` takes, except the kind of the gate. ERR if there is no such key."""
+        self._call("ALTER", *self._create_words(given))
+
+    def claim(self, consumer: Name, *, count: int = 1, lease: Duration | None = None, ack: Iterable[Token] = ()) -> list[list[Any]]:
+        """Leases up to `count` (1 to 10000) ready entries, oldest first; does not wait. Each begins with token and delivery count.
+
+        `ack` acknowledges first, in the same write, where the server can (CLAIM … ACK). `Worker` is the loop around it.
+        """
+        words = options({"count": count, "lease": lease}, DURATIONS)
+        acks = list(ack)
+        entries: list[list[Any]] = self._call("CLAIM", consumer, *words, *(["ACK", *acks] if acks else []))
+        return entries
+
+    def ack(self, *tokens: Token) -> int:
+        """The work is done: the entries are gone. How many of the tokens were current."""
+        return int(self._call("ACK", *tokens))
+
+    def nack(self, *tokens: Token, delay: Duration | None = None, dead: bool = False, reason: Name | None = None) -> int:
+        """These deliveries have failed: redelivered after `delay` (0 to ten years) or the key's BACKOFF; dead letters after MAXDELIVERIES,
+        or with `dead`. `reason` has at most 65536 bytes. How many of the tokens were current."""
+        words = options({"delay": delay}, DURATIONS) + (["DEAD"] if dead else []) + options({"reason": reason})
+        return int(self._call("NACK", *tokens, *words))
+
+    def extend(self, lease: Duration, *tokens: Token) -> int:
+        """Leases end `lease` (1 ms to ten years) from now. How many of the tokens were current."""
+        return int(self._call("EXTEND", to_ms(lease), *tokens))
+
+    def release(self, consumer: Name) -> int:
+        """What the consumer holds, up to 10000 entries, is ready at once and not counted as delivered. How many; at 10000 call again."""
+        return int(self._call("RELEASE", consumer))
+
+    def pending(self, *, consumer: Name | None = None, count: int = 100, after: int = 0) -> list[Leased]:
+        """Entries with running leases, by token. `after` is the last token of the page before; `count` 1 to 10000."""
+        rows = self._call("PENDING", *options({"consumer": consumer, "count": count, "after": after}))
+        return [Leased(*row) for row in rows]
+
+    def delayed(self, *, count: int = 100) -> list[Leased]:
+        """Entries that are delayed after a failed delivery, next to come back first."""
+        return [Leased(*row) for row in self._call("PENDING", "DELAYED", "COUNT", count)]
+
+    def dead(self, *, count: int = 100, after: int = 0) -> list[DeadLetter]:
+        """Dead letters by token, with the time (Unix ms) and reason of death."""
+        return [DeadLetter(*row) for row in self._call("DEAD", *options({"count": count, "after": after}))]
+
+    def promote(self, *tokens: Token, count: int = 1000) -> int:
+        """Ends the delays of these entries; without tokens of up to `count`, next to come back first. How many."""
+        return int(self._call("PROMOTE", *(tokens or ("ALL", "COUNT", count))))
+
+    def requeue(self, *tokens: Token, count: int = 1000) -> int:
+        """Gives dead letters their old place back, with no deliveries counted; without tokens up to `count`. How many."""
+        return int(self._call("REQUEUE", *(tokens or ("ALL", "COUNT", count))))
+
+    def discard(self, *tokens: Token, count: int = 1000) -> int:
+        """Removes dead letters for good; without tokens up to `count`. How many."""
+        return int(self._call("DISCARD", *(tokens or ("ALL", "COUNT", count))))
+
+    def info(self) -> dict[str, Any]:
+        """Gate, counts by state, ages, totals and options, by the server's names. Text values are str. ERR if there is no such key."""
+        reply = self._call("INFO")
+        found = reply.items() if isinstance(reply, dict) else pairs(reply)
+        return {name.decode(): value.decode(errors="replace") if isinstance(value, bytes) else value for name, value in found}
+
+
+class TsgenKey(Key):
+    """TSGEN: elements behind a watermark. `create` also takes `clock=True`, `sources=[…]` and `late="READY"` or `"REJECT"`."""
+
+    FAMILY = "TSGEN"
+
+    def _create_words(self, given: dict[str, Any]) -> list[Any]:
+        given = dict(given)
+        clock, sources = given.pop("clock", False), given.pop("sources", None)
+        kind: list[Any] = (["CLOCK"] if clock else []) + (["SOURCES", len(sources), *sources] if sources else [])
+        for name in ("source",):  # ALTER SOURCE name timestamp
+            if pair := given.pop(name, None):
+                kind += [name.upper(), *pair]
+        return kind + super()._create_words(given)
+
+    def add(self, timestamp: int | str, id: Name, payload: Any = None, *, nx: bool = False, xx: bool = False) -> bool | None:
+        """Adds an element, or replaces the one with its id. True if it waits, False if it is ready, None if `nx` or `xx` forbade it.
+
+        `timestamp` is a signed 64-bit integer in the unit of the watermark; on CLOCK keys Unix ms, or `"+30s"` from now. `xx` without a
+        payload keeps the one that is there. LATE, FULL as the key's options say.
+        """
+        body = [] if xx and payload is None else [self.server.codec.encode(payload)]
+        reply = self._call("ADD", *(["NX"] if nx else []), *(["XX"] if xx else []), timestamp, id, *body)
+        return None if reply is None else reply == 1
+
+    def madd(self, elements: Iterable[tuple[int | str, Name, Any]]) -> list[bool | None]:
+        """Adds elements `(timestamp, id, payload)`, all or none; for each what `add` returns."""
+        words = [word for timestamp, id, payload in elements for word in (timestamp, id, self.server.codec.encode(payload))]
+        return [None if reply is None else reply == 1 for reply in self._call("MADD", *words)]
+
+    def advance(self, timestamp: int, *, source: Name | None = None) -> int | None:
+        """Raises the watermark, or one source's part of it. The watermark; None while sources have not reported."""
+        reply: int | None = self._call("ADVANCE", timestamp, *options({"source": source}))
+        return reply
+
+    def watermark(self) -> int | None:
+        """The watermark; None while it is unset. On CLOCK keys the server's time in Unix ms."""
+        reply: int | None = self._call("WATERMARK")
+        return reply
+
+    def get(self, id: Name) -> Found | None:
+        """The newest element of an id, whatever its state; None if there is none."""
+        reply = self._call("GET", id)
+        return None if reply is None else Found(reply[0].decode(), reply[1], self.server.codec.decode(reply[2]))
+
+    def rem(self, *ids: Name) -> int:
+        """Removes elements, whatever their state. How many."""
+        return int(self._call("REM", *ids))
+
+    def range(self, low: int | str = "-", high: int | str = "+", *, count: int = 100) -> list[tuple[bytes, int, Any]]:
+        """Waiting and ready elements by timestamp: id, timestamp, payload. `"(5"` is above 5; `count` 1 to 10000."""
+        rows = self._call("RANGE", low, high, "COUNT", count)
+        return [(id, timestamp, self.server.codec.decode(payload)) for id, timestamp, payload in rows]
+
+    def sources(self) -> list[Source]:
+        """The declared sources, how far each has got, and when it reported last (Unix ms)."""
+        return [Source(*row[:3]) for row in self._call("SOURCES")]
+
+
+class DelayQueue(TsgenKey):
+    """TSGEN with CLOCK: jobs that come after a delay, or at a time. The key is created when it is first added to."""
+
+    def add(  # type: ignore[override]
+        self, id: Name, payload: Any = None, *, delay: Duration = 0, at: datetime | int | None = None, nx: bool = False, xx: bool = False
+    ) -> bool | None:
+        """Adds a job, or replaces the one with its id: due `delay` from now (0 to ten years), or `at` a datetime or Unix ms.
+
+        True if it waits, False if it is ready, None if `nx` (only if there is none) or `xx` (only if there is one) forbade it.
+        """
+        due = f"+{to_ms(delay)}" if at is None else f"{round(at.timestamp() * 1000) if isinstance(at, datetime) else at}ms"
+        try:
+            return super().add(due, id, payload, nx=nx, xx=xx)
+        except redis.ResponseError as error:
+            if "needs a CLOCK key" not in str(error):
+                raise
+            try:
+                self.create(clock=True)
+            except redis.ResponseError as exists:
+                if "BUSYKEY" not in str(exists):
+                    raise
+                if (self.info())["gate"] != "clock":
+                    raise error from None
+            return super().add(due, id, payload, nx=nx, xx=xx)
+
+
+class DebounceKey(Key):
+    """DEBOUNCE: groups that fire when they have been quiet. `create` also takes `idle`, `maxwait`, `maxitems` and `unique`."""
+
+    FAMILY = "DEBOUNCE"
+
+    def push(self, group: Name, *items: Any) -> int:
+        """Adds items and restarts the group's idle timeout. How many it is collecting now; 0 if that filled it and it fired."""
+        return int(self._call("PUSH", group, *map(self.server.codec.encode, items)))
+
+    def get(self, group: Name) -> tuple[int, list[tuple[Any, int]]] | None:
+        """When a collecting group fires (Unix ms), and its items, each with when it was pushed; None if it is not collecting."""
+        reply = self._call("GET", group)
+        return None if reply is None else (reply[0], [(self.server.codec.decode(item), at) for item, at in pairs(reply[1])])
+
+    def groups(self, *, count: int = 100, after: Name | None = None) -> list[tuple[bytes, int, int]]:
+        """Collecting groups, next to fire first: name, number of items, when it fires (Unix ms)."""
+        return [(name, items, at) for name, items, at in self._call("GROUPS", *options({"count": count, "after": after}))]
+
+    def flush(self, *groups: Name) -> int:
+        """Fires these groups now. How many were collecting."""
+        return int(self._call("FLUSH", *groups))
+
+    def flushall(self, *, count: int = 1000) -> int:
+        """Fires up to `count` collecting groups now, next to fire first. How many."""
+        return int(self._call("FLUSHALL", "COUNT", count))
+
+    def cancel(self, *groups: Name) -> int:
+        """Drops collecting groups with their items. How many."""
+        return int(self._call("CANCEL", *groups))
+
+
+class ExpiryKey(Key):
+    """EXPIRY: a watcher of keys. `create` needs `prefix=[…]` (1 to 100) and takes `maxvalue`, `maxheld` (bytes) and `keepevicted`."""
+
+    FAMILY = "EXPIRY"
+
+    def tracked(self, *, count: int = 100, after: Name | None = None) -> list[tuple[bytes, int]]:
+        """Watched keys that have a time to live, next to expire first, with their deadlines (Unix ms)."""
+        return [(name, at) for name, at in self._call("TRACKED", *options({"count": count, "after": after}))]
+
+
+class TallyKey(Key):
+    """TALLY: sums by windows. `create` also takes `every`, `field` ("ANY", "UUID"), `min`, `max` and `maxfields` (1 to 100000)."""
+
+    FAMILY = "TALLY"
+
+    def incr(self, field: Name, delta: int = 1) -> int:
+        """Adds to the sum of a field (signed 64 bits); the sum in this window. Needs `create`. Sent twice, it counts twice."""
+        return int(self._call("INCR", field, delta))
+
+    def mincr(self, deltas: Mapping[Any, int]) -> list[int]:
+        """Adds to several sums, all or none; these sums."""
+        return list(self._call("MINCR", *(word for pair in deltas.items() for word in pair)))
+
+    def get(self, field: Name) -> int:
+        """What no batch that was acknowledged had of this field: open window and all batches."""
+        return int(self._call("GET", field))
+
+    def seal(self) -> int:
+        """Seals the open window now. The number of its fields; 0 if none was open."""
+        return int(self._call("SEAL"))
+
+
+class ThrottleKey:
+    """THROTTLE: so much, so fast."""
+
+    def __init__(self, server: Tsgen, key: str) -> None:
+        self.server, self.key = server, key
+
+    def take(self, limit: int, period: Duration, *, burst: int | None = None, cost: int | None = None) -> Taken:
+        """Takes `cost` (0 to burst; 1) if there is room, of `limit` (1 to 10⁹) in each `period` (1 ms to ten years), `burst` at once."""
+        words = options({"burst": burst, "cost": cost})
+        allowed, of, left, retry, reset = self.server.call("THROTTLE.TAKE", self.key, limit, to_ms(period), *words)
+        return Taken(allowed == 1, of, left, None if retry < 0 else retry / 1000, reset / 1000)
+
+
+class Tsgen(Workers):
+    """The way in: keys of all families, and the workers of this process.
+
+    `url`: `redis://`, `rediss://` and `unix://` as in redis-py; `sentinel://host:port,host:port/master`; `cluster://host:port`.
+    `codec` writes and reads payloads and items: JSON, unless you say `RAW` or bring your own.
+    """
+
+    def __init__(self, url: str = "redis://localhost:6379", *, codec: Codec = JSON) -> None:
+        super().__init__(url, codec)
+        self.client = connect(url)
+
+    def call(self, command: str, *words: Any) -> Any:
+        """One command of the module, at the time of the virtual clock if there is one. For what has no call of its own."""
+        if self.clock is None:
+            return self.client.execute_command(command, *words)
+        return self.client.execute_command("TSGEN.AT", self.clock.now_ms, command, *words)
+
+    def virtual_clock(self, now_ms: int) -> Clock:
+        """For tests: from now on all commands run at the time of the clock that this returns, Unix ms; `jump` moves it on.
+
+        Sets `tsgen.virtual-clock yes` in the server. Workers see that time with `run_until_empty`.
+        """
+        self.client.execute_command("CONFIG SET", "tsgen.virtual-clock", "yes")
+        self.clock = Clock(now_ms)
+        return self.clock
+
+    def delay_queue(self, key: str) -> DelayQueue:
+        """Jobs that come after a delay or at a time."""
+        return DelayQueue(self, key)
+
+    def tsgen(self, key: str) -> TsgenKey:
+        """Elements behind a watermark."""
+        return TsgenKey(self, key)
+
+    def debounce(self, key: str) -> DebounceKey:
+        """Groups that fire when they have been quiet."""
+        return DebounceKey(self, key)
+
+    def expiry(self, key: str) -> ExpiryKey:
+        """Keys whose time to live has run out."""
+        return ExpiryKey(self, key)
+
+    def tally(self, key: str) -> TallyKey:
+        """Sums that are delivered by windows."""
+        return TallyKey(self, key)
+
+    def throttle(self, key: str) -> ThrottleKey:
+        """A rate limit."""
+        return ThrottleKey(self, key)
