@@ -6,8 +6,13 @@
 #[path = "../../tests/harness/mod.rs"]
 mod harness;
 
+#[allow(dead_code)] // the example that it belongs to asks more of it
+#[path = "../../examples/increments/tests/increments/postgres.rs"]
+mod postgres;
+
 mod languages;
 mod proxy;
+mod python;
 mod scenario;
 mod topology;
 mod workers;
@@ -18,7 +23,7 @@ macro_rules! scenarios {
         /// Every file of the folder must be here, or it would not be played.
         const NAMES: &[&str] = &[$(stringify!($name)),+];
 
-        mod python {
+        mod python_threads {
             $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::PYTHON); })+
         }
 
@@ -53,6 +58,7 @@ scenarios! {
     lost_while_the_server_hung
     no_permission
     odd_failures
+    paused
     poison_payload
     reason_of_a_failure
     recurring

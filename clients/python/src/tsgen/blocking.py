@@ -63,6 +63,15 @@ class Key:
         entries: list[list[Any]] = self._call("CLAIM", consumer, *words, *(["ACK", *acks] if acks else []))
         return entries
 
+    def mclaim(
+        self, consumer: Name, *others: str, count: int = 1, lease: Duration | None = None, ack: Mapping[str, Iterable[Token]] | None = None
+    ) -> dict[str, list[list[Any]]]:
+        """Claims from this key and others of its family (and slot), the first before the second; `count` is the total. Does not wait."""
+        keys = [self.key, *others]
+        acks = [word for key, tokens in (ack or {}).items() for word in ("ACK", key, *tokens)]
+        words = [len(keys), *keys, consumer, *options({"count": count, "lease": lease}, DURATIONS), *acks]
+        return {key.decode(): entries for key, entries in self.server.call(f"{self.FAMILY}.MCLAIM", *words)}
+
     def ack(self, *tokens: Token) -> int:
         """The work is done: the entries are gone. How many of the tokens were current."""
         return int(self._call("ACK", *tokens))
@@ -93,6 +102,16 @@ class Key:
     def dead(self, *, count: int = 100, after: int = 0) -> list[DeadLetter]:
         """Dead letters by token, with the time (Unix ms) and reason of death."""
         return [DeadLetter(*row) for row in self._call("DEAD", *options({"count": count, "after": after}))]
+
+    def peek(self, state: str, *, count: int = 10, after: Name | int = 0) -> tuple[Name | int, list[dict[str, Any]]]:
+        """Entries with their content, changing nothing: READY, DELAYED, LEASED or DEAD. The cursor for `after`, 0 at the end, and a page.
+
+        Each entry is a dict: `token`, `deliveries`, `entry` (what CLAIM has after the deliveries), and what applies of `consumer`, `until`,
+        `reason`, `died-at`, `bytes`. `count` 1 to 10000; a page holds at most 4 MiB of contents.
+        """
+        cursor, rows = self._call("PEEK", state, "COUNT", count, *(["AFTER", after] if after else []))
+        found = [row.items() if isinstance(row, dict) else pairs(row) for row in rows]
+        return int(cursor) if cursor in (b"0", 0) else cursor, [{name.decode(): value for name, value in row} for row in found]
 
     def promote(self, *tokens: Token, count: int = 1000) -> int:
         """Ends the delays of these entries; without tokens of up to `count`, next to come back first. How many."""

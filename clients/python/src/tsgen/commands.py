@@ -61,6 +61,15 @@ class AsyncKey:
         entries: list[list[Any]] = await self._call("CLAIM", consumer, *words, *(["ACK", *acks] if acks else []))
         return entries
 
+    async def mclaim(
+        self, consumer: Name, *others: str, count: int = 1, lease: Duration | None = None, ack: Mapping[str, Iterable[Token]] | None = None
+    ) -> dict[str, list[list[Any]]]:
+        """Claims from this key and others of its family (and slot), the first before the second; `count` is the total. Does not wait."""
+        keys = [self.key, *others]
+        acks = [word for key, tokens in (ack or {}).items() for word in ("ACK", key, *tokens)]
+        words = [len(keys), *keys, consumer, *options({"count": count, "lease": lease}, DURATIONS), *acks]
+        return {key.decode(): entries for key, entries in await self.server.call(f"{self.FAMILY}.MCLAIM", *words)}
+
     async def ack(self, *tokens: Token) -> int:
         """The work is done: the entries are gone. How many of the tokens were current."""
         return int(await self._call("ACK", *tokens))
@@ -91,6 +100,16 @@ class AsyncKey:
     async def dead(self, *, count: int = 100, after: int = 0) -> list[DeadLetter]:
         """Dead letters by token, with the time (Unix ms) and reason of death."""
         return [DeadLetter(*row) for row in await self._call("DEAD", *options({"count": count, "after": after}))]
+
+    async def peek(self, state: str, *, count: int = 10, after: Name | int = 0) -> tuple[Name | int, list[dict[str, Any]]]:
+        """Entries with their content, changing nothing: READY, DELAYED, LEASED or DEAD. The cursor for `after`, 0 at the end, and a page.
+
+        Each entry is a dict: `token`, `deliveries`, `entry` (what CLAIM has after the deliveries), and what applies of `consumer`, `until`,
+        `reason`, `died-at`, `bytes`. `count` 1 to 10000; a page holds at most 4 MiB of contents.
+        """
+        cursor, rows = await self._call("PEEK", state, "COUNT", count, *(["AFTER", after] if after else []))
+        found = [row.items() if isinstance(row, dict) else pairs(row) for row in rows]
+        return int(cursor) if cursor in (b"0", 0) else cursor, [{name.decode(): value for name, value in row} for row in found]
 
     async def promote(self, *tokens: Token, count: int = 1000) -> int:
         """Ends the delays of these entries; without tokens of up to `count`, next to come back first. How many."""

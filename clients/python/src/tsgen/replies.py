@@ -20,13 +20,13 @@ class Leased(NamedTuple):
     consumer: bytes | None
     until: int
     deliveries: int
-    name: bytes | int
+    name: bytes
 
 
 class DeadLetter(NamedTuple):
     token: int
     deliveries: int
-    name: bytes | int
+    name: bytes
     died_at: int
     reason: bytes
 

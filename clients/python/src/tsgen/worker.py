@@ -165,7 +165,14 @@ class Worker:
             found = await self._insist(self._control.execute_command, "COMMAND INFO", f"{self.family}.MCLAIM")
             self._has_mclaim = self._can_ack = bool(found) and any(found.values() if isinstance(found, dict) else found)
         for schedule in self.schedules:
-            await self._insist(self._plan, schedule)
+            try:
+                await self._insist(self._plan, schedule)
+            except redis.ResponseError as error:
+                if "needs a CLOCK key" not in str(error):
+                    raise
+                with contextlib.suppress(redis.ResponseError):  # somebody else has just created it
+                    await self._insist(self._call, "CREATE", schedule.key, "CLOCK")
+                await self._insist(self._plan, schedule)
 
     # Claiming
 
@@ -469,7 +476,10 @@ class Worker:
         pipeline = self._control.pipeline(transaction=True)
         for line in words:
             pipeline.execute_command(*line)
-        await pipeline.execute()
+        # Raised by the pipeline itself, an error would quote the payload.
+        for reply in await pipeline.execute(raise_on_error=False):
+            if isinstance(reply, Exception):
+                raise reply
 
     async def _now_ms(self) -> int:
         reply = await self._control.time()

@@ -1,0 +1,182 @@
+"""Typed calls: each command of the module has one, and makes of the reply what its docstring says."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import redis
+
+from tsgen import RAW, AsyncTsgen, Found, Tsgen
+from tsgen.jobs import to_ms
+
+#: Commands that no client sends, and the one that `virtual_clock` wraps the others in.
+NOT_CALLED = {"tsgen.at"}
+
+
+class Sent:
+    """Which commands a client has been asked for."""
+
+    def __init__(self, client):
+        self.names = set()
+        self._execute = client.execute_command
+        client.execute_command = self
+
+    def __call__(self, *words, **options):
+        self.names.add(words[0].lower())
+        return self._execute(*words, **options)
+
+
+def has(t, command):
+    found = t.client.execute_command("COMMAND INFO", command)
+    return any(found.values() if isinstance(found, dict) else found)
+
+
+def delivery(key, name):
+    """All that a key with one ready entry of this name can do."""
+    [[token, deliveries, found, *_]] = key.claim("me", count=5, lease=60)
+    assert (deliveries, found) == (1, name)
+    name = b"%d" % name if isinstance(name, int) else name  # a batch: an integer here, text in listings
+    [leased] = key.pending(consumer="me")
+    assert (leased.token, leased.consumer, leased.name) == (token, b"me", name)
+    assert key.extend(30, token) == 1
+    assert key.nack(token, delay=timedelta(hours=1)) == 1
+    [delayed] = key.delayed()
+    assert (delayed.consumer, delayed.deliveries) == (None, 1)
+    assert key.promote() == 1
+    [[token, *_]] = key.claim("me")
+    assert key.nack(token, dead=True, reason="why") == 1
+    [dead] = key.dead()
+    assert (dead.token, dead.name, dead.reason) == (token, name, b"why")
+    assert key.requeue(token) == 1
+    [[token, *_]] = key.claim("me")
+    assert key.release("me") == 1
+    assert key.ack(token) == 0
+    [[token, *_]] = key.claim("me")
+    key.nack(token, dead=True)
+    assert key.discard(f"{token}-{token}") == 1
+    info = key.info()
+    assert (info["ready"], info["lease"], info["sink"]) == (0, 7000, "")
+    key.alter(lease=timedelta(seconds=8), maxdeliveries=3)
+    assert (key.info()["lease"], key.info()["maxdeliveries"]) == (8000, 3)
+    if has(key.server, f"{key.FAMILY}.PEEK"):
+        assert key.peek("READY") == (0, [])
+    if has(key.server, f"{key.FAMILY}.MCLAIM"):
+        assert key.mclaim("me", f"{key.key}other") == {}
+
+
+def test_every_command_has_a_call(t):
+    sent = Sent(t.client)
+    orders = t.tsgen("orders")
+    orders.create(lease=7, late="READY")
+    assert orders.add(5, "a", {"n": 2**60}) is True
+    assert orders.add(5, "a", nx=True) is None
+    assert orders.add(6, "a", xx=True) is True
+    assert orders.get("a") == Found("waiting", 6, {"n": 2**60})
+    assert orders.madd([(7, "b", None), (8, b"\xff", [1])]) == [True, True]
+    assert orders.range("(6") == [(b"b", 7, None), (b"\xff", 8, [1])]
+    assert orders.rem("b", b"\xff", "none") == 2
+    assert orders.watermark() is None
+    assert orders.advance(6) == 6
+    delivery(orders, b"a")
+    assert orders.get("a") is None
+    sources = t.tsgen("sources")
+    sources.create(sources=["east", "west"])
+    assert sources.advance(3, source="east") is None
+    assert [(source.name, source.timestamp) for source in sources.sources()] == [(b"east", 3), (b"west", None)]
+    sources.alter(source=("east", 2))
+    assert sources.sources()[0].timestamp == 2
+
+    scans = t.debounce("scans")
+    scans.create(idle=3600, maxwait=timedelta(days=1), maxitems=5, unique=False, lease=7)
+    assert scans.push("seller-1", "x", {"y": 1}) == 2
+    at, items = scans.get("seller-1")
+    assert ([item for item, _ in items], at > items[0][1]) == (["x", {"y": 1}], True)
+    assert [group[:2] for group in scans.groups()] == [(b"seller-1", 2)]
+    scans.push("seller-2", "z")
+    assert scans.cancel("seller-2") == 1
+    assert scans.flush("seller-1") == 1
+    assert scans.flushall() == 0
+    delivery(scans, b"seller-1")
+
+    watcher = t.expiry("watcher")
+    watcher.create(prefix=["order:", "cart:"], maxvalue=100, keepevicted=True, lease=7)
+    t.client.set("order:1", "books", ex=100)
+    t.client.set("order:2", "books", px=1)
+    while not watcher.info()["ready"]:
+        pass
+    assert [name for name, _ in watcher.tracked()] == [b"order:1"]
+    delivery(watcher, b"order:2")
+
+    likes = t.tally("likes")
+    likes.create(every=3600, field="ANY", min=-5, max=10, lease=7)
+    assert likes.incr("v") == 1
+    assert likes.mincr({"v": 5, b"w": -2}) == [6, -2]
+    assert likes.get("v") == 6
+    assert likes.seal() == 2
+    batch = t.client.execute_command("TALLY.CLAIM", "likes", "me")[0][2]
+    likes.release("me")
+    delivery(likes, batch)
+
+    door = t.throttle("door")
+    assert door.take(2, 60, cost=2).allowed
+    taken = door.take(2, timedelta(minutes=1), burst=2)
+    assert (taken.allowed, taken.remaining) == (False, 0)
+    assert 0 < taken.retry_after <= 30 < taken.reset_after <= 60
+
+    known = t.client.execute_command("COMMAND LIST", "FILTERBY", "MODULE", "tsgen")
+    internal = set(Path(__file__).parents[3].joinpath("docs/commands/internal.md").read_text().lower().split())
+    wanted = {name.decode().lower() for name in known} - internal - NOT_CALLED
+    assert wanted <= sent.names, f"without a call: {wanted - sent.names}"
+
+
+def test_a_delay_queue_makes_itself(t):
+    mails = t.delay_queue("mails")
+    assert mails.add("a", {"to": "ada"}, delay=3600) is True
+    assert mails.add("a", delay=3600, nx=True) is None
+    assert mails.add("b", at=datetime(2001, 1, 1, tzinfo=timezone.utc)) is False
+    assert mails.get("b").timestamp == 978307200000
+    assert mails.info()["gate"] == "clock"
+    t.tsgen("orders").add(1, "a")
+    with pytest.raises(redis.ResponseError, match="needs a CLOCK key"):
+        t.delay_queue("orders").add("a")
+
+
+def test_errors_are_the_servers(t):
+    t.delay_queue("mails").add("a")
+    with pytest.raises(redis.ResponseError, match="TSGEN key, not a DEBOUNCE key"):
+        t.debounce("mails").push("g", "x")
+    with pytest.raises(redis.ResponseError, match="BUSYKEY"):
+        t.tsgen("mails").create()
+    with pytest.raises(ValueError, match="negative"):
+        t.delay_queue("mails").add("a", delay=-1)
+
+
+def test_durations_are_never_cut_short():
+    assert [to_ms(d) for d in (0, 1, 0.0011, timedelta(microseconds=1), timedelta(days=1))] == [0, 1000, 2, 1, 86_400_000]
+    assert to_ms(0.1 + 0.2) == 300
+
+
+def test_raw_payloads(url, t):
+    raw = Tsgen(url, codec=RAW).delay_queue("raw")
+    raw.add("a", b"\xff\x00")
+    assert raw.get("a").payload == b"\xff\x00"
+
+
+def test_with_asyncio(a, url):
+    async def talk():
+        t = AsyncTsgen(url)
+        mails = t.delay_queue("mails")
+        assert await mails.add("a", {"to": "ada"}) is False
+        [[token, *_]] = await mails.claim("me")
+        assert await mails.ack(token) == 1
+        assert (await mails.info())["acked"] == 1
+        await t.client.aclose()
+
+    asyncio.run(talk())
+
+
+def test_the_face_without_asyncio_is_made_from_the_other():
+    subprocess.run([sys.executable, Path(__file__).parents[1] / "tools/unasync.py", "--check"], check=True)
