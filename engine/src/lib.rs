@@ -56,12 +56,14 @@ pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{
     Added, Advanced, Element, Guard, Kind, Late, Source, SourceChange, Watermark, WatermarkRules, MAX_SOURCES,
 };
-pub use gate::window::{batch_number, Batch, Counted, FieldKind, OpenWindow, Window, WindowRules, MAX_FIELDS};
+pub use gate::window::{
+    batch_number, Batch, Counted, FieldKind, Incremented, OpenWindow, Window, WindowRules, MAX_FIELDS,
+};
 pub use gate::{AllDue, Due, Extent, Gate};
 pub use options::{DeliveryOptions, Sink, MAX_COUNT};
 pub use prefixes::Prefixes;
 pub use queue::{Queue, Settled, Totals};
-pub use schedule::Schedule;
+pub use schedule::{DueKey, Schedule};
 pub use snapshot::{Loader, BEHAVIOUR, REPEATED};
 pub use throttle::{Moment, Rate, Taken, Throttle, MAX_LIMIT};
 pub use time::{Millis, UnixMs};

@@ -19,6 +19,17 @@ pub struct Schedule {
     turn: bool,
 }
 
+/// A key whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueKey {
+    /// When it was due; 0 if a round has come to it.
+    pub at: UnixMs,
+    /// Its database.
+    pub db: i32,
+    /// Its name.
+    pub name: Arc<[u8]>,
+}
+
 /// The keys of one database.
 #[derive(Default)]
 struct Keys {
@@ -71,9 +82,9 @@ impl Schedule {
         self.round = first.map(|db| (*db, [].into()));
     }
 
-    /// Takes one key whose time has come, with that time, the longest due first; in turn with these, while there is a round, the
-    /// next key of the round, with the time 0. O(log keys + databases).
-    pub fn due(&mut self, now: UnixMs) -> Option<(UnixMs, i32, Arc<[u8]>)> {
+    /// Takes one key whose time has come, the longest due first; in turn with these, while there is a round, the
+    /// next key of the round. O(log keys + databases).
+    pub fn due(&mut self, now: UnixMs) -> Option<DueKey> {
         self.turn = !self.turn;
         if self.turn {
             self.next_of_round().or_else(|| self.first_due(now))
@@ -82,7 +93,7 @@ impl Schedule {
         }
     }
 
-    fn next_of_round(&mut self) -> Option<(UnixMs, i32, Arc<[u8]>)> {
+    fn next_of_round(&mut self) -> Option<DueKey> {
         loop {
             let (db, from) = self.round.take()?;
             let next = self.dbs.get(&db).and_then(|keys| {
@@ -92,13 +103,13 @@ impl Schedule {
                 // A key that is noted again meanwhile has had its look: the round goes on behind it.
                 self.round = Some((db, [&*name, &[0]].concat().into()));
                 self.forget(db, &name, at);
-                return Some((UnixMs(0), db, name));
+                return Some(DueKey { at: UnixMs(0), db, name });
             }
             self.round = self.dbs.range((Excluded(db), Unbounded)).next().map(|(db, _)| (*db, [].into()));
         }
     }
 
-    fn first_due(&mut self, now: UnixMs) -> Option<(UnixMs, i32, Arc<[u8]>)> {
+    fn first_due(&mut self, now: UnixMs) -> Option<DueKey> {
         let (at, db) = self.first()?;
         if !at.is_due(now) {
             return None;
@@ -107,7 +118,7 @@ impl Schedule {
         let (_, name) = keys.by_time.pop_first()?;
         keys.by_key.remove(&name);
         self.drop_if_empty(db);
-        Some((at, db, name))
+        Some(DueKey { at, db, name })
     }
 
     fn first(&self) -> Option<(UnixMs, i32)> {
@@ -164,7 +175,7 @@ mod tests {
     use super::*;
 
     fn drain(schedule: &mut Schedule, now: i64) -> Vec<(i32, Vec<u8>)> {
-        std::iter::from_fn(|| schedule.due(UnixMs(now))).map(|(_, db, key)| (db, key.to_vec())).collect()
+        std::iter::from_fn(|| schedule.due(UnixMs(now))).map(|due| (due.db, due.name.to_vec())).collect()
     }
 
     #[test]
@@ -201,7 +212,7 @@ mod tests {
         schedule.look_at_all();
         assert_eq!(schedule.next(), Some(UnixMs(0)));
         let mut looked_at = Vec::new();
-        while let Some((at, db, key)) = schedule.due(UnixMs(10)) {
+        while let Some(DueKey { at, db, name: key }) = schedule.due(UnixMs(10)) {
             assert_eq!(at, UnixMs(0), "no deadline");
             // Whoever was looked at asks for another look later.
             schedule.note(db, &key, UnixMs(2_000));
@@ -217,7 +228,7 @@ mod tests {
         let mut busy = 0;
         let mut others = 0;
         for _ in 0..11 {
-            let (_, db, key) = schedule.due(UnixMs(10)).expect("there is more");
+            let DueKey { db, name: key, .. } = schedule.due(UnixMs(10)).expect("there is more");
             if &*key == b"busy" {
                 busy += 1;
                 schedule.note(db, &key, UnixMs(5));
@@ -234,7 +245,7 @@ mod tests {
         schedule.note(0, b"a", UnixMs(1_000));
         schedule.note(5, b"b", UnixMs(1_000));
         schedule.look_at_all();
-        assert_eq!(schedule.due(UnixMs(0)).map(|(_, db, _)| db), Some(0));
+        assert_eq!(schedule.due(UnixMs(0)).map(|due| due.db), Some(0));
         schedule.swap_dbs(0, 5);
         assert_eq!(drain(&mut schedule, 0), [(0, b"b".to_vec())]);
         schedule.note(0, b"a", UnixMs(1_000));

@@ -18,7 +18,7 @@ mod field;
 mod sums;
 
 pub use batch::Batch;
-pub use counters::{Counted, OpenWindow};
+pub use counters::{Counted, Incremented, OpenWindow};
 pub use field::FieldKind;
 
 use super::{AllDue, Due, Extent, Gate};

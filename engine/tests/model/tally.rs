@@ -4,7 +4,9 @@
 use crate::naive::{self, Naive};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{Batch, Counted, Error, FieldKind, Millis, OpenWindow, Queue, Tally, UnixMs, Window, WindowRules};
+use tsgen_engine::{
+    Batch, Error, FieldKind, Incremented, Millis, OpenWindow, Queue, Tally, UnixMs, Window, WindowRules,
+};
 
 const FIELDS: u8 = 14;
 
@@ -72,7 +74,8 @@ impl Family for Window {
             Op::Incr(n, delta) => {
                 let increment = named(kind, (n, delta));
                 let run = |key: &mut Tally, now: UnixMs| {
-                    key.incr(&increment.0, increment.1, now).map(|(sum, counted)| (vec![sum], counted))
+                    key.incr(&increment.0, increment.1, now)
+                        .map(|done| Incremented { sum: vec![done.sum], counted: done.counted })
                 };
                 count(world, std::slice::from_ref(&increment), run);
             }
@@ -117,13 +120,13 @@ impl Family for Window {
     }
 }
 
-type Told = Result<(Vec<i64>, Counted), Error>;
+type Told = Result<Incremented<Vec<i64>>, Error>;
 
 fn count(world: &mut World<Window>, increments: &[(Vec<u8>, i64)], run: impl Fn(&mut Tally, UnixMs) -> Told) {
     let counted = run(&mut world.master, UnixMs(world.now));
     assert_eq!(counted, world.naive.incr(increments, world.now));
-    if let Ok((_, how)) = &counted {
-        let told_at = if how.is_plain { UnixMs(i64::MIN) } else { UnixMs(world.now) };
+    if let Ok(done) = &counted {
+        let told_at = if done.counted.is_plain { UnixMs(i64::MIN) } else { UnixMs(world.now) };
         assert_eq!(run(&mut world.replica, told_at), counted);
     }
 }

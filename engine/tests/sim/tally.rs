@@ -59,10 +59,10 @@ fn number(delivery: &Delivery) -> u64 {
 
 fn count(key: &mut Tally, increments: &[(Vec<u8>, i64)], now: UnixMs) -> Option<Counted> {
     let counted = match increments {
-        [(field, delta)] => key.incr(field, *delta, now).map(|(_, counted)| counted),
+        [(field, delta)] => key.incr(field, *delta, now).map(|done| done.counted),
         several => {
             let several: Vec<_> = several.iter().map(|(field, delta)| (&field[..], *delta)).collect();
-            key.mincr(&several, now).map(|(_, counted)| counted)
+            key.mincr(&several, now).map(|done| done.counted)
         }
     };
     // Refused only where there is no room.

@@ -13,7 +13,7 @@ use lazy_static::lazy_static;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tsgen_engine::{Millis, Schedule, UnixMs};
+use tsgen_engine::{DueKey, Millis, Schedule, UnixMs};
 
 /// How long a tick may work.
 const BUDGET: Duration = Duration::from_millis(1);
@@ -290,7 +290,7 @@ fn work(ctx: &Ctx, how: impl Fn(&Driver) -> Drive, until: Instant) {
     let now = UnixMs(unix_ms());
     loop {
         let due = state().schedule.due(now);
-        let Some((at, db, name)) = due else { break };
+        let Some(DueKey { at, db, name }) = due else { break };
         lateness::record(at);
         let is_there = ctx.select_db(db);
         if !slots::are_ours(&name) {

@@ -5,6 +5,7 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::tally::increment::{delta, finish, time, NOT_CREATED};
 use crate::tally::Tally;
+use tsgen_engine::Incremented;
 
 pub struct Incr;
 
@@ -28,7 +29,7 @@ impl Command for Incr {
         let mut key = keyspace::open_write::<Tally>(call.ctx, name)?;
         let now = time(call, &mut key)?;
         let value = key.value()?.ok_or(NOT_CREATED)?;
-        let (sum, counted) = value.queue.incr(field, delta, now)?;
+        let Incremented { sum, counted } = value.queue.incr(field, delta, now)?;
         call.ctx.reply_int(sum);
         finish(call, name, key, now, counted)
     }

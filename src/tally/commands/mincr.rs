@@ -5,6 +5,7 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::tally::increment::{delta, finish, time, NOT_CREATED};
 use crate::tally::Tally;
+use tsgen_engine::Incremented;
 
 pub struct Mincr;
 
@@ -34,7 +35,7 @@ impl Command for Mincr {
         let mut key = keyspace::open_write::<Tally>(call.ctx, name)?;
         let now = time(call, &mut key)?;
         let value = key.value()?.ok_or(NOT_CREATED)?;
-        let (sums, counted) = value.queue.mincr(&increments, now)?;
+        let Incremented { sum: sums, counted } = value.queue.mincr(&increments, now)?;
         call.ctx.reply_array(sums.len());
         for sum in sums {
             call.ctx.reply_int(sum);

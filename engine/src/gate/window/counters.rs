@@ -9,6 +9,15 @@ use crate::time::UnixMs;
 use crate::token::{Token, MAX_TOKEN};
 use std::collections::BTreeMap;
 
+/// What came of one increment, or of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incremented<S> {
+    /// The sum afterwards, or the sums in the order of the increments.
+    pub sum: S,
+    /// What else they did.
+    pub counted: Counted,
+}
+
 /// What increments did, beside their sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
@@ -69,13 +78,13 @@ impl Queue<Window> {
         Some(OpenWindow { opened_at: open.opened_at, seals_at: open.seals_at, fields: open.sums.len() })
     }
 
-    /// Adds to the sum of one field in the open window; returns the sum. O(1), and O(n log n) if the window gets full.
+    /// Adds to the sum of one field in the open window. O(1), and O(n log n) if the window gets full.
     ///
     /// If the clock has stepped back behind the beginning of the window, it begins anew. A plain increment is repeated at [`UnixMs::EVER`],
     /// at which the window is still open.
     /// Errors: [`Error::NotUuid`], [`Error::BelowMin`], [`Error::AboveMax`], [`Error::Overflow`], [`Error::Full`], [`Error::Exhausted`].
     #[inline]
-    pub fn incr(&mut self, field: &[u8], delta: i64, now: UnixMs) -> Result<(i64, Counted), Error> {
+    pub fn incr(&mut self, field: &[u8], delta: i64, now: UnixMs) -> Result<Incremented<i64>, Error> {
         self.gate.rules.check_delta(delta)?;
         let field = self.gate.rules.field.field(field)?;
         let (field, rules) = (field.as_bytes(), self.gate.rules);
@@ -86,21 +95,21 @@ impl Queue<Window> {
             if let Some(number) = open.sums.find(field, hash) {
                 let sum = open.sums.sum(number).checked_add(delta).ok_or(Error::Overflow)?;
                 open.sums.set(number, sum);
-                return Ok((sum, PLAIN));
+                return Ok(Incremented { sum, counted: PLAIN });
             }
             if !rules.is_full(open.sums.len() + 1, open.sums.size() + field.len()) {
                 open.sums.insert(field, hash, delta);
-                return Ok((delta, PLAIN));
+                return Ok(Incremented { sum: delta, counted: PLAIN });
             }
         }
         self.check_windows(&[(field, delta)], now)?;
         let mut counted = PLAIN;
         let sum = self.add(field, hash, delta, now, &mut counted);
-        Ok((sum, counted))
+        Ok(Incremented { sum, counted })
     }
 
     /// Like [`Queue::incr`] for several fields at once, in this order, all or none. O(log n) each. A field may be named more than once.
-    pub fn mincr(&mut self, increments: &[(&[u8], i64)], now: UnixMs) -> Result<(Vec<i64>, Counted), Error> {
+    pub fn mincr(&mut self, increments: &[(&[u8], i64)], now: UnixMs) -> Result<Incremented<Vec<i64>>, Error> {
         let rules = self.gate.rules;
         let fields: Vec<(Field<'_>, i64)> = increments
             .iter()
@@ -116,7 +125,8 @@ impl Queue<Window> {
             let hash = self.gate.hash(field);
             self.add(field, hash, delta, now, &mut counted)
         };
-        Ok((increments.into_iter().map(add).collect(), counted))
+        let sum = increments.into_iter().map(add).collect();
+        Ok(Incremented { sum, counted })
     }
 
     /// Simulates these increments: fails if a sum would overflow, or there is no room for the windows that they would open.

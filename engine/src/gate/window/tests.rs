@@ -1,6 +1,6 @@
 use crate::{
-    batch_number, Batch, ClaimTerms, Counted, DeliveryOptions, Error, FieldKind, Loader, Millis, OpenWindow, Settled,
-    Tally, TokenRange, UnixMs, Which, WindowRules, MAX_FIELDS,
+    batch_number, Batch, ClaimTerms, Counted, DeliveryOptions, Error, FieldKind, Incremented, Loader, Millis,
+    OpenWindow, Settled, Tally, TokenRange, UnixMs, Which, WindowRules, MAX_FIELDS,
 };
 
 fn rules() -> WindowRules {
@@ -12,10 +12,10 @@ fn key(rules: WindowRules) -> Tally {
 }
 
 fn incr(key: &mut Tally, field: &str, delta: i64, now: i64) -> i64 {
-    key.incr(field.as_bytes(), delta, UnixMs(now)).expect("room").0
+    key.incr(field.as_bytes(), delta, UnixMs(now)).expect("room").sum
 }
 
-fn mincr(key: &mut Tally, increments: &[(&str, i64)], now: i64) -> Result<(Vec<i64>, Counted), Error> {
+fn mincr(key: &mut Tally, increments: &[(&str, i64)], now: i64) -> Result<Incremented<Vec<i64>>, Error> {
     let increments: Vec<_> = increments.iter().map(|(field, delta)| (field.as_bytes(), *delta)).collect();
     key.mincr(&increments, UnixMs(now))
 }
@@ -70,7 +70,7 @@ fn a_window_is_sealed_so_long_after_its_first_increment_and_not_a_millisecond_ea
 #[test]
 fn only_increments_of_an_open_window_are_plain() {
     let mut key = key(WindowRules { max_fields: 3, ..rules() });
-    let mut counted = |field: &str, now| key.incr(field.as_bytes(), 1, UnixMs(now)).expect("room").1;
+    let mut counted = |field: &str, now| key.incr(field.as_bytes(), 1, UnixMs(now)).expect("room").counted;
     let opened = |until| Counted { is_plain: false, sealed: 0, opened_until: Some(UnixMs(until)) };
     assert_eq!(counted("a", 0), opened(100));
     assert!(counted("a", 99).is_plain && counted("b", 99).is_plain);
@@ -154,7 +154,7 @@ fn the_sum_of_sums_may_overflow_and_says_so() {
 #[test]
 fn several_increments_are_made_in_order_all_or_none() {
     let mut key = key(WindowRules { min: Some(-5), max: Some(5), ..rules() });
-    assert_eq!(mincr(&mut key, &[("a", 1), ("b", 2), ("a", 3)], 0).map(|(sums, _)| sums), Ok(vec![1, 2, 4]));
+    assert_eq!(mincr(&mut key, &[("a", 1), ("b", 2), ("a", 3)], 0).map(|done| done.sum), Ok(vec![1, 2, 4]));
     let before = snapshot(&key);
     assert_eq!(mincr(&mut key, &[("a", 1), ("c", 6)], 0), Err(Error::AboveMax(5)));
     assert_eq!(mincr(&mut key, &[("a", 1), ("c", -6)], 0), Err(Error::BelowMin(-5)));
@@ -171,14 +171,14 @@ fn an_overflow_in_the_middle_of_several_changes_nothing() {
         assert_eq!(snapshot(&key), before);
     }
     // What would overflow in this window may fit in the next.
-    assert_eq!(mincr(&mut key, &[("b", 1), ("a", 2)], 1).map(|(sums, _)| sums), Ok(vec![1, 2]));
+    assert_eq!(mincr(&mut key, &[("b", 1), ("a", 2)], 1).map(|done| done.sum), Ok(vec![1, 2]));
     assert_eq!(sums(&mut key, 1), [format!("a={} b=1", i64::MAX - 1)]);
 }
 
 #[test]
 fn several_increments_may_fill_several_windows() {
     let mut key = key(WindowRules { max_fields: 2, ..rules() });
-    let (told, counted) =
+    let Incremented { sum: told, counted } =
         mincr(&mut key, &[("a", 1), ("b", 1), ("a", 1), ("a", 1), ("c", 1), ("d", 1)], 5).expect("room");
     assert_eq!(told, [1, 1, 1, 2, 1, 1]);
     assert_eq!(counted, Counted { is_plain: false, sealed: 2, opened_until: Some(UnixMs(105)) });
@@ -204,7 +204,7 @@ fn max_len_counts_the_open_window_and_refuses_to_open_one_more() {
 fn very_long_fields_seal_a_window_before_it_is_too_large() {
     let mut key = key(rules());
     let field = |n: u32| [&n.to_be_bytes()[..], &[7; 64 * 1024 - 4]].concat();
-    let sealed: usize = (0..600).map(|n| key.incr(&field(n), 1, UnixMs(0)).expect("room").1.sealed).sum();
+    let sealed: usize = (0..600).map(|n| key.incr(&field(n), 1, UnixMs(0)).expect("room").counted.sealed).sum();
     assert_eq!(sealed, 2);
     assert_eq!(snapshot(&restore(&key)), snapshot(&key));
 }
@@ -228,8 +228,8 @@ fn rules_out_of_range_are_refused_and_altered_ones_hold_from_the_next_window() {
     assert_eq!(key.window(UnixMs(100)), open(100, 110));
     // The window has as many fields already as it now may have: it is sealed with the next.
     assert_eq!(key.alter_rules(WindowRules { max_fields: 1, ..shorter }), Ok(true));
-    assert!(key.incr(b"a", 1, UnixMs(100)).expect("room").1.is_plain);
-    assert_eq!(key.incr(b"b", 1, UnixMs(100)).map(|(_, counted)| counted.sealed), Ok(1));
+    assert!(key.incr(b"a", 1, UnixMs(100)).expect("room").counted.is_plain);
+    assert_eq!(key.incr(b"b", 1, UnixMs(100)).map(|done| done.counted.sealed), Ok(1));
 }
 
 #[test]
@@ -249,15 +249,19 @@ fn a_window_begins_anew_with_the_first_increment_after_the_clock_has_stepped_bac
     let mut key = key(rules());
     incr(&mut key, "a", 1, 1_000_000);
     let anew = Counted { is_plain: false, sealed: 0, opened_until: Some(UnixMs(600)) };
-    assert_eq!(key.incr(b"a", 1, UnixMs(500)), Ok((2, anew)));
+    assert_eq!(key.incr(b"a", 1, UnixMs(500)), Ok(Incremented { sum: 2, counted: anew }));
     let plain = Counted { is_plain: true, ..Counted::default() };
-    assert_eq!(key.incr(b"a", 1, UnixMs(510)), Ok((3, plain)));
-    assert_eq!(key.incr(b"b", 1, UnixMs::EVER), Ok((1, plain)), "repeated elsewhere, where it may be earlier still");
+    assert_eq!(key.incr(b"a", 1, UnixMs(510)), Ok(Incremented { sum: 3, counted: plain }));
+    assert_eq!(
+        key.incr(b"b", 1, UnixMs::EVER),
+        Ok(Incremented { sum: 1, counted: plain }),
+        "repeated elsewhere, where it may be earlier still"
+    );
     assert_eq!(sums(&mut key, 599), [""; 0]);
     assert_eq!(claim(&mut key, 9, 600), [(600 * 1024, 500, 600, "a=3 b=1".into())]);
     // A step that is smaller than the time for which it has been open puts its end off by no more than that.
     mincr(&mut key, &[("a", 1)], 1_000).expect("room");
-    assert_eq!(mincr(&mut key, &[("a", 1)], 1_000), Ok((vec![2], plain)));
+    assert_eq!(mincr(&mut key, &[("a", 1)], 1_000), Ok(Incremented { sum: vec![2], counted: plain }));
     incr(&mut key, "a", 1, 1_060);
     incr(&mut key, "a", 1, 1_000);
     assert_eq!(sums(&mut key, 1_100), ["a=4"]);

@@ -1,7 +1,7 @@
 //! TALLY as a list of sums that is open, and the number of the last one that was.
 
 use super::{Entry, Gate, Naive};
-use tsgen_engine::{Counted, Error, FieldKind, UnixMs, WindowRules};
+use tsgen_engine::{Counted, Error, FieldKind, Incremented, UnixMs, WindowRules};
 
 /// Fields with their sums.
 pub type Sums = Vec<(Vec<u8>, i64)>;
@@ -85,7 +85,7 @@ impl Gate for Window {
 
 impl Naive<Window> {
     /// All or nothing. What is wrong with one of them counts before what is wrong with a sum, and both before the room there is.
-    pub fn incr(&mut self, increments: &[(Vec<u8>, i64)], now: i64) -> Result<(Vec<i64>, Counted), Error> {
+    pub fn incr(&mut self, increments: &[(Vec<u8>, i64)], now: i64) -> Result<Incremented<Vec<i64>>, Error> {
         let mut tried = self.clone();
         let mut fields = Vec::new();
         for (field, delta) in increments {
@@ -120,7 +120,8 @@ impl Naive<Window> {
         }
         *self = tried;
         let opened_until = self.gate.open.as_ref().filter(|_| opened || begun).map(|open| UnixMs(open.seals_at));
-        Ok((sums, Counted { is_plain: !opened && !begun && sealed == 0, sealed, opened_until }))
+        let counted = Counted { is_plain: !opened && !begun && sealed == 0, sealed, opened_until };
+        Ok(Incremented { sum: sums, counted })
     }
 
     /// The sum in the open window, and whether this was one field too many for it to stay open.
