@@ -5,7 +5,7 @@ use crate::redis::info::Section;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use tsgen_engine::{Totals, UnixMs};
+use tsgen_engine::{Millis, Totals, UnixMs};
 
 static ADOPTED_TOKENS: AtomicU64 = AtomicU64::new(0);
 
@@ -31,7 +31,19 @@ pub struct Sums {
     pub leased: u64,
     pub delayed: u64,
     pub dead: u64,
+    /// Keys that are paused.
+    pub paused: u64,
     pub totals: Totals,
+    /// None: nothing is ready.
+    pub oldest: Option<Oldest>,
+}
+
+/// The entry that has been ready for the longest time, of all keys of a family.
+pub struct Oldest {
+    /// For how long.
+    pub age: Millis,
+    /// The name of its key; empty if the key was renamed and nobody has opened it since.
+    pub key: Box<[u8]>,
 }
 
 /// Sums over the keys of one family, looked at one by one until `until`.
@@ -46,7 +58,9 @@ pub fn sum<F: Family>(section: &Section, now: UnixMs, until: Instant) -> Sums {
         leased: 0,
         delayed: 0,
         dead: 0,
+        paused: 0,
         totals: Totals::default(),
+        oldest: None,
     };
     F::data_type().each(section, |value| {
         let stats = value.queue.stats(now);
@@ -60,6 +74,11 @@ pub fn sum<F: Family>(section: &Section, now: UnixMs, until: Instant) -> Sums {
         ];
         states.into_iter().for_each(|(sum, count)| *sum += count as u64);
         sums.totals += stats.totals;
+        sums.paused += u64::from(value.queue.options().paused);
+        let known = sums.oldest.as_ref().map(|oldest| oldest.age);
+        if let Some(age) = stats.oldest_ready_age.filter(|age| known.is_none_or(|known| *age > known)) {
+            sums.oldest = Some(Oldest { age, key: value.last_name() });
+        }
         Instant::now() < until
     });
     sums

@@ -10,7 +10,7 @@ use crate::delivery::options;
 use crate::delivery::replicate;
 use crate::delivery::stored_queue::{seed, StoredQueue};
 use crate::redis::key::Key;
-use crate::redis::{Ctx, OwnedStr, Str};
+use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
 use std::marker::PhantomData;
 use tsgen_engine::{Queue, UnixMs};
@@ -38,14 +38,13 @@ pub fn open_quietly<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c
     Key::peek(ctx, name).map(|key| Opened { key, _family: PhantomData })
 }
 
-/// Closing a key that holds much memory without need asks the timer to come and compact it.
+/// Closing a key that holds much memory without need asks the timer to come and compact it. And it notes the name of the value.
 impl<F: Family> Drop for Opened<'_, F> {
     fn drop(&mut self) {
-        let last_look = self.key.last_look(F::data_type());
-        let Some(at) = last_look.and_then(StoredQueue::<F>::compacts_at) else { return };
-        let (db, name) = (self.key.db(), OwnedStr::new(self.key.name().bytes()));
-        if let Some(value) = self.key.last_look(F::data_type()) {
-            value.schedule(db, name.bytes(), at);
+        let Some(look) = self.key.last_look(F::data_type()) else { return };
+        look.value.seen_as(look.name);
+        if let Some(at) = look.value.compacts_at() {
+            look.value.schedule(look.db, look.name.bytes(), at);
         }
     }
 }

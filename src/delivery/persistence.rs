@@ -31,6 +31,7 @@ type Load = Box<dyn Send>;
 
 /// A value has appeared under a name without a command of ours: the timer looks at the key as soon as it can.
 pub fn arrive<F: Family>(value: &StoredQueue<F>, db: i32, name: &Str) {
+    value.seen_as(name);
     F::appeared(value, db, name.bytes());
     if value.is_driven() {
         renames::follow();
@@ -154,7 +155,7 @@ impl<F: Family> Stored for StoredQueue<F> {
     }
 
     fn memory(&self) -> usize {
-        size_of::<Self>() + self.queue.memory()
+        size_of::<Self>() + self.name_size() + self.queue.memory()
     }
 
     fn free_effort(&self) -> usize {
@@ -167,6 +168,7 @@ impl<F: Family> Stored for StoredQueue<F> {
 
     fn unlinked(&self, db: i32, name: Option<&Str>) {
         let at = self.unschedule();
+        self.lost_its_name();
         if let Some(name) = name {
             tick::forget_key(db, name.bytes(), at);
             F::left(db, name.bytes());

@@ -4,8 +4,10 @@
 
 use crate::delivery::timer::tick;
 use crate::redis::ctx::random_seed;
+use crate::redis::Str;
 use lazy_static::lazy_static;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tsgen_engine::{Gate, Millis, Queue, UnixMs};
 
 /// How long a sink rests after a failed append.
@@ -35,6 +37,21 @@ pub struct StoredQueue<F: Content> {
     pub sink_errors: u64,
     /// After a failed append, the sink rests until this time.
     pub sink_rests_until: UnixMs,
+    name: LastName,
+}
+
+/// The name under which a value was seen last, for INFO, which goes through values and not through keys. Redis does not tell the new name of a
+/// value that is renamed, so until somebody opens it there the name is unknown. Behind atomics, as `scheduled` is.
+#[derive(Default)]
+struct LastName {
+    is_known: AtomicBool,
+    name: Mutex<Box<[u8]>>,
+}
+
+impl LastName {
+    fn lock(&self) -> MutexGuard<'_, Box<[u8]>> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 lazy_static! {
@@ -59,7 +76,33 @@ impl<F: Content> StoredQueue<F> {
             announced,
             sink_errors: 0,
             sink_rests_until: UnixMs(i64::MIN),
+            name: LastName::default(),
         }
+    }
+
+    /// The value has been seen under this name. Whoever opens a key says so, and mostly that costs the reading of one flag.
+    #[inline]
+    pub fn seen_as(&self, name: &Str) {
+        if !self.name.is_known.load(Ordering::Relaxed) {
+            *self.name.lock() = name.bytes().into();
+            self.name.is_known.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The value has left its name.
+    pub fn lost_its_name(&self) {
+        self.name.is_known.store(false, Ordering::Relaxed);
+        *self.name.lock() = Box::default();
+    }
+
+    /// The name of its key; empty if it is not known.
+    pub fn last_name(&self) -> Box<[u8]> {
+        self.name.lock().clone()
+    }
+
+    /// Bytes of heap that its name takes.
+    pub fn name_size(&self) -> usize {
+        self.name.lock().len()
     }
 
     pub fn has_sink(&self) -> bool {

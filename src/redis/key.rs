@@ -42,6 +42,13 @@ pub fn shows_expired() -> bool {
 /// Marks the value at an address as damaged.
 type Mark = (fn(usize), usize);
 
+/// A value whose key is about to be closed.
+pub struct LastLook<'k, T> {
+    pub value: &'k T,
+    pub db: i32,
+    pub name: &'k Str,
+}
+
 /// Why a key does not lend its value.
 pub enum Refused {
     /// The key holds a value of this kind, which is not the type asked for; `None`: a kind that this module does not know.
@@ -147,13 +154,13 @@ impl<'c> Key<'c> {
     }
 
     /// The value that this key has lent, once more before the key is closed; `None` if it has lent nothing, or a panic is under way.
-    pub fn last_look<T: Stored>(&mut self, of: &DataType<T>) -> Option<&T> {
+    pub fn last_look<T: Stored>(&mut self, of: &DataType<T>) -> Option<LastLook<'_, T>> {
         if thread::panicking() || !lent::is_lender(self.raw.as_ptr().cast()) {
             return None;
         }
         let value = self.find(of).ok()??;
         // SAFETY: as in `get`: this key is who lends.
-        Some(unsafe { value.as_ref() })
+        Some(LastLook { value: unsafe { value.as_ref() }, db: self.db(), name: self.name() })
     }
 
     /// Marks the value as damaged if it is of a type of ours; false if it is not.

@@ -13,7 +13,7 @@ use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
 use crate::server::families::FAMILIES;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 use tsgen_engine::UnixMs;
 
@@ -31,20 +31,20 @@ fn write(section: &Section) {
     let timer = tick::figures();
     let late = lateness::figures();
     section.text(c"version", VERSION);
-    section.number(c"blocked-clients", signed(waiters::total() as u64));
-    section.number(c"adopted-tokens", signed(figures::adopted_tokens()));
-    section.number(c"caught-panics", signed(panics::caught()));
-    section.number(c"damaged-keys", signed(datatype::damages() as u64));
-    section.number(c"sink-errors", signed(sink::FAILURES.count()));
+    number(section, c"blocked-clients", signed(waiters::total() as u64));
+    number(section, c"adopted-tokens", signed(figures::adopted_tokens()));
+    number(section, c"caught-panics", signed(panics::caught()));
+    number(section, c"damaged-keys", signed(datatype::damages() as u64));
+    number(section, c"sink-errors", signed(sink::FAILURES.count()));
     section.text(c"sink-last-error", &sink::FAILURES.last());
-    section.number(c"watchers", signed(watcher_index::count() as u64));
-    section.number(c"expiry-errors", signed(endings::FAILURES.count()));
+    number(section, c"watchers", signed(watcher_index::count() as u64));
+    number(section, c"expiry-errors", signed(endings::FAILURES.count()));
     section.text(c"expiry-last-error", &endings::FAILURES.last());
-    section.number(c"timer-ticks", signed(timer.ticks));
-    section.number(c"timer-next-deadline", timer.next.map_or(-1, |next| next.0));
-    section.number(c"scheduled-keys", signed(timer.scheduled as u64));
-    let numbers = [(c"looks", late.looks), (c"p50", late.p50), (c"p99", late.p99), (c"max", late.max)];
-    section.numbers(c"timer-lateness-us", &numbers.map(|(name, number)| (name, signed(number))));
+    number(section, c"timer-ticks", signed(timer.ticks));
+    number(section, c"timer-next-deadline", timer.next.map_or(-1, |next| next.0));
+    number(section, c"scheduled-keys", signed(timer.scheduled as u64));
+    let all = [(c"looks", late.looks), (c"p50", late.p50), (c"p99", late.p99), (c"max", late.max)];
+    numbers(section, c"timer-lateness-us", &all.map(|(name, number)| (name, signed(number))));
     write_families(section);
 }
 
@@ -53,10 +53,10 @@ fn write_families(section: &Section) {
     let until = Instant::now() + BUDGET;
     let now = UnixMs(unix_ms());
     let families: Vec<Sums> = FAMILIES.iter().map(|family| (family.sums)(section, now, until)).collect();
-    section.number(c"keys", signed(families.iter().map(|sums| sums.keys).sum()));
+    number(section, c"keys", signed(families.iter().map(|sums| sums.keys).sum()));
     for sums in families {
         let totals = sums.totals;
-        let numbers = [
+        let all = [
             (c"keys", sums.keys),
             (c"counted-keys", sums.counted),
             (sums.before_ready, sums.waiting),
@@ -68,9 +68,43 @@ fn write_families(section: &Section) {
             (c"redelivered", totals.redelivered),
             (c"acked", totals.acked),
             (c"died", totals.died),
+            (c"paused-keys", sums.paused),
         ];
-        section.numbers(sums.family, &numbers.map(|(name, number)| (name, signed(number))));
+        numbers(section, sums.family, &all.map(|(name, number)| (name, signed(number))));
+        let (age, key) = sums.oldest.map_or((0, String::new()), |oldest| (oldest.age.0, printable(&oldest.key)));
+        section.number(&plain(&[sums.family, c"oldest_ready_age_ms"]), signed(age));
+        section.text(&plain(&[sums.family, c"oldest_ready_key"]), &CString::new(key).unwrap_or_default());
     }
+}
+
+/// Tells a figure; and once more under a plain name, if the name has a dash. Exporters take lines of `name:number`, with names of letters,
+/// digits and underscores.
+fn number(section: &Section, name: &CStr, value: i64) {
+    section.number(name, value);
+    let plain = plain(&[name]);
+    if *plain != *name {
+        section.number(&plain, value);
+    }
+}
+
+/// Tells figures that belong together in one line; and each in a line of its own.
+fn numbers(section: &Section, name: &CStr, numbers: &[(&CStr, i64)]) {
+    section.numbers(name, numbers);
+    for (of, value) in numbers {
+        section.number(&plain(&[name, of]), *value);
+    }
+}
+
+/// These words as one plain name.
+fn plain(words: &[&CStr]) -> CString {
+    let joined = words.iter().map(|word| word.to_bytes()).collect::<Vec<_>>().join(&b'_');
+    let plain: Vec<u8> = joined.into_iter().map(|byte| if byte == b'-' { b'_' } else { byte }).collect();
+    CString::new(plain).unwrap_or_default()
+}
+
+/// The name of a key in one line of text: up to 256 bytes, what is not printable escaped.
+fn printable(key: &[u8]) -> String {
+    key.iter().take(256).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
 }
 
 fn signed(count: u64) -> i64 {

@@ -2,6 +2,7 @@
 
 use crate::common::AOF;
 use crate::harness::{wait_until, Client, Server, Stop};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One number of a field like `tsgen_tally:keys=1,ready=2`.
 fn number(client: &mut Client, field: &str, name: &str) -> i64 {
@@ -72,4 +73,109 @@ fn lateness_is_told_of_looks_at_deadlines() {
     let [p50, p99, max] = numbers(&mut c, "timer-lateness-us", ["p50", "p99", "max"]);
     // Two digits are kept, so the highest percentile may show a little more than the highest number.
     assert!(p50 > 0 && p50 <= p99 && p99 <= max + max / 50, "{p50} {p99} {max}");
+}
+
+/// The lines of the section: names and what is behind the colon.
+#[track_caller]
+fn lines(c: &mut Client) -> Vec<(String, String)> {
+    let info = c.ok("INFO tsgen").text();
+    let lines = info.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    lines.map(|line| pair(line).unwrap_or_else(|| panic!("no field: {line}"))).collect()
+}
+
+/// Exporters take `name:number` and pass over all else, so every number has such a line, whatever other line it has, too.
+#[test]
+fn every_figure_has_a_plain_line_of_its_own_beside_the_old_ones() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.MADD k 1 a x 2 b y\n [1 1]\n > TSGEN.ADVANCE k 1\n 1\n > TALLY.CREATE y PAUSED yes\n OK");
+    let all = lines(&mut c);
+    let names: BTreeSet<&String> = all.iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), all.len(), "each name once");
+    let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let plain: BTreeMap<&str, i64> = all
+        .iter()
+        .filter(|(name, _)| is_plain(name))
+        .filter_map(|(name, value)| Some((name.as_str(), value.parse().ok()?)))
+        .collect();
+    let mut told = 0;
+    for (name, value) in &all {
+        // A line of several numbers, and one whose name is not plain.
+        let parts: Vec<(String, &str)> = match value.contains('=') {
+            true => value
+                .split(',')
+                .map(|part| part.split_once('=').expect("a number with a name"))
+                .map(|(of, number)| (format!("{name}_{of}"), number))
+                .collect(),
+            false => vec![(name.clone(), value)],
+        };
+        for (name, number) in parts {
+            let Ok(number) = number.parse::<i64>() else { continue };
+            let name = name.replace('-', "_");
+            let known = plain.get(name.as_str()).unwrap_or_else(|| panic!("no plain line {name} in {all:#?}"));
+            assert_eq!(*known, number, "{name}");
+            told += 1;
+        }
+    }
+    assert!(told > 100, "{told} figures");
+    let expected = [
+        ("tsgen_keys", 2),
+        ("tsgen_tsgen_keys", 1),
+        ("tsgen_tsgen_counted_keys", 1),
+        ("tsgen_tsgen_waiting", 1),
+        ("tsgen_tsgen_ready", 1),
+        ("tsgen_tsgen_paused_keys", 0),
+        ("tsgen_tally_collecting", 0),
+        ("tsgen_tally_paused_keys", 1),
+        ("tsgen_blocked_clients", 0),
+        ("tsgen_timer_lateness_us_looks", 0),
+        ("tsgen_debounce_oldest_ready_age_ms", 0),
+    ];
+    for (name, number) in expected {
+        assert_eq!(plain.get(name), Some(&number), "{name}");
+    }
+}
+
+#[test]
+fn the_oldest_ready_entry_of_each_family_is_told_with_its_key() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    let oldest = |c: &mut Client, family: &str| {
+        let age = c.info("tsgen", &format!("tsgen_{family}_oldest_ready_age_ms")).parse::<i64>().expect("a number");
+        (age, c.info("tsgen", &format!("tsgen_{family}_oldest_ready_key")))
+    };
+    for family in ["tsgen", "debounce", "expiry", "tally"] {
+        assert_eq!(oldest(&mut c, family), (0, String::new()));
+    }
+    let now = crate::common::server_ms(&mut c);
+    for (key, ago) in [("young", 20_000), ("old", 90_000), ("middle", 50_000)] {
+        c.ok(&format!("TSGEN.CREATE {key} CLOCK"));
+        c.ok(&format!("TSGEN.ADD {key} {} a", now - ago));
+    }
+    let (age, key) = oldest(&mut c, "tsgen");
+    assert!((90_000..150_000).contains(&age) && key == "old", "{key} {age}");
+    // What is leased is not ready, and a pause keeps nothing from being old.
+    c.ok("TSGEN.CLAIM old w LEASE 3600000");
+    c.ok("TSGEN.ALTER middle PAUSED yes");
+    let (age, key) = oldest(&mut c, "tsgen");
+    assert!((50_000..110_000).contains(&age) && key == "middle", "{key} {age}");
+    // Under another name it is told as soon as somebody has opened it there; here that is the timer.
+    c.ok("RENAME middle moved");
+    wait_until("its new name is known", || oldest(&mut c, "tsgen").1 == "moved");
+    c.play("> COPY moved copy\n 1\n > DEL moved\n 1");
+    assert_eq!(oldest(&mut c, "tsgen").1, "copy");
+    c.ok("DEBUG RELOAD");
+    assert_eq!(oldest(&mut c, "tsgen").1, "copy");
+    // A name that is no text cannot break the section.
+    let name: &[u8] = b"a\r\nb:1\xff";
+    c.call(&[b"DEBOUNCE.PUSH", name, b"g", b"x"]);
+    c.call(&[b"DEBOUNCE.FLUSH", name, b"g"]);
+    wait_until("it has waited", || oldest(&mut c, "debounce").0 > 0);
+    assert_eq!(oldest(&mut c, "debounce").1, "a\\r\\nb:1\\xff");
+    // A key of which the timer knows nothing: its name is known again with the next command on it.
+    c.play("> DEL young old copy\n 3\n > TSGEN.MADD plain 1 a x\n [1]\n > TSGEN.ADVANCE plain 1\n 1\n > RENAME plain other\n OK");
+    assert_eq!(oldest(&mut c, "tsgen").1, "");
+    c.ok("TSGEN.GET other a");
+    assert_eq!(oldest(&mut c, "tsgen").1, "other");
 }
