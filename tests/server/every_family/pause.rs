@@ -1,7 +1,7 @@
 //! PAUSED, in all families alike: what a paused key hands out (nothing), what goes on, and how it goes on when the pause ends.
 
 use super::{timed, Family, FAMILIES};
-use crate::common::{pair, promote, rewritten, ticks, virtual_clock, AOF};
+use crate::common::{pair, promote, rewritten, server_ms, ticks, virtual_clock, AOF};
 use crate::harness::*;
 
 /// Makes a paused key `k` that has ready entries of these names.
@@ -276,5 +276,70 @@ fn a_pause_is_replicated_with_the_key_and_on_its_own() {
         feed.expect(&mut c, &[]);
         // The stream of a sink behind it is found all the same.
         c.expect(&format!("COMMAND GETKEYS {} PAUSED yes SINK s", family.on("ALTER #", "k")), "['k' 's']");
+    }
+}
+
+/// Two workers wait, two letters are dead and one entry waits for an hour too long. Nobody need stop or start a worker.
+#[test]
+fn an_operator_stops_looks_puts_right_and_goes_on() {
+    for family in timed() {
+        let (master, replica) = pair(&AOF);
+        let mut c = master.client();
+        for name in ["a", "b", "c"] {
+            family.add_ready(&mut c, "k", name);
+        }
+        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
+        play(
+            &mut c,
+            r#"
+            > F.CLAIM k worker COUNT 3
+            [[<a> 1 …] [<b> 1 …] [<c> 1 …]]
+            > F.NACK k <a> DEAD REASON "no such address"
+            1
+            > F.NACK k <b> DEAD REASON "no text"
+            1
+            > F.NACK k <c> DELAY 1h
+            1
+            "#,
+        );
+        let mut workers =
+            ["w1", "w2"].map(|w| Blocked::new(&master, &family.on(&format!("CLAIM # {w} COUNT 2 BLOCK 0"), "k")));
+        play(&mut c, "> F.ALTER k PAUSED yes\n OK");
+        // Work goes on to come in.
+        for name in ["d", "e", "f"] {
+            family.add_ready(&mut c, "k", name);
+        }
+        let shown = |c: &mut Client, state: &str| {
+            let page = c.ok(&family.on(&format!("PEEK # {state}"), "k"));
+            assert_eq!(page.items()[0].text(), "0");
+            page.items()[1].items().to_vec()
+        };
+        let dead = shown(&mut c, "DEAD");
+        let reasons: Vec<String> = dead.iter().map(|letter| letter.field("reason").text()).collect();
+        assert_eq!(reasons, ["no such address", "no text"], "{}", family.name);
+        for (letter, name) in dead.iter().zip(["'a'", "'b'"]) {
+            assert!(letter.field("entry").to_string().contains(name), "{letter}");
+        }
+        let tokens: Vec<i64> = dead.iter().map(|letter| letter.field("token").int()).collect();
+        c.expect(&family.on(&format!("DISCARD # {} {}", tokens[0], tokens[1]), "k"), "2");
+        let ready = shown(&mut c, "READY");
+        let names = ready.iter().map(|entry| entry.field("entry").to_string());
+        assert!(names.zip(["'d'", "'e'", "'f'"]).all(|(entry, name)| entry.contains(name)), "{ready:?}");
+        let delayed = shown(&mut c, "DELAYED");
+        let [late] = &delayed[..] else { panic!("one is delayed: {delayed:?}") };
+        assert!(late.field("until").int() > server_ms(&mut c) + 3_500_000, "{late}");
+        c.expect(&family.on(&format!("PROMOTE # {}", late.field("token").int()), "k"), "1");
+        assert!(workers.iter().all(|worker| worker.is_blocked(&mut c)), "{}", family.name);
+        play(&mut c, "> F.ALTER k PAUSED no\n OK");
+        // The first gets what is oldest: what was promoted, with its second delivery.
+        let got: Vec<Vec<Reply>> = workers.iter_mut().map(|worker| worker.reply().items().to_vec()).collect();
+        assert_eq!(got.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2], "{}", family.name);
+        let deliveries: Vec<i64> = got.iter().flatten().map(|entry| entry.items()[1].int()).collect();
+        assert_eq!(deliveries, [2, 1, 1, 1], "{}", family.name);
+        for entry in got.iter().flatten() {
+            c.expect(&family.on(&format!("ACK # {}", entry.items()[0].int()), "k"), "1");
+        }
+        assert_eq!(family.counts(&mut c, "k"), [0; 5], "{}", family.name);
+        same_data(&master, &replica);
     }
 }
