@@ -12,7 +12,7 @@ from tsgen.cron import Schedule
 from tsgen.jobs import JSON
 from tsgen.otel import Spans, Traced
 from tsgen.prometheus import Metrics
-from tsgen.worker import ranges, reason_of
+from tsgen.words import ranges, reason_of
 
 START = 1_800_000_000_000
 

@@ -2,9 +2,10 @@
 
 from .blocking import DebounceKey, DelayQueue, ExpiryKey, TallyKey, ThrottleKey, Tsgen, TsgenKey
 from .commands import AsyncDebounceKey, AsyncDelayQueue, AsyncExpiryKey, AsyncTallyKey, AsyncThrottleKey, AsyncTsgen, AsyncTsgenKey
+from .hooks import Hooks
 from .jobs import JSON, RAW, Batch, Codec, Dead, Element, Expired, Group, Job, Json, Raw, Retry
 from .replies import Clock, DeadLetter, Found, Leased, Source, Taken
-from .worker import Hooks, Worker
+from .worker import Worker
 
 # fmt: off
 __all__ = [

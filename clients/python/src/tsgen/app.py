@@ -84,14 +84,15 @@ class Workers:
             raise ValueError("no worker has been declared")
         tasks = [asyncio.create_task(worker.run(burst=burst, ready=ready)) for worker in self._running]
         try:
-            _, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            if rest:
-                self.stop()
-                await asyncio.wait(rest)
-            for task in tasks:
-                task.result()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
+            # One has failed, or the caller has cancelled this: the others end as they do after SIGTERM.
+            if any(not task.done() for task in tasks):
+                self.stop()
+                await asyncio.wait(tasks)
             self._running = []
+        for task in tasks:
+            task.result()
 
     def run(self, *, burst: bool = False, ready: Callable[[], None] | None = None) -> None:
         """Runs all workers in a loop of their own until SIGTERM or SIGINT; a second signal ends them at once. Returns then."""

@@ -7,6 +7,7 @@ would count twice. So `retry` is off in all of them; what may be repeated is rep
 from __future__ import annotations
 
 import contextlib
+import random
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,3 +100,14 @@ async def close(client: Any) -> None:
     """Closes an asynchronous client, whatever state it is in."""
     with contextlib.suppress(Exception):
         await client.aclose()
+
+
+class Pause:
+    """How long to wait before the next attempt: from 50 ms doubled up to 2 s, less up to a half of it by chance."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.05
+
+    def next(self) -> float:
+        seconds, self._seconds = self._seconds, min(self._seconds * 2, 2.0)
+        return seconds * random.uniform(0.5, 1)

@@ -15,8 +15,8 @@ from typing import Any
 
 from opentelemetry import propagate, trace
 
+from .hooks import Hooks
 from .jobs import Codec, Element, Job
-from .worker import Hooks
 
 MARK = b"tsgen-headers "
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+from .hooks import Hooks
 from .jobs import Job
-from .worker import Hooks
 
 
 class Metrics(Hooks):
