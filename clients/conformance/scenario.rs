@@ -18,6 +18,13 @@ pub fn files() -> Vec<String> {
     entries.map(|entry| entry.expect("a file").path().file_stem().expect("a name").to_string_lossy().into()).collect()
 }
 
+/// What it is about: the remark that it begins with.
+pub fn summary(name: &str) -> String {
+    let text = fs::read_to_string(folder().join(name).with_extension("txt")).expect("a scenario");
+    let first = text.lines().next().and_then(|line| line.strip_prefix("# ")).expect("a remark");
+    first.to_owned()
+}
+
 /// Plays one with workers of this language. What fails is told with its line.
 pub fn play(name: &str, language: &Language) {
     let text = fs::read_to_string(folder().join(name).with_extension("txt")).expect("a scenario");

@@ -42,6 +42,15 @@ fn every_scenario_is_played() {
     assert_eq!(files, names, "the files in scenarios/, and the names in tests.rs");
 }
 
+/// The table in `docs/clients.md`: what it says has passed is what is played here.
+#[test]
+fn the_page_tells_of_every_scenario() {
+    let page = std::fs::read_to_string(harness::workspace().join("docs/clients.md")).expect("the page");
+    let rows: String = NAMES.iter().map(|name| format!("| {} | yes | yes |\n", scenario::summary(name))).collect();
+    let table = format!("| scenario | Python, threads | Python, asyncio |\n|---|---|---|\n{rows}");
+    assert!(page.contains(&table), "docs/clients.md should have this table:\n{table}");
+}
+
 scenarios! {
     a_thousand_jobs
     burst

@@ -1,6 +1,7 @@
 """Typed calls: each command of the module has one, and makes of the reply what its docstring says."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
+import tsgen.options
 from tsgen import RAW, AsyncTsgen, Found, Tsgen
 from tsgen.jobs import to_ms
+
+DOCS = Path(__file__).parents[3] / "docs/commands"
 
 #: Commands that no client sends, and the one that `virtual_clock` wraps the others in.
 NOT_CALLED = {"tsgen.at"}
@@ -39,6 +43,9 @@ def delivery(key, name):
     [[token, deliveries, found, *_]] = key.claim("me", count=5, lease=60)
     assert (deliveries, found) == (1, name)
     name = b"%d" % name if isinstance(name, int) else name  # a batch: an integer here, text in listings
+    cursor, [entry] = key.peek("LEASED", count=1)
+    assert (entry["token"], entry["deliveries"], entry["consumer"], entry["entry"][0]) == (token, 1, b"me", found)
+    assert cursor == 0
     [leased] = key.pending(consumer="me")
     assert (leased.token, leased.consumer, leased.name) == (token, b"me", name)
     assert key.extend(30, token) == 1
@@ -61,8 +68,7 @@ def delivery(key, name):
     assert (info["ready"], info["lease"], info["sink"]) == (0, 7000, "")
     key.alter(lease=timedelta(seconds=8), maxdeliveries=3)
     assert (key.info()["lease"], key.info()["maxdeliveries"]) == (8000, 3)
-    if has(key.server, f"{key.FAMILY}.PEEK"):
-        assert key.peek("READY") == (0, [])
+    assert key.peek("READY") == (0, [])
     if has(key.server, f"{key.FAMILY}.MCLAIM"):
         assert key.mclaim("me", f"{key.key}other") == {}
 
@@ -86,8 +92,17 @@ def test_every_command_has_a_call(t):
     sources.create(sources=["east", "west"])
     assert sources.advance(3, source="east") is None
     assert [(source.name, source.timestamp) for source in sources.sources()] == [(b"east", 3), (b"west", None)]
-    sources.alter(source=("east", 2))
-    assert sources.sources()[0].timestamp == 2
+    sources.alter(source=("east", 2), addsource=["north", "south"], remsource=["west"], sourceidle=3600, maxjump=10, paused=True)
+    assert [(source.name, source.timestamp, source.idle) for source in sources.sources()] == [
+        (b"east", 2, False),
+        (b"north", None, False),
+        (b"south", None, False),
+    ]
+    with pytest.raises(redis.ResponseError, match="JUMP"):
+        sources.advance(100, source="east")
+    assert sources.advance(100, source="east", force=True) is None
+    info = sources.info()
+    assert (info["sourceidle"], info["maxjump"], info["paused"]) == (3_600_000, 10, "yes")
 
     scans = t.debounce("scans")
     scans.create(idle=3600, maxwait=timedelta(days=1), maxitems=5, unique=False, lease=7)
@@ -127,9 +142,19 @@ def test_every_command_has_a_call(t):
     assert 0 < taken.retry_after <= 30 < taken.reset_after <= 60
 
     known = t.client.execute_command("COMMAND LIST", "FILTERBY", "MODULE", "tsgen")
-    internal = set(Path(__file__).parents[3].joinpath("docs/commands/internal.md").read_text().lower().split())
+    internal = set((DOCS / "internal.md").read_text().lower().split())
     wanted = {name.decode().lower() for name in known} - internal - NOT_CALLED
     assert wanted <= sent.names, f"without a call: {wanted - sent.names}"
+
+
+@pytest.mark.parametrize("family", ["Tsgen", "Debounce", "Expiry", "Tally"])
+def test_every_option_has_a_type(family):
+    for command, kinds in (("create", ["Create"]), ("alter", ["Alter", "Options"])):
+        page = (DOCS / f"{family}.{command}.md".lower()).read_text()
+        syntax = next(line for line in page.splitlines() if line.startswith("    "))
+        wanted = {word.lower() for word in re.findall(r"[\[|]([A-Z]+)", syntax)} - {"reject", "uuid"}
+        [kind, *_] = [getattr(tsgen.options, family + kind) for kind in kinds if hasattr(tsgen.options, family + kind)]
+        assert kind.__optional_keys__ == wanted, command
 
 
 def test_a_delay_queue_makes_itself(t):

@@ -10,14 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 
 from .app import Register, Workers
 from .connection import connect_async
 from .jobs import JSON, Codec, Duration, to_ms
-from .replies import DURATIONS, Clock, DeadLetter, Found, Leased, Name, Source, Taken, Token, options, pairs
+from .options import (
+    DebounceCreate,
+    DebounceOptions,
+    ExpiryCreate,
+    ExpiryOptions,
+    TallyCreate,
+    TallyOptions,
+    TsgenAlter,
+    TsgenCreate,
+    options,
+)
+from .replies import Clock, DeadLetter, Found, Leased, Name, Source, Taken, Token, pairs
+
+if TYPE_CHECKING:  # from Python 3.11 on it is in typing
+    from typing_extensions import Unpack
 
 
 class AsyncKey:
@@ -35,28 +49,12 @@ class AsyncKey:
     async def _call(self, command: str, *words: Any) -> Any:
         return await self.server.call(f"{self.FAMILY}.{command}", self.key, *words)
 
-    async def create(self, **given: Any) -> None:
-        """Creates the key; BUSYKEY if it exists.
-
-        Of every family: `lease` (1 ms to ten years), `maxdeliveries` (0: no limit), `backoff`, `maxbackoff` (0: ten years), `maxlen`
-        (0: no limit; not in EXPIRY), `sink` (a stream; b"" none) and `sinkmaxlen`. Durations are in seconds. What is left out gets the
-        server's default. Options that the server does not know are refused by it.
-        """
-        await self._call("CREATE", *self._create_words(given))
-
-    def _create_words(self, given: dict[str, Any]) -> list[Any]:
-        return options(given, DURATIONS, "unique keepevicted paused fair", "prefix")
-
-    async def alter(self, **given: Any) -> None:
-        """Changes options, all or none; those that `create` takes, except the kind of the gate. ERR if there is no such key."""
-        await self._call("ALTER", *self._create_words(given))
-
     async def claim(self, consumer: Name, *, count: int = 1, lease: Duration | None = None, ack: Iterable[Token] = ()) -> list[list[Any]]:
         """Leases up to `count` (1 to 10000) ready entries, oldest first; does not wait. Each begins with token and delivery count.
 
         `ack` acknowledges first, in the same write, where the server can (CLAIM … ACK). `Worker` is the loop around it.
         """
-        words = options({"count": count, "lease": lease}, DURATIONS)
+        words = options({"count": count, "lease": lease})
         acks = list(ack)
         entries: list[list[Any]] = await self._call("CLAIM", consumer, *words, *(["ACK", *acks] if acks else []))
         return entries
@@ -67,7 +65,7 @@ class AsyncKey:
         """Claims from this key and others of its family (and slot), the first before the second; `count` is the total. Does not wait."""
         keys = [self.key, *others]
         acks = [word for key, tokens in (ack or {}).items() for word in ("ACK", key, *tokens)]
-        words = [len(keys), *keys, consumer, *options({"count": count, "lease": lease}, DURATIONS), *acks]
+        words = [len(keys), *keys, consumer, *options({"count": count, "lease": lease}), *acks]
         return {key.decode(): entries for key, entries in await self.server.call(f"{self.FAMILY}.MCLAIM", *words)}
 
     async def ack(self, *tokens: Token) -> int:
@@ -77,7 +75,7 @@ class AsyncKey:
     async def nack(self, *tokens: Token, delay: Duration | None = None, dead: bool = False, reason: Name | None = None) -> int:
         """These deliveries have failed: redelivered after `delay` (0 to ten years) or the key's BACKOFF; dead letters after MAXDELIVERIES,
         or with `dead`. `reason` has at most 65536 bytes. How many of the tokens were current."""
-        words = options({"delay": delay}, DURATIONS) + (["DEAD"] if dead else []) + options({"reason": reason})
+        words = options({"delay": delay}) + (["DEAD"] if dead else []) + options({"reason": reason})
         return int(await self._call("NACK", *tokens, *words))
 
     async def extend(self, lease: Duration, *tokens: Token) -> int:
@@ -131,18 +129,17 @@ class AsyncKey:
 
 
 class AsyncTsgenKey(AsyncKey):
-    """TSGEN: elements behind a watermark. `create` also takes `clock=True`, `sources=[…]` and `late="READY"` or `"REJECT"`."""
+    """TSGEN: elements behind a watermark."""
 
     FAMILY = "TSGEN"
 
-    def _create_words(self, given: dict[str, Any]) -> list[Any]:
-        given = dict(given)
-        clock, sources = given.pop("clock", False), given.pop("sources", None)
-        kind: list[Any] = (["CLOCK"] if clock else []) + (["SOURCES", len(sources), *sources] if sources else [])
-        for name in ("source",):  # ALTER SOURCE name timestamp
-            if pair := given.pop(name, None):
-                kind += [name.upper(), *pair]
-        return kind + super()._create_words(given)
+    async def create(self, **given: Unpack[TsgenCreate]) -> None:
+        """Creates the key; BUSYKEY if it exists."""
+        await self._call("CREATE", *options(given))
+
+    async def alter(self, **given: Unpack[TsgenAlter]) -> None:
+        """Changes options from now on, all or none. ERR if there is no such key."""
+        await self._call("ALTER", *options(given))
 
     async def add(self, timestamp: int | str, id: Name, payload: Any = None, *, nx: bool = False, xx: bool = False) -> bool | None:
         """Adds an element, or replaces the one with its id. True if it waits, False if it is ready, None if `nx` or `xx` forbade it.
@@ -159,9 +156,12 @@ class AsyncTsgenKey(AsyncKey):
         words = [word for timestamp, id, payload in elements for word in (timestamp, id, self.server.codec.encode(payload))]
         return [None if reply is None else reply == 1 for reply in await self._call("MADD", *words)]
 
-    async def advance(self, timestamp: int, *, source: Name | None = None) -> int | None:
-        """Raises the watermark, or one source's part of it. The watermark; None while sources have not reported."""
-        reply: int | None = await self._call("ADVANCE", timestamp, *options({"source": source}))
+    async def advance(self, timestamp: int, *, source: Name | None = None, force: bool = False) -> int | None:
+        """Raises the watermark, or one source's part of it. The watermark; None while sources have not reported.
+
+        JUMP if that is more than the key's MAXJUMP at once, unless `force` says that it is meant.
+        """
+        reply: int | None = await self._call("ADVANCE", timestamp, *options({"source": source}), *(["FORCE"] if force else []))
         return reply
 
     async def watermark(self) -> int | None:
@@ -184,8 +184,8 @@ class AsyncTsgenKey(AsyncKey):
         return [(id, timestamp, self.server.codec.decode(payload)) for id, timestamp, payload in rows]
 
     async def sources(self) -> list[Source]:
-        """The declared sources, how far each has got, and when it reported last (Unix ms)."""
-        return [Source(*row[:3]) for row in await self._call("SOURCES")]
+        """The declared sources: how far each has got, when it reported last (Unix ms), and whether it is left out as idle."""
+        return [Source(name, timestamp, at, bool(idle)) for name, timestamp, at, idle in await self._call("SOURCES")]
 
 
 class AsyncDelayQueue(AsyncTsgenKey):
@@ -215,9 +215,17 @@ class AsyncDelayQueue(AsyncTsgenKey):
 
 
 class AsyncDebounceKey(AsyncKey):
-    """DEBOUNCE: groups that fire when they have been quiet. `create` also takes `idle`, `maxwait`, `maxitems` and `unique`."""
+    """DEBOUNCE: groups that fire when they have been quiet."""
 
     FAMILY = "DEBOUNCE"
+
+    async def create(self, **given: Unpack[DebounceCreate]) -> None:
+        """Creates the key; BUSYKEY if it exists."""
+        await self._call("CREATE", *options(given))
+
+    async def alter(self, **given: Unpack[DebounceOptions]) -> None:
+        """Changes options from now on, all or none. ERR if there is no such key."""
+        await self._call("ALTER", *options(given))
 
     async def push(self, group: Name, *items: Any) -> int:
         """Adds items and restarts the group's idle timeout. How many it is collecting now; 0 if that filled it and it fired."""
@@ -246,9 +254,17 @@ class AsyncDebounceKey(AsyncKey):
 
 
 class AsyncExpiryKey(AsyncKey):
-    """EXPIRY: a watcher of keys. `create` needs `prefix=[…]` (1 to 100) and takes `maxvalue`, `maxheld` (bytes) and `keepevicted`."""
+    """EXPIRY: a watcher of keys whose names begin with a prefix."""
 
     FAMILY = "EXPIRY"
+
+    async def create(self, **given: Unpack[ExpiryCreate]) -> None:
+        """Creates the key; BUSYKEY if it exists."""
+        await self._call("CREATE", *options(given))
+
+    async def alter(self, **given: Unpack[ExpiryOptions]) -> None:
+        """Changes options from now on, all or none. ERR if there is no such key."""
+        await self._call("ALTER", *options(given))
 
     async def tracked(self, *, count: int = 100, after: Name | None = None) -> list[tuple[bytes, int]]:
         """Watched keys that have a time to live, next to expire first, with their deadlines (Unix ms)."""
@@ -256,9 +272,17 @@ class AsyncExpiryKey(AsyncKey):
 
 
 class AsyncTallyKey(AsyncKey):
-    """TALLY: sums by windows. `create` also takes `every`, `field` ("ANY", "UUID"), `min`, `max` and `maxfields` (1 to 100000)."""
+    """TALLY: sums by windows."""
 
     FAMILY = "TALLY"
+
+    async def create(self, **given: Unpack[TallyCreate]) -> None:
+        """Creates the key; BUSYKEY if it exists."""
+        await self._call("CREATE", *options(given))
+
+    async def alter(self, **given: Unpack[TallyOptions]) -> None:
+        """Changes options from now on, all or none. ERR if there is no such key."""
+        await self._call("ALTER", *options(given))
 
     async def incr(self, field: Name, delta: int = 1) -> int:
         """Adds to the sum of a field (signed 64 bits); the sum in this window. Needs `create`. Sent twice, it counts twice."""

@@ -1,8 +1,8 @@
-"""What replies are made of, and how options become words; the same with and without asyncio."""
+"""What replies are made of, the same with and without asyncio."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -43,6 +43,7 @@ class Source(NamedTuple):
     name: bytes
     timestamp: int | None
     reported_at: int | None
+    idle: bool
 
 
 class Taken(NamedTuple):
@@ -66,26 +67,6 @@ class Clock:
         self.now_ms += to_ms(duration)
 
 
-def options(given: Mapping[str, Any], durations: str = "", flags: str = "", lists: str = "") -> list[Any]:
-    """The words of options that are not None; those named in `durations` in milliseconds, those in `flags` as yes or no."""
-    words: list[Any] = []
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name in lists.split():
-            words += [word for one in value for word in (name.upper(), one)]
-            continue
-        if name in durations.split():
-            value = to_ms(value)
-        elif name in flags.split():
-            value = "yes" if value else "no"
-        words += [name.upper(), value]
-    return words
-
-
 def pairs(flat: Iterable[Any]) -> list[tuple[Any, int]]:
     it = iter(flat)
     return list(zip(it, it, strict=True))
-
-
-DURATIONS = "lease backoff maxbackoff idle maxwait every block delay sourceidle remember"
