@@ -39,7 +39,7 @@ impl Cursor {
 }
 
 /// How many parts the queue has; those of the gate are numbered behind them.
-const GATE: usize = 5;
+const GATE: usize = 6;
 
 impl<G: Gate> Queue<G> {
     /// Shows the buffers, from the first on if `anew`, else from where the last call stopped. True if there are more.
@@ -53,6 +53,9 @@ impl<G: Gate> Queue<G> {
                 2 => cursor.show(mover, |number, mover| self.records.show_chunk(number, mover, |_, _| {})),
                 3 => cursor.show(mover, |number, mover| self.order.show_chunk(number, mover)),
                 4 => self.grants.show(cursor, mover),
+                5 => cursor.show(mover, |number, mover| {
+                    self.groups.as_mut().is_some_and(|groups| groups.show_chunk(number, mover))
+                }),
                 part => self.gate.show_buffers(part - GATE, cursor, mover),
             };
             match step {

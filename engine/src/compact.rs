@@ -53,7 +53,8 @@ impl Default for Pass {
 const ENTRIES: usize = 0;
 const ORDER: usize = 1;
 const GRANTS: usize = 2;
-const GATE: usize = 3;
+const GROUPS: usize = 3;
+const GATE: usize = 4;
 
 impl Cursor {
     const START: Cursor = Cursor { walk: Walk::START, index: 0, place: Place { key: i64::MIN, seq: 0 }, token: 0 };
@@ -97,7 +98,13 @@ const LEAVES: usize = 63;
 impl<G: Gate> Queue<G> {
     /// About how many bytes a pass would give back, beyond the slack that is tolerated. O(1).
     pub fn waste(&self) -> usize {
-        self.entries.waste() + self.records.waste() + self.order.waste() + self.grants.waste() + self.gate.waste()
+        let groups = self.groups.as_ref().map_or(0, |groups| groups.waste());
+        self.entries.waste()
+            + self.records.waste()
+            + self.order.waste()
+            + self.grants.waste()
+            + groups
+            + self.gate.waste()
     }
 
     /// Whether a pass has begun and not ended.
@@ -119,6 +126,7 @@ impl<G: Gate> Queue<G> {
                 }
                 None => Step::Done,
             },
+            GROUPS => pass.cursor.through(|from| self.groups.as_mut()?.fit(&self.entries, from, most)),
             part => self.gate.compact(part - GATE, &mut pass.cursor, most),
         };
         self.pass = match step {
@@ -179,6 +187,9 @@ impl<G: Gate> Queue<G> {
         }
         if token != 0 && self.entries.state(old) != State::Dead {
             self.grants.replace(token, old, new);
+        }
+        if let Some(groups) = &mut self.groups {
+            groups.moved(&self.entries, old, new);
         }
         if !self.entries.superseded(old) {
             self.gate.moved(&self.entries, old, new);

@@ -70,12 +70,19 @@ pub struct Entries {
     large: Slab<Box<[u8]>>,
     len: usize,
     large_bytes: usize,
+    /// Bytes behind name and body in each block: 4 for the number of the entry's group, or 0.
+    trailer: usize,
 }
 
 impl Entries {
     /// No entries; allocates nothing.
     pub const fn new() -> Self {
-        Entries { pages: Pages::new(), large: Slab::new(), len: 0, large_bytes: 0 }
+        Entries { pages: Pages::new(), large: Slab::new(), len: 0, large_bytes: 0, trailer: 0 }
+    }
+
+    /// Like [`Entries::new`], with a number more for each entry, that of its group: 4 bytes.
+    pub fn grouped() -> Self {
+        Entries { trailer: 4, ..Entries::new() }
     }
 
     /// How many entries there are.
@@ -101,7 +108,7 @@ impl Entries {
     /// 2^23 pages: more than 2^31 entries of up to 104 bytes, at least 700 GB of whatever size.
     pub fn insert(&mut self, place: Place, name: &[u8], body: &[u8], aux: u32) -> Handle {
         let total = name.len() + body.len();
-        if HEADER + total > MAX_BLOCK {
+        if HEADER + total + self.trailer > MAX_BLOCK {
             let mut outside = Vec::with_capacity(total);
             outside.extend_from_slice(body);
             let outside = self.keep_outside(name, outside);
@@ -123,7 +130,8 @@ impl Entries {
     fn begin_block(&mut self, size: usize, place: Place, name: usize, total: u64, aux: u32) -> (Handle, &mut [u8]) {
         debug_assert!(name <= MAX_NAME && place.seq <= MAX_SEQ);
         self.len += 1;
-        let (handle, block) = self.pages.take(class_of(size));
+        let (handle, block) = self.pages.take(class_of(size + self.trailer));
+        block[size..size + self.trailer].fill(u8::MAX);
         let lengths = name as u64 | (total << NAME_BITS);
         block[..8].copy_from_slice(&place.key.to_le_bytes());
         block[8..LENGTHS].copy_from_slice(&place.seq.to_le_bytes()[..6]);
@@ -134,7 +142,7 @@ impl Entries {
 
     /// Like [`Entries::insert`], with a body that is given away: a large one is not copied.
     pub fn insert_owned(&mut self, place: Place, name: &[u8], body: Vec<u8>, aux: u32) -> Handle {
-        if HEADER + name.len() + body.len() <= MAX_BLOCK {
+        if HEADER + name.len() + body.len() + self.trailer <= MAX_BLOCK {
             return self.insert(place, name, &body, aux);
         }
         let outside = self.keep_outside(name, body);
@@ -148,7 +156,7 @@ impl Entries {
         }
         self.len -= 1;
         if self.len == 0 {
-            *self = Self::new();
+            *self = Entries { trailer: self.trailer, ..Self::new() };
         } else {
             self.pages.give(handle);
         }
@@ -279,6 +287,22 @@ impl Entries {
         self.header_mut(handle)[AUX..].copy_from_slice(&aux.to_le_bytes());
     }
 
+    /// The number of its group, in [`Entries::grouped`]; all ones at first.
+    #[inline]
+    pub fn group(&self, handle: Handle) -> u32 {
+        let block = self.pages.block(handle);
+        u32::from_le_bytes(*block[group_at(block)..].first_chunk().expect("a block with a group"))
+    }
+
+    /// Changes the number of its group, in [`Entries::grouped`].
+    #[inline]
+    pub fn set_group(&mut self, handle: Handle, group: u32) {
+        debug_assert!(self.trailer == 4);
+        let block = self.pages.block_mut(handle);
+        let at = group_at(block);
+        block[at..at + 4].copy_from_slice(&group.to_le_bytes());
+    }
+
     #[inline]
     fn header(&self, handle: Handle) -> &[u8; HEADER] {
         self.pages.block(handle).first_chunk().expect("a live handle")
@@ -314,6 +338,15 @@ impl Default for Entries {
 #[inline]
 fn word(header: &[u8; HEADER], at: usize) -> u64 {
     u64::from_le_bytes(*header[at..].first_chunk().expect("inside the header"))
+}
+
+/// Where a block has the number of its entry's group, if it has one.
+fn group_at(block: &[u8]) -> usize {
+    let lengths = word(block.first_chunk().expect("a live handle"), LENGTHS - 2) >> 16;
+    match (lengths >> NAME_BITS) & TOTAL_MASK {
+        TOTAL_MASK => LARGE_BLOCK,
+        total => HEADER + total as usize,
+    }
 }
 
 fn outside_key(block: &[u8]) -> u32 {

@@ -40,6 +40,12 @@ pub enum Error {
     SourceNotBelow,
     /// The key feeds a stream, so it cannot be claimed from.
     HasSink,
+    /// A key with groups cannot have a sink.
+    SinkOfGroups,
+    /// Whether a key has groups, and whether they take turns, is fixed when it is created.
+    GroupsFixed,
+    /// An entry was put into a group in a key that has none.
+    NoGroups,
     /// A sink cannot be set while entries are leased.
     Leased,
     /// The token arguments name more entries than one command may touch.
@@ -90,6 +96,11 @@ impl fmt::Display for Error {
                 "SOURCE must not be above what the source has reported; use TSGEN.ADVANCE to raise it"
             }
             Error::HasSink => "the key has a SINK; read its stream with XREADGROUP",
+            Error::SinkOfGroups => "SINK cannot be combined with GROUPLIMIT or FAIR",
+            Error::GroupsFixed => {
+                "GROUPLIMIT and FAIR are fixed when the key is created; a GROUPLIMIT above 0 can be altered to another above 0"
+            }
+            Error::NoGroups => "GROUP needs a key that was created with GROUPLIMIT or FAIR",
             Error::Leased => "SINK cannot be set while entries are leased",
             Error::TooManyTokens => "the tokens of one command must not name more than 10000 entries",
             Error::Exhausted => "the key has used up its sequence numbers or tokens; copy its entries to another",

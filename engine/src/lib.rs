@@ -28,6 +28,7 @@ mod entries;
 mod error;
 mod gate;
 mod grants;
+mod groups;
 mod names;
 mod options;
 mod order;
@@ -60,7 +61,8 @@ pub use gate::window::{
     batch_number, Batch, Counted, FieldKind, Incremented, OpenWindow, Window, WindowRules, MAX_FIELDS,
 };
 pub use gate::{AllDue, Due, Extent, Gate};
-pub use options::{DeliveryOptions, Sink, MAX_COUNT};
+pub use groups::GroupCounts;
+pub use options::{DeliveryOptions, Sink, MAX_COUNT, MAX_GROUP_LIMIT};
 pub use prefixes::Prefixes;
 pub use queue::{Queue, Settled, Totals};
 pub use schedule::{DueKey, Schedule};

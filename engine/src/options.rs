@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Most entries that one command touches.
 pub const MAX_COUNT: usize = 10_000;
 
+/// The largest GROUPLIMIT.
+pub const MAX_GROUP_LIMIT: u32 = 1_000_000;
+
 /// Delivery options of one key. Saved as they stand here: a field more is a new format (`snapshot/format.rs`), and nothing but the files of
 /// earlier versions tells if that was forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,12 @@ pub struct DeliveryOptions {
     /// Whether nothing is handed out, neither to workers nor to the sink. Saved as a part of its own, where it is so.
     #[serde(skip)]
     pub paused: bool,
+    /// Most entries of one group that are leased or delayed; 0: unbounded. Saved in a part of its own, as `fair` is.
+    #[serde(skip)]
+    pub group_limit: u32,
+    /// Whether groups that have something take turns.
+    #[serde(skip)]
+    pub fair: bool,
 }
 
 /// A native Redis stream that takes the place of CLAIM.
@@ -48,6 +57,8 @@ impl Default for DeliveryOptions {
             max_len: 0,
             sink: None,
             paused: false,
+            group_limit: 0,
+            fair: false,
         }
     }
 }
@@ -84,6 +95,11 @@ impl DeliveryOptions {
         }
     }
 
+    /// Whether entries are in groups.
+    pub const fn has_groups(&self) -> bool {
+        self.group_limit != 0 || self.fair
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let within = |value: Millis| value <= Millis::MAX_DURATION;
         if self.lease.is_zero() || !within(self.lease) {
@@ -94,6 +110,12 @@ impl DeliveryOptions {
         }
         if !within(self.max_backoff) {
             return Err(Error::OutOfRange("MAXBACKOFF must be an integer between 0 and 315360000000"));
+        }
+        if self.group_limit > MAX_GROUP_LIMIT {
+            return Err(Error::OutOfRange("GROUPLIMIT must be an integer between 0 and 1000000"));
+        }
+        if self.has_groups() && self.sink.is_some() {
+            return Err(Error::SinkOfGroups);
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use crate::entries::{Entries, Handle, Place, State, MAX_SEQ};
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::grants::Grants;
+use crate::groups::Groups;
 use crate::options::DeliveryOptions;
 use crate::order::Order;
 use crate::slab::Slab;
@@ -34,6 +35,8 @@ pub struct Queue<G> {
     pub(crate) gate: G,
     pub(crate) entries: Entries,
     pub(crate) order: Order,
+    /// Which queued entry may be handed out next, if the key has groups; else it is the first in `order`.
+    pub(crate) groups: Option<Box<Groups>>,
     /// One for each entry that has been delivered; its number is the entry's aux word.
     pub(crate) records: Slab<Record>,
     pub(crate) grants: Grants,
@@ -123,12 +126,14 @@ pub struct Settled {
 }
 
 impl<G: Gate> Queue<G> {
-    pub(crate) fn with_gate(gate: G, options: DeliveryOptions) -> Result<Self, Error> {
+    pub(crate) fn with_gate(gate: G, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
         options.check()?;
+        let has_groups = options.has_groups();
         Ok(Queue {
             gate,
-            entries: Entries::new(),
+            entries: if has_groups { Entries::grouped() } else { Entries::new() },
             order: Order::new(),
+            groups: has_groups.then(|| Box::new(Groups::new(options.group_limit, options.fair, seed))),
             records: Slab::new(),
             grants: Grants::default(),
             delays: BTreeMap::new(),
@@ -177,6 +182,7 @@ impl<G: Gate> Queue<G> {
         const PER_DEATH: usize = 2 * std::mem::size_of::<(Token, Death)>();
         self.entries.memory()
             + self.order.memory()
+            + self.groups.as_ref().map_or(0, |groups| size_of::<Groups>() + groups.memory())
             + self.records.memory()
             + self.grants.memory()
             + self.delays.len() * PER_DELAY
@@ -205,14 +211,46 @@ impl<G: Gate> Queue<G> {
 
     // ---- The steps an entry takes. Each keeps the table above true. ----
 
-    /// Adds a new entry at the last place of its place key; `tag` is the word that the gate keeps with it.
+    /// Adds a new entry at the last place of its place key; `tag` is the word that the gate keeps with it. It is in the group of its own name.
     pub(crate) fn enter(&mut self, key: i64, name: &[u8], body: &[u8], tag: u32) -> Handle {
+        self.enter_into(key, name, body, tag, None)
+    }
+
+    /// Like [`Queue::enter`], in the group of this name, if the key has groups.
+    pub(crate) fn enter_into(&mut self, key: i64, name: &[u8], body: &[u8], tag: u32, group: Option<&[u8]>) -> Handle {
         debug_assert!(self.next_seq < MAX_SEQ);
         let place = Place { key, seq: self.next_seq };
         self.next_seq += 1;
         let handle = self.entries.insert(place, name, body, tag);
-        self.order.insert(&self.entries, handle);
+        if let Some(groups) = &mut self.groups {
+            groups.join(&mut self.entries, handle, group);
+        }
+        self.line_up(handle);
         handle
+    }
+
+    /// Takes in a new entry that the gate has made of what it collected.
+    pub(crate) fn take_in(&mut self, handle: Handle) {
+        if let Some(groups) = &mut self.groups {
+            groups.join(&mut self.entries, handle, None);
+        }
+        self.line_up(handle);
+    }
+
+    /// Puts an entry at its place among the queued.
+    fn line_up(&mut self, handle: Handle) {
+        self.order.insert(&self.entries, handle);
+        if let Some(groups) = &mut self.groups {
+            groups.queue(&self.entries, handle);
+        }
+    }
+
+    /// Changes the state of an entry.
+    pub(crate) fn set_state(&mut self, handle: Handle, state: State) {
+        if let Some(groups) = &mut self.groups {
+            groups.changed(&self.entries, handle, self.entries.state(handle), state);
+        }
+        self.entries.set_state(handle, state);
     }
 
     pub(crate) fn record(&self, handle: Handle) -> Option<&Record> {
@@ -230,13 +268,16 @@ impl<G: Gate> Queue<G> {
 
     /// Puts an entry back to its place among the queued.
     pub(crate) fn queue_up(&mut self, handle: Handle) {
-        self.entries.set_state(handle, State::Queued);
-        self.order.insert(&self.entries, handle);
+        if let (Some(groups), State::Dead) = (&mut self.groups, self.entries.state(handle)) {
+            groups.unbury(&mut self.entries, handle);
+        }
+        self.set_state(handle, State::Queued);
+        self.line_up(handle);
     }
 
     /// Puts an entry among the delayed, until `until`.
     pub(crate) fn rest(&mut self, handle: Handle, until: UnixMs) {
-        self.entries.set_state(handle, State::Delayed);
+        self.set_state(handle, State::Delayed);
         self.delays.insert((until, self.entries.place(handle)), handle);
         if let Some(record) = self.record_mut(handle) {
             record.delayed_until = until;
@@ -245,7 +286,10 @@ impl<G: Gate> Queue<G> {
 
     /// Puts an entry among the dead letters, under the token of its last delivery.
     pub(crate) fn die(&mut self, handle: Handle, token: Token, death: Death) {
-        self.entries.set_state(handle, State::Dead);
+        self.set_state(handle, State::Dead);
+        if let Some(groups) = &mut self.groups {
+            groups.bury(&mut self.entries, handle);
+        }
         if let Some(record) = self.record_mut(handle) {
             record.token = token;
         }
@@ -258,6 +302,9 @@ impl<G: Gate> Queue<G> {
         match self.entries.state(handle) {
             State::Queued => {
                 self.order.remove(&self.entries, handle);
+                if let Some(groups) = &mut self.groups {
+                    groups.unqueue(&self.entries, handle);
+                }
             }
             State::Delayed => {
                 let Some(Record { token, delayed_until, .. }) = self.record(handle).cloned() else { return };
@@ -307,6 +354,9 @@ impl<G: Gate> Queue<G> {
     pub(crate) fn erase_nameless(&mut self, handle: Handle) {
         if self.entries.delivered(handle) {
             self.records.remove(self.entries.aux(handle));
+        }
+        if let Some(groups) = &mut self.groups {
+            groups.leave(&self.entries, handle);
         }
         self.entries.remove(handle);
     }

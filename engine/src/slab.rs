@@ -64,7 +64,6 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     }
 
     /// Whether it holds no value.
-    #[cfg(test)]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }

@@ -19,11 +19,13 @@ use crate::entries::{Handle, State};
 use crate::error::Error;
 use crate::gate::watermark::Extra;
 use crate::gate::Gate;
+use crate::groups::Groups;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Totals};
 use crate::time::UnixMs;
 use crate::token::Token;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 /// The number of what operations do, where a replica or an AOF repeats them. It rises when any of them, repeated on an equal key, leaves
@@ -67,6 +69,13 @@ enum Part<'a, S, C> {
     Extra(Extra),
     /// How many parts there are that not every key has, if any: so that none is missing. Stands before the end.
     Extras(u64),
+    /// Told right behind the head, if the key has groups.
+    Grouping(SavedGrouping),
+    /// Told behind the grants: all groups if they take turns, else those whose names not all their entries bear.
+    #[serde(borrow)]
+    Groups(Vec<SavedGroup<'a>>),
+    /// Told behind the groups: in which each entry is, in the order of the entries.
+    Members(Vec<SavedMembers>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,6 +141,29 @@ struct SavedGrant<'a> {
     lapsed: bool,
 }
 
+#[derive(Serialize, Deserialize)]
+struct SavedGrouping {
+    limit: u32,
+    fair: bool,
+    next_turn: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedGroup<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    name: &'a [u8],
+    /// 0 if groups take no turns, or if this one is not in use.
+    turn: u64,
+}
+
+/// Consecutive entries of one group.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct SavedMembers {
+    count: u64,
+    /// 0: each is in the group of its name; n: in the n-th of the groups that were told.
+    group: u64,
+}
+
 /// A part of the snapshot of a key with this gate.
 type PartOf<'a, G> = Part<'a, <G as Gate>::Saved, <G as Gate>::Collected<'a>>;
 
@@ -152,6 +184,9 @@ impl<'a, S, C> Part<'a, S, C> {
             Part::Paused => Part::Paused,
             Part::Extra(extra) => Part::Extra(extra),
             Part::Extras(count) => Part::Extras(count),
+            Part::Grouping(grouping) => Part::Grouping(grouping),
+            Part::Groups(groups) => Part::Groups(groups),
+            Part::Members(members) => Part::Members(members),
         }
     }
 }
@@ -233,6 +268,11 @@ impl<G: Gate> Queue<G> {
             extras += 1;
             put(Part::Extra(extra));
         });
+        if let Some(groups) = &self.groups {
+            let DeliveryOptions { group_limit: limit, fair, .. } = self.options;
+            extras += 1;
+            put(Part::Grouping(SavedGrouping { limit, fair, next_turn: groups.next_turn() }));
+        }
         let mut collected = 0;
         if with_collected {
             chunked(self.gate.collected(), |chunk| {
@@ -242,6 +282,11 @@ impl<G: Gate> Queue<G> {
         }
         chunked(self.saved_entries(with_nacked), |chunk| put(Part::Entries(chunk)));
         chunked(self.saved_grants(), |chunk| put(Part::Grants(chunk)));
+        if let Some(groups) = &self.groups {
+            let (told, members) = self.saved_groups(groups);
+            chunked(told.into_iter(), |chunk| put(Part::Groups(chunk)));
+            chunked(members.into_iter().map(|run| (4, run)), |chunk| put(Part::Members(chunk)));
+        }
         if extras > 0 {
             put(Part::Extras(extras));
         }
@@ -249,6 +294,14 @@ impl<G: Gate> Queue<G> {
     }
 
     fn saved_entries(&self, with_nacked: bool) -> impl Iterator<Item = (usize, SavedEntry<'_>)> {
+        self.saved_handles().map(move |handle| {
+            let entry = self.saved(handle, with_nacked);
+            (entry.name.len() + entry.body.len() + size_of::<SavedEntry<'_>>() / 2, entry)
+        })
+    }
+
+    /// The entries in the order in which they are saved.
+    fn saved_handles(&self) -> impl Iterator<Item = Handle> + '_ {
         let queued = self.order.iter();
         let delayed = self.delays.values().copied();
         let leased = self
@@ -257,10 +310,30 @@ impl<G: Gate> Queue<G> {
             .map(|(_, handle, _)| handle)
             .filter(|handle| self.entries.state(*handle) == State::Leased);
         let dead = self.dead.values().map(|death| death.handle);
-        queued.chain(delayed).chain(leased).chain(dead).map(move |handle| {
-            let entry = self.saved(handle, with_nacked);
-            (entry.name.len() + entry.body.len() + size_of::<SavedEntry<'_>>() / 2, entry)
-        })
+        queued.chain(delayed).chain(leased).chain(dead)
+    }
+
+    /// The groups to tell of, in the order of their first entries, each with about how many bytes it takes; and who is in which. O(n).
+    fn saved_groups<'a>(&'a self, groups: &'a Groups) -> (Vec<(usize, SavedGroup<'a>)>, Vec<SavedMembers>) {
+        let (mut told, mut numbers) = (Vec::new(), HashMap::new());
+        let mut members: Vec<SavedMembers> = Vec::new();
+        for handle in self.saved_handles() {
+            let (name, turn) = (groups.name_of(&self.entries, handle), groups.turn_of(&self.entries, handle));
+            let mut group = 0;
+            if name.is_some() || turn != 0 {
+                let name_told = name.unwrap_or_else(|| self.entries.name(handle));
+                let number = *numbers.entry(self.entries.group(handle)).or_insert_with(|| {
+                    told.push((name_told.len() + 8, SavedGroup { name: name_told, turn }));
+                    told.len() as u64
+                });
+                group = if name.is_some() { number } else { 0 };
+            }
+            match members.last_mut().filter(|run| run.group == group) {
+                Some(run) => run.count += 1,
+                None => members.push(SavedMembers { count: 1, group }),
+            }
+        }
+        (told, members)
     }
 
     fn saved(&self, handle: Handle, with_nacked: bool) -> SavedEntry<'_> {

@@ -19,7 +19,7 @@ mod world;
 
 use proptest::prelude::*;
 use tsgen_engine::{Debounce, Expiry, Kind, Late, Tally, Tsgen, WatermarkRules};
-use world::{op, options, World};
+use world::{op, options, with_groups, World};
 
 const SEED: [u64; 2] = [1, 2];
 
@@ -35,7 +35,7 @@ proptest! {
     fn every_history_of_tsgen_is_as_the_naive_list_has_it(
         gate in 0u8..3,
         reject_late in prop::bool::weighted(0.1),
-        options in options(),
+        options in with_groups(),
         ops in prop::collection::vec(op(tsgen::op()), 1..120),
     ) {
         let kind = match gate {
@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn every_history_of_debounce_is_as_the_naive_list_has_it(
         rules in debounce::rules(),
-        options in options(),
+        options in with_groups(),
         ops in prop::collection::vec(op(debounce::op()), 1..120),
     ) {
         let key = Debounce::create(rules, options, SEED).expect("valid rules");
@@ -62,7 +62,7 @@ proptest! {
     #[test]
     fn every_history_of_expiry_is_as_the_naive_list_has_it(
         rules in expiry::rules(),
-        options in options(),
+        options in with_groups(),
         ops in prop::collection::vec(op(expiry::op()), 1..120),
     ) {
         let key = Expiry::create(rules.clone(), options, SEED).expect("a prefix");

@@ -11,11 +11,15 @@ impl<G: Gate> Queue<G> {
     /// Goes on with these options. True if they differ from the old ones. If they change what happens at the end of a
     /// lease, this costs O(log n) for each lease and delay that is due and not yet swept.
     ///
-    /// Errors: options out of range; [`Error::Leased`] if a sink is set while entries are leased.
+    /// Errors: options out of range; [`Error::Leased`] if a sink is set while entries are leased; [`Error::SinkOfGroups`]; [`Error::GroupsFixed`]
+    /// if these options would give the key groups, or take them, or change whether they take turns.
     pub fn alter_delivery(&mut self, options: DeliveryOptions, now: UnixMs) -> Result<bool, Error> {
         options.check()?;
         if options == self.options {
             return Ok(false);
+        }
+        if options.fair != self.options.fair || (options.group_limit == 0) != (self.options.group_limit == 0) {
+            return Err(Error::GroupsFixed);
         }
         let sets_sink = options.sink.is_some() && options.sink != self.options.sink;
         if sets_sink && self.grants.leased() > self.grants.count_due(now, usize::MAX) {
@@ -25,6 +29,9 @@ impl<G: Gate> Queue<G> {
         let fate = |options: &DeliveryOptions| (options.max_deliveries, options.backoff, options.max_backoff);
         if fate(&options) != fate(&self.options) {
             self.sweep(now, Goal::All);
+        }
+        if let Some(groups) = &mut self.groups {
+            groups.set_limit(options.group_limit);
         }
         self.options = options;
         Ok(true)

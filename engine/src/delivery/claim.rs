@@ -6,6 +6,7 @@ use crate::entries::{Handle, Place, State};
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::grants::Terms;
+use crate::groups::GroupCounts;
 use crate::options::MAX_COUNT;
 use crate::queue::{Queue, Record, Settled};
 use crate::time::{Millis, UnixMs};
@@ -113,8 +114,12 @@ impl<G: Gate> Queue<G> {
         let swept = self.sweep(now, Goal::Ready(count));
         let mut members = Vec::new();
         if let Some(key) = self.gate.horizon(now) {
-            self.order.take_through(&self.entries, key, count, &mut members);
-            self.give_back_beyond_bytes(&mut members);
+            if self.groups.is_some() {
+                self.take_in_turn(key, count, &mut members);
+            } else {
+                self.order.take_through(&self.entries, key, count, &mut members);
+                self.give_back_beyond_bytes(&mut members);
+            }
         }
         let claim = Claim {
             first: token,
@@ -136,6 +141,18 @@ impl<G: Gate> Queue<G> {
         Ok(claim)
     }
 
+    /// Takes up to `count` entries that groups let go, until they hold [`CLAIM_BYTES`]. O(log n) an entry.
+    fn take_in_turn(&mut self, horizon: i64, count: usize, members: &mut Vec<Handle>) {
+        let Some(groups) = &mut self.groups else { return };
+        let mut bytes = 0;
+        while members.len() < count && bytes < CLAIM_BYTES {
+            let Some(handle) = groups.hand_out(&self.entries, horizon) else { break };
+            self.order.remove(&self.entries, handle);
+            bytes += self.entries.size(handle);
+            members.push(handle);
+        }
+    }
+
     /// Keeps entries until they hold [`CLAIM_BYTES`], the last one whole and so at least one; puts the others back to their places.
     fn give_back_beyond_bytes(&mut self, members: &mut Vec<Handle>) {
         let mut bytes = 0;
@@ -150,6 +167,7 @@ impl<G: Gate> Queue<G> {
     }
 
     fn hand_out(&mut self, handle: Handle, token: Token) {
+        // Its group counts it as in hand already.
         self.entries.set_state(handle, State::Leased);
         if self.entries.delivered(handle) {
             self.revoke(handle);
@@ -179,7 +197,7 @@ impl<G: Gate> Queue<G> {
     /// Whether a claim is worth trying: something is ready, or a lease or delay has ended, or something fires. Never in a paused key.
     /// O(log n); changes nothing that shows.
     pub fn claimable(&mut self, now: UnixMs) -> bool {
-        !self.options.paused && (self.has_ready(now) || self.sweepable(now))
+        !self.options.paused && (self.has_ready(now) || self.sweepable(now) || self.gate.first_due(now).is_some())
     }
 
     /// When [`Queue::claimable`] may become true by time alone: now if it is true already. `None` in a paused key: nothing but the end of the
@@ -192,18 +210,26 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// Whether a claim is sure to get something. What is about to fire counts only while no lease or delay has ended. Never in a paused key.
-    /// O(log n); changes nothing that shows.
+    /// Whether a claim is sure to get something. What is about to fire counts only while no lease or delay has ended, and groups have no limit. Never in
+    /// a paused key. O(log n); changes nothing that shows.
     pub fn has_ready(&mut self, now: UnixMs) -> bool {
         if self.options.paused {
             return false;
         }
-        let queued = match (self.order.first(), self.gate.horizon(now)) {
-            (Some(first), Some(key)) => self.entries.place(first).key <= key,
+        let queued = match (self.order.first(), self.gate.horizon(now), &self.groups) {
+            (Some(_), Some(key), Some(groups)) => groups.has_next(&self.entries, key),
+            (Some(first), Some(key), None) => self.entries.place(first).key <= key,
             _ => false,
         };
-        // What fires may stand behind more leases and delays than one sweep ends.
-        queued || (self.gate.first_due(now).is_some() && !self.sweepable(now))
+        // What fires may stand behind more leases and delays than one sweep ends, or be held back by its group.
+        let fires_for_sure = !self.groups.as_ref().is_some_and(|groups| groups.is_limited());
+        queued || (fires_for_sure && self.gate.first_due(now).is_some() && !self.sweepable(now))
+    }
+
+    /// How many groups there are, and how many are at their limit; not counting what is due and not swept yet. O(distinct numbers of entries
+    /// of one group in hand).
+    pub fn group_counts(&self) -> GroupCounts {
+        self.groups.as_ref().map_or_else(GroupCounts::default, |groups| groups.counts())
     }
 
     /// How many entries are ready, without what a sweep would make so. O(log n).
@@ -261,6 +287,8 @@ impl<G: Gate> Queue<G> {
     /// Drops what the sink has taken: the entries at these places (`key` and `seq` of [`Ready`]), and no others, whatever has happened to
     /// the key meanwhile. An entry that is not queued any more is left alone. O(log n) an entry.
     pub fn drop_taken(&mut self, places: &[(i64, u64)], now: UnixMs) -> Sunk {
+        // No key with groups has a sink.
+        let places = if self.groups.is_none() { places } else { &[] };
         let at = |(key, seq): &(i64, u64)| {
             let place = Place { key: *key, seq: *seq };
             self.order.first_from(&self.entries, place).filter(|handle| self.entries.place(*handle) == place)
@@ -280,8 +308,10 @@ impl<G: Gate> Queue<G> {
 
     /// Drops the `count` oldest ready entries: the sink of the master has them. O(log n) an entry.
     pub fn drop_ready(&mut self, count: usize, now: UnixMs) -> Settled {
+        // No key with groups has a sink.
+        let key = self.gate.horizon(now).filter(|_| self.groups.is_none());
         let mut gone = Vec::new();
-        if let Some(key) = self.gate.horizon(now) {
+        if let Some(key) = key {
             self.order.take_through(&self.entries, key, count, &mut gone);
         }
         self.drop_lifted(&gone);

@@ -115,7 +115,7 @@ impl<G: Gate> Queue<G> {
     }
 
     /// These deliveries take longer: their leases end `lease` from now. A lease that has run out is given again
-    /// if nobody else got the entry. O(log n) an entry.
+    /// if nobody else got the entry, and as many others of its group as there may be. O(log n) an entry.
     ///
     /// Errors: [`Error::TooManyTokens`].
     pub fn extend(&mut self, tokens: &[TokenRange], lease: Millis, now: UnixMs) -> Result<Settled, Error> {
@@ -123,21 +123,41 @@ impl<G: Gate> Queue<G> {
         let mut settled = Settled::default();
         for range in tokens {
             settled.changed |= self.catch_up(*range, now);
+        }
+        for range in tokens {
             let mut lapsed = Vec::new();
-            for (_, handle, terms) in self.grants.iter_range(*range) {
+            for (token, handle, terms) in self.grants.iter_range(*range) {
                 settled.count += 1;
                 if terms.lapsed {
-                    lapsed.push(handle);
+                    lapsed.push((token, handle));
                 }
             }
-            for handle in lapsed {
+            let mut first = range.first;
+            for (token, handle) in lapsed {
+                if self.is_held_back(handle) {
+                    // Others of its group have taken its place.
+                    settled.count -= 1;
+                    if token > first {
+                        self.grants.retime(TokenRange { first, last: token - 1 }, Some(now.after(lease)));
+                    }
+                    first = token + 1;
+                    continue;
+                }
                 self.lift(handle);
-                self.entries.set_state(handle, State::Leased);
+                self.set_state(handle, State::Leased);
             }
-            self.grants.retime(*range, Some(now.after(lease)));
+            if first <= range.last {
+                self.grants.retime(TokenRange { first, last: range.last }, Some(now.after(lease)));
+            }
         }
         settled.changed |= settled.count > 0;
         Ok(settled)
+    }
+
+    /// Whether an entry is queued, and its group has as many entries in hand as it may.
+    fn is_held_back(&self, handle: Handle) -> bool {
+        let is_queued = self.entries.state(handle) == State::Queued;
+        is_queued && self.groups.as_ref().is_some_and(|groups| !groups.has_room(&self.entries, handle))
     }
 
     /// Hands back up to [`MAX_COUNT`] running leases of a consumer, those with the lowest tokens first: ready at once and

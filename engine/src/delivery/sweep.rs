@@ -73,9 +73,11 @@ impl<G: Gate> Queue<G> {
 
     fn reached(&self, goal: Goal, now: UnixMs) -> bool {
         match goal {
-            Goal::Ready(wanted) => {
-                self.gate.horizon(now).is_some_and(|key| self.order.count_through(&self.entries, key) >= wanted)
-            }
+            Goal::Ready(wanted) => self.gate.horizon(now).is_some_and(|key| match &self.groups {
+                // Counted is one entry of each group.
+                Some(groups) if groups.is_limited() => groups.can_serve(&self.entries, key, wanted),
+                _ => self.order.count_through(&self.entries, key) >= wanted,
+            }),
             Goal::Dead(wanted) => self.dead.len() >= wanted,
             // Entries whose delay is over are not delayed any more.
             Goal::Delayed(wanted) => {
@@ -109,7 +111,7 @@ impl<G: Gate> Queue<G> {
 
     fn fire(&mut self, now: UnixMs) -> usize {
         let Some(handle) = self.gate.fire(now, &mut self.entries) else { return 0 };
-        self.order.insert(&self.entries, handle);
+        self.take_in(handle);
         1
     }
 

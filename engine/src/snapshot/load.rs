@@ -1,7 +1,11 @@
 //! Reading a snapshot. Every chunk may be hostile: a damaged one is an error, and never a panic or an allocation
 //! that the chunk's own length does not pay for.
 
-use super::{decode, Format, Head, Part, PartOf, PartOf0, SavedEntry, SavedGrant, SavedStatus, BEHAVIOUR};
+mod groups;
+
+use super::{
+    decode, Format, Head, Part, PartOf, PartOf0, SavedEntry, SavedGrant, SavedGrouping, SavedStatus, BEHAVIOUR,
+};
 use crate::entries::{Handle, Place, State, MAX_NAME, MAX_SEQ};
 use crate::error::Error;
 use crate::gate::watermark::Extra;
@@ -10,6 +14,7 @@ use crate::grants::Terms;
 use crate::queue::{Death, Queue, Record};
 use crate::time::UnixMs;
 use crate::token::{Token, MAX_TOKEN};
+use groups::Told;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Builds a key from the chunks of its snapshot.
@@ -32,6 +37,8 @@ pub struct Loader<G> {
     adopted: u64,
     /// How many parts were read that not every key has, and how many there should be.
     extras: (u64, u64),
+    /// What was told of groups, if the key has any.
+    groups: Option<Told>,
     ended: bool,
 }
 
@@ -72,6 +79,7 @@ impl<G: Gate> Loader<G> {
             collected: BTreeSet::new(),
             adopted: 0,
             extras: (0, 0),
+            groups: None,
             ended: false,
         }
     }
@@ -101,6 +109,9 @@ impl<G: Gate> Loader<G> {
                 self.extras.1 = count;
                 Ok(())
             }
+            Part::Grouping(grouping) => self.grouping(grouping),
+            Part::Groups(groups) => groups.into_iter().try_for_each(|group| self.told()?.group(group)),
+            Part::Members(members) => members.into_iter().try_for_each(|run| self.told()?.members(run)),
         }
     }
 
@@ -110,7 +121,8 @@ impl<G: Gate> Loader<G> {
         require(head.next_seq <= MAX_SEQ, "impossible counters")?;
         require(head.last_token <= MAX_TOKEN, "impossible counters")?;
         let gate = G::load(head.gate, self.seed)?;
-        let mut queue = Queue::with_gate(gate, head.options).map_err(|_| Error::Damaged("impossible options"))?;
+        let mut queue =
+            Queue::with_gate(gate, head.options, self.seed).map_err(|_| Error::Damaged("impossible options"))?;
         queue.totals = head.totals.bounded();
         queue.next_seq = head.next_seq;
         queue.last_token = head.last_token;
@@ -131,6 +143,19 @@ impl<G: Gate> Loader<G> {
         require(queue.entries.is_empty(), "an option after entries")?;
         self.extras.0 += 1;
         queue.gate.adopt_extra(extra)
+    }
+
+    fn grouping(&mut self, grouping: SavedGrouping) -> Result<(), Error> {
+        let read = self.adopted + self.grants.len() as u64;
+        let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
+        require(self.groups.is_none() && queue.entries.is_empty() && read == 0, "groups after entries")?;
+        self.extras.0 += 1;
+        self.groups = Some(Told::new(grouping, queue, self.seed)?);
+        Ok(())
+    }
+
+    fn told(&mut self) -> Result<&mut Told, Error> {
+        self.groups.as_mut().ok_or(Error::Damaged("groups of a key that has none"))
     }
 
     fn collected(&mut self, collected: G::Collected<'_>) -> Result<(), Error> {
@@ -271,7 +296,11 @@ impl<G: Gate> Loader<G> {
             require(members.len() as u64 == run.count, "a grant without entries")?;
             queue.grants.issue(run.first, members, run.terms);
         }
-        tokens.try_for_each(|(token, handle)| nacked(queue, token, handle))
+        tokens.try_for_each(|(token, handle)| nacked(queue, token, handle))?;
+        match self.groups.take() {
+            Some(told) => told.put_into(queue),
+            None => Ok(()),
+        }
     }
 
     /// The behaviour of the version that saved the key, once its head has been read. Whoever repeats what that version does next must

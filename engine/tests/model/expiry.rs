@@ -225,7 +225,7 @@ fn expire(world: &mut World<Ttl>, name: &[u8], at: Option<i64>) {
     }
     let seq = world.naive.next_seq();
     let content = (ending, value.map(|(kind, _)| kind), value.and_then(|(_, bytes)| bytes).map(<[u8]>::to_vec));
-    world.naive.entries.push(Entry::new(name, deadline, seq, content));
+    world.naive.enter(Entry::new(name, deadline, seq, content));
 }
 
 /// Whatever way the tracked keys are listed, it is the same list.

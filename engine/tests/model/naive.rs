@@ -1,6 +1,8 @@
 //! What a key should do, said as simply as possible: lists, scanned from end to end by every operation. Here is delivery,
 //! the same for every family; the gates are in `naive/`.
 
+#[path = "naive/groups.rs"]
+mod groups;
 #[path = "naive/idle.rs"]
 pub mod idle;
 #[path = "naive/ttl.rs"]
@@ -48,6 +50,7 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry<C> {
     pub name: Vec<u8>,
+    pub group: Vec<u8>,
     pub key: i64,
     pub seq: u64,
     pub content: C,
@@ -66,6 +69,7 @@ impl<C> Entry<C> {
     pub fn new(name: &[u8], key: i64, seq: u64, content: C) -> Self {
         Entry {
             name: name.to_vec(),
+            group: name.to_vec(),
             key,
             seq,
             content,
@@ -102,11 +106,19 @@ pub struct Naive<G: Gate> {
     pub seq: u64,
     pub last_token: u64,
     pub totals: Totals,
+    pub groups: groups::Groups,
 }
 
 impl<G: Gate> Naive<G> {
     pub fn new(gate: G, options: DeliveryOptions) -> Self {
-        Naive { gate, entries: Vec::new(), options, seq: 0, last_token: 0, totals: Totals::default() }
+        let groups = groups::Groups::default();
+        Naive { gate, entries: Vec::new(), options, seq: 0, last_token: 0, totals: Totals::default(), groups }
+    }
+
+    /// Adds a new entry.
+    pub fn enter(&mut self, entry: Entry<G::Content>) {
+        self.take_turn_if_new(&entry.group, self.is_in_use(&entry.group));
+        self.entries.push(entry);
     }
 
     pub fn next_seq(&mut self) -> u64 {
@@ -163,6 +175,7 @@ impl<G: Gate> Naive<G> {
     }
 
     pub fn sweep_all(&mut self, now: i64) {
+        let before = self.entries.clone();
         self.sweep(now, |_| true);
         for entry in &mut self.entries {
             if matches!(entry.state, State::Delayed { until } if until <= now) {
@@ -170,8 +183,15 @@ impl<G: Gate> Naive<G> {
                 entry.nacked = 0;
             }
         }
-        let fired = self.gate.fire(now);
-        self.entries.extend(fired);
+        let mut fired = self.gate.fire(now);
+        fired.sort_by_key(|entry| (entry.key, entry.seq));
+        for entry in fired {
+            // What ends later than it fires was still in hand then.
+            let later = |other: &Entry<G::Content>| matches!(other.state, State::Leased { until } if until > entry.key);
+            let was_in_use = before.iter().any(|other| other.group == entry.group && later(other));
+            self.take_turn_if_new(&entry.group, was_in_use || self.is_in_use(&entry.group));
+            self.entries.push(entry);
+        }
     }
 
     /// Whether something is ready, or fires with no lease or delay before it that has ended. In a paused key it is for nobody.
@@ -180,7 +200,8 @@ impl<G: Gate> Naive<G> {
     }
 
     fn has_ready_but_for_a_pause(&self, now: i64) -> bool {
-        self.entries.iter().any(|entry| self.is_ready(entry, now)) || (self.gate.fires(now) && !self.any_ended(now))
+        let fires_for_sure = self.gate.fires(now) && !self.any_ended(now) && self.options.group_limit == 0;
+        self.has_candidate(now) || fires_for_sure
     }
 
     fn any_ended(&self, now: i64) -> bool {
@@ -192,7 +213,7 @@ impl<G: Gate> Naive<G> {
 
     /// Whether something is ready, or a sweep would find something.
     pub fn claimable(&self, now: i64) -> bool {
-        !self.options.paused && (self.has_ready(now) || self.any_ended(now))
+        !self.options.paused && (self.has_ready(now) || self.any_ended(now) || self.gate.fires(now))
     }
 
     /// When something ends or opens next. What is due already is not a deadline.
@@ -223,11 +244,11 @@ impl<G: Gate> Naive<G> {
             return Vec::new();
         }
         self.sweep_all(now);
-        let mut ready = self.ready(now);
-        ready.truncate(count);
         let first = (self.last_token + 1).max(now.max(0) as u64 * 1024);
-        let mut claimed = Vec::new();
-        for (token, index) in (first..).zip(ready) {
+        let (mut claimed, mut indexes) = (Vec::new(), Vec::new());
+        for token in (first..).take(count) {
+            let Some(index) = self.next(now) else { break };
+            indexes.push(index);
             let entry = &mut self.entries[index];
             self.totals.delivered += 1;
             self.totals.redelivered += u64::from(entry.deliveries > 0);
@@ -240,6 +261,7 @@ impl<G: Gate> Naive<G> {
             claimed.push(self.handed(index, token, deliveries));
             self.last_token = token;
         }
+        self.check_claimed(&indexes);
         claimed
     }
 
@@ -279,10 +301,16 @@ impl<G: Gate> Naive<G> {
 
     pub fn extend(&mut self, ranges: &[TokenRange], lease: i64, now: i64) -> usize {
         self.sweep(now, |entry| entry.named(ranges));
+        let mut named: Vec<usize> =
+            (0..self.entries.len()).filter(|index| self.entries[*index].named(ranges)).collect();
+        named.sort_by_key(|index| self.entries[*index].token);
         let mut count = 0;
-        for entry in &mut self.entries {
-            if entry.named(ranges) && !matches!(entry.state, State::Dead { .. }) {
-                entry.state = State::Leased { until: now + lease };
+        for index in named {
+            let entry = &self.entries[index];
+            let is_held_back =
+                entry.state == State::Queued && self.options.has_groups() && !self.has_room_in_hand(&entry.group);
+            if !is_held_back && !matches!(entry.state, State::Dead { .. }) {
+                self.entries[index].state = State::Leased { until: now + lease };
                 count += 1;
             }
         }
@@ -322,6 +350,8 @@ impl<G: Gate> Naive<G> {
     pub fn requeue(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> usize {
         let letters = self.letters(which, now);
         for index in &letters {
+            let group = self.entries[*index].group.clone();
+            self.take_turn_if_new(&group, self.is_in_use(&group));
             let entry = &mut self.entries[*index];
             entry.state = State::Queued;
             entry.deliveries = 0;

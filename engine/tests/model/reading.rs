@@ -30,6 +30,7 @@ fn check_deadlines<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64)
     assert_eq!(key.clone().claimable(UnixMs(now)), naive.claimable(now), "claimable");
     assert_eq!(key.clone().has_ready(UnixMs(now)), naive.has_ready(now), "has ready");
     assert_eq!(key.len(), naive.len());
+    assert_eq!(key.group_counts(), naive.group_counts());
 }
 
 fn check_stats<F: Family>(key: &Queue<F>, naive: &Naive<F::Naive>, now: i64) {

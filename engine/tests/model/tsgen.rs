@@ -10,13 +10,26 @@ const IDS: u8 = 25;
 
 #[derive(Clone, Debug)]
 pub enum Op {
-    Add { guard: Guard, timestamp: i64, id: u8, payload: Vec<u8> },
-    PutOff { timestamp: i64, id: u8 },
-    Madd(Vec<(i64, u8)>),
+    /// Into a group, if the key has groups.
+    Add {
+        group: Option<u8>,
+        guard: Guard,
+        timestamp: i64,
+        id: u8,
+        payload: Vec<u8>,
+    },
+    PutOff {
+        timestamp: i64,
+        id: u8,
+    },
+    Madd(Option<u8>, Vec<(i64, u8)>),
     Rem(u8),
     Advance(i64),
     Lower(i64),
-    Report { source: u8, to: i64 },
+    Report {
+        source: u8,
+        to: i64,
+    },
     Decide,
     Change(Vec<(bool, u8)>),
     SourceIdle(i64),
@@ -33,9 +46,10 @@ pub fn op() -> impl Strategy<Value = Op> {
     let guard = prop_oneof![6 => Just(Guard::Always), 1 => Just(Guard::IfAbsent), 1 => Just(Guard::IfPresent)];
     let payload = prop::collection::vec(any::<u8>(), 0..40);
     prop_oneof![
-        20 => (guard, -5i64..60, 0..IDS, payload).prop_map(|(guard, timestamp, id, payload)| Op::Add { guard, timestamp, id, payload }),
+        20 => (group(), guard, -5i64..60, 0..IDS, payload)
+            .prop_map(|(group, guard, timestamp, id, payload)| Op::Add { group, guard, timestamp, id, payload }),
         3 => (-5i64..60, 0..IDS).prop_map(|(timestamp, id)| Op::PutOff { timestamp, id }),
-        3 => prop::collection::vec((-5i64..60, 0..IDS), 1..6).prop_map(Op::Madd),
+        3 => (group(), prop::collection::vec((-5i64..60, 0..IDS), 1..6)).prop_map(|(group, elements)| Op::Madd(group, elements)),
         3 => (0..IDS).prop_map(Op::Rem),
         6 => (-5i64..60).prop_map(Op::Advance),
         1 => (-5i64..60).prop_map(Op::Lower),
@@ -45,6 +59,11 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => prop_oneof![Just(0i64), 10i64..60].prop_map(Op::SourceIdle),
         1 => prop_oneof![Just(0i64), 5i64..30].prop_map(Op::MaxJump),
     ]
+}
+
+/// Few, so that each has several elements; some bear the names of ids.
+fn group() -> impl Strategy<Value = Option<u8>> {
+    prop::option::weighted(0.6, prop_oneof![0u8..3, 20u8..30])
 }
 
 impl Family for Watermark {
@@ -58,13 +77,14 @@ impl Family for Watermark {
     fn step(world: &mut World<Self>, op: Op) {
         let now = world.now;
         match op {
-            Op::Add { guard, timestamp, id, payload } => {
-                let id = name(id);
+            Op::Add { group, guard, timestamp, id, payload } => {
+                let (id, group) = (name(id), group.map(name).filter(|_| world.has_groups()));
                 let run = |key: &mut Tsgen| {
-                    key.add(guard, timestamp, &id, &payload, UnixMs(now)).map_err(|error| error.code())
+                    key.add_into(group.as_deref(), guard, timestamp, &id, &payload, UnixMs(now))
+                        .map_err(|error| error.code())
                 };
                 let added = run(&mut world.master);
-                assert_eq!(added, world.naive.add(guard, timestamp, &id, &payload, now));
+                assert_eq!(added, world.naive.add(group.as_deref(), guard, timestamp, &id, &payload, now));
                 if matches!(added, Ok(Added::Waits | Added::Ready)) {
                     assert_eq!(run(&mut world.replica), added);
                 }
@@ -75,12 +95,12 @@ impl Family for Watermark {
                 let put_off = run(&mut world.master);
                 let kept = world.naive.newest(&id).map(|index| world.naive.entries[index].content.clone());
                 let kept = kept.unwrap_or_default();
-                assert_eq!(put_off, world.naive.add(Guard::IfPresent, timestamp, &id, &kept, now));
+                assert_eq!(put_off, world.naive.add(None, Guard::IfPresent, timestamp, &id, &kept, now));
                 if matches!(put_off, Ok(Added::Waits | Added::Ready)) {
                     assert_eq!(run(&mut world.replica), put_off);
                 }
             }
-            Op::Madd(elements) => madd(world, &elements),
+            Op::Madd(group, elements) => madd(world, group, &elements),
             Op::Rem(id) => {
                 let removed = world.master.rem(&name(id));
                 assert_eq!(removed, world.naive.rem(&name(id)));
@@ -176,6 +196,9 @@ impl Family for Watermark {
             let got = key.get(&name(id), UnixMs(now));
             let got = got.map(|element| (element.state, element.timestamp, element.payload));
             assert_eq!(got, expected, "element {id}");
+            let group = naive.newest(&name(id)).map(|index| &naive.entries[index].group[..]);
+            let group = group.filter(|group| *group != name(id) && key.options().has_groups());
+            assert_eq!(key.group_of(&name(id)), group, "the group of element {id}");
         }
         let mut entries: Vec<_> = naive.entries.iter().filter(|entry| entry.state == State::Queued).collect();
         entries.sort_by_key(|entry| (entry.key, entry.seq));
@@ -234,17 +257,21 @@ fn change(world: &mut World<Watermark>, changes: &[(bool, u8)]) {
     }
 }
 
-fn madd(world: &mut World<Watermark>, elements: &[(i64, u8)]) {
+fn madd(world: &mut World<Watermark>, group: Option<u8>, elements: &[(i64, u8)]) {
     let now = UnixMs(world.now);
+    let group = group.map(name).filter(|_| world.has_groups());
+    let group = group.as_deref();
     let ids: Vec<_> = elements.iter().map(|(_, id)| name(*id)).collect();
     let args: Vec<_> = elements.iter().zip(&ids).map(|((timestamp, _), id)| (*timestamp, &id[..], &b"p"[..])).collect();
-    let added = world.master.madd(&args, now);
+    let added = world.master.madd_into(group, &args, now);
     let mut tried = world.naive.clone();
-    let expected: Result<Vec<_>, _> =
-        args.iter().map(|(timestamp, id, payload)| tried.add(Guard::Always, *timestamp, id, payload, now.0)).collect();
+    let expected: Result<Vec<_>, _> = args
+        .iter()
+        .map(|(timestamp, id, payload)| tried.add(group, Guard::Always, *timestamp, id, payload, now.0))
+        .collect();
     if expected.is_ok() {
         world.naive = tried;
-        assert_eq!(world.replica.madd(&args, now), added);
+        assert_eq!(world.replica.madd_into(group, &args, now), added);
     }
     assert_eq!(added.as_ref().ok(), expected.as_ref().ok());
 }

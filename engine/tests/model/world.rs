@@ -49,10 +49,12 @@ pub enum Op<O> {
     Promote(Option<usize>, Pick),
     DropReady(usize),
     Sweep,
+    /// The limit of groups only where there is one.
     Alter {
         max_deliveries: u32,
         backoff: u64,
         max_len: Option<u64>,
+        group_limit: u32,
     },
     /// Begins a pause, or ends one.
     Pause(bool),
@@ -119,7 +121,8 @@ pub fn op<O: Clone + Debug + 'static>(own: impl Strategy<Value = O> + 'static) -
         3 => (prop::option::of(1usize..5), pick()).prop_map(|(all, pick)| Op::Promote(all, pick)),
         1 => (1usize..4).prop_map(Op::DropReady),
         1 => Just(Op::Sweep),
-        1 => (0u32..4, 0u64..10, max_len).prop_map(|(max_deliveries, backoff, max_len)| Op::Alter { max_deliveries, backoff, max_len }),
+        1 => (0u32..4, 0u64..10, max_len, 1u32..4)
+            .prop_map(|(max_deliveries, backoff, max_len, group_limit)| Op::Alter { max_deliveries, backoff, max_len, group_limit }),
         2 => prop::bool::weighted(0.3).prop_map(Op::Pause),
         7 => (any::<bool>(), look(), -20i64..80).prop_map(|(replica, how, ahead)| Op::Look { replica, how, ahead }),
         3 => any::<bool>().prop_map(|replica| Op::Restore { replica }),
@@ -138,6 +141,12 @@ pub fn options() -> impl Strategy<Value = DeliveryOptions> {
         max_len,
         ..DeliveryOptions::default()
     })
+}
+
+/// Options of keys that may have groups.
+pub fn with_groups() -> impl Strategy<Value = DeliveryOptions> {
+    let groups = prop_oneof![1 => Just((0, false)), 2 => (1u32..4, any::<bool>()), 1 => Just((0, true))];
+    (options(), groups).prop_map(|(options, (group_limit, fair))| DeliveryOptions { group_limit, fair, ..options })
 }
 
 /// The name of the n-th element or group. The 0th is empty.
@@ -180,6 +189,10 @@ impl<F: Family> World<F> {
     pub fn naive_of(&self, replica: bool) -> Naive<F::Naive> {
         let gate = self.replica_gate.as_ref().filter(|_| replica).unwrap_or(&self.naive.gate).clone();
         Naive { gate, ..self.naive.clone() }
+    }
+
+    pub fn has_groups(&self) -> bool {
+        self.naive.options.has_groups()
     }
 
     pub fn side(&mut self, replica: bool) -> &mut Queue<F> {
@@ -263,15 +276,20 @@ impl<F: Family> World<F> {
                 let count = self.settle(|queue, now| queue.promote(which, now).expect("narrow"));
                 assert_eq!(count, self.naive.promote(all.ok_or(&ranges), now));
             }
+            // No key with groups has a sink.
+            Op::DropReady(_) if self.has_groups() => {}
             Op::DropReady(count) => self.drop_ready(count),
             Op::Sweep => {
                 self.settle(|queue, now| Settled { count: 0, changed: queue.sweep_stride(now) });
                 self.naive.sweep_all(now);
             }
-            Op::Alter { max_deliveries, backoff, max_len } => {
+            Op::Alter { max_deliveries, backoff, max_len, group_limit } => {
+                let was = self.naive.options.group_limit;
+                let group_limit = if was == 0 { 0 } else { group_limit };
                 let max_len = max_len.unwrap_or(self.naive.options.max_len);
                 let backoff = Millis(backoff);
-                let options = DeliveryOptions { max_deliveries, backoff, max_len, ..self.naive.options.clone() };
+                let options =
+                    DeliveryOptions { max_deliveries, backoff, max_len, group_limit, ..self.naive.options.clone() };
                 let changed = self.master.alter_delivery(options.clone(), UnixMs(now)).expect("valid");
                 assert_eq!(changed, options != self.naive.options);
                 if changed {

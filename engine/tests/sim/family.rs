@@ -25,6 +25,9 @@ pub trait Family: Sized {
     /// Tells whether anything changed.
     fn apply(node: &mut Node<Self>, write: &Self::Write, now: UnixMs) -> bool;
 
+    /// What must hold of the key on each server, after every step.
+    fn check(_key: &Queue<Self::Gate>, _now: UnixMs) {}
+
     /// After these time alone makes everything ready.
     fn last_writes() -> Vec<Self::Write>;
 

@@ -5,8 +5,10 @@
 use crate::family::{self, options, Delivery};
 use crate::node::{Node, Role};
 use fastrand::Rng;
-use std::collections::BTreeSet;
-use tsgen_engine::{Guard, Kind, Millis, Source, SourceChange, Tsgen, UnixMs, Watermark, WatermarkRules};
+use std::collections::{BTreeMap, BTreeSet};
+use tsgen_engine::{
+    DeliveryOptions, Guard, Kind, Millis, Source, SourceChange, Tsgen, UnixMs, Watermark, WatermarkRules,
+};
 
 const SOURCES: [&[u8]; 3] = [b"east", b"west", b"north"];
 /// After so many milliseconds without a report a source is left out.
@@ -48,11 +50,14 @@ impl family::Family for Writers {
     /// Since when this server has heard its clients.
     type Around = UnixMs;
 
-    fn start(_: &mut Rng) -> (Self, Tsgen, UnixMs, Truth) {
+    fn start(rng: &mut Rng) -> (Self, Tsgen, UnixMs, Truth) {
         let source =
             |name: &&[u8]| Source { name: (*name).into(), timestamp: None, reported_at: UnixMs(0), idle: false };
         let kind = Kind::Sources(SOURCES.iter().map(source).collect());
-        let mut key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options(), [1, 2]).expect("valid");
+        // Half of the keys have groups.
+        let group_limit = if rng.bool() { rng.u32(0..3) } else { 0 };
+        let options = DeliveryOptions { group_limit, fair: group_limit != 0 && rng.bool(), ..options() };
+        let mut key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options, [1, 2]).expect("valid");
         assert!(key.alter_source_idle(IDLE, UnixMs(1_000)));
         (Writers::default(), key, UnixMs(1_000), Truth::default())
     }
@@ -85,7 +90,16 @@ impl family::Family for Writers {
         let key = &mut node.key;
         match write {
             Write::Add { id, timestamp } => {
-                key.add(Guard::Always, *timestamp, &id.to_be_bytes(), b"payload", now).expect("unbounded");
+                let group = key.options().has_groups().then(|| group(*id));
+                key.add_into(
+                    group.as_ref().map(|group| &group[..]),
+                    Guard::Always,
+                    *timestamp,
+                    &id.to_be_bytes(),
+                    b"payload",
+                    now,
+                )
+                .expect("unbounded");
                 true
             }
             Write::Advance { to, source } => key.advance(*to, Some(SOURCES[*source]), now).expect("a source").changed,
@@ -125,9 +139,30 @@ impl family::Family for Writers {
         node.around = node.clock;
     }
 
+    /// No group has more in hand than it may.
+    fn check(key: &Tsgen, now: UnixMs) {
+        let limit = key.options().group_limit as usize;
+        if limit == 0 {
+            return;
+        }
+        let (leased, delayed) = (key.pending(None, None, usize::MAX, now), key.delayed(usize::MAX, now));
+        let names = leased.iter().map(|lease| lease.name).chain(delayed.iter().map(|delayed| delayed.name));
+        let mut in_hand: BTreeMap<[u8; 1], usize> = BTreeMap::new();
+        for name in names {
+            let times = in_hand.entry(group(u32::from_be_bytes(name.try_into().expect("four bytes")))).or_default();
+            *times += 1;
+            assert!(*times <= limit, "more of a group in hand than there may be");
+        }
+    }
+
     fn last_writes() -> Vec<Write> {
         (0..SOURCES.len()).map(|source| Write::Advance { to: i64::MAX, source }).collect()
     }
+}
+
+/// A few large groups.
+fn group(id: u32) -> [u8; 1] {
+    [b'a' + (id % 7) as u8]
 }
 
 #[derive(Clone, Default)]

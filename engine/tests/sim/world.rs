@@ -167,6 +167,8 @@ impl<F: Family> World<F> {
         }
         let ms = self.rng.u64(0..5);
         self.pass(ms);
+        F::check(&self.master.key, self.now);
+        F::check(&self.replica.key, self.now);
     }
 
     /// The timer and readers look at the master only.

@@ -36,7 +36,7 @@ impl Family for Watermark {
         lose_some(&mut key, first);
         key.add(Guard::Always, 99, &[5; 5], b"supersedes a running lease", NOW).expect("room");
         check_states(&mut key);
-        vec![key, with_silence()]
+        vec![key, with_silence(), with_named_groups(3, false), with_named_groups(2, true), with_named_groups(0, true)]
     }
 
     fn exercise(key: &mut Tsgen, now: UnixMs) {
@@ -46,6 +46,8 @@ impl Family for Watermark {
         key.change_sources(&[SourceChange::Add(b"one more".as_slice().into())], now).ok();
         key.alter_source_idle(Millis(7), now);
         key.range(i64::MIN, i64::MAX, 100, now);
+        key.add_into(Some(b"new group"), Guard::Always, 4, b"other", b"", now).ok();
+        key.add_into(Some(b"g1"), Guard::IfPresent, 6, &[20; 5], b"", now).ok();
         key.add(Guard::Always, 5, b"new", b"", now).ok();
         key.rem(&[39; 5]);
         key.advance(35, Some(b"a"), now).ok();
@@ -254,6 +256,25 @@ fn with_groups(unique: bool) -> Debounce {
         key.push(group.as_bytes(), &[group, "item"], UnixMs(at)).expect("room");
     }
     key.push(b"large", &(0..20u8).map(|n| [n]).collect::<Vec<_>>(), UnixMs(1_150)).expect("room");
+    check_states(&mut key);
+    key
+}
+
+/// With elements in groups of many kinds: named by themselves, by others, with dead letters only, and with a superseded delivery.
+fn with_named_groups(group_limit: u32, fair: bool) -> Tsgen {
+    let options = DeliveryOptions { max_deliveries: 2, group_limit, fair, ..DeliveryOptions::default() };
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [3, 4]).expect("valid");
+    for n in 0..40u8 {
+        let group = format!("g{}", n % 6);
+        let group = if n % 7 == 0 { None } else { Some(group.as_bytes()) };
+        key.add_into(group, Guard::Always, i64::from(n), &[n; 5], &vec![n; usize::from(n)], NOW).expect("room");
+    }
+    key.add_into(Some(b"only dead"), Guard::Always, 0, b"dies", b"", NOW).expect("room");
+    key.advance(30, None, NOW).expect("external");
+    let first = fail_some(&mut key);
+    let leased = key.pending(None, None, 9, NOW)[2].name.to_vec();
+    key.add_into(Some(b"moved"), Guard::Always, 3, &leased, b"newer", NOW).expect("room");
+    lose_some(&mut key, first);
     check_states(&mut key);
     key
 }

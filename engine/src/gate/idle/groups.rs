@@ -61,7 +61,7 @@ impl Queue<Idle> {
     ///
     /// Errors: rules or options out of range.
     pub fn create(rules: IdleRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
-        Queue::with_gate(Idle::new(rules, seed)?, options)
+        Queue::with_gate(Idle::new(rules, seed)?, options, seed)
     }
 
     /// When its groups fire.
@@ -92,7 +92,7 @@ impl Queue<Idle> {
         let mut pushed = Pushed::default();
         if let Some(due) = overdue {
             let handle = self.gate.fire_overdue(due, now, &mut self.entries);
-            self.order.insert(&self.entries, handle);
+            self.take_in(handle);
             head = None;
         }
         if let Some(head) = head {
@@ -190,7 +190,7 @@ impl Queue<Idle> {
 
     fn fire_now(&mut self, head: Head, reason: Reason, now: UnixMs) {
         let handle = self.gate.fire_group(head, reason, now, &mut self.entries);
-        self.order.insert(&self.entries, handle);
+        self.take_in(handle);
     }
 
     /// The group of this name, if it collects.

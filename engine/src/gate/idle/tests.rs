@@ -314,7 +314,7 @@ fn a_group_that_is_loaded_with_more_than_it_may_have_fires_with_the_next_push() 
     let saved = SavedGroup { seq: 0, name: b"g", items: items.as_bytes(), fires_at: UnixMs(100), by_max_wait: false };
     let mut gate = Idle::load(unbounded, [1, 2]).expect("rules of an older version");
     gate.adopt_collected(saved).expect("a group of an older version");
-    let mut key = Debounce::with_gate(gate, DeliveryOptions::default()).expect("valid options");
+    let mut key = Debounce::with_gate(gate, DeliveryOptions::default(), [1, 2]).expect("valid options");
     key.next_seq = 1;
     assert_eq!(key.rules().max_items, MAX_ITEMS);
     assert_eq!(push(&mut key, "g", &["y", "z"], 5), Pushed { collecting: 1, filled: 1, fires_at: Some(UnixMs(105)) });

@@ -105,7 +105,7 @@ impl Queue<Ttl> {
     ///
     /// Errors: prefixes missing, repeated or too many; options out of range.
     pub fn create(rules: TtlRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
-        Queue::with_gate(Ttl::new(rules, seed)?, options)
+        Queue::with_gate(Ttl::new(rules, seed)?, options, seed)
     }
 
     /// Which keys are watched.

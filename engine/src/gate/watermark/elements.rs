@@ -61,7 +61,7 @@ impl Queue<Watermark> {
     ///
     /// Errors: options out of range; sources missing or named twice.
     pub fn create(rules: WatermarkRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
-        Queue::with_gate(Watermark::new(rules, seed)?, options)
+        Queue::with_gate(Watermark::new(rules, seed)?, options, seed)
     }
 
     /// What moves the watermark, and what happens to late elements.
@@ -105,6 +105,23 @@ impl Queue<Watermark> {
         payload: &[u8],
         now: UnixMs,
     ) -> Result<Added, Error> {
+        self.add_into(None, guard, timestamp, id, payload, now)
+    }
+
+    /// Like [`Queue::add`], into this group; by default, with [`Guard::IfPresent`], into the one in which the element of its id is, else into
+    /// that of its id.
+    ///
+    /// Errors: also [`Error::NoGroups`].
+    pub fn add_into(
+        &mut self,
+        group: Option<&[u8]>,
+        guard: Guard,
+        timestamp: i64,
+        id: &[u8],
+        payload: &[u8],
+        now: UnixMs,
+    ) -> Result<Added, Error> {
+        self.check_group(group)?;
         let hash = self.gate.names.hash(id);
         let old = self.gate.names.get_hashed(&self.entries, id, hash);
         match (guard, old) {
@@ -113,23 +130,66 @@ impl Queue<Watermark> {
         }
         let late = self.is_late(timestamp, now)?;
         self.check_room(usize::from(old.is_none()), 1)?;
-        self.put(timestamp, id, payload, hash, old);
+        let kept = match (&self.groups, old, guard, group) {
+            (Some(groups), Some(old), Guard::IfPresent, None) => groups.name_of(&self.entries, old).map(Box::from),
+            _ => None,
+        };
+        self.put(group.or(kept.as_deref()), timestamp, id, payload, hash, old);
         Ok(self.count_late(late))
+    }
+
+    /// The group that an element was put into by name; `None` if that is its id, or if there is no such element. O(1).
+    pub fn group_of(&self, id: &[u8]) -> Option<&[u8]> {
+        self.groups.as_ref()?.name_of(&self.entries, self.find(id)?)
+    }
+
+    fn check_group(&self, group: Option<&[u8]>) -> Result<(), Error> {
+        match (group, &self.groups) {
+            (Some(_), None) => Err(Error::NoGroups),
+            _ => Ok(()),
+        }
     }
 
     /// Gives the element of this id another timestamp: adds an element with the same payload. O(log n) and O(its bytes).
     ///
     /// Errors: [`Error::Late`], [`Error::Exhausted`].
     pub fn put_off(&mut self, timestamp: i64, id: &[u8], now: UnixMs) -> Result<Added, Error> {
+        self.put_off_into(None, timestamp, id, now)
+    }
+
+    /// Like [`Queue::put_off`], into this group; by default the element stays in its own.
+    ///
+    /// Errors: also [`Error::NoGroups`].
+    pub fn put_off_into(
+        &mut self,
+        group: Option<&[u8]>,
+        timestamp: i64,
+        id: &[u8],
+        now: UnixMs,
+    ) -> Result<Added, Error> {
+        self.check_group(group)?;
         let Some(old) = self.find(id) else { return Ok(Added::Refused) };
         let payload = self.entries.body(old).to_vec();
-        self.add(Guard::IfPresent, timestamp, id, &payload, now)
+        self.add_into(group, Guard::IfPresent, timestamp, id, &payload, now)
     }
 
     /// Adds all of these elements or none; tells for each whether it waits. O(log n) an element.
     ///
     /// Errors: [`Error::Late`], [`Error::Full`], [`Error::Exhausted`].
     pub fn madd(&mut self, elements: &[(i64, &[u8], &[u8])], now: UnixMs) -> Result<Vec<Added>, Error> {
+        self.madd_into(None, elements, now)
+    }
+
+    /// Like [`Queue::madd`], all into this group.
+    ///
+    /// Errors: also [`Error::NoGroups`].
+    pub fn madd_into(
+        &mut self,
+        group: Option<&[u8]>,
+        elements: &[(i64, &[u8], &[u8])],
+        now: UnixMs,
+    ) -> Result<Vec<Added>, Error> {
+        self.check_group(group)?;
         for (timestamp, ..) in elements {
             self.is_late(*timestamp, now)?;
         }
@@ -143,7 +203,7 @@ impl Queue<Watermark> {
             let late = self.is_late(*timestamp, now)?;
             let hash = self.gate.names.hash(id);
             let old = self.gate.names.get_hashed(&self.entries, id, hash);
-            self.put(*timestamp, id, payload, hash, old);
+            self.put(group, *timestamp, id, payload, hash, old);
             Ok(self.count_late(late))
         };
         elements.iter().map(add).collect()
@@ -170,8 +230,8 @@ impl Queue<Watermark> {
         }
     }
 
-    fn put(&mut self, timestamp: i64, id: &[u8], payload: &[u8], hash: u32, old: Option<Handle>) {
-        let new = self.enter(timestamp, id, payload, hash);
+    fn put(&mut self, group: Option<&[u8]>, timestamp: i64, id: &[u8], payload: &[u8], hash: u32, old: Option<Handle>) {
+        let new = self.enter_into(timestamp, id, payload, hash, group);
         let Some(old) = old else {
             self.gate.names.insert(new, hash);
             return;

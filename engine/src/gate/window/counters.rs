@@ -47,7 +47,7 @@ impl Queue<Window> {
     ///
     /// Errors: rules or options out of range.
     pub fn create(rules: WindowRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Self, Error> {
-        Queue::with_gate(Window::new(rules, seed)?, options)
+        Queue::with_gate(Window::new(rules, seed)?, options, seed)
     }
 
     /// What it sums, and for how long.
@@ -165,7 +165,7 @@ impl Queue<Window> {
     fn add(&mut self, field: &[u8], hash: u32, delta: i64, now: UnixMs, counted: &mut Counted) -> i64 {
         if self.gate.is_overdue(now) {
             if let Some(handle) = super::Gate::fire(&mut self.gate, now, &mut self.entries) {
-                self.order.insert(&self.entries, handle);
+                self.take_in(handle);
             }
             *counted = Counted { is_plain: false, sealed: counted.sealed + 1, opened_until: None };
         }
@@ -201,7 +201,7 @@ impl Queue<Window> {
 
     fn seal_now(&mut self, now: UnixMs) {
         if let Some(handle) = self.gate.seal(now, now, &mut self.entries) {
-            self.order.insert(&self.entries, handle);
+            self.take_in(handle);
         }
     }
 

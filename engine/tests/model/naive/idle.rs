@@ -70,7 +70,7 @@ impl Gate for Idle {
 impl Naive<Idle> {
     fn take(&mut self, index: usize, reason: &'static str, at: i64) {
         let group = self.gate.groups.remove(index);
-        self.entries.push(group.fired(reason, at));
+        self.enter(group.fired(reason, at));
     }
 
     /// The group of this name, overdue or not.

@@ -95,6 +95,7 @@ impl Naive<Watermark> {
 
     pub fn add(
         &mut self,
+        group: Option<&[u8]>,
         guard: Guard,
         timestamp: i64,
         id: &[u8],
@@ -112,6 +113,11 @@ impl Naive<Watermark> {
         if old.is_none() && !self.has_room() {
             return Err("FULL");
         }
+        let seq = self.next_seq();
+        let mut entry = Entry::new(id, timestamp, seq, payload.to_vec());
+        let kept = old.filter(|_| guard == Guard::IfPresent).map(|old| self.entries[old].group.clone());
+        entry.group = group.map(<[u8]>::to_vec).or(kept).unwrap_or(entry.group);
+        self.enter(entry);
         if let Some(old) = old {
             if matches!(self.entries[old].state, State::Leased { .. }) {
                 self.entries[old].superseded = true;
@@ -119,8 +125,6 @@ impl Naive<Watermark> {
                 self.entries.remove(old);
             }
         }
-        let seq = self.next_seq();
-        self.entries.push(Entry::new(id, timestamp, seq, payload.to_vec()));
         self.totals.late += u64::from(late);
         Ok(if late { Added::Ready } else { Added::Waits })
     }

@@ -1,0 +1,235 @@
+//! How entries come into groups and leave them, and what that does to the groups.
+
+use super::{name_in, Class, Group, Groups, NONE, UNUSED};
+use crate::entries::{Entries, Handle, State};
+
+impl Groups {
+    /// Puts a new entry into the group of this name, or of its own. O(1).
+    pub fn join(&mut self, entries: &mut Entries, handle: Handle, name: Option<&[u8]>) {
+        let bears = name.is_none_or(|name| name == entries.name(handle));
+        let hash = self.hasher.hash(name.unwrap_or_else(|| entries.name(handle))) as u32;
+        let known = {
+            let name = name.unwrap_or_else(|| entries.name(handle));
+            let (table, details) = (&self.table, &self.details);
+            self.names.find(hash, |number| name_in(table, details, entries, number) == name)
+        };
+        let number = known.unwrap_or_else(|| {
+            let group = Group {
+                first: handle,
+                details: NONE,
+                in_hand: 0,
+                left: NONE,
+                right: NONE,
+                best: NONE,
+                turn: [0; 2],
+                has_head: false,
+            };
+            self.table.insert(group)
+        });
+        if !bears && self.detail(number).is_none_or(|details| details.name.is_none()) {
+            let own: Box<[u8]> = match (known, name) {
+                // Until now, all its entries bore its name.
+                (Some(_), _) => entries.name(self.table[number].first).into(),
+                (None, name) => name.unwrap_or_default().into(),
+            };
+            self.keep_name(number, own);
+        }
+        if known.is_none() {
+            let (table, details) = (&self.table, &self.details);
+            let hash_of = |number| self.hasher.hash(name_in(table, details, entries, number)) as u32;
+            self.names.insert(hash, number, hash_of);
+            self.begin(number);
+        } else if !self.table[number].is_used() {
+            // A group that is there only for its dead letters; or one whose last entry is on its way to another state, and that has a turn.
+            if self.is_unused(number) {
+                self.unused -= 1;
+                self.begin(number);
+            }
+        }
+        entries.set_group(handle, number);
+    }
+
+    /// Puts an entry of a snapshot, which stands in its state already, into the group of this name, or of its own. O(log n).
+    pub fn adopt(&mut self, entries: &mut Entries, handle: Handle, name: Option<&[u8]>) {
+        self.join(entries, handle, name);
+        match entries.state(handle) {
+            State::Queued => self.queue(entries, handle),
+            State::Leased | State::Delayed => self.count(entries, entries.group(handle), 1),
+            State::Dead => self.bury(entries, handle),
+        }
+    }
+
+    /// A group comes into use.
+    pub(super) fn begin(&mut self, number: u32) {
+        self.take_turn(number);
+        self.classes.entry(0).or_insert(Class { root: NONE, groups: 0 }).groups += 1;
+    }
+
+    /// Whether a group that has nothing queued or in hand is counted as not in use.
+    pub(super) fn is_unused(&self, number: u32) -> bool {
+        self.table[number].turn() == UNUSED
+    }
+
+    pub(super) fn take_turn(&mut self, number: u32) {
+        let turn = if self.fair { self.next_turn } else { 0 };
+        self.next_turn += u64::from(self.fair);
+        self.table[number].set_turn(turn);
+    }
+
+    /// Gives the group of an entry this turn, which a snapshot has kept.
+    pub fn set_turn(&mut self, entries: &Entries, handle: Handle, turn: u64) {
+        let number = entries.group(handle);
+        if number != NONE && self.table[number].is_used() {
+            let class = self.class_of(number);
+            let stands = self.table[number].has_head;
+            if stands {
+                self.uproot(entries, class, number);
+            }
+            self.table[number].set_turn(turn);
+            if stands {
+                self.plant(entries, class, number);
+            }
+        }
+    }
+
+    /// An entry of a group is queued. O(log n).
+    pub fn queue(&mut self, entries: &Entries, handle: Handle) {
+        let number = entries.group(handle);
+        let group = &mut self.table[number];
+        if !group.has_head {
+            (group.first, group.has_head) = (handle, true);
+            self.plant(entries, self.class_of(number), number);
+        } else if entries.place(handle) < entries.place(group.first) {
+            let second = group.first;
+            let class = self.class_of(number);
+            self.uproot(entries, class, number);
+            self.table[number].first = handle;
+            self.plant(entries, class, number);
+            self.line_up(entries, number, second);
+        } else {
+            self.line_up(entries, number, handle);
+        }
+    }
+
+    /// An entry of a group is not queued any more. O(log n).
+    pub fn unqueue(&mut self, entries: &Entries, handle: Handle) {
+        let number = entries.group(handle);
+        let group = &self.table[number];
+        if group.has_head && group.first == handle {
+            let class = self.class_of(number);
+            self.uproot(entries, class, number);
+            self.follow(entries, number);
+            if self.table[number].has_head {
+                self.plant(entries, class, number);
+            }
+        } else if group.details != NONE {
+            self.in_line(number, |line| line.remove(entries, handle));
+        }
+    }
+
+    /// An entry goes from one state to another. O(log n).
+    pub fn changed(&mut self, entries: &Entries, handle: Handle, was: State, is: State) {
+        match (is_in_hand(was), is_in_hand(is)) {
+            (false, true) => self.count(entries, entries.group(handle), 1),
+            (true, false) => self.count(entries, entries.group(handle), -1),
+            _ => {}
+        }
+    }
+
+    /// An entry has died, and is not queued or in hand any more. O(1).
+    pub fn bury(&mut self, entries: &mut Entries, handle: Handle) {
+        let number = entries.group(handle);
+        if self.name_of(entries, handle).is_some() {
+            self.detail_mut(number).dead += 1;
+        } else {
+            entries.set_group(handle, NONE);
+        }
+        self.tidy(entries, number, handle);
+    }
+
+    /// A dead letter is to be queued again. O(1).
+    pub fn unbury(&mut self, entries: &mut Entries, handle: Handle) {
+        let number = entries.group(handle);
+        if number == NONE {
+            self.join(entries, handle, None);
+            return;
+        }
+        self.detail_mut(number).dead -= 1;
+        if !self.table[number].is_used() && self.is_unused(number) {
+            self.unused -= 1;
+            self.begin(number);
+        }
+    }
+
+    /// An entry that is not queued any more goes for good. O(log n).
+    pub fn leave(&mut self, entries: &Entries, handle: Handle) {
+        let number = entries.group(handle);
+        match entries.state(handle) {
+            State::Leased | State::Delayed => self.count(entries, number, -1),
+            State::Dead if number == NONE => return,
+            State::Dead => self.detail_mut(number).dead -= 1,
+            State::Queued => {}
+        }
+        self.tidy(entries, number, handle);
+    }
+
+    /// An entry has a new handle; it can be read by both. O(log n).
+    pub fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
+        let number = entries.group(old);
+        if number == NONE {
+            return;
+        }
+        let group = &mut self.table[number];
+        if group.first == old {
+            group.first = new;
+        } else if entries.state(old) == State::Queued && group.details != NONE {
+            self.in_line(number, |line| line.replace(entries, old, new));
+        }
+    }
+
+    /// An entry has left a group: forgets the group if it has no other.
+    pub(super) fn tidy(&mut self, entries: &Entries, number: u32, gone: Handle) {
+        let group = &self.table[number];
+        let (is_used, dead) = (group.is_used(), self.detail(number).map_or(0, |details| details.dead));
+        let named_by_it = group.first == gone && !group.has_head;
+        if !is_used && dead == 0 {
+            self.forget(entries, number, gone);
+            return;
+        }
+        if named_by_it {
+            if self.detail(number).is_none_or(|details| details.name.is_none()) {
+                self.keep_name(number, entries.name(gone).into());
+            }
+            self.table[number].first = Handle::NONE;
+        }
+        if !is_used && !self.is_unused(number) {
+            self.uncount(0);
+            self.unused += 1;
+            self.table[number].set_turn(UNUSED);
+        }
+    }
+
+    pub(super) fn forget(&mut self, entries: &Entries, number: u32, gone: Handle) {
+        let name = self.detail(number).and_then(|details| details.name.as_deref());
+        let hash = self.hasher.hash(name.unwrap_or_else(|| entries.name(gone))) as u32;
+        self.names.remove(hash, |other| other == number);
+        if self.is_unused(number) {
+            self.unused -= 1;
+        } else {
+            self.uncount(0);
+        }
+        let details = self.table.remove(number).details;
+        if details != NONE {
+            let details = self.details.remove(details);
+            self.held -= details.line.memory() + details.name.map_or(0, |name| name.len());
+        }
+        debug_assert!(
+            !self.table.is_empty() || (self.classes.is_empty() && self.held == 0 && self.unused == 0),
+            "nothing is left of groups"
+        );
+    }
+}
+
+fn is_in_hand(state: State) -> bool {
+    matches!(state, State::Leased | State::Delayed)
+}

@@ -1,0 +1,138 @@
+//! The queued entries of one group behind its head, in order of their places.
+//!
+//! Most lines are short, and what leaves is nearly always the first: up to [`FEW`] handles stand in a ring, which moves at most 1 KiB for one that
+//! comes or goes in the middle. Longer ones are an [`Order`], until they are short again.
+
+use crate::entries::{Entries, Handle};
+use crate::order::Order;
+use std::collections::VecDeque;
+
+/// The longest line in a ring.
+const FEW: usize = 512;
+/// A line that is an order becomes a ring again at this length.
+const FEW_AGAIN: usize = 128;
+
+/// Handles in order.
+pub(super) enum Line {
+    Few(VecDeque<Handle>),
+    Many(Box<Order>),
+}
+
+/// Keeps the capacity, so that the copy counts its memory as the original does.
+impl Clone for Line {
+    fn clone(&self) -> Self {
+        match self {
+            Line::Few(ring) => {
+                let mut copy = VecDeque::with_capacity(ring.capacity());
+                copy.extend(ring.iter().copied());
+                Line::Few(copy)
+            }
+            Line::Many(order) => Line::Many(order.clone()),
+        }
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Line::Few(VecDeque::new())
+    }
+}
+
+impl Line {
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Line::Few(ring) => ring.is_empty(),
+            Line::Many(order) => order.is_empty(),
+        }
+    }
+
+    /// Bytes of heap.
+    pub fn memory(&self) -> usize {
+        match self {
+            Line::Few(ring) => ring.capacity() * size_of::<Handle>(),
+            Line::Many(order) => size_of::<Order>() + order.memory(),
+        }
+    }
+
+    /// Adds an entry. O(log n), now and then O([`FEW`]).
+    pub fn insert(&mut self, entries: &Entries, handle: Handle) {
+        match self {
+            Line::Many(order) => order.insert(entries, handle),
+            Line::Few(ring) if ring.len() < FEW => {
+                let at = rank(ring, entries, handle);
+                ring.insert(at, handle);
+            }
+            Line::Few(ring) => {
+                let mut order = Box::new(Order::new());
+                ring.iter().for_each(|handle| order.insert(entries, *handle));
+                order.insert(entries, handle);
+                *self = Line::Many(order);
+            }
+        }
+    }
+
+    /// Takes the first out. O(log n), now and then O([`FEW`]).
+    pub fn pop_first(&mut self, entries: &Entries) -> Option<Handle> {
+        let first = match self {
+            Line::Few(ring) => ring.pop_front(),
+            Line::Many(order) => {
+                let first = order.first();
+                first.inspect(|first| {
+                    order.remove(entries, *first);
+                })
+            }
+        };
+        self.fit();
+        first
+    }
+
+    /// Takes an entry out. O(log n), now and then O([`FEW`]).
+    pub fn remove(&mut self, entries: &Entries, handle: Handle) {
+        match self {
+            Line::Few(ring) => {
+                let at = rank(ring, entries, handle);
+                if ring.get(at) == Some(&handle) {
+                    ring.remove(at);
+                }
+            }
+            Line::Many(order) => {
+                order.remove(entries, handle);
+            }
+        }
+        self.fit();
+    }
+
+    /// Gives an entry its new handle; it can be read by both. O(log n).
+    pub fn replace(&mut self, entries: &Entries, old: Handle, new: Handle) {
+        match self {
+            Line::Few(ring) => {
+                let at = rank(ring, entries, old);
+                if let Some(handle) = ring.get_mut(at).filter(|handle| **handle == old) {
+                    *handle = new;
+                }
+            }
+            Line::Many(order) => {
+                order.replace(entries, old, new);
+            }
+        }
+    }
+
+    fn fit(&mut self) {
+        match self {
+            Line::Few(ring) if ring.capacity() > 4 * ring.len() + 8 => ring.shrink_to(2 * ring.len()),
+            Line::Few(_) => {}
+            Line::Many(order) if order.len() > FEW_AGAIN => {}
+            Line::Many(order) => *self = Line::Few(order.iter().collect()),
+        }
+    }
+}
+
+/// How many handles of the ring are in front of this one.
+fn rank(ring: &VecDeque<Handle>, entries: &Entries, handle: Handle) -> usize {
+    let place = entries.place(handle);
+    // What comes is nearly always the last.
+    match ring.back() {
+        Some(last) if entries.place(*last) < place => ring.len(),
+        _ => ring.partition_point(|other| entries.place(*other) < place),
+    }
+}

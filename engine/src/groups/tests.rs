@@ -1,0 +1,203 @@
+use super::*;
+use crate::options::DeliveryOptions;
+use crate::time::{Millis, UnixMs};
+use crate::token::TokenRange;
+use crate::{ClaimTerms, Guard, Loader, Nack, Tsgen, WatermarkRules};
+
+const NOW: UnixMs = UnixMs(1_000);
+
+fn key(group_limit: u32, fair: bool) -> Tsgen {
+    let options = DeliveryOptions { group_limit, fair, ..DeliveryOptions::default() };
+    Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options")
+}
+
+fn add(key: &mut Tsgen, group: &str, timestamp: i64, id: &str) {
+    key.add_into(Some(group.as_bytes()), Guard::Always, timestamp, id.as_bytes(), b"", NOW).expect("room");
+}
+
+/// Claims one after the other; the ids in order.
+fn claim(key: &mut Tsgen, count: usize) -> Vec<String> {
+    let claim =
+        key.claim(&ClaimTerms { consumer: b"worker", count, lease: Millis(100), first: None }, NOW).expect("no sink");
+    key.delivered(&claim).map(|entry| String::from_utf8_lossy(entry.name).into_owned()).collect()
+}
+
+fn last(key: &Tsgen) -> TokenRange {
+    TokenRange::one(key.last_token)
+}
+
+#[test]
+fn at_most_as_many_as_the_limit_are_in_hand_and_the_next_comes_in_order() {
+    let mut key = key(2, false);
+    for (timestamp, id) in [(3, "c"), (1, "a"), (4, "d"), (2, "b")] {
+        add(&mut key, "one", timestamp, id);
+    }
+    add(&mut key, "other", 9, "z");
+    key.advance(10, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 10), ["a", "b", "z"]);
+    assert_eq!(claim(&mut key, 10), [""; 0]);
+    assert!(!key.has_ready(NOW));
+    assert_eq!(key.group_counts(), GroupCounts { groups: 2, at_limit: 1 });
+    key.ack(&[TokenRange::one(key.last_token - 2)]).expect("one token");
+    assert!(key.has_ready(NOW));
+    assert_eq!(claim(&mut key, 10), ["c"]);
+}
+
+#[test]
+fn what_is_behind_the_horizon_is_not_handed_out_and_no_obstacle() {
+    let mut key = key(1, true);
+    add(&mut key, "late", 100, "late");
+    add(&mut key, "soon", 5, "soon");
+    key.advance(10, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 10), ["soon"]);
+    key.advance(100, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 10), ["late"]);
+}
+
+#[test]
+fn a_failed_entry_holds_its_group_back_until_it_is_dead() {
+    let mut key = key(1, false);
+    add(&mut key, "customer", 1, "first");
+    add(&mut key, "customer", 2, "second");
+    key.advance(2, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 10), ["first"]);
+    let delayed = Nack { delay: Some(Millis(50)), dead: false, reason: b"" };
+    key.nack(&[last(&key)], &delayed, NOW).expect("one token");
+    assert_eq!(claim(&mut key, 10), [""; 0]);
+    key.promote(crate::Which::All(1), NOW).expect("one");
+    assert_eq!(claim(&mut key, 10), ["first"]);
+    let dead = Nack { delay: None, dead: true, reason: b"" };
+    key.nack(&[last(&key)], &dead, NOW).expect("one token");
+    assert_eq!(claim(&mut key, 10), ["second"]);
+    assert_eq!(key.requeue(crate::Which::All(1), NOW).expect("one").count, 1);
+    assert_eq!(claim(&mut key, 10), [""; 0]);
+    key.ack(&[last(&key)]).expect("one token");
+    assert_eq!(claim(&mut key, 10), ["first"], "it is in its old group");
+}
+
+#[test]
+fn a_lease_that_has_run_out_is_not_given_again_if_another_of_the_group_is_in_hand() {
+    let mut key = key(1, false);
+    add(&mut key, "g", 2, "later");
+    key.advance(2, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 1), ["later"]);
+    let lapsed = last(&key);
+    let later = UnixMs(NOW.0 + 200);
+    assert!(key.sweep_stride(later));
+    add(&mut key, "g", 1, "first");
+    assert_eq!(claim(&mut key, 1), ["first"]);
+    assert_eq!(key.extend(&[lapsed], Millis(100), later).expect("one token").count, 0);
+    assert_eq!(key.stats(NOW).leased, 1);
+    key.ack(&[last(&key)]).expect("one token");
+    assert_eq!(key.extend(&[lapsed], Millis(100), later).expect("one token").count, 1);
+    assert_eq!(key.stats(later).leased, 1);
+}
+
+#[test]
+fn fair_groups_take_turns() {
+    let mut key = key(0, true);
+    for n in 0..100 {
+        add(&mut key, "a", n, &format!("a{n}"));
+    }
+    for n in 0..3 {
+        add(&mut key, "b", 500 + n, &format!("b{n}"));
+    }
+    key.advance(1_000, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 8), ["a0", "b0", "a1", "b1", "a2", "b2", "a3", "a4"]);
+}
+
+#[test]
+fn a_superseded_delivery_is_in_hand_until_it_is_settled() {
+    let mut key = key(1, false);
+    add(&mut key, "g", 1, "x");
+    key.advance(9, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 1), ["x"]);
+    add(&mut key, "g", 2, "x");
+    assert_eq!(claim(&mut key, 1), [""; 0]);
+    key.ack(&[last(&key)]).expect("one token");
+    assert_eq!(claim(&mut key, 1), ["x"]);
+}
+
+#[test]
+fn the_limit_can_change_at_any_time() {
+    let mut key = key(1, false);
+    (0..5).for_each(|n| add(&mut key, "g", n, &n.to_string()));
+    key.advance(9, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 9), ["0"]);
+    let with = |group_limit| DeliveryOptions { group_limit, ..DeliveryOptions::default() };
+    assert_eq!(key.alter_delivery(with(3), NOW), Ok(true));
+    assert_eq!(claim(&mut key, 9), ["1", "2"]);
+    assert_eq!(key.alter_delivery(with(2), NOW), Ok(true));
+    key.ack(&[last(&key)]).expect("one token");
+    assert_eq!(claim(&mut key, 9), [""; 0]);
+    assert_eq!(key.group_counts().at_limit, 1);
+    assert!(key.alter_delivery(with(0), NOW).is_err());
+    assert!(key.alter_delivery(DeliveryOptions { fair: true, ..with(2) }, NOW).is_err());
+}
+
+#[test]
+fn a_held_back_million_is_not_looked_at() {
+    let mut key = key(1, false);
+    let ids: Vec<String> = (0..100_000).map(|n| n.to_string()).collect();
+    for chunk in ids.chunks(1_000) {
+        let elements: Vec<(i64, &[u8], &[u8])> = chunk.iter().map(|id| (1, id.as_bytes(), &b""[..])).collect();
+        key.madd_into(Some(b"many"), &elements, NOW).expect("room");
+    }
+    add(&mut key, "few", 2, "one");
+    key.advance(2, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 2), ["0", "one"]);
+    let table = key.groups.as_ref().expect("groups");
+    assert_eq!(table.table.len(), 2);
+}
+
+#[test]
+fn a_group_takes_at_most_48_bytes() {
+    let plain = |groups| {
+        let mut key = if groups { key(1, true) } else { self::key(0, false) };
+        for n in 0..100_000 {
+            let id = format!("order-{n:010}");
+            key.add(Guard::Always, n, id.as_bytes(), b"", NOW).expect("room");
+        }
+        key.memory()
+    };
+    let per_group = (plain(true) - plain(false)) as f64 / 1e5;
+    // Eight of these bytes are those of the number of the group in its entry.
+    assert!(per_group <= 48.0 + 8.0, "{per_group} bytes a group");
+}
+
+#[test]
+fn nothing_is_left_of_groups_that_are_gone() {
+    let mut key = key(2, true);
+    for round in 0..3 {
+        for n in 0..2_000 {
+            add(&mut key, &format!("g{}", n % 3), n * 7 % 1_001, &format!("{round}-{n}"));
+        }
+        key.advance(2_000, None, NOW).expect("external");
+        while !claim(&mut key, 7).is_empty() {
+            key.ack(&[TokenRange { first: 1, last: u64::MAX }]).expect("few");
+        }
+        let groups = key.groups.as_ref().expect("groups");
+        assert_eq!((groups.table.len(), groups.details.len(), groups.held, groups.classes.len()), (0, 0, 0, 0));
+    }
+}
+
+#[test]
+fn a_loaded_key_goes_on_with_the_same_turns() {
+    let mut key = key(2, true);
+    for n in 0..60 {
+        add(&mut key, &format!("g{}", n % 7), n * 13 % 31, &n.to_string());
+    }
+    key.advance(20, None, NOW).expect("external");
+    claim(&mut key, 5);
+    let dead = Nack { delay: None, dead: true, reason: b"" };
+    key.nack(&[last(&key)], &dead, NOW).expect("one token");
+    let mut loader = Loader::new([3, 4]);
+    key.save(&mut |chunk| loader.push(chunk).expect("a chunk just saved loads"));
+    let mut copy: Tsgen = loader.finish().expect("whole");
+    for _ in 0..30 {
+        assert_eq!(claim(&mut key, 3), claim(&mut copy, 3));
+        assert_eq!(key.group_counts(), copy.group_counts());
+        key.ack(&[TokenRange::one(key.last_token - 1)]).expect("one token");
+        copy.ack(&[TokenRange::one(copy.last_token - 1)]).expect("one token");
+    }
+}
