@@ -142,6 +142,8 @@ pub trait Family: Content {
     fn stream_fields(entry: &Ready<'_>, to: &mut Arguments);
     /// Whether keys can be bounded by MAXLEN.
     const TAKES_MAXLEN: bool = true;
+    /// Whether entries of a key can be in groups.
+    const HAS_GROUPS: bool = true;
     /// The name in INFO for entries that are not ready yet.
     const BEFORE_READY: &'static CStr;
     /// The number of fields in `reply_gate_fields`, with which F.INFO starts.

@@ -8,13 +8,15 @@ use crate::delivery::family::{Family, Strings};
 use crate::redis::command::KeySpec;
 use crate::redis::config::{Config, Number};
 use crate::redis::{Ctx, OwnedStr, Str};
-use tsgen_engine::{DeliveryOptions, Millis, Queue, Sink};
+use tsgen_engine::{DeliveryOptions, Millis, Queue, Sink, MAX_GROUP_LIMIT};
 
 /// The keys of CREATE and ALTER: the key itself, and the stream of its sink.
 pub const KEYS: &[KeySpec] = &[KeySpec::Update(1), KeySpec::After(c"SINK")];
 
-/// The word of an option that not all families take.
+/// The words of options that not all families take.
 const MAXLEN: &str = "MAXLEN";
+const GROUPLIMIT: &str = "GROUPLIMIT";
+const FAIR: &str = "FAIR";
 
 /// An option, with all that commands, docs, configs and INFO need of it. It takes one value.
 pub struct DeliveryOption {
@@ -37,6 +39,8 @@ enum Kind {
     Stream,
     /// A number, 0 unless it is given, which makes sense only together with the option before it.
     Detail,
+    /// A number up to this, 0 unless it is given.
+    Limit(u32),
     /// Yes, or no unless it is given.
     Switch,
 }
@@ -70,7 +74,7 @@ impl Setting<'_> {
 }
 
 /// The table.
-pub static OPTIONS: [DeliveryOption; 8] = [
+pub static OPTIONS: [DeliveryOption; 10] = [
     DeliveryOption {
         word: "LEASE",
         field: "lease",
@@ -145,6 +149,26 @@ pub static OPTIONS: [DeliveryOption; 8] = [
         },
     },
     DeliveryOption {
+        word: GROUPLIMIT,
+        field: "grouplimit",
+        kind: Kind::Limit(MAX_GROUP_LIMIT),
+        get: |options| Setting::Number(u64::from(options.group_limit)),
+        set: |options, to| {
+            options.group_limit = u32::try_from(to.number()).unwrap_or(MAX_GROUP_LIMIT);
+            Ok(())
+        },
+    },
+    DeliveryOption {
+        word: FAIR,
+        field: "fair",
+        kind: Kind::Switch,
+        get: |options| Setting::Switch(options.fair),
+        set: |options, to| {
+            options.fair = to.is_on();
+            Ok(())
+        },
+    },
+    DeliveryOption {
         word: "PAUSED",
         field: "paused",
         kind: Kind::Switch,
@@ -158,14 +182,18 @@ pub static OPTIONS: [DeliveryOption; 8] = [
 
 impl DeliveryOption {
     fn is_of<F: Family>(&self) -> bool {
-        F::TAKES_MAXLEN || self.word != MAXLEN
+        match self.word {
+            MAXLEN => F::TAKES_MAXLEN,
+            GROUPLIMIT | FAIR => F::HAS_GROUPS,
+            _ => true,
+        }
     }
 
     /// The config of its default, if there is one.
     fn config(&self) -> Option<&Number> {
         match &self.kind {
             Kind::Number(number) | Kind::Duration(number) => Some(number),
-            Kind::Stream | Kind::Detail | Kind::Switch => None,
+            Kind::Stream | Kind::Detail | Kind::Limit(_) | Kind::Switch => None,
         }
     }
 
@@ -176,6 +204,7 @@ impl DeliveryOption {
             Kind::Number(range) => Setting::Number(number(args, range.min, range.max)?),
             Kind::Duration(range) => Setting::Number(args.millis_of(self.word, range.min.unsigned_abs())?.0),
             Kind::Detail => Setting::Number(number(args, 0, i64::MAX)?),
+            Kind::Limit(max) => Setting::Number(number(args, 0, i64::from(*max))?),
             Kind::Switch => Setting::Switch(args.yes_or_no_of(self.word)?),
             Kind::Stream => {
                 let stream = args.value_of(self.word)?.bytes();
@@ -191,7 +220,7 @@ impl DeliveryOption {
     /// How COMMAND DOCS names the value.
     fn value_syntax(&self) -> &'static str {
         match self.kind {
-            Kind::Number(_) | Kind::Detail => "n",
+            Kind::Number(_) | Kind::Detail | Kind::Limit(_) => "n",
             Kind::Duration(_) => "duration",
             Kind::Stream => "stream",
             Kind::Switch => "yes|no",
@@ -265,6 +294,7 @@ fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
             Kind::Number(_) | Kind::Duration(_) => true,
             Kind::Stream => !setting.name().is_empty(),
             Kind::Detail => said,
+            Kind::Limit(_) => setting.number() != 0,
             Kind::Switch => setting.is_on(),
         };
         if said {

@@ -48,6 +48,19 @@ impl Signals {
         Signals { wake }
     }
 
+    /// The signals of a change by which entries are gone: that makes others ready only in groups that were at their limits.
+    pub fn of_leaving<F: Content>(
+        ctx: &Ctx,
+        name: &Str,
+        value: &mut StoredQueue<F>,
+        now: impl FnOnce() -> UnixMs,
+    ) -> Self {
+        match value.queue.options().group_limit {
+            0 => Signals::quiet(ctx, name),
+            _ => Signals::of(ctx, name, value, now, None),
+        }
+    }
+
     /// The signals of a change that makes nothing ready, now or later.
     pub fn quiet(ctx: &Ctx, name: &Str) -> Self {
         ctx.signal_modified(name);

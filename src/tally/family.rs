@@ -102,6 +102,8 @@ impl Family for Tally {
         "Creates a key for counters: the sums of each window of time are delivered together, as one batch";
     const ALTER_SYNTAX: &'static str = "key [EVERY duration] [MAXFIELDS n]";
     const CONFIGS: &'static [Config] = &[Config::Number(&EVERY), Config::Number(&MAX_FIELDS_OF_WINDOW)];
+    /// All its batches are of one kind, and a worker takes them in their order.
+    const HAS_GROUPS: bool = false;
     const BEFORE_READY: &'static CStr = c"collecting";
     const GATE_FIELDS: usize = 9;
 

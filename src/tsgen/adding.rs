@@ -1,7 +1,8 @@
 //! What ADD and MADD share: the time of an element, and what follows once elements are added.
 
 use crate::command::args::is;
-use crate::command::Call;
+use crate::command::limits::check_name;
+use crate::command::{Call, Fail};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace::Written;
 use crate::delivery::signals::{Signals, WHEN_SET_BACK};
@@ -27,6 +28,13 @@ pub struct Placed {
     /// The timestamp that `when` meant.
     pub timestamp: i64,
     pub added: Added,
+}
+
+/// The group in the argument behind GROUP.
+pub fn group<'a>(call: &mut Call<'a>) -> Result<&'a [u8], Fail> {
+    let group = call.args.value_of("GROUP")?.bytes();
+    check_name(call.ctx, "GROUP", group)?;
+    Ok(group)
 }
 
 /// The time at which elements are added. Under a watermark that is not the clock an element depends on no time, so the clock is not read.
@@ -65,6 +73,18 @@ pub fn events<P: AsRef<[Placed]>>(
     written.created_event.into_iter().chain([EVENT]).chain(ready)
 }
 
+/// The place of the first timestamp among the arguments of ADD or MADD: behind the key and the options.
+fn elements_begin(arguments: &[&Str]) -> usize {
+    let mut at = 1;
+    loop {
+        at += match arguments.get(at) {
+            Some(word) if is(word, "NX") || is(word, "XX") => 1,
+            Some(word) if is(word, "GROUP") => 2,
+            _ => return at,
+        };
+    }
+}
+
 /// Replicates the elements of a write on a CLOCK key with its time, and with absolute timestamps.
 fn replicate_on_clock(call: &Call<'_>, now: UnixMs, placed: &[Placed]) {
     if placed.iter().all(|one| matches!(one.when, When::At(_))) {
@@ -74,9 +94,9 @@ fn replicate_on_clock(call: &Call<'_>, now: UnixMs, placed: &[Placed]) {
     let absolute: Vec<Option<OwnedStr>> = placed.iter().map(absolute).collect();
     // Each timestamp stands at the front of its element, and the elements are in their order.
     let mut arguments = call.given.to_vec();
-    let guarded = usize::from(arguments.get(1).is_some_and(|word| is(word, "NX") || is(word, "XX")));
+    let first = elements_begin(&arguments);
     for (nth, timestamp) in absolute.iter().enumerate() {
-        if let (Some(slot), Some(timestamp)) = (arguments.get_mut(1 + guarded + 3 * nth), timestamp) {
+        if let (Some(slot), Some(timestamp)) = (arguments.get_mut(first + 3 * nth), timestamp) {
             *slot = timestamp;
         }
     }

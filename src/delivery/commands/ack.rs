@@ -30,10 +30,9 @@ impl<F: Family> Command for Ack<F> {
         call.ctx.reply_int(settled.count as i64);
         if settled.changed {
             call.replicate();
-        }
-        drop(key);
-        if settled.changed {
-            Signals::quiet(call.ctx, name).send(call.ctx, name, [F::VERBS.ack.event]);
+            let signals = Signals::of_leaving(call.ctx, name, value, || call.now());
+            drop(key);
+            signals.send(call.ctx, name, [F::VERBS.ack.event]);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::Ctx;
 use std::ffi::CStr;
 use std::marker::PhantomData;
-use tsgen_engine::Stats;
+use tsgen_engine::{GroupCounts, Stats};
 
 pub struct Info<F>(PhantomData<F>);
 
@@ -29,7 +29,7 @@ impl<F: Family> Command for Info<F> {
         let last = F::last_fields(&value.queue);
         ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS.len() + last.len());
         F::reply_gate_fields(ctx, &value.queue, now);
-        reply_counts(ctx, F::BEFORE_READY, &stats, value.sink_errors);
+        reply_counts(ctx, F::BEFORE_READY, &stats, value.queue.group_counts(), value.sink_errors);
         reply_options(ctx, value);
         for (name, number) in last {
             ctx.reply_bytes(name.as_bytes());
@@ -39,9 +39,9 @@ impl<F: Family> Command for Info<F> {
     }
 }
 
-const COUNTS: usize = 14;
+const COUNTS: usize = 16;
 
-fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64) {
+fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, groups: GroupCounts, sink_errors: u64) {
     let age = |age: Option<tsgen_engine::Millis>| age.map(|age| age.0 as i64);
     let fields: [(&str, Option<i64>); COUNTS] = [
         (before_ready.to_str().unwrap_or_default(), Some(stats.waiting as i64)),
@@ -58,6 +58,8 @@ fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, sink_errors: u64)
         ("died", Some(stats.totals.died as i64)),
         ("late-arrivals", Some(stats.totals.late as i64)),
         ("sink-errors", Some(sink_errors as i64)),
+        ("groups", Some(groups.groups as i64)),
+        ("groups-at-limit", Some(groups.at_limit as i64)),
     ];
     for (name, value) in fields {
         ctx.reply_bytes(name.as_bytes());

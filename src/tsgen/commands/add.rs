@@ -1,6 +1,6 @@
 //! `TSGEN.ADD`: adds one element. The hot path: nothing is allocated here unless the key is new.
 
-use crate::command::args::is;
+use crate::command::args::{is, set};
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
@@ -16,6 +16,8 @@ pub struct Add;
 
 struct Element<'a> {
     guard: Guard,
+    /// `None`: the group of the present element with XX, else that of the id.
+    group: Option<&'a [u8]>,
     when: When,
     id: &'a [u8],
     /// `None`: the present payload with XX, else an empty one.
@@ -28,27 +30,31 @@ impl Element<'_> {
         let (now, when) = (adding::time(call, queue), self.when);
         let timestamp = when.resolve(queue.is_clock(), now, call)?;
         let added = match (self.guard, self.payload) {
-            (Guard::IfPresent, None) => queue.put_off(timestamp, self.id, now)?,
-            (guard, payload) => queue.add(guard, timestamp, self.id, payload.unwrap_or_default(), now)?,
+            (Guard::IfPresent, None) => queue.put_off_into(self.group, timestamp, self.id, now)?,
+            (guard, payload) => {
+                queue.add_into(self.group, guard, timestamp, self.id, payload.unwrap_or_default(), now)?
+            }
         };
         Ok((added != Added::Refused).then_some(Placements { placed: [Placed { when, timestamp, added }], now }))
     }
 }
 
 fn parse<'a>(call: &mut Call<'a>) -> Result<Element<'a>, Fail> {
-    let mut first = call.args.required()?;
-    let guard = match first {
-        word if is(word, "NX") => Guard::IfAbsent,
-        word if is(word, "XX") => Guard::IfPresent,
-        _ => Guard::Always,
-    };
-    if guard != Guard::Always {
-        first = call.args.required()?;
-        if is(first, "NX") || is(first, "XX") {
+    let (mut guard, mut group) = (Guard::Always, None);
+    let when = loop {
+        let given = match call.args.required()? {
+            word if is(word, "NX") => Guard::IfAbsent,
+            word if is(word, "XX") => Guard::IfPresent,
+            word if is(word, "GROUP") => {
+                set(&mut group, "GROUP", adding::group(call)?)?;
+                continue;
+            }
+            timestamp => break When::parse(timestamp)?,
+        };
+        if std::mem::replace(&mut guard, given) != Guard::Always {
             return Err(TWO_GUARDS);
         }
-    }
-    let when = When::parse(first)?;
+    };
     let id = call.args.required()?.bytes();
     let payload = call.args.next().map(Str::bytes);
     if call.args.len() > 0 {
@@ -56,14 +62,14 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Element<'a>, Fail> {
     }
     check_name(call.ctx, "id", id)?;
     check_payload(call.ctx, "payload", payload.unwrap_or_default())?;
-    Ok(Element { guard, when, id, payload })
+    Ok(Element { guard, group, when, id, payload })
 }
 
 impl Command for Add {
     const ROW: &'static Row = &Row {
         name: c"TSGEN.ADD",
         flags: "write deny-oom fast",
-        syntax: "key [NX|XX] timestamp id [payload]",
+        syntax: "key [NX|XX] [GROUP group] timestamp id [payload]",
         summary:
             "Adds an element that waits until the watermark reaches its timestamp, or replaces the one with its id",
         complexity: "O(log(N))",

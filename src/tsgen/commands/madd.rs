@@ -1,5 +1,6 @@
 //! `TSGEN.MADD`: adds several elements, all or none.
 
+use crate::command::args::{is, set};
 use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
@@ -22,7 +23,12 @@ struct Given<'a> {
     payload: &'a [u8],
 }
 
-fn parse<'a>(call: &mut Call<'a>) -> Result<Vec<Given<'a>>, Fail> {
+fn parse<'a>(call: &mut Call<'a>) -> Result<(Option<&'a [u8]>, Vec<Given<'a>>), Fail> {
+    let mut group = None;
+    while call.args.peek().is_some_and(|word| is(word, "GROUP")) {
+        call.args.required()?;
+        set(&mut group, "GROUP", adding::group(call)?)?;
+    }
     let given = call.args.take_rest();
     if given.is_empty() || given.len() % 3 != 0 {
         return Err(Fail::Groups("each element is a timestamp, an id and a payload"));
@@ -33,19 +39,20 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Vec<Given<'a>>, Fail> {
         check_payload(call.ctx, "payload", payload)?;
         Ok(Given { when, id, payload })
     };
-    given.chunks_exact(3).map(element).collect()
+    Ok((group, given.chunks_exact(3).map(element).collect::<Result<_, Fail>>()?))
 }
 
 /// Adds all of them, or fails.
 fn add_to<'a>(
     queue: &mut Queue<Watermark>,
+    group: Option<&[u8]>,
     given: &[Given<'a>],
     call: &Call<'_>,
 ) -> Result<Option<Placements<Vec<Placed>>>, Fail> {
     let (now, is_clock) = (adding::time(call, queue), queue.is_clock());
     let element = |given: &Given<'a>| Ok((given.when.resolve(is_clock, now, call)?, given.id, given.payload));
     let elements: Vec<Element<'_>> = given.iter().map(element).collect::<Result<_, Fail>>()?;
-    let added = queue.madd(&elements, now)?;
+    let added = queue.madd_into(group, &elements, now)?;
     let placed = given.iter().zip(elements).zip(added);
     let placed = placed.map(|((given, (timestamp, ..)), added)| Placed { when: given.when, timestamp, added });
     Ok(Some(Placements { placed: placed.collect(), now }))
@@ -55,7 +62,7 @@ impl Command for Madd {
     const ROW: &'static Row = &Row {
         name: c"TSGEN.MADD",
         flags: "write deny-oom",
-        syntax: "key timestamp id payload [timestamp id payload ...]",
+        syntax: "key [GROUP group] timestamp id payload [timestamp id payload ...]",
         summary: "Adds or replaces several elements, all or none",
         complexity: "O(log(N)) for each element",
         ..Row::WRITE
@@ -63,9 +70,9 @@ impl Command for Madd {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let given = parse(call)?;
+        let (group, given) = parse(call)?;
         let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
-        let written = key.open_or_create(call.ctx, name, || call.now(), |queue| add_to(queue, &given, call))?;
+        let written = key.open_or_create(call.ctx, name, || call.now(), |queue| add_to(queue, group, &given, call))?;
         let Some(mut written) = written else { return Ok(()) };
         call.ctx.reply_array(given.len());
         for one in &written.answer.placed {

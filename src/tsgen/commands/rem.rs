@@ -36,8 +36,9 @@ impl Command for Rem {
         if removed > 0 {
             // A removal depends on no time, even if the watermark is a clock.
             call.replicate();
+            let signals = Signals::of_leaving(call.ctx, name, value, || call.now());
             drop(key);
-            Signals::quiet(call.ctx, name).send(call.ctx, name, [EVENT]);
+            signals.send(call.ctx, name, [EVENT]);
         }
         Ok(())
     }

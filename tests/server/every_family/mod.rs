@@ -17,6 +17,7 @@ mod errors;
 mod events;
 mod fill;
 mod golden;
+mod groups;
 mod hostile;
 mod limits;
 mod names;
@@ -109,6 +110,10 @@ pub static FAMILIES: [Family; 4] = [
             "ADD external 5 id payload",
             "ADD external NX 5 id payload",
             "ADD external XX 5 id",
+            "CREATE n GROUPLIMIT 1 FAIR yes",
+            "ADD grouped GROUP g 5 id payload",
+            "ADD grouped NX GROUP g 5 id payload",
+            "MADD grouped GROUP g 5 id payload",
             "ADD clock 5 id payload",
             "MADD external 5 id payload 6 id2 payload",
             "ADVANCE external 5",

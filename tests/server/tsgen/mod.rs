@@ -6,6 +6,7 @@ mod delivery;
 mod elements;
 mod errors;
 mod events;
+mod groups;
 mod identity;
 mod keys;
 mod limits;
