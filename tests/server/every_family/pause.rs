@@ -343,3 +343,27 @@ fn an_operator_stops_looks_puts_right_and_goes_on() {
         same_data(&master, &replica);
     }
 }
+
+/// EXPIRY is the family where Redis ends the time: keys that end in the pause are kept with their values, and no timer spins.
+#[test]
+fn a_paused_watcher_goes_on_to_watch() {
+    let (master, replica) = pair(&AOF);
+    let mut c = master.client();
+    c.play("> EXPIRY.CREATE w PREFIX a: PAUSED yes\n OK\n > EXPIRY.CREATE piped PREFIX a: SINK stream PAUSED yes\n OK");
+    let worker = Blocked::new(&master, "EXPIRY.CLAIM w w COUNT 9 BLOCK 0");
+    c.play("> SET a:1 one PX 30\n OK\n > SET a:2 two PX 30\n OK");
+    for key in ["w", "piped"] {
+        wait_until("both have ended", || c.ok(&format!("EXPIRY.INFO {key}")).field("ready").int() == 2);
+    }
+    let before = ticks(&mut c);
+    c.expect("EXPIRY.CLAIM w other BLOCK 500", "[]");
+    let spent = ticks(&mut c) - before;
+    assert!(spent < 100, "{spent} ticks");
+    assert!(worker.is_blocked(&mut c));
+    c.play("> EXPIRY.PEEK w READY\n ['0' [[… ['a:1' 'string' 'one' … 'expired']] [… ['a:2' 'string' 'two' … 'expired']]]]\n > EXISTS stream\n 0");
+    c.play("> EXPIRY.ALTER w PAUSED no\n OK\n > EXPIRY.ALTER piped PAUSED no\n OK");
+    let mut worker = worker;
+    assert_eq!(worker.reply().items().len(), 2);
+    wait_until("both are in the stream", || c.run("XLEN stream") == 2);
+    same_data(&master, &replica);
+}
