@@ -8,7 +8,7 @@ use crate::command::Fail;
 use crate::debounce::items::reply_items;
 use crate::debounce::{commands, Debounce, TYPE};
 use crate::delivery::family::{Family, Strings};
-use crate::delivery::options::yes_or_no;
+use crate::delivery::fields::{yes_or_no, Field, Shown};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
@@ -101,7 +101,6 @@ impl Family for Debounce {
         Config::Switch(&UNIQUE),
     ];
     const BEFORE_READY: &'static CStr = c"collecting";
-    const GATE_FIELDS: usize = 5;
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -183,15 +182,14 @@ impl Family for Debounce {
         }
     }
 
-    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Idle>, _: UnixMs) {
+    fn gate_fields(queue: &Queue<Idle>, _: UnixMs) -> Vec<Field<'_>> {
         let rules = queue.rules();
-        ctx.reply_bytes(b"gate");
-        ctx.reply_bytes(b"idle");
-        for (name, number) in [("idle", rules.idle.0), ("maxwait", rules.max_wait.0), ("maxitems", rules.max_items)] {
-            ctx.reply_bytes(name.as_bytes());
-            ctx.reply_int(i64::try_from(number).unwrap_or(i64::MAX));
-        }
-        ctx.reply_bytes(b"unique");
-        ctx.reply_bytes(yes_or_no(rules.unique));
+        vec![
+            Field("gate", Shown::Word(b"idle")),
+            Field("idle", Shown::Number(rules.idle.0)),
+            Field("maxwait", Shown::Number(rules.max_wait.0)),
+            Field("maxitems", Shown::Number(rules.max_items)),
+            Field("unique", Shown::yes_or_no(rules.unique)),
+        ]
     }
 }

@@ -89,6 +89,22 @@ fn wakes<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, 
     wakes
 }
 
+/// Does a long piece of work that gets a turn of its own; false if there is none.
+fn goes_first<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
+    if !value.queue.sort_overdue(now, SORT_STEP) {
+        // Very many groups have come due at once. Whatever else is done would have to look at all of them.
+        return true;
+    }
+    if value.queue.fires_long(now) {
+        // The client that is woken for what fires has as much work to do again.
+        value.queue.sweep_stride(now);
+        replicate::sweep::<F>(ctx, name, now);
+        ctx.signal_modified(name);
+        return true;
+    }
+    false
+}
+
 fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
     let again = F::tick(ctx, name, now, until, Role::Master);
     let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
@@ -103,16 +119,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     if let Some(at) = decided.again {
         value.schedule(db, name.bytes(), at);
     }
-    if !value.queue.sort_overdue(now, SORT_STEP) {
-        // Very many groups have come due at once. The steps below would have to look at all of them.
-        value.schedule(db, name.bytes(), now);
-        return true;
-    }
-    if value.queue.fires_long(now) {
-        // Firing takes long here and gets a turn of its own: the client that is woken for it has as much work to do again.
-        value.queue.sweep_stride(now);
-        replicate::sweep::<F>(ctx, name, now);
-        ctx.signal_modified(name);
+    if goes_first(ctx, name, value, now) {
         value.schedule(db, name.bytes(), now);
         return true;
     }

@@ -4,6 +4,7 @@
 use crate::command::args::{unknown_option, Args};
 use crate::command::table::Entry;
 use crate::command::Fail;
+use crate::delivery::fields::Field;
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::Verbs;
@@ -146,11 +147,10 @@ pub trait Family: Content {
     const HAS_GROUPS: bool = true;
     /// The name in INFO for entries that are not ready yet.
     const BEFORE_READY: &'static CStr;
-    /// The number of fields in `reply_gate_fields`, with which F.INFO starts.
-    const GATE_FIELDS: usize;
-    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Self::Gate>, now: UnixMs);
-    /// Fields with which F.INFO ends, each a number.
-    fn last_fields(_queue: &Queue<Self::Gate>) -> Vec<(&'static str, u64)> {
+    /// The fields with which F.INFO begins.
+    fn gate_fields(queue: &Queue<Self::Gate>, now: UnixMs) -> Vec<Field<'_>>;
+    /// The fields with which F.INFO ends.
+    fn last_fields(_queue: &Queue<Self::Gate>) -> Vec<Field<'_>> {
         Vec::new()
     }
 }

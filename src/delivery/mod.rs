@@ -11,6 +11,7 @@ pub mod drive;
 pub mod events;
 pub mod failures;
 pub mod family;
+pub mod fields;
 pub mod figures;
 pub mod keyspace;
 pub mod options;

@@ -5,6 +5,7 @@ use crate::command::args::{is, set, Args};
 use crate::command::limits::{check_name, MAX_MS};
 use crate::command::{Fail, Outcome};
 use crate::delivery::family::{Family, Strings};
+use crate::delivery::fields::{yes_or_no, Field, Shown};
 use crate::redis::command::KeySpec;
 use crate::redis::config::{Config, Number};
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -22,9 +23,9 @@ const FAIR: &str = "FAIR";
 pub struct DeliveryOption {
     word: &'static str,
     /// Its field in F.INFO.
-    pub field: &'static str,
+    field: &'static str,
     kind: Kind,
-    pub get: fn(&DeliveryOptions) -> Setting<'_>,
+    get: fn(&DeliveryOptions) -> Setting<'_>,
     /// Is given a setting of the kind.
     set: fn(&mut DeliveryOptions, &Setting<'_>) -> Outcome,
 }
@@ -47,7 +48,7 @@ enum Kind {
 
 /// The value of an option.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Setting<'a> {
+enum Setting<'a> {
     Number(u64),
     Name(&'a [u8]),
     Switch(bool),
@@ -189,6 +190,16 @@ impl DeliveryOption {
         }
     }
 
+    /// Its field in F.INFO.
+    pub fn shown<'a>(&self, options: &'a DeliveryOptions) -> Field<'a> {
+        let shown = match (self.get)(options) {
+            Setting::Number(number) => Shown::Number(number),
+            Setting::Name(name) => Shown::Word(name),
+            Setting::Switch(is_on) => Shown::yes_or_no(is_on),
+        };
+        Field(self.field, shown)
+    }
+
     /// The config of its default, if there is one.
     fn config(&self) -> Option<&Number> {
         match &self.kind {
@@ -309,14 +320,6 @@ fn value(setting: &Setting<'_>) -> OwnedStr {
         Setting::Number(number) => OwnedStr::number(i64::try_from(*number).unwrap_or(i64::MAX)),
         Setting::Name(name) => OwnedStr::new(name),
         Setting::Switch(is_on) => OwnedStr::new(yes_or_no(*is_on)),
-    }
-}
-
-pub fn yes_or_no(whether: bool) -> &'static [u8] {
-    if whether {
-        b"yes"
-    } else {
-        b"no"
     }
 }
 

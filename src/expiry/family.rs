@@ -9,7 +9,7 @@ use crate::command::limits::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{Family, Strings};
-use crate::delivery::options::yes_or_no;
+use crate::delivery::fields::{yes_or_no, Field, Shown};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::{verbs, Verbs};
@@ -110,7 +110,6 @@ impl Family for Expiry {
     const CREATE_EXPLAINS: bool = true;
     const ALTER_SYNTAX: &'static str = "key [KEEPEVICTED yes|no] [MAXHELD bytes]";
     const BEFORE_READY: &'static CStr = c"waiting";
-    const GATE_FIELDS: usize = 7;
     const TAKES_MAXLEN: bool = false;
     const TURN: Turn =
         Turn { begins: judge::look, is_free: handover::do_jobs, pauses: copies::copy_while_paused, ends: scan::go_on };
@@ -244,27 +243,16 @@ impl Family for Expiry {
         to.extend([b"reason", ending_name(expired.ending).as_bytes()].map(OwnedStr::new));
     }
 
-    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Ttl>, _: UnixMs) {
-        ctx.reply_bytes(b"gate");
-        ctx.reply_bytes(b"ttl");
-        ctx.reply_bytes(b"prefixes");
-        ctx.reply_array(queue.rules().prefixes.len());
-        for prefix in &queue.rules().prefixes {
-            ctx.reply_bytes(&prefix.0);
-        }
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        ctx.reply_bytes(b"maxvalue");
-        ctx.reply_int(number(queue.rules().max_value));
-        ctx.reply_bytes(b"keepevicted");
-        ctx.reply_bytes(yes_or_no(queue.rules().keep_evicted));
-        let numbers = [
-            ("maxheld", queue.rules().max_held),
-            ("held-bytes", queue.held_bytes()),
-            ("values-dropped", queue.values_dropped()),
-        ];
-        for (name, value) in numbers {
-            ctx.reply_bytes(name.as_bytes());
-            ctx.reply_int(number(value));
-        }
+    fn gate_fields(queue: &Queue<Ttl>, _: UnixMs) -> Vec<Field<'_>> {
+        let rules = queue.rules();
+        vec![
+            Field("gate", Shown::Word(b"ttl")),
+            Field("prefixes", Shown::Names(rules.prefixes.iter().map(|prefix| &*prefix.0).collect())),
+            Field("maxvalue", Shown::Number(rules.max_value)),
+            Field("keepevicted", Shown::yes_or_no(rules.keep_evicted)),
+            Field("maxheld", Shown::Number(rules.max_held)),
+            Field("held-bytes", Shown::Number(queue.held_bytes())),
+            Field("values-dropped", Shown::Number(queue.values_dropped())),
+        ]
     }
 }

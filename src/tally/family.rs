@@ -6,6 +6,7 @@ use crate::command::limits::MAX_MS;
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{Family, Strings};
+use crate::delivery::fields::{Field, Shown};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
@@ -105,7 +106,6 @@ impl Family for Tally {
     /// All its batches are of one kind, and a worker takes them in their order.
     const HAS_GROUPS: bool = false;
     const BEFORE_READY: &'static CStr = c"collecting";
-    const GATE_FIELDS: usize = 9;
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -201,25 +201,18 @@ impl Family for Tally {
         }
     }
 
-    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Window>, now: UnixMs) {
+    fn gate_fields(queue: &Queue<Window>, now: UnixMs) -> Vec<Field<'_>> {
         let (rules, window) = (queue.rules(), queue.window(now));
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        for (name, word) in [(&b"gate"[..], &b"window"[..]), (b"field", field_word(rules.field))] {
-            ctx.reply_bytes(name);
-            ctx.reply_bytes(word);
-        }
-        let numbers: [(&str, Option<i64>); 7] = [
-            ("every", Some(number(rules.every.0))),
-            ("min", rules.min),
-            ("max", rules.max),
-            ("maxfields", Some(number(rules.max_fields))),
-            ("fields", Some(window.map_or(0, |window| window.fields as i64))),
-            ("opened-at", window.map(|window| window.opened_at.0)),
-            ("seals-at", window.map(|window| window.seals_at.0)),
-        ];
-        for (name, number) in numbers {
-            ctx.reply_bytes(name.as_bytes());
-            ctx.reply_optional_int(number);
-        }
+        vec![
+            Field("gate", Shown::Word(b"window")),
+            Field("field", Shown::Word(field_word(rules.field))),
+            Field("every", Shown::Number(rules.every.0)),
+            Field("min", Shown::optional(rules.min)),
+            Field("max", Shown::optional(rules.max)),
+            Field("maxfields", Shown::Number(rules.max_fields)),
+            Field("fields", Shown::Number(window.map_or(0, |window| window.fields as u64))),
+            Field("opened-at", Shown::optional(window.map(|window| window.opened_at.0))),
+            Field("seals-at", Shown::optional(window.map(|window| window.seals_at.0))),
+        ]
     }
 }

@@ -5,6 +5,7 @@ use crate::command::limits::check_name;
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{Decided, Decision, Family, Strings};
+use crate::delivery::fields::{Field, Shown};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
@@ -98,7 +99,6 @@ impl Family for Tsgen {
     const ALTER_SYNTAX: &'static str =
         "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [ADDSOURCE name ...] [REMSOURCE name ...] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n]";
     const BEFORE_READY: &'static CStr = c"waiting";
-    const GATE_FIELDS: usize = 3;
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -270,7 +270,7 @@ impl Family for Tsgen {
         }
     }
 
-    fn reply_gate_fields(ctx: &Ctx, queue: &Queue<Watermark>, now: UnixMs) {
+    fn gate_fields(queue: &Queue<Watermark>, now: UnixMs) -> Vec<Field<'_>> {
         let gate: &[u8] = match &queue.rules().kind {
             Kind::External => b"external",
             Kind::Clock => b"clock",
@@ -280,19 +280,18 @@ impl Family for Tsgen {
             Late::Ready => b"ready",
             Late::Reject => b"reject",
         };
-        ctx.reply_bytes(b"gate");
-        ctx.reply_bytes(gate);
-        ctx.reply_bytes(b"watermark");
-        ctx.reply_optional_int(queue.watermark(now));
-        ctx.reply_bytes(b"late");
-        ctx.reply_bytes(late);
+        vec![
+            Field("gate", Shown::Word(gate)),
+            Field("watermark", Shown::optional(queue.watermark(now))),
+            Field("late", Shown::Word(late)),
+        ]
     }
 
-    fn last_fields(queue: &Queue<Watermark>) -> Vec<(&'static str, u64)> {
+    fn last_fields(queue: &Queue<Watermark>) -> Vec<Field<'_>> {
         vec![
-            ("sourceidle", queue.source_idle().0),
-            ("idle-sources", queue.idle_sources() as u64),
-            ("maxjump", queue.max_jump()),
+            Field("sourceidle", Shown::Number(queue.source_idle().0)),
+            Field("idle-sources", Shown::Number(queue.idle_sources() as u64)),
+            Field("maxjump", Shown::Number(queue.max_jump())),
         ]
     }
 }

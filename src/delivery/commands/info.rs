@@ -2,10 +2,9 @@
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
+use crate::delivery::fields::{reply, Field, Shown};
 use crate::delivery::keyspace;
-use crate::delivery::options::{yes_or_no, Setting, OPTIONS};
-use crate::delivery::stored_queue::StoredQueue;
-use crate::redis::Ctx;
+use crate::delivery::options::OPTIONS;
 use std::ffi::CStr;
 use std::marker::PhantomData;
 use tsgen_engine::{GroupCounts, Stats};
@@ -26,24 +25,23 @@ impl<F: Family> Command for Info<F> {
         let mut key = keyspace::open_read::<F>(ctx, name).ok_or(Fail::NO_KEY)?;
         let value = key.value()?.ok_or(Fail::NO_KEY)?;
         let stats = value.queue.stats(now);
-        let last = F::last_fields(&value.queue);
-        ctx.reply_map(F::GATE_FIELDS + COUNTS + OPTIONS.len() + last.len());
-        F::reply_gate_fields(ctx, &value.queue, now);
-        reply_counts(ctx, F::BEFORE_READY, &stats, value.queue.group_counts(), value.sink_errors);
-        reply_options(ctx, value);
-        for (name, number) in last {
-            ctx.reply_bytes(name.as_bytes());
-            ctx.reply_int(i64::try_from(number).unwrap_or(i64::MAX));
-        }
+        let mut fields = F::gate_fields(&value.queue, now);
+        fields.extend(counts(F::BEFORE_READY, &stats, value.queue.group_counts(), value.sink_errors));
+        fields.extend(OPTIONS.iter().map(|option| option.shown(value.queue.options())));
+        fields.extend(F::last_fields(&value.queue));
+        reply(ctx, &fields);
         Ok(())
     }
 }
 
-const COUNTS: usize = 16;
-
-fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, groups: GroupCounts, sink_errors: u64) {
+fn counts<'a>(
+    before_ready: &'a CStr,
+    stats: &Stats,
+    groups: GroupCounts,
+    sink_errors: u64,
+) -> impl Iterator<Item = Field<'a>> {
     let age = |age: Option<tsgen_engine::Millis>| age.map(|age| age.0 as i64);
-    let fields: [(&str, Option<i64>); COUNTS] = [
+    let fields = [
         (before_ready.to_str().unwrap_or_default(), Some(stats.waiting as i64)),
         ("ready", Some(stats.ready as i64)),
         ("leased", Some(stats.leased as i64)),
@@ -61,19 +59,5 @@ fn reply_counts(ctx: &Ctx, before_ready: &CStr, stats: &Stats, groups: GroupCoun
         ("groups", Some(groups.groups as i64)),
         ("groups-at-limit", Some(groups.at_limit as i64)),
     ];
-    for (name, value) in fields {
-        ctx.reply_bytes(name.as_bytes());
-        ctx.reply_optional_int(value);
-    }
-}
-
-fn reply_options<F: Family>(ctx: &Ctx, value: &StoredQueue<F>) {
-    for option in &OPTIONS {
-        ctx.reply_bytes(option.field.as_bytes());
-        match (option.get)(value.queue.options()) {
-            Setting::Number(number) => ctx.reply_int(number as i64),
-            Setting::Name(name) => ctx.reply_bytes(name),
-            Setting::Switch(is_on) => ctx.reply_bytes(yes_or_no(is_on)),
-        }
-    }
+    fields.into_iter().map(|(name, value)| Field(name, Shown::optional(value)))
 }
