@@ -128,6 +128,7 @@ fn a_pause_is_saved_and_costs_other_keys_no_byte() {
     key.alter_delivery(paused.clone(), NOW).expect("valid");
     let told = chunks(&key);
     assert_eq!(told.len(), running.len() + 2, "the pause, and how many such parts there are");
+    assert_eq!(told[1], [0x81, 5], "as files have it");
     let mut restored = reload::<Watermark>(&told);
     assert_eq!(restored.options(), &paused);
     assert_eq!(chunks(&restored), told);
