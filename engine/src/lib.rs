@@ -51,7 +51,7 @@ pub use duration::{duration, Duration};
 pub use entries::MAX_NAME;
 pub use error::Error;
 pub use gate::idle::{fired, Collecting, Group, Idle, IdleRules, Pushed, Reader, Reason, MAX_ITEMS};
-pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl, TtlRules};
+pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl, TtlRules, Update};
 pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
 pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{

@@ -4,7 +4,7 @@
 //! which are cold. It does not know what an entry is for.
 
 use crate::entries::{Entries, Handle};
-use crate::shards::Shards;
+use crate::shards::{Likely, Shards};
 use siphasher::sip::SipHasher13;
 
 /// Names of entries, each at most once. About 14 bytes a name.
@@ -54,10 +54,17 @@ impl Names {
         self.handles.find(hash, |slot| slot.hash == hash && entries.name(slot.handle) == name).map(|slot| slot.handle)
     }
 
-    /// An entry whose name has this hash, if there is one: most likely the entry that is meant. Reads no entry. O(1).
+    /// Where the entry whose name has this hash most likely is; `None` if there is no such entry. For [`Names::at`], before any name is added
+    /// or removed. O(1).
     #[inline]
-    pub fn likely(&self, hash: u32) -> Option<Handle> {
-        self.handles.find(hash, |slot| slot.hash == hash).map(|slot| slot.handle)
+    pub fn likely(&self, hash: u32) -> Option<Likely> {
+        self.handles.likely(hash)
+    }
+
+    /// The entry there, if its name has this hash. Reads no entry. O(1).
+    #[inline]
+    pub fn at(&self, likely: Likely, hash: u32) -> Option<Handle> {
+        self.handles.at(likely).filter(|slot| slot.hash == hash).map(|slot| slot.handle)
     }
 
     /// Adds an entry whose name is not there yet. O(1), now and then O(1792) to split a shard.

@@ -26,6 +26,13 @@ pub struct Shards<T> {
     peak: usize,
 }
 
+/// Where an item may be ([`Shards::likely`]).
+#[derive(Clone, Copy)]
+pub struct Likely {
+    shard: u32,
+    bucket: u32,
+}
+
 #[derive(Clone)]
 struct Shard<T> {
     items: HashTable<T>,
@@ -62,6 +69,21 @@ impl<T: Copy> Shards<T> {
     #[inline]
     pub fn find(&self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<T> {
         self.shards[self.shard_of(hash)].items.find(mixed(hash), |&item| is(item)).copied()
+    }
+
+    /// Where an item with this hash may be: where the first item is that looks like it in the table's own bytes, without a read of any item.
+    /// For [`Shards::at`], before anything is added or removed. O(1).
+    #[inline]
+    pub fn likely(&self, hash: u32) -> Option<Likely> {
+        let shard = self.shard_of(hash);
+        let bucket = self.shards[shard].items.find_bucket_index(mixed(hash), |_| true)?;
+        Some(Likely { shard: shard as u32, bucket: bucket as u32 })
+    }
+
+    /// The item there. O(1).
+    #[inline]
+    pub fn at(&self, likely: Likely) -> Option<T> {
+        self.shards[likely.shard as usize].items.get_bucket(likely.bucket as usize).copied()
     }
 
     /// Like [`Shards::find`], to replace the item by another with the same hash. O(1).
@@ -103,6 +125,17 @@ impl<T: Copy> Shards<T> {
             *self = Shards::new();
         }
         true
+    }
+
+    /// Forgets all items. The memory of a single shard stays, at most that of a full-grown one. O(shards), and O(1) for up to 2048 buckets.
+    pub fn clear(&mut self) {
+        match &mut self.shards[..] {
+            [one] if one.items.num_buckets() <= SHARD_BUCKETS => {
+                one.items.clear();
+                (self.len, self.peak) = (0, 0);
+            }
+            _ => *self = Shards::new(),
+        }
     }
 
     /// About how many bytes fitting the tables to what they hold would give back, if they are far larger. O(1).

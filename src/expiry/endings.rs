@@ -16,7 +16,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tsgen_engine::{
-    judge_change, Change, Copied, Ending, Error, Known, Owed, Queue, Then, Ttl, UnixMs, Verdict, Voice,
+    judge_change, Change, Copied, Ending, Error, Known, Owed, Queue, Then, Ttl, UnixMs, Update, Verdict, Voice,
 };
 
 /// Entries that could not be made.
@@ -152,50 +152,55 @@ fn take_in(queue: &mut Queue<Ttl>, name: &[u8], then: Then, last: Option<&Copied
 }
 
 /// A key that was changed, and how it stands now.
-pub struct Changed {
-    pub key: OwnedStr,
+#[derive(Clone, Copy)]
+pub struct Changed<'a> {
+    pub name: &'a [u8],
     pub change: Change,
     pub life: Life,
 }
 
-/// Judges keys that were changed by what a watcher knows of them, and carries out the verdicts; calls `waits` with keys that have to be
-/// judged again. The watcher is opened once for all keys whose verdicts change nothing but its memory.
+/// Judges keys that were changed, each once, by what a watcher knows of them, and carries out the verdicts; calls `waits` with keys that have
+/// to be judged again. The watcher is opened once for all keys whose verdicts change nothing but its memory.
 ///
 /// `None` if there is no such watcher.
 pub fn carry_out_changes(
     ctx: &Ctx,
     watcher: &Str,
-    changed: &[Changed],
+    changed: &[Changed<'_>],
     voice: Voice,
-    waits: &impl Fn(&Changed),
+    waits: &impl Fn(&Changed<'_>),
 ) -> Option<Told> {
     let now = UnixMs(unix_ms());
-    let judge = |changed: &Changed, known| judge_change(changed.change, changed.life, known, voice, now);
-    let names: Vec<&[u8]> = changed.iter().map(|changed| changed.key.bytes()).collect();
+    let judge = |changed: &Changed<'_>, known| judge_change(changed.change, changed.life, known, voice, now);
+    let names: Vec<&[u8]> = changed.iter().map(|changed| changed.name).collect();
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
-    let known = value.queue.known_each(&names);
     let (mut told, mut earliest, mut rest) = (Told::Nothing, UnixMs::NEVER, Vec::new());
-    for ((changed, name), known) in changed.iter().zip(names).zip(known) {
-        match judge(changed, known) {
-            Verdict { first: None, then: Then::Nothing } => continue,
-            Verdict { first: None, then: Then::Wait } => waits(changed),
-            Verdict { first: None, then: Then::Untrack } => drop(value.queue.untrack(name)),
+    value.queue.update_each(&names, |nth, known| {
+        let changed = &changed[nth];
+        let update = match judge(changed, known) {
+            Verdict { first: None, then: Then::Nothing } => return Update::None,
+            Verdict { first: None, then: Then::Wait } => {
+                waits(changed);
+                Update::None
+            }
+            Verdict { first: None, then: Then::Untrack } => Update::Untrack,
             Verdict { first: None, then: Then::Track(deadline) } if !is_soon(deadline, now) => {
-                value.queue.track_anew(name, deadline);
                 earliest = earliest.min(first_look(deadline));
+                Update::Track(deadline)
             }
             _ => {
                 rest.push(changed);
-                continue;
+                return Update::None;
             }
-        }
+        };
         told = Told::Noted;
-    }
+        update
+    });
     value.schedule(ctx.db(), watcher.bytes(), earliest);
     drop(opened);
     for changed in rest {
-        match carry_out(ctx, watcher, &changed.key, None, voice, |known| judge(changed, known))? {
+        match carry_out(ctx, watcher, &OwnedStr::new(changed.name), None, voice, |known| judge(changed, known))? {
             Told::Waits => waits(changed),
             Told::Fired => told = Told::Fired,
             Told::Nothing | Told::Untracked | Told::Noted => {}

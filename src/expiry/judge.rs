@@ -2,6 +2,7 @@
 //!
 //! A keyspace event only says that something happened to a key, and opening the key in the event could end it before that is replicated.
 //! So changes are put together per key, and each key is looked at before the server's loop sleeps, about a millisecond's worth in each turn.
+//! Where a look in the event can end nothing (7.2), the deadline is noted there, and only a key that ends soon is looked at again.
 //! Ends are told sooner, because an end must not be parted from the deletion that replicas and the AOF see. Where the server lets modules in
 //! (7.2), the end is told in the unit of the command or of the deletion; elsewhere `EXPIRY.ENDS` announces the deletion in front of it.
 //! A replica, and a node that reads its files, looks at each key in the event: a look ends no key there, even if its clock is ahead.
@@ -10,8 +11,9 @@ use crate::delivery::timer::slots;
 use crate::delivery::timer::tick;
 use crate::expiry::endings::{self, Changed, Told};
 use crate::expiry::handover;
-use crate::expiry::lifetime::{life, life_in_passing, Life};
+use crate::expiry::lifetime::{deadline_in_event, life, life_in_passing, Life};
 use crate::expiry::sightings::{state, KeyEvent};
+use crate::expiry::watcher::is_soon;
 use crate::expiry::watcher_index;
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::key;
@@ -25,8 +27,11 @@ use tsgen_engine::{judge_end, Change, Ending, SeenEnd, Sightings, UnixMs, Voice}
 
 /// How long changed keys are looked at before the loop goes on; the rest waits for the next turn.
 const BUDGET: Duration = Duration::from_millis(1);
-/// Keys that are looked at between two looks at the clock.
+/// Keys whose ends are told between two looks at the clock.
 const STRIDE: usize = 16;
+/// Changed keys that are judged between two looks at the clock. One that ends soon counts as [`SOON`] keys, because its value may be copied.
+const TOGETHER: usize = 64;
+const SOON: usize = 4;
 
 /// We are looking at keys ourselves, and tell in the same unit of the keys that end by our looks.
 static LOOKING: AtomicBool = AtomicBool::new(false);
@@ -57,9 +62,11 @@ pub fn note(ctx: &Ctx, key: &Str, what: KeyEvent) {
             if voice == Voice::Tells {
                 tell_before(ctx, key, what);
             }
+            let is_set = what == KeyEvent::Set;
+            let until = if is_set { deadline_in_event(ctx, key) } else { None };
             let mut state = state();
             let after = state.turn_began;
-            let change = if what == KeyEvent::Set { Change::Set { after } } else { Change::Unset };
+            let change = if is_set { Change::Set { after, until } } else { Change::Unset };
             state.sightings.note_change(db, name, change);
         }
         KeyEvent::Expired => note_end(ctx, key, Ending::Expired),
@@ -115,7 +122,7 @@ fn follow(ctx: &Ctx, key: &Str, what: KeyEvent) {
         }
     }
     let (change, how) = match what {
-        KeyEvent::Set => (Change::Set { after: None }, None),
+        KeyEvent::Set => (Change::Set { after: None, until: None }, None),
         KeyEvent::Unset => (Change::Unset, None),
         KeyEvent::Expired => return,
         KeyEvent::Evicted => (Change::Unset, Some(Ending::Evicted)),
@@ -129,7 +136,7 @@ fn follow(ctx: &Ctx, key: &Str, what: KeyEvent) {
         None => {
             let watchers = watcher_index::watchers_of(db, key.bytes());
             let life = if what == KeyEvent::Set { life(ctx, key) } else { Life::Absent };
-            let changed = Changed { key: OwnedStr::new(key.bytes()), change, life };
+            let changed = Changed { name: key.bytes(), change, life };
             judge_the_changes(ctx, &watchers, &[changed], Voice::Follows, |_| {});
         }
     }
@@ -180,10 +187,9 @@ fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     // Without units the ends were announced, so telling them can wait.
     tell_ends_until(ctx, until.filter(|_| !has_units()));
     let mut left = state().sightings.changes();
+    let mut run = Run::default();
     while left > 0 {
-        let count = left.min(STRIDE);
-        look_at_some(ctx, count, voice);
-        left -= count;
+        left -= look_at_some(ctx, &mut run, left, voice);
         if until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
@@ -194,50 +200,93 @@ fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     }
 }
 
-/// Looks at `count` keys that were changed, and judges the changes. Keys in a row with the same watchers are judged together.
-fn look_at_some(ctx: &Ctx, count: usize, voice: Voice) {
-    let mut run = Run::default();
-    for _ in 0..count {
-        let (db, key, change, may_come_again) = {
-            let mut state = state();
-            let may_come_again = state.sightings.begins_round();
-            let Some(((db, name), change)) = state.sightings.look_at_next() else { break };
-            (*db, OwnedStr::new(name), change, may_come_again)
+/// Looks at [`TOGETHER`] keys that were changed, or at `most`, and judges the changes; returns how many it looked at, or `most` if there are no
+/// others. Keys in a row with the same watchers are judged together.
+fn look_at_some(ctx: &Ctx, run: &mut Run, most: usize, voice: Voice) -> usize {
+    let now = UnixMs(unix_ms());
+    let (mut count, mut work) = (0, 0);
+    while count < most && work < TOGETHER {
+        let Some(Next { db, change, life, may_come_again }) = next(&mut run.next, now) else {
+            count = most;
+            break;
         };
+        count += 1;
         // A key that comes again may have ended since the first look: its first change must be judged first.
-        if may_come_again || run.db != db || !watcher_index::are_watchers_of(db, key.bytes(), &run.watchers) {
+        if may_come_again || run.db != db || !watcher_index::are_watchers_of(db, &run.next, &run.watchers) {
             run.judge(ctx, voice);
-            run.watchers = watcher_index::watchers_of(db, key.bytes());
+            run.watchers = watcher_index::watchers_of(db, &run.next);
             run.db = db;
         }
-        if run.watchers.is_empty() || !ctx.select_db(db) {
-            state().sightings.looked();
-        } else {
-            run.changed.extend(look_at(ctx, key, change, voice));
+        let life = match life {
+            _ if run.watchers.is_empty() || !ctx.select_db(db) => {
+                state().sightings.looked();
+                None
+            }
+            Some(_) => life,
+            // A panic is the loss of this key only.
+            None => panics::catch("a changed key", || look_at(ctx, &OwnedStr::new(&run.next), change, voice)).flatten(),
+        };
+        work += match life {
+            Some(Life::Until(deadline)) if !is_soon(deadline, now) => 1,
+            _ => SOON,
+        };
+        if let Some(life) = life {
+            run.add(change, life);
         }
     }
     run.judge(ctx, voice);
+    count
+}
+
+/// A key that was changed, and is to be judged now.
+struct Next {
+    db: i32,
+    change: Change,
+    /// How the key stands, if that is known without a look.
+    life: Option<Life>,
+    /// Whether the key may have been looked at already for an earlier change.
+    may_come_again: bool,
+}
+
+/// Takes the next key that was changed, and writes its name into `name`.
+fn next(name: &mut Vec<u8>, now: UnixMs) -> Option<Next> {
+    let mut state = state();
+    let may_come_again = state.sightings.begins_round();
+    let (db, taken, change) = state.sightings.look_at_next()?;
+    name.clear();
+    name.extend_from_slice(taken);
+    let life = match change {
+        // An end must be told before a later key of the same name.
+        _ if state.sightings.has_ends() => None,
+        Change::Unset => Some(Life::Absent),
+        // A key that ends soon may be over by now.
+        Change::Set { until, .. } => until.filter(|until| !is_soon(*until, now)).map(Life::Until),
+    };
+    if life.is_some() {
+        state.sightings.looked();
+    }
+    Some(Next { db, change, life, may_come_again })
 }
 
 /// Looks at a key that was changed. `None` if the change cannot be judged yet, or the look shows that the key has ended.
-fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, voice: Voice) -> Option<Changed> {
+fn look_at(ctx: &Ctx, key: &Str, change: Change, voice: Voice) -> Option<Life> {
     let life = match (change, voice) {
         (Change::Unset, _) => Life::Absent,
-        (Change::Set { .. }, Voice::Waits) => life_in_passing(ctx, &key),
-        (Change::Set { .. }, _) => life(ctx, &key),
+        (Change::Set { .. }, Voice::Waits) => life_in_passing(ctx, key),
+        (Change::Set { .. }, _) => life(ctx, key),
     };
     let (looked, has_ends) = {
         let mut state = state();
         (state.sightings.looked(), state.sightings.has_ends())
     };
     // An end must be told before a later key of the same name; the look may just have ended this one.
-    let is_told = !has_ends || tell_end_of(ctx, &key);
+    let is_told = !has_ends || tell_end_of(ctx, key);
     let change = looked?;
     if !is_told {
         state().sightings.note_change(ctx.db(), key.bytes(), change);
         return None;
     }
-    Some(Changed { key, change, life })
+    Some(life)
 }
 
 /// Changed keys in a row with the same watchers.
@@ -245,29 +294,53 @@ fn look_at(ctx: &Ctx, key: OwnedStr, change: Change, voice: Voice) -> Option<Cha
 struct Run {
     db: i32,
     watchers: Vec<OwnedStr>,
-    changed: Vec<Changed>,
+    /// The names of the keys, one behind the other.
+    names: Vec<u8>,
+    /// Of each key where its name ends, and what is to be judged.
+    changed: Vec<(usize, Change, Life)>,
+    /// The name of the key that may come next.
+    next: Vec<u8>,
 }
 
 impl Run {
+    /// Adds the next key.
+    fn add(&mut self, change: Change, life: Life) {
+        self.names.extend_from_slice(&self.next);
+        self.changed.push((self.names.len(), change, life));
+    }
+
     /// Judges these changes, and forgets them. Changes that have to wait are noted again.
     fn judge(&mut self, ctx: &Ctx, voice: Voice) {
         if !self.changed.is_empty() && ctx.select_db(self.db) {
-            judge_the_changes(ctx, &self.watchers, &self.changed, voice, |waits| {
-                state().sightings.note_change(self.db, waits.key.bytes(), waits.change);
+            let mut start = 0;
+            let named = |(end, change, life): &(usize, Change, Life)| {
+                let name = &self.names[std::mem::replace(&mut start, *end)..*end];
+                Changed { name, change: *change, life: *life }
+            };
+            let changed: Vec<Changed<'_>> = self.changed.iter().map(named).collect();
+            judge_the_changes(ctx, &self.watchers, &changed, voice, |waits| {
+                state().sightings.note_change(self.db, waits.name, waits.change);
             });
             // Copying its value may have ended a key whose deadline was near. Where ends are announced in front of deletions, we announce
             // none of those that our own looks cause.
             if state().sightings.has_ends() {
-                for changed in &self.changed {
-                    tell_end_of(ctx, &changed.key);
+                for changed in changed {
+                    tell_end_of(ctx, &OwnedStr::new(changed.name));
                 }
             }
         }
+        self.names.clear();
         self.changed.clear();
     }
 }
 
-fn judge_the_changes(ctx: &Ctx, watchers: &[OwnedStr], changed: &[Changed], voice: Voice, waits: impl Fn(&Changed)) {
+fn judge_the_changes(
+    ctx: &Ctx,
+    watchers: &[OwnedStr],
+    changed: &[Changed<'_>],
+    voice: Voice,
+    waits: impl Fn(&Changed<'_>),
+) {
     let db = ctx.db();
     for watcher in watchers {
         let told = fenced(ctx, watcher, || endings::carry_out_changes(ctx, watcher, changed, voice, &waits));

@@ -110,13 +110,20 @@ pub fn names_of<R>(db: i32, key: &[u8], what: impl Fn(&[u8]) -> R) -> Vec<R> {
     covering.map(|watcher| what(&watcher.name)).collect()
 }
 
-/// Whether these, and no others, are the watchers that cover a key. Also false where that is no cheaper to find out than their names.
+/// Whether these, in order of names, and no others are the watchers that cover a key. Also false where that is no cheaper to find out than
+/// their names, because they are none or very many.
 pub fn are_watchers_of(db: i32, key: &[u8], watchers: &[OwnedStr]) -> bool {
-    let [watcher] = watchers else { return false };
+    if watchers.is_empty() || watchers.len() > u64::BITS as usize || !slots::are_ours(key) {
+        return false;
+    }
     let state = state();
     let Some(of_db) = state.dbs.get(&db) else { return false };
-    let mut owners = of_db.by_prefix.owners_of(key).peekable();
-    slots::are_ours(key) && owners.peek().is_some() && owners.all(|known| *known.0.name == *watcher.bytes())
+    let mut met = 0u64;
+    for owner in of_db.by_prefix.owners_of(key).map(|known| &*known.0.name).filter(|name| slots::are_ours(name)) {
+        let Ok(nth) = watchers.binary_search_by(|watcher| watcher.bytes().cmp(owner)) else { return false };
+        met |= 1 << nth;
+    }
+    met.count_ones() as usize == watchers.len()
 }
 
 /// Whether a key is watched. Writers of all other keys pay for this, too.

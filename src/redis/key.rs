@@ -33,6 +33,11 @@ fn modes() -> u32 {
     })
 }
 
+/// Whether [`Key::peek`] ends no key and is allowed in an event of the key (7.2).
+pub fn peeks_end_nothing() -> bool {
+    modes() & raw::REDISMODULE_OPEN_KEY_NOEFFECTS == raw::REDISMODULE_OPEN_KEY_NOEFFECTS
+}
+
 /// Whether keys that have expired can be looked at ([`Key::peek_expired`]).
 pub fn shows_expired() -> bool {
     let needed = raw::REDISMODULE_OPEN_KEY_NOEFFECTS | raw::REDISMODULE_OPEN_KEY_ACCESS_EXPIRED;

@@ -13,7 +13,7 @@ mod tracking;
 
 pub use judge::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
 pub use sightings::{KeyId, Last, SeenEnd, Sightings};
-pub use tracking::{expired, Copied, Ending, Expired, Mark, Tracked};
+pub use tracking::{expired, Copied, Ending, Expired, Mark, Tracked, Update};
 
 use super::Gate;
 use crate::buffers::Mover;
@@ -85,7 +85,8 @@ impl TtlRules {
 pub struct Ttl {
     rules: TtlRules,
     names: Names,
-    /// One block for each tracked key. Its place is its deadline and a number, its name the key's, its body the number in `watched`.
+    /// One block for each tracked key. Its place is its deadline and a number, its name the key's, its body the number in `watched`, or
+    /// [`NO_NUMBER`].
     heads: Entries,
     deadlines: Order,
     watched: Slab<Watched>,
@@ -98,8 +99,14 @@ pub struct Ttl {
     next_head: u64,
 }
 
+/// The number of a tracked key of which nothing is known beside its deadline, as of most keys that do not end soon. No slab gives it.
+const NO_NUMBER: u32 = u32::MAX;
+
+/// What is known of such a key.
+static NOTHING: Watched = Watched { value: None, evicted: false, gone: false, dropped: false, shown: false };
+
 /// What is known of a tracked key beside its deadline.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct Watched {
     value: Option<Copied>,
     /// Whether Redis has evicted it; its deadline stands.
@@ -151,21 +158,54 @@ impl Ttl {
         self.names.get(&self.heads, name)
     }
 
-    fn number(&self, head: Handle) -> u32 {
+    fn number(&self, head: Handle) -> Option<u32> {
         let body = self.heads.body(head);
-        u32::from_le_bytes(*body.first_chunk().expect("a head's body is a number"))
+        let number = u32::from_le_bytes(*body.first_chunk().expect("a head's body is a number"));
+        (number != NO_NUMBER).then_some(number)
     }
 
     fn watched(&self, head: Handle) -> &Watched {
-        &self.watched[self.number(head)]
+        self.number(head).map_or(&NOTHING, |number| &self.watched[number])
+    }
+
+    /// What is known of a tracked key, if there is anything to be changed in it.
+    fn watched_if_any(&mut self, head: Handle) -> Option<&mut Watched> {
+        let number = self.number(head)?;
+        Some(&mut self.watched[number])
+    }
+
+    /// What is known of a tracked key, to be added to.
+    fn watched_mut(&mut self, head: Handle) -> &mut Watched {
+        let number = self.number(head).unwrap_or_else(|| {
+            let number = self.watched.insert(Watched::default());
+            self.heads.set_body(head, &number.to_le_bytes());
+            number
+        });
+        &mut self.watched[number]
+    }
+
+    fn forget_value(&mut self, head: Handle) {
+        if let Some(watched) = self.watched_if_any(head) {
+            let size = watched.size();
+            (watched.value, watched.dropped) = (None, false);
+            self.held -= size;
+        }
+    }
+
+    /// Forgets what is known of a tracked key beside its deadline.
+    fn forget_watched(&mut self, head: Handle) {
+        if let Some(number) = self.number(head) {
+            self.held -= self.watched.remove(number).size();
+            self.heads.set_body(head, &NO_NUMBER.to_le_bytes());
+        }
     }
 
     fn deadline(&self, head: Handle) -> UnixMs {
         UnixMs(self.heads.place(head).key)
     }
 
-    fn known(&self, head: Handle, number: u32) -> Known {
-        let watched = &self.watched[number];
+    fn known(&self, head: Handle) -> Known {
+        let watched = self.watched(head);
         let ended = if watched.evicted { Some(Ending::Evicted) } else { watched.gone.then_some(Ending::Expired) };
         Known { deadline: self.deadline(head), ended }
     }
@@ -173,7 +213,11 @@ impl Ttl {
     fn begin(&mut self, name: &[u8], deadline: UnixMs, watched: Watched) {
         let hash = self.names.hash(name);
         self.held += watched.size();
-        let number = self.watched.insert(watched);
+        let number = if watched == NOTHING { NO_NUMBER } else { self.watched.insert(watched) };
+        self.begin_hashed(name, hash, deadline, number);
+    }
+
+    fn begin_hashed(&mut self, name: &[u8], hash: u32, deadline: UnixMs, number: u32) {
         let place = Place { key: deadline.0, seq: self.next_head };
         self.next_head += 1;
         let head = self.heads.insert(place, name, &number.to_le_bytes(), hash);
@@ -182,7 +226,7 @@ impl Ttl {
     }
 
     fn end(&mut self, head: Handle) -> Watched {
-        let watched = self.watched.remove(self.number(head));
+        let watched = self.number(head).map(|number| self.watched.remove(number)).unwrap_or_default();
         self.held -= watched.size();
         self.deadlines.remove(&self.heads, head);
         self.names.remove(&self.heads, head);
@@ -216,7 +260,7 @@ impl Ttl {
             done += page.handles.len() + 1;
             for head in page.handles {
                 self.heads.renumber_outside(head);
-                if let Some(number) = self.watched.relocate(self.number(head)) {
+                if let Some(number) = self.number(head).and_then(|number| self.watched.relocate(number)) {
                     self.heads.set_body(head, &number.to_le_bytes());
                 }
                 if page.is_sparse {
@@ -231,6 +275,9 @@ impl Ttl {
     }
 
     fn move_to(&mut self, head: Handle, deadline: UnixMs) {
+        if self.deadline(head) == deadline {
+            return;
+        }
         self.deadlines.remove(&self.heads, head);
         self.heads.set_key(head, deadline.0);
         self.deadlines.insert(&self.heads, head);

@@ -165,8 +165,10 @@ impl Inner {
     #[inline]
     pub(super) fn child_for(&self, place: Place) -> usize {
         let bounds = &self.bounds[1..self.len()];
-        match bounds.last() {
-            Some(&last) if last > place => bounds.partition_point(|&bound| bound <= place),
+        // Most searches are for the first or the last child.
+        match bounds {
+            [first, ..] if *first > place => 0,
+            [.., last] if *last > place => bounds.partition_point(|&bound| bound <= place),
             _ => bounds.len(),
         }
     }

@@ -5,7 +5,8 @@ use crate::naive::ttl::Ttl as Tracking;
 use crate::naive::{Entry, Naive};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{expired, Copied, Ending, Expiry, Known, Mark, Prefix, Queue, Ttl, TtlRules, UnixMs};
+use std::collections::BTreeMap;
+use tsgen_engine::{expired, Copied, Ending, Expiry, Known, Mark, Prefix, Queue, Ttl, TtlRules, UnixMs, Update};
 
 const KEYS: u8 = 12;
 
@@ -29,6 +30,8 @@ pub enum Local {
     Track(u8, i64),
     /// The same, with another value.
     TrackAnew(u8, i64),
+    /// Many keys at once: each is tracked with another value up to so long from now, or not any more, or (`None`) left alone.
+    Each(BTreeMap<u8, Option<Result<i64, ()>>>),
     /// Its end was announced, or found out; it is told some day.
     Gone(u8),
     Untrack(u8),
@@ -57,9 +60,11 @@ fn local() -> impl Strategy<Value = Local> {
     let value = prop::option::weighted(0.9, prop::collection::vec(any::<u8>(), 0..12));
     let copied = (0u8..7, value).prop_map(|(kind, bytes)| Copied { kind, bytes: bytes.map(Into::into) });
     let ahead = || prop_oneof![4 => 0i64..60, 1 => -20i64..200];
+    let update = prop::option::weighted(0.8, prop_oneof![3 => ahead().prop_map(Ok), 1 => Just(Err(()))]);
     prop_oneof![
         10 => (0..KEYS, ahead()).prop_map(|(key, ahead)| Local::Track(key, ahead)),
         3 => (0..KEYS, ahead()).prop_map(|(key, ahead)| Local::TrackAnew(key, ahead)),
+        2 => prop::collection::btree_map(0..KEYS, update, 0..5).prop_map(Local::Each),
         2 => (0..KEYS).prop_map(Local::Gone),
         3 => (0..KEYS).prop_map(Local::Untrack),
         8 => (0..KEYS, copied.clone()).prop_map(|(key, copied)| Local::Keep(key, copied)),
@@ -170,6 +175,31 @@ fn do_locally(world: &mut World<Ttl>, replica: bool, what: Local) {
             naive.track(&name(n), deadline);
             naive.forget_value(&name(n));
             assert_eq!(key.known(&name(n)), Some(Known { deadline: UnixMs(deadline), ended: None }));
+        }
+        Local::Each(updates) => {
+            let names: Vec<Vec<u8>> = updates.keys().map(|n| name(*n)).collect();
+            let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+            let before: Vec<Option<Known>> = names.iter().map(|name| key.known(name)).collect();
+            let updates: Vec<_> = updates.into_values().collect();
+            key.update_each(&names, |nth, known| {
+                assert_eq!(known, before[nth]);
+                match updates[nth] {
+                    None => Update::None,
+                    Some(Ok(ahead)) => Update::Track(UnixMs(now + ahead)),
+                    Some(Err(())) => Update::Untrack,
+                }
+            });
+            for (name, update) in names.into_iter().zip(updates).filter_map(|(name, update)| Some((name, update?))) {
+                match update {
+                    Ok(ahead) => {
+                        let deadline = (now + ahead).max(0);
+                        naive.track(name, deadline);
+                        naive.forget_value(name);
+                        assert_eq!(key.known(name), Some(Known { deadline: UnixMs(deadline), ended: None }));
+                    }
+                    Err(()) => drop(naive.untrack(name)),
+                }
+            }
         }
         Local::Gone(n) => {
             key.note_gone(&name(n));

@@ -94,13 +94,13 @@ pub fn apply(node: &mut Node, write: &Write) {
             keys.insert(key, Key { value, deadline });
             // Without a deadline there is no event, and it is found out later.
             if let Some(deadline) = deadline {
-                changed(node, key, Change::Set { after: None }, Life::Until(UnixMs(deadline)));
+                changed(node, key, Change::Set { after: None, until: None }, Life::Until(UnixMs(deadline)));
             }
         }
         Write::Change { key, value } => keys.get_mut(&key).expect("it lives").value = value,
         Write::Expire { key, deadline } => {
             keys.get_mut(&key).expect("it lives").deadline = Some(deadline);
-            changed(node, key, Change::Set { after: None }, Life::Until(UnixMs(deadline)));
+            changed(node, key, Change::Set { after: None, until: None }, Life::Until(UnixMs(deadline)));
         }
         Write::Persist(key) => {
             keys.get_mut(&key).expect("it lives").deadline = None;

@@ -45,6 +45,23 @@ fn a_deadline_that_was_moved_and_passed_in_one_turn_of_the_loop_is_delivered() {
     assert_eq!(keys, ["k:moved", "k:read"]);
 }
 
+/// What the event of a change shows of a deadline is not the last word: the key may change once more before it is judged, even without an event
+/// that tells of its deadline (SET).
+#[test]
+fn of_several_deadlines_in_one_turn_of_the_loop_the_last_one_counts() {
+    let (_server, mut c) = watching(&[]);
+    c.ok("EXPIRY.CREATE other PREFIX k: PREFIX k");
+    let lines = ["SET k:later v PX 600", "SET k:sooner v EX 1000", "SET k:lost v PX 600", "SET k:kept v EX 1000"];
+    let again = ["EXPIRE k:later 1000", "PEXPIRE k:sooner 600", "SET k:lost w", "PERSIST k:kept"];
+    at_once(&mut c, &[lines, again].concat());
+    for watcher in ["w", "other"] {
+        let keys: Vec<String> = delivered(&mut c, watcher, "k:", 700).into_iter().map(|entry| entry.key).collect();
+        assert_eq!(keys.iter().filter(|key| **key != "k:fence").collect::<Vec<_>>(), ["k:sooner"], "{watcher}");
+        wait_until("only one is tracked", || tracked_names(&mut c, watcher) == ["k:later"]);
+    }
+    c.expect("EXISTS k:lost k:kept k:later", "3");
+}
+
 /// Sets keys that end at these times, counted from a moment to come, and sees each delivered with its value.
 #[track_caller]
 fn all_have_their_values(ends: impl Iterator<Item = i64>) {

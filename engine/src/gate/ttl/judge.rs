@@ -24,6 +24,8 @@ pub enum Change {
         /// A time of the server's clock before the command that did it; `None` where the server does not tell. The time of the command
         /// itself would not do: in a script the time from which deadlines are made stands still, while the server's clock goes on.
         after: Option<UnixMs>,
+        /// The deadline that the key had right then; `None` if it could not be looked at, or had none to come.
+        until: Option<UnixMs>,
     },
     /// It was deleted, moved away or made to live for ever.
     Unset,

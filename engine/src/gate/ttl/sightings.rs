@@ -56,10 +56,12 @@ pub struct Sightings {
     changes: Changes,
     /// The last change of each key that was changed since those in `changes` began to be looked at: so each key has its turn.
     later: Changes,
-    /// Hashes the names in both.
+    /// Hashes the names in both; see [`of_db`].
     hasher: SipHasher13,
-    /// The key that is being looked at.
-    looked_at: Option<(KeyId, Change)>,
+    /// The database and the change of the key that is being looked at.
+    looked_at: Option<(i32, Change)>,
+    /// The name of that key.
+    looked_at_name: Vec<u8>,
     /// The ends of each key, in the order in which they were seen.
     ends: PerKey<VecDeque<SeenEnd>>,
     /// The key that is just being ended. The event that says so comes next.
@@ -75,6 +77,7 @@ impl Default for Sightings {
             later: Changes::default(),
             hasher: SipHasher13::new_with_keys(seed.hash_one(0), seed.hash_one(1)),
             looked_at: None,
+            looked_at_name: Vec::new(),
             ends: PerKey::new(),
             ending: None,
         }
@@ -114,7 +117,7 @@ impl Sightings {
         };
         let change = self.take_change(db, name);
         let set = match change {
-            Some(Change::Set { after }) => Some(after),
+            Some(Change::Set { after, .. }) => Some(after),
             _ => None,
         };
         let end = End { how, deadline, set };
@@ -176,13 +179,13 @@ impl Sightings {
 
     /// Takes a key that was changed, to be looked at now: another key each time, as long as there are others. If looking ends the key, that
     /// is noted like any other end, and comes of this change. O(1).
-    pub fn look_at_next(&mut self) -> Option<(&KeyId, Change)> {
+    pub fn look_at_next(&mut self) -> Option<(i32, &[u8], Change)> {
         if self.changes.len() == 0 {
             std::mem::swap(&mut self.changes, &mut self.later);
         }
-        let (db, name, change) = self.changes.take_first()?;
-        let (key, change) = self.looked_at.insert(((db, name), change));
-        Some((key, *change))
+        let (db, change) = self.changes.take_first(&mut self.looked_at_name)?;
+        self.looked_at = Some((db, change));
+        Some((db, &self.looked_at_name, change))
     }
 
     /// Whether the key that is looked at next may be one that was looked at lately.
@@ -196,14 +199,15 @@ impl Sightings {
     }
 
     fn take_change(&mut self, db: i32, name: &[u8]) -> Option<Change> {
-        let looked_at = self.looked_at.take_if(|(key, _)| is(key, db, name)).map(|(_, change)| change);
+        let is_it = |(of, _): &mut (i32, Change)| *of == db && self.looked_at_name == name;
+        let looked_at = self.looked_at.take_if(is_it).map(|(_, change)| change);
         let key = self.hashed(db, name);
         let later = self.later.take(key);
         self.changes.take(key).or(later).or(looked_at)
     }
 
     fn hashed<'a>(&self, db: i32, name: &'a [u8]) -> Hashed<'a> {
-        Hashed { db, name, hash: self.hasher.hash(name) as u32 }
+        Hashed { db, name, hash: self.hasher.hash(name) as u32 ^ of_db(db) }
     }
 
     /// How many changes there are.
@@ -242,6 +246,11 @@ impl Sightings {
             ends.values_mut().flatten().for_each(|seen| seen.key.0 = *db);
         }
     }
+}
+
+/// What the number of a database adds to the hash of a name: the same name may be in all of them.
+fn of_db(db: i32) -> u32 {
+    (db as u32).wrapping_mul(0x9e37_79b9)
 }
 
 fn take<T>(all: &mut PerKey<T>, db: i32, name: &[u8]) -> Option<T> {

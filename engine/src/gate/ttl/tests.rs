@@ -1,6 +1,6 @@
 use crate::{
     expired, ClaimTerms, Copied, DeliveryOptions, Ending, Error, Expiry, Loader, Millis, Prefix, TokenRange, TtlRules,
-    UnixMs,
+    UnixMs, Update,
 };
 
 fn rules(prefixes: &[&str]) -> TtlRules {
@@ -217,7 +217,7 @@ fn the_value_of_an_evicted_key_is_kept_only_if_that_is_wanted() {
 }
 
 #[test]
-fn what_is_known_of_many_keys_at_once_is_what_is_known_of_each() {
+fn many_keys_at_once_are_known_and_updated_like_each() {
     let mut key = watcher();
     let names: Vec<Vec<u8>> = (0..3_000).map(|n| format!("order:{n}").into_bytes()).collect();
     for (n, name) in names.iter().enumerate().filter(|(n, _)| n % 3 != 0) {
@@ -228,9 +228,50 @@ fn what_is_known_of_many_keys_at_once_is_what_is_known_of_each() {
             _ => {}
         }
     }
-    // One of them twice.
-    let asked: Vec<&[u8]> = names.iter().map(Vec::as_slice).chain([b"order:7".as_slice()]).collect();
-    let each: Vec<_> = asked.iter().map(|name| key.known(name)).collect();
-    assert_eq!(key.known_each(&asked), each);
-    assert_eq!(each.iter().flatten().count(), 2_001);
+    let asked: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+    let (mut many, mut met) = (key.clone(), Vec::new());
+    many.update_each(&asked, |nth, known| {
+        met.push(known);
+        match nth % 7 {
+            0 => Update::Untrack,
+            1..4 => Update::Track(UnixMs(5_000 - nth as i64)),
+            _ => Update::None,
+        }
+    });
+    assert_eq!(met, asked.iter().map(|name| key.known(name)).collect::<Vec<_>>());
+    assert_eq!(met.iter().flatten().count(), 2_000);
+    for (nth, name) in asked.iter().enumerate() {
+        match nth % 7 {
+            0 => drop(key.untrack(name)),
+            1..4 => key.track_anew(name, UnixMs(5_000 - nth as i64)),
+            _ => {}
+        }
+    }
+    assert_eq!(listed(&many), listed(&key));
+    assert!(asked.iter().all(|name| many.known(name) == key.known(name)));
+}
+
+/// Names whose hashes are equal, as those of some of very many keys are.
+#[test]
+fn keys_with_the_same_hash_are_not_taken_for_each_other() {
+    let mut key = watcher();
+    let mut by_hash = std::collections::HashMap::new();
+    let [one, other] = (0..)
+        .find_map(|n| {
+            let name = format!("order:{n}").into_bytes();
+            by_hash.insert(key.gate.names.hash(&name), name.clone()).map(|before| [before, name])
+        })
+        .expect("after some 65 thousand names");
+    key.track(&one, UnixMs(100));
+    key.update_each(&[&other], |_, known| {
+        assert_eq!(known, None);
+        Update::Track(UnixMs(200))
+    });
+    let mut known = Vec::new();
+    key.update_each(&[&one, &other], |_, met| {
+        known.push(met.map(|met| met.deadline));
+        Update::Untrack
+    });
+    assert_eq!(known, [Some(UnixMs(100)), Some(UnixMs(200))]);
+    assert!(listed(&key).is_empty());
 }

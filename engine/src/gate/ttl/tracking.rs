@@ -2,11 +2,12 @@
 //!
 //! The body of an entry: how the key ended (1 byte), whether its type is known (1), its type (1), whether there is a value (1), the value.
 
-use super::{Known, Ttl, TtlRules, Watched};
+use super::{Known, Ttl, TtlRules, Watched, NO_NUMBER};
 use crate::entries::{Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
+use crate::shards::Likely;
 use crate::time::UnixMs;
 
 /// A copy of a key's value.
@@ -57,6 +58,25 @@ pub struct Tracked<'a> {
     pub deadline: UnixMs,
     /// Whether its value is shown when it ends ([`Queue::note_shown`]).
     pub is_shown: bool,
+}
+
+/// What is done with one of many keys ([`Queue::update_each`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// Nothing.
+    None,
+    /// The key is tracked up to this deadline, as by [`Queue::track_anew`].
+    Track(UnixMs),
+    /// The key is not tracked any more.
+    Untrack,
+}
+
+/// A key on its way through [`Queue::update_each`].
+struct Met {
+    hash: u32,
+    likely: Option<Likely>,
+    head: Option<Handle>,
+    known: Option<Known>,
 }
 
 /// How many types of keys there are.
@@ -141,12 +161,10 @@ impl Queue<Ttl> {
         }
         match self.gate.find(name) {
             Some(head) => {
-                let number = self.gate.number(head);
-                let watched = &mut self.gate.watched[number];
-                (watched.evicted, watched.gone, watched.shown) = (false, false, false);
-                if self.gate.deadline(head) != deadline {
-                    self.gate.move_to(head, deadline);
+                if let Some(watched) = self.gate.watched_if_any(head) {
+                    (watched.evicted, watched.gone, watched.shown) = (false, false, false);
                 }
+                self.gate.move_to(head, deadline);
             }
             None => self.gate.begin(name, deadline, Watched::default()),
         }
@@ -156,12 +174,8 @@ impl Queue<Ttl> {
     pub fn track_anew(&mut self, name: &[u8], deadline: UnixMs) {
         let deadline = deadline.max(UnixMs(0));
         let Some(head) = self.gate.find(name) else { return self.track(name, deadline) };
-        let number = self.gate.number(head);
-        let watched = std::mem::take(&mut self.gate.watched[number]);
-        self.gate.held -= watched.size();
-        if self.gate.deadline(head) != deadline {
-            self.gate.move_to(head, deadline);
-        }
+        self.gate.forget_watched(head);
+        self.gate.move_to(head, deadline);
     }
 
     /// This node has seen that a key is gone, or lives for ever. True if it was tracked. O(log n).
@@ -192,18 +206,14 @@ impl Queue<Ttl> {
         let (value, dropped) =
             if is_unwanted { (value.without_bytes(), false) } else { admit(&self.gate, value, before) };
         self.gate.held = self.gate.held - before + value.size();
-        let number = self.gate.number(head);
-        let watched = &mut self.gate.watched[number];
+        let watched = self.gate.watched_mut(head);
         (watched.value, watched.dropped) = (Some(value), dropped);
     }
 
     /// Forgets the value kept of a tracked key, because it is not its value any more.
     pub fn forget_value(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
-            let number = self.gate.number(head);
-            let watched = &mut self.gate.watched[number];
-            self.gate.held -= watched.size();
-            (watched.value, watched.dropped) = (None, false);
+            self.gate.forget_value(head);
         }
     }
 
@@ -211,12 +221,13 @@ impl Queue<Ttl> {
     /// the rules say otherwise, because it would take the room that the eviction was to make.
     pub fn note_evicted(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
-            let number = self.gate.number(head);
-            let watched = &mut self.gate.watched[number];
+            let watched = self.gate.watched_mut(head);
             watched.evicted = true;
+            let size = watched.size();
             if !self.gate.rules.keep_evicted {
-                self.gate.held -= watched.size();
+                let watched = self.gate.watched_mut(head);
                 watched.value = watched.value.take().map(Copied::without_bytes);
+                self.gate.held -= size;
             }
         }
     }
@@ -224,8 +235,7 @@ impl Queue<Ttl> {
     /// This node is shown the value of a tracked key when that ends, so copies are not needed until the key is set again.
     pub fn note_shown(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
-            let number = self.gate.number(head);
-            self.gate.watched[number].shown = true;
+            self.gate.watched_mut(head).shown = true;
         }
     }
 
@@ -233,8 +243,7 @@ impl Queue<Ttl> {
     /// any more. The end is told once this node may tell it.
     pub fn note_gone(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
-            let number = self.gate.number(head);
-            self.gate.watched[number].gone = true;
+            self.gate.watched_mut(head).gone = true;
         }
     }
 
@@ -245,23 +254,43 @@ impl Queue<Ttl> {
 
     /// What is known of a tracked key. O(1).
     pub fn known(&self, name: &[u8]) -> Option<Known> {
-        let head = self.gate.find(name)?;
-        Some(self.gate.known(head, self.gate.number(head)))
+        self.gate.find(name).map(|head| self.gate.known(head))
     }
 
-    /// What is known of each of these keys. O(1) each.
+    /// Does with each of these keys what `decide` says, which learns the key's number in the list and what is known of it. The names must
+    /// differ. O(log n) each.
     ///
     /// For a single key most of that time goes into three reads of memory that no cache has, one after the other. Here each of the three is
     /// done for all keys before the next, in loops so short that a processor does several reads at once.
-    pub fn known_each(&self, names: &[&[u8]]) -> Vec<Option<Known>> {
+    pub fn update_each(&mut self, names: &[&[u8]], mut decide: impl FnMut(usize, Option<Known>) -> Update) {
         let gate = &self.gate;
-        let heads: Vec<Option<Handle>> = names.iter().map(|name| gate.names.likely(gate.names.hash(name))).collect();
-        let numbers: Vec<Option<u32>> = heads.iter().map(|head| Some(gate.number((*head)?))).collect();
-        let known = heads.iter().zip(&numbers).map(|(head, number)| Some(gate.known((*head)?, (*number)?)));
-        let known: Vec<Option<Known>> = known.collect();
-        let is_it = |head: Option<Handle>, name| head.is_none_or(|head| gate.heads.name(head) == name);
-        let met = heads.into_iter().zip(known).zip(names);
-        met.map(|((head, known), name)| if is_it(head, *name) { known } else { self.known(name) }).collect()
+        let start = |name: &&[u8]| Met { hash: gate.names.hash(name), likely: None, head: None, known: None };
+        let mut met: Vec<Met> = names.iter().map(start).collect();
+        met.iter_mut().for_each(|met| met.likely = gate.names.likely(met.hash));
+        met.iter_mut().for_each(|met| met.head = met.likely.and_then(|likely| gate.names.at(likely, met.hash)));
+        for (met, name) in met.iter_mut().zip(names) {
+            let is_it = |head: &Handle| gate.heads.name(*head) == *name;
+            met.known = met.head.filter(is_it).map(|head| gate.known(head));
+        }
+        for (nth, (mut met, name)) in met.into_iter().zip(names).enumerate() {
+            if met.likely.is_some() && met.known.is_none() {
+                // Another key has this hash, or a part of it.
+                met.head = self.gate.names.get_hashed(&self.gate.heads, name, met.hash);
+                met.known = met.head.map(|head| self.gate.known(head));
+            }
+            match (decide(nth, met.known), met.head) {
+                (Update::None, _) | (Update::Untrack, None) => {}
+                (Update::Untrack, Some(head)) => drop(self.gate.end(head)),
+                (Update::Track(deadline), Some(head)) => {
+                    self.gate.forget_watched(head);
+                    self.gate.move_to(head, deadline.max(UnixMs(0)));
+                }
+                (Update::Track(_), None) if name.len() > MAX_NAME => {}
+                (Update::Track(deadline), None) => {
+                    self.gate.begin_hashed(name, met.hash, deadline.max(UnixMs(0)), NO_NUMBER);
+                }
+            }
+        }
     }
 
     /// The deadline of a tracked key, and whether it was evicted. O(1).
@@ -288,11 +317,8 @@ impl Queue<Ttl> {
         let from = Place { key: after.0.saturating_add(1), seq: 0 };
         let later: Vec<Handle> = self.gate.deadlines.iter_from_place(&self.gate.heads, from).collect();
         for head in later {
-            let number = self.gate.number(head);
-            let watched = &mut self.gate.watched[number];
-            if !watched.evicted {
-                self.gate.held -= watched.size();
-                (watched.value, watched.dropped) = (None, false);
+            if !self.gate.watched(head).evicted {
+                self.gate.forget_value(head);
             }
         }
     }

@@ -29,7 +29,7 @@ fn evict(deadline: i64, anew: bool) -> Then {
     Then::Evict { deadline: UnixMs(deadline), anew }
 }
 
-const SET: Change = Change::Set { after: None };
+const SET: Change = Change::Set { after: None, until: None };
 
 #[test]
 fn the_end_of_a_tracked_key_is_told_under_its_deadline() {

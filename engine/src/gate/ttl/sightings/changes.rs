@@ -4,6 +4,7 @@
 //! memory grows at its end by a chunk, in which names stand one behind the other. Names stay there until all changes have been taken.
 
 use super::super::judge::Change;
+use super::of_db;
 use crate::shards::Shards;
 
 /// Up to this many keys are searched one by one.
@@ -11,14 +12,15 @@ const FEW: usize = 8;
 /// Names in a chunk.
 const CHUNK: usize = 1024;
 
-#[derive(Default)]
 pub(super) struct Changes {
     /// Each has [`CHUNK`] names, except the last.
     chunks: Vec<Chunk>,
     /// How many keys were noted.
     count: usize,
-    /// The numbers of the noted keys by hash, once these are more than [`FEW`].
-    index: Option<Shards<Slot>>,
+    /// Whether the noted keys are in `index`: once these are more than [`FEW`].
+    is_indexed: bool,
+    /// The numbers of the noted keys by hash.
+    index: Shards<Slot>,
     /// The changes of all keys before this number have been taken.
     first: usize,
     /// How many changes have not been taken.
@@ -61,6 +63,12 @@ pub(super) struct Hashed<'a> {
     pub hash: u32,
 }
 
+impl Default for Changes {
+    fn default() -> Self {
+        Changes { chunks: Vec::new(), count: 0, is_indexed: false, index: Shards::new(), first: 0, len: 0 }
+    }
+}
+
 impl Changes {
     /// How many there are.
     pub const fn len(&self) -> usize {
@@ -100,15 +108,17 @@ impl Changes {
         Some(change)
     }
 
-    /// Takes the first change. O(1), and O(1) for each change in front of it that was taken already.
-    pub fn take_first(&mut self) -> Option<(i32, Box<[u8]>, Change)> {
+    /// Takes the first change, and writes the name of its key into `name`. O(1), and O(1) for each change in front of it that was taken already.
+    pub fn take_first(&mut self, name: &mut Vec<u8>) -> Option<(i32, Change)> {
         while self.first < self.count {
             let number = self.first;
             self.first += 1;
             if let Some(change) = self.at(number).change.take() {
-                let taken = (self.at(number).db, self.name(number).into(), change);
+                let db = self.at(number).db;
+                name.clear();
+                name.extend_from_slice(self.name(number));
                 self.took(1);
-                return Some(taken);
+                return Some((db, change));
             }
         }
         None
@@ -131,7 +141,14 @@ impl Changes {
 
     /// Moves the keys of each database, all together, to the database that `to` tells. O(n).
     pub fn change_dbs(&mut self, to: impl Fn(i32) -> i32) {
-        self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted).for_each(|noted| noted.db = to(noted.db));
+        for noted in self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted) {
+            let db = to(noted.db);
+            noted.hash ^= of_db(noted.db) ^ of_db(db);
+            noted.db = db;
+        }
+        self.is_indexed = false;
+        self.index.clear();
+        self.enter_last();
     }
 
     /// Counts so many changes as taken. Once all are, nothing is held of them, whether or not others ever come.
@@ -142,7 +159,7 @@ impl Changes {
         }
     }
 
-    /// Forgets all; the first chunk is used again.
+    /// Forgets all; the first chunk and a small index are used again.
     fn clear(&mut self) {
         self.chunks.truncate(1);
         for chunk in &mut self.chunks {
@@ -150,7 +167,8 @@ impl Changes {
             chunk.names.clear();
             chunk.names.shrink_to(CHUNK * 64);
         }
-        (self.index, self.count, self.first) = (None, 0, 0);
+        self.index.clear();
+        (self.is_indexed, self.count, self.first) = (false, 0, 0);
     }
 
     fn at(&mut self, number: usize) -> &mut Noted {
@@ -170,26 +188,24 @@ impl Changes {
     }
 
     fn find(&self, key: Hashed<'_>) -> Option<usize> {
-        match &self.index {
-            None => (0..self.count).find(|number| self.is(*number, key)),
-            Some(index) => {
-                let slot = index.find(key.hash, |slot| slot.hash == key.hash && self.is(slot.number as usize, key));
-                slot.map(|slot| slot.number as usize)
-            }
+        if !self.is_indexed {
+            return (0..self.count).find(|number| self.is(*number, key));
         }
+        let slot = self.index.find(key.hash, |slot| slot.hash == key.hash && self.is(slot.number as usize, key));
+        slot.map(|slot| slot.number as usize)
     }
 
     /// Enters the last one noted in the index, or all of them if they were few.
     fn enter_last(&mut self) {
-        let from = match self.index {
-            Some(_) => self.count - 1,
-            None if self.count <= FEW => return,
-            None => 0,
+        let from = match self.count {
+            count if self.is_indexed => count - 1,
+            count if count <= FEW => return,
+            _ => 0,
         };
-        let index = self.index.get_or_insert_with(Shards::new);
+        self.is_indexed = true;
         for number in from..self.count {
-            let hash = self.chunks[number / CHUNK].noted[number % CHUNK].hash;
-            index.insert(hash, Slot { number: number as u32, hash }, |slot| slot.hash);
+            let hash = self.at(number).hash;
+            self.index.insert(hash, Slot { number: number as u32, hash }, |slot| slot.hash);
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-const SET: Change = Change::Set { after: Some(UnixMs(5)) };
+const SET: Change = Change::Set { after: Some(UnixMs(5)), until: None };
 
 fn changes(seen: &Sightings) -> Vec<(i32, String, Change)> {
     seen.each_change().map(|(db, name, change)| (db, String::from_utf8_lossy(name).into_owned(), change)).collect()
@@ -20,13 +20,19 @@ fn last(deadline: i64) -> Last {
 #[test]
 fn of_several_changes_the_last_one_counts() {
     let mut seen = Sightings::new();
-    for change in [SET, Change::Unset, Change::Set { after: None }] {
+    for change in [SET, Change::Unset, Change::Set { after: None, until: None }] {
         seen.note_change(0, b"a", change);
     }
     seen.note_change(1, b"a", Change::Unset);
-    assert_eq!(changes(&seen), [(0, "a".into(), Change::Set { after: None }), (1, "a".into(), Change::Unset)]);
-    assert_eq!(seen.look_at_next().map(|(key, change)| (key.0, change)), Some((0, Change::Set { after: None })));
-    assert_eq!((seen.looked(), seen.looked()), (Some(Change::Set { after: None }), None));
+    assert_eq!(
+        changes(&seen),
+        [(0, "a".into(), Change::Set { after: None, until: None }), (1, "a".into(), Change::Unset)]
+    );
+    assert_eq!(
+        seen.look_at_next().map(|(db, _, change)| (db, change)),
+        Some((0, Change::Set { after: None, until: None }))
+    );
+    assert_eq!((seen.looked(), seen.looked()), (Some(Change::Set { after: None, until: None }), None));
     assert!(!seen.is_empty() && !seen.has_ends());
 }
 
@@ -80,7 +86,7 @@ fn a_deletion_is_none_of_our_ends_whatever_it_is_called() {
 fn a_million_changes_of_one_key_take_the_memory_of_one() {
     let mut seen = Sightings::new();
     for n in 0..1_000_000 {
-        seen.note_change(0, b"a", Change::Set { after: Some(UnixMs(n)) });
+        seen.note_change(0, b"a", Change::Set { after: Some(UnixMs(n)), until: None });
     }
     assert_eq!(seen.changes(), 1);
     for _ in 0..1_000_000 {
@@ -101,13 +107,13 @@ fn every_key_has_its_turn_however_often_the_first_ones_change() {
         }
     }
     for _ in 0..6 {
-        let ((db, name), _) = seen.look_at_next().expect("a change");
-        turns.push((*db, name[0] as char));
+        let (db, name, _) = seen.look_at_next().expect("a change");
+        turns.push((db, name[0] as char));
         seen.looked();
         seen.note_change(0, b"a", SET);
     }
     assert_eq!(turns, [(0, 'a'), (0, 'b'), (0, 'c'), (2, 'a'), (2, 'b'), (2, 'c')]);
-    assert_eq!(seen.look_at_next().map(|(key, _)| key.0), Some(0));
+    assert_eq!(seen.look_at_next().map(|(db, ..)| db), Some(0));
 }
 
 #[test]
@@ -144,11 +150,24 @@ fn databases_are_emptied_and_exchanged() {
     assert!(seen.is_empty() && seen.look_at_next().is_none());
 }
 
+/// Else a name that is in very many databases would be searched for one by one.
+#[test]
+fn a_name_has_another_hash_in_each_database_also_once_these_have_changed_places() {
+    let mut seen = Sightings::new();
+    let hashes: std::collections::HashSet<u32> = (0..1_000).map(|db| seen.hashed(db, b"a").hash).collect();
+    assert_eq!(hashes.len(), 1_000);
+    (0..20).for_each(|db| seen.note_change(db, b"a", SET));
+    seen.swap(3, 700);
+    (0..20).filter(|db| *db != 3).chain([700]).for_each(|db| seen.note_change(db, b"a", Change::Unset));
+    assert_eq!(seen.changes(), 20, "each was found again");
+    assert!(seen.each_change().all(|(.., change)| change == Change::Unset));
+}
+
 #[test]
 fn several_ends_of_one_key_are_taken_together_and_in_order() {
     let mut seen = Sightings::new();
     for deadline in [3, 4] {
-        seen.note_change(0, b"a", Change::Set { after: None });
+        seen.note_change(0, b"a", Change::Set { after: None, until: None });
         seen.note_last(0, b"a", last(deadline));
         seen.note_end(0, b"a", Ending::Expired);
     }
@@ -190,7 +209,7 @@ fn changes_are_found_among_few_and_among_many() {
                         at.map(|at| list.remove(at).1)
                     });
                     let set = match taken[1].or(taken[0]) {
-                        Some(Change::Set { after }) => Some(after),
+                        Some(Change::Set { after, .. }) => Some(after),
                         _ => None,
                     };
                     assert_eq!(take_end(&mut seen).map(|seen| (seen.key, seen.end.set)), Some((key, set)));
@@ -200,7 +219,7 @@ fn changes_are_found_among_few_and_among_many() {
                     if first.is_empty() {
                         std::mem::swap(&mut first, &mut later);
                     }
-                    let next = seen.look_at_next().map(|(key, change)| (key.clone(), change));
+                    let next = seen.look_at_next().map(|(db, name, change)| ((db, name.into()), change));
                     assert_eq!(next.is_none(), first.is_empty());
                     if let Some(next) = next {
                         first.remove(first.iter().position(|noted| *noted == next).expect("noted before"));
@@ -208,7 +227,8 @@ fn changes_are_found_among_few_and_among_many() {
                     }
                 }
                 kind => {
-                    let change = if kind == 4 { Change::Unset } else { Change::Set { after: Some(UnixMs(step)) } };
+                    let change =
+                        if kind == 4 { Change::Unset } else { Change::Set { after: Some(UnixMs(step)), until: None } };
                     seen.note_change(db, &name, change);
                     match first.iter_mut().chain(&mut later).find(|(noted, _)| *noted == key) {
                         Some((_, known)) => *known = change,
