@@ -61,6 +61,7 @@ scenarios! {
     expiry
     failover
     failures_are_retried
+    groups_do_not_overlap
     killed_between_claim_and_ack
     lease_is_kept
     lost_is_told_to_who_slept

@@ -88,6 +88,11 @@ def test_every_command_has_a_call(t):
     assert orders.advance(6) == 6
     delivery(orders, b"a")
     assert orders.get("a") is None
+    grouped = t.tsgen("grouped")
+    grouped.create(grouplimit=1, fair=True)
+    assert grouped.madd([(1, "a", 1), (2, "b", 2)], group="g") == [True, True]
+    assert grouped.add(3, "c", group="h") is True
+    assert (grouped.advance(5), [entry[2] for entry in grouped.claim("me", count=5)]) == (5, [b"a", b"c"])
     sources = t.tsgen("sources")
     sources.create(sources=["east", "west"])
     assert sources.advance(3, source="east") is None

@@ -143,20 +143,25 @@ class TsgenKey(Key):
         """Changes options from now on, all or none. ERR if there is no such key."""
         self._call("ALTER", *options(given))
 
-    def add(self, timestamp: int | str, id: Name, payload: Any = None, *, nx: bool = False, xx: bool = False) -> bool | None:
+    def add(
+        self, timestamp: int | str, id: Name, payload: Any = None, *, nx: bool = False, xx: bool = False, group: Name | None = None
+    ) -> bool | None:
         """Adds an element, or replaces the one with its id. True if it waits, False if it is ready, None if `nx` or `xx` forbade it.
 
         `timestamp` is a signed 64-bit integer in the unit of the watermark; on CLOCK keys Unix ms, or `"+30s"` from now. `xx` without a
-        payload keeps the one that is there. LATE, FULL as the key's options say.
+        payload keeps the one that is there, and without a group the group. `group` is for keys with GROUPLIMIT or FAIR; without it the
+        element is in the group of its id. LATE, FULL as the key's options say.
         """
+        words = [*(["NX"] if nx else []), *(["XX"] if xx else []), *options({"group": group})]
         body = [] if xx and payload is None else [self.server.codec.encode(payload)]
-        reply = self._call("ADD", *(["NX"] if nx else []), *(["XX"] if xx else []), timestamp, id, *body)
+        reply = self._call("ADD", *words, timestamp, id, *body)
         return None if reply is None else reply == 1
 
-    def madd(self, elements: Iterable[tuple[int | str, Name, Any]]) -> list[bool | None]:
-        """Adds elements `(timestamp, id, payload)`, all or none; for each what `add` returns."""
+    def madd(self, elements: Iterable[tuple[int | str, Name, Any]], *, group: Name | None = None) -> list[bool | None]:
+        """Adds elements `(timestamp, id, payload)`, all or none; for each what `add` returns. `group` is that of all of them."""
         words = [word for timestamp, id, payload in elements for word in (timestamp, id, self.server.codec.encode(payload))]
-        return [None if reply is None else reply == 1 for reply in self._call("MADD", *words)]
+        replies = self._call("MADD", *options({"group": group}), *words)
+        return [None if reply is None else reply == 1 for reply in replies]
 
     def advance(self, timestamp: int, *, source: Name | None = None, force: bool = False) -> int | None:
         """Raises the watermark, or one source's part of it. The watermark; None while sources have not reported.
@@ -194,15 +199,24 @@ class DelayQueue(TsgenKey):
     """TSGEN with CLOCK: jobs that come after a delay, or at a time. The key is created when it is first added to."""
 
     def add(  # type: ignore[override]
-        self, id: Name, payload: Any = None, *, delay: Duration = 0, at: datetime | int | None = None, nx: bool = False, xx: bool = False
+        self,
+        id: Name,
+        payload: Any = None,
+        *,
+        delay: Duration = 0,
+        at: datetime | int | None = None,
+        nx: bool = False,
+        xx: bool = False,
+        group: Name | None = None,
     ) -> bool | None:
         """Adds a job, or replaces the one with its id: due `delay` from now (0 to ten years), or `at` a datetime or Unix ms.
 
-        True if it waits, False if it is ready, None if `nx` (only if there is none) or `xx` (only if there is one) forbade it.
+        True if it waits, False if it is ready, None if `nx` (only if there is none) or `xx` (only if there is one) forbade it. `group` as
+        in `TsgenKey.add`.
         """
         due = f"+{to_ms(delay)}" if at is None else f"{round(at.timestamp() * 1000) if isinstance(at, datetime) else at}ms"
         try:
-            return super().add(due, id, payload, nx=nx, xx=xx)
+            return super().add(due, id, payload, nx=nx, xx=xx, group=group)
         except redis.ResponseError as error:
             if "needs a CLOCK key" not in str(error):
                 raise
@@ -213,7 +227,7 @@ class DelayQueue(TsgenKey):
                     raise
                 if (self.info())["gate"] != "clock":
                     raise error from None
-            return super().add(due, id, payload, nx=nx, xx=xx)
+            return super().add(due, id, payload, nx=nx, xx=xx, group=group)
 
 
 class DebounceKey(Key):

@@ -31,7 +31,16 @@ class BoundedOptions(DeliveryOptions, total=False):
     maxlen: int
 
 
-class TsgenOptions(BoundedOptions, total=False):
+class GroupedOptions(DeliveryOptions, total=False):
+    """Of the families whose entries are in groups; in TALLY they are not."""
+
+    #: How many entries of one group may be in hand, leased or delayed, at a time; 0: any. Between values above 0 it may be altered.
+    grouplimit: int
+    #: Whether groups that have something take turns; fixed when the key is created.
+    fair: bool
+
+
+class TsgenOptions(BoundedOptions, GroupedOptions, total=False):
     #: How late elements are treated.
     late: Literal["READY", "REJECT"]
     #: After how long without a report a source is left out; 0: never.
@@ -54,7 +63,7 @@ class TsgenAlter(TsgenOptions, total=False):
     remsource: Sequence[Name]
 
 
-class DebounceOptions(BoundedOptions, total=False):
+class DebounceOptions(BoundedOptions, GroupedOptions, total=False):
     #: How long a group must be quiet, 1 ms to ten years; and after how long it fires at the latest, 0: never.
     idle: Duration
     maxwait: Duration
@@ -67,7 +76,7 @@ class DebounceCreate(DebounceOptions, total=False):
     unique: bool
 
 
-class ExpiryOptions(DeliveryOptions, total=False):
+class ExpiryOptions(GroupedOptions, total=False):
     #: Whether values of evicted keys are kept.
     keepevicted: bool
     #: How many bytes of values the watcher may hold; 0: any.
