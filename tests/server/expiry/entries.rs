@@ -73,7 +73,7 @@ fn info_tells_the_gate_the_counts_and_every_option() {
             "{{'gate' 'ttl' 'prefixes' ['a:' '\\x00'] 'maxvalue' 100 'keepevicted' 'yes' 'maxheld' 7 'held-bytes' 0 'values-dropped' 0 \
              'waiting' 1 'ready' 0 'leased' 0 'delayed' 0 'dead' 0 \
              'oldest-ready-age' nil 'oldest-lease-age' nil 'next-deadline' {} 'delivered' 0 'redelivered' 0 'acked' 0 'died' 0 \
-             'late-arrivals' 0 'sink-errors' 0 'lease' 5 'maxdeliveries' 16 'backoff' 6 'maxbackoff' 0 'maxlen' 0 'sink' 's' 'sinkmaxlen' 7 'paused' 'no'}}",
+             'late-arrivals' 0 'sink-errors' 0 'groups' 0 'groups-at-limit' 0 'lease' 5 'maxdeliveries' 16 'backoff' 6 'maxbackoff' 0 'maxlen' 0 'sink' 's' 'sinkmaxlen' 7 'grouplimit' 0 'fair' 'no' 'paused' 'no'}}",
             deadline + 1
         ),
     );
