@@ -16,11 +16,12 @@ mod stats;
 mod sweep;
 mod view;
 
-pub use claim::{Claim, ClaimTerms, Delivered, Ready, ReadyBatch, Sunk, SINK_BATCH};
+pub use claim::{Claim, ClaimTerms, Delivered, Ready, ReadyBatch, Sunk, CLAIM_BYTES, SINK_BATCH};
 pub use dead::Which;
 pub use peek::{Cursor, Listing, PeekPage, Peeked, PeekedAt};
 pub use settle::Nack;
 pub use stats::Stats;
+pub use sweep::SWEEP_AT_MOST;
 pub use view::{DeadLetter, Delayed, Pending};
 
 pub(crate) use view::Standing;

@@ -45,8 +45,9 @@ mod token;
 pub use buffers::Mover;
 pub use delivery::{
     Claim, ClaimTerms, Cursor, DeadLetter, Delayed, Delivered, Listing, Nack, PeekPage, Peeked, PeekedAt, Pending,
-    Ready, ReadyBatch, Stats, Sunk, Which, SINK_BATCH,
+    Ready, ReadyBatch, Stats, Sunk, Which,
 };
+pub use delivery::{CLAIM_BYTES, SINK_BATCH, SWEEP_AT_MOST};
 pub use duration::{duration, Duration};
 pub use entries::MAX_NAME;
 pub use error::Error;

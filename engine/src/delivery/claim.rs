@@ -13,7 +13,7 @@ use crate::time::{Millis, UnixMs};
 use crate::token::{first_token, Token, MAX_TOKEN};
 
 /// A claim is closed once it holds this many bytes of names and bodies, which are copied. Replicas repeat this, so it is part of the format.
-const CLAIM_BYTES: usize = 4 * 1024 * 1024;
+pub const CLAIM_BYTES: usize = 4 * 1024 * 1024;
 
 /// The most entries that one step of the sink takes. Replicas repeat this, because it bounds the sweep.
 pub const SINK_BATCH: usize = 32;
@@ -44,6 +44,8 @@ pub struct Claim {
     pub changed: bool,
     /// Whether a first token was given that is not the one that would have been issued.
     pub adopted: bool,
+    /// How many leases, delays and firings the sweep ended, up to [`SWEEP_AT_MOST`](crate::SWEEP_AT_MOST).
+    pub swept: usize,
 }
 
 /// One leased entry, as its worker sees it.
@@ -99,19 +101,12 @@ impl<G: Gate> Queue<G> {
     /// Errors: [`Error::HasSink`], [`Error::Exhausted`].
     pub fn claim(&mut self, wanted: &ClaimTerms<'_>, now: UnixMs) -> Result<Claim, Error> {
         let ClaimTerms { consumer, count, lease, first } = *wanted;
-        if self.options.sink.is_some() {
-            return Err(Error::HasSink);
-        }
         let expected = first_token(self.last_token, now);
-        let possible = first.filter(|given| *given > self.last_token && *given <= MAX_TOKEN);
-        let token = possible.unwrap_or(expected);
-        if token > MAX_TOKEN - MAX_COUNT as Token {
-            return Err(Error::Exhausted);
-        }
+        let token = self.check_claim(first, now)?;
         if self.options.paused {
-            return Ok(Claim { first: token, count: 0, changed: false, adopted: false });
+            return Ok(Claim { first: token, count: 0, changed: false, adopted: false, swept: 0 });
         }
-        let swept = self.sweep(now, Goal::Ready(count));
+        let swept = self.sweep_counted(now, Goal::Ready(count));
         let mut members = Vec::new();
         if let Some(key) = self.gate.horizon(now) {
             if self.groups.is_some() {
@@ -124,8 +119,9 @@ impl<G: Gate> Queue<G> {
         let claim = Claim {
             first: token,
             count: members.len(),
-            changed: swept || !members.is_empty(),
+            changed: swept > 0 || !members.is_empty(),
             adopted: !members.is_empty() && first.is_some_and(|given| given != expected),
+            swept,
         };
         if members.is_empty() {
             return Ok(claim);
@@ -151,6 +147,21 @@ impl<G: Gate> Queue<G> {
             bytes += self.entries.size(handle);
             members.push(handle);
         }
+    }
+
+    /// The token that a claim with the same `first` would begin with. Fails exactly if [`Queue::claim`] would fail. O(1).
+    ///
+    /// Errors: [`Error::HasSink`], [`Error::Exhausted`].
+    pub fn check_claim(&self, first: Option<Token>, now: UnixMs) -> Result<Token, Error> {
+        if self.options.sink.is_some() {
+            return Err(Error::HasSink);
+        }
+        let possible = first.filter(|given| *given > self.last_token && *given <= MAX_TOKEN);
+        let token = possible.unwrap_or_else(|| first_token(self.last_token, now));
+        if token > MAX_TOKEN - MAX_COUNT as Token {
+            return Err(Error::Exhausted);
+        }
+        Ok(token)
     }
 
     /// Keeps entries until they hold [`CLAIM_BYTES`], the last one whole and so at least one; puts the others back to their places.

@@ -30,14 +30,21 @@ impl<G: Gate> Queue<G> {
         {
             return Ok(());
         }
-        let mut room = MAX_COUNT;
+        self.check_tokens(tokens, MAX_COUNT).map(drop)
+    }
+
+    /// How many more entries an operation may settle if it settles these too, and `room` with them at the most. O(log n) a range and O(1) an
+    /// entry, up to `room`.
+    ///
+    /// Errors: [`Error::TooManyTokens`].
+    pub fn check_tokens(&self, tokens: &[TokenRange], mut room: usize) -> Result<usize, Error> {
         for range in tokens {
             let held = self.grants.count_range(*range, room);
             let dead = self.dead.range(range.first..=range.last).take(room + 1).count();
             let nacked = self.nacked.range(range.first..=range.last).take(room + 1).count();
             room = room.checked_sub(held + dead + nacked).ok_or(Error::TooManyTokens)?;
         }
-        Ok(())
+        Ok(room)
     }
 
     /// The work of these deliveries is done: their entries are gone. O(log n) an entry.

@@ -14,7 +14,7 @@ pub(crate) const LEASE_ENDED: &[u8] = b"lease ended";
 /// under a millisecond.
 const SWEEP_STRIDE: usize = 1_000;
 /// One operation never sweeps more: some milliseconds of work. A multiple of the stride.
-const SWEEP_AT_MOST: usize = 10_000;
+pub const SWEEP_AT_MOST: usize = 10_000;
 
 /// What an operation wants of a sweep beyond the minimum.
 #[derive(Copy, Clone)]
@@ -45,6 +45,11 @@ impl Goal {
 impl<G: Gate> Queue<G> {
     /// Ends what is due, earliest deadline first (leases before delays before firings, then by token or place). True if anything was due.
     pub(crate) fn sweep(&mut self, now: UnixMs, goal: Goal) -> bool {
+        self.sweep_counted(now, goal) > 0
+    }
+
+    /// [`Queue::sweep`]; tells how much was due, which is the same however leases are cut in memory.
+    pub(crate) fn sweep_counted(&mut self, now: UnixMs, goal: Goal) -> usize {
         let mut done = 0;
         loop {
             // The goal is checked at whole strides only, because where a grant ends in between must not show.
@@ -58,7 +63,7 @@ impl<G: Gate> Queue<G> {
             }
             done += swept;
         }
-        done > 0
+        done
     }
 
     /// Sweeps one stride, for a caller that must know whether anything is ready then. True if anything was due.

@@ -208,6 +208,38 @@ fn tokens_of_more_entries_than_a_command_may_touch_are_refused_whole() {
     assert_eq!(key.ack(&[most]).map(|settled| settled.count), Ok(10_000));
 }
 
+/// Of several keys each is counted against what those before it leave.
+#[test]
+fn tokens_of_several_keys_are_counted_together() {
+    let (key, [most, one, _]) = more_than_one_command_touches();
+    let [most, one] = [tokens(&most), tokens(&one)];
+    assert_eq!(key.check_tokens(&most, 10_000), Ok(0));
+    assert_eq!(key.check_tokens(&most, 9_999), Err(Error::TooManyTokens));
+    assert_eq!(key.check_tokens(&one, 1), Ok(0));
+    assert_eq!(key.check_tokens(&one, 0), Err(Error::TooManyTokens));
+    // What is not there takes no room, however wide the range.
+    assert_eq!(key.check_tokens(&[TokenRange { first: u64::MAX >> 3, last: u64::MAX >> 2 }], 0), Ok(0));
+}
+
+#[test]
+fn a_claim_can_be_checked_before_anything_is_done_for_it() {
+    let mut key = ready(2, unbounded());
+    let given = |first| ClaimTerms { consumer: b"w", count: 1, lease: LEASE, first };
+    for first in [None, Some(99_999), Some(1), Some(crate::MAX_TOKEN)] {
+        let checked = key.check_claim(first, UnixMs(10));
+        assert_eq!(checked, key.claim(&given(first), UnixMs(10)).map(|claim| claim.first), "{first:?}");
+    }
+    assert_eq!(key.check_claim(Some(crate::MAX_TOKEN), UnixMs(10)), Err(Error::Exhausted));
+}
+
+#[test]
+fn a_claim_tells_how_much_it_swept() {
+    let mut key = ready(9, unbounded());
+    claim(&mut key, 7, 0);
+    assert_eq!(claim(&mut key, 1, 99).swept, 0);
+    assert_eq!(claim(&mut key, 1, 100).swept, 7);
+}
+
 #[test]
 fn a_release_hands_back_as_many_as_one_command_touches() {
     let (mut key, _) = more_than_one_command_touches();

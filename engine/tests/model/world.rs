@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::fmt::Debug;
 use tsgen_engine::{
     coalesce, Claim, ClaimTerms, DeliveryOptions, Gate, Loader, Millis, Nack, Queue, Settled, TokenRange, UnixMs,
-    Which, SINK_BATCH,
+    Which, MAX_COUNT, SINK_BATCH,
 };
 
 /// What a model has to be told of a family.
@@ -240,8 +240,10 @@ impl<F: Family> World<F> {
             Op::Claim { consumer, count, lease } => self.claim(consumer, count, lease),
             Op::Ack(pick) => {
                 let ranges = self.ranges(&pick);
+                let room = self.master.check_tokens(&ranges, MAX_COUNT).expect("narrow");
                 let count = self.settle(|queue, _| queue.ack(&ranges).expect("narrow"));
                 assert_eq!(count, self.naive.ack(&ranges));
+                assert!(room + count <= MAX_COUNT, "what is acknowledged was counted: {room} + {count}");
             }
             Op::Nack { pick, delay, dead } => {
                 let ranges = self.ranges(&pick);
@@ -319,10 +321,12 @@ impl<F: Family> World<F> {
 
     fn claim(&mut self, consumer: u8, count: usize, lease: i64) {
         let (now, lease_ms) = (UnixMs(self.now), Millis(lease as u64));
+        let token = self.master.check_claim(None, now);
         let claim = self
             .master
             .claim(&ClaimTerms { consumer: &[consumer], count, lease: lease_ms, first: None }, now)
             .expect("no sink");
+        assert_eq!(token, Ok(claim.first));
         let got = self.master.delivered(&claim).map(|entry| Handed {
             token: entry.token,
             deliveries: entry.deliveries,
