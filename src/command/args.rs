@@ -31,6 +31,11 @@ impl<'a> Args<'a> {
         self.rest.len()
     }
 
+    /// The arguments that are left, still to be read.
+    pub fn rest(&self) -> &'a [&'a Str] {
+        self.rest
+    }
+
     pub fn peek(&self) -> Option<&'a Str> {
         self.rest.first().copied()
     }
@@ -44,6 +49,13 @@ impl<'a> Args<'a> {
     /// An argument that the arity promises.
     pub fn required(&mut self) -> Result<&'a Str, Fail> {
         self.next().ok_or(Fail::Arity)
+    }
+
+    /// The next `count` arguments, or all that are left.
+    pub fn take(&mut self, count: usize) -> &'a [&'a Str] {
+        let (taken, rest) = self.rest.split_at(count.min(self.rest.len()));
+        self.rest = rest;
+        taken
     }
 
     /// All arguments that are left.
@@ -103,8 +115,14 @@ impl<'a> Args<'a> {
     }
 
     pub fn count_of(&mut self, word: &str) -> Result<usize, Fail> {
-        let count = self.number_of(word, 1, MAX_COUNT as i64)?;
-        Ok(usize::try_from(count).unwrap_or(MAX_COUNT))
+        let value = self.value_of(word)?;
+        count(word, value)
+    }
+
+    /// A count that the arity promises.
+    pub fn required_count(&mut self, name: &str) -> Result<usize, Fail> {
+        let value = self.required()?;
+        count(name, value)
     }
 
     /// The duration that follows the word of an option.
@@ -183,6 +201,11 @@ pub fn integer(text: &[u8]) -> Option<i64> {
     } else {
         value.checked_neg()
     }
+}
+
+fn count(name: &str, text: &Str) -> Result<usize, Fail> {
+    let count = in_range(name, text, 1, MAX_COUNT as i64)?;
+    Ok(usize::try_from(count).unwrap_or(MAX_COUNT))
 }
 
 pub fn in_range(name: &str, text: &Str, min: i64, max: i64) -> Result<i64, Fail> {

@@ -108,7 +108,7 @@ fn group(words: &mut Words<'_>, before: &mut Vec<Argument>, optional: bool) {
         }
     };
     let repeats_token = repeats && argument.token.is_some();
-    before.push(Argument { optional, multiple: repeats, repeats_token, ..argument });
+    before.push(Argument { optional, multiple: repeats || argument.multiple, repeats_token, ..argument });
 }
 
 impl Argument {

@@ -1,6 +1,7 @@
 //! The table of all commands. Registration, COMMAND DOCS, arity, and the lookup that `TSGEN.AT` needs are derived
 //! from it.
 
+use crate::command::args::integer;
 use crate::command::call::Call;
 use crate::command::fail::Outcome;
 use crate::command::syntax::Syntax;
@@ -11,6 +12,7 @@ use crate::redis::command::{
 };
 use crate::redis::{log, Ctx, Str};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A command in the table.
@@ -43,7 +45,7 @@ impl Entry {
 
 /// Whether a command finds its keys itself.
 const fn finds_keys(row: &Row) -> bool {
-    matches!(row.keys.last(), Some(KeySpec::After(_)))
+    matches!(row.keys.last(), Some(KeySpec::After(_) | KeySpec::Counted(_)))
 }
 
 /// Adapts a `Command` to the handler that Redis can call.
@@ -60,8 +62,24 @@ impl<C: Command> Handler for Adapter<C> {
     }
 
     fn find_keys(argv: &[&Str], request: &KeyRequest<'_>) {
+        if let Some(KeySpec::Counted(at)) = C::ROW.keys.last() {
+            return counted_keys(argv, *at).for_each(|position| request.read_key_at(position));
+        }
         let keys = find(C::ROW.name.to_bytes()).map(|entry| entry.syntax.keys(argv));
         keys.into_iter().flatten().for_each(|position| request.key_at(position));
+    }
+}
+
+/// The positions of the keys whose number stands at this position; none if there are not so many.
+fn counted_keys(argv: &[&Str], at: i32) -> Range<usize> {
+    let at = usize::try_from(at).unwrap_or(usize::MAX);
+    let count = argv.get(at).and_then(|text| integer(text.bytes())).and_then(|count| usize::try_from(count).ok());
+    let first = at.saturating_add(1);
+    let keys = first..first.saturating_add(count.unwrap_or(0));
+    if keys.end <= argv.len() {
+        keys
+    } else {
+        0..0
     }
 }
 

@@ -6,7 +6,7 @@ use crate::command::fail::Fail;
 use tsgen_engine::Which;
 use tsgen_engine::{coalesce, TokenRange, MAX_COUNT, MAX_TOKEN};
 
-const BAD_TOKEN: Fail =
+pub const BAD_TOKEN: Fail =
     Fail::text("ERR token must be an integer between 1 and 4611686018427387904, or a range first-last of these");
 
 /// The entries that ALL takes without COUNT.
@@ -94,6 +94,11 @@ impl Tokens {
 
     fn is_empty(&self) -> bool {
         self.as_slice().is_empty()
+    }
+
+    /// How many tokens are named, current or not.
+    pub fn len(&self) -> u64 {
+        self.as_slice().iter().map(|range| range.last - range.first + 1).fold(0, u64::saturating_add)
     }
 
     pub fn as_slice(&self) -> &[TokenRange] {

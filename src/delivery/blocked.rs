@@ -1,11 +1,11 @@
-//! Workers that wait in a blocking CLAIM.
+//! Workers that wait in a blocking CLAIM or MCLAIM.
 //!
 //! Redis keeps the queues of blocked clients and asks the first client first; this file keeps what a client waits for.
 
-use crate::command::Fail;
+use crate::command::{Call, Fail};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
-use crate::delivery::serve::{serve, Wanted};
+use crate::delivery::serve::{serve, serve_several, Wanted};
 use crate::delivery::timer::{slots, tick};
 use crate::delivery::waiters::Waiter;
 use crate::redis::block::{block_on, Wait};
@@ -17,71 +17,148 @@ use tsgen_engine::{Millis, UnixMs};
 /// While nothing may be written, blocked workers are asked again at this interval.
 const PAUSE_STEP: Millis = Millis(10);
 
-/// One blocked CLAIM.
+/// The form of the reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The entries of one key: CLAIM.
+    Entries,
+    /// Keys, each with its entries: MCLAIM.
+    ByKey,
+}
+
+/// One blocked CLAIM or MCLAIM.
 struct Waiting<F> {
-    waiter: Waiter,
+    /// `None` once the client has its reply.
+    waiter: Option<Waiter>,
+    form: Form,
     consumer: OwnedStr,
     wanted: Wanted,
     _family: PhantomData<F>,
 }
 
-/// Blocks the client of a CLAIM that has found nothing, for up to `timeout` (0: for ever). Asks the timer to come when the key may have a
-/// ready entry.
-pub fn wait<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, timeout: Millis, now: UnixMs) {
-    if let Some(mut key) = keyspace::open_read::<F>(ctx, name) {
-        if let Ok(Some(value)) = key.value() {
-            value.schedule_wakeup(ctx.db(), name.bytes(), now);
+/// A claim has found nothing in these keys: the client waits for up to `block` (0: for ever) if it asked for that and may, else it gets an empty
+/// reply.
+pub fn wait_or_reply<F: Family>(
+    call: &Call<'_>,
+    names: &[&Str],
+    form: Form,
+    consumer: &Str,
+    wanted: Wanted,
+    block: Option<Millis>,
+    now: UnixMs,
+) {
+    let ctx = call.ctx;
+    let Some(timeout) = block.filter(|_| !call.is_repetition() && !ctx.flags().denies_blocking()) else {
+        return ctx.reply_array(0);
+    };
+    for name in names {
+        // Asks the timer to come when the key may have a ready entry.
+        if let Some(mut key) = keyspace::open_read::<F>(ctx, name) {
+            if let Ok(Some(value)) = key.value() {
+                value.schedule_wakeup(ctx.db(), name.bytes(), now);
+            }
         }
     }
     let waiting = Waiting::<F> {
-        waiter: Waiter::new(ctx.db(), name.bytes()),
+        waiter: Some(Waiter::new(ctx.db(), names)),
+        form,
         consumer: OwnedStr::new(consumer.bytes()),
         wanted,
         _family: PhantomData,
     };
-    block_on(ctx, name, i64::try_from(timeout.0).unwrap_or(0), waiting);
+    block_on(ctx, names, i64::try_from(timeout.0).unwrap_or(0), waiting);
 }
 
 impl<F: Family> Wait for Waiting<F> {
     fn wake(&mut self, ctx: &Ctx, name: &Str) -> bool {
+        let Some(waiter) = &self.waiter else { return false };
+        let outcome = self.try_to_serve(ctx, waiter, name);
+        let is_served = outcome.as_ref().is_ok_and(|served| *served);
+        if let Err(fail) = outcome {
+            fail.reply(ctx, if self.form == Form::Entries { F::VERBS.claim.name } else { F::VERBS.mclaim.name });
+            self.waiter = None;
+            return true;
+        }
+        if is_served {
+            // Others who wait for the same keys are asked before Redis drops this.
+            self.waiter = None;
+        }
+        is_served
+    }
+
+    fn expire(&mut self, ctx: &Ctx) {
+        ctx.reply_array(0);
+    }
+}
+
+impl<F: Family> Waiting<F> {
+    /// Serves the client if there is something for it, now that this key was signalled. True if it has its reply; false if nothing has changed.
+    fn try_to_serve(&self, ctx: &Ctx, waiter: &Waiter, signalled: &Str) -> Result<bool, Fail> {
         if ctx.flags().is_loading() {
             // The key is only half loaded, and may still hold entries that were acknowledged later. `data_is_there` asks again.
-            return false;
+            return Ok(false);
         }
         if F::data_type().damages() != 0 {
-            if let Some(Err(Fail::Damaged)) = keyspace::open_read::<F>(ctx, name).map(|mut key| key.view().map(drop)) {
-                Fail::Damaged.reply(ctx, F::VERBS.claim.name);
-                return true;
+            if let Some(Err(Fail::Damaged)) =
+                keyspace::open_read::<F>(ctx, signalled).map(|mut key| key.view().map(drop))
+            {
+                return Err(Fail::Damaged);
             }
         }
         let now = UnixMs(unix_ms());
         if must_not_write() {
             // A claim would replicate, and replicating now would abort the server. The timer repeats the signal, so that it is not lost.
-            tick::note(self.waiter.db, name.bytes(), now.after(PAUSE_STEP));
-            return false;
+            tick::note(waiter.db, signalled.bytes(), now.after(PAUSE_STEP));
+            return Ok(false);
         }
-        if !slots::are_ours(name.bytes()) {
+        if !slots::are_ours(signalled.bytes()) {
             // Redis sends the client on to the new owner within a second.
-            return false;
+            return Ok(false);
         }
-        let worth_trying = match keyspace::open_read::<F>(ctx, name) {
-            None => false,
-            Some(mut key) => match key.value() {
-                // A key of another type counts as absent, as with BLPOP.
-                Ok(None) | Err(_) => false,
-                Ok(Some(value)) => {
-                    let serves = value.has_sink() || value.queue.has_ready(now);
-                    if !serves {
-                        value.schedule_wakeup(self.waiter.db, name.bytes(), now);
-                    }
-                    serves
-                }
-            },
-        };
-        worth_trying && serve::<F>(ctx, name, &self.consumer, self.wanted, now)
+        let names = self.worth_trying(ctx, waiter, signalled, now)?;
+        match (self.form, names.first()) {
+            (_, None) => Ok(false),
+            (Form::Entries, Some(name)) => serve::<F>(ctx, name, &self.consumer, self.wanted, None, now),
+            (Form::ByKey, _) => Ok(serve_several::<F>(ctx, &names, &self.consumer, self.wanted, now)),
+        }
     }
 
-    fn expire(&mut self, ctx: &Ctx) {
-        ctx.reply_array(0);
+    /// The keys to claim from, in their order; none unless at least one is sure to have something, for a client that is woken for nothing could
+    /// not tell replicas what it swept. Of the key that was signalled Redis asks the clients in their order; any other is looked at only if
+    /// nobody waits longer for it.
+    fn worth_trying<'w>(
+        &self,
+        ctx: &Ctx,
+        waiter: &'w Waiter,
+        signalled: &Str,
+        now: UnixMs,
+    ) -> Result<Vec<&'w Str>, Fail> {
+        let (mut names, mut is_sure) = (Vec::new(), false);
+        for name in waiter.names.iter().map(|name| &**name) {
+            let is_signalled = name.bytes() == signalled.bytes();
+            if !is_signalled && !waiter.is_first(name) {
+                continue;
+            }
+            let Some(mut key) = keyspace::open_read::<F>(ctx, name) else { continue };
+            let value = match key.value() {
+                Ok(Some(value)) => value,
+                Err(Fail::Damaged) => return Err(Fail::Damaged),
+                // A key of another type counts as absent, as with BLPOP.
+                Ok(None) | Err(_) => continue,
+            };
+            value.queue.check_claim(None, now)?;
+            if value.queue.has_ready(now) {
+                is_sure = true;
+                names.push(name);
+                continue;
+            }
+            if is_signalled {
+                value.schedule_wakeup(waiter.db, name.bytes(), now);
+            }
+            if value.queue.claimable(now) {
+                names.push(name);
+            }
+        }
+        Ok(if is_sure { names } else { Vec::new() })
     }
 }

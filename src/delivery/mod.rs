@@ -2,9 +2,11 @@
 //!
 //! It knows no family: what a family adds comes in through `Family`.
 
+pub mod acknowledge;
 pub mod any_family;
 pub mod apply;
 pub mod blocked;
+pub mod claim_options;
 pub mod commands;
 pub mod compaction;
 pub mod drive;

@@ -17,12 +17,26 @@ pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &StoredQueue<F>, now: U
     ctx.replicate_at(AT, now.0, F::VERBS.create.name, &arguments);
 }
 
-/// Replicates a claim, with the tokens that it handed out. `names`: the key and the consumer.
-pub fn claim<F: Family>(ctx: &Ctx, names: [&Str; 2], terms: &ClaimTerms<'_>, claim: &Claim, now: UnixMs) {
+/// Replicates an acknowledgement of these tokens, as the client wrote them.
+pub fn acknowledged<F: Family>(ctx: &Ctx, name: &Str, tokens: &[&Str]) {
+    ctx.replicate_on(F::VERBS.ack.name, name, tokens);
+}
+
+/// Replicates a claim, with the tokens that it handed out, and those of deliveries that it acknowledged before. `names`: the key and the
+/// consumer.
+pub fn claim<F: Family>(
+    ctx: &Ctx,
+    names: [&Str; 2],
+    terms: &ClaimTerms<'_>,
+    claim: &Claim,
+    acknowledged: &[&Str],
+    now: UnixMs,
+) {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let (count, lease) = (number(terms.count as u64), number(terms.lease.0));
     let options = [(c"COUNT", count), (c"LEASE", lease), (c"TOKEN", number(claim.first))];
-    ctx.replicate_at_with(AT, now.0, F::VERBS.claim.name, names, options);
+    let more = (!acknowledged.is_empty()).then_some((c"ACK", acknowledged));
+    ctx.replicate_at_with((AT, now.0, F::VERBS.claim.name), names, options, more);
 }
 
 /// Replicates one stride of the timer's sweep over leases and delays that have ended.

@@ -1,12 +1,15 @@
-//! Serves one claim of one key: at once in CLAIM, or when a client that waits is woken.
+//! Serves a claim, of one key or of several: at once in CLAIM and MCLAIM, or when a client that waits is woken.
 
-use crate::command::Outcome;
+use crate::command::Fail;
+use crate::delivery::acknowledge::Receipts;
 use crate::delivery::family::Family;
-use crate::delivery::keyspace::{self, Opened};
+use crate::delivery::figures::count_adopted_token;
+use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
+use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::{Ctx, Str};
-use tsgen_engine::{Claim, ClaimTerms, DeliveryOptions, Millis, Token, UnixMs};
+use tsgen_engine::{Claim, ClaimTerms, DeliveryOptions, Error, Millis, Token, UnixMs, CLAIM_BYTES, SWEEP_AT_MOST};
 
 /// What a claim asks for.
 #[derive(Clone, Copy)]
@@ -14,43 +17,138 @@ pub struct Wanted {
     pub count: usize,
     /// The lease that was asked for; `None`: the key's own lease.
     pub lease: Option<Millis>,
+    /// On a replica or from the AOF: the first token that the master has handed out.
+    pub token: Option<Token>,
 }
 
 impl Wanted {
     /// The terms of the claim, at a key with these options.
-    pub fn terms<'a>(self, consumer: &'a Str, options: &DeliveryOptions, first: Option<Token>) -> ClaimTerms<'a> {
+    fn terms<'a>(self, consumer: &'a Str, options: &DeliveryOptions) -> ClaimTerms<'a> {
         let lease = self.lease.unwrap_or(options.lease);
-        ClaimTerms { consumer: consumer.bytes(), count: self.count, lease, first }
+        ClaimTerms { consumer: consumer.bytes(), count: self.count, lease, first: self.token }
     }
 }
 
-/// Serves a client that waits, once the key has a ready entry or a sink. True if the client has its reply; false if nothing has changed.
-pub fn serve<F: Family>(ctx: &Ctx, name: &Str, consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
-    let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
-    let Ok(Some(value)) = key.value() else { return false };
-    let terms = wanted.terms(consumer, value.queue.options(), None);
-    let outcome = match value.queue.claim(&terms, now) {
-        Ok(claim) => {
-            replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, now);
-            finish(ctx, name, key, &claim, now)
+/// Acknowledges deliveries of one key, if asked to, then claims from it, and replies with the entries. False if there are none; then the client
+/// has no reply yet. One write: what a replica repeats is this command, or an ACK if nothing came of the claim.
+pub fn serve<F: Family>(
+    ctx: &Ctx,
+    name: &Str,
+    consumer: &Str,
+    wanted: Wanted,
+    receipts: Option<&Receipts<'_>>,
+    now: UnixMs,
+) -> Result<bool, Fail> {
+    let mut key = keyspace::open_write::<F>(ctx, name)?;
+    let Some(value) = key.value()? else { return Ok(false) };
+    let mut acknowledged: &[&Str] = &[];
+    if let Some(Receipts { tokens, given, .. }) = receipts {
+        value.queue.check_claim(wanted.token, now)?;
+        if value.queue.ack(tokens.as_slice())?.changed {
+            acknowledged = given;
         }
-        Err(error) => Err(error.into()),
-    };
-    if let Err(fail) = outcome {
-        fail.reply(ctx, F::VERBS.claim.name);
     }
-    true
+    let terms = wanted.terms(consumer, value.queue.options());
+    let claim = take::<F>(value, &terms, now)?;
+    let has_claimed = claim.is_some_and(|claim| claim.changed);
+    let has_acknowledged = !acknowledged.is_empty();
+    if !has_claimed && !has_acknowledged {
+        return Ok(false);
+    }
+    match claim {
+        // The command came in an envelope that says everything already.
+        _ if wanted.token.is_some() => ctx.replicate_verbatim(),
+        Some(claim) if claim.changed => {
+            replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, acknowledged, now);
+        }
+        _ => replicate::acknowledged::<F>(ctx, name, acknowledged),
+    }
+    let served = claim.filter(|claim| claim.count > 0);
+    if let Some(claim) = served {
+        reply_entries::<F>(ctx, value, &claim);
+    }
+    let signals = Signals::of(ctx, name, value, || now, None);
+    drop(key);
+    let events = [has_acknowledged.then_some(F::VERBS.ack.event), served.map(|_| F::VERBS.claim.event)];
+    signals.send(ctx, name, events.into_iter().flatten());
+    Ok(served.is_some())
 }
 
-/// Replies with the claimed entries, and sends the signals of the claim.
-pub fn finish<F: Family>(ctx: &Ctx, name: &Str, mut key: Opened<'_, F>, claim: &Claim, now: UnixMs) -> Outcome {
-    let Some(value) = key.value()? else { return Ok(()) };
+/// Claims from several keys, each as long as those before it left something to ask for, and replies with the entries by key. The keys were
+/// looked at: none refuses. False if there are no entries; then the client has no reply yet.
+///
+/// Ends with the key at which the entries reach 4 MiB; and, if it has any, with the one at which as many leases and delays were ended as in one
+/// CLAIM at the most.
+pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
+    let mut taken = Vec::new();
+    let (mut left, mut bytes, mut swept) = (wanted.count, 0, 0);
+    for name in names {
+        let is_long = swept >= SWEEP_AT_MOST;
+        if left == 0 || bytes >= CLAIM_BYTES || (is_long && left < wanted.count) {
+            break;
+        }
+        let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { continue };
+        let Ok(Some(value)) = key.value() else { continue };
+        if is_long && !value.queue.has_ready(now) {
+            continue;
+        }
+        let terms = Wanted { count: left, ..wanted }.terms(consumer, value.queue.options());
+        let Ok(Some(claim)) = take::<F>(value, &terms, now) else { continue };
+        left -= claim.count;
+        swept += claim.swept;
+        bytes += value.queue.delivered(&claim).map(|entry| entry.name.len() + entry.body.len()).sum::<usize>();
+        if claim.changed {
+            replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, &[], now);
+            let signals = Signals::of(ctx, name, value, || now, None);
+            taken.push((*name, claim, signals));
+        }
+    }
+    let given = taken.iter().filter(|(_, claim, _)| claim.count > 0);
+    let is_served = left < wanted.count;
+    if is_served {
+        // Only now, for an array begins with its length.
+        ctx.reply_array(given.clone().count());
+        for (name, claim, _) in given {
+            reply_key::<F>(ctx, name, claim);
+        }
+    }
+    for (name, claim, signals) in taken {
+        signals.send(ctx, name, (claim.count > 0).then_some(F::VERBS.claim.event));
+    }
+    is_served
+}
+
+/// Leases ready entries of one key. `None`: there was nothing to try.
+fn take<F: Family>(value: &mut StoredQueue<F>, terms: &ClaimTerms<'_>, now: UnixMs) -> Result<Option<Claim>, Fail> {
+    if value.has_sink() {
+        return Err(Error::HasSink.into());
+    }
+    if !value.queue.claimable(now) {
+        return Ok(None);
+    }
+    let claim = value.queue.claim(terms, now)?;
+    if claim.adopted {
+        count_adopted_token();
+    }
+    Ok(Some(claim))
+}
+
+fn reply_entries<F: Family>(ctx: &Ctx, value: &StoredQueue<F>, claim: &Claim) {
     ctx.reply_array(claim.count);
     for entry in value.queue.delivered(claim) {
         F::reply_entry(ctx, &entry);
     }
-    let signals = Signals::of(ctx, name, value, || now, None);
-    drop(key);
-    signals.send(ctx, name, [F::VERBS.claim.event]);
-    Ok(())
+}
+
+fn reply_key<F: Family>(ctx: &Ctx, name: &Str, claim: &Claim) {
+    ctx.reply_array(2);
+    ctx.reply_bytes(name.bytes());
+    let key = keyspace::open_quietly::<F>(ctx, name);
+    match key {
+        Some(mut key) => match key.view() {
+            Ok(Some(value)) => reply_entries::<F>(ctx, value, claim),
+            _ => ctx.reply_array(0),
+        },
+        None => ctx.reply_array(0),
+    }
 }

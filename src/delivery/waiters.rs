@@ -1,18 +1,23 @@
-//! How many clients wait for which key, so that the timer wakes clients only at keys where one is blocked.
+//! Which clients wait for which key, in the order in which they were blocked. The timer wakes clients only at keys where one is blocked, and a
+//! client that waits for several keys leaves a key to those who wait for it longer.
 
 use crate::delivery::timer::tick;
+use crate::redis::{OwnedStr, Str};
 use lazy_static::lazy_static;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tsgen_engine::UnixMs;
 
-type Waiters = HashMap<i32, HashMap<Box<[u8]>, usize>>;
+/// By database and key: the numbers of those who wait.
+type Waiters = HashMap<i32, HashMap<Box<[u8]>, BTreeSet<u64>>>;
 
 lazy_static! {
     static ref WAITERS: Mutex<Waiters> = Mutex::default();
 }
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
+/// The number of the next client that waits.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Never held while Redis is called.
 fn waiters() -> MutexGuard<'static, Waiters> {
@@ -34,7 +39,7 @@ pub fn count(db: i32, name: &[u8]) -> usize {
     if !anybody() {
         return 0;
     }
-    waiters().get(&db).and_then(|keys| keys.get(name)).copied().unwrap_or(0)
+    waiters().get(&db).and_then(|keys| keys.get(name)).map_or(0, BTreeSet::len)
 }
 
 /// All data has been loaded: every client that waits is asked again, because signals went unheard during the loading.
@@ -51,17 +56,31 @@ pub fn names(db: i32) -> Vec<Box<[u8]>> {
     waiters().get(&db).map_or_else(Vec::new, |keys| keys.keys().cloned().collect())
 }
 
-/// One client that waits. It is counted until this is dropped.
+/// One client that waits for one key or several, all different. It is counted until this is dropped.
 pub struct Waiter {
     pub db: i32,
-    name: Box<[u8]>,
+    pub names: Vec<OwnedStr>,
+    number: u64,
 }
 
 impl Waiter {
-    pub fn new(db: i32, name: &[u8]) -> Self {
+    pub fn new(db: i32, names: &[&Str]) -> Self {
         TOTAL.fetch_add(1, Ordering::Relaxed);
-        *waiters().entry(db).or_default().entry(name.into()).or_default() += 1;
-        Waiter { db, name: name.into() }
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let names: Vec<OwnedStr> = names.iter().map(|name| OwnedStr::new(name.bytes())).collect();
+        let mut all = waiters();
+        let keys = all.entry(db).or_default();
+        for name in &names {
+            keys.entry(name.bytes().into()).or_default().insert(number);
+        }
+        Waiter { db, names, number }
+    }
+
+    /// Whether nobody waits longer for this key.
+    pub fn is_first(&self, name: &Str) -> bool {
+        let all = waiters();
+        let first = all.get(&self.db).and_then(|keys| keys.get(name.bytes())).and_then(BTreeSet::first);
+        first.is_none_or(|first| *first >= self.number)
     }
 }
 
@@ -70,10 +89,11 @@ impl Drop for Waiter {
         TOTAL.fetch_sub(1, Ordering::Relaxed);
         let mut all = waiters();
         let Some(keys) = all.get_mut(&self.db) else { return };
-        if let Some(count) = keys.get_mut(&self.name) {
-            *count -= 1;
-            if *count == 0 {
-                keys.remove(&self.name);
+        for name in &self.names {
+            let Some(numbers) = keys.get_mut(name.bytes()) else { continue };
+            numbers.remove(&self.number);
+            if numbers.is_empty() {
+                keys.remove(name.bytes());
             }
         }
         if keys.is_empty() {

@@ -14,12 +14,13 @@ pub trait Wait: Sized + 'static {
     fn expire(&mut self, ctx: &Ctx);
 }
 
-/// Blocks the client of the current command until `key` is signalled and `wait` is served, or `timeout_ms` are over
+/// Blocks the client of the current command until one of `keys` is signalled and `wait` is served, or `timeout_ms` are over
 /// (0: never). The caller has made sure that blocking is allowed.
-pub fn block_on<W: Wait>(ctx: &Ctx, key: &Str, timeout_ms: i64, wait: W) {
+pub fn block_on<W: Wait>(ctx: &Ctx, keys: &[&Str], timeout_ms: i64, wait: W) {
     let data = Box::into_raw(Box::new(wait));
-    let mut keys = [key.raw()];
-    // SAFETY: a live context, one key name, which Redis keeps a reference to, and data that `free` takes back.
+    let mut keys: Vec<_> = keys.iter().map(|key| key.raw()).collect();
+    let count = c_int::try_from(keys.len()).unwrap_or(c_int::MAX);
+    // SAFETY: a live context, names of keys with their number, to which Redis keeps references, and data that `free` takes back.
     unsafe {
         api!(RedisModule_BlockClientOnKeys(
             ctx.raw(),
@@ -28,7 +29,7 @@ pub fn block_on<W: Wait>(ctx: &Ctx, key: &Str, timeout_ms: i64, wait: W) {
             Some(free::<W>),
             timeout_ms,
             keys.as_mut_ptr(),
-            1,
+            count,
             data.cast()
         ))
     };

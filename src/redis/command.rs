@@ -62,8 +62,17 @@ impl<'c> KeyRequest<'c> {
 
     /// Reports a key at this position of argv. The command changes the key and does not reveal its content.
     pub fn key_at(&self, position: usize) {
+        self.report(position, raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE);
+    }
+
+    /// Reports a key at this position of argv. The command reads and changes the key.
+    pub fn read_key_at(&self, position: usize) {
+        let update = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE;
+        self.report(position, update | raw::REDISMODULE_CMD_KEY_ACCESS);
+    }
+
+    fn report(&self, position: usize, flags: u32) {
         let Ok(position) = c_int::try_from(position) else { return };
-        let flags = raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE;
         // SAFETY: a live context during a keys-position request.
         unsafe { api!(RedisModule_KeyAtPosWithFlags(self.0.raw(), position, flags as c_int)) };
     }
@@ -78,6 +87,9 @@ pub enum KeySpec {
     Update(c_int),
     /// The key at this position is read and changed.
     ReadUpdate(c_int),
+    /// At this position stands a number, and so many keys follow. They are read and changed. The handler finds them too: a cluster of Redis 7.0
+    /// does not go by such a spec. So the command must not be replicated itself (see [`Handler::FINDS_KEYS`]).
+    Counted(c_int),
     /// The key stands after this word, if the word is there; the handler tells the exact place.
     After(&'static CStr),
 }
@@ -99,7 +111,7 @@ pub fn register(ctx: &Ctx, entry: Entry, command: &Registration<'_>, categories:
     let mut texts = Texts::default();
     let first_key = command.keys.iter().find_map(|key| match key {
         KeySpec::Read(at) | KeySpec::Update(at) | KeySpec::ReadUpdate(at) => Some(*at),
-        KeySpec::After(_) => None,
+        KeySpec::Counted(_) | KeySpec::After(_) => None,
     });
     let (first, step) = first_key.map_or((0, 0), |at| (at, 1));
     let flags = texts.keep(command.flags);
@@ -147,7 +159,7 @@ fn key_specs(keys: &[KeySpec]) -> Vec<raw::RedisModuleCommandKeySpec> {
     let flags = |key: &KeySpec| match key {
         KeySpec::Read(_) => raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS,
         KeySpec::Update(_) | KeySpec::After(_) => raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE,
-        KeySpec::ReadUpdate(_) => {
+        KeySpec::ReadUpdate(_) | KeySpec::Counted(_) => {
             raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_UPDATE
         }
     };
@@ -155,7 +167,7 @@ fn key_specs(keys: &[KeySpec]) -> Vec<raw::RedisModuleCommandKeySpec> {
         let mut spec = no_spec();
         spec.flags = u64::from(incomplete | flags(key));
         match key {
-            KeySpec::Read(at) | KeySpec::Update(at) | KeySpec::ReadUpdate(at) => {
+            KeySpec::Read(at) | KeySpec::Update(at) | KeySpec::ReadUpdate(at) | KeySpec::Counted(at) => {
                 spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
                 spec.bs.index.pos = *at;
             }
@@ -165,8 +177,15 @@ fn key_specs(keys: &[KeySpec]) -> Vec<raw::RedisModuleCommandKeySpec> {
                     raw::RedisModuleCommandKeySpec__bindgen_ty_1__bindgen_ty_2 { keyword: word.as_ptr(), startfrom: 2 };
             }
         }
-        spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
-        spec.fk.range = raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 { lastkey: 0, keystep: 1, limit: 0 };
+        if let KeySpec::Counted(_) = key {
+            spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_KEYNUM;
+            spec.fk.keynum =
+                raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_2 { keynumidx: 0, firstkey: 1, keystep: 1 };
+        } else {
+            spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
+            spec.fk.range =
+                raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 { lastkey: 0, keystep: 1, limit: 0 };
+        }
         spec
     };
     keys.iter().map(spec).chain([no_spec()]).collect()

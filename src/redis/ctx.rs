@@ -157,6 +157,22 @@ impl Ctx {
         unsafe { api!(RedisModule_ReplicateVerbatim(self.raw())) };
     }
 
+    /// Replicates `command name arguments…`, a command of ours that does not depend on time.
+    pub fn replicate_on(&self, command: &CStr, name: &Str, arguments: &[&Str]) {
+        planted::step();
+        // SAFETY: a live context; "s" is a string of Redis, "v" an array with its length. Redis copies what it needs.
+        unsafe {
+            api!(RedisModule_Replicate(
+                self.raw(),
+                command.as_ptr(),
+                c"sv".as_ptr(),
+                name.raw(),
+                arguments.as_ptr(),
+                arguments.len()
+            ))
+        };
+    }
+
     /// Replicates a command of Redis itself; the server knows where its keys are.
     pub fn replicate_native(&self, command: &CStr, arguments: &[&Str]) {
         // SAFETY: a live context; "v" is an array with its length. Redis copies what it needs.
@@ -188,16 +204,24 @@ impl Ctx {
         };
     }
 
-    /// Replicates `AT ms command names… word number …` without building strings: for commands that come often.
-    pub fn replicate_at_with(&self, at: &CStr, ms: i64, command: &CStr, names: [&Str; 2], options: [(&CStr, i64); 3]) {
+    /// Replicates `AT ms command names… word number … [word strings…]` without building strings: for commands that come often.
+    pub fn replicate_at_with(
+        &self,
+        (at, ms, command): (&CStr, i64, &CStr),
+        names: [&Str; 2],
+        options: [(&CStr, i64); 3],
+        more: Option<(&CStr, &[&Str])>,
+    ) {
         planted::step();
+        let format = if more.is_some() { c"lcssclclclcv" } else { c"lcssclclcl" };
+        let (word4, strings) = more.unwrap_or((c"", &[]));
         let [(word1, number1), (word2, number2), (word3, number3)] = options;
-        // SAFETY: as in `replicate_at`; "s" is a string of Redis.
+        // SAFETY: as in `replicate_at`; "s" is a string of Redis. What the format does not ask for is not read.
         unsafe {
             api!(RedisModule_Replicate(
                 self.raw(),
                 at.as_ptr(),
-                c"lcssclclcl".as_ptr(),
+                format.as_ptr(),
                 c_longlong::from(ms),
                 command.as_ptr(),
                 names[0].raw(),
@@ -207,7 +231,10 @@ impl Ctx {
                 word2.as_ptr(),
                 c_longlong::from(number2),
                 word3.as_ptr(),
-                c_longlong::from(number3)
+                c_longlong::from(number3),
+                word4.as_ptr(),
+                strings.as_ptr(),
+                strings.len()
             ))
         };
     }

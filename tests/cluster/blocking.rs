@@ -37,6 +37,38 @@ fn a_worker_whose_slot_has_moved_is_told_moved() {
     assert_eq!(router.ok(&format!("TSGEN.CLAIM {key} other")).items()[0].items()[1], 1);
 }
 
+/// MCLAIM waits for all of its keys, of which none need be there.
+#[test]
+fn a_worker_that_waits_for_several_keys_is_told_moved_too() {
+    let cluster = Cluster::form();
+    let (key, slot) = empty_key(&cluster, 0);
+    let keys = format!("{key}:urgent {key} {key}:bulk");
+    let mut worker = Blocked::new(&cluster.nodes[0], &format!("TSGEN.MCLAIM 3 {keys} me BLOCK 0"));
+    cluster.begin_move(slot, 0, 1);
+    cluster.migrate(&[&key], 0, 1);
+    assert!(worker.is_blocked(&mut cluster.nodes[0].client()), "the key has moved, the slot has not");
+    cluster.end_move(slot, 0, 1);
+    assert_eq!(worker.reply().to_string(), format!("-MOVED {slot} 127.0.0.1:{}", cluster.nodes[1].port));
+    assert_eq!(blocked_clients(&cluster.nodes[0]), "0");
+    let mut worker = Blocked::new(&cluster.nodes[1], &format!("TSGEN.MCLAIM 3 {keys} me BLOCK 0"));
+    cluster.run(1, &format!("TSGEN.ADVANCE {key}:bulk 1"));
+    cluster.run(1, &format!("TSGEN.ADD {key}:bulk 1 a"));
+    assert_eq!(worker.reply().items()[0].items()[0].text(), format!("{key}:bulk"));
+}
+
+#[test]
+fn a_worker_that_waits_for_several_keys_ends_with_its_master() {
+    let cluster = Cluster::form();
+    let (key, _) = empty_key(&cluster, 0);
+    let mut worker = Blocked::new(&cluster.nodes[0], &format!("TSGEN.MCLAIM 2 {key} {key}:bulk me BLOCK 0"));
+    cluster.run(3, "CLUSTER FAILOVER");
+    let reply = worker.reply().to_string();
+    let expected = if cluster.nodes[0].has_valkey("9.0") { "-MOVED" } else { "-UNBLOCKED" };
+    assert!(reply.starts_with(expected), "{reply}");
+    cluster.wait_for_role(0, "slave");
+    assert_eq!(blocked_clients(&cluster.nodes[0]), "0");
+}
+
 #[test]
 fn a_worker_that_came_with_asking_is_served_there_before_and_after_the_move_ends() {
     let cluster = Cluster::form();

@@ -55,6 +55,38 @@ fn every_command_is_moved_to_the_node_of_its_key() {
 }
 
 #[test]
+fn keys_of_one_claim_are_of_one_slot_and_one_node() {
+    let cluster = Cluster::form();
+    let tag = tags(1, 1000).next().expect("a tag");
+    let slot = slot_of(&tag);
+    let [urgent, normal] = ["urgent", "normal"].map(|name| format!("{{{tag}}}:{name}"));
+    for family in &FAMILIES {
+        let claim = |keys: &str, rest: &str| format!("{}.MCLAIM 2 {keys} me {rest}", family.name);
+        let (both, crossed) = (format!("{urgent} {normal}"), format!("{urgent} other"));
+        for node in [0, 1, 4] {
+            let mut c = cluster.nodes[node].client();
+            let moved = format!("-MOVED {slot} 127.0.0.1:{}", cluster.nodes[1].port);
+            let expected = if node == 1 { "[]" } else { &moved };
+            c.expect(&claim(&both, &format!("ACK {normal} 5")), expected);
+            c.expect(&claim(&both, "BLOCK 1"), expected);
+            c.expect(&claim(&crossed, "BLOCK 0"), "-CROSSSLOT …");
+            c.expect(&claim(&crossed, "ACK other 5"), "-CROSSSLOT …");
+        }
+    }
+    // One of them has gone already.
+    let mut c = cluster.nodes[1].client();
+    c.ok(&format!("TSGEN.CREATE {urgent}"));
+    c.ok(&format!("TSGEN.CREATE {normal}"));
+    cluster.begin_move(slot, 1, 2);
+    cluster.migrate(&[&urgent], 1, 2);
+    c.expect(&format!("TSGEN.MCLAIM 2 {urgent} {normal} me BLOCK 0"), "-TRYAGAIN …");
+    cluster.migrate(&[&normal], 1, 2);
+    c.expect(&format!("TSGEN.MCLAIM 2 {urgent} {normal} me BLOCK 0"), "-ASK …");
+    cluster.end_move(slot, 1, 2);
+    cluster.nodes[2].client().expect(&format!("TSGEN.MCLAIM 2 {urgent} {normal} me BLOCK 1"), "[]");
+}
+
+#[test]
 fn a_replica_that_may_be_read_answers_reads_and_moves_writes() {
     let cluster = Cluster::form();
     let tag = tags(0, 1000).next().expect("a tag");

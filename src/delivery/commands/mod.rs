@@ -10,6 +10,7 @@ mod drop_ready;
 mod extend;
 mod info;
 pub mod load;
+mod mclaim;
 mod nack;
 mod peek;
 mod pending;
@@ -27,6 +28,7 @@ pub fn all<F: Family>() -> Vec<Entry> {
         Entry::of::<create::Create<F>>(),
         Entry::of::<alter::Alter<F>>(),
         Entry::of::<claim::ClaimEntries<F>>(),
+        Entry::of::<mclaim::ClaimFromKeys<F>>(),
         Entry::of::<ack::Ack<F>>(),
         Entry::of::<extend::Extend<F>>(),
         Entry::of::<nack::Nack<F>>(),

@@ -25,16 +25,43 @@ fn work(server: &Server, crowd: &Crowd, number: u64, is_over: &AtomicBool) {
     let mut c = server.client();
     let mut random = Random::new(number);
     let keys: Vec<&str> = crowd.keys.iter().copied().filter(|key| *key != "piped").collect();
+    let mut done: Option<(&str, i64)> = None;
     while !is_over.load(Ordering::Relaxed) {
         let (family, key) = (crowd.family, random.pick(&keys));
         let (lease, block) = (random.between(1, 12), random.between(5, 60));
-        let reply = c.run(&format!("{family}.CLAIM {key} blocked{number} COUNT 3 LEASE {lease} BLOCK {block}"));
+        let other = random.pick(&keys);
+        let options = format!("blocked{number} COUNT 3 LEASE {lease} BLOCK {block}");
+        // What it has done last it acknowledges with its next claim, or never.
+        let (command, by_key) = match random.one_in(2) {
+            true => (format!("{family}.MCLAIM 2 {key} {other} {options}"), true),
+            false => (format!("{family}.CLAIM {key} {options}"), false),
+        };
+        let receipt = done.take().filter(|(of, _)| of == key || (by_key && of == other));
+        let acks = match receipt {
+            Some((of, token)) if by_key => format!(" ACK {of} {token}"),
+            Some((_, token)) => format!(" ACK {token}"),
+            None => String::new(),
+        };
+        let reply = c.run(&(command + &acks));
         // RENAME and COPY bring the key with the sink to these names.
-        let Reply::Array(entries) = reply else { continue };
-        for entry in entries.iter().filter(|_| random.one_in(2)) {
-            c.run(&format!("{family}.ACK {key} {}", entry.items()[0].int()));
+        let Reply::Array(taken) = reply else { continue };
+        let entries: Vec<(String, i64)> = match by_key {
+            true => taken.iter().flat_map(|of| tokens(&of.items()[0].text(), of.items()[1].items())).collect(),
+            false => tokens(key, &taken),
+        };
+        for (of, token) in entries {
+            match random.below(4) {
+                0 => drop(c.run(&format!("{family}.ACK {of} {token}"))),
+                1 => done = keys.iter().copied().find(|key| *key == of).map(|key| (key, token)),
+                _ => {}
+            }
         }
     }
+}
+
+/// The tokens of entries of a key.
+fn tokens(key: &str, entries: &[Reply]) -> Vec<(String, i64)> {
+    entries.iter().map(|entry| (key.to_owned(), entry.items()[0].int())).collect()
 }
 
 struct Ending<'a>(&'a AtomicBool);
@@ -87,7 +114,11 @@ impl Crowd {
             false => format!("{}-{token}", token - random.between(0, 20_000)),
         };
         let (key, lease) = (*random.pick(self.keys), random.between(1, 30));
-        let command = match random.below(14) {
+        let other = *random.pick(self.keys);
+        let command = match random.below(17) {
+            14 => format!("CLAIM {key} w0 COUNT {} LEASE {lease} ACK {tokens}", random.between(1, 6)),
+            15 => format!("MCLAIM 2 {key} {other} w1 COUNT {} LEASE {lease}", random.between(1, 6)),
+            16 => format!("MCLAIM 3 none {key} {other} w2 COUNT 4 ACK {key} {tokens} ACK {other} {token}"),
             0 | 1 => format!("CLAIM {key} w{} COUNT {} LEASE {lease}", random.below(3), random.between(1, 6)),
             2 | 3 => format!("ACK {key} {tokens}"),
             4 => format!("NACK {key} {tokens} DELAY {}", random.below(20)),

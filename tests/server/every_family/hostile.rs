@@ -22,11 +22,12 @@ fn payloads(family: &Family, c: &mut Client) -> Vec<Vec<u8>> {
 fn uses(family: &Family) -> Vec<String> {
     let moves = [
         "CLAIM # w COUNT 100 LEASE 1",
+        "MCLAIM 2 none # w COUNT 100 LEASE 1 ACK # 1-4611686018427387904",
         "NACK # 1-4611686018427387904",
         "PROMOTE # 1-4611686018427387904",
         "REQUEUE # ALL",
         "RELEASE # w",
-        "CLAIM # w COUNT 100",
+        "CLAIM # w COUNT 100 ACK 1-4611686018427387904",
         "EXTEND # 5 1-4611686018427387904",
         "ACK # 1-4611686018427387904",
         "DISCARD # ALL",
@@ -140,13 +141,17 @@ fn a_payload_with_bytes_inserted_removed_or_appended_never_hurts() {
 }
 
 /// The delivery commands in their shortest and longest forms, on the first filled key; and the options of CREATE and ALTER.
-const DELIVERY_FORMS: [&str; 21] = [
+const DELIVERY_FORMS: [&str; 25] = [
     "CREATE n LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 SINK s SINKMAXLEN 5 PAUSED yes",
     "ALTER # LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0 PAUSED no",
     "ALTER empty SINK s SINKMAXLEN 5",
     "CLAIM # w",
     "CLAIM # w COUNT 5 LEASE 5",
     "CLAIM # w BLOCK 1",
+    "CLAIM # w ACK 5 6-7",
+    "MCLAIM 2 # n w",
+    "MCLAIM 2 # n w COUNT 5 LEASE 5 BLOCK 1",
+    "MCLAIM 2 # n w ACK # 5 6-7 ACK n 8",
     "ACK # 5 6-7",
     "NACK # 5 6-7 DELAY 5",
     "NACK # 5 DEAD REASON text",

@@ -6,6 +6,7 @@
 mod acl;
 mod backlog;
 mod behaviour;
+mod claim_ack;
 mod clock_steps;
 mod compaction;
 mod crowd;
@@ -20,6 +21,7 @@ mod golden;
 mod groups;
 mod hostile;
 mod limits;
+mod mclaim;
 mod names;
 mod panics;
 mod pause;
@@ -71,10 +73,14 @@ pub const DELIVERY_READS: [&str; 7] =
     ["INFO #", "PENDING #", "DEAD #", "PEEK # READY", "PEEK # DELAYED", "PEEK # LEASED", "PEEK # DEAD"];
 
 /// The delivery commands that write.
-pub const DELIVERY_WRITES: [&str; 12] = [
+pub const DELIVERY_WRITES: [&str; 16] = [
     "ALTER # LEASE 5",
     "CLAIM # w",
     "CLAIM # w BLOCK 0",
+    "CLAIM # w ACK 1",
+    "MCLAIM 1 # w",
+    "MCLAIM 1 # w BLOCK 0",
+    "MCLAIM 1 # w ACK # 1",
     "ACK # 1",
     "NACK # 1",
     "EXTEND # 1 1",
@@ -233,6 +239,15 @@ pub fn timed() -> impl Iterator<Item = &'static Family> {
     FAMILIES.iter().filter(|family| family.timed.is_some())
 }
 
+/// Whether these commands, and no others but the marks of [`Events`], were replicated since the last call.
+#[track_caller]
+pub fn expect_told(feed: &mut Feed, c: &mut Client, patterns: &[String]) {
+    let told: Vec<String> = feed.take(c).into_iter().filter(|line| !line.starts_with("SET mark:")).collect();
+    let is_same = told.len() == patterns.len()
+        && patterns.iter().zip(&told).all(|(pattern, line)| matches(pattern, line, &mut c.bindings));
+    assert!(is_same, "expected to be replicated:\n  {}\ngot:\n  {}", patterns.join("\n  "), told.join("\n  "));
+}
+
 impl Family {
     /// Makes its keys.
     #[track_caller]
@@ -261,6 +276,26 @@ impl Family {
     pub fn at_once(&self, key: &str, name: &str) -> [String; 3] {
         let [add, open] = self.timed().at_once;
         ["CREATE #", add, open].map(|command| self.on(command, key).replace('&', name))
+    }
+
+    /// Makes a key with entries of these names, all ready, whatever the family.
+    #[track_caller]
+    pub fn make_ready(&self, c: &mut Client, key: &str, names: &[&str]) {
+        if self.timed.is_some() {
+            names.iter().for_each(|name| self.add_ready(c, key, name));
+            return;
+        }
+        c.run(&self.on(&format!("CREATE # PREFIX {key}:"), key));
+        // A worker that waits may have them already.
+        let [_, ready, leased, ..] = self.counts(c, key);
+        for name in names {
+            c.ok(&format!("SET {key}:{name} x PX 1"));
+            wait_until("it is over", || c.run(&format!("EXISTS {key}:{name}")) == 0);
+        }
+        wait_until("they are told", || {
+            let [_, now_ready, now_leased, ..] = self.counts(c, key);
+            now_ready + now_leased == ready + leased + names.len() as i64
+        });
     }
 
     /// Adds an entry that is ready at once, to a key that is made if it is not there.

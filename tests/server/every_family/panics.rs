@@ -36,14 +36,19 @@ pub fn wait_for_rest(c: &mut Client) {
 
 pub const FAR: &str = "3600000";
 
+const ACKS: &str = "TSGEN.CLAIM k w COUNT 3 ACK 1-4611686018427387904";
+const MCLAIMS: &str = "TSGEN.MCLAIM 2 none k w COUNT 3 ACK k 1-4611686018427387904";
+
 /// What stands under `k`, and a command that is sent to it.
-const CASES: [(&[&str], &str, &str); 19] = [
+const CASES: [(&[&str], &str, &str); 21] = [
     (&["TSGEN.ADD k 1 a x"], "TSGEN.ADD k 5 b y", "TSGEN.CLAIM k probe"),
     (&[], "TSGEN.ADD k 5 b y", "TSGEN.CLAIM k probe"),
     (&["TSGEN.ADD k 1 a x"], "TSGEN.MADD k 5 b y 6 c z", "TSGEN.CLAIM k probe"),
     (&["TSGEN.MADD k 1 a x 2 b y"], "TSGEN.ADVANCE k 5", "TSGEN.CLAIM k probe"),
     (&["TSGEN.MADD k 1 a x 2 b y 3 c z", "TSGEN.ADVANCE k 5"], "TSGEN.CLAIM k w COUNT 3", "TSGEN.CLAIM k probe"),
     (&["TSGEN.MADD k 1 a x 2 b y", "TSGEN.ADVANCE k 5", "TSGEN.CLAIM k w"], "TSGEN.RELEASE k w", "TSGEN.CLAIM k probe"),
+    (&["TSGEN.MADD k 1 a x 2 b y", "TSGEN.ADVANCE k 5", "TSGEN.CLAIM k w"], ACKS, "TSGEN.CLAIM k probe"),
+    (&["TSGEN.MADD k 1 a x 2 b y", "TSGEN.ADVANCE k 5", "TSGEN.CLAIM k w"], MCLAIMS, "TSGEN.CLAIM k probe"),
     (&["TSGEN.MADD k 1 a x 2 b y"], "TSGEN.REM k a b", "TSGEN.CLAIM k probe"),
     (&["TSGEN.MADD k 1 a x 2 b y"], "TSGEN.RANGE k - +", "TSGEN.CLAIM k probe"),
     (&["TSGEN.CREATE k SOURCES 2 a b"], "TSGEN.SOURCES k", "TSGEN.CLAIM k probe"),
@@ -135,7 +140,7 @@ fn a_transaction_a_script_and_a_blocked_worker_end_well() {
         let reply = sender.try_read();
         if info(&mut c, "caught-panics") == caught {
             plant(&mut c, 0);
-            c.expect("TSGEN.PENDING k COUNT 1", "[[<t> 'w' <until> 1 'a']]");
+            c.expect("TSGEN.PENDING k COUNT 1", "[[… 'w' … 1 'a']]");
             assert!(reply.is_ok(), "step {step}: it is through");
         } else {
             assert!(sender.try_read().is_err(), "step {step}: the connection ends");

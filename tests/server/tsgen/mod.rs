@@ -12,6 +12,7 @@ mod keys;
 mod limits;
 mod listings;
 mod persistence;
+mod priorities;
 mod regressions;
 mod replication;
 mod scenarios;

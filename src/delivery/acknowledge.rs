@@ -1,0 +1,62 @@
+//! Acknowledges deliveries: in ACK, and before the claims of MCLAIM.
+
+use crate::command::tokens::Tokens;
+use crate::command::{Fail, Outcome};
+use crate::delivery::family::Family;
+use crate::delivery::keyspace;
+use crate::delivery::replicate;
+use crate::delivery::signals::Signals;
+use crate::redis::{Ctx, Str};
+use tsgen_engine::{UnixMs, MAX_COUNT};
+
+/// The deliveries of one key that CLAIM or MCLAIM acknowledges.
+pub struct Receipts<'a> {
+    pub name: &'a Str,
+    pub tokens: Tokens,
+    /// The tokens as the client wrote them.
+    pub given: &'a [&'a Str],
+}
+
+/// Acknowledges deliveries of one key, and tells everybody; `replicate` tells replicas, if anything changed. Returns how many were current.
+pub fn acknowledge<F: Family>(
+    ctx: &Ctx,
+    name: &Str,
+    tokens: &Tokens,
+    replicate: impl FnOnce(),
+    now: impl FnOnce() -> UnixMs,
+) -> Result<usize, Fail> {
+    let mut key = keyspace::open_write::<F>(ctx, name)?;
+    let Some(value) = key.value()? else { return Ok(0) };
+    let settled = value.queue.ack(tokens.as_slice())?;
+    if settled.changed {
+        replicate();
+        let signals = Signals::of_leaving(ctx, name, value, now);
+        drop(key);
+        signals.send(ctx, name, [F::VERBS.ack.event]);
+    }
+    Ok(settled.count)
+}
+
+/// Fails if these acknowledgements are more than one command may settle, in one of the keys or in all together. Changes nothing.
+pub fn check_receipts<F: Family>(ctx: &Ctx, receipts: &[Receipts<'_>]) -> Outcome {
+    let named = receipts.iter().map(|receipts| receipts.tokens.len()).fold(0, u64::saturating_add);
+    if named <= MAX_COUNT as u64 {
+        return Ok(());
+    }
+    let mut room = MAX_COUNT;
+    for Receipts { name, tokens, .. } in receipts {
+        let mut key = keyspace::open_write::<F>(ctx, name)?;
+        if let Some(value) = key.value()? {
+            room = value.queue.check_tokens(tokens.as_slice(), room)?;
+        }
+    }
+    Ok(())
+}
+
+/// Acknowledges all of these, which were checked. Each key is replicated as an ACK of its own.
+pub fn acknowledge_all<F: Family>(ctx: &Ctx, receipts: &[Receipts<'_>], now: UnixMs) -> Outcome {
+    for Receipts { name, tokens, given } in receipts {
+        acknowledge::<F>(ctx, name, tokens, || replicate::acknowledged::<F>(ctx, name, given), || now)?;
+    }
+    Ok(())
+}
