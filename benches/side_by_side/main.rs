@@ -9,8 +9,8 @@
 //! | variable             | meaning                                                            | default        |
 //! |----------------------|--------------------------------------------------------------------|----------------|
 //! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
-//! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle advance memory stalls pings replication`,   | all            |
-//! |                      | `push groups firing expiry watching counting throttle`             |                |
+//! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle turns advance memory stalls pings`,   | all            |
+//! |                      | `replication push groups firing expiry watching counting throttle` |                |
 //! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
 //! | `TSGEN_BENCH_SCENES` | scenes of `pings` (names in `tests/stalls`)                        | all            |
 //! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
@@ -42,6 +42,7 @@ mod settle;
 mod stalls;
 mod table;
 mod throttle;
+mod turns;
 mod watching;
 
 use harness::{pipe, probe, sched};
@@ -50,9 +51,10 @@ use table::Table;
 
 type Measure = fn(&Scale, &mut Table);
 
-const MEASURES: [(&str, Measure); 14] = [
+const MEASURES: [(&str, Measure); 15] = [
     ("add", add::measure),
     ("settle", settle::measure),
+    ("turns", turns::measure),
     ("advance", advance::measure),
     ("memory", memory::measure),
     ("stalls", stalls::measure),
