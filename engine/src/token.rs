@@ -13,7 +13,7 @@ pub const MAX_TOKEN: Token = 1 << 62;
 const TOKENS_PER_MS: u64 = 1024;
 
 /// An inclusive range of tokens.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenRange {
     /// Lowest token of the range.
     pub first: Token,

@@ -20,6 +20,8 @@ mod keyspace;
 mod log;
 #[path = "sim/node.rs"]
 mod node;
+#[path = "sim/op.rs"]
+mod op;
 #[path = "sim/tally.rs"]
 mod tally;
 #[path = "sim/tsgen.rs"]

@@ -11,7 +11,7 @@ type Node = crate::node::Node<Bookings>;
 /// So long before its deadline a value is copied.
 pub const LEAD: i64 = 2;
 
-#[derive(Clone)]
+#[derive(Clone, Debug, Hash)]
 pub struct Keyspace {
     pub keys: BTreeMap<u8, Key>,
     /// What is told of a deletion goes out with it, in one piece, and it shows the last value: newer servers. Others announce it.
@@ -22,7 +22,7 @@ pub struct Keyspace {
     copied: Mark,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub struct Key {
     pub value: u32,
     pub deadline: Option<i64>,
@@ -35,7 +35,7 @@ impl Key {
 }
 
 /// What replicas and the log are told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Write {
     Set {
         key: u8,
@@ -72,7 +72,7 @@ pub enum Write {
     Unit(Vec<Write>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fire {
     pub key: u8,
     pub deadline: i64,

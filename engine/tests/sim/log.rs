@@ -1,38 +1,10 @@
-//! What replicas and the append-only file are told, and what comes of it on a server.
+//! What the log has.
 
-use crate::family::{Delivery, Family};
-use crate::node::Node;
-use tsgen_engine::{ClaimTerms, DeliveryOptions, Millis, Nack, TokenRange, UnixMs, Which};
+use crate::family::Delivery;
+use crate::op::Op;
+use tsgen_engine::UnixMs;
 
-/// What the log carries: the operation as it is replicated.
-#[derive(Clone)]
-pub enum Op<W> {
-    Write(W),
-    Claim {
-        worker: u32,
-        count: usize,
-        lease: Millis,
-        first: Option<u64>,
-    },
-    Ack(Vec<TokenRange>),
-    Nack {
-        tokens: Vec<TokenRange>,
-        dead: bool,
-    },
-    Extend {
-        tokens: Vec<TokenRange>,
-        lease: Millis,
-    },
-    Release {
-        worker: u32,
-    },
-    RequeueAll,
-    Promote(Vec<TokenRange>),
-    PromoteAll,
-    /// An operator begins a pause, or ends it.
-    Pause(bool),
-}
-
+/// What the log has of one operation.
 pub struct Logged<W> {
     pub op: Op<W>,
     pub now: UnixMs,
@@ -40,54 +12,4 @@ pub struct Logged<W> {
     pub acked: Option<Delivery>,
     /// The file it is written to never ends before the next one.
     pub has_more: bool,
-}
-
-/// What an operation did, and whether it belongs in the log.
-#[derive(Default)]
-pub struct Effect {
-    pub changed: bool,
-    /// Entries settled.
-    pub count: usize,
-    pub delivered: Vec<Delivery>,
-}
-
-/// Does what was done at `now` on a server where it is `clock`.
-pub fn apply<F: Family>(node: &mut Node<F>, op: &mut Op<F::Write>, now: UnixMs, clock: UnixMs) -> Effect {
-    node.clock = clock;
-    let key = &mut node.key;
-    let settled = match op {
-        Op::Write(write) => return Effect { changed: F::apply(node, write, now), ..Effect::default() },
-        Op::Claim { worker, count, lease, first } => {
-            let claim = key
-                .claim(
-                    &ClaimTerms { consumer: &worker.to_be_bytes(), count: *count, lease: *lease, first: *first },
-                    now,
-                )
-                .expect("no sink");
-            assert!(!claim.adopted, "a replica would have issued another token");
-            *first = Some(claim.first);
-            let delivered = key.delivered(&claim).map(|entry| Delivery {
-                token: entry.token,
-                key: entry.key,
-                name: entry.name.to_vec(),
-                body: entry.body.to_vec(),
-            });
-            return Effect { changed: claim.changed, count: claim.count, delivered: delivered.collect() };
-        }
-        Op::Pause(paused) => {
-            let options = DeliveryOptions { paused: *paused, ..key.options().clone() };
-            let changed = key.alter_delivery(options, now).expect("valid");
-            return Effect { changed, ..Effect::default() };
-        }
-        Op::Ack(tokens) => key.ack(tokens).expect("few"),
-        Op::Nack { tokens, dead } => {
-            key.nack(tokens, &Nack { delay: None, dead: *dead, reason: b"sim" }, now).expect("few")
-        }
-        Op::Extend { tokens, lease } => key.extend(tokens, *lease, now).expect("few"),
-        Op::Release { worker } => key.release(&worker.to_be_bytes(), now),
-        Op::Promote(tokens) => key.promote(Which::Tokens(tokens), now).expect("few"),
-        Op::PromoteAll => key.promote(Which::All(3), now).expect("all"),
-        Op::RequeueAll => key.requeue(Which::All(1_000), now).expect("all"),
-    };
-    Effect { changed: settled.changed, count: settled.count, delivered: Vec::new() }
 }

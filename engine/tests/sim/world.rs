@@ -1,8 +1,9 @@
 //! A server, its replica, its log and its workers: the same for every family.
 
 use crate::family::{Delivery, Family, Truth};
-use crate::log::{apply, Effect, Logged, Op};
+use crate::log::Logged;
 use crate::node::{Node, Role, Source};
+use crate::op::{apply, Effect, Op};
 use fastrand::Rng;
 use std::collections::BTreeMap;
 use tsgen_engine::{coalesce, Listing, Millis, TokenRange, UnixMs};
@@ -132,7 +133,15 @@ impl<F: Family> World<F> {
 
     fn ack(&mut self, delivery: Delivery) {
         self.writers.worked(&delivery);
-        if self.run(Op::Ack(vec![TokenRange::one(delivery.token)])).count == 1 {
+        let tokens = vec![TokenRange::one(delivery.token)];
+        // Or somebody gave it up after all, and an operator cleared it away.
+        let is_given_up = self.rng.u32(0..16) == 0;
+        let settled = if is_given_up && self.run(Op::Nack { tokens: tokens.clone(), dead: true }).count == 1 {
+            Op::Discard(tokens)
+        } else {
+            Op::Ack(tokens)
+        };
+        if self.run(settled).count == 1 {
             self.truth.acked(&delivery);
             self.log.last_mut().expect("just logged").acked = Some(delivery);
         }
@@ -174,6 +183,9 @@ impl<F: Family> World<F> {
     /// The timer and readers look at the master only.
     fn look(&mut self) {
         self.master.key.sort_overdue(self.now, self.rng.usize(0..20));
+        if self.rng.u32(0..4) == 0 {
+            self.run(Op::Sweep);
+        }
         if self.rng.bool() {
             self.master.key.stats(self.now);
         }
@@ -245,6 +257,7 @@ impl<F: Family> World<F> {
         for logged in &self.log[self.replicated..upto] {
             let effect = apply::<F>(&mut self.replica, &mut logged.op.clone(), logged.now, self.now);
             assert!(effect.changed, "the replica found nothing to change where its master did");
+            assert!(!effect.adopted, "the replica would have issued another token");
         }
         self.replicated = upto;
         if upto == self.log.len() {

@@ -30,7 +30,7 @@ impl Copied {
 }
 
 /// How a watched key ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// Its time to live ran out.
     Expired,
@@ -83,7 +83,7 @@ struct Met {
 pub const KINDS: u8 = 7;
 
 /// A place between two tracked keys: behind those with earlier deadlines, and some of those with this deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark(UnixMs, u64);
 
 impl Mark {
