@@ -8,7 +8,7 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image sim bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image sim model model-explore bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ test-fresh: ## Follow the README on a machine with nothing but Rust, git and mak
 
 sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture
+
+model: ## Explore all states of small worlds around the engine: minutes, some GB (make test has smaller ones)
+	MODEL_LARGE=1 cargo test --release -p tsgen-engine --test exhaustive -- --nocapture --test-threads 1
+
+model-explore: ## Walk through one of them in a browser, on http://127.0.0.1:3000 (MODEL=tsgen; or paused, clock, debounce, tally, expiry)
+	MODEL_EXPLORE=$(or $(MODEL),tsgen) cargo test --release -p tsgen-engine --test exhaustive holds -- --nocapture --test-threads 1
 
 bench: build ## Measure against sorted sets and streams, side by side (some minutes, 3 GB)
 	cargo bench --bench side_by_side

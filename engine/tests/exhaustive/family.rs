@@ -1,0 +1,85 @@
+//! What a family says of itself to the model.
+
+use crate::history::Broken;
+// Nodes and operations are those of the simulation, where it stands here too.
+pub use crate::history::Delivery;
+use crate::node::{Node, Role, Source};
+use std::fmt::Debug;
+use std::hash::Hash;
+use tsgen_engine::{Gate, UnixMs};
+
+/// A family under one configuration. The first five are what operations and nodes are made of, as in the simulation.
+pub trait Family: Sized + Clone + Send + Sync + 'static {
+    type Gate: Gate + Send + Sync + 'static;
+    /// A write as it is replicated.
+    type Write: Clone + Debug + PartialEq + Eq + Hash + Send + Sync + 'static;
+    /// What a server has around the key, and saves with it.
+    type Around: Clone + Debug + Hash + Send + Sync + 'static;
+    type Truth: Truth<Self::Write>;
+
+    /// Tells whether anything changed.
+    fn apply(node: &mut Node<Self>, write: &Self::Write, now: UnixMs) -> bool;
+
+    /// A server with an empty key.
+    fn start(&self, now: UnixMs) -> Node<Self>;
+
+    /// What is true before anything was written.
+    fn truth(&self) -> Self::Truth;
+
+    /// All that clients may write next, after `written` writes: each as what the master does because of it.
+    fn commands(&self, node: &Node<Self>, written: u8, now: UnixMs) -> Vec<Vec<Self::Write>>;
+
+    /// At this time everything is to be ready. What a master does to that end.
+    fn last_writes(&self, _: &Node<Self>) -> Vec<Self::Write> {
+        Vec::new()
+    }
+
+    /// Whether servers do something by themselves.
+    const TICKS: bool = false;
+
+    /// When a server does something by itself next, after `now`.
+    fn wakes_at(_: &Node<Self>, _: UnixMs) -> Option<UnixMs> {
+        None
+    }
+
+    /// What a server does by itself. Tells what a master writes with it.
+    fn tick(_: &mut Node<Self>, _: Role) -> Vec<Self::Write> {
+        Vec::new()
+    }
+
+    /// A file is about to be written.
+    fn saving(_: &mut Node<Self>) {}
+
+    fn loaded(_: &mut Node<Self>, _: Source) {}
+
+    /// A replica has become the master.
+    fn promoted(_: &mut Node<Self>) {}
+
+    /// Whether what is around the key is equal, as it must be where a replica is level.
+    fn is_level(_master: &Node<Self>, _replica: &Node<Self>) -> bool {
+        true
+    }
+}
+
+/// What must be true of a history: told by the operations in it, and never asked of the engine.
+pub trait Truth<W>: Clone + Debug + Hash + Send + Sync + 'static {
+    /// What makes deliveries of one entry known as such.
+    fn identity(delivery: &Delivery) -> Vec<u8> {
+        delivery.name.clone()
+    }
+
+    /// A write that changed something. Tells the name of what is something new from here on, if there was something of that name before.
+    fn written(&mut self, write: &W, now: UnixMs) -> Option<Vec<u8>>;
+
+    /// An operation ended whatever time had ended.
+    fn swept(&mut self, _: UnixMs) {}
+
+    /// Err with what this delivery breaks.
+    fn delivered(&mut self, delivery: &Delivery, now: UnixMs) -> Result<(), Broken>;
+
+    /// It was acknowledged or discarded.
+    fn settled(&mut self, delivery: &Delivery);
+
+    /// Whether these deliveries, and no others, are still owed to somebody.
+    fn owes(&self, deliveries: &[Delivery], last_writes: &[W], at: UnixMs) -> bool;
+}

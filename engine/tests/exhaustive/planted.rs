@@ -1,0 +1,88 @@
+//! Bugs at the seams, each of which some property must find.
+
+use crate::family::Family;
+use crate::node::Node;
+use crate::op::{apply, Effect, Op};
+use tsgen_engine::{Millis, UnixMs};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// A claim is served, and the end of a watched key told, by a clock that is a beat ahead.
+    ServesEarly,
+    /// A write is answered and forgotten.
+    ForgetsWrites,
+    /// An ACK is answered, and the entry queued again.
+    ForgetsAcks,
+    /// An entry that comes back has the token that it had.
+    RepeatsTokens,
+    /// Tokens are counted, and made of no clock.
+    CountsTokens,
+    /// A lease ends a beat before its worker was told.
+    ShortensLeases,
+    /// A claim minds no pause.
+    MindsNoPause,
+    /// A sweep of the timer is not repeated by the replica.
+    LosesSweeps,
+    /// A batch has the number of the time at which its window ended, not of the operation that sealed it.
+    NumbersByWindow,
+    /// The new home of a slot hands back what was leased.
+    MovesWithoutLeases,
+    /// The database has no fencing column.
+    NoFence,
+    /// An ACK also settles what was handed back and is dead.
+    RevivesStale,
+}
+
+impl Plant {
+    /// Does something else on the master.
+    pub fn instead<F: Family>(self, node: &mut Node<F>, op: &mut Op<F::Write>, now: UnixMs) -> Option<Effect> {
+        match (self, &mut *op) {
+            (Plant::ServesEarly, Op::Claim { .. }) => {
+                let ahead = now.after(Millis(1));
+                Some(apply::<F>(node, op, ahead, ahead))
+            }
+            (Plant::ShortensLeases, Op::Claim { worker, count, lease, .. }) => {
+                let shorter = Millis(lease.0 - 1);
+                let mut claim = Op::Claim { worker: *worker, count: *count, lease: shorter, first: None };
+                Some(apply::<F>(node, &mut claim, now, now))
+            }
+            (Plant::MindsNoPause, Op::Claim { .. }) => {
+                let paused = node.key.options().paused;
+                apply::<F>(node, &mut Op::Pause(false), now, now);
+                let claimed = apply::<F>(node, op, now, now);
+                apply::<F>(node, &mut Op::Pause(paused), now, now);
+                Some(claimed)
+            }
+            (Plant::ForgetsWrites, Op::Write(_)) => {
+                let mut other = node.clone();
+                Some(apply::<F>(&mut other, op, now, now))
+            }
+            (Plant::ForgetsAcks, Op::Ack(tokens)) => {
+                let mut nack = Op::Nack { tokens: tokens.clone(), dead: false };
+                Some(apply::<F>(node, &mut nack, now, now))
+            }
+            (Plant::RevivesStale, Op::Ack(tokens)) => {
+                let mut discard = Op::Discard(tokens.clone());
+                let acked = apply::<F>(node, op, now, now);
+                Some(if acked.count > 0 { acked } else { apply::<F>(node, &mut discard, now, now) })
+            }
+            _ => None,
+        }
+    }
+
+    /// Spoils what the master answers.
+    pub fn spoil(self, effect: &mut Effect, last_token: u64) {
+        for delivery in &mut effect.delivered {
+            match self {
+                Plant::RepeatsTokens if last_token > 0 => delivery.token = last_token,
+                Plant::CountsTokens => delivery.token = last_token + 1,
+                Plant::NumbersByWindow => delivery.name = delivery.key.to_string().into_bytes(),
+                _ => {}
+            }
+        }
+    }
+
+    pub fn is_lost_on_the_way<W>(self, op: &Op<W>) -> bool {
+        self == Plant::LosesSweeps && matches!(op, Op::Sweep)
+    }
+}
