@@ -62,7 +62,7 @@ fn info_counts_every_state_and_shows_every_option() {
         > TALLY.CREATE plain
         OK
         > TALLY.INFO plain
-        ['gate' 'window' 'field' 'any' 'every' 9000 'min' nil 'max' nil 'maxfields' 10000 …'lease' 30000 'maxdeliveries' 0 'backoff' 0 'maxbackoff' 0 'maxlen' 0 'sink' '' 'sinkmaxlen' 0 'paused' 'no']
+        ['gate' 'window' 'field' 'any' 'every' 9000 'min' nil 'max' nil 'maxfields' 10000 …'lease' 30000 'maxdeliveries' 0 'backoff' 0 'maxbackoff' 0 'maxlen' 0 'sink' '' 'sinkmaxlen' 0 'grouplimit' 0 'fair' 'no' 'paused' 'no']
         "#,
     );
     for _ in 0..3 {
