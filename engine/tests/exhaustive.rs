@@ -107,7 +107,8 @@ fn world<F: Family>(family: F, database: Database, bounds: Bounds) -> World<F> {
 
 fn tsgen() -> World<tsgen::Elements> {
     let elements = &[(1, 1), (2, 2)];
-    let family = tsgen::Elements { kind: Kind::External, options: options(), elements, advances: &[1, 2] };
+    let family =
+        tsgen::Elements { kind: Kind::External, options: options(), elements, is_grouped: false, advances: &[1, 2] };
     let bounds = bounds(Budget { moves: 1, ..LARGE }, Budget { moves: 1, ..SMALL });
     world(family, Database::Fenced, bounds)
 }
@@ -119,10 +120,18 @@ fn paused() -> World<tsgen::Elements> {
     World { bounds, ..tsgen() }
 }
 
+/// With both elements in one group, of which one may be in hand.
+fn groups() -> World<tsgen::Elements> {
+    let budget = Budget { works: 0, writes: 4, ..LARGE };
+    let bounds = bounds(budget, Budget { commands: 5, writes: 3, settles: 1, ..budget });
+    let family = tsgen::Elements { is_grouped: true, advances: &[2], ..tsgen().family };
+    World { family, bounds, ..tsgen() }
+}
+
 /// One that is added as due, and put off.
 fn clock() -> World<tsgen::Elements> {
     let elements = &[(1, 10), (1, 13)];
-    let family = tsgen::Elements { kind: Kind::Clock, options: options(), elements, advances: &[] };
+    let family = tsgen::Elements { kind: Kind::Clock, options: options(), elements, is_grouped: false, advances: &[] };
     let large = Budget { commands: 5, passes: 2, backs: 1, ..LARGE };
     world(family, Database::Fenced, bounds(large, Budget { works: 1, passes: 2, backs: 1, ..SMALL }))
 }
@@ -159,6 +168,11 @@ fn tsgen_under_a_manual_watermark_holds() {
 #[test]
 fn tsgen_that_an_operator_pauses_holds() {
     check("paused", paused());
+}
+
+#[test]
+fn tsgen_with_groups_holds() {
+    check("groups", groups());
 }
 
 #[test]
@@ -209,6 +223,7 @@ fn each_planted_bug_is_found() {
     finds(Plant::RepeatsTokens, model::TOKEN, || within(tsgen(), Budget { writes: 3, ..FEW }));
     finds(Plant::ShortensLeases, model::TWO_HANDS, || within(tsgen(), Budget { operates: 1, ..FEW }));
     finds(Plant::MindsNoPause, model::PAUSED, || within(paused(), Budget { pauses: 2, ..FEW }));
+    finds(Plant::MindsNoGroup, model::GROUP, || within(groups(), Budget { writes: 3, ..FEW }));
     finds(Plant::RevivesStale, model::STALE, || within(tsgen(), Budget { settles: 2, ..FEW }));
     finds(Plant::NoFence, model::OLDER_WON, || within(tsgen(), Budget { writes: 3, works: 2, ..FEW }));
     finds(Plant::CountsTokens, model::OLDER_WON, || within(tsgen(), Budget { works: 2, losses: 1, ..FEW }));

@@ -1,6 +1,6 @@
 //! DEBOUNCE: publishers that push numbered items to groups and repeat pushes, flush and cancel.
 
-use crate::family::{self, Family};
+use crate::family::{self, Before, Family};
 use crate::history::{Broken, Delivery};
 use crate::node::Node;
 use std::collections::BTreeMap;
@@ -126,14 +126,14 @@ impl family::Truth<Write> for Truth {
         entry(delivery).2
     }
 
-    fn written(&mut self, write: &Write, now: UnixMs) -> Option<Vec<u8>> {
+    fn written(&mut self, write: &Write, now: UnixMs) -> Before {
         match write {
             Write::Push { group, item } => self.push(*group, *item, now),
             Write::Flush(group) if !self.is_due(*group, now) => self.fire(*group, now.0),
             Write::Cancel(group) if !self.is_due(*group, now) => drop(self.open.remove(group)),
             _ => {}
         }
-        None
+        Before::Stands
     }
 
     fn swept(&mut self, now: UnixMs) {

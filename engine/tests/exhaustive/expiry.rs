@@ -1,7 +1,7 @@
 //! EXPIRY: customers who book seats for some time, extend, pay or leave; the keys of their bookings are watched. The keyspace is that of
 //! the simulation.
 
-use crate::family::{self, Family};
+use crate::family::{self, Before, Family};
 use crate::history::{Broken, Delivery};
 use crate::keyspace::{self, Fire, Keyspace, Write};
 use crate::node::{Node, Role, Source};
@@ -150,10 +150,10 @@ impl family::Truth<Write> for Truth {
         [&delivery.name[..], &delivery.key.to_be_bytes()].concat()
     }
 
-    fn written(&mut self, write: &Write, now: UnixMs) -> Option<Vec<u8>> {
+    fn written(&mut self, write: &Write, now: UnixMs) -> Before {
         self.time_passes(now);
         self.write(write);
-        None
+        Before::Stands
     }
 
     fn swept(&mut self, now: UnixMs) {

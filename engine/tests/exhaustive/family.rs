@@ -68,8 +68,13 @@ pub trait Truth<W>: Clone + Debug + Hash + Send + Sync + 'static {
         delivery.name.clone()
     }
 
-    /// A write that changed something. Tells the name of what is something new from here on, if there was something of that name before.
-    fn written(&mut self, write: &W, now: UnixMs) -> Option<Vec<u8>>;
+    /// The group of an entry of which only one may be in hand.
+    fn group(&self, _: &Delivery) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// A write that changed something.
+    fn written(&mut self, write: &W, now: UnixMs) -> Before;
 
     /// An operation ended whatever time had ended.
     fn swept(&mut self, _: UnixMs) {}
@@ -82,4 +87,13 @@ pub trait Truth<W>: Clone + Debug + Hash + Send + Sync + 'static {
 
     /// Whether these deliveries, and no others, are still owed to somebody.
     fn owes(&self, deliveries: &[Delivery], last_writes: &[W], at: UnixMs) -> bool;
+}
+
+/// What a write means for earlier deliveries.
+pub enum Before {
+    Stands,
+    /// What has this name is something new, and whoever works on the old one may finish that.
+    Superseded(Vec<u8>),
+    /// What had this name is gone, also for whoever works on it.
+    Removed(Vec<u8>),
 }

@@ -1,6 +1,6 @@
 //! A server with the history that it has: the operations that reached it, and what must be true because of them.
 
-use crate::family::{Family, Truth};
+use crate::family::{Before, Family, Truth};
 use crate::node::Node;
 use crate::op::{apply, Effect, Op};
 use crate::planted::Plant;
@@ -20,6 +20,8 @@ pub enum Broken {
     Token,
     /// Handed out though an operator has paused the key.
     Paused,
+    /// In hand beside another of its group, where one may be.
+    Group,
     /// In two hands, both under leases that run.
     TwoHands,
     /// A token that was stale settled something.
@@ -101,12 +103,14 @@ impl<T> History<T> {
             hand.until = hand.until.filter(|until| *until > now.0);
         }
         match op {
-            Op::Write(write) => {
-                if let Some(name) = self.truth.written(write, now) {
+            Op::Write(write) => match self.truth.written(write, now) {
+                Before::Superseded(name) => {
                     let old = self.hands.values_mut().filter(|hand| hand.delivery.name == name);
                     old.for_each(|hand| hand.is_superseded = true);
                 }
-            }
+                Before::Removed(name) => self.hands.retain(|_, hand| hand.delivery.name != name || hand.is_superseded),
+                Before::Stands => {}
+            },
             Op::Claim { worker, lease, .. } => {
                 self.truth.swept(now);
                 for delivery in &effect.delivered {
@@ -164,6 +168,11 @@ impl<T> History<T> {
             broken.add(Broken::TwoHands);
         }
         self.hands.retain(|_, hand| !before(hand));
+        let group = self.truth.group(delivery);
+        let beside = |hand: &Hand| hand.until.is_some() && self.truth.group(&hand.delivery) == group;
+        if group.is_some() && self.hands.values().any(beside) {
+            broken.add(Broken::Group);
+        }
         let delivery = delivery.clone();
         let hand = Hand { worker, until: Some(until), is_nacked: false, is_superseded: false, delivery };
         self.hands.insert(hand.delivery.token, hand);

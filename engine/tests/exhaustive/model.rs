@@ -31,6 +31,7 @@ impl<F: Family> Model for World<F> {
             Property::always(SETTLED, |_, state: &State<F>| !state.has(Broken::Settled)),
             Property::always(TOKEN, |_, state: &State<F>| !state.has(Broken::Token)),
             Property::always(PAUSED, |_, state: &State<F>| !state.has(Broken::Paused)),
+            Property::always(GROUP, |_, state: &State<F>| !state.has(Broken::Group)),
             Property::always(TWO_HANDS, |_, state: &State<F>| !state.has(Broken::TwoHands)),
             Property::always(STALE, |_, state: &State<F>| !state.has(Broken::Stale)),
             Property::always(OLDER_WON, |_, state: &State<F>| !state.has(Broken::OlderWon)),
@@ -64,6 +65,7 @@ pub const EARLY: &str = "nothing is handed out before its gate has opened";
 pub const SETTLED: &str = "what was settled or removed is not handed out";
 pub const TOKEN: &str = "no token is given twice on one history, and tokens rise";
 pub const PAUSED: &str = "a paused key hands nothing out";
+pub const GROUP: &str = "of a group with GROUPLIMIT 1 one is in hand";
 pub const TWO_HANDS: &str = "nothing is in two hands under leases that run";
 pub const STALE: &str = "a stale token settles nothing";
 pub const OLDER_WON: &str = "in a database with a fencing column no older write wins";

@@ -3,7 +3,7 @@
 use crate::family::Family;
 use crate::node::Node;
 use crate::op::{apply, Effect, Op};
-use tsgen_engine::{Millis, UnixMs};
+use tsgen_engine::{DeliveryOptions, Millis, UnixMs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
@@ -21,6 +21,8 @@ pub enum Plant {
     ShortensLeases,
     /// A claim minds no pause.
     MindsNoPause,
+    /// A claim minds no group.
+    MindsNoGroup,
     /// A sweep of the timer is not repeated by the replica.
     LosesSweeps,
     /// A batch has the number of the time at which its window ended, not of the operation that sealed it.
@@ -51,6 +53,14 @@ impl Plant {
                 apply::<F>(node, &mut Op::Pause(false), now, now);
                 let claimed = apply::<F>(node, op, now, now);
                 apply::<F>(node, &mut Op::Pause(paused), now, now);
+                Some(claimed)
+            }
+            (Plant::MindsNoGroup, Op::Claim { .. }) => {
+                let options = node.key.options().clone();
+                let wider = DeliveryOptions { group_limit: 2, ..options.clone() };
+                node.key.alter_delivery(wider, now).expect("it has groups");
+                let claimed = apply::<F>(node, op, now, now);
+                node.key.alter_delivery(options, now).expect("it has groups");
                 Some(claimed)
             }
             (Plant::ForgetsWrites, Op::Write(_)) => {

@@ -1,6 +1,6 @@
 //! TALLY: clients that count, and windows that are over, full, or sealed.
 
-use crate::family::{self, Family};
+use crate::family::{self, Before, Family};
 use crate::history::{Broken, Delivery};
 use crate::node::Node;
 use std::collections::BTreeMap;
@@ -124,13 +124,13 @@ fn content(delivery: &Delivery) -> Content {
 }
 
 impl family::Truth<Write> for Truth {
-    fn written(&mut self, write: &Write, now: UnixMs) -> Option<Vec<u8>> {
+    fn written(&mut self, write: &Write, now: UnixMs) -> Before {
         match write {
             Write::Count { field, .. } => self.count(*field, now),
             Write::Seal if !self.is_due(now) => self.seal(now.0),
             Write::Seal => {}
         }
-        None
+        Before::Stands
     }
 
     fn swept(&mut self, now: UnixMs) {

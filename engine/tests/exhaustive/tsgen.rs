@@ -1,6 +1,6 @@
 //! TSGEN: an adder that repeats its ADD and puts elements off, and a source or a clock.
 
-use crate::family::{self, Family};
+use crate::family::{self, Before, Family};
 use crate::history::{Broken, Delivery};
 use crate::node::Node;
 use std::collections::BTreeMap;
@@ -12,6 +12,8 @@ pub struct Elements {
     pub options: DeliveryOptions,
     /// What may be added, again and again: ids and timestamps.
     pub elements: &'static [(u8, i64)],
+    /// Whether all are in one group, of which one may be in hand at a time.
+    pub is_grouped: bool,
     /// How far may be advanced.
     pub advances: &'static [i64],
 }
@@ -35,7 +37,8 @@ impl Family for Elements {
         let key = &mut node.key;
         match write {
             Write::Add(id, timestamp) => {
-                key.add(Guard::Always, *timestamp, &[*id], b"", now).expect("unbounded");
+                let group = (key.options().group_limit > 0).then_some(&b"group"[..]);
+                key.add_into(group, Guard::Always, *timestamp, &[*id], b"", now).expect("unbounded");
                 true
             }
             Write::Remove(id) => key.rem(&[*id]),
@@ -45,13 +48,19 @@ impl Family for Elements {
     }
 
     fn start(&self, now: UnixMs) -> Node<Self> {
+        let options = DeliveryOptions { group_limit: self.is_grouped.into(), ..self.options.clone() };
         let rules = WatermarkRules { kind: self.kind.clone(), ..Default::default() };
-        let key = Tsgen::create(rules, self.options.clone(), [1, 2]).expect("valid");
+        let key = Tsgen::create(rules, options, [1, 2]).expect("valid");
         Node { key, around: (), clock: now }
     }
 
     fn truth(&self) -> Truth {
-        Truth { is_clock: self.kind == Kind::Clock, watermark: None, owed: BTreeMap::new() }
+        Truth {
+            is_clock: self.kind == Kind::Clock,
+            is_grouped: self.is_grouped,
+            watermark: None,
+            owed: BTreeMap::new(),
+        }
     }
 
     fn commands(&self, node: &Node<Self>, _: u8, now: UnixMs) -> Vec<Vec<Write>> {
@@ -75,26 +84,31 @@ impl Family for Elements {
 #[derive(Clone, Debug, Hash)]
 pub struct Truth {
     is_clock: bool,
+    is_grouped: bool,
     watermark: Option<i64>,
     /// What was added and not settled or removed, with its timestamp.
     owed: BTreeMap<u8, i64>,
 }
 
 impl family::Truth<Write> for Truth {
-    fn written(&mut self, write: &Write, _: UnixMs) -> Option<Vec<u8>> {
+    fn group(&self, _: &Delivery) -> Option<Vec<u8>> {
+        self.is_grouped.then(|| b"group".to_vec())
+    }
+
+    fn written(&mut self, write: &Write, _: UnixMs) -> Before {
         match write {
             Write::Add(id, timestamp) => {
                 self.owed.insert(*id, *timestamp);
-                return Some(vec![*id]);
+                return Before::Superseded(vec![*id]);
             }
             Write::Remove(id) => {
                 self.owed.remove(id);
-                return Some(vec![*id]);
+                return Before::Removed(vec![*id]);
             }
             Write::Advance(to) => self.watermark = self.watermark.max(Some(*to)),
             Write::Lower(to) => self.watermark = Some(*to),
         }
-        None
+        Before::Stands
     }
 
     fn delivered(&mut self, delivery: &Delivery, now: UnixMs) -> Result<(), Broken> {
