@@ -317,6 +317,12 @@ pub fn unix_ms() -> i64 {
     unsafe { api!(RedisModule_Milliseconds()) }
 }
 
+/// A clock of the server that nobody sets, in microseconds since some moment.
+pub fn monotonic_us() -> u64 {
+    // SAFETY: no argument; filled in at load.
+    unsafe { api!(RedisModule_MonotonicMicroseconds()) }
+}
+
 /// The time by which the running command judges whether a key has expired, in Unix milliseconds; `None` before Redis 7.2.
 pub fn command_ms() -> Option<i64> {
     // SAFETY: the table is filled at load; no argument.

@@ -5,7 +5,7 @@
 //! The timer does not know what is in a key: each kind of key has a driver.
 
 use crate::delivery::timer::{lateness, slots};
-use crate::redis::ctx::{must_not_write, unix_ms};
+use crate::redis::ctx::{monotonic_us, must_not_write, unix_ms};
 use crate::redis::key::{self, Key};
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -75,8 +75,8 @@ fn drivers() -> &'static [Driver] {
 struct State {
     schedule: Schedule,
     armed: Option<(UnixMs, Armed)>,
-    /// The time of day when the clock was last read, and the same moment by the monotonic clock, which nobody sets.
-    clock: Option<(i64, Instant)>,
+    /// The time of day when the clock was last read, and the same moment by the server's monotonic clock (µs), which nobody sets.
+    clock: Option<(i64, u64)>,
     /// A tick is running; it arms the timer when it is done.
     ticking: bool,
     /// A tick is wanted at once, whatever the schedule says.
@@ -104,9 +104,9 @@ impl State {
     /// The time of day, and whether it has been set back. If it has, all keys are looked at: a look that has no deadline of an entry behind it
     /// would otherwise wait until its time of day comes again.
     fn read_clock(&mut self) -> (i64, bool) {
-        let now = (unix_ms(), Instant::now());
+        let now = (unix_ms(), monotonic_us());
         let Some(before) = self.clock.replace(now) else { return (now.0, false) };
-        let passed = i64::try_from(now.1.duration_since(before.1).as_millis()).unwrap_or(i64::MAX);
+        let passed = i64::try_from(now.1.saturating_sub(before.1) / 1_000).unwrap_or(i64::MAX);
         let set_back = now.0 < before.0;
         if set_back || now.0 - before.0 > passed.saturating_add(OVERDUE) {
             lateness::clock_set(UnixMs(now.0));
