@@ -126,7 +126,7 @@ impl<G: Gate> Queue<G> {
                 }
                 None => Step::Done,
             },
-            GROUPS => pass.cursor.through(|from| self.groups.as_mut()?.fit(&self.entries, from, most)),
+            GROUPS => pass.cursor.through(|from| self.groups.as_mut()?.fit(from, most)),
             part => self.gate.compact(part - GATE, &mut pass.cursor, most),
         };
         self.pass = match step {

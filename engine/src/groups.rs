@@ -13,10 +13,10 @@
 //! 6. A group gets a new turn, above all others, when it comes into use and whenever one of its entries is handed out. So while a group could be
 //!    served and waits, no other is served twice.
 //!
-//! Groups with a head stand in trees, one for each number of entries in hand (the [`Class`]), so that the limit can change at any
-//! time without any group being touched: a claim asks only the trees of classes below the limit. Groups at their limit are in other trees,
-//! and nothing looks there. A tree orders groups by the places of their heads and knows the lowest turn below each node, so the
-//! lowest turn within the horizon is found in O(log n), although ADVANCE moves nothing (`tree`).
+//! Groups with a head stand in order of their heads' places, in one order for each number of entries in hand (the [`Class`]), so that the
+//! limit can change at any time without any group being touched: a claim asks only the classes below the limit. Groups at their limit are in
+//! others, and nothing looks there. With FAIR this order is a tree that knows the lowest turn below each node, so the lowest turn within the horizon
+//! is found in O(log n), although ADVANCE moves nothing (`tree`).
 //!
 //! A group is named by its first entry as long as all its entries bear its name, and has a copy of the name only if they do not. An entry that
 //! is dead and bears the name of its group forgets the group: the group may go, and is found again by the name.
@@ -30,19 +30,22 @@ mod serving;
 mod tree;
 
 use crate::entries::{Entries, Handle};
+use crate::order::Order;
 use crate::shards::Shards;
 use crate::slab::Slab;
 use line::Line;
 use siphasher::sip::SipHasher13;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 /// No group, no details.
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Groups per chunk of their table. Numbers of groups never change, so a chunk comes back only once none of its groups is left: few to a chunk.
-const CHUNK: usize = 32;
+const CHUNK: usize = 64;
 
 type Table = Slab<Group, CHUNK>;
+type Nodes = Slab<Node, CHUNK>;
 
 /// The groups of one key. About 45 bytes a group, beside names that their entries do not bear and lines of more than one entry.
 #[derive(Clone)]
@@ -54,6 +57,8 @@ pub(crate) struct Groups {
     /// The groups by the hashes of their names.
     names: Shards<u32>,
     table: Table,
+    /// With FAIR, one for each group, under its number: both tables get and lose their things at the same times.
+    nodes: Nodes,
     details: Slab<Details, CHUNK>,
     /// By the number of entries in hand; all in class 0 if there is no limit.
     classes: BTreeMap<u32, Class>,
@@ -71,14 +76,33 @@ struct Group {
     /// The head if there is one; else an entry in hand that bears the group's name, or none.
     first: Handle,
     details: u32,
-    in_hand: u32,
+    /// Of its name.
+    hash: u32,
+    /// Its role, at least 1, in the lowest two bits, and above these how many of its entries are in hand.
+    standing: NonZeroU32,
+}
+
+/// What a group is there for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Role {
+    /// It has a queued entry: `first` is its head.
+    Queued = 1,
+    /// It has nothing queued.
+    Idle = 2,
+    /// It is kept only for the sake of dead letters that do not bear its name, and not counted.
+    Unused = 3,
+}
+
+/// What FAIR knows of a group.
+#[derive(Clone)]
+struct Node {
     /// Children in the tree, and the group with the lowest turn in the tree below and with this.
     left: u32,
     right: u32,
     best: u32,
-    /// In two halves, so that the whole is not aligned to 8 bytes; 0 without FAIR.
-    turn: [u32; 2],
-    has_head: bool,
+    /// In two halves, the lower one first, so that the whole is not aligned to 8 bytes. No turn has a lower half of 0.
+    turn: (NonZeroU32, u32),
 }
 
 /// What few groups have.
@@ -93,10 +117,12 @@ struct Details {
 }
 
 /// Groups with equally many entries in hand.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Class {
-    /// The tree of those with a head.
+    /// With FAIR, the tree of those with a head.
     root: u32,
+    /// Without, their heads.
+    heads: Order,
     groups: usize,
 }
 
@@ -110,16 +136,45 @@ pub struct GroupCounts {
 }
 
 impl Group {
-    fn turn(&self) -> u64 {
-        u64::from(self.turn[1]) << 32 | u64::from(self.turn[0])
+    fn is(&self, role: Role) -> bool {
+        self.standing.get() & 3 == role as u32
     }
 
-    fn set_turn(&mut self, turn: u64) {
-        self.turn = [turn as u32, (turn >> 32) as u32];
+    fn set_role(&mut self, role: Role) {
+        self.stand(role as u32, self.in_hand());
+    }
+
+    fn in_hand(&self) -> u32 {
+        self.standing.get() >> 2
+    }
+
+    /// Fewer than 2^30: there are not so many entries.
+    fn set_in_hand(&mut self, count: u32) {
+        self.stand(self.standing.get() & 3, count);
+    }
+
+    fn stand(&mut self, role: u32, in_hand: u32) {
+        self.standing = NonZeroU32::new(in_hand << 2 | role).expect("no role is 0");
+    }
+
+    fn has_head(&self) -> bool {
+        self.is(Role::Queued)
     }
 
     fn is_used(&self) -> bool {
-        self.has_head || self.in_hand > 0
+        self.has_head() || self.in_hand() > 0
+    }
+}
+
+impl Node {
+    fn turn(&self) -> u64 {
+        u64::from(self.turn.1) << 32 | u64::from(self.turn.0.get())
+    }
+}
+
+impl Class {
+    const fn new() -> Self {
+        Class { root: NONE, heads: Order::new(), groups: 0 }
     }
 }
 
@@ -132,6 +187,7 @@ impl Groups {
             hasher: SipHasher13::new_with_keys(seed[0], seed[1]),
             names: Shards::new(),
             table: Slab::new(),
+            nodes: Slab::new(),
             details: Slab::new(),
             classes: BTreeMap::new(),
             next_turn: 1,
@@ -178,7 +234,7 @@ impl Groups {
     pub fn turn_of(&self, entries: &Entries, handle: Handle) -> u64 {
         match entries.group(handle) {
             NONE => 0,
-            number if self.table[number].is_used() => self.table[number].turn(),
+            number if self.fair && self.table[number].is_used() => self.nodes[number].turn(),
             _ => 0,
         }
     }
@@ -188,15 +244,36 @@ impl Groups {
         self.table[entries.group(handle)].is_used()
     }
 
+    /// The number of the group of this name, if there is one. O(1).
+    pub fn number_of(&self, entries: &Entries, name: &[u8]) -> u32 {
+        let hash = self.hasher.hash(name) as u32;
+        let is = |number: u32| {
+            self.table[number].hash == hash && name_in(&self.table, &self.details, entries, number) == name
+        };
+        self.names.find(hash, is).unwrap_or(NONE)
+    }
+
+    /// Whether one more entry of this group may be in hand, once so many have left it.
+    pub fn has_room_for(&self, number: u32, ended: u32) -> bool {
+        self.limit == 0 || self.table[number].in_hand().saturating_sub(ended) < self.limit
+    }
+
     /// Whether one more entry of this one's group may be in hand.
     pub fn has_room(&self, entries: &Entries, handle: Handle) -> bool {
-        self.limit == 0 || self.table[entries.group(handle)].in_hand < self.limit
+        self.limit == 0 || self.table[entries.group(handle)].in_hand() < self.limit
     }
 
     /// Bytes of heap asked of the allocator. O(groups / 1000).
     pub fn memory(&self) -> usize {
         let per_class = 2 * size_of::<(u32, Class)>();
-        self.names.memory() + self.table.memory() + self.details.memory() + self.classes.len() * per_class + self.held
+        let heads: usize = self.classes.values().map(|class| class.heads.memory()).sum();
+        self.names.memory()
+            + self.table.memory()
+            + self.nodes.memory()
+            + self.details.memory()
+            + self.classes.len() * per_class
+            + heads
+            + self.held
     }
 
     /// Bytes that [`Groups::fit`] would give back, if they are many. O(1).
@@ -205,15 +282,26 @@ impl Groups {
     }
 
     /// Shrinks the tables of names, from the `from`-th on, to what they hold; returns where to go on, if there are more. O(`most`).
-    pub fn fit(&mut self, entries: &Entries, from: usize, most: usize) -> Option<usize> {
-        let (table, details) = (&self.table, &self.details);
-        let hash_of = |number| self.hasher.hash(name_in(table, details, entries, number)) as u32;
-        self.names.fit(from, most, hash_of)
+    pub fn fit(&mut self, from: usize, most: usize) -> Option<usize> {
+        let table = &self.table;
+        self.names.fit(from, most, |number| table[number].hash)
+    }
+
+    /// Reads something of the group of each of these entries, so that the caller then finds it in the cache: in a loop of their own the reads of
+    /// cold memory overlap.
+    pub fn warm<'a>(&self, entries: &Entries, handles: impl Iterator<Item = &'a Handle> + Clone) {
+        let groups = || handles.clone().filter_map(|handle| self.table.get(entries.group(*handle)));
+        let read = groups().fold(0, |sum, group| sum ^ group.details ^ group.hash);
+        let read = groups().fold(read, |sum, group| {
+            let name = self.details.get(group.details).and_then(|details| details.name.as_ref()?.first());
+            sum ^ u32::from(name.copied().unwrap_or_default())
+        });
+        std::hint::black_box(read);
     }
 
     /// Shows the chunk of groups and that of details with this number; false if there is neither.
     pub fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
-        let groups = self.table.show_chunk(number, mover, |_, _| {});
+        let groups = self.table.show_chunk(number, mover, |_, _| {}) | self.nodes.show_chunk(number, mover, |_, _| {});
         groups
             | self.details.show_chunk(number, mover, |details, mover| {
                 if let Some(name) = &mut details.name {
@@ -222,9 +310,6 @@ impl Groups {
             })
     }
 }
-
-/// The turn of a group that is not in use.
-const UNUSED: u64 = u64::MAX;
 
 /// The name of a group.
 fn name_in<'a>(table: &'a Table, details: &'a Slab<Details, CHUNK>, entries: &'a Entries, number: u32) -> &'a [u8] {

@@ -140,12 +140,18 @@ impl<G: Gate> Queue<G> {
     /// Takes up to `count` entries that groups let go, until they hold [`CLAIM_BYTES`]. O(log n) an entry.
     fn take_in_turn(&mut self, horizon: i64, count: usize, members: &mut Vec<Handle>) {
         let Some(groups) = &mut self.groups else { return };
-        let mut bytes = 0;
-        while members.len() < count && bytes < CLAIM_BYTES {
-            let Some(handle) = groups.hand_out(&self.entries, horizon) else { break };
-            self.order.remove(&self.entries, handle);
-            bytes += self.entries.size(handle);
-            members.push(handle);
+        let (entries, mut bytes) = (&self.entries, 0);
+        let fits = |last: Option<Handle>| {
+            bytes += last.map_or(0, |last| entries.size(last));
+            bytes < CLAIM_BYTES
+        };
+        *members = groups.hand_out(entries, horizon, count, fits);
+        if self.order.iter().take(members.len()).eq(members.iter().copied()) {
+            self.order.take_through(entries, i64::MAX, members.len(), &mut Vec::with_capacity(members.len()));
+        } else {
+            for handle in &*members {
+                self.order.remove(entries, *handle);
+            }
         }
     }
 

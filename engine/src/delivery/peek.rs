@@ -3,12 +3,15 @@
 //! A cursor is where in its order a page ends: a place, a time and a place, or a token. None of these changes while an entry stays where it
 //! is, so an entry that is there all the time is on one of the pages, whatever comes and goes meanwhile.
 
+mod groups;
+
 use super::view::UNSWEPT;
 use crate::entries::{Handle, Place};
 use crate::gate::{Due, Extent, Gate};
 use crate::queue::Queue;
 use crate::time::UnixMs;
 use crate::token::Token;
+use groups::HeldBack;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -18,7 +21,8 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Which entries are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// Those that can be claimed, in the order in which they are handed out.
+    /// Those that can be claimed, in the order in which they are handed out; where groups have a limit, those that are held back come last on
+    /// each page.
     Ready,
     /// Those that rest after a failed delivery, in the order in which they come back.
     Delayed,
@@ -175,7 +179,7 @@ impl<G: Gate> Queue<G> {
                 self.dead_from(from.place.seq, wanted, now).into_iter().map(found).collect()
             }
         };
-        self.page(found, count, after, unknown_from.is_some())
+        self.page(found, count, after, unknown_from.is_some(), now)
     }
 
     /// Ready entries and what is due, merged.
@@ -212,8 +216,16 @@ impl<G: Gate> Queue<G> {
     }
 
     /// The first `count` of these, as far as their bytes fit. `is_cut`: there may be more than was found.
-    fn page<'a>(&'a self, found: Vec<Found<'a>>, count: usize, after: Option<Cursor>, is_cut: bool) -> PeekPage<'a> {
+    fn page<'a>(
+        &'a self,
+        found: Vec<Found<'a>>,
+        count: usize,
+        after: Option<Cursor>,
+        is_cut: bool,
+        now: UnixMs,
+    ) -> PeekPage<'a> {
         let (mut entries, mut bytes, all) = (Vec::new(), 0, found.len());
+        let mut what_is = Vec::new();
         let mut last = after;
         for Found { cursor, what, at } in found.into_iter().take(count) {
             let size = self.body_size(what);
@@ -225,7 +237,16 @@ impl<G: Gate> Queue<G> {
             let peeked = self.peeked(what, at, extent, size);
             bytes += room + peeked.name.len();
             entries.push(peeked);
+            what_is.push(what);
             last = Some(cursor);
+        }
+        let is_ready = entries.first().is_some_and(|first: &Peeked<'_>| first.at == PeekedAt::Ready);
+        if let Some(held_back) = HeldBack::of(self, now).filter(|_| is_ready) {
+            // The cursor stays behind all of the page.
+            let mut flagged: Vec<(bool, Peeked<'_>)> =
+                what_is.into_iter().map(|what| held_back.has(self, what)).zip(entries).collect();
+            flagged.sort_by_key(|(is_held_back, _)| *is_held_back);
+            entries = flagged.into_iter().map(|(_, peeked)| peeked).collect();
         }
         let is_over = entries.len() == all && !is_cut;
         PeekPage { entries, next: (!is_over).then_some(last.unwrap_or(Cursor::START)) }

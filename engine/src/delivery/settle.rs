@@ -59,6 +59,9 @@ impl<G: Gate> Queue<G> {
             self.take_lapsed_dead(*range, &mut taken);
         }
         self.entries.warm(taken.iter().map(|(_, handle)| *handle));
+        if let Some(groups) = &self.groups {
+            groups.warm(&self.entries, taken.iter().map(|(_, handle)| handle));
+        }
         for (_, handle) in &taken {
             if self.entries.state(*handle) != State::Leased {
                 self.lift(*handle);

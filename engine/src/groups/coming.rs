@@ -1,7 +1,8 @@
 //! How entries come into groups and leave them, and what that does to the groups.
 
-use super::{name_in, Class, Group, Groups, NONE, UNUSED};
+use super::{name_in, Class, Group, Groups, Node, Role, NONE};
 use crate::entries::{Entries, Handle, State};
+use std::num::NonZeroU32;
 
 impl Groups {
     /// Puts a new entry into the group of this name, or of its own. O(1).
@@ -11,19 +12,17 @@ impl Groups {
         let known = {
             let name = name.unwrap_or_else(|| entries.name(handle));
             let (table, details) = (&self.table, &self.details);
-            self.names.find(hash, |number| name_in(table, details, entries, number) == name)
+            self.names
+                .find(hash, |number| table[number].hash == hash && name_in(table, details, entries, number) == name)
         };
         let number = known.unwrap_or_else(|| {
-            let group = Group {
-                first: handle,
-                details: NONE,
-                in_hand: 0,
-                left: NONE,
-                right: NONE,
-                best: NONE,
-                turn: [0; 2],
-                has_head: false,
-            };
+            let standing = NonZeroU32::MIN;
+            let mut group = Group { first: handle, details: NONE, hash, standing };
+            group.stand(Role::Idle as u32, 0);
+            if self.fair {
+                let turn = (NonZeroU32::MIN, 0);
+                self.nodes.insert(Node { left: NONE, right: NONE, best: NONE, turn });
+            }
             self.table.insert(group)
         });
         if !bears && self.detail(number).is_none_or(|details| details.name.is_none()) {
@@ -35,9 +34,8 @@ impl Groups {
             self.keep_name(number, own);
         }
         if known.is_none() {
-            let (table, details) = (&self.table, &self.details);
-            let hash_of = |number| self.hasher.hash(name_in(table, details, entries, number)) as u32;
-            self.names.insert(hash, number, hash_of);
+            let table = &self.table;
+            self.names.insert(hash, number, |number| table[number].hash);
             self.begin(number);
         } else if !self.table[number].is_used() {
             // A group that is there only for its dead letters; or one whose last entry is on its way to another state, and that has a turn.
@@ -61,19 +59,30 @@ impl Groups {
 
     /// A group comes into use.
     pub(super) fn begin(&mut self, number: u32) {
+        self.table[number].set_role(Role::Idle);
         self.take_turn(number);
-        self.classes.entry(0).or_insert(Class { root: NONE, groups: 0 }).groups += 1;
+        self.classes.entry(0).or_insert(Class::new()).groups += 1;
     }
 
     /// Whether a group that has nothing queued or in hand is counted as not in use.
     pub(super) fn is_unused(&self, number: u32) -> bool {
-        self.table[number].turn() == UNUSED
+        self.table[number].is(Role::Unused)
     }
 
     pub(super) fn take_turn(&mut self, number: u32) {
-        let turn = if self.fair { self.next_turn } else { 0 };
-        self.next_turn += u64::from(self.fair);
-        self.table[number].set_turn(turn);
+        if !self.fair {
+            return;
+        }
+        let turn = self.next_turn;
+        // No turn has a lower half of 0.
+        self.next_turn += if turn as u32 == u32::MAX { 2 } else { 1 };
+        self.give_turn(number, turn);
+    }
+
+    fn give_turn(&mut self, number: u32, turn: u64) {
+        if let Some(low) = NonZeroU32::new(turn as u32) {
+            self.nodes[number].turn = (low, (turn >> 32) as u32);
+        }
     }
 
     /// Gives the group of an entry this turn, which a snapshot has kept.
@@ -81,11 +90,11 @@ impl Groups {
         let number = entries.group(handle);
         if number != NONE && self.table[number].is_used() {
             let class = self.class_of(number);
-            let stands = self.table[number].has_head;
+            let stands = self.table[number].has_head();
             if stands {
                 self.uproot(entries, class, number);
             }
-            self.table[number].set_turn(turn);
+            self.give_turn(number, turn);
             if stands {
                 self.plant(entries, class, number);
             }
@@ -96,8 +105,9 @@ impl Groups {
     pub fn queue(&mut self, entries: &Entries, handle: Handle) {
         let number = entries.group(handle);
         let group = &mut self.table[number];
-        if !group.has_head {
-            (group.first, group.has_head) = (handle, true);
+        if !group.has_head() {
+            group.first = handle;
+            group.set_role(Role::Queued);
             self.plant(entries, self.class_of(number), number);
         } else if entries.place(handle) < entries.place(group.first) {
             let second = group.first;
@@ -115,11 +125,11 @@ impl Groups {
     pub fn unqueue(&mut self, entries: &Entries, handle: Handle) {
         let number = entries.group(handle);
         let group = &self.table[number];
-        if group.has_head && group.first == handle {
+        if group.has_head() && group.first == handle {
             let class = self.class_of(number);
             self.uproot(entries, class, number);
             self.follow(entries, number);
-            if self.table[number].has_head {
+            if self.table[number].has_head() {
                 self.plant(entries, class, number);
             }
         } else if group.details != NONE {
@@ -179,9 +189,13 @@ impl Groups {
         if number == NONE {
             return;
         }
+        let class = self.class_of(number);
         let group = &mut self.table[number];
         if group.first == old {
             group.first = new;
+            if let (true, false, Some(class)) = (group.has_head(), self.fair, self.classes.get_mut(&class)) {
+                class.heads.replace(entries, old, new);
+            }
         } else if entries.state(old) == State::Queued && group.details != NONE {
             self.in_line(number, |line| line.replace(entries, old, new));
         }
@@ -191,9 +205,9 @@ impl Groups {
     pub(super) fn tidy(&mut self, entries: &Entries, number: u32, gone: Handle) {
         let group = &self.table[number];
         let (is_used, dead) = (group.is_used(), self.detail(number).map_or(0, |details| details.dead));
-        let named_by_it = group.first == gone && !group.has_head;
+        let named_by_it = group.first == gone && !group.has_head();
         if !is_used && dead == 0 {
-            self.forget(entries, number, gone);
+            self.forget(number);
             return;
         }
         if named_by_it {
@@ -205,18 +219,20 @@ impl Groups {
         if !is_used && !self.is_unused(number) {
             self.uncount(0);
             self.unused += 1;
-            self.table[number].set_turn(UNUSED);
+            self.table[number].set_role(Role::Unused);
         }
     }
 
-    pub(super) fn forget(&mut self, entries: &Entries, number: u32, gone: Handle) {
-        let name = self.detail(number).and_then(|details| details.name.as_deref());
-        let hash = self.hasher.hash(name.unwrap_or_else(|| entries.name(gone))) as u32;
+    pub(super) fn forget(&mut self, number: u32) {
+        let hash = self.table[number].hash;
         self.names.remove(hash, |other| other == number);
         if self.is_unused(number) {
             self.unused -= 1;
         } else {
             self.uncount(0);
+        }
+        if self.fair {
+            self.nodes.remove(number);
         }
         let details = self.table.remove(number).details;
         if details != NONE {

@@ -76,10 +76,9 @@ impl Line {
         let first = match self {
             Line::Few(ring) => ring.pop_front(),
             Line::Many(order) => {
-                let first = order.first();
-                first.inspect(|first| {
-                    order.remove(entries, *first);
-                })
+                let mut first = Vec::with_capacity(1);
+                order.take_through(entries, i64::MAX, 1, &mut first);
+                first.pop()
             }
         };
         self.fit();

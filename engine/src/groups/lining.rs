@@ -1,7 +1,7 @@
 //! What few groups have: a line behind the head, a name of their own, dead letters.
 
 use super::line::Line;
-use super::{Details, Groups, NONE};
+use super::{Details, Groups, Role, NONE};
 use crate::entries::{Entries, Handle};
 
 impl Groups {
@@ -14,7 +14,7 @@ impl Groups {
         let group = &mut self.table[number];
         match next {
             Some(next) => group.first = next,
-            None => group.has_head = false,
+            None => group.set_role(Role::Idle),
         }
     }
 

@@ -5,16 +5,15 @@
 //! the same groups, and the shape shows nowhere. The nodes are the groups themselves. While a group stands in a tree, its head and its
 //! turn do not change.
 
-use super::{Group, Table, NONE};
-use crate::entries::{Entries, Handle, Place};
+use super::{Node, Nodes, Table, NONE};
+use crate::entries::{Entries, Place};
 use std::borrow::Borrow;
 
 /// The nodes, and where their places are read from.
-pub(super) struct Forest<T, E> {
-    pub table: T,
-    pub entries: E,
-    /// Whether turns matter.
-    pub is_fair: bool,
+pub(super) struct Forest<'a, N> {
+    pub table: &'a Table,
+    pub nodes: N,
+    pub entries: &'a Entries,
 }
 
 /// The rank of a group in the heap: different for each number.
@@ -23,38 +22,33 @@ fn rank(number: u32) -> u32 {
     (mixed ^ (mixed >> 15)).wrapping_mul(0x85eb_ca6b)
 }
 
-impl<T: Borrow<Table>, E: Borrow<Entries>> Forest<T, E> {
-    fn group(&self, number: u32) -> &Group {
-        &self.table.borrow()[number]
+impl<N: Borrow<Nodes>> Forest<'_, N> {
+    fn node(&self, number: u32) -> &Node {
+        &self.nodes.borrow()[number]
     }
 
     fn place(&self, number: u32) -> Place {
-        let head: Handle = self.group(number).first;
-        self.entries.borrow().place(head)
+        self.entries.place(self.table[number].first)
     }
 
     /// The group to be served next, among those of a tree whose heads are within the horizon. O(log n).
     pub fn next(&self, root: u32, horizon: i64) -> Option<u32> {
-        if !self.is_fair {
-            let mut first = root;
-            while self.group(first).left != NONE {
-                first = self.group(first).left;
-            }
-            return Some(first).filter(|first| self.place(*first).key <= horizon);
+        if root == NONE {
+            return None;
         }
         if horizon == i64::MAX {
-            return Some(self.group(root).best);
+            return Some(self.node(root).best);
         }
-        let (mut best, mut node) = (NONE, root);
-        while node != NONE {
-            let group = self.group(node);
-            if self.place(node).key > horizon {
-                node = group.left;
+        let (mut best, mut number) = (NONE, root);
+        while number != NONE {
+            let node = self.node(number);
+            if self.place(number).key > horizon {
+                number = node.left;
                 continue;
             }
             // All that is on the left is within the horizon too.
-            best = self.sooner(self.sooner(best, node), self.best(group.left));
-            node = group.right;
+            best = self.sooner(self.sooner(best, number), self.best(node.left));
+            number = node.right;
         }
         (best != NONE).then_some(best)
     }
@@ -64,24 +58,24 @@ impl<T: Borrow<Table>, E: Borrow<Entries>> Forest<T, E> {
         if root == NONE || left == 0 {
             return left;
         }
-        let group = self.group(root);
-        let left = self.count_down(group.left, horizon, left);
+        let node = self.node(root);
+        let left = self.count_down(node.left, horizon, left);
         if left == 0 || self.place(root).key > horizon {
             return left;
         }
-        self.count_down(group.right, horizon, left - 1)
+        self.count_down(node.right, horizon, left - 1)
     }
 
     fn best(&self, number: u32) -> u32 {
         if number == NONE {
             NONE
         } else {
-            self.group(number).best
+            self.node(number).best
         }
     }
 
     fn sooner(&self, one: u32, other: u32) -> u32 {
-        if one == NONE || (other != NONE && self.group(other).turn() < self.group(one).turn()) {
+        if one == NONE || (other != NONE && self.node(other).turn() < self.node(one).turn()) {
             other
         } else {
             one
@@ -89,7 +83,7 @@ impl<T: Borrow<Table>, E: Borrow<Entries>> Forest<T, E> {
     }
 }
 
-impl Forest<&mut Table, &Entries> {
+impl Forest<'_, &mut Nodes> {
     /// Adds a group to a tree; returns the new root. O(log n).
     pub fn insert(&mut self, root: u32, new: u32) -> u32 {
         let place = self.place(new);
@@ -99,14 +93,14 @@ impl Forest<&mut Table, &Entries> {
     fn insert_at(&mut self, root: u32, new: u32, place: Place) -> u32 {
         if root == NONE || rank(new) > rank(root) {
             let (left, right) = self.split(root, place);
-            (self.table[new].left, self.table[new].right) = (left, right);
+            (self.nodes[new].left, self.nodes[new].right) = (left, right);
             self.refresh(new);
             return new;
         }
         if place < self.place(root) {
-            self.table[root].left = self.insert_at(self.table[root].left, new, place);
+            self.nodes[root].left = self.insert_at(self.nodes[root].left, new, place);
         } else {
-            self.table[root].right = self.insert_at(self.table[root].right, new, place);
+            self.nodes[root].right = self.insert_at(self.nodes[root].right, new, place);
         }
         self.refresh(root);
         root
@@ -120,12 +114,12 @@ impl Forest<&mut Table, &Entries> {
 
     fn remove_at(&mut self, root: u32, gone: u32, place: Place) -> u32 {
         if root == gone {
-            return self.merge(self.table[root].left, self.table[root].right);
+            return self.merge(self.nodes[root].left, self.nodes[root].right);
         }
         if place < self.place(root) {
-            self.table[root].left = self.remove_at(self.table[root].left, gone, place);
+            self.nodes[root].left = self.remove_at(self.nodes[root].left, gone, place);
         } else {
-            self.table[root].right = self.remove_at(self.table[root].right, gone, place);
+            self.nodes[root].right = self.remove_at(self.nodes[root].right, gone, place);
         }
         self.refresh(root);
         root
@@ -137,13 +131,13 @@ impl Forest<&mut Table, &Entries> {
             return (NONE, NONE);
         }
         if place < self.place(root) {
-            let (before, behind) = self.split(self.table[root].left, place);
-            self.table[root].left = behind;
+            let (before, behind) = self.split(self.nodes[root].left, place);
+            self.nodes[root].left = behind;
             self.refresh(root);
             (before, root)
         } else {
-            let (before, behind) = self.split(self.table[root].right, place);
-            self.table[root].right = before;
+            let (before, behind) = self.split(self.nodes[root].right, place);
+            self.nodes[root].right = before;
             self.refresh(root);
             (root, behind)
         }
@@ -154,12 +148,12 @@ impl Forest<&mut Table, &Entries> {
         match (one, other) {
             (NONE, root) | (root, NONE) => root,
             _ if rank(one) > rank(other) => {
-                self.table[one].right = self.merge(self.table[one].right, other);
+                self.nodes[one].right = self.merge(self.nodes[one].right, other);
                 self.refresh(one);
                 one
             }
             _ => {
-                self.table[other].left = self.merge(one, self.table[other].left);
+                self.nodes[other].left = self.merge(one, self.nodes[other].left);
                 self.refresh(other);
                 other
             }
@@ -167,10 +161,8 @@ impl Forest<&mut Table, &Entries> {
     }
 
     fn refresh(&mut self, node: u32) {
-        if self.is_fair {
-            let (left, right) = (self.table[node].left, self.table[node].right);
-            let best = self.sooner(self.sooner(node, self.best(left)), self.best(right));
-            self.table[node].best = best;
-        }
+        let (left, right) = (self.nodes[node].left, self.nodes[node].right);
+        let best = self.sooner(self.sooner(node, self.best(left)), self.best(right));
+        self.nodes[node].best = best;
     }
 }

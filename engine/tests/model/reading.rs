@@ -154,6 +154,11 @@ fn check_peek<F: Family>(key: &mut Queue<F>, naive: &Naive<F::Naive>, listing: L
     let mut expected: Vec<_> =
         naive.entries.iter().filter_map(|entry| listed(entry).map(|(order, at)| (order, at, entry))).collect();
     expected.sort_by_key(|(order, ..)| *order);
+    if listing == Listing::Ready && key.options().group_limit != 0 {
+        // On each page, what is held back comes last.
+        let is_held_back = |entry: &Entry<Content<F>>| !naive.has_room_in_hand(&entry.group);
+        expected.chunks_mut(count).for_each(|page| page.sort_by_key(|(order, _, entry)| (is_held_back(entry), *order)));
+    }
     let mut entries: Vec<(Vec<u8>, Told<Content<F>>)> = Vec::new();
     let mut after: Option<Cursor> = None;
     loop {

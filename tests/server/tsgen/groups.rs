@@ -166,6 +166,31 @@ fn an_element_is_in_one_group_and_moves_with_its_id() {
 }
 
 #[test]
+fn what_is_held_back_is_peeked_at_last() {
+    let server = Server::start(&[]);
+    server.client().play(
+        r#"
+        > TSGEN.CREATE k GROUPLIMIT 1
+        OK
+        > TSGEN.MADD k GROUP g 1 a "" 2 b "" 3 c ""
+        [1 1 1]
+        > TSGEN.ADD k 4 d
+        1
+        > TSGEN.ADVANCE k 9
+        9
+        > TSGEN.CLAIM k w
+        [[<a> 1 'a' …]]
+        > TSGEN.PEEK k READY
+        ['0' [[… ['d' …]] [… ['b' …]] [… ['c' …]]]]
+        > TSGEN.ACK k <a>
+        1
+        > TSGEN.PEEK k READY
+        ['0' [[… ['b' …]] [… ['c' …]] [… ['d' …]]]]
+        "#,
+    );
+}
+
+#[test]
 fn group_is_refused_where_there_are_none() {
     let server = Server::start(&[]);
     let mut c = server.client();

@@ -31,7 +31,7 @@ impl Told {
         (queue.options.group_limit, queue.options.fair) = (limit, fair);
         require(queue.options.has_groups(), "groups of a key that has none")?;
         queue.options.check().map_err(|_| Error::Damaged("impossible options"))?;
-        require((1..=MAX_TURN).contains(&next_turn), "impossible counters")?;
+        require((1..=MAX_TURN).contains(&next_turn) && next_turn as u32 != 0, "impossible counters")?;
         queue.entries = Entries::grouped();
         let groups = Groups::new(limit, fair, seed);
         Ok(Told { groups, is_fair: fair, next_turn, names: Vec::new(), members: Vec::new() })
@@ -40,7 +40,7 @@ impl Told {
     /// One more group.
     pub fn group(&mut self, SavedGroup { name, turn }: SavedGroup<'_>) -> Result<(), Error> {
         require(name.len() <= MAX_NAME, "a name too long")?;
-        require(turn < self.next_turn, "a turn that was never given")?;
+        require(turn < self.next_turn && (turn == 0 || turn as u32 != 0), "a turn that was never given")?;
         self.names.push((name.into(), turn));
         Ok(())
     }
