@@ -10,7 +10,8 @@
 //! |----------------------|--------------------------------------------------------------------|----------------|
 //! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
 //! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle turns advance memory stalls pings`,   | all            |
-//! |                      | `replication push groups firing expiry watching counting throttle` |                |
+//! |                      | `replication push groups firing expiry watching counting throttle  |                |
+//! |                      | limits`                                                            |                |
 //! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
 //! | `TSGEN_BENCH_SCENES` | scenes of `pings` (names in `tests/stalls`)                        | all            |
 //! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
@@ -31,6 +32,7 @@ mod firing;
 mod gauge;
 mod groups;
 mod growth;
+mod limits;
 mod load;
 mod memory;
 mod pings;
@@ -51,7 +53,7 @@ use table::Table;
 
 type Measure = fn(&Scale, &mut Table);
 
-const MEASURES: [(&str, Measure); 15] = [
+const MEASURES: [(&str, Measure); 16] = [
     ("add", add::measure),
     ("settle", settle::measure),
     ("turns", turns::measure),
@@ -67,6 +69,7 @@ const MEASURES: [(&str, Measure); 15] = [
     ("watching", watching::measure),
     ("counting", counting::measure),
     ("throttle", throttle::measure),
+    ("limits", limits::measure),
 ];
 
 fn main() {

@@ -20,6 +20,8 @@ pub struct Scale {
     pub pushed_groups: usize,
     /// Groups that collect, where pushing to one is measured, and keeping them.
     pub live_groups: usize,
+    /// Groups of a key with GROUPLIMIT or FAIR.
+    pub limited_groups: usize,
     /// Pushes of one round to groups that are there.
     pub pushes: usize,
     /// How long a server is watched doing nothing.
@@ -97,6 +99,7 @@ impl Scale {
             stall_elements: numbers("TSGEN_BENCH_STALL").map_or(size(10_000_000, 200_000), |numbers| numbers[0]),
             pushed_groups: size(100_000, 200),
             live_groups: size(1_000_000, 2_000),
+            limited_groups: size(100_000, 1_000),
             pushes: size(200_000, 2_000),
             idling: Duration::from_millis(size(5_000, 100) as u64),
             firing: if is_smoke {

@@ -16,7 +16,7 @@ use crate::table::{Table, Unit};
 const WORKERS: usize = 8;
 
 #[derive(Clone, Copy)]
-struct Work {
+pub struct Work {
     /// Entries in one CLAIM or XREADGROUP; divides `entries`.
     batch: usize,
     /// Acknowledge as `first-last` instead of token by token. A stream has no such form.
@@ -27,14 +27,14 @@ struct Work {
 }
 
 /// Per entry, in microseconds.
-struct Cost {
-    cpu: f64,
-    in_command: f64,
+pub struct Cost {
+    pub cpu: f64,
+    pub in_command: f64,
 }
 
 pub fn measure(scale: &Scale, table: &mut Table) {
     let entries = scale.settle_entries;
-    let listed = |batch| Work { batch, by_range: false, workers: WORKERS, entries, args: &[] };
+    let listed = |batch| Work::listed(batch, entries);
     let by_range = |batch| Work { by_range: true, ..listed(batch) };
     let alone = |work| Work { workers: 1, ..work };
     let aof = |work| Work { args: &["--appendonly", "yes", "--appendfsync", "no"], ..work };
@@ -60,14 +60,25 @@ pub fn measure(scale: &Scale, table: &mut Table) {
     }
 }
 
+impl Work {
+    /// In batches, by several workers, each token acknowledged by name.
+    pub fn listed(batch: usize, entries: usize) -> Self {
+        Work { batch, by_range: false, workers: WORKERS, entries, args: &[] }
+    }
+}
+
 fn ours(work: Work) -> Cost {
     let server = load::server(Store::Tsgen, work.args);
     load::fill(&server, Store::Tsgen, Order::InOrder, work.entries);
     server.client().ok(&format!("TSGEN.ADVANCE {KEY} {END}"));
+    drain(&server, work)
+}
 
+/// Claims and acknowledges all entries of a TSGEN key, all of which are ready.
+pub fn drain(server: &Server, work: Work) -> Cost {
     let count = work.batch.to_string();
     let claim: [&[u8]; 5] = [b"TSGEN.CLAIM", KEY.as_bytes(), b"worker", b"COUNT", count.as_bytes()];
-    cost(&server, work, ["TSGEN.CLAIM", "TSGEN.ACK"], &claim, |requests, reply| {
+    cost(server, work, ["TSGEN.CLAIM", "TSGEN.ACK"], &claim, |requests, reply| {
         let first: i64 = line(reply, 2).strip_prefix(':').and_then(|token| token.parse().ok()).expect("a token");
         let last = first + work.batch as i64 - 1;
         let tokens: Vec<String> = if work.by_range {
