@@ -1,7 +1,7 @@
 //! Copies of the values of watched keys, made before they end: afterwards there is nothing left to read.
 
 use crate::delivery::keyspace;
-use crate::expiry::judge;
+use crate::expiry::ends;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::scan;
 use crate::expiry::values::{copy_of, string_met, Copy, LEADS, MOST_EARLY};
@@ -158,7 +158,7 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
             for name in &names {
                 keep(ctx, watcher, name);
                 // A key that was over has ended by this look.
-                judge::tell_end_of(ctx, name);
+                ends::tell_end_of(ctx, name);
             }
             if met < BATCH {
                 break;

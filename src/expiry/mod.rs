@@ -3,6 +3,7 @@
 mod commands;
 mod copies;
 pub mod endings;
+mod ends;
 mod events;
 mod family;
 mod handover;

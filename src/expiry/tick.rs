@@ -4,6 +4,7 @@ use crate::delivery::keyspace;
 use crate::delivery::timer::slots;
 use crate::expiry::copies::{copy_values, early};
 use crate::expiry::endings::{carry_out, track};
+use crate::expiry::ends;
 use crate::expiry::judge;
 use crate::expiry::lifetime::{life, Life};
 use crate::expiry::scan;
@@ -63,7 +64,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, role: Role) -> Option<bool
         }
         let is_told = ended == Some(Ending::Expired);
         let life = if is_told { Life::Absent } else { life(ctx, &key) };
-        judge::tell_end_of(ctx, &key);
+        ends::tell_end_of(ctx, &key);
         match life {
             // A replica waits until its master tells the end.
             Life::Absent if role == Role::Replica => {}
@@ -74,7 +75,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, role: Role) -> Option<bool
                     let ending = ended.unwrap_or(Ending::Expired);
                     Verdict { first: known.filter(was).map(|_| Owed { deadline, ending }), then: Then::Nothing }
                 });
-                judge::took_note(ctx.db(), watcher, told);
+                ends::took_note(ctx.db(), watcher, told);
             }
             Life::Until(other) if other != deadline => drop(track(ctx, watcher, &key, other)),
             // Redis still shows the key, so it has not expired: Redis and we have read the clock at different times.
@@ -88,7 +89,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, role: Role) -> Option<bool
 /// What the timer does for a watcher. Returns when the timer shall come again.
 pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Option<UnixMs> {
     let next = judge::looking(|| look(ctx, name, now, until, role));
-    judge::signal_fired(ctx);
+    ends::signal_fired(ctx);
     next
 }
 
