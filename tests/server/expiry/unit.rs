@@ -184,7 +184,7 @@ fn the_end_of_a_key_and_the_word_of_it_go_out_as_one_for_all_watchers() {
     c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
     let mut feed = Feed::open(&server);
     for found in [true, false] {
-        c.ok("SET k:1 v PX 100");
+        c.ok("SET k:1 v PX 300");
         feed.take(&mut c);
         if found {
             send_all(&mut c, &[line(STALL), line("GET k:1")]);
