@@ -11,7 +11,7 @@
 //! | `TSGEN_BENCH`        | `smoke`: tiny sizes, one round, no verdicts                        | full           |
 //! | `TSGEN_BENCH_ONLY`   | measures to run: `add settle turns advance memory stalls pings`,   | all            |
 //! |                      | `replication push groups firing expiry watching counting throttle  |                |
-//! |                      | limits`                                                            |                |
+//! |                      | limits remember`                                                   |                |
 //! | `TSGEN_BENCH_SIZES`  | elements of `add` and `memory`                                     | 200000 1000000 |
 //! | `TSGEN_BENCH_SCENES` | scenes of `pings` (names in `tests/stalls`)                        | all            |
 //! | `TSGEN_BENCH_STALL`  | elements in the one key of `stalls`                                | 10000000       |
@@ -37,6 +37,7 @@ mod load;
 mod memory;
 mod pings;
 mod push;
+mod remember;
 mod replication;
 mod rounds;
 mod scale;
@@ -53,7 +54,7 @@ use table::Table;
 
 type Measure = fn(&Scale, &mut Table);
 
-const MEASURES: [(&str, Measure); 16] = [
+const MEASURES: [(&str, Measure); 17] = [
     ("add", add::measure),
     ("settle", settle::measure),
     ("turns", turns::measure),
@@ -70,6 +71,7 @@ const MEASURES: [(&str, Measure); 16] = [
     ("counting", counting::measure),
     ("throttle", throttle::measure),
     ("limits", limits::measure),
+    ("remember", remember::measure),
 ];
 
 fn main() {

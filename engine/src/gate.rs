@@ -94,6 +94,26 @@ pub trait Gate: Clone + Sized {
     /// An entry is about to leave the key for good.
     fn forget(&mut self, _entries: &Entries, _handle: Handle) {}
 
+    /// An entry is about to leave the key for good, for its work is done.
+    fn done(&mut self, entries: &Entries, handle: Handle, _now: UnixMs) {
+        self.forget(entries, handle);
+    }
+
+    /// Whether [`Gate::done`] depends on the time.
+    fn remembers(&self) -> bool {
+        false
+    }
+
+    /// Forgets what is over of what [`Gate::done`] has noted, in about `most` steps. True if anything was.
+    fn forget_over(&mut self, _now: UnixMs, _most: usize) -> bool {
+        false
+    }
+
+    /// When there is something to forget.
+    fn forgets_at(&self) -> Option<UnixMs> {
+        None
+    }
+
     /// An entry was read from a snapshot. Fails if it cannot be one of this gate's.
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error>;
 
@@ -155,10 +175,10 @@ pub trait Gate: Clone + Sized {
     fn adopt_collected(&mut self, collected: Self::Collected<'_>) -> Result<Option<u64>, Error>;
 
     /// Tells what a snapshot must keep of options that few keys have.
-    fn extras(&self, _tell: &mut dyn FnMut(Extra)) {}
+    fn extras(&self, _tell: &mut dyn FnMut(Extra<'_>)) {}
 
     /// Takes in what [`Gate::extras`] told. Fails on what this gate cannot have told.
-    fn adopt_extra(&mut self, _extra: Extra) -> Result<(), Error> {
+    fn adopt_extra(&mut self, _extra: Extra<'_>) -> Result<(), Error> {
         Err(Error::Damaged("an option of another family"))
     }
 

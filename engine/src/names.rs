@@ -1,5 +1,7 @@
 //! From a name to the handle of the entry that bears it.
 //!
+//! A slot may also tell that the entry of a name is gone and its work done: then it has a position in a log of such names.
+//!
 //! It keeps 32-bit handles and the hashes beside them: without the hashes, growing and most lookups would have to read entries,
 //! which are cold. It does not know what an entry is for.
 
@@ -20,10 +22,51 @@ struct Slot {
     hash: u32,
 }
 
+/// Of a handle: it is none, but a position in the log of names that are done. No key has so many entries.
+const DONE: u32 = 1 << 31;
+
+fn is_done(slot: Slot) -> bool {
+    slot.handle.0 & DONE != 0
+}
+
+fn done_at(position: u32) -> Handle {
+    Handle(DONE | position)
+}
+
 impl Names {
     /// No names. The seed should be secret to the process: clients choose names.
     pub fn new(seed: [u64; 2]) -> Self {
         Names { hasher: SipHasher13::new_with_keys(seed[0], seed[1]), handles: Shards::new() }
+    }
+
+    /// Lets the name of an entry that is about to leave mean that its work is done: the position of the name in a log. O(1). False if the name is
+    /// not there, or is another entry's now.
+    pub fn finish(&mut self, entries: &Entries, handle: Handle, position: u32) -> bool {
+        let hash = self.hash_of(entries, handle);
+        let slot = self.handles.find_mut(hash, |slot| slot.handle == handle);
+        slot.map(|slot| slot.handle = done_at(position)).is_some()
+    }
+
+    /// The position of a name that is done, if `is` knows it. O(1).
+    #[inline]
+    pub fn done(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
+        let found = self.handles.find(hash, |slot| slot.hash == hash && is_done(slot) && is(slot.handle.0 & !DONE));
+        found.map(|slot| slot.handle.0 & !DONE)
+    }
+
+    /// Adds a name that is done and not there yet. O(1).
+    pub fn insert_done(&mut self, hash: u32, position: u32) {
+        self.insert(done_at(position), hash);
+    }
+
+    /// A name that is done has another position. O(1).
+    pub fn move_done(&mut self, hash: u32, old: u32, new: u32) {
+        self.replace(done_at(old), done_at(new), hash);
+    }
+
+    /// Removes a name that is done. O(1).
+    pub fn remove_done(&mut self, hash: u32, position: u32) {
+        self.handles.remove(hash, |slot| slot.handle == done_at(position));
     }
 
     /// How many names there are.
@@ -51,7 +94,9 @@ impl Names {
     /// Like [`Names::get`], for a caller that knows the hash already.
     #[inline]
     pub fn get_hashed(&self, entries: &Entries, name: &[u8], hash: u32) -> Option<Handle> {
-        self.handles.find(hash, |slot| slot.hash == hash && entries.name(slot.handle) == name).map(|slot| slot.handle)
+        self.handles
+            .find(hash, |slot| slot.hash == hash && !is_done(slot) && entries.name(slot.handle) == name)
+            .map(|slot| slot.handle)
     }
 
     /// Where the entry whose name has this hash most likely is; `None` if there is no such entry. For [`Names::at`], before any name is added
@@ -64,7 +109,7 @@ impl Names {
     /// The entry there, if its name has this hash. Reads no entry. O(1).
     #[inline]
     pub fn at(&self, likely: Likely, hash: u32) -> Option<Handle> {
-        self.handles.at(likely).filter(|slot| slot.hash == hash).map(|slot| slot.handle)
+        self.handles.at(likely).filter(|slot| slot.hash == hash && !is_done(*slot)).map(|slot| slot.handle)
     }
 
     /// Adds an entry whose name is not there yet. O(1), now and then O(1792) to split a shard.

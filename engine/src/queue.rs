@@ -350,6 +350,37 @@ impl<G: Gate> Queue<G> {
         self.erase_nameless(handle);
     }
 
+    /// Erases an entry whose work is done, which is in no index any more.
+    pub(crate) fn finish(&mut self, handle: Handle, now: UnixMs) {
+        if self.entries.superseded(handle) {
+            return self.erase(handle);
+        }
+        self.gate.done(&self.entries, handle, now);
+        self.erase_nameless(handle);
+    }
+
+    /// Whether names are remembered once their work is done, so that even ACK depends on time.
+    pub fn remembers(&self) -> bool {
+        self.gate.remembers()
+    }
+
+    /// As many entries are done: forgets as many that were done before and are over, and a few more.
+    pub(crate) fn forget_over(&mut self, now: UnixMs, done: usize) {
+        if done > 0 {
+            self.gate.forget_over(now, done + 16);
+        }
+    }
+
+    /// Forgets what is over of what is done, in a thousand steps. True if anything was. The timer calls it.
+    pub fn forget_stride(&mut self, now: UnixMs) -> bool {
+        self.gate.forget_over(now, 1_000)
+    }
+
+    /// When there is something to forget of what is done.
+    pub fn forgets_at(&self) -> Option<UnixMs> {
+        self.gate.forgets_at()
+    }
+
     /// Erases an entry whose name the gate has already given to another.
     pub(crate) fn erase_nameless(&mut self, handle: Handle) {
         if self.entries.delivered(handle) {

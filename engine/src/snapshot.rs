@@ -66,7 +66,8 @@ enum Part<'a, S, C> {
     /// The key is paused. Follows the head; told only of such a key.
     Paused,
     /// An option of the gate that few keys have. Follows the head.
-    Extra(Extra),
+    #[serde(borrow)]
+    Extra(Extra<'a>),
     /// How many parts there are that not every key has, if any: so that none is missing. Stands before the end.
     Extras(u64),
     /// Told right behind the head, if the key has groups.
@@ -221,7 +222,7 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(chunk: &'a [u8]) -> Result<T, Error
 }
 
 /// Emits things in chunks. Each thing comes with about how many bytes it takes.
-fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: impl FnMut(Vec<T>)) {
+pub(crate) fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: impl FnMut(Vec<T>)) {
     let (mut chunk, mut bytes) = (Vec::new(), 0);
     for (size, thing) in things {
         bytes += size;

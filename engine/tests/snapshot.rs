@@ -180,7 +180,7 @@ fn a_bounded_sweep_is_the_same_however_grants_are_cut() {
         .first;
     assert_eq!(second, first + 9_000);
     for hole in (0..17_000).step_by(7) {
-        master.ack(&[TokenRange::one(first + hole)]).expect("one");
+        master.ack(&[TokenRange::one(first + hole)], UnixMs::EVER).expect("one");
     }
     for cut in (1..17_000).step_by(1_300) {
         // Moved away and back: other pieces, the same leases.

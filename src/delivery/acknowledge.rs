@@ -3,7 +3,7 @@
 use crate::command::tokens::Tokens;
 use crate::command::{Fail, Outcome};
 use crate::delivery::family::Family;
-use crate::delivery::keyspace;
+use crate::delivery::keyspace::{self, Opened};
 use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
 use crate::redis::{Ctx, Str};
@@ -27,10 +27,33 @@ pub fn acknowledge<F: Family>(
 ) -> Result<usize, Fail> {
     let mut key = keyspace::open_write::<F>(ctx, name)?;
     let Some(value) = key.value()? else { return Ok(0) };
-    let settled = value.queue.ack(tokens.as_slice())?;
+    if value.queue.remembers() {
+        return acknowledge_and_remember::<F>(ctx, name, key, tokens, now());
+    }
+    // It does not depend on time, so the clock is not read.
+    let settled = value.queue.ack(tokens.as_slice(), UnixMs::EVER)?;
     if settled.changed {
         replicate();
         let signals = Signals::of_leaving(ctx, name, value, now);
+        drop(key);
+        signals.send(ctx, name, [F::VERBS.ack.event]);
+    }
+    Ok(settled.count)
+}
+
+fn acknowledge_and_remember<F: Family>(
+    ctx: &Ctx,
+    name: &Str,
+    mut key: Opened<'_, F>,
+    tokens: &Tokens,
+    now: UnixMs,
+) -> Result<usize, Fail> {
+    let Some(value) = key.value()? else { return Ok(0) };
+    let settled = value.queue.ack(tokens.as_slice(), now)?;
+    if settled.changed {
+        replicate::acknowledged_at::<F>(ctx, name, tokens.as_slice(), now);
+        value.schedule_drive(ctx.db(), name.bytes(), now, None);
+        let signals = Signals::of_leaving(ctx, name, value, || now);
         drop(key);
         signals.send(ctx, name, [F::VERBS.ack.event]);
     }

@@ -5,7 +5,7 @@ use crate::delivery::family::Family;
 use crate::delivery::options;
 use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::{Ctx, OwnedStr, Str};
-use tsgen_engine::{Claim, ClaimTerms, UnixMs};
+use tsgen_engine::{Claim, ClaimTerms, TokenRange, UnixMs};
 
 /// Replicates a key that was made at `now`, by CREATE or by its first write, as a CREATE with every option written out.
 ///
@@ -20,6 +20,18 @@ pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &StoredQueue<F>, now: U
 /// Replicates an acknowledgement of these tokens, as the client wrote them.
 pub fn acknowledged<F: Family>(ctx: &Ctx, name: &Str, tokens: &[&Str]) {
     ctx.replicate_on(F::VERBS.ack.name, name, tokens);
+}
+
+/// Replicates an acknowledgement at a key that remembers it from then on. Tokens that were listed one by one go out as ranges: to copy each of
+/// them would cost as much as to settle it.
+pub fn acknowledged_at<F: Family>(ctx: &Ctx, name: &Str, tokens: &[TokenRange], now: UnixMs) {
+    let range = |range: &TokenRange| match range.first == range.last {
+        true => OwnedStr::number(i64::try_from(range.first).unwrap_or(i64::MAX)),
+        false => OwnedStr::new(format!("{}-{}", range.first, range.last).as_bytes()),
+    };
+    let ranges: Vec<OwnedStr> = tokens.iter().map(range).collect();
+    let arguments: Vec<&Str> = std::iter::once(name).chain(ranges.iter().map(|range| &**range)).collect();
+    ctx.replicate_at(AT, now.0, F::VERBS.ack.name, &arguments);
 }
 
 /// Replicates a claim, with the tokens that it handed out, and those of deliveries that it acknowledged before. `names`: the key and the

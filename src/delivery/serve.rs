@@ -44,7 +44,7 @@ pub fn serve<F: Family>(
     let mut acknowledged: &[&Str] = &[];
     if let Some(Receipts { tokens, given, .. }) = receipts {
         value.queue.check_claim(wanted.token, now)?;
-        if value.queue.ack(tokens.as_slice())?.changed {
+        if value.queue.ack(tokens.as_slice(), now)?.changed {
             acknowledged = given;
         }
     }
@@ -61,7 +61,15 @@ pub fn serve<F: Family>(
         Some(claim) if claim.changed => {
             replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, acknowledged, now);
         }
-        _ => replicate::acknowledged::<F>(ctx, name, acknowledged),
+        _ => match receipts {
+            Some(receipts) if value.queue.remembers() => {
+                replicate::acknowledged_at::<F>(ctx, name, receipts.tokens.as_slice(), now);
+            }
+            _ => replicate::acknowledged::<F>(ctx, name, acknowledged),
+        },
+    }
+    if has_acknowledged && value.queue.remembers() {
+        value.schedule_drive(ctx.db(), name.bytes(), now, None);
     }
     let served = claim.filter(|claim| claim.count > 0);
     if let Some(claim) = served {

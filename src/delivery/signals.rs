@@ -5,10 +5,13 @@ use crate::delivery::timer::renames;
 use crate::delivery::waiters;
 use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
-use tsgen_engine::UnixMs;
+use tsgen_engine::{Millis, UnixMs};
 
 /// The `opens_at` of a change after which nothing waits for time: only a clock that is set back would make its ready entries wait again.
 pub use crate::delivery::timer::tick::WHEN_SET_BACK;
+
+/// What is over of what a key remembers is forgotten so much later, much of it together.
+pub const FORGETS_AFTER: Millis = Millis(1_000);
 
 /// The signals that are left to send once the key is closed.
 #[must_use]
@@ -98,7 +101,8 @@ impl<F: Content> StoredQueue<F> {
         renames::follow();
         let rest = if self.sink_rests(now) { self.sink_rests_until } else { now };
         let feeds = self.has_sink().then(|| self.queue.claimable_from(now)).flatten().map(|at| at.max(rest));
-        for at in feeds.into_iter().chain(opens_at) {
+        let forgets = self.queue.forgets_at().map(|at| at.after(FORGETS_AFTER));
+        for at in feeds.into_iter().chain(opens_at).chain(forgets) {
             self.schedule(db, name, at);
         }
     }

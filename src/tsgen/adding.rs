@@ -37,9 +37,10 @@ pub fn group<'a>(call: &mut Call<'a>) -> Result<&'a [u8], Fail> {
     Ok(group)
 }
 
-/// The time at which elements are added. Under a watermark that is not the clock an element depends on no time, so the clock is not read.
+/// The time at which elements are added. Under a watermark that is not the clock an element depends on no time, unless the key remembers what is
+/// done; so the clock is not read.
 pub fn time(call: &Call<'_>, queue: &Queue<Watermark>) -> UnixMs {
-    if queue.is_clock() {
+    if queue.is_clock() || queue.remembers() {
         call.now()
     } else {
         UnixMs(0)
@@ -58,6 +59,8 @@ pub fn replicate<P: AsRef<[Placed]>>(
         replicate_on_clock(call, written.answer.now, placed);
         let waits = placed.iter().filter(|one| one.added == Added::Waits);
         opens_at = waits.map(|one| UnixMs(one.timestamp)).min().or(Some(WHEN_SET_BACK));
+    } else if written.value.queue.remembers() {
+        call.replicate_timed(written.answer.now);
     } else {
         call.replicate();
     }

@@ -12,11 +12,11 @@ use crate::redis::arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tsgen::silence::{self, Listening};
-use crate::tsgen::{commands, Tsgen, TYPE};
+use crate::tsgen::{commands, forgetting, Tsgen, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
     Delivered, DeliveryOptions, Error, Extent, Kind, Late, Millis, Queue, Ready, Source, SourceChange, UnixMs,
-    Watermark, WatermarkRules, MAX_SOURCES,
+    Watermark, WatermarkRules, DEFAULT_REMEMBER_MAX, MAX_SOURCES,
 };
 
 /// The gate options of CREATE.
@@ -26,6 +26,7 @@ pub struct Plan {
     late: Option<Late>,
     source_idle: Option<Millis>,
     max_jump: Option<u64>,
+    remember: Memory,
 }
 
 /// The gate options of ALTER.
@@ -37,8 +38,36 @@ pub struct Change {
     late: Option<Late>,
     source_idle: Option<Millis>,
     max_jump: Option<u64>,
+    remember: Memory,
     /// In the order given.
     sources: Vec<SourceChange>,
+}
+
+/// The options of what is remembered of elements that are done.
+#[derive(Default)]
+struct Memory {
+    keep: Option<Millis>,
+    max: Option<u64>,
+}
+
+impl Memory {
+    /// Reads one of them if `word` is one.
+    fn read(&mut self, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+        if is(word, REMEMBER) {
+            set(&mut self.keep, REMEMBER, args.millis_of(REMEMBER, 0)?)?;
+        } else if is(word, REMEMBERMAX) {
+            set(&mut self.max, REMEMBERMAX, args.number_of(REMEMBERMAX, 1, i64::MAX)?.unsigned_abs())?;
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// True if anything changed.
+    fn apply(&self, queue: &mut Queue<Watermark>) -> Result<bool, Error> {
+        let (keep, max) = queue.remember();
+        queue.alter_remember(self.keep.unwrap_or(keep), self.max.unwrap_or(max))
+    }
 }
 
 const BAD_SOURCE: Fail =
@@ -49,6 +78,8 @@ const SOURCEIDLE: &str = "SOURCEIDLE";
 const MAXJUMP: &str = "MAXJUMP";
 const ADDSOURCE: &str = "ADDSOURCE";
 const REMSOURCE: &str = "REMSOURCE";
+const REMEMBER: &str = "REMEMBER";
+const REMEMBERMAX: &str = "REMEMBERMAX";
 
 fn max_jump_option(args: &mut Args<'_>) -> Result<u64, Fail> {
     Ok(args.number_of(MAXJUMP, 0, i64::MAX)?.unsigned_abs())
@@ -81,7 +112,7 @@ impl Content for Tsgen {
     type Local = Listening;
 
     fn opens_by_clock(queue: &Queue<Watermark>) -> bool {
-        queue.is_clock() || !queue.source_idle().is_zero()
+        queue.is_clock() || !queue.source_idle().is_zero() || queue.forgets_at().is_some()
     }
 }
 
@@ -92,12 +123,12 @@ impl Family for Tsgen {
     const VERBS: Verbs = verbs!("TSGEN", "tsgen");
     const TYPE_NAME: &'static CStr = c"tsgen-tsg";
     const CREATE_SYNTAX: &'static str =
-        "key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n]";
+        "key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n] [REMEMBER duration] [REMEMBERMAX n]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key whose elements wait for a watermark: one that you advance, that of several sources, or the server's clock";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of sources";
     const ALTER_SYNTAX: &'static str =
-        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [ADDSOURCE name ...] [REMSOURCE name ...] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n]";
+        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [ADDSOURCE name ...] [REMSOURCE name ...] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n] [REMEMBER duration] [REMEMBERMAX n]";
     const BEFORE_READY: &'static CStr = c"waiting";
 
     fn commands() -> Vec<Entry> {
@@ -124,7 +155,7 @@ impl Family for Tsgen {
                 set(&mut plan.max_jump, MAXJUMP, max_jump_option(args)?)?;
                 return Ok(true);
             }
-            _ => return Ok(false),
+            word => return plan.remember.read(word, args),
         };
         match plan.kind.replace(kind) {
             None => Ok(true),
@@ -141,6 +172,7 @@ impl Family for Tsgen {
         queue.check_max_jump(max_jump)?;
         queue.alter_source_idle(source_idle, UnixMs(0));
         queue.alter_max_jump(max_jump);
+        plan.remember.apply(&mut queue)?;
         Ok(queue)
     }
 
@@ -162,7 +194,11 @@ impl Family for Tsgen {
             Late::Reject => b"REJECT",
         };
         to.extend([OwnedStr::new(b"LATE"), OwnedStr::new(late)]);
-        for (word, number) in [(SOURCEIDLE, queue.source_idle().0), (MAXJUMP, queue.max_jump())] {
+        let (keep, max) = queue.remember();
+        let max = if max == DEFAULT_REMEMBER_MAX { 0 } else { max };
+        let numbers =
+            [(SOURCEIDLE, queue.source_idle().0), (MAXJUMP, queue.max_jump()), (REMEMBER, keep.0), (REMEMBERMAX, max)];
+        for (word, number) in numbers {
             if number != 0 {
                 let number = i64::try_from(number).unwrap_or(i64::MAX);
                 to.extend([OwnedStr::new(word.as_bytes()), OwnedStr::number(number)]);
@@ -191,7 +227,7 @@ impl Family for Tsgen {
         } else if is(word, REMSOURCE) {
             change.sources.push(SourceChange::Remove(args.value_of(REMSOURCE)?.bytes().into()));
         } else {
-            return Ok(false);
+            return change.remember.read(word, args);
         }
         Ok(true)
     }
@@ -236,8 +272,10 @@ impl Family for Tsgen {
         let sources_changed = queue.change_sources(&change.sources, now)?;
         let idle_changed = change.source_idle.is_some_and(|after| queue.alter_source_idle(after, now));
         let jump_changed = change.max_jump.is_some_and(|most| queue.alter_max_jump(most));
+        let memory_changed = change.remember.apply(queue)?;
         let late_changed = change.late.is_some_and(|late| queue.alter_late(late));
-        Ok([set_back, source_set_back, sources_changed, idle_changed, jump_changed, late_changed].contains(&true))
+        Ok([set_back, source_set_back, sources_changed, idle_changed, jump_changed, memory_changed, late_changed]
+            .contains(&true))
     }
 
     fn opened_between(queue: &mut Queue<Watermark>, after: UnixMs, _: UnixMs, now: UnixMs) -> bool {
@@ -245,7 +283,9 @@ impl Family for Tsgen {
     }
 
     fn decide(ctx: &Ctx, name: &Str, value: &mut StoredQueue<Tsgen>, when: Decision) -> Decided {
-        silence::decide(ctx, name, value, when)
+        let forgets_at = forgetting::forget(ctx, name, value, when);
+        let decided = silence::decide(ctx, name, value, when);
+        Decided { again: decided.again.into_iter().chain(forgets_at).min(), ..decided }
     }
 
     const ENTRY_FIELDS: usize = 3;
@@ -288,10 +328,14 @@ impl Family for Tsgen {
     }
 
     fn last_fields(queue: &Queue<Watermark>) -> Vec<Field<'_>> {
+        let (keep, max) = queue.remember();
         vec![
             Field("sourceidle", Shown::Number(queue.source_idle().0)),
             Field("idle-sources", Shown::Number(queue.idle_sources() as u64)),
             Field("maxjump", Shown::Number(queue.max_jump())),
+            Field("remember", Shown::Number(keep.0)),
+            Field("remembermax", Shown::Number(max)),
+            Field("remembered", Shown::Number(queue.remembered() as u64)),
         ]
     }
 }

@@ -3,6 +3,7 @@
 pub mod adding;
 mod commands;
 mod family;
+pub mod forgetting;
 pub mod silence;
 pub mod timestamp;
 

@@ -96,6 +96,7 @@ scenes!(
     a_promotion,
     evicted_watched_keys,
     a_drained_key,
+    ids_that_are_over,
 );
 
 #[test]

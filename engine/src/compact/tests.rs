@@ -76,7 +76,7 @@ fn is_as_good_as_a_reload<G: Gate>(key: &mut Queue<G>) {
             break;
         }
         let ranges = [TokenRange { first: claim.first, last: claim.first + claim.count as u64 - 1 }];
-        assert_eq!(key.ack(&ranges), other.ack(&ranges));
+        assert_eq!(key.ack(&ranges, UnixMs::EVER), other.ack(&ranges, UnixMs::EVER));
     }
     assert_eq!(key.requeue(Which::All(10_000), UnixMs(1 << 40)), other.requeue(Which::All(10_000), UnixMs(1 << 40)));
     assert!(chunks(key) == chunks(&other));
@@ -102,7 +102,7 @@ fn entries_of_every_state_move_and_stay_what_they_are() {
                 1 => drop(key.extend(&one, Millis(100_000_000), now)),
                 // Left to lapse.
                 2 => {}
-                _ => drop(key.ack(&one)),
+                _ => drop(key.ack(&one, UnixMs::EVER)),
             }
         }
         if round % 2 == 0 {
@@ -143,7 +143,7 @@ fn a_key_drained_to_a_hundredth_takes_little_more_than_a_reload() {
             .claim(&ClaimTerms { consumer: b"w", count: 10_000, lease: Millis(1_000), first: None }, NOW)
             .expect("no sink");
         for first in (claim.first..claim.first + claim.count as u64).step_by(128) {
-            key.ack(&[TokenRange { first: first + 1, last: first + 127 }]).expect("few");
+            key.ack(&[TokenRange { first: first + 1, last: first + 127 }], UnixMs::EVER).expect("few");
         }
     }
     assert!(key.waste() > key.memory() / 2);
@@ -217,7 +217,7 @@ fn batches_move_and_are_still_summed() {
         .claim(&ClaimTerms { consumer: b"w", count: 3_000, lease: Millis(1_000), first: None }, NOW)
         .expect("no sink");
     for token in (claim.first..).take(3_000).filter(|token| token % 50 != 0) {
-        key.ack(&[TokenRange::one(token)]).expect("one");
+        key.ack(&[TokenRange::one(token)], UnixMs::EVER).expect("one");
     }
     let left = key.len() as i64;
     assert_eq!(left, 60);
@@ -257,7 +257,7 @@ fn operations_come_between_the_steps_of_a_pass() {
                 1 if !tokens.is_empty() => {
                     let first = tokens[rng.usize(..tokens.len())];
                     let ranges = [TokenRange { first, last: first + rng.u64(..60) }];
-                    assert_eq!(key.ack(&ranges), plain.ack(&ranges));
+                    assert_eq!(key.ack(&ranges, UnixMs::EVER), plain.ack(&ranges, UnixMs::EVER));
                 }
                 2 if !tokens.is_empty() => {
                     let ranges = [TokenRange::one(tokens[rng.usize(..tokens.len())])];

@@ -319,7 +319,7 @@ impl<G: Gate> Queue<G> {
         for handle in &taken {
             self.order.remove(&self.entries, *handle);
         }
-        self.drop_lifted(&taken);
+        self.drop_lifted(&taken, now);
         Sunk { count: taken.len(), oldest }
     }
 
@@ -331,14 +331,15 @@ impl<G: Gate> Queue<G> {
         if let Some(key) = key {
             self.order.take_through(&self.entries, key, count, &mut gone);
         }
-        self.drop_lifted(&gone);
+        self.drop_lifted(&gone, now);
         Settled { count: gone.len(), changed: !gone.is_empty() }
     }
 
-    fn drop_lifted(&mut self, gone: &[Handle]) {
+    fn drop_lifted(&mut self, gone: &[Handle], now: UnixMs) {
         for handle in gone {
             self.revoke(*handle);
-            self.erase(*handle);
+            self.finish(*handle, now);
         }
+        self.forget_over(now, gone.len());
     }
 }

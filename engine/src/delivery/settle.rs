@@ -1,6 +1,6 @@
 //! ACK, NACK, EXTEND, RELEASE: what a worker says of its deliveries.
 //!
-//! A stale token changes nothing and is not counted. Only ACK does not depend on time.
+//! A stale token changes nothing and is not counted. Only ACK does not depend on time, unless the key remembers what is done.
 
 use crate::entries::{Handle, State};
 use crate::error::Error;
@@ -50,8 +50,9 @@ impl<G: Gate> Queue<G> {
     /// The work of these deliveries is done: their entries are gone. O(log n) an entry.
     ///
     /// That includes an entry whose lease has run out, or that died because of that, as long as nobody else got it.
+    /// `now` counts only where [`Queue::remembers`].
     /// Errors: [`Error::TooManyTokens`].
-    pub fn ack(&mut self, tokens: &[TokenRange]) -> Result<Settled, Error> {
+    pub fn ack(&mut self, tokens: &[TokenRange], now: UnixMs) -> Result<Settled, Error> {
         self.check_ranges(tokens)?;
         let mut taken = Vec::new();
         for range in tokens {
@@ -66,8 +67,9 @@ impl<G: Gate> Queue<G> {
             if self.entries.state(*handle) != State::Leased {
                 self.lift(*handle);
             }
-            self.erase(*handle);
+            self.finish(*handle, now);
         }
+        self.forget_over(now, taken.len());
         self.totals.acked += taken.len() as u64;
         Ok(Settled { count: taken.len(), changed: !taken.is_empty() })
     }

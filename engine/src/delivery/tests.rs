@@ -68,7 +68,7 @@ fn a_lapsed_token_settles_until_somebody_else_has_the_entry() {
     let mut key = ready(2, unbounded());
     let lost = claim(&mut key, 2, 0);
     assert_eq!(claim(&mut key, 1, 200).count, 1);
-    let settled = key.ack(&tokens(&lost)).expect("few");
+    let settled = key.ack(&tokens(&lost), UnixMs::EVER).expect("few");
     assert_eq!(
         (settled.count, key.len()),
         (1, 1),
@@ -80,8 +80,8 @@ fn a_lapsed_token_settles_until_somebody_else_has_the_entry() {
 fn acknowledging_twice_is_a_count_and_not_an_error() {
     let mut key = ready(2, unbounded());
     let held = claim(&mut key, 2, 0);
-    assert_eq!(key.ack(&tokens(&held)), Ok(Settled { count: 2, changed: true }));
-    assert_eq!(key.ack(&tokens(&held)), Ok(Settled { count: 0, changed: false }));
+    assert_eq!(key.ack(&tokens(&held), UnixMs::EVER), Ok(Settled { count: 2, changed: true }));
+    assert_eq!(key.ack(&tokens(&held), UnixMs::EVER), Ok(Settled { count: 0, changed: false }));
 }
 
 #[test]
@@ -97,7 +97,11 @@ fn the_last_failed_delivery_kills_and_a_requeue_starts_over() {
         [(2, &b"why"[..], UnixMs(1))]
     );
     let token = letters[0].token;
-    assert_eq!(key.ack(&[TokenRange::one(token)]).map(|settled| settled.count), Ok(0), "a nack has settled the token");
+    assert_eq!(
+        key.ack(&[TokenRange::one(token)], UnixMs::EVER).map(|settled| settled.count),
+        Ok(0),
+        "a nack has settled the token"
+    );
     assert_eq!(key.requeue(Which::Tokens(&[TokenRange::one(token)]), UnixMs(1)).map(|settled| settled.count), Ok(1));
     let again = claim(&mut key, 1, 2);
     assert_eq!(key.delivered(&again).map(|entry| entry.deliveries).collect::<Vec<_>>(), [1]);
@@ -113,7 +117,7 @@ fn an_entry_that_died_by_its_lease_can_still_be_acknowledged() {
         (0, true, 1),
         "an empty claim that swept has changed something"
     );
-    assert_eq!(key.ack(&tokens(&held)).map(|settled| settled.count), Ok(1));
+    assert_eq!(key.ack(&tokens(&held), UnixMs::EVER).map(|settled| settled.count), Ok(1));
     assert!(key.is_empty());
 }
 
@@ -135,7 +139,7 @@ fn release_is_not_a_delivery() {
     let held = claim(&mut key, 2, 0);
     assert_eq!(key.release(b"somebody else", UnixMs(1)).count, 0);
     assert_eq!(key.release(b"w", UnixMs(1)).count, 2);
-    assert_eq!(key.ack(&tokens(&held)).map(|settled| settled.count), Ok(0));
+    assert_eq!(key.ack(&tokens(&held), UnixMs::EVER).map(|settled| settled.count), Ok(0));
     let again = claim(&mut key, 2, 1);
     assert_eq!(key.delivered(&again).map(|entry| entry.deliveries).collect::<Vec<_>>(), [1, 1]);
 }
@@ -201,11 +205,11 @@ fn more_than_one_command_touches() -> (Tsgen, [Claim; 3]) {
 fn tokens_of_more_entries_than_a_command_may_touch_are_refused_whole() {
     let (mut key, [most, one, _]) = more_than_one_command_touches();
     let everything = [TokenRange { first: 1, last: u64::MAX >> 1 }];
-    assert_eq!(key.ack(&everything), Err(Error::TooManyTokens));
+    assert_eq!(key.ack(&everything, UnixMs::EVER), Err(Error::TooManyTokens));
     let [most, one] = [tokens(&most)[0], tokens(&one)[0]];
-    assert_eq!(key.ack(&[most, one]), Err(Error::TooManyTokens));
+    assert_eq!(key.ack(&[most, one], UnixMs::EVER), Err(Error::TooManyTokens));
     assert_eq!(key.len(), 10_002);
-    assert_eq!(key.ack(&[most]).map(|settled| settled.count), Ok(10_000));
+    assert_eq!(key.ack(&[most], UnixMs::EVER).map(|settled| settled.count), Ok(10_000));
 }
 
 /// Of several keys each is counted against what those before it leave.
@@ -382,7 +386,7 @@ fn a_paused_key_hands_out_nothing_and_all_else_goes_on() {
     assert_eq!((nothing.count, nothing.changed), (0, false));
     assert!(key.ready_batch(UnixMs(1)).entries.is_empty());
     key.add(Guard::Always, 1, b"late", b"", UnixMs(1)).expect("room");
-    assert_eq!(key.ack(&[TokenRange::one(held.first)]).expect("one").count, 1);
+    assert_eq!(key.ack(&[TokenRange::one(held.first)], UnixMs::EVER).expect("one").count, 1);
     // The other lease has ended: that shows, and there is nothing for a worker, nor will time alone bring something.
     let stats = key.stats(UnixMs(100));
     assert_eq!((stats.ready, stats.leased), (4, 0));

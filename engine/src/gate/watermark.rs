@@ -9,10 +9,12 @@
 
 mod elements;
 mod extra;
+mod remembered;
 mod sources;
 
 pub use elements::{Added, Advanced, Element, Guard};
 pub use extra::Extra;
+pub use remembered::DEFAULT_MAX as DEFAULT_REMEMBER_MAX;
 pub use sources::{SourceChange, MAX_SOURCES};
 
 use super::Gate;
@@ -23,6 +25,7 @@ use crate::error::Error;
 use crate::names::Names;
 use crate::order::Order;
 use crate::time::{Millis, UnixMs};
+use remembered::Remembered;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -100,6 +103,8 @@ pub struct Watermark {
     source_idle: Millis,
     /// The most by which one ADVANCE raises what it raises; 0: any.
     max_jump: u64,
+    /// Ids whose work is done.
+    remembered: Remembered,
     names: Names,
 }
 
@@ -119,8 +124,15 @@ impl Watermark {
     /// A gate with nothing in it. Errors: a source named twice, or none.
     fn new(rules: WatermarkRules, seed: [u64; 2]) -> Result<Self, Error> {
         rules.check()?;
-        let names = Names::new(seed);
-        Ok(Watermark { rules, reached: None, rises: Vec::new(), source_idle: Millis::ZERO, max_jump: 0, names })
+        Ok(Watermark {
+            rules,
+            reached: None,
+            rises: Vec::new(),
+            source_idle: Millis::ZERO,
+            max_jump: 0,
+            remembered: Remembered::new(),
+            names: Names::new(seed),
+        })
     }
 
     fn rise(&mut self, to: i64, now: UnixMs) {
@@ -195,10 +207,30 @@ impl Gate for Watermark {
         self.names.remove(entries, handle);
     }
 
+    fn done(&mut self, entries: &Entries, handle: Handle, now: UnixMs) {
+        if self.remembered.keep.is_zero() {
+            return self.forget(entries, handle);
+        }
+        let position = self.remembered.push(entries.name(handle), now);
+        self.names.finish(entries, handle, position);
+    }
+
+    fn remembers(&self) -> bool {
+        !self.remembered.keep.is_zero()
+    }
+
+    fn forget_over(&mut self, now: UnixMs, most: usize) -> bool {
+        self.remembered.forget_over(&mut self.names, now, most)
+    }
+
+    fn forgets_at(&self) -> Option<UnixMs> {
+        self.remembered.forgets_at()
+    }
+
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
         let name = entries.name(handle);
         let hash = self.names.hash(name);
-        if self.names.get_hashed(entries, name, hash).is_some() {
+        if self.names.get_hashed(entries, name, hash).is_some() || self.remembered.holds(&self.names, name, hash) {
             return Err(Error::Damaged("an id stands twice"));
         }
         self.names.insert(handle, hash);
@@ -234,7 +266,7 @@ impl Gate for Watermark {
     }
 
     fn free_effort(&self) -> usize {
-        0
+        self.remembered.free_effort()
     }
 
     fn save(&self) -> Saved {
@@ -259,11 +291,11 @@ impl Gate for Watermark {
         Ok(Watermark { reached: saved.reached, rises: saved.rises, ..gate })
     }
 
-    fn extras(&self, tell: &mut dyn FnMut(Extra)) {
+    fn extras(&self, tell: &mut dyn FnMut(Extra<'_>)) {
         Watermark::tell_extras(self, tell);
     }
 
-    fn adopt_extra(&mut self, extra: Extra) -> Result<(), Error> {
+    fn adopt_extra(&mut self, extra: Extra<'_>) -> Result<(), Error> {
         Watermark::take_extra(self, extra)
     }
 
@@ -287,7 +319,7 @@ impl Gate for Watermark {
     }
 
     fn memory(&self) -> usize {
-        self.names.memory() + self.rises.capacity() * std::mem::size_of::<(i64, UnixMs)>()
+        self.names.memory() + self.remembered.memory() + self.rises.capacity() * std::mem::size_of::<(i64, UnixMs)>()
     }
 }
 

@@ -38,7 +38,7 @@ fn at_most_as_many_as_the_limit_are_in_hand_and_the_next_comes_in_order() {
     assert_eq!(claim(&mut key, 10), [""; 0]);
     assert!(!key.has_ready(NOW));
     assert_eq!(key.group_counts(), GroupCounts { groups: 2, at_limit: 1 });
-    key.ack(&[TokenRange::one(key.last_token - 2)]).expect("one token");
+    key.ack(&[TokenRange::one(key.last_token - 2)], UnixMs::EVER).expect("one token");
     assert!(key.has_ready(NOW));
     assert_eq!(claim(&mut key, 10), ["c"]);
 }
@@ -71,7 +71,7 @@ fn a_failed_entry_holds_its_group_back_until_it_is_dead() {
     assert_eq!(claim(&mut key, 10), ["second"]);
     assert_eq!(key.requeue(crate::Which::All(1), NOW).expect("one").count, 1);
     assert_eq!(claim(&mut key, 10), [""; 0]);
-    key.ack(&[last(&key)]).expect("one token");
+    key.ack(&[last(&key)], UnixMs::EVER).expect("one token");
     assert_eq!(claim(&mut key, 10), ["first"], "it is in its old group");
 }
 
@@ -88,7 +88,7 @@ fn a_lease_that_has_run_out_is_not_given_again_if_another_of_the_group_is_in_han
     assert_eq!(claim(&mut key, 1), ["first"]);
     assert_eq!(key.extend(&[lapsed], Millis(100), later).expect("one token").count, 0);
     assert_eq!(key.stats(NOW).leased, 1);
-    key.ack(&[last(&key)]).expect("one token");
+    key.ack(&[last(&key)], UnixMs::EVER).expect("one token");
     assert_eq!(key.extend(&[lapsed], Millis(100), later).expect("one token").count, 1);
     assert_eq!(key.stats(later).leased, 1);
 }
@@ -114,7 +114,7 @@ fn a_superseded_delivery_is_in_hand_until_it_is_settled() {
     assert_eq!(claim(&mut key, 1), ["x"]);
     add(&mut key, "g", 2, "x");
     assert_eq!(claim(&mut key, 1), [""; 0]);
-    key.ack(&[last(&key)]).expect("one token");
+    key.ack(&[last(&key)], UnixMs::EVER).expect("one token");
     assert_eq!(claim(&mut key, 1), ["x"]);
 }
 
@@ -128,7 +128,7 @@ fn the_limit_can_change_at_any_time() {
     assert_eq!(key.alter_delivery(with(3), NOW), Ok(true));
     assert_eq!(claim(&mut key, 9), ["1", "2"]);
     assert_eq!(key.alter_delivery(with(2), NOW), Ok(true));
-    key.ack(&[last(&key)]).expect("one token");
+    key.ack(&[last(&key)], UnixMs::EVER).expect("one token");
     assert_eq!(claim(&mut key, 9), [""; 0]);
     assert_eq!(key.group_counts().at_limit, 1);
     assert!(key.alter_delivery(with(0), NOW).is_err());
@@ -174,7 +174,7 @@ fn nothing_is_left_of_groups_that_are_gone() {
         }
         key.advance(2_000, None, NOW).expect("external");
         while !claim(&mut key, 7).is_empty() {
-            key.ack(&[TokenRange { first: 1, last: u64::MAX }]).expect("few");
+            key.ack(&[TokenRange { first: 1, last: u64::MAX }], UnixMs::EVER).expect("few");
         }
         let groups = key.groups.as_ref().expect("groups");
         assert_eq!((groups.table.len(), groups.details.len(), groups.held, groups.classes.len()), (0, 0, 0, 0));
@@ -197,7 +197,7 @@ fn a_loaded_key_goes_on_with_the_same_turns() {
     for _ in 0..30 {
         assert_eq!(claim(&mut key, 3), claim(&mut copy, 3));
         assert_eq!(key.group_counts(), copy.group_counts());
-        key.ack(&[TokenRange::one(key.last_token - 1)]).expect("one token");
-        copy.ack(&[TokenRange::one(copy.last_token - 1)]).expect("one token");
+        key.ack(&[TokenRange::one(key.last_token - 1)], UnixMs::EVER).expect("one token");
+        copy.ack(&[TokenRange::one(copy.last_token - 1)], UnixMs::EVER).expect("one token");
     }
 }

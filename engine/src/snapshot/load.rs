@@ -138,7 +138,7 @@ impl<G: Gate> Loader<G> {
         Ok(())
     }
 
-    fn extra(&mut self, extra: Extra) -> Result<(), Error> {
+    fn extra(&mut self, extra: Extra<'_>) -> Result<(), Error> {
         let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
         require(queue.entries.is_empty(), "an option after entries")?;
         self.extras.0 += 1;

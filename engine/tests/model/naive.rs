@@ -35,6 +35,9 @@ pub trait Gate: Clone + Debug {
     /// When the next of it ends, after `now`.
     fn next_end(&self, now: i64) -> Option<i64>;
 
+    /// The work of these names is done, in this order.
+    fn done(&mut self, _names: Vec<Vec<u8>>, _now: i64) {}
+
     /// Whether time opens the gate, so that the key of an entry is the time at which it was or will be ready.
     fn by_time(&self) -> bool;
 }
@@ -265,8 +268,24 @@ impl<G: Gate> Naive<G> {
         claimed
     }
 
-    pub fn ack(&mut self, ranges: &[TokenRange]) -> usize {
+    pub fn ack(&mut self, ranges: &[TokenRange], now: i64) -> usize {
         let before = self.entries.len();
+        let mut done: Vec<(usize, bool, u64, Vec<u8>)> = Vec::new();
+        for entry in self.entries.iter().filter(|entry| entry.named(ranges)) {
+            let range = ranges.iter().position(|range| entry.named(std::slice::from_ref(range))).expect("named");
+            let is_dead = matches!(entry.state, State::Dead { .. });
+            if !entry.superseded && !matches!(entry.state, State::Dead { by_lease_end: false, .. }) {
+                done.push((range, is_dead, entry.token, entry.name.clone()));
+            }
+        }
+        done.sort_unstable();
+        let any = self
+            .entries
+            .iter()
+            .any(|entry| entry.named(ranges) && !matches!(entry.state, State::Dead { by_lease_end: false, .. }));
+        if any {
+            self.gate.done(done.into_iter().map(|(.., name)| name).collect(), now);
+        }
         self.entries
             .retain(|entry| !entry.named(ranges) || matches!(entry.state, State::Dead { by_lease_end: false, .. }));
         self.totals.acked += (before - self.entries.len()) as u64;
@@ -409,6 +428,10 @@ impl<G: Gate> Naive<G> {
         ready.truncate(count);
         let dropped = ready.iter().map(|index| self.handed(*index, 0, 0)).collect();
         let seqs: Vec<u64> = ready.iter().map(|index| self.entries[*index].seq).collect();
+        let done: Vec<_> = ready.iter().map(|index| self.entries[*index].name.clone()).collect();
+        if !done.is_empty() {
+            self.gate.done(done, now);
+        }
         self.entries.retain(|entry| !seqs.contains(&entry.seq));
         dropped
     }

@@ -241,8 +241,8 @@ impl<F: Family> World<F> {
             Op::Ack(pick) => {
                 let ranges = self.ranges(&pick);
                 let room = self.master.check_tokens(&ranges, MAX_COUNT).expect("narrow");
-                let count = self.settle(|queue, _| queue.ack(&ranges).expect("narrow"));
-                assert_eq!(count, self.naive.ack(&ranges));
+                let count = self.settle(|queue, now| queue.ack(&ranges, now).expect("narrow"));
+                assert_eq!(count, self.naive.ack(&ranges, now));
                 assert!(room + count <= MAX_COUNT, "what is acknowledged was counted: {room} + {count}");
             }
             Op::Nack { pick, delay, dead } => {

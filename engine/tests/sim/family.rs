@@ -70,6 +70,11 @@ pub trait Truth<W>: Clone {
 
     fn acked(&mut self, delivery: &Delivery);
 
+    /// Somebody gave it up, and it was cleared away: no work was done, but nothing is owed any more.
+    fn given_up(&mut self, delivery: &Delivery) {
+        self.acked(delivery);
+    }
+
     /// What makes deliveries of one entry known as such.
     fn identity(delivery: &Delivery) -> u64;
 

@@ -79,7 +79,7 @@ pub fn apply<F: Family>(node: &mut Node<F>, op: &mut Op<F::Write>, now: UnixMs, 
             let changed = key.alter_delivery(options, now).expect("valid");
             return Effect { changed, ..Effect::default() };
         }
-        Op::Ack(tokens) => key.ack(tokens).expect("few"),
+        Op::Ack(tokens) => key.ack(tokens, now).expect("few"),
         Op::Nack { tokens, dead } => {
             key.nack(tokens, &Nack { delay: None, dead: *dead, reason: b"sim" }, now).expect("few")
         }

@@ -1,5 +1,7 @@
 //! TSGEN under simulation: adders, and sources that advance, some of which fall silent for a while.
 //!
+//! Producers send again what they have sent before: what is done is done once.
+//!
 //! Judged besides: nobody is left out who could not be heard for so long, or who was heard.
 
 use crate::family::{self, options, Delivery};
@@ -7,7 +9,7 @@ use crate::node::{Node, Role};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{
-    DeliveryOptions, Guard, Kind, Millis, Source, SourceChange, Tsgen, UnixMs, Watermark, WatermarkRules,
+    Added, DeliveryOptions, Guard, Kind, Millis, Source, SourceChange, Tsgen, UnixMs, Watermark, WatermarkRules,
 };
 
 const SOURCES: [&[u8]; 3] = [b"east", b"west", b"north"];
@@ -59,6 +61,8 @@ impl family::Family for Writers {
         let options = DeliveryOptions { group_limit, fair: group_limit != 0 && rng.bool(), ..options() };
         let mut key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options, [1, 2]).expect("valid");
         assert!(key.alter_source_idle(IDLE, UnixMs(1_000)));
+        // Longer than any history.
+        assert_eq!(key.alter_remember(Millis::MAX_DURATION, 1_000_000), Ok(true));
         (Writers::default(), key, UnixMs(1_000), Truth::default())
     }
 
@@ -82,8 +86,11 @@ impl family::Family for Writers {
                 Write::Advance { to, source }
             }];
         }
-        self.next_id += 1;
-        vec![Write::Add { id: self.next_id, timestamp: self.clock_of_events + rng.i64(-80..80) }]
+        // A producer whose connection broke sends again what it has sent some time ago, whatever has become of it.
+        let again = rng.u32(0..5) == 0 && self.next_id > 0;
+        self.next_id += u32::from(!again);
+        let id = if again { rng.u32(1..=self.next_id) } else { self.next_id };
+        vec![Write::Add { id, timestamp: self.clock_of_events + rng.i64(-80..80) }]
     }
 
     fn apply(node: &mut Node<Self>, write: &Write, now: UnixMs) -> bool {
@@ -91,16 +98,15 @@ impl family::Family for Writers {
         match write {
             Write::Add { id, timestamp } => {
                 let group = key.options().has_groups().then(|| group(*id));
-                key.add_into(
+                let added = key.add_into(
                     group.as_ref().map(|group| &group[..]),
                     Guard::Always,
                     *timestamp,
                     &id.to_be_bytes(),
                     b"payload",
                     now,
-                )
-                .expect("unbounded");
-                true
+                );
+                added.expect("unbounded") != Added::Refused
             }
             Write::Advance { to, source } => key.advance(*to, Some(SOURCES[*source]), now).expect("a source").changed,
             Write::SetBack { to, source } => key.alter_source(SOURCES[*source], *to),
@@ -169,6 +175,7 @@ fn group(id: u32) -> [u8; 1] {
 pub struct Truth {
     added: BTreeSet<u32>,
     acked: BTreeSet<u32>,
+    given_up: BTreeSet<u32>,
     sources: [Known; SOURCES.len()],
     watermark: Option<i64>,
     heard_since: i64,
@@ -196,7 +203,13 @@ impl Truth {
 impl family::Truth<Write> for Truth {
     fn written(&mut self, write: &Write, now: UnixMs) {
         match write {
-            Write::Add { id, .. } => drop(self.added.insert(*id)),
+            Write::Add { id, .. } => {
+                self.added.insert(*id);
+                // What was given up is not done: its id may be added again.
+                if self.given_up.remove(id) {
+                    self.acked.remove(id);
+                }
+            }
             Write::Advance { to, source } => {
                 let known = &mut self.sources[*source];
                 *known = Known { timestamp: known.timestamp.max(Some(*to)), heard_at: now.0, left_out: false };
@@ -236,6 +249,11 @@ impl family::Truth<Write> for Truth {
 
     fn acked(&mut self, delivery: &Delivery) {
         assert!(self.acked.insert(Self::id(delivery)), "acknowledged twice");
+    }
+
+    fn given_up(&mut self, delivery: &Delivery) {
+        self.acked(delivery);
+        self.given_up.insert(Self::id(delivery));
     }
 
     fn identity(delivery: &Delivery) -> u64 {

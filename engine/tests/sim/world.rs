@@ -141,8 +141,13 @@ impl<F: Family> World<F> {
         } else {
             Op::Ack(tokens)
         };
+        let is_discard = matches!(settled, Op::Discard(_));
         if self.run(settled).count == 1 {
-            self.truth.acked(&delivery);
+            if is_discard {
+                self.truth.given_up(&delivery);
+            } else {
+                self.truth.acked(&delivery);
+            }
             self.log.last_mut().expect("just logged").acked = Some(delivery);
         }
     }
@@ -324,7 +329,10 @@ impl<F: Family> World<F> {
                 self.truth.written(write, logged.now);
             }
             logged.delivered.iter().for_each(|delivery| self.truth.delivered(delivery, logged.now));
-            logged.acked.iter().for_each(|delivery| self.truth.acked(delivery));
+            match &logged.op {
+                Op::Discard(_) => logged.acked.iter().for_each(|delivery| self.truth.given_up(delivery)),
+                _ => logged.acked.iter().for_each(|delivery| self.truth.acked(delivery)),
+            }
         }
         self.truth.went_on_with(source, self.now);
         if F::CLOCK_STEPS {

@@ -36,7 +36,14 @@ impl Family for Watermark {
         lose_some(&mut key, first);
         key.add(Guard::Always, 99, &[5; 5], b"supersedes a running lease", NOW).expect("room");
         check_states(&mut key);
-        vec![key, with_silence(), with_named_groups(3, false), with_named_groups(2, true), with_named_groups(0, true)]
+        vec![
+            key,
+            with_silence(),
+            with_memory(),
+            with_named_groups(3, false),
+            with_named_groups(2, true),
+            with_named_groups(0, true),
+        ]
     }
 
     fn exercise(key: &mut Tsgen, now: UnixMs) {
@@ -45,6 +52,9 @@ impl Family for Watermark {
         key.check_jump(1_000_000, Some(b"a")).ok();
         key.change_sources(&[SourceChange::Add(b"one more".as_slice().into())], now).ok();
         key.alter_source_idle(Millis(7), now);
+        key.add(Guard::Always, 1, b"done-3", b"", now).ok();
+        key.forget(b"done-4");
+        key.forget_stride(now);
         key.range(i64::MIN, i64::MAX, 100, now);
         key.add_into(Some(b"new group"), Guard::Always, 4, b"other", b"", now).ok();
         key.add_into(Some(b"g1"), Guard::IfPresent, 6, &[20; 5], b"", now).ok();
@@ -52,6 +62,23 @@ impl Family for Watermark {
         key.rem(&[39; 5]);
         key.advance(35, Some(b"a"), now).ok();
     }
+}
+
+/// With ids that are remembered, of which one in the middle was forgotten.
+fn with_memory() -> Tsgen {
+    let mut key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
+    key.alter_remember(Millis(3_000), 20).expect("valid");
+    key.advance(5, None, NOW).expect("external");
+    for n in 0..9 {
+        key.add(Guard::Always, 1, format!("done-{n}").as_bytes(), b"x", NOW).expect("room");
+    }
+    let terms = ClaimTerms { consumer: b"w", count: 7, lease: Millis(100), first: None };
+    let claim = key.claim(&terms, NOW).expect("no sink");
+    for token in claim.first..claim.first + 6 {
+        key.ack(&[TokenRange::one(token)], UnixMs(1_000 + token as i64 % 7)).expect("one");
+    }
+    assert!(key.forget(b"done-2") && key.remembered() == 5);
+    key
 }
 
 /// With sources that have fallen silent, one that is new, and a bound on jumps.
@@ -377,14 +404,14 @@ pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue
     key.release(b"x", UnixMs(9_000));
     let again = load(&chunks(&key));
     assert_eq!(chunks(&again), chunks(&key));
-    key.ack(&[all]).ok();
+    key.ack(&[all], UnixMs::EVER).ok();
     key.discard(Which::Tokens(&[all]), UnixMs::NEVER).ok();
     key.drop_ready(3, UnixMs(9_000));
     while key
         .claim(&ClaimTerms { consumer: b"x", count: 100, lease: Millis(50), first: None }, UnixMs(9_000))
         .is_ok_and(|claim| claim.count > 0)
     {
-        key.ack(&[all]).expect("few");
+        key.ack(&[all], UnixMs::EVER).expect("few");
     }
     F::exercise(&mut key, UnixMs::NEVER);
 }

@@ -42,7 +42,7 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<(Option<&'a [u8]>, Vec<Given<'a>>), 
     Ok((group, given.chunks_exact(3).map(element).collect::<Result<_, Fail>>()?))
 }
 
-/// Adds all of them, or fails.
+/// Adds all of them, or fails; but for those that are done already. `None`: all are.
 fn add_to<'a>(
     queue: &mut Queue<Watermark>,
     group: Option<&[u8]>,
@@ -53,6 +53,9 @@ fn add_to<'a>(
     let element = |given: &Given<'a>| Ok((given.when.resolve(is_clock, now, call)?, given.id, given.payload));
     let elements: Vec<Element<'_>> = given.iter().map(element).collect::<Result<_, Fail>>()?;
     let added = queue.madd_into(group, &elements, now)?;
+    if added.iter().all(|one| *one == Added::Refused) {
+        return Ok(None);
+    }
     let placed = given.iter().zip(elements).zip(added);
     let placed = placed.map(|((given, (timestamp, ..)), added)| Placed { when: given.when, timestamp, added });
     Ok(Some(Placements { placed: placed.collect(), now }))
@@ -73,10 +76,16 @@ impl Command for Madd {
         let (group, given) = parse(call)?;
         let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
         let written = key.open_or_create(call.ctx, name, || call.now(), |queue| add_to(queue, group, &given, call))?;
-        let Some(mut written) = written else { return Ok(()) };
         call.ctx.reply_array(given.len());
+        let Some(mut written) = written else {
+            given.iter().for_each(|_| call.ctx.reply_null());
+            return Ok(());
+        };
         for one in &written.answer.placed {
-            call.ctx.reply_int(i64::from(one.added == Added::Waits));
+            match one.added {
+                Added::Refused => call.ctx.reply_null(),
+                added => call.ctx.reply_int(i64::from(added == Added::Waits)),
+            }
         }
         let (signals, events) = (adding::replicate(call, name, &mut written), adding::events(&written));
         drop(key);

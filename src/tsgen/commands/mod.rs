@@ -2,6 +2,7 @@
 
 mod add;
 mod advance;
+mod forget;
 mod get;
 mod idle;
 mod madd;
@@ -23,5 +24,6 @@ pub fn all() -> Vec<Entry> {
         Entry::of::<range::Range>(),
         Entry::of::<sources::Sources>(),
         Entry::of::<idle::Idle>(),
+        Entry::of::<forget::Forget>(),
     ]
 }

@@ -32,8 +32,9 @@ impl Command for Rem {
             return Ok(());
         };
         let removed = ids.iter().filter(|id| value.queue.rem(id.bytes())).count();
+        let forgotten = ids.iter().filter(|id| value.queue.forget(id.bytes())).count();
         call.ctx.reply_int(removed as i64);
-        if removed > 0 {
+        if removed + forgotten > 0 {
             // A removal depends on no time, even if the watermark is a clock.
             call.replicate();
             let signals = Signals::of_leaving(call.ctx, name, value, || call.now());

@@ -244,7 +244,7 @@ fn tsgen_keys_are_the_same_everywhere() {
         family: "TSGEN",
         config: &["--tsgen.max-deliveries", "3"],
         setup: &[
-            "TSGEN.CREATE bounded CLOCK LEASE 20 MAXDELIVERIES 2",
+            "TSGEN.CREATE bounded CLOCK LEASE 20 MAXDELIVERIES 2 REMEMBER 1h REMEMBERMAX 12",
             "TSGEN.CREATE sources SOURCES 2 a b LATE REJECT SOURCEIDLE 5 MAXJUMP 60 BACKOFF 3 MAXBACKOFF 10",
             "TSGEN.CREATE piped CLOCK SINK stream",
             "TSGEN.CREATE full MAXLEN 20 LEASE 5",

@@ -14,6 +14,7 @@ mod listings;
 mod persistence;
 mod priorities;
 mod regressions;
+mod remember;
 mod replication;
 mod scenarios;
 mod silence;

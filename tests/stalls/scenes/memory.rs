@@ -60,3 +60,43 @@ pub fn drained(stage: &mut Stage) {
         stage.until("most of the memory is back", |stage| stage.memory("used_memory") - empty < (full - empty) / 8.0);
     });
 }
+
+/// Ids that are remembered are over, and forgotten. The plain server expires as many keys.
+pub fn forgotten(stage: &mut Stage) {
+    let size = stage.size;
+    let ours = stage.is_ours();
+    let over = stage.clock.now_ms() + 3_600_000;
+    if ours {
+        stage.client.ok("TSGEN.CREATE k REMEMBER 1h REMEMBERMAX 10000000");
+        stage.client.ok("TSGEN.ADVANCE k 1");
+    }
+    stage.many(size, |requests, n| {
+        let name = format!("id-{n}");
+        if ours {
+            requests.push(&[b"TSGEN.ADD", b"k", b"1", name.as_bytes()]);
+        } else {
+            requests.push(&[b"SET", name.as_bytes(), b"1", b"PXAT", over.to_string().as_bytes()]);
+        }
+    });
+    stage.watch(|stage| {
+        loop {
+            if !ours {
+                break;
+            }
+            let reply = stage.fast("TSGEN.CLAIM k w COUNT 1000 LEASE 3600000");
+            let leaves = leaves(&reply);
+            if leaves.is_empty() {
+                break;
+            }
+            let token = |at: usize| std::str::from_utf8(leaves[at]).expect("a token").to_owned();
+            let range = format!("{}-{}", token(0), token(leaves.len() - 5));
+            stage.fast(&format!("TSGEN.ACK k {range}"));
+        }
+        stage.pass_to(over + 7_200_000);
+        if ours {
+            stage.until("all are forgotten", |stage| stage.stat("TSGEN.INFO k", "remembered") == 0);
+        } else {
+            stage.until("all are gone", |stage| stage.client.ok("DBSIZE").int() == 0);
+        }
+    });
+}

@@ -190,7 +190,7 @@ fn no_more_bytes_are_held_than_allowed_and_what_is_dropped_is_counted() {
     let values: Vec<_> = claim(&mut key).into_iter().map(|(.., value)| value).collect();
     assert_eq!(values, [Some("now5!".into()), None, Some("two".into())]);
     assert_eq!((restore(&key).held_bytes(), key.held_bytes()), (8, 8));
-    key.ack(&[TokenRange { first: 1, last: 3 }]).expect("narrow");
+    key.ack(&[TokenRange { first: 1, last: 3 }], UnixMs::EVER).expect("narrow");
     assert_eq!(key.held_bytes(), 0);
     key.keep(b"order:4", copied("x"));
     assert_eq!(key.held_bytes(), 1);

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
-use crate::time::UnixMs;
+use crate::time::{Millis, UnixMs};
 use std::collections::BTreeSet;
 
 /// On what condition an element is added.
@@ -28,7 +28,7 @@ pub enum Added {
     Waits,
     /// It was late, and is ready at once.
     Ready,
-    /// The guard forbade it.
+    /// The guard forbade it, or it is done, or being worked on, and the key remembers.
     Refused,
 }
 
@@ -126,6 +126,7 @@ impl Queue<Watermark> {
         let old = self.gate.names.get_hashed(&self.entries, id, hash);
         match (guard, old) {
             (Guard::IfAbsent, Some(_)) | (Guard::IfPresent, None) => return Ok(Added::Refused),
+            _ if self.is_known(id, hash, old, now) => return Ok(Added::Refused),
             _ => {}
         }
         let late = self.is_late(timestamp, now)?;
@@ -190,19 +191,25 @@ impl Queue<Watermark> {
         now: UnixMs,
     ) -> Result<Vec<Added>, Error> {
         self.check_group(group)?;
-        for (timestamp, ..) in elements {
-            self.is_late(*timestamp, now)?;
+        let is_known = |id: &[u8]| self.remembers() && self.is_known(id, self.gate.names.hash(id), self.find(id), now);
+        for (timestamp, id, _) in elements {
+            if !is_known(id) {
+                self.is_late(*timestamp, now)?;
+            }
         }
         let mut new = 0;
         if self.options.max_len != 0 {
-            let ids: BTreeSet<&[u8]> = elements.iter().map(|(_, id, _)| *id).collect();
+            let ids: BTreeSet<&[u8]> = elements.iter().map(|(_, id, _)| *id).filter(|id| !is_known(id)).collect();
             new = ids.into_iter().filter(|id| self.find(id).is_none()).count();
         }
         self.check_room(new, elements.len())?;
         let add = |(timestamp, id, payload): &(i64, &[u8], &[u8])| {
-            let late = self.is_late(*timestamp, now)?;
             let hash = self.gate.names.hash(id);
             let old = self.gate.names.get_hashed(&self.entries, id, hash);
+            if self.is_known(id, hash, old, now) {
+                return Ok(Added::Refused);
+            }
+            let late = self.is_late(*timestamp, now)?;
             self.put(group, *timestamp, id, payload, hash, old);
             Ok(self.count_late(late))
         };
@@ -211,6 +218,15 @@ impl Queue<Watermark> {
 
     fn find(&self, id: &[u8]) -> Option<Handle> {
         self.gate.names.get(&self.entries, id)
+    }
+
+    /// Whether somebody works on this id, or its work is done, and the key remembers such ids: then it is not added once more.
+    fn is_known(&self, id: &[u8], hash: u32, old: Option<Handle>, now: UnixMs) -> bool {
+        self.remembers()
+            && match old {
+                Some(old) => self.entries.state(old) == State::Leased,
+                None => self.gate.remembered.has(&self.gate.names, id, hash, now),
+            }
     }
 
     fn is_late(&self, timestamp: i64, now: UnixMs) -> Result<bool, Error> {
@@ -233,6 +249,8 @@ impl Queue<Watermark> {
     fn put(&mut self, group: Option<&[u8]>, timestamp: i64, id: &[u8], payload: &[u8], hash: u32, old: Option<Handle>) {
         let new = self.enter_into(timestamp, id, payload, hash, group);
         let Some(old) = old else {
+            // One whose time is over may still stand there.
+            self.gate.remembered.forget(&mut self.gate.names, id, hash);
             self.gate.names.insert(new, hash);
             return;
         };
@@ -254,6 +272,38 @@ impl Queue<Watermark> {
         self.revoke(handle);
         self.erase(handle);
         true
+    }
+
+    /// Forgets that the work of this id is done. True if it was remembered. O(1).
+    pub fn forget(&mut self, id: &[u8]) -> bool {
+        let hash = self.gate.names.hash(id);
+        self.gate.remembered.forget(&mut self.gate.names, id, hash)
+    }
+
+    /// For how long an id is remembered once its work is done, and how many are.
+    pub fn remember(&self) -> (Millis, u64) {
+        (self.gate.remembered.keep, self.gate.remembered.max)
+    }
+
+    /// How many ids are remembered, those included whose time is over and that are not forgotten yet.
+    pub fn remembered(&self) -> usize {
+        self.gate.remembered.len()
+    }
+
+    /// From now on ids are remembered for so long (0: not at all), and so many of them. What is over by that is forgotten in later operations, bit by bit.
+    /// True if anything changed.
+    ///
+    /// Errors: [`Error::OutOfRange`].
+    pub fn alter_remember(&mut self, keep: Millis, max: u64) -> Result<bool, Error> {
+        if keep > Millis::MAX_DURATION {
+            return Err(Error::OutOfRange("REMEMBER must be an integer between 0 and 315360000000"));
+        }
+        if max == 0 {
+            return Err(Error::OutOfRange("REMEMBERMAX must be at least 1"));
+        }
+        let before = self.remember();
+        (self.gate.remembered.keep, self.gate.remembered.max) = (keep, max);
+        Ok(before != (keep, max))
     }
 
     /// Raises the watermark to `timestamp`, or lets `source` do its part in that; a lower timestamp changes nothing.

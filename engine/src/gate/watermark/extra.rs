@@ -1,13 +1,15 @@
 //! What a snapshot keeps of options that few keys have. A key without them has none of this in its snapshot.
 
 use super::{Kind, Watermark};
+use crate::entries::MAX_NAME;
 use crate::error::Error;
-use crate::time::Millis;
+use crate::snapshot::chunked;
+use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 
 /// One of these options, with what there is to know of it. New ones stand at the end.
 #[derive(Serialize, Deserialize)]
-pub enum Extra {
+pub enum Extra<'a> {
     /// SOURCEIDLE, and which sources are idle, by their places in the list.
     SourceIdle {
         /// After how long.
@@ -17,10 +19,28 @@ pub enum Extra {
     },
     /// MAXJUMP.
     MaxJump(u64),
+    /// REMEMBER.
+    Remember {
+        /// For how long.
+        keep: Millis,
+        /// How many.
+        max: u64,
+    },
+    /// Ids that are remembered, oldest first. Behind REMEMBER.
+    #[serde(borrow)]
+    Remembered(Vec<SavedDone<'a>>),
+}
+
+/// An id that is remembered.
+#[derive(Serialize, Deserialize)]
+pub struct SavedDone<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    id: &'a [u8],
+    at: UnixMs,
 }
 
 impl Watermark {
-    pub(super) fn tell_extras(&self, tell: &mut dyn FnMut(Extra)) {
+    pub(super) fn tell_extras(&self, tell: &mut dyn FnMut(Extra<'_>)) {
         if let (Kind::Sources(sources), false) = (&self.rules.kind, self.source_idle.is_zero()) {
             let idle = (0..).zip(sources).filter(|(_, source)| source.idle).map(|(place, _)| place).collect();
             tell(Extra::SourceIdle { after: self.source_idle, idle });
@@ -28,17 +48,44 @@ impl Watermark {
         if self.max_jump != 0 {
             tell(Extra::MaxJump(self.max_jump));
         }
+        if !self.remembered.is_default() {
+            tell(Extra::Remember { keep: self.remembered.keep, max: self.remembered.max });
+        }
+        let saved = self.remembered.iter().map(|(id, at)| (id.len() + 8, SavedDone { id, at }));
+        chunked(saved, |chunk| tell(Extra::Remembered(chunk)));
     }
 
-    pub(super) fn take_extra(&mut self, extra: Extra) -> Result<(), Error> {
+    pub(super) fn take_extra(&mut self, extra: Extra<'_>) -> Result<(), Error> {
         match extra {
             Extra::SourceIdle { after, idle } => self.take_idle(after, &idle),
             Extra::MaxJump(most) if most != 0 && self.max_jump == 0 && self.rules.kind != Kind::Clock => {
                 self.max_jump = most;
                 Ok(())
             }
+            Extra::Remember { keep, max } => {
+                let possible = keep <= Millis::MAX_DURATION && max > 0 && self.remembered.is_default();
+                if !possible {
+                    return Err(Error::Damaged("an impossible REMEMBER"));
+                }
+                (self.remembered.keep, self.remembered.max) = (keep, max);
+                Ok(())
+            }
+            Extra::Remembered(ids) => ids.iter().try_for_each(|done| self.take_done(done)),
             Extra::MaxJump(_) => Err(Error::Damaged("an impossible MAXJUMP")),
         }
+    }
+
+    fn take_done(&mut self, done: &SavedDone<'_>) -> Result<(), Error> {
+        let hash = self.names.hash(done.id);
+        if done.id.len() > MAX_NAME {
+            return Err(Error::Damaged("a name too long"));
+        }
+        if self.remembered.holds(&self.names, done.id, hash) {
+            return Err(Error::Damaged("an id stands twice"));
+        }
+        let position = self.remembered.push(done.id, done.at);
+        self.names.insert_done(hash, position);
+        Ok(())
     }
 
     fn take_idle(&mut self, after: Millis, idle: &[u32]) -> Result<(), Error> {

@@ -125,7 +125,7 @@ fn a_sum_counts_until_its_batch_is_acknowledged() {
         .claim(&ClaimTerms { consumer: b"w", count: 1, lease: Millis(10), first: None }, UnixMs(400))
         .expect("no sink");
     assert_eq!(key.sum(b"a"), Ok(30));
-    key.ack(&[TokenRange::one(claim.first)]).expect("few");
+    key.ack(&[TokenRange::one(claim.first)], UnixMs::EVER).expect("few");
     assert_eq!((key.sum(b"a"), key.sum(b"b"), key.sum(b"c")), (Ok(20), Ok(2), Ok(0)));
     let far = [i64::MAX, 1].map(|delta| key.incr(b"a", delta, UnixMs(400)).err());
     assert_eq!(far, [Some(Error::Overflow), None]);

@@ -12,6 +12,10 @@ pub struct Watermark {
     pub sources: Vec<Source>,
     pub source_idle: i64,
     pub max_jump: i64,
+    /// What is done, and when it was, oldest first.
+    pub remembered: Vec<(Vec<u8>, i64)>,
+    pub keep: i64,
+    pub max: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -28,7 +32,7 @@ impl Watermark {
             Kind::Sources(sources) => sources.iter().map(|source| Source::new(source.name[0], 0)).collect(),
             _ => Vec::new(),
         };
-        Watermark { clock: *kind == Kind::Clock, reject_late, sources, ..Watermark::default() }
+        Watermark { clock: *kind == Kind::Clock, reject_late, sources, max: 1_000_000, ..Watermark::default() }
     }
 
     /// The watermark rises to the least of those that count, if each of them has spoken.
@@ -37,6 +41,25 @@ impl Watermark {
         if count.iter().all(Option::is_some) {
             self.watermark = self.watermark.max(count.into_iter().flatten().min());
         }
+    }
+
+    pub fn counts(&self, at: i64, now: i64) -> bool {
+        self.keep != 0 && at + self.keep > now
+    }
+
+    pub fn forget_over(&mut self, now: i64) -> bool {
+        let before = self.remembered.len();
+        while self.remembered.first().is_some_and(|(_, at)| !self.counts(*at, now) || self.remembered.len() > self.max)
+        {
+            self.remembered.remove(0);
+        }
+        self.remembered.len() < before
+    }
+
+    pub fn forget(&mut self, id: &[u8]) -> bool {
+        let before = self.remembered.len();
+        self.remembered.retain(|(known, _)| known != id);
+        self.remembered.len() < before
     }
 
     pub fn silent(&self, now: i64) -> Vec<u8> {
@@ -83,6 +106,13 @@ impl Gate for Watermark {
         None
     }
 
+    fn done(&mut self, names: Vec<Vec<u8>>, now: i64) {
+        if self.keep != 0 {
+            self.remembered.extend(names.into_iter().map(|name| (name, now)));
+        }
+        self.forget_over(now);
+    }
+
     fn by_time(&self) -> bool {
         self.clock
     }
@@ -106,6 +136,13 @@ impl Naive<Watermark> {
         if (guard == Guard::IfAbsent && old.is_some()) || (guard == Guard::IfPresent && old.is_none()) {
             return Ok(Added::Refused);
         }
+        let known = match old {
+            Some(old) => matches!(self.entries[old].state, State::Leased { .. }),
+            None => self.gate.remembered.iter().any(|(known, at)| known == id && self.gate.counts(*at, now)),
+        };
+        if known && self.gate.keep != 0 {
+            return Ok(Added::Refused);
+        }
         let late = self.gate.horizon(now).is_some_and(|watermark| timestamp <= watermark);
         if late && self.gate.reject_late {
             return Err("LATE");
@@ -125,6 +162,7 @@ impl Naive<Watermark> {
                 self.entries.remove(old);
             }
         }
+        self.gate.forget(id);
         self.totals.late += u64::from(late);
         Ok(if late { Added::Ready } else { Added::Waits })
     }
