@@ -18,6 +18,8 @@ const ALIGN: usize = 4;
 const CHUNKS: u32 = 1 << 17;
 /// An id with this length or more has it in four bytes of its own.
 const LONG: usize = 127;
+/// Most bytes in front of an id: what is left of the last one's multiple of [`ALIGN`], its length, and its time.
+const HEAD: usize = ALIGN + 1 + 4 + 10;
 /// Of the first byte of an id: it is not remembered any more.
 const GONE: u8 = 1 << 7;
 
@@ -85,28 +87,33 @@ impl Chunk {
         }
     }
 
-    /// Returns where it stands.
+    /// Returns where it stands. What stands in front of the id is put together first, for each extension of the bytes has its price.
     fn push(&mut self, id: &[u8], at: UnixMs) -> usize {
-        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGN), 0);
-        let offset = self.bytes.len();
-        self.bytes.push(id.len().min(LONG) as u8);
+        let offset = self.bytes.len().next_multiple_of(ALIGN);
+        let (mut head, mut end) = ([0; HEAD], offset - self.bytes.len());
+        let mut put = |byte: u8| {
+            head[end] = byte;
+            end += 1;
+        };
+        put(id.len().min(LONG) as u8);
         if id.len() >= LONG {
-            self.bytes.extend_from_slice(&(id.len() as u32).to_le_bytes());
+            (id.len() as u32).to_le_bytes().into_iter().for_each(&mut put);
         }
         let since = at.0.wrapping_sub(self.base);
         let mut zigzag = ((since << 1) ^ (since >> 63)) as u64;
         while zigzag >= 0x80 {
-            self.bytes.push(zigzag as u8 | 0x80);
+            put(zigzag as u8 | 0x80);
             zigzag >>= 7;
         }
-        self.bytes.push(zigzag as u8);
+        put(zigzag as u8);
+        self.bytes.extend_from_slice(&head[..end]);
         self.bytes.extend_from_slice(id);
         offset
     }
 
     /// Whether another id fits, at the worst.
     fn has_room(&self, id: &[u8]) -> bool {
-        self.bytes.is_empty() || self.bytes.len() + ALIGN + 1 + 4 + 10 + id.len() <= CHUNK
+        self.bytes.is_empty() || self.bytes.len() + HEAD + id.len() <= CHUNK
     }
 }
 
@@ -173,17 +180,12 @@ impl Remembered {
     /// Adds an id that is not there. The caller puts its position into the names. O(1).
     pub fn push(&mut self, id: &[u8], at: UnixMs) -> u32 {
         if !self.chunks.back().is_some_and(|chunk| chunk.has_room(id)) {
-            if let Some(full) = self.chunks.back_mut() {
-                full.bytes.shrink_to_fit();
-            }
-            self.chunks.push_back(Chunk { base: at.0, ..Chunk::default() });
+            // Only the first chunk grows with what is in it.
+            let room = if self.chunks.is_empty() { 0 } else { CHUNK.max(id.len() + HEAD) };
+            self.chunks.push_back(Chunk { base: at.0, bytes: Vec::with_capacity(room), gone: 0 });
         }
         let index = self.chunks.len() - 1;
         let chunk = &mut self.chunks[index];
-        if chunk.bytes.len() > CHUNK / 2 {
-            // Doubling would end above the size of a chunk.
-            chunk.bytes.reserve_exact(CHUNK.saturating_sub(chunk.bytes.len()));
-        }
         let offset = chunk.push(id, at);
         self.len += 1;
         self.position(index, offset)
