@@ -101,6 +101,32 @@ pub fn rewritten(c: &mut Client) {
     });
 }
 
+/// Has the server write its AOF anew, as commands.
+#[track_caller]
+pub fn rewrite_as_commands(c: &mut Client) {
+    c.ok("CONFIG SET aof-use-rdb-preamble no");
+    c.ok("BGREWRITEAOF");
+    rewritten(c);
+}
+
+/// All data is the same from each kind of file, and so is a copy of the key. The server has the options [`AOF`].
+#[track_caller]
+pub fn same_from_files(server: &mut Server, key: &str) {
+    let (of_key, of_all) = (server.digest(key), server.digest_all());
+    let mut c = server.client();
+    c.ok("DEBUG RELOAD");
+    assert_eq!(server.digest_all(), of_all, "an RDB file");
+    server.restart(Stop::Kill);
+    assert_eq!(server.digest_all(), of_all, "an AOF as it was written");
+    let mut c = server.client();
+    c.ok(&format!("COPY {key} same-from-files"));
+    assert_eq!(server.digest("same-from-files"), of_key, "a copy");
+    c.ok("DEL same-from-files");
+    rewrite_as_commands(&mut c);
+    server.restart(Stop::Kill);
+    assert_eq!(server.digest_all(), of_all, "an AOF of commands");
+}
+
 /// How often the server's timer has looked.
 #[track_caller]
 pub fn ticks(c: &mut Client) -> i64 {

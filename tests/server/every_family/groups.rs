@@ -105,9 +105,7 @@ fn groups_and_turns_survive_whatever_saves_a_key() {
             let digest = master.digest_all();
             c.ok("DEBUG RELOAD");
             assert_eq!(master.digest_all(), digest, "{} {options}", family.name);
-            c.ok("CONFIG SET aof-use-rdb-preamble no");
-            c.ok("BGREWRITEAOF");
-            rewritten(&mut c);
+            rewrite_as_commands(&mut c);
             c.ok("COPY k copied");
             let digest = master.digest_all();
             drop(c);

@@ -75,9 +75,7 @@ fn a_paused_key_hands_out_nothing_and_everything_else_goes_on() {
         c.ok("DEBUG RELOAD");
         assert_eq!(master.digest_all(), digest);
         same_data(&master, &replica);
-        c.ok("CONFIG SET aof-use-rdb-preamble no");
-        c.ok("BGREWRITEAOF");
-        rewritten(&mut c);
+        rewrite_as_commands(&mut c);
         drop(c);
         master.restart(Stop::Kill);
         assert_eq!(master.digest_all(), digest);
