@@ -1,7 +1,7 @@
 //! GROUPLIMIT and FAIR, in all families alike but TALLY: two entries of one name, the second of which is held back.
 
 use super::{timed, Family, FAMILIES};
-use crate::common::{pair, promote, refused, rewritten, ticks, virtual_clock, AOF};
+use crate::common::{pair, promote, refused, rewrite_as_commands, ticks, virtual_clock, AOF};
 use crate::harness::*;
 
 /// The families with groups whose entries become ready by themselves.

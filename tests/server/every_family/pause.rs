@@ -1,7 +1,7 @@
 //! PAUSED, in all families alike: what a paused key hands out (nothing), what goes on, and how it goes on when the pause ends.
 
 use super::{timed, Family, FAMILIES};
-use crate::common::{pair, promote, rewritten, server_ms, ticks, virtual_clock, AOF};
+use crate::common::{pair, promote, rewrite_as_commands, server_ms, ticks, virtual_clock, AOF};
 use crate::harness::*;
 
 /// Makes a paused key `k` that has ready entries of these names.
