@@ -57,7 +57,6 @@ impl<F: Family> Command for Peek<F> {
         syntax: "key READY|DELAYED|LEASED|DEAD [COUNT n] [AFTER cursor]",
         summary:
             "Lists entries with their content, page by page: what would be handed out, comes back, is leased or is dead",
-        since: "0.2.0",
         complexity: "O(log(N)+M) with M being the number of entries listed or ended since the last claim",
         ..Row::READ
     };

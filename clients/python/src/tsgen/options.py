@@ -47,6 +47,9 @@ class TsgenOptions(BoundedOptions, GroupedOptions, total=False):
     sourceidle: Duration
     #: By how much an ADVANCE may raise the watermark; 0: any. Not with clock.
     maxjump: int
+    #: For how long an id is remembered once its work is done, so that a repeated ADD adds nothing; 0: not. And how many ids at the most.
+    remember: Duration
+    remembermax: int
 
 
 class TsgenCreate(TsgenOptions, total=False):
@@ -104,7 +107,7 @@ class TallyCreate(TallyOptions, total=False):
     max: int
 
 
-DURATIONS = frozenset(["lease", "backoff", "maxbackoff", "idle", "maxwait", "every", "delay", "sourceidle"])
+DURATIONS = frozenset(["lease", "backoff", "maxbackoff", "idle", "maxwait", "every", "delay", "sourceidle", "remember"])
 #: Options that are given once for each value.
 REPEATED = frozenset(["prefix", "addsource", "remsource"])
 

@@ -91,27 +91,30 @@ impl Queue<Watermark> {
     }
 
     /// Fails if an advance to `timestamp` goes too far at once: beyond what the watermark is, or its source has reported, whichever is higher.
-    /// The first report is free. O(number of sources).
+    /// The first report of a source is free, as long as it does not raise a watermark that is there too far. O(number of sources).
     ///
     /// Errors: [`Error::Jump`].
     pub fn check_jump(&self, timestamp: i64, source: Option<&[u8]>) -> Result<(), Error> {
-        let max = self.gate.max_jump;
-        let reported = match source {
-            Some(name) => {
-                self.sources().iter().find(|source| *source.name == *name).and_then(|source| source.timestamp)
-            }
-            None => self.gate.reached,
-        };
+        let (max, reached) = (self.gate.max_jump, self.gate.reached);
+        let named = source.and_then(|name| self.sources().iter().find(|source| *source.name == *name));
         // A source that was left out lies behind the watermark, and its way to there raises nothing.
-        let Some(from) = reported.map(|reported| self.gate.reached.map_or(reported, |reached| reached.max(reported)))
-        else {
-            return Ok(());
+        let from = reached.max(named.and_then(|source| source.timestamp));
+        let to = match named {
+            Some(source) if source.timestamp.is_none() => self.after_first_report(timestamp, &source.name),
+            _ => Some(timestamp),
         };
-        let too_far = max != 0 && timestamp > from && timestamp.abs_diff(from) > max;
-        match too_far {
-            true => Err(Error::Jump { to: timestamp, from, max }),
-            false => Ok(()),
+        match (from, to) {
+            (Some(from), Some(to)) if max != 0 && to > from && to.abs_diff(from) > max => {
+                Err(Error::Jump { to: timestamp, from, max })
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// The minimum of the sources that count once this one has reported for the first time; `None` while another one holds it.
+    fn after_first_report(&self, timestamp: i64, name: &[u8]) -> Option<i64> {
+        let others = self.sources().iter().filter(|source| !source.idle && *source.name != *name);
+        others.map(|source| source.timestamp).try_fold(timestamp, |lowest, other| other.map(|other| lowest.min(other)))
     }
 
     /// The sources that count although they have been silent for too long at `now`, where nobody could be heard before `heard_since`.

@@ -410,6 +410,12 @@ fn an_advance_that_goes_too_far_is_told_from_one_that_does_not() {
     // One that was left out catches up with the watermark for nothing.
     assert_eq!(decide(&mut several, 100).watermark, Some(195));
     assert_eq!((several.check_jump(205, Some(b"b")), several.check_jump(206, Some(b"b")).is_err()), (Ok(()), true));
+    // What one reports first is free, but not what that would do to a watermark which is there.
+    several.change_sources(&[SourceChange::Add(b"c"[..].into())], UnixMs(100)).expect("room");
+    assert_eq!(several.check_jump(1_000, Some(b"c")), Ok(()), "the first one holds the watermark");
+    several.change_sources(&[SourceChange::Remove(b"a"[..].into())], UnixMs(100)).expect("others are left");
+    assert_eq!(several.check_jump(205, Some(b"c")), Ok(()));
+    assert_eq!(several.check_jump(206, Some(b"c")), Err(Error::Jump { to: 206, from: 195, max: 10 }));
     assert!(several.alter_max_jump(0));
     assert_eq!(several.check_jump(i64::MAX, Some(b"b")), Ok(()));
     assert!(key(Kind::Clock).check_max_jump(1).is_err());
