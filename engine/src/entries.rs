@@ -23,7 +23,7 @@ const LARGE_BLOCK: usize = HEADER + 4;
 /// The longest name in bytes.
 pub const MAX_NAME: usize = 65_536;
 /// The largest [`Place::seq`].
-pub const MAX_SEQ: u64 = (1 << 48) - 1;
+pub(crate) const MAX_SEQ: u64 = (1 << 48) - 1;
 
 // The header: place.key (8 bytes), place.seq (6), lengths and flags (6), aux (4), all little-endian. The third field has, from
 // its lowest bit: length of the name (17 bits), of name and body (27, or all ones: kept outside), state (2), superseded, delivered.

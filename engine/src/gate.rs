@@ -1,9 +1,9 @@
 //! What the delivery queue needs to know about the gate in front of it, and no more.
 
-pub mod idle;
-pub mod ttl;
-pub mod watermark;
-pub mod window;
+pub(crate) mod idle;
+pub(crate) mod ttl;
+pub(crate) mod watermark;
+pub(crate) mod window;
 
 use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};

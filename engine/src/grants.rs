@@ -42,7 +42,7 @@ pub(crate) struct Terms {
 
 impl Terms {
     /// Whether the lease has ended without anybody having noticed yet.
-    pub fn ended(&self, now: UnixMs) -> bool {
+    pub(crate) fn ended(&self, now: UnixMs) -> bool {
         !self.lapsed && self.deadline.is_due(now)
     }
 }
@@ -76,7 +76,7 @@ impl Grant {
 
 impl Grants {
     /// Records a claim. `members` must not be empty and its tokens must be above all earlier ones.
-    pub fn issue(&mut self, first: Token, members: Vec<Handle>, terms: Terms) {
+    pub(crate) fn issue(&mut self, first: Token, members: Vec<Handle>, terms: Terms) {
         let live = members.iter().filter(|member| **member != Handle::NONE).count();
         self.member_slots += members.len();
         self.adopt(first, Grant { members, live, terms });
@@ -134,24 +134,24 @@ impl Grants {
     }
 
     /// Number of running leases, including those whose deadline has passed unnoticed.
-    pub fn leased(&self) -> usize {
+    pub(crate) fn leased(&self) -> usize {
         self.leased
     }
 
     /// The entry that a token stands for, and the terms of its lease. O(log grants).
-    pub fn get(&self, token: Token) -> Option<(Handle, &Terms)> {
+    pub(crate) fn get(&self, token: Token) -> Option<(Handle, &Terms)> {
         let (first, grant) = self.by_token.range(..=token).next_back()?;
         let handle = *grant.members.get((token - first) as usize)?;
         (handle != Handle::NONE).then_some((handle, &grant.terms))
     }
 
     /// The entries of the claim whose first token is `first`, in token order.
-    pub fn members(&self, first: Token) -> &[Handle] {
+    pub(crate) fn members(&self, first: Token) -> &[Handle] {
         self.by_token.get(&first).map_or(&[], |grant| &grant.members)
     }
 
     /// Ends the life of one token. O(log grants).
-    pub fn take(&mut self, token: Token) -> Option<Handle> {
+    pub(crate) fn take(&mut self, token: Token) -> Option<Handle> {
         let (&first, grant) = self.by_token.range_mut(..=token).next_back()?;
         let member = grant.members.get_mut((token - first) as usize)?;
         let handle = std::mem::replace(member, Handle::NONE);
@@ -171,7 +171,7 @@ impl Grants {
 
     /// Ends the life of every token in `range`; tells each token and its entry, in order.
     /// O(log grants) plus the tokens of the grants the range touches.
-    pub fn take_range(&mut self, range: TokenRange, taken: &mut Vec<(Token, Handle)>) {
+    pub(crate) fn take_range(&mut self, range: TokenRange, taken: &mut Vec<(Token, Handle)>) {
         let mut next = self.first_touching(range);
         while let Some(first) = next {
             next = self.by_token.range(first + 1..).next().map(|(key, _)| *key).filter(|key| *key <= range.last);
@@ -214,7 +214,7 @@ impl Grants {
     }
 
     /// The live tokens of `range` in order.
-    pub fn iter_range(&self, range: TokenRange) -> impl Iterator<Item = (Token, Handle, &Terms)> {
+    pub(crate) fn iter_range(&self, range: TokenRange) -> impl Iterator<Item = (Token, Handle, &Terms)> {
         self.touching(range).flat_map(move |(first, grant)| {
             let slots = grant.slots(first, range);
             slots
@@ -226,7 +226,7 @@ impl Grants {
     }
 
     /// Number of live tokens in `range`, counted no further than just above `limit`.
-    pub fn count_range(&self, range: TokenRange, limit: usize) -> usize {
+    pub(crate) fn count_range(&self, range: TokenRange, limit: usize) -> usize {
         if range.last - range.first < limit as Token {
             return self.iter_range(range).count();
         }
@@ -246,18 +246,18 @@ impl Grants {
     }
 
     /// All live tokens above `after` in order, with their terms.
-    pub fn iter_after(&self, after: Token) -> impl Iterator<Item = (Token, Handle, &Terms)> {
+    pub(crate) fn iter_after(&self, after: Token) -> impl Iterator<Item = (Token, Handle, &Terms)> {
         self.iter_range(TokenRange { first: after.saturating_add(1), last: Token::MAX })
     }
 
     /// The leases with tokens above `after` that have not ended by `cut`, in order of tokens. O(log grants) to begin, and for each grant whose
     /// leases have ended by `cut`.
-    pub fn running(&self, after: Token, cut: Cut) -> impl Iterator<Item = (Token, Handle, &Terms)> {
+    pub(crate) fn running(&self, after: Token, cut: Cut) -> impl Iterator<Item = (Token, Handle, &Terms)> {
         self.beyond(&self.running, after, cut)
     }
 
     /// Like [`Grants::running`], of one consumer.
-    pub fn of_consumer(
+    pub(crate) fn of_consumer(
         &self,
         consumer: &[u8],
         after: Token,
@@ -285,7 +285,7 @@ impl Grants {
     }
 
     /// The cut just after the `most`-th lease that has ended, or after all that have if these are fewer. O(log grants), and O(1) for each grant.
-    pub fn cut(&self, now: UnixMs, most: usize) -> Cut {
+    pub(crate) fn cut(&self, now: UnixMs, most: usize) -> Cut {
         let mut count = 0;
         for (deadline, first) in self.by_deadline.range(..=(now, Token::MAX)) {
             let Some(grant) = self.by_token.get(first) else { continue };
@@ -300,7 +300,7 @@ impl Grants {
     }
 
     /// How many leases have ended, counted no further than just above `most`. O(`most`).
-    pub fn count_due(&self, now: UnixMs, most: usize) -> usize {
+    pub(crate) fn count_due(&self, now: UnixMs, most: usize) -> usize {
         let mut count = 0;
         for (_, first) in self.by_deadline.range(..=(now, Token::MAX)) {
             count += self.by_token.get(first).map_or(0, |grant| grant.live);
@@ -312,18 +312,18 @@ impl Grants {
     }
 
     /// The earliest end of a running lease.
-    pub fn next_deadline(&self) -> Option<UnixMs> {
+    pub(crate) fn next_deadline(&self) -> Option<UnixMs> {
         self.by_deadline.first().map(|(deadline, _)| *deadline)
     }
 
     /// The earliest end of a running lease that is after `now`.
-    pub fn next_deadline_after(&self, now: UnixMs) -> Option<UnixMs> {
+    pub(crate) fn next_deadline_after(&self, now: UnixMs) -> Option<UnixMs> {
         let later = self.by_deadline.range((UnixMs(now.0.saturating_add(1)), 0)..);
         later.map(|(deadline, _)| *deadline).next()
     }
 
     /// The running leases whose deadline has come, in order of deadline and token.
-    pub fn due(&self, now: UnixMs) -> impl Iterator<Item = (Token, Handle, &Terms)> {
+    pub(crate) fn due(&self, now: UnixMs) -> impl Iterator<Item = (Token, Handle, &Terms)> {
         let due = self.by_deadline.range(..=(now, Token::MAX));
         due.flat_map(|(_, first)| self.by_token.get(first).map(|grant| (*first, grant)))
             .flat_map(|(first, grant)| self.iter_range(TokenRange { first, last: grant.last(first) }))
@@ -331,7 +331,7 @@ impl Grants {
 
     /// Makes the earliest due grant lapse, or its first `most` live tokens; tells these tokens in order.
     /// The caller takes out those that did not survive the end of their lease.
-    pub fn lapse_next(&mut self, now: UnixMs, most: usize) -> Option<(UnixMs, Vec<(Token, Handle)>)> {
+    pub(crate) fn lapse_next(&mut self, now: UnixMs, most: usize) -> Option<(UnixMs, Vec<(Token, Handle)>)> {
         let (deadline, first) = self.by_deadline.first().copied().filter(|(deadline, _)| deadline.is_due(now))?;
         let last = self.by_token.get(&first)?.last(first);
         let whole = TokenRange { first, last };
@@ -343,7 +343,7 @@ impl Grants {
 
     /// Gives the live tokens of `range` a new deadline, or, with `None`, lets them lapse.
     /// Cuts grants at the ends of the range: O(log grants) plus the tokens of the grants cut.
-    pub fn retime(&mut self, range: TokenRange, deadline: Option<UnixMs>) {
+    pub(crate) fn retime(&mut self, range: TokenRange, deadline: Option<UnixMs>) {
         let mut next = self.first_touching(range);
         while let Some(first) = next {
             next = self.by_token.range(first + 1..).next().map(|(key, _)| *key).filter(|key| *key <= range.last);
@@ -371,7 +371,7 @@ impl Grants {
     }
 
     /// The live tokens as runs of consecutive tokens on equal terms: the same however the grants are cut.
-    pub fn runs(&self) -> impl Iterator<Item = (TokenRange, &Terms)> {
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (TokenRange, &Terms)> {
         let mut live = self.iter_after(0).map(|(token, _, terms)| (token, terms)).peekable();
         std::iter::from_fn(move || {
             let (first, terms) = live.next()?;
@@ -384,7 +384,7 @@ impl Grants {
     }
 
     /// About how many bytes of heap this takes.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         const PER_GRANT: usize =
             2 * (size_of::<(Token, Grant)>() + size_of::<(UnixMs, Token)>() + 2 * size_of::<Token>());
         const PER_CONSUMER: usize = 128;

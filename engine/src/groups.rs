@@ -180,7 +180,7 @@ impl Class {
 
 impl Groups {
     /// No groups. The seed should be secret to the process: clients choose names.
-    pub fn new(limit: u32, fair: bool, seed: [u64; 2]) -> Self {
+    pub(crate) fn new(limit: u32, fair: bool, seed: [u64; 2]) -> Self {
         Groups {
             limit,
             fair,
@@ -197,41 +197,41 @@ impl Groups {
     }
 
     /// Allows so many entries of one group in hand from now on: more than 0, if it was. O(1).
-    pub fn set_limit(&mut self, limit: u32) {
+    pub(crate) fn set_limit(&mut self, limit: u32) {
         debug_assert_eq!(limit == 0, self.limit == 0);
         self.limit = limit;
     }
 
     /// Whether a group can have as many entries in hand as it may.
-    pub fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         self.limit != 0
     }
 
     /// The turn that is given next.
-    pub fn next_turn(&self) -> u64 {
+    pub(crate) fn next_turn(&self) -> u64 {
         self.next_turn
     }
 
     /// Goes on giving turns from this one.
-    pub fn set_next_turn(&mut self, turn: u64) {
+    pub(crate) fn set_next_turn(&mut self, turn: u64) {
         self.next_turn = turn;
     }
 
     /// Counts. O(distinct numbers of entries in hand).
-    pub fn counts(&self) -> GroupCounts {
+    pub(crate) fn counts(&self) -> GroupCounts {
         let full = self.classes.range(self.limit..).map(|(_, class)| class.groups).sum();
         GroupCounts { groups: self.table.len() - self.unused, at_limit: if self.limit == 0 { 0 } else { full } }
     }
 
     /// The name of the group that an entry is in; `None` if it is the entry's own.
-    pub fn name_of<'a>(&'a self, entries: &'a Entries, handle: Handle) -> Option<&'a [u8]> {
+    pub(crate) fn name_of<'a>(&'a self, entries: &'a Entries, handle: Handle) -> Option<&'a [u8]> {
         let number = entries.group(handle);
         let name = if number == NONE { None } else { self.detail(number).and_then(|details| details.name.as_deref()) };
         name.filter(|name| *name != entries.name(handle))
     }
 
     /// The turn of the group that an entry is in; 0 if that is not in use.
-    pub fn turn_of(&self, entries: &Entries, handle: Handle) -> u64 {
+    pub(crate) fn turn_of(&self, entries: &Entries, handle: Handle) -> u64 {
         match entries.group(handle) {
             NONE => 0,
             number if self.fair && self.table[number].is_used() => self.nodes[number].turn(),
@@ -240,12 +240,12 @@ impl Groups {
     }
 
     /// Whether the group that an entry is in, which is one that it has a number of, is in use.
-    pub fn is_used(&self, entries: &Entries, handle: Handle) -> bool {
+    pub(crate) fn is_used(&self, entries: &Entries, handle: Handle) -> bool {
         self.table[entries.group(handle)].is_used()
     }
 
     /// The number of the group of this name, if there is one. O(1).
-    pub fn number_of(&self, entries: &Entries, name: &[u8]) -> u32 {
+    pub(crate) fn number_of(&self, entries: &Entries, name: &[u8]) -> u32 {
         let hash = self.hasher.hash(name) as u32;
         let is = |number: u32| {
             self.table[number].hash == hash && name_in(&self.table, &self.details, entries, number) == name
@@ -254,17 +254,17 @@ impl Groups {
     }
 
     /// Whether one more entry of this group may be in hand, once so many have left it.
-    pub fn has_room_for(&self, number: u32, ended: u32) -> bool {
+    pub(crate) fn has_room_for(&self, number: u32, ended: u32) -> bool {
         self.limit == 0 || self.table[number].in_hand().saturating_sub(ended) < self.limit
     }
 
     /// Whether one more entry of this one's group may be in hand.
-    pub fn has_room(&self, entries: &Entries, handle: Handle) -> bool {
+    pub(crate) fn has_room(&self, entries: &Entries, handle: Handle) -> bool {
         self.limit == 0 || self.table[entries.group(handle)].in_hand() < self.limit
     }
 
     /// Bytes of heap asked of the allocator. O(groups / 1000).
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         let per_class = 2 * size_of::<(u32, Class)>();
         let heads: usize = self.classes.values().map(|class| class.heads.memory()).sum();
         self.names.memory()
@@ -277,19 +277,19 @@ impl Groups {
     }
 
     /// Bytes that [`Groups::fit`] would give back, if they are many. O(1).
-    pub fn waste(&self) -> usize {
+    pub(crate) fn waste(&self) -> usize {
         self.names.waste()
     }
 
     /// Shrinks the tables of names, from the `from`-th on, to what they hold; returns where to go on, if there are more. O(`most`).
-    pub fn fit(&mut self, from: usize, most: usize) -> Option<usize> {
+    pub(crate) fn fit(&mut self, from: usize, most: usize) -> Option<usize> {
         let table = &self.table;
         self.names.fit(from, most, |number| table[number].hash)
     }
 
     /// Reads something of the group of each of these entries, so that the caller then finds it in the cache: in a loop of their own the reads of
     /// cold memory overlap.
-    pub fn warm<'a>(&self, entries: &Entries, handles: impl Iterator<Item = &'a Handle> + Clone) {
+    pub(crate) fn warm<'a>(&self, entries: &Entries, handles: impl Iterator<Item = &'a Handle> + Clone) {
         let groups = || handles.clone().filter_map(|handle| self.table.get(entries.group(*handle)));
         let read = groups().fold(0, |sum, group| sum ^ group.details ^ group.hash);
         let read = groups().fold(read, |sum, group| {
@@ -300,7 +300,7 @@ impl Groups {
     }
 
     /// Shows the chunk of groups and that of details with this number; false if there is neither.
-    pub fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
+    pub(crate) fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
         let groups = self.table.show_chunk(number, mover, |_, _| {}) | self.nodes.show_chunk(number, mover, |_, _| {});
         groups
             | self.details.show_chunk(number, mover, |details, mover| {

@@ -19,6 +19,8 @@
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+// What is `pub` is for the module; all else says how far it goes.
+#![warn(unreachable_pub)]
 
 mod buffers;
 mod compact;

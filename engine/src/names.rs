@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher13;
 
 /// Names of entries, each at most once. About 14 bytes a name.
 #[derive(Clone)]
-pub struct Names {
+pub(crate) struct Names {
     hasher: SipHasher13,
     handles: Shards<Slot>,
 }
@@ -35,13 +35,13 @@ fn done_at(position: u32) -> Handle {
 
 impl Names {
     /// No names. The seed should be secret to the process: clients choose names.
-    pub fn new(seed: [u64; 2]) -> Self {
+    pub(crate) fn new(seed: [u64; 2]) -> Self {
         Names { hasher: SipHasher13::new_with_keys(seed[0], seed[1]), handles: Shards::new() }
     }
 
     /// Lets the name of an entry that is about to leave mean that its work is done: the position of the name in a log. O(1). False if the name is
     /// not there, or is another entry's now.
-    pub fn finish(&mut self, entries: &Entries, handle: Handle, position: u32) -> bool {
+    pub(crate) fn finish(&mut self, entries: &Entries, handle: Handle, position: u32) -> bool {
         let hash = self.hash_of(entries, handle);
         let slot = self.handles.find_mut(hash, |slot| slot.handle == handle);
         slot.map(|slot| slot.handle = done_at(position)).is_some()
@@ -49,51 +49,51 @@ impl Names {
 
     /// The position of a name that is done, if `is` knows it. O(1).
     #[inline]
-    pub fn done(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn done(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
         let found = self.handles.find(hash, |slot| slot.hash == hash && is_done(slot) && is(slot.handle.0 & !DONE));
         found.map(|slot| slot.handle.0 & !DONE)
     }
 
     /// Adds a name that is done and not there yet. O(1).
-    pub fn insert_done(&mut self, hash: u32, position: u32) {
+    pub(crate) fn insert_done(&mut self, hash: u32, position: u32) {
         self.insert(done_at(position), hash);
     }
 
     /// A name that is done has another position. O(1).
-    pub fn move_done(&mut self, hash: u32, old: u32, new: u32) {
+    pub(crate) fn move_done(&mut self, hash: u32, old: u32, new: u32) {
         self.replace(done_at(old), done_at(new), hash);
     }
 
     /// Removes a name that is done. O(1).
-    pub fn remove_done(&mut self, hash: u32, position: u32) {
+    pub(crate) fn remove_done(&mut self, hash: u32, position: u32) {
         self.handles.remove(hash, |slot| slot.handle == done_at(position));
     }
 
     /// How many names there are.
     #[cfg(test)]
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.handles.len()
     }
 
     /// Bytes of heap asked of the allocator. O(names / 1250).
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.handles.memory()
     }
 
     /// The hash of a name. It is the `aux` of the entry until the entry is delivered, and the methods below take it.
     #[inline]
-    pub fn hash(&self, name: &[u8]) -> u32 {
+    pub(crate) fn hash(&self, name: &[u8]) -> u32 {
         self.hasher.hash(name) as u32
     }
 
     /// The entry with this name. O(1).
-    pub fn get(&self, entries: &Entries, name: &[u8]) -> Option<Handle> {
+    pub(crate) fn get(&self, entries: &Entries, name: &[u8]) -> Option<Handle> {
         self.get_hashed(entries, name, self.hash(name))
     }
 
     /// Like [`Names::get`], for a caller that knows the hash already.
     #[inline]
-    pub fn get_hashed(&self, entries: &Entries, name: &[u8], hash: u32) -> Option<Handle> {
+    pub(crate) fn get_hashed(&self, entries: &Entries, name: &[u8], hash: u32) -> Option<Handle> {
         self.handles
             .find(hash, |slot| slot.hash == hash && !is_done(slot) && entries.name(slot.handle) == name)
             .map(|slot| slot.handle)
@@ -102,24 +102,24 @@ impl Names {
     /// Where the entry whose name has this hash most likely is; `None` if there is no such entry. For [`Names::at`], before any name is added
     /// or removed. O(1).
     #[inline]
-    pub fn likely(&self, hash: u32) -> Option<Likely> {
+    pub(crate) fn likely(&self, hash: u32) -> Option<Likely> {
         self.handles.likely(hash)
     }
 
     /// The entry there, if its name has this hash. Reads no entry. O(1).
     #[inline]
-    pub fn at(&self, likely: Likely, hash: u32) -> Option<Handle> {
+    pub(crate) fn at(&self, likely: Likely, hash: u32) -> Option<Handle> {
         self.handles.at(likely).filter(|slot| slot.hash == hash && !is_done(*slot)).map(|slot| slot.handle)
     }
 
     /// Adds an entry whose name is not there yet. O(1), now and then O(1792) to split a shard.
     #[inline]
-    pub fn insert(&mut self, handle: Handle, hash: u32) {
+    pub(crate) fn insert(&mut self, handle: Handle, hash: u32) {
         self.handles.insert(hash, Slot { handle, hash }, |slot| slot.hash);
     }
 
     /// Lets the name of `old` mean `new`, which bears the same name. O(1). False if `old` is not there.
-    pub fn replace(&mut self, old: Handle, new: Handle, hash: u32) -> bool {
+    pub(crate) fn replace(&mut self, old: Handle, new: Handle, hash: u32) -> bool {
         match self.handles.find_mut(hash, |slot| slot.handle == old) {
             Some(slot) => slot.handle = new,
             None => return false,
@@ -128,17 +128,17 @@ impl Names {
     }
 
     /// Bytes that [`Names::fit`] would give back, if they are many. O(1).
-    pub fn waste(&self) -> usize {
+    pub(crate) fn waste(&self) -> usize {
         self.handles.waste()
     }
 
     /// Shrinks the tables, from the `from`-th on, to what they hold; returns where to go on, if there are more. O(`most`).
-    pub fn fit(&mut self, from: usize, most: usize) -> Option<usize> {
+    pub(crate) fn fit(&mut self, from: usize, most: usize) -> Option<usize> {
         self.handles.fit(from, most, |slot| slot.hash)
     }
 
     /// Gives an entry its new handle; it can be read by both handles now. O(1). Does nothing if the old one is not there.
-    pub fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
+    pub(crate) fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
         self.replace(old, new, self.hash_of(entries, new));
     }
 
@@ -151,7 +151,7 @@ impl Names {
     }
 
     /// Removes the name of this very entry, which must still be in `entries`. O(1). False if the name is not there, or is another entry's now.
-    pub fn remove(&mut self, entries: &Entries, handle: Handle) -> bool {
+    pub(crate) fn remove(&mut self, entries: &Entries, handle: Handle) -> bool {
         let hash = self.hash_of(entries, handle);
         self.handles.remove(hash, |slot| slot.handle == handle)
     }

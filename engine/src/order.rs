@@ -15,7 +15,7 @@ mod moving;
 mod node;
 mod reshape;
 
-pub use iter::Iter;
+pub(crate) use iter::Iter;
 
 /// A leaf takes 320 bytes, and 64 of them 20 KiB: sizes that allocators have.
 const LEAF: usize = 62;

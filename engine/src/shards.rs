@@ -16,7 +16,7 @@ const MAX_DEPTH: u32 = 26;
 
 /// Items under 32-bit hashes. About 4 bytes an item beside its own, for items of 4 bytes.
 #[derive(Clone)]
-pub struct Shards<T> {
+pub(crate) struct Shards<T> {
     /// The number of the shard, by the first `depth` bits of a skewed hash. Always a power of two long.
     directory: Vec<u32>,
     depth: u32,
@@ -28,7 +28,7 @@ pub struct Shards<T> {
 
 /// Where an item may be ([`Shards::likely`]).
 #[derive(Clone, Copy)]
-pub struct Likely {
+pub(crate) struct Likely {
     shard: u32,
     bucket: u32,
 }
@@ -42,7 +42,7 @@ struct Shard<T> {
 
 impl<T: Copy> Shards<T> {
     /// No items.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Shards {
             directory: vec![0],
             depth: 0,
@@ -54,12 +54,12 @@ impl<T: Copy> Shards<T> {
 
     /// How many items there are.
     #[cfg(test)]
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
     /// Bytes of heap asked of the allocator. O(shards), that is items / 1250.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.directory.capacity() * size_of::<u32>()
             + self.shards.capacity() * size_of::<Shard<T>>()
             + self.shards.iter().map(|shard| shard.items.allocation_size()).sum::<usize>()
@@ -67,14 +67,14 @@ impl<T: Copy> Shards<T> {
 
     /// The item with this hash for which `is` is true. O(1).
     #[inline]
-    pub fn find(&self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<T> {
+    pub(crate) fn find(&self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<T> {
         self.shards[self.shard_of(hash)].items.find(mixed(hash), |&item| is(item)).copied()
     }
 
     /// Where an item with this hash may be: where the first item is that looks like it in the table's own bytes, without a read of any item.
     /// For [`Shards::at`], before anything is added or removed. O(1).
     #[inline]
-    pub fn likely(&self, hash: u32) -> Option<Likely> {
+    pub(crate) fn likely(&self, hash: u32) -> Option<Likely> {
         let shard = self.shard_of(hash);
         let bucket = self.shards[shard].items.find_bucket_index(mixed(hash), |_| true)?;
         Some(Likely { shard: shard as u32, bucket: bucket as u32 })
@@ -82,13 +82,13 @@ impl<T: Copy> Shards<T> {
 
     /// The item there. O(1).
     #[inline]
-    pub fn at(&self, likely: Likely) -> Option<T> {
+    pub(crate) fn at(&self, likely: Likely) -> Option<T> {
         self.shards[likely.shard as usize].items.get_bucket(likely.bucket as usize).copied()
     }
 
     /// Like [`Shards::find`], to replace the item by another with the same hash. O(1).
     #[inline]
-    pub fn find_mut(&mut self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<&mut T> {
+    pub(crate) fn find_mut(&mut self, hash: u32, mut is: impl FnMut(T) -> bool) -> Option<&mut T> {
         let number = self.shard_of(hash);
         self.shards[number].items.find_mut(mixed(hash), |&item| is(item))
     }
@@ -96,7 +96,7 @@ impl<T: Copy> Shards<T> {
     /// Adds an item that is not there yet. O(1), now and then O(1792) to split a shard; `hash_of` tells the hash of any item
     /// that is in here.
     #[inline]
-    pub fn insert(&mut self, hash: u32, item: T, hash_of: impl Fn(T) -> u32) {
+    pub(crate) fn insert(&mut self, hash: u32, item: T, hash_of: impl Fn(T) -> u32) {
         let mut number = self.shard_of(hash);
         while self.is_full(number) {
             if !self.make_room(number, hash, &hash_of) {
@@ -110,7 +110,7 @@ impl<T: Copy> Shards<T> {
     }
 
     /// Removes the item with this hash for which `is` is true. O(1). False if there is none.
-    pub fn remove(&mut self, hash: u32, mut is: impl FnMut(T) -> bool) -> bool {
+    pub(crate) fn remove(&mut self, hash: u32, mut is: impl FnMut(T) -> bool) -> bool {
         let number = self.shard_of(hash);
         let items = &mut self.shards[number].items;
         let Ok(found) = items.find_entry(mixed(hash), |&item| is(item)) else {
@@ -128,7 +128,7 @@ impl<T: Copy> Shards<T> {
     }
 
     /// Forgets all items. The memory of a single shard stays, at most that of a full-grown one. O(shards), and O(1) for up to 2048 buckets.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         match &mut self.shards[..] {
             [one] if one.items.num_buckets() <= SHARD_BUCKETS => {
                 one.items.clear();
@@ -139,13 +139,13 @@ impl<T: Copy> Shards<T> {
     }
 
     /// About how many bytes fitting the tables to what they hold would give back, if they are far larger. O(1).
-    pub fn waste(&self) -> usize {
+    pub(crate) fn waste(&self) -> usize {
         self.peak.saturating_sub(2 * self.len) * (size_of::<T>() + 2)
     }
 
     /// Shrinks the tables, from the `from`-th shard on, to what they hold, until about `most` items have moved; returns the shard to go on
     /// with, if there are more. O(`most`), and O(512) for the last shard.
-    pub fn fit(&mut self, from: usize, most: usize, hash_of: impl Fn(T) -> u32) -> Option<usize> {
+    pub(crate) fn fit(&mut self, from: usize, most: usize, hash_of: impl Fn(T) -> u32) -> Option<usize> {
         let mut done = 0;
         for (number, shard) in self.shards.iter_mut().enumerate().skip(from) {
             if done >= most {
@@ -215,7 +215,7 @@ impl<T: Copy> Shards<T> {
 
     /// Fails unless the directory and its shards agree.
     #[cfg(test)]
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         for (slot, &number) in self.directory.iter().enumerate() {
             let shard = &self.shards[number as usize];
             assert!(shard.depth <= self.depth);

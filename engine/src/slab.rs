@@ -18,7 +18,7 @@ const NONE: u32 = u32::MAX;
 /// when the list of chunks grows. `CHUNK` is a power of two. A slot is as large as `T` when `T` has a niche (a `NonZero`, a `Box`, an enum),
 /// else larger by `T`'s alignment.
 #[derive(Clone, Debug)]
-pub struct Slab<T, const CHUNK: usize = 1024> {
+pub(crate) struct Slab<T, const CHUNK: usize = 1024> {
     chunks: Vec<Chunk<T>>,
     /// First of the chunks that have a free slot or may still grow, linked through `Chunk::next`.
     roomy: u32,
@@ -54,27 +54,27 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     };
 
     /// An empty slab; allocates nothing.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Slab { chunks: Vec::new(), roomy: NONE, vacant: NONE, lowest_vacant: NONE, len: 0, capacity: 0 }
     }
 
     /// How many values it holds.
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
     /// Whether it holds no value.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Bytes of heap in O(1), without what the values themselves own.
-    pub fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.capacity * size_of::<Slot<T>>() + self.chunks.capacity() * size_of::<Chunk<T>>()
     }
 
     /// Stores a value and returns its key. O(1), or O(empty chunks) if all others are full.
-    pub fn insert(&mut self, value: T) -> u32 {
+    pub(crate) fn insert(&mut self, value: T) -> u32 {
         if self.roomy == NONE {
             self.open_chunk();
         }
@@ -108,7 +108,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     /// Takes a value out. O(1); the last value of a chunk gives the chunk's bytes back.
     ///
     /// Panics if there is no value under this key.
-    pub fn remove(&mut self, key: u32) -> T {
+    pub(crate) fn remove(&mut self, key: u32) -> T {
         let number = key >> Self::SHIFT;
         let chunk = &mut self.chunks[number as usize];
         let slot = &mut chunk.slots[key as usize & (CHUNK - 1)];
@@ -128,20 +128,20 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     }
 
     /// Bytes beyond two and a half times what is in use. O(1).
-    pub fn waste(&self) -> usize {
+    pub(crate) fn waste(&self) -> usize {
         self.capacity.saturating_sub(self.len / 2 * 5 + self.len % 2 * 3) * size_of::<Slot<T>>()
     }
 
     /// Moves a value out of a chunk of which less than half is in use; its new key. O(1), or O(empty chunks) if it goes to one.
     ///
     /// Panics if there is no value under this key.
-    pub fn relocate(&mut self, key: u32) -> Option<u32> {
+    pub(crate) fn relocate(&mut self, key: u32) -> Option<u32> {
         self.relocate_below(key, u32::MAX)
     }
 
     /// Like [`Slab::relocate`], and also out of chunks with higher numbers than are needed: for an owner that keeps something for every possible
     /// number. Lower chunks have room only once some of them are empty, so this takes two rounds through all values.
-    pub fn relocate_low(&mut self, key: u32) -> Option<u32> {
+    pub(crate) fn relocate_low(&mut self, key: u32) -> Option<u32> {
         self.relocate_below(key, (2 * self.len / CHUNK + 2) as u32)
     }
 
@@ -168,7 +168,12 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     }
 
     /// Shows the slots of one chunk, and hands each value, which may have buffers of its own, to `show`; false if there is no such chunk.
-    pub fn show_chunk<M: Mover>(&mut self, number: usize, mover: &mut M, mut show: impl FnMut(&mut T, &mut M)) -> bool {
+    pub(crate) fn show_chunk<M: Mover>(
+        &mut self,
+        number: usize,
+        mover: &mut M,
+        mut show: impl FnMut(&mut T, &mut M),
+    ) -> bool {
         let Some(chunk) = self.chunks.get_mut(number) else { return false };
         mover.buffer(&mut chunk.slots);
         for slot in &mut chunk.slots {
@@ -180,7 +185,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     }
 
     /// Forgets the empty chunks at the end; returns the first key beyond the chunks that are left. O(chunks).
-    pub fn fit(&mut self) -> u32 {
+    pub(crate) fn fit(&mut self) -> u32 {
         while self.chunks.last().is_some_and(|chunk| chunk.live == 0) {
             self.chunks.pop();
         }
@@ -200,7 +205,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
 
     /// The value under this key, or `None` if there is none (any more). O(1).
     #[inline]
-    pub fn get(&self, key: u32) -> Option<&T> {
+    pub(crate) fn get(&self, key: u32) -> Option<&T> {
         match self.chunks.get((key >> Self::SHIFT) as usize)?.slots.get(key as usize & (CHUNK - 1))? {
             Slot::Used(value) => Some(value),
             Slot::Free(_) => None,
@@ -209,7 +214,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
 
     /// Like [`Slab::get`], to change it.
     #[inline]
-    pub fn get_mut(&mut self, key: u32) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut T> {
         match self.chunks.get_mut((key >> Self::SHIFT) as usize)?.slots.get_mut(key as usize & (CHUNK - 1))? {
             Slot::Used(value) => Some(value),
             Slot::Free(_) => None,
@@ -217,7 +222,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     }
 
     /// All values, in order of their keys. O(1) each, and O(slots that are free).
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         let slots = self.chunks.iter().flat_map(|chunk| &chunk.slots);
         slots.filter_map(|slot| match slot {
             Slot::Used(value) => Some(value),

@@ -20,10 +20,10 @@ pub(crate) struct Page {
 
 impl Walk {
     /// Before the first page.
-    pub const START: Walk = Walk { page: 0 };
+    pub(crate) const START: Walk = Walk { page: 0 };
 
     /// The next page. Entries that are moved or added meanwhile may be met in the page that they come to. O(blocks of a page).
-    pub fn next(&mut self, entries: &Entries) -> Option<Page> {
+    pub(crate) fn next(&mut self, entries: &Entries) -> Option<Page> {
         let number = self.page;
         self.page += 1;
         let is_there = number < entries.pages.count();

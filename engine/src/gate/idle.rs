@@ -22,7 +22,7 @@ mod soonest;
 pub use groups::{Collecting, Group, Pushed};
 pub use items::{fired, Reader, Reason, MAX_ITEMS};
 pub use rules::IdleRules;
-pub use saved::SavedGroup;
+pub(crate) use saved::SavedGroup;
 
 use super::{AllDue, Due, Extent, Gate};
 use crate::buffers::Mover;

@@ -15,7 +15,8 @@ mod tracking;
 
 pub use judge::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
 pub use listing::{Mark, Tracked};
-pub use rules::{Prefix, TtlRules, TtlRules0};
+pub(crate) use rules::TtlRules0;
+pub use rules::{Prefix, TtlRules};
 pub use sightings::{KeyId, Last, SeenEnd, Sightings};
 pub use tracking::{expired, Copied, Ending, Expired, Update};
 

@@ -13,7 +13,7 @@ mod remembered;
 mod sources;
 
 pub use elements::{Added, Advanced, Element, Guard};
-pub use extra::Extra;
+pub(crate) use extra::Extra;
 pub use remembered::DEFAULT_MAX as DEFAULT_REMEMBER_MAX;
 pub use sources::{SourceChange, MAX_SOURCES};
 

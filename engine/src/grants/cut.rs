@@ -11,12 +11,12 @@ const PIECE: usize = 64;
 
 impl Grants {
     /// Bytes that cutting would give back. O(1).
-    pub fn waste(&self) -> usize {
+    pub(crate) fn waste(&self) -> usize {
         self.member_slots.saturating_sub(PIECE * self.live) * size_of::<Handle>()
     }
 
     /// Gives a token the new handle of its entry. O(log grants). Does nothing if the token is not current.
-    pub fn replace(&mut self, token: Token, old: Handle, new: Handle) {
+    pub(crate) fn replace(&mut self, token: Token, old: Handle, new: Handle) {
         let grant = self.by_token.range_mut(..=token).next_back();
         let member = grant.and_then(|(first, grant)| grant.members.get_mut((token - first) as usize));
         if let Some(member) = member.filter(|member| **member == old) {
@@ -25,7 +25,7 @@ impl Grants {
     }
 
     /// Shows the members of grants.
-    pub fn show(&mut self, cursor: &mut Cursor, mover: &mut impl Mover) -> Step {
+    pub(crate) fn show(&mut self, cursor: &mut Cursor, mover: &mut impl Mover) -> Step {
         for (first, grant) in self.by_token.range_mut(cursor.token..) {
             cursor.token = first + 1;
             mover.buffer(&mut grant.members);
@@ -38,7 +38,7 @@ impl Grants {
 
     /// Looks at up to `most` grants, from `from` on, and cuts those of which nearly all tokens are settled; returns where to go on, if there
     /// are more. O(`most` log grants), and O(tokens) of those that are cut.
-    pub fn compact(&mut self, from: Token, most: usize) -> Option<Token> {
+    pub(crate) fn compact(&mut self, from: Token, most: usize) -> Option<Token> {
         let mut nth = self.by_token.range(from..).map(|(first, grant)| (*first, grant));
         let sparse = |live: usize, slots: usize| slots >= PIECE * live;
         let sparse: Vec<Token> = nth

@@ -11,17 +11,17 @@ pub(crate) struct Cut(UnixMs, Token);
 
 impl Cut {
     /// Counts all leases as ended that have ended by `now`.
-    pub fn at(now: UnixMs) -> Self {
+    pub(crate) fn at(now: UnixMs) -> Self {
         Cut(now, Token::MAX)
     }
 
     /// Counts leases as ended up to the one with this deadline and token.
-    pub fn after(deadline: UnixMs, token: Token) -> Self {
+    pub(crate) fn after(deadline: UnixMs, token: Token) -> Self {
         Cut(deadline, token)
     }
 
     /// Whether this lease is taken to have ended.
-    pub fn has(self, token: Token, terms: &Terms) -> bool {
+    pub(crate) fn has(self, token: Token, terms: &Terms) -> bool {
         Cut(terms.deadline, token) <= self
     }
 }

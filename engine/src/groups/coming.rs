@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 impl Groups {
     /// Puts a new entry into the group of this name, or of its own. O(1).
-    pub fn join(&mut self, entries: &mut Entries, handle: Handle, name: Option<&[u8]>) {
+    pub(crate) fn join(&mut self, entries: &mut Entries, handle: Handle, name: Option<&[u8]>) {
         let bears = name.is_none_or(|name| name == entries.name(handle));
         let hash = self.hasher.hash(name.unwrap_or_else(|| entries.name(handle))) as u32;
         let known = {
@@ -48,7 +48,7 @@ impl Groups {
     }
 
     /// Puts an entry of a snapshot, which stands in its state already, into the group of this name, or of its own. O(log n).
-    pub fn adopt(&mut self, entries: &mut Entries, handle: Handle, name: Option<&[u8]>) {
+    pub(crate) fn adopt(&mut self, entries: &mut Entries, handle: Handle, name: Option<&[u8]>) {
         self.join(entries, handle, name);
         match entries.state(handle) {
             State::Queued => self.queue(entries, handle),
@@ -86,7 +86,7 @@ impl Groups {
     }
 
     /// Gives the group of an entry this turn, which a snapshot has kept.
-    pub fn set_turn(&mut self, entries: &Entries, handle: Handle, turn: u64) {
+    pub(crate) fn set_turn(&mut self, entries: &Entries, handle: Handle, turn: u64) {
         let number = entries.group(handle);
         if number != NONE && self.table[number].is_used() {
             let class = self.class_of(number);
@@ -102,7 +102,7 @@ impl Groups {
     }
 
     /// An entry of a group is queued. O(log n).
-    pub fn queue(&mut self, entries: &Entries, handle: Handle) {
+    pub(crate) fn queue(&mut self, entries: &Entries, handle: Handle) {
         let number = entries.group(handle);
         let group = &mut self.table[number];
         if !group.has_head() {
@@ -122,7 +122,7 @@ impl Groups {
     }
 
     /// An entry of a group is not queued any more. O(log n).
-    pub fn unqueue(&mut self, entries: &Entries, handle: Handle) {
+    pub(crate) fn unqueue(&mut self, entries: &Entries, handle: Handle) {
         let number = entries.group(handle);
         let group = &self.table[number];
         if group.has_head() && group.first == handle {
@@ -138,7 +138,7 @@ impl Groups {
     }
 
     /// An entry goes from one state to another. O(log n).
-    pub fn changed(&mut self, entries: &Entries, handle: Handle, was: State, is: State) {
+    pub(crate) fn changed(&mut self, entries: &Entries, handle: Handle, was: State, is: State) {
         match (is_in_hand(was), is_in_hand(is)) {
             (false, true) => self.count(entries, entries.group(handle), 1),
             (true, false) => self.count(entries, entries.group(handle), -1),
@@ -147,7 +147,7 @@ impl Groups {
     }
 
     /// An entry has died, and is not queued or in hand any more. O(1).
-    pub fn bury(&mut self, entries: &mut Entries, handle: Handle) {
+    pub(crate) fn bury(&mut self, entries: &mut Entries, handle: Handle) {
         let number = entries.group(handle);
         if self.name_of(entries, handle).is_some() {
             self.detail_mut(number).dead += 1;
@@ -158,7 +158,7 @@ impl Groups {
     }
 
     /// A dead letter is to be queued again. O(1).
-    pub fn unbury(&mut self, entries: &mut Entries, handle: Handle) {
+    pub(crate) fn unbury(&mut self, entries: &mut Entries, handle: Handle) {
         let number = entries.group(handle);
         if number == NONE {
             self.join(entries, handle, None);
@@ -172,7 +172,7 @@ impl Groups {
     }
 
     /// An entry that is not queued any more goes for good. O(log n).
-    pub fn leave(&mut self, entries: &Entries, handle: Handle) {
+    pub(crate) fn leave(&mut self, entries: &Entries, handle: Handle) {
         let number = entries.group(handle);
         match entries.state(handle) {
             State::Leased | State::Delayed => self.count(entries, number, -1),
@@ -184,7 +184,7 @@ impl Groups {
     }
 
     /// An entry has a new handle; it can be read by both. O(log n).
-    pub fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
+    pub(crate) fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
         let number = entries.group(old);
         if number == NONE {
             return;

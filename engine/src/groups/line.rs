@@ -39,7 +39,7 @@ impl Default for Line {
 }
 
 impl Line {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         match self {
             Line::Few(ring) => ring.is_empty(),
             Line::Many(order) => order.is_empty(),
@@ -47,7 +47,7 @@ impl Line {
     }
 
     /// Bytes of heap.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         match self {
             Line::Few(ring) => ring.capacity() * size_of::<Handle>(),
             Line::Many(order) => size_of::<Order>() + order.memory(),
@@ -55,7 +55,7 @@ impl Line {
     }
 
     /// Adds an entry. O(log n), now and then O([`FEW`]).
-    pub fn insert(&mut self, entries: &Entries, handle: Handle) {
+    pub(super) fn insert(&mut self, entries: &Entries, handle: Handle) {
         match self {
             Line::Many(order) => order.insert(entries, handle),
             Line::Few(ring) if ring.len() < FEW => {
@@ -72,7 +72,7 @@ impl Line {
     }
 
     /// Takes the first out. O(log n), now and then O([`FEW`]).
-    pub fn pop_first(&mut self, entries: &Entries) -> Option<Handle> {
+    pub(super) fn pop_first(&mut self, entries: &Entries) -> Option<Handle> {
         let first = match self {
             Line::Few(ring) => ring.pop_front(),
             Line::Many(order) => {
@@ -86,7 +86,7 @@ impl Line {
     }
 
     /// Takes an entry out. O(log n), now and then O([`FEW`]).
-    pub fn remove(&mut self, entries: &Entries, handle: Handle) {
+    pub(super) fn remove(&mut self, entries: &Entries, handle: Handle) {
         match self {
             Line::Few(ring) => {
                 let at = rank(ring, entries, handle);
@@ -102,7 +102,7 @@ impl Line {
     }
 
     /// Gives an entry its new handle; it can be read by both. O(log n).
-    pub fn replace(&mut self, entries: &Entries, old: Handle, new: Handle) {
+    pub(super) fn replace(&mut self, entries: &Entries, old: Handle, new: Handle) {
         match self {
             Line::Few(ring) => {
                 let at = rank(ring, entries, old);

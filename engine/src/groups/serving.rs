@@ -7,7 +7,7 @@ use crate::entries::{Entries, Handle};
 impl Groups {
     /// Takes up to `count` entries in the order in which they are to be handed out, up to the horizon, and as long as `fits` says so of
     /// what was taken before: they are queued no more, and in hand. O(log n) an entry for each class below the limit.
-    pub fn hand_out(
+    pub(crate) fn hand_out(
         &mut self,
         entries: &Entries,
         horizon: i64,
@@ -64,7 +64,7 @@ impl Groups {
     }
 
     /// Whether anything can be handed out. O(log n) for each class below the limit.
-    pub fn has_next(&self, entries: &Entries, horizon: i64) -> bool {
+    pub(crate) fn has_next(&self, entries: &Entries, horizon: i64) -> bool {
         self.next(entries, horizon).is_some()
     }
 
@@ -80,7 +80,7 @@ impl Groups {
     }
 
     /// Whether so many groups have something that can be handed out. O(`wanted`).
-    pub fn can_serve(&self, entries: &Entries, horizon: i64, wanted: usize) -> bool {
+    pub(crate) fn can_serve(&self, entries: &Entries, horizon: i64, wanted: usize) -> bool {
         let mut left = wanted;
         for class in self.open_classes() {
             left = if self.fair {

@@ -32,7 +32,7 @@ impl<N: Borrow<Nodes>> Forest<'_, N> {
     }
 
     /// The group to be served next, among those of a tree whose heads are within the horizon. O(log n).
-    pub fn next(&self, root: u32, horizon: i64) -> Option<u32> {
+    pub(super) fn next(&self, root: u32, horizon: i64) -> Option<u32> {
         if root == NONE {
             return None;
         }
@@ -54,7 +54,7 @@ impl<N: Borrow<Nodes>> Forest<'_, N> {
     }
 
     /// `left` less the number of groups whose heads are within the horizon, at least 0. O(`left` + log n).
-    pub fn count_down(&self, root: u32, horizon: i64, left: usize) -> usize {
+    pub(super) fn count_down(&self, root: u32, horizon: i64, left: usize) -> usize {
         if root == NONE || left == 0 {
             return left;
         }
@@ -85,7 +85,7 @@ impl<N: Borrow<Nodes>> Forest<'_, N> {
 
 impl Forest<'_, &mut Nodes> {
     /// Adds a group to a tree; returns the new root. O(log n).
-    pub fn insert(&mut self, root: u32, new: u32) -> u32 {
+    pub(super) fn insert(&mut self, root: u32, new: u32) -> u32 {
         let place = self.place(new);
         self.insert_at(root, new, place)
     }
@@ -107,7 +107,7 @@ impl Forest<'_, &mut Nodes> {
     }
 
     /// Takes a group out of a tree, in which it is; returns the new root. O(log n).
-    pub fn remove(&mut self, root: u32, gone: u32) -> u32 {
+    pub(super) fn remove(&mut self, root: u32, gone: u32) -> u32 {
         let place = self.place(gone);
         self.remove_at(root, gone, place)
     }

@@ -19,15 +19,15 @@ const MARK: u8 = 0x80;
 
 impl Format {
     /// The one that is written.
-    pub const NEWEST: Format = Format::One;
+    pub(crate) const NEWEST: Format = Format::One;
 
     /// The byte in front of a chunk in this format; not for [`Format::Unmarked`].
-    pub const fn mark(self) -> u8 {
+    pub(crate) const fn mark(self) -> u8 {
         MARK | self as u8
     }
 
     /// The format of a chunk, and what is encoded in it. Fails on a format of a later version.
-    pub fn of(chunk: &[u8]) -> Result<(Self, &[u8]), Error> {
+    pub(crate) fn of(chunk: &[u8]) -> Result<(Self, &[u8]), Error> {
         match chunk {
             [mark, rest @ ..] if *mark == Self::One.mark() => Ok((Self::One, rest)),
             [mark, ..] if *mark >= MARK => Err(Error::Damaged("a format that this version does not know")),
@@ -35,7 +35,7 @@ impl Format {
         }
     }
     /// Fails if no version of this behaviour can have written in this format.
-    pub fn check_behaviour(self, behaviour: u32) -> Result<(), Error> {
+    pub(crate) fn check_behaviour(self, behaviour: u32) -> Result<(), Error> {
         let possible = match self {
             Self::Unmarked => behaviour == 1,
             Self::One => behaviour >= 1,

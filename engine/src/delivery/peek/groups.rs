@@ -17,7 +17,7 @@ pub(super) struct HeldBack<'a> {
 
 impl<'a> HeldBack<'a> {
     /// None: nothing can be held back in this key. O(1) for each lease and delay that has ended since the last sweep, within the bounds of listings.
-    pub fn of<G: Gate>(queue: &'a Queue<G>, now: UnixMs) -> Option<Self> {
+    pub(super) fn of<G: Gate>(queue: &'a Queue<G>, now: UnixMs) -> Option<Self> {
         let groups = queue.groups.as_deref().filter(|groups| groups.is_limited())?;
         let mut ended = BTreeMap::new();
         if queue.sweepable(now) {
@@ -30,7 +30,7 @@ impl<'a> HeldBack<'a> {
     }
 
     /// Whether its group has as many entries in hand as it may. O(log n).
-    pub fn has<G: Gate>(&self, queue: &Queue<G>, what: What) -> bool {
+    pub(super) fn has<G: Gate>(&self, queue: &Queue<G>, what: What) -> bool {
         let number = match what {
             What::Entry(handle) => queue.entries.group(handle),
             What::Due(due) => self.groups.number_of(&queue.entries, queue.gate.foretell(&due, Extent::Beginning).0),

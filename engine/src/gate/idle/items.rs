@@ -47,7 +47,7 @@ impl Reason {
 
 const COLLECTING: u8 = 0;
 /// The bytes of a group without items.
-pub const HEADER: usize = 1 + size_of::<i64>();
+pub(super) const HEADER: usize = 1 + size_of::<i64>();
 /// With more items or bytes than this, items are found by hash; with fewer, by looking at each.
 const FEW_ITEMS: u32 = 16;
 const FEW_BYTES: usize = 4096;
@@ -56,19 +56,19 @@ const FEW_BYTES: usize = 4096;
 pub const MAX_ITEMS: u64 = 100_000;
 
 /// A group also fires as soon as its items take this many bytes.
-pub const FULL_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const FULL_BYTES: usize = 16 * 1024 * 1024;
 
 /// Most bytes of a group that is loaded: less than a chunk of a snapshot may hold. A group that collects here has less than
 /// [`FULL_BYTES`] before the item that makes it full.
-pub const MAX_COLLECTED: usize = 192 * 1024 * 1024;
+pub(super) const MAX_COLLECTED: usize = 192 * 1024 * 1024;
 
 /// The most bytes that one item takes.
-pub fn cost(item: &[u8]) -> usize {
+pub(super) fn cost(item: &[u8]) -> usize {
     item.len() + 2 * MAX_VARINT
 }
 
 /// The bytes of an item that comes at `now` to a group that waits since `waits_since`.
-pub fn size_at(item: &[u8], now: UnixMs, waits_since: UnixMs) -> usize {
+pub(super) fn size_at(item: &[u8], now: UnixMs, waits_since: UnixMs) -> usize {
     varint_size(zigzag(now.0.wrapping_sub(waits_since.0))) + varint_size(item.len() as u64) + item.len()
 }
 
@@ -76,14 +76,14 @@ const MAX_VARINT: usize = 10;
 
 /// Items in order of arrival; at least one, as soon as it is in use.
 #[derive(Clone)]
-pub struct Items {
+pub(super) struct Items {
     bytes: Vec<u8>,
     count: u32,
     index: Option<Box<Shards<Slot>>>,
 }
 
 /// Hashes items.
-pub type Hash<'a> = &'a dyn Fn(&[u8]) -> u32;
+pub(super) type Hash<'a> = &'a dyn Fn(&[u8]) -> u32;
 
 /// Where in the bytes an item stands, and its hash.
 #[derive(Clone, Copy)]
@@ -94,7 +94,7 @@ struct Slot {
 
 impl Items {
     /// No items yet, of a group that waits since `waits_since`. `room`: about how many bytes will follow.
-    pub fn new(waits_since: UnixMs, room: usize) -> Self {
+    pub(super) fn new(waits_since: UnixMs, room: usize) -> Self {
         let mut bytes = Vec::with_capacity(HEADER + room);
         bytes.push(COLLECTING);
         bytes.extend_from_slice(&waits_since.0.to_le_bytes());
@@ -102,46 +102,46 @@ impl Items {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.count as usize
     }
 
     /// Bytes in use.
-    pub fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.bytes.len()
     }
 
     /// About how many bytes of heap. O(1).
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         let index = if self.index.is_some() { self.len() * 3 / 2 * size_of::<Slot>() } else { 0 };
         self.bytes.capacity() + index
     }
 
     /// Shows the bytes to who may move them.
-    pub fn show(&mut self, mover: &mut impl Mover) {
+    pub(super) fn show(&mut self, mover: &mut impl Mover) {
         mover.buffer(&mut self.bytes);
     }
 
     /// Since when the group waits.
-    pub fn waits_since(&self) -> UnixMs {
+    pub(super) fn waits_since(&self) -> UnixMs {
         waits_since(&self.bytes)
     }
 
     /// How many bytes these would be if the group waited since `since`. O(their bytes).
-    pub fn size_since(&self, since: UnixMs) -> usize {
+    pub(super) fn size_since(&self, since: UnixMs) -> usize {
         HEADER + self.iter().map(|(item, at)| size_at(item, at, since)).sum::<usize>()
     }
 
     /// Makes the group wait since `since`, with the times of its items unchanged: for a clock that has stepped back behind the first.
     /// `size`: as [`Items::size_since`] tells. O(their bytes).
-    pub fn wait_since(&mut self, since: UnixMs, size: usize) {
+    pub(super) fn wait_since(&mut self, since: UnixMs, size: usize) {
         let mut items = Items::new(since, size - HEADER);
         self.iter().for_each(|(item, at)| items.push(item, at));
         *self = items;
     }
 
     /// Adds an item at the end. O(its bytes).
-    pub fn push(&mut self, item: &[u8], at: UnixMs) {
+    pub(super) fn push(&mut self, item: &[u8], at: UnixMs) {
         let since = zigzag(at.0.wrapping_sub(self.waits_since().0));
         put_varint(&mut self.bytes, since);
         put_varint(&mut self.bytes, item.len() as u64);
@@ -150,7 +150,7 @@ impl Items {
     }
 
     /// Adds an item unless it is there already: true if it was not. O(its bytes) if there are many items, else O(bytes of all).
-    pub fn push_new(&mut self, item: &[u8], at: UnixMs, hash: impl Fn(&[u8]) -> u32) -> bool {
+    pub(super) fn push_new(&mut self, item: &[u8], at: UnixMs, hash: impl Fn(&[u8]) -> u32) -> bool {
         if self.index.is_none() && self.count < FEW_ITEMS && self.bytes.len() < FEW_BYTES {
             if self.contains(item, &hash) {
                 return false;
@@ -183,7 +183,7 @@ impl Items {
     }
 
     /// Whether `item` is among them. O(its bytes) if there are many items, else O(bytes of all).
-    pub fn contains(&self, item: &[u8], hash: impl Fn(&[u8]) -> u32) -> bool {
+    pub(super) fn contains(&self, item: &[u8], hash: impl Fn(&[u8]) -> u32) -> bool {
         match &self.index {
             Some(index) => index.find(hash(item), |slot| item_at(&self.bytes, slot.at) == Some(item)).is_some(),
             None => self.iter().any(|(other, _)| other == item),
@@ -191,23 +191,23 @@ impl Items {
     }
 
     /// The items with the times they came, in order.
-    pub fn iter(&self) -> Reader<'_> {
+    pub(super) fn iter(&self) -> Reader<'_> {
         Reader::of(&self.bytes)
     }
 
     /// The bytes, as they are saved.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The bytes as the body of an entry.
-    pub fn fired(mut self, reason: Reason) -> Vec<u8> {
+    pub(super) fn fired(mut self, reason: Reason) -> Vec<u8> {
         self.bytes[0] = reason.code();
         self.bytes
     }
 
     /// A copy of the bytes as [`Items::fired`] gives them; [`Extent::Beginning`] leaves out the items.
-    pub fn as_fired(&self, reason: Reason, extent: Extent) -> Vec<u8> {
+    pub(super) fn as_fired(&self, reason: Reason, extent: Extent) -> Vec<u8> {
         let end = if extent == Extent::Whole { self.bytes.len() } else { HEADER };
         let mut bytes = self.bytes[..end].to_vec();
         bytes[0] = reason.code();
@@ -215,7 +215,7 @@ impl Items {
     }
 
     /// Loads items that were saved while they were collected. `unique` hashes them where none may stand twice.
-    pub fn load(bytes: &[u8], unique: Option<Hash<'_>>) -> Result<Self, Error> {
+    pub(super) fn load(bytes: &[u8], unique: Option<Hash<'_>>) -> Result<Self, Error> {
         let count = check(bytes)?;
         if bytes[0] != COLLECTING || bytes.len() > MAX_COLLECTED {
             return Err(Error::Damaged("impossible items"));
@@ -243,7 +243,7 @@ pub fn fired(body: &[u8]) -> (Reason, Reader<'_>) {
 }
 
 /// Fails unless this is the body of a fired group.
-pub fn check_fired(body: &[u8]) -> Result<(), Error> {
+pub(super) fn check_fired(body: &[u8]) -> Result<(), Error> {
     check(body)?;
     match Reason::of(body[0]) {
         Some(_) => Ok(()),

@@ -9,16 +9,16 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// A deadline and, to order equal deadlines, the number of the thing in order of creation.
-pub type Key = (i64, u64);
+pub(super) type Key = (i64, u64);
 
 /// The key of a leaf without a thing.
-pub const NONE: Key = (i64::MAX, u64::MAX);
+pub(super) const NONE: Key = (i64::MAX, u64::MAX);
 
 const CHILDREN: usize = 8;
 
 /// The nodes. Some 2.3 bytes a leaf, beside the leaf itself.
 #[derive(Clone, Default)]
-pub struct Soonest {
+pub(super) struct Soonest {
     /// From just above the leaves to the root, which is alone on its level.
     levels: Vec<Vec<Key>>,
 }
@@ -29,12 +29,12 @@ fn least(keys: impl Iterator<Item = Key>) -> Key {
 
 impl Soonest {
     /// No leaves.
-    pub const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Soonest { levels: Vec::new() }
     }
 
     /// The key of a leaf has changed from `old` to what `leaf` tells now: a thing has come, moved or gone. O(log n), mostly O(1).
-    pub fn changed(&mut self, number: u32, old: Key, leaf: impl Fn(u32) -> Key) {
+    pub(super) fn changed(&mut self, number: u32, old: Key, leaf: impl Fn(u32) -> Key) {
         let (mut index, mut old, mut new) = (number as usize, old, leaf(number));
         self.make_room(index / CHILDREN);
         for level in 0..self.levels.len() {
@@ -56,17 +56,17 @@ impl Soonest {
     }
 
     /// Forgets all leaves, once none has a thing.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.levels = Vec::new();
     }
 
     /// The least key of all; [`NONE`] if there is no thing. O(1).
-    pub fn first(&self) -> Key {
+    pub(super) fn first(&self) -> Key {
         self.levels.last().map_or(NONE, |root| root[0])
     }
 
     /// The number of the thing with the least key. O(log n).
-    pub fn first_number(&self, leaf: impl Fn(u32) -> Key) -> Option<u32> {
+    pub(super) fn first_number(&self, leaf: impl Fn(u32) -> Key) -> Option<u32> {
         let first = self.first();
         if first == NONE {
             return None;
@@ -80,7 +80,7 @@ impl Soonest {
 
     /// The numbers of up to `count` things, in order of their keys, from the first that is at least `from`. O(log n) each, and O(1) for each
     /// thing before `from`: all of these are passed, because a later one may stand beside them. Never holds more than `count`.
-    pub fn from(&self, from: Key, count: usize, leaf: impl Fn(u32) -> Key) -> Vec<u32> {
+    pub(super) fn from(&self, from: Key, count: usize, leaf: impl Fn(u32) -> Key) -> Vec<u32> {
         let mut found = Found { least: BinaryHeap::new(), count };
         // Nodes whose least key comes before `from` are only passed through, in any order. Height 0 is a leaf.
         let mut before = Vec::new();
@@ -123,13 +123,13 @@ impl Soonest {
     }
 
     /// Bytes that [`Soonest::fit`] might give back if there are this many things, all with low numbers. O(1).
-    pub fn waste(&self, things: usize) -> usize {
+    pub(super) fn waste(&self, things: usize) -> usize {
         let leaves = self.levels.first().map_or(0, |level| level.len() * CHILDREN);
         leaves.saturating_sub(5 * things + 5 * 1024) / CHILDREN * size_of::<Key>()
     }
 
     /// Drops the nodes above leaves from this number on, none of which has a thing. O(`leaves` / 8).
-    pub fn fit(&mut self, leaves: usize) {
+    pub(super) fn fit(&mut self, leaves: usize) {
         let Some(mut lowest) = std::mem::take(&mut self.levels).into_iter().next() else { return };
         lowest.truncate(leaves.div_ceil(CHILDREN).max(1));
         lowest.shrink_to_fit();
@@ -141,7 +141,7 @@ impl Soonest {
     }
 
     /// Bytes of heap.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.levels.iter().map(|level| level.capacity() * size_of::<Key>()).sum()
     }
 

@@ -69,7 +69,7 @@ struct Met {
 }
 
 /// How many types of keys there are.
-pub const KINDS: u8 = 7;
+pub(super) const KINDS: u8 = 7;
 
 const HEADER: usize = 4;
 
@@ -85,12 +85,12 @@ pub fn expired(body: &[u8]) -> Expired<'_> {
 }
 
 /// Bytes of the value that the body of an entry has.
-pub fn value_size(body: &[u8]) -> usize {
+pub(super) fn value_size(body: &[u8]) -> usize {
     expired(body).value.map_or(0, <[u8]>::len)
 }
 
 /// Fails unless this is the body of an expiry.
-pub fn check_expired(body: &[u8]) -> Result<(), Error> {
+pub(super) fn check_expired(body: &[u8]) -> Result<(), Error> {
     match body {
         [0 | 1, 1, kind, 1, ..] | [0 | 1, 1, kind, 0] if *kind < KINDS => Ok(()),
         [0 | 1, 0, 0, 0] => Ok(()),

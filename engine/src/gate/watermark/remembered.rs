@@ -118,28 +118,28 @@ impl Chunk {
 }
 
 impl Remembered {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let chunks = VecDeque::new();
         Remembered { keep: Millis::ZERO, max: DEFAULT_MAX, chunks, first: 0, head: 0, len: 0 }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there is nothing to tell of it.
-    pub fn is_default(&self) -> bool {
+    pub(super) fn is_default(&self) -> bool {
         self.keep.is_zero() && self.max == DEFAULT_MAX && self.len == 0
     }
 
     /// O(ids / 3000).
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum::<usize>()
             + self.chunks.capacity() * size_of::<Chunk>()
     }
 
     /// In allocations.
-    pub fn free_effort(&self) -> usize {
+    pub(super) fn free_effort(&self) -> usize {
         self.chunks.len()
     }
 
@@ -164,12 +164,12 @@ impl Remembered {
     }
 
     /// Whether an id counts as done. O(1).
-    pub fn has(&self, names: &Names, id: &[u8], hash: u32, now: UnixMs) -> bool {
+    pub(super) fn has(&self, names: &Names, id: &[u8], hash: u32, now: UnixMs) -> bool {
         self.find(names, id, hash).is_some_and(|position| self.counts(self.at(position).at, now))
     }
 
     /// Whether an id stands in the log, its time over or not.
-    pub fn holds(&self, names: &Names, id: &[u8], hash: u32) -> bool {
+    pub(super) fn holds(&self, names: &Names, id: &[u8], hash: u32) -> bool {
         self.find(names, id, hash).is_some()
     }
 
@@ -178,7 +178,7 @@ impl Remembered {
     }
 
     /// Adds an id that is not there. The caller puts its position into the names. O(1).
-    pub fn push(&mut self, id: &[u8], at: UnixMs) -> u32 {
+    pub(super) fn push(&mut self, id: &[u8], at: UnixMs) -> u32 {
         if !self.chunks.back().is_some_and(|chunk| chunk.has_room(id)) {
             // Only the first chunk grows with what is in it.
             let room = if self.chunks.is_empty() { 0 } else { CHUNK.max(id.len() + HEAD) };
@@ -192,7 +192,7 @@ impl Remembered {
     }
 
     /// Forgets this id; false if it is not there. O(1), now and then O(ids in a chunk).
-    pub fn forget(&mut self, names: &mut Names, id: &[u8], hash: u32) -> bool {
+    pub(super) fn forget(&mut self, names: &mut Names, id: &[u8], hash: u32) -> bool {
         let Some(position) = self.find(names, id, hash) else { return false };
         names.remove_done(hash, position);
         self.len -= 1;
@@ -243,7 +243,7 @@ impl Remembered {
     }
 
     /// Forgets the oldest ids whose time is over, or that are too many; looks at about `most`. True if any were there. O(`most`).
-    pub fn forget_over(&mut self, names: &mut Names, now: UnixMs, most: usize) -> bool {
+    pub(super) fn forget_over(&mut self, names: &mut Names, now: UnixMs, most: usize) -> bool {
         let before = self.len;
         for _ in 0..most {
             self.skip();
@@ -266,7 +266,7 @@ impl Remembered {
     }
 
     /// When the oldest id may be forgotten. O(ids that are gone in a chunk).
-    pub fn forgets_at(&self) -> Option<UnixMs> {
+    pub(super) fn forgets_at(&self) -> Option<UnixMs> {
         if self.len as u64 > self.max || (self.keep.is_zero() && self.len > 0) {
             return Some(UnixMs::EVER);
         }
@@ -274,7 +274,7 @@ impl Remembered {
     }
 
     /// All ids, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], UnixMs)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], UnixMs)> {
         let in_chunk = move |(index, chunk)| {
             let mut offset = if index == 0 { self.head } else { 0 };
             let chunk: &Chunk = chunk;

@@ -12,7 +12,7 @@ const END: usize = size_of::<u32>();
 const SUM: usize = size_of::<i64>();
 
 /// The body of a window that opened at `opened_at`. `sorted`: where in `records` each record is, in byte order of fields.
-pub fn body(opened_at: UnixMs, records: &[u8], sorted: impl ExactSizeIterator<Item = Range<usize>>) -> Vec<u8> {
+pub(super) fn body(opened_at: UnixMs, records: &[u8], sorted: impl ExactSizeIterator<Item = Range<usize>>) -> Vec<u8> {
     let (count, ends) = (sorted.len(), HEADER);
     let mut body = Vec::with_capacity(HEADER + count * END + records.len());
     body.extend_from_slice(&opened_at.0.to_le_bytes());
@@ -28,12 +28,12 @@ pub fn body(opened_at: UnixMs, records: &[u8], sorted: impl ExactSizeIterator<It
 }
 
 /// Bytes of the body of a window with so many fields, whose records have so many bytes.
-pub fn size(fields: usize, records: usize) -> usize {
+pub(super) fn size(fields: usize, records: usize) -> usize {
     HEADER + fields * END + records
 }
 
 /// The body of a window without its fields, of which only the time is to be read.
-pub fn beginning(opened_at: UnixMs) -> Vec<u8> {
+pub(super) fn beginning(opened_at: UnixMs) -> Vec<u8> {
     body(opened_at, &[], std::iter::empty())
 }
 
@@ -103,7 +103,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Fails unless this is the body of a sealed window, whose fields are all as `is_field` wants them.
-pub fn check(body: &[u8], is_field: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
+pub(super) fn check(body: &[u8], is_field: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
     let batch = Batch::of(body);
     let mut last: Option<&[u8]> = None;
     let mut count = 0;

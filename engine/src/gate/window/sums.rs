@@ -6,7 +6,7 @@ use crate::time::UnixMs;
 
 /// Fields and their sums. About 45 bytes a field beside its own.
 #[derive(Clone)]
-pub struct Sums {
+pub(super) struct Sums {
     /// The records of all fields, as a batch has them: each is a sum and a name. Sealing puts them into byte order.
     records: Vec<u8>,
     /// Where the record of each field ends.
@@ -33,22 +33,22 @@ const SUM: usize = size_of::<i64>();
 
 impl Sums {
     /// No fields.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Sums { records: Vec::new(), ends: Vec::new(), index: Shards::new() }
     }
 
     /// How many fields there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// Bytes of all fields.
-    pub fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.records.len() - SUM * self.len()
     }
 
     /// About how many bytes of heap.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.ends.capacity() * size_of::<u32>() + self.records.capacity() + self.index.memory()
     }
 
@@ -62,26 +62,26 @@ impl Sums {
 
     /// The number of a field. O(1).
     #[inline]
-    pub fn find(&self, name: &[u8], hash: u32) -> Option<u32> {
+    pub(super) fn find(&self, name: &[u8], hash: u32) -> Option<u32> {
         let is = |slot: Slot| slot.hash == hash && self.name(slot.number) == name;
         self.index.find(hash, is).map(|slot| slot.number)
     }
 
     /// The sum of a field, by its number.
     #[inline]
-    pub fn sum(&self, number: u32) -> i64 {
+    pub(super) fn sum(&self, number: u32) -> i64 {
         self.records[self.start(number)..].first_chunk().map_or(0, |sum| i64::from_le_bytes(*sum))
     }
 
     /// Changes the sum of a field, by its number.
     #[inline]
-    pub fn set(&mut self, number: u32, sum: i64) {
+    pub(super) fn set(&mut self, number: u32, sum: i64) {
         let start = self.start(number);
         self.records[start..start + SUM].copy_from_slice(&sum.to_le_bytes());
     }
 
     /// Adds a field that is not there yet. O(1) and O(its bytes), now and then O(1792) for the index.
-    pub fn insert(&mut self, name: &[u8], hash: u32, sum: i64) {
+    pub(super) fn insert(&mut self, name: &[u8], hash: u32, sum: i64) {
         let number = self.ends.len() as u32;
         self.records.extend_from_slice(&sum.to_le_bytes());
         self.records.extend_from_slice(name);
@@ -90,12 +90,12 @@ impl Sums {
     }
 
     /// Fields and sums in order of their first increments.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], i64)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], i64)> {
         (0..self.ends.len() as u32).map(|number| (self.name(number), self.sum(number)))
     }
 
     /// The body of the batch of a window that opened at `opened_at`: all of this in byte order of fields. O(n log n).
-    pub fn body(&self, opened_at: UnixMs) -> Vec<u8> {
+    pub(super) fn body(&self, opened_at: UnixMs) -> Vec<u8> {
         batch::body(
             opened_at,
             &self.records,
@@ -104,7 +104,7 @@ impl Sums {
     }
 
     /// Bytes of that body.
-    pub fn body_size(&self) -> usize {
+    pub(super) fn body_size(&self) -> usize {
         batch::size(self.len(), self.records.len())
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Told {
 
 impl Told {
     /// Nothing told yet. Gives a queue without entries its options of groups.
-    pub fn new<G: Gate>(grouping: SavedGrouping, queue: &mut Queue<G>, seed: [u64; 2]) -> Result<Self, Error> {
+    pub(super) fn new<G: Gate>(grouping: SavedGrouping, queue: &mut Queue<G>, seed: [u64; 2]) -> Result<Self, Error> {
         let SavedGrouping { limit, fair, next_turn } = grouping;
         (queue.options.group_limit, queue.options.fair) = (limit, fair);
         require(queue.options.has_groups(), "groups of a key that has none")?;
@@ -38,7 +38,7 @@ impl Told {
     }
 
     /// One more group.
-    pub fn group(&mut self, SavedGroup { name, turn }: SavedGroup<'_>) -> Result<(), Error> {
+    pub(super) fn group(&mut self, SavedGroup { name, turn }: SavedGroup<'_>) -> Result<(), Error> {
         require(name.len() <= MAX_NAME, "a name too long")?;
         require(turn < self.next_turn && (turn == 0 || turn as u32 != 0), "a turn that was never given")?;
         self.names.push((name.into(), turn));
@@ -46,13 +46,13 @@ impl Told {
     }
 
     /// The groups of some more entries.
-    pub fn members(&mut self, run: SavedMembers) -> Result<(), Error> {
+    pub(super) fn members(&mut self, run: SavedMembers) -> Result<(), Error> {
         self.members.push(run);
         Ok(())
     }
 
     /// Puts each entry into its group. O(n log n).
-    pub fn put_into<G: Gate>(mut self, queue: &mut Queue<G>) -> Result<(), Error> {
+    pub(super) fn put_into<G: Gate>(mut self, queue: &mut Queue<G>) -> Result<(), Error> {
         let handles: Vec<Handle> = queue.saved_handles().collect();
         let mut next = handles.iter();
         for SavedMembers { count, group } in &self.members {

@@ -71,12 +71,12 @@ impl Default for Changes {
 
 impl Changes {
     /// How many there are.
-    pub const fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.len
     }
 
     /// Something was done to a key. O(1).
-    pub fn note(&mut self, key: Hashed<'_>, change: Change) {
+    pub(super) fn note(&mut self, key: Hashed<'_>, change: Change) {
         if let Some(number) = self.find(key) {
             let known = self.at(number).change.replace(change);
             self.len += usize::from(known.is_none());
@@ -95,13 +95,13 @@ impl Changes {
     }
 
     /// Like [`Changes::note`] if the key has a change that was not taken; else does nothing and returns false. O(1).
-    pub fn note_again(&mut self, key: Hashed<'_>, change: Change) -> bool {
+    pub(super) fn note_again(&mut self, key: Hashed<'_>, change: Change) -> bool {
         let known = self.find(key).and_then(|number| self.at(number).change.as_mut());
         known.map(|known| *known = change).is_some()
     }
 
     /// Takes the change of a key. O(1).
-    pub fn take(&mut self, key: Hashed<'_>) -> Option<Change> {
+    pub(super) fn take(&mut self, key: Hashed<'_>) -> Option<Change> {
         let number = self.find(key)?;
         let change = self.at(number).change.take()?;
         self.took(1);
@@ -109,7 +109,7 @@ impl Changes {
     }
 
     /// Takes the first change, and writes the name of its key into `name`. O(1), and O(1) for each change in front of it that was taken already.
-    pub fn take_first(&mut self, name: &mut Vec<u8>) -> Option<(i32, Change)> {
+    pub(super) fn take_first(&mut self, name: &mut Vec<u8>) -> Option<(i32, Change)> {
         while self.first < self.count {
             let number = self.first;
             self.first += 1;
@@ -125,7 +125,7 @@ impl Changes {
     }
 
     /// All, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (i32, &[u8], Change)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (i32, &[u8], Change)> {
         (self.first..self.count).filter_map(|number| {
             let noted = &self.chunks[number / CHUNK].noted[number % CHUNK];
             Some((noted.db, self.name(number), noted.change?))
@@ -133,14 +133,14 @@ impl Changes {
     }
 
     /// The keys of this database are gone. O(n).
-    pub fn forget(&mut self, db: i32) {
+    pub(super) fn forget(&mut self, db: i32) {
         let noted = self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted);
         let gone = noted.filter(|noted| noted.db == db).filter_map(|noted| noted.change.take()).count();
         self.took(gone);
     }
 
     /// Moves the keys of each database, all together, to the database that `to` tells. O(n).
-    pub fn change_dbs(&mut self, to: impl Fn(i32) -> i32) {
+    pub(super) fn change_dbs(&mut self, to: impl Fn(i32) -> i32) {
         for noted in self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted) {
             let db = to(noted.db);
             noted.hash ^= of_db(noted.db) ^ of_db(db);
