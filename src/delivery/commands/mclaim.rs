@@ -14,7 +14,7 @@ use crate::redis::Str;
 use std::collections::HashSet;
 use std::marker::PhantomData;
 
-const TOO_FEW_KEYS: Fail = Fail::text("ERR numkeys is greater than the number of keys that follow, and a consumer");
+const TOO_FEW_KEYS: Fail = Fail::text("ERR numkeys must be followed by as many keys, and then the consumer");
 
 /// Up to so many keys, to compare each with those before it is faster than to hash it.
 const FEW: usize = 16;

@@ -78,7 +78,7 @@ const BAD_OPTIONS: &[(&str, &str)] = &[
     ("MCLAIM 01 # w", "numkeys"),
     ("MCLAIM 10001 # w", "numkeys"),
     ("MCLAIM 9223372036854775808 # w", "numkeys"),
-    ("MCLAIM 2 # w", "numkeys is greater than the number of keys"),
+    ("MCLAIM 2 # w", "numkeys must be followed by as many keys"),
     ("MCLAIM 10000 # w", "numkeys is greater"),
     ("MCLAIM 1 # w x", "'x'"),
     ("MCLAIM 1 # w COUNT", "COUNT needs a value"),
