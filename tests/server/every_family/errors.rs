@@ -79,7 +79,7 @@ const BAD_OPTIONS: &[(&str, &str)] = &[
     ("MCLAIM 10001 # w", "numkeys"),
     ("MCLAIM 9223372036854775808 # w", "numkeys"),
     ("MCLAIM 2 # w", "numkeys must be followed by as many keys"),
-    ("MCLAIM 10000 # w", "numkeys is greater"),
+    ("MCLAIM 10000 # w", "numkeys must be followed by as many keys"),
     ("MCLAIM 1 # w x", "'x'"),
     ("MCLAIM 1 # w COUNT", "COUNT needs a value"),
     ("MCLAIM 1 # w COUNT 0", "COUNT must be an integer between 1 and 10000"),
