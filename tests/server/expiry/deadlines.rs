@@ -259,3 +259,12 @@ fn a_key_overwritten_without_ttl_is_not_listed_any_more() {
     c.play("> SET k:set v EX 1000\n OK\n > SET k:set v2\n OK\n > SADD a x\n 1\n > SET k:sunion v EX 1000\n OK\n > SUNIONSTORE k:sunion a\n 1");
     c.play("> SET k:later v EX 1000\n OK\n > EXPIRY.TRACKED w\n [['k:later' <_>]]");
 }
+
+/// In MULTI, Valkey 9 tells of the arrival of a key as if it were in the database of the transaction.
+#[test]
+fn a_key_that_moves_away_in_multi_is_not_tracked_any_more() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> EXPIRY.CREATE w PREFIX k:\n OK\n > SET k:moved v PX 100000\n OK\n > EXPIRY.TRACKED w\n [['k:moved' …]]");
+    c.play("> MULTI\n OK\n > MOVE k:moved 1\n QUEUED\n > EXEC\n [1]\n > EXPIRY.TRACKED w\n []");
+}
