@@ -36,13 +36,7 @@ impl Client {
 
     /// Sends one command without waiting for its reply.
     pub fn try_send(&mut self, args: &[&[u8]]) -> io::Result<()> {
-        let mut request = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            request.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
-            request.extend_from_slice(arg);
-            request.extend_from_slice(b"\r\n");
-        }
-        self.stream.get_mut().write_all(&request)
+        self.stream.get_mut().write_all(&request(args))
     }
 
     #[track_caller]
@@ -83,7 +77,15 @@ impl Client {
         reply
     }
 
-    /// Sends many commands at once, then reads all replies. For filling keys.
+    /// Sends these commands in one write, without waiting for a reply: the server reads them in one turn of its loop, if they fit into the
+    /// 16 KiB that it reads at a time.
+    #[track_caller]
+    pub fn send_at_once(&mut self, commands: &[impl AsRef<[Vec<u8>]>]) {
+        let requests: Vec<u8> = commands.iter().flat_map(|command| request(command.as_ref())).collect();
+        self.stream.get_mut().write_all(&requests).unwrap_or_else(|error| panic!("cannot send many: {error}"));
+    }
+
+    /// Sends many commands, up to 500 in one write, then reads all replies. For filling keys, and for what has to be in one turn.
     #[track_caller]
     pub fn pipeline<I, A>(&mut self, commands: I) -> Vec<Reply>
     where
@@ -91,18 +93,16 @@ impl Client {
         A: AsRef<[Vec<u8>]>,
     {
         let mut replies = Vec::new();
-        let mut unread = 0;
-        for command in commands {
-            self.send(&command.as_ref().iter().map(Vec::as_slice).collect::<Vec<_>>());
-            unread += 1;
+        let mut commands = commands.into_iter();
+        loop {
             // Neither side may fill both socket buffers, or they wait for each other.
-            if unread == 500 {
-                replies.extend((0..unread).map(|_| self.read()));
-                unread = 0;
+            let batch: Vec<A> = commands.by_ref().take(500).collect();
+            if batch.is_empty() {
+                return replies;
             }
+            self.send_at_once(&batch);
+            replies.extend(batch.iter().map(|_| self.read()));
         }
-        replies.extend((0..unread).map(|_| self.read()));
-        replies
     }
 
     /// Plays a transcript; the first reply that differs fails the test, with its line.
@@ -167,6 +167,18 @@ impl Client {
 fn line_of(info: &str, name: &str) -> Option<String> {
     let found = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     found.map(|value| value.trim().to_owned())
+}
+
+/// A command as it is sent.
+fn request(args: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let mut request = format!("*{}\r\n", args.len()).into_bytes();
+    for arg in args {
+        let arg = arg.as_ref();
+        request.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+        request.extend_from_slice(arg);
+        request.extend_from_slice(b"\r\n");
+    }
+    request
 }
 
 fn show(args: &[&[u8]]) -> String {

@@ -19,9 +19,8 @@ fn keys(entries: &[Entry]) -> Vec<String> {
 /// Sends all lines at once, so that the server reads them in one turn of its loop. The replies are left.
 #[track_caller]
 fn send_all(c: &mut Client, lines: &[String]) {
-    for line in lines {
-        c.send(&words(line).iter().map(Vec::as_slice).collect::<Vec<_>>());
-    }
+    let commands: Vec<_> = lines.iter().map(|line| words(line)).collect();
+    c.send_at_once(&commands);
 }
 
 fn line(text: &str) -> String {
@@ -184,12 +183,11 @@ fn the_end_of_a_key_and_the_word_of_it_go_out_as_one_for_all_watchers() {
     c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
     let mut feed = Feed::open(&server);
     for found in [true, false] {
-        c.ok("SET k:1 v PX 300");
         feed.take(&mut c);
         if found {
-            send_all(&mut c, &[line(STALL), line("GET k:1")]);
-            c.read();
-            c.read();
+            at_once(&mut c, &["SET k:1 v PX 300", STALL, "GET k:1"]);
+        } else {
+            c.ok("SET k:1 v PX 300");
         }
         wait_until("it is told", || ["w", "v"].iter().all(|watcher| expiries(&mut c, watcher)[1] > 0));
         let told = feed.take(&mut c);
