@@ -16,6 +16,7 @@ mod example;
 mod feed;
 pub mod pipe;
 mod planted;
+mod port;
 pub mod probe;
 mod process;
 mod programs;

@@ -1,8 +1,8 @@
 //! Three Sentinels that watch one master. They run from the server's own binary, which `redis-sentinel` is another name of.
 
+use super::port::Port;
 use super::process::{mortal, Process};
 use super::programs::programs;
-use super::server::free_port;
 use super::{wait_until, Client, Server};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const NAME: &str = "watched";
 pub struct Sentinels {
     folder: tempfile::TempDir,
     processes: Vec<Process>,
-    ports: Vec<u16>,
+    ports: Vec<Port>,
 }
 
 impl Sentinels {
@@ -28,8 +28,8 @@ impl Sentinels {
         let folder = tempfile::Builder::new().prefix("tsgen-sentinel-").tempdir().expect("a temporary folder");
         let mut sentinels = Sentinels { folder, processes: Vec::new(), ports: Vec::new() };
         for nth in 0..COUNT {
-            let port = free_port();
-            let process = spawn(sentinels.folder.path(), nth, port, master.port);
+            let port = Port::reserve();
+            let process = spawn(sentinels.folder.path(), nth, port.number(), master.port);
             sentinels.processes.push(process);
             sentinels.ports.push(port);
         }
@@ -48,8 +48,8 @@ impl Sentinels {
     }
 
     /// Where clients ask them.
-    pub fn ports(&self) -> &[u16] {
-        &self.ports
+    pub fn ports(&self) -> Vec<u16> {
+        self.ports.iter().map(Port::number).collect()
     }
 
     /// The port of the master, as they tell clients.

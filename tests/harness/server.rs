@@ -3,11 +3,11 @@
 //! It dies with its test: on drop, also while unwinding, and by the kernel if the test runner itself is killed. A server that
 //! crashed, or a module that panicked inside it, fails the test even if every reply was as expected.
 
+use super::port::Port;
 use super::process::{mortal, signal, Process};
 use super::programs::programs;
 use super::{wait_until, workspace, Client, Clock};
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -28,6 +28,8 @@ pub struct Server {
     folder: tempfile::TempDir,
     process: Process,
     pub port: u16,
+    /// Its port while it is down.
+    _reserved: Port,
     args: Vec<String>,
     module: Option<PathBuf>,
     environment: Environment,
@@ -75,9 +77,12 @@ impl Server {
     fn launch(args: &[&str], module: Option<&Path>, environment: Environment) -> Self {
         let folder = tempfile::Builder::new().prefix("tsgen-test-").tempdir().expect("a temporary folder");
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let (process, port) = spawn_on_free_port(folder.path(), &args, module, &environment);
+        let reserved = Port::reserve();
+        let port = reserved.number();
+        let process = spawn(folder.path(), port, &args, module, &environment);
+        let module = module.map(Path::to_owned);
         let mut server =
-            Self { folder, process, port, args, module: module.map(Path::to_owned), environment, may_panic: false };
+            Self { folder, process, port, _reserved: reserved, args, module, environment, may_panic: false };
         server.wait_until_ready();
         server
     }
@@ -286,44 +291,6 @@ fn tail(log: &str) -> String {
     }
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(60)..].join("\n")
-}
-
-/// A port that is free now may be taken a moment later, so a server that could not bind is started again on another one.
-#[track_caller]
-fn spawn_on_free_port(
-    folder: &Path,
-    args: &[String],
-    module: Option<&Path>,
-    environment: &Environment,
-) -> (Process, u16) {
-    for _ in 0..20 {
-        let port = free_port();
-        let process = spawn(folder, port, args, module, environment);
-        loop {
-            let has_ended = process.has_ended().is_some();
-            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-            if has_ended && log.contains("Address already in use") {
-                fs::remove_file(folder.join("log")).expect("remove the log");
-                break;
-            }
-            if has_ended || folder.join("socket").exists() {
-                return (process, port);
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-    panic!("no free port in 20 attempts");
-}
-
-/// A free port whose bus port, should the server be a node of a cluster, is free too.
-pub fn free_port() -> u16 {
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("its number").port();
-        if port.checked_add(10_000).is_some_and(|bus| TcpListener::bind(("127.0.0.1", bus)).is_ok()) {
-            return port;
-        }
-    }
 }
 
 fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, environment: &Environment) -> Process {
