@@ -23,6 +23,7 @@ mod hostile;
 mod limits;
 mod mclaim;
 mod names;
+mod not_promised;
 mod panics;
 mod pause;
 mod peek;

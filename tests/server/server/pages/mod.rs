@@ -1,6 +1,7 @@
 //! The pages of `docs/commands` are true: their examples get these replies, what they quote of the server is what it tells,
 //! and there is one for each command. The other pages, and the links of all: `guides`.
 
+mod guarantees;
 mod guides;
 mod page;
 mod told;
