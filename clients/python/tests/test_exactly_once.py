@@ -81,6 +81,8 @@ def test_sums_are_added(database):
     # Refused as a whole: the number is not taken.
     with pytest.raises((UnicodeDecodeError, psycopg.Error, sqlite3.Error)):
         write(one, Batch("likes", 3, 1, b"8", number=8, sums={b"v": 1, b"\xff": 1}))
+    with pytest.raises((psycopg.Error, sqlite3.Error)):
+        write(one, Batch("likes", 3, 1, b"8", number=8, sums={b"v": 2**63 - 1}))
     assert write(one, Batch("likes", 4, 2, b"8", number=8, sums={b"v": 1})) is True
     with pytest.raises(ValueError, match="letters"):
         write(one, Batch("likes", 5, 1, b"9", number=9), "t; DROP TABLE tallies")

@@ -26,12 +26,12 @@ CREATE TABLE IF NOT EXISTS tsgen_batches (
 CREATE TABLE IF NOT EXISTS tallies (field text PRIMARY KEY, total bigint NOT NULL);
 """
 
-#: The same for SQLite.
+#: The same for SQLite, which would go on with fractions where `total` overflows, if it were not checked.
 SQLITE_TABLES = """
 CREATE TABLE IF NOT EXISTS tsgen_batches (
     key TEXT NOT NULL, batch INTEGER NOT NULL, written_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, batch)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tallies (field TEXT PRIMARY KEY, total INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tallies (field TEXT PRIMARY KEY, total INTEGER NOT NULL CHECK (typeof(total) = 'integer')) WITHOUT ROWID;
 """
 
 
