@@ -2,9 +2,10 @@
 
 use crate::harness::*;
 use crate::languages::PYTHON;
+use crate::packages::{copy, first_program, succeeds};
 use crate::postgres::Postgres;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 fn library() -> PathBuf {
@@ -16,14 +17,6 @@ fn tool(name: &str) -> Command {
     let mut command = mortal(PYTHON.program().with_file_name(name));
     command.current_dir(library()).env("PYTHONPATH", library().join("src")).env("PYTHONDONTWRITEBYTECODE", "1");
     command
-}
-
-#[track_caller]
-fn succeeds(mut command: Command) -> String {
-    let output = command.output().expect("run it");
-    let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(output.status.success(), "{command:?}\n{told}");
-    told
 }
 
 #[test]
@@ -68,11 +61,8 @@ fn it_installs_and_its_first_program_runs() {
         .arg(format!("{}[cron,otel,prometheus]", source.display()));
     succeeds(pip);
 
-    let readme = fs::read_to_string(library().join("README.md")).expect("the README");
-    let program = readme.split("```").nth(1).and_then(|block| block.strip_prefix("python\n")).expect("a first program");
-    assert!(program.lines().filter(|line| !line.is_empty()).count() <= 15, "the first program is too long");
     let file = folder.path().join("app.py");
-    fs::write(&file, program).expect("write the program");
+    fs::write(&file, first_program(&library(), "python")).expect("write the program");
     let server = Server::start(&[]);
     let environment =
         [("REDIS_URL", PathBuf::from(format!("redis://127.0.0.1:{}", server.port))), ("PYTHONUNBUFFERED", "1".into())];
@@ -89,21 +79,4 @@ fn it_installs_and_its_first_program_runs() {
     worker.line_with("to bob@example.org");
     assert_eq!(worker.terminate(), Some(0));
     assert_eq!(c.ok("TSGEN.INFO mails").field("acked"), &Reply::Int(2));
-}
-
-/// Copies what is in a folder, without what begins with a dot: a build would write into it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name");
-        if name.to_string_lossy().starts_with('.') || name == "__pycache__" {
-            continue;
-        }
-        if path.is_dir() {
-            copy(&path, &to.join(name));
-        } else {
-            fs::copy(&path, to.join(name)).expect("a copy");
-        }
-    }
 }

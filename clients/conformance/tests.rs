@@ -11,6 +11,8 @@ mod harness;
 mod postgres;
 
 mod languages;
+mod node;
+mod packages;
 mod proxy;
 mod python;
 mod scenario;
@@ -30,6 +32,10 @@ macro_rules! scenarios {
         mod python_asyncio {
             $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::PYTHON_ASYNCIO); })+
         }
+
+        mod node_library {
+            $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::NODE); })+
+        }
     };
 }
 
@@ -46,8 +52,9 @@ fn every_scenario_is_played() {
 #[test]
 fn the_page_tells_of_every_scenario() {
     let page = std::fs::read_to_string(harness::workspace().join("docs/clients.md")).expect("the page");
-    let rows: String = NAMES.iter().map(|name| format!("| {} | yes | yes |\n", scenario::summary(name))).collect();
-    let table = format!("| scenario | Python, threads | Python, asyncio |\n|---|---|---|\n{rows}");
+    let rows: String =
+        NAMES.iter().map(|name| format!("| {} | yes | yes | yes |\n", scenario::summary(name))).collect();
+    let table = format!("| scenario | Python, threads | Python, asyncio | Node |\n|---|---|---|---|\n{rows}");
     assert!(page.contains(&table), "docs/clients.md should have this table:\n{table}");
 }
 

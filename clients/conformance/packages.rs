@@ -1,0 +1,40 @@
+//! What the tests of all libraries' packages need.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+#[track_caller]
+pub fn succeeds(mut command: Command) -> String {
+    let output = command.output().expect("run it");
+    let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success(), "{command:?}\n{told}");
+    told
+}
+
+/// The program that a library's README begins with: a worker, complete, and short.
+#[track_caller]
+pub fn first_program(library: &Path, language: &str) -> String {
+    let readme = fs::read_to_string(library.join("README.md")).expect("the README");
+    let block = readme.split("```").nth(1).expect("a first program");
+    let program = block.strip_prefix(&format!("{language}\n")).expect("a first program in this language");
+    assert!(program.lines().filter(|line| !line.is_empty()).count() <= 15, "the first program is too long");
+    program.to_owned()
+}
+
+/// Copies what is in a folder, without what begins with a dot: a build would write into it.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name");
+        if name.to_string_lossy().starts_with('.') || name == "__pycache__" {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &to.join(name));
+        } else {
+            fs::copy(&path, to.join(name)).expect("a copy");
+        }
+    }
+}
