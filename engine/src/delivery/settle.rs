@@ -22,6 +22,17 @@ pub struct Nack<'a> {
     pub reason: &'a [u8],
 }
 
+/// What becomes of an entry whose delivery has failed.
+#[derive(Clone, Copy, PartialEq)]
+enum Outcome {
+    /// An ADD has taken its place.
+    Leaves,
+    Dies,
+    /// It is ready at once.
+    Returns,
+    Rests(Millis),
+}
+
 impl<G: Gate> Queue<G> {
     pub(crate) fn check_ranges(&self, tokens: &[TokenRange]) -> Result<(), Error> {
         // Only ranges that name very many tokens must be counted.
@@ -86,43 +97,73 @@ impl<G: Gate> Queue<G> {
         taken.extend(died);
     }
 
-    /// These deliveries have failed: their entries rest, or are dead. O(log n) an entry.
+    /// These deliveries have failed: their entries rest, or are dead. One whose lease has run out does not rest if its group has as many others in
+    /// hand as it may: it stays as it is. O(log n) an entry.
     ///
     /// Errors: [`Error::TooManyTokens`].
     pub fn nack(&mut self, tokens: &[TokenRange], how: &Nack<'_>, now: UnixMs) -> Result<Settled, Error> {
         self.check_ranges(tokens)?;
-        let mut swept = false;
-        let mut failed = Vec::new();
+        let mut settled = Settled::default();
         for range in tokens {
-            swept |= self.catch_up(*range, now);
-            self.grants.take_range(*range, &mut failed);
+            settled.changed |= self.catch_up(*range, now);
+        }
+        let mut failed = Vec::new();
+        if self.groups.is_none() {
+            tokens.iter().for_each(|range| self.grants.take_range(*range, &mut failed));
+        } else {
+            let named = tokens.iter().flat_map(|range| self.grants.iter_range(*range));
+            failed.extend(named.map(|(token, handle, _)| (token, handle)));
+            failed.sort_unstable_by_key(|(token, _)| *token);
+            failed.dedup_by_key(|(token, _)| *token);
         }
         self.entries.warm(failed.iter().map(|(_, handle)| *handle));
-        for (token, handle) in &failed {
-            self.fail(*token, *handle, how, now);
+        for (token, handle) in failed {
+            let outcome = self.outcome(handle, how);
+            if self.groups.is_some() {
+                if matches!(outcome, Outcome::Rests(_)) && self.is_held_back(handle) {
+                    continue;
+                }
+                self.grants.take(token);
+            }
+            self.fail(token, handle, outcome, how, now);
+            settled.count += 1;
         }
-        Ok(Settled { count: failed.len(), changed: swept || !failed.is_empty() })
+        settled.changed |= settled.count > 0;
+        Ok(settled)
     }
 
-    fn fail(&mut self, token: Token, handle: Handle, how: &Nack<'_>, now: UnixMs) {
-        if self.entries.superseded(handle) {
-            self.erase(handle);
-            return;
-        }
-        self.lift(handle);
+    fn outcome(&self, handle: Handle, how: &Nack<'_>) -> Outcome {
         let deliveries = self.deliveries(handle);
-        if how.dead || self.options.exhausted(deliveries) {
-            let death = Death { handle, died_at: now, by_lease_end: false, reason: how.reason.into() };
-            self.die(handle, token, death);
-            return;
-        }
-        let delay = how.delay.unwrap_or_else(|| self.options.delay_after(deliveries));
-        if delay.is_zero() {
-            self.record_mut(handle).into_iter().for_each(|record| record.token = 0);
-            self.queue_up(handle);
+        if self.entries.superseded(handle) {
+            Outcome::Leaves
+        } else if how.dead || self.options.exhausted(deliveries) {
+            Outcome::Dies
         } else {
-            self.rest(handle, now.after(delay));
-            self.nacked.insert(token, handle);
+            match how.delay.unwrap_or_else(|| self.options.delay_after(deliveries)) {
+                Millis(0) => Outcome::Returns,
+                delay => Outcome::Rests(delay),
+            }
+        }
+    }
+
+    fn fail(&mut self, token: Token, handle: Handle, outcome: Outcome, how: &Nack<'_>, now: UnixMs) {
+        if outcome != Outcome::Leaves {
+            self.lift(handle);
+        }
+        match outcome {
+            Outcome::Leaves => self.erase(handle),
+            Outcome::Dies => {
+                let death = Death { handle, died_at: now, by_lease_end: false, reason: how.reason.into() };
+                self.die(handle, token, death);
+            }
+            Outcome::Returns => {
+                self.record_mut(handle).into_iter().for_each(|record| record.token = 0);
+                self.queue_up(handle);
+            }
+            Outcome::Rests(delay) => {
+                self.rest(handle, now.after(delay));
+                self.nacked.insert(token, handle);
+            }
         }
     }
 

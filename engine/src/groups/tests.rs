@@ -94,6 +94,32 @@ fn a_lease_that_has_run_out_is_not_given_again_if_another_of_the_group_is_in_han
 }
 
 #[test]
+fn a_lease_that_has_run_out_is_not_delayed_if_another_of_the_group_is_in_hand() {
+    let mut key = key(1, false);
+    add(&mut key, "g", 2, "later");
+    key.advance(2, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 1), ["later"]);
+    let lapsed = [last(&key)];
+    let later = UnixMs(NOW.0 + 200);
+    assert!(key.sweep_stride(later));
+    add(&mut key, "g", 1, "first");
+    assert_eq!(claim(&mut key, 1), ["first"]);
+    let delayed = Nack { delay: Some(Millis(1_000)), dead: false, reason: b"" };
+    assert_eq!(key.nack(&lapsed, &delayed, later).expect("one token").count, 0);
+    assert_eq!((key.stats(NOW).leased, key.stats(NOW).delayed), (1, 0));
+    // What takes no place is done.
+    let dead = Nack { dead: true, ..delayed };
+    assert_eq!(key.clone().nack(&lapsed, &dead, later).expect("one token").count, 1);
+    assert_eq!(
+        key.clone().nack(&lapsed, &Nack { delay: Some(Millis(0)), ..delayed }, later).expect("one token").count,
+        1
+    );
+    key.ack(&[last(&key)], UnixMs::EVER).expect("one token");
+    assert_eq!(key.nack(&lapsed, &delayed, later).expect("one token").count, 1);
+    assert_eq!(key.stats(later).delayed, 1);
+}
+
+#[test]
 fn fair_groups_take_turns() {
     let mut key = key(0, true);
     for n in 0..100 {

@@ -295,40 +295,50 @@ impl<G: Gate> Naive<G> {
     pub fn nack(&mut self, ranges: &[TokenRange], delay: Option<Millis>, dead: bool, reason: &[u8], now: i64) -> usize {
         self.sweep(now, |entry| entry.named(ranges));
         let mut count = 0;
-        for entry in &mut self.entries {
-            if !entry.named(ranges) || matches!(entry.state, State::Dead { .. }) {
+        for index in self.named(ranges) {
+            let entry = &self.entries[index];
+            let exhausted = dead || self.options.exhausted(entry.deliveries);
+            let delay = delay.unwrap_or(self.options.delay_after(entry.deliveries)).0 as i64;
+            let rests = !entry.superseded && !exhausted && delay > 0;
+            if matches!(entry.state, State::Dead { .. }) || rests && self.is_held_back(entry) {
                 continue;
             }
             count += 1;
+            let entry = &mut self.entries[index];
             if entry.superseded {
                 entry.state = State::Queued;
-                continue;
-            }
-            if dead || self.options.exhausted(entry.deliveries) {
+            } else if exhausted {
                 entry.state = State::Dead { at: now, by_lease_end: false, reason: reason.to_vec() };
                 self.totals.died += 1;
-                continue;
+            } else {
+                let token = std::mem::take(&mut entry.token);
+                entry.state = if delay == 0 { State::Queued } else { State::Delayed { until: now + delay } };
+                entry.nacked = if delay == 0 { 0 } else { token };
             }
-            let token = std::mem::take(&mut entry.token);
-            let delay = delay.unwrap_or(self.options.delay_after(entry.deliveries)).0 as i64;
-            entry.state = if delay == 0 { State::Queued } else { State::Delayed { until: now + delay } };
-            entry.nacked = if delay == 0 { 0 } else { token };
         }
         self.entries.retain(|entry| !(entry.superseded && entry.state == State::Queued));
         count
     }
 
-    pub fn extend(&mut self, ranges: &[TokenRange], lease: i64, now: i64) -> usize {
-        self.sweep(now, |entry| entry.named(ranges));
+    /// The entries that these tokens name, as indexes, by their tokens.
+    fn named(&self, ranges: &[TokenRange]) -> Vec<usize> {
         let mut named: Vec<usize> =
             (0..self.entries.len()).filter(|index| self.entries[*index].named(ranges)).collect();
         named.sort_by_key(|index| self.entries[*index].token);
+        named
+    }
+
+    /// Whether it is ready, and its group has as many in hand as it may.
+    fn is_held_back(&self, entry: &Entry<G::Content>) -> bool {
+        entry.state == State::Queued && self.options.has_groups() && !self.has_room_in_hand(&entry.group)
+    }
+
+    pub fn extend(&mut self, ranges: &[TokenRange], lease: i64, now: i64) -> usize {
+        self.sweep(now, |entry| entry.named(ranges));
         let mut count = 0;
-        for index in named {
+        for index in self.named(ranges) {
             let entry = &self.entries[index];
-            let is_held_back =
-                entry.state == State::Queued && self.options.has_groups() && !self.has_room_in_hand(&entry.group);
-            if !is_held_back && !matches!(entry.state, State::Dead { .. }) {
+            if !self.is_held_back(entry) && !matches!(entry.state, State::Dead { .. }) {
                 self.entries[index].state = State::Leased { until: now + lease };
                 count += 1;
             }
