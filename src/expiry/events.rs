@@ -40,9 +40,15 @@ pub fn on_event(ctx: &Ctx, event: &Event) {
     match event {
         Event::Flushed(db) => forget(*db),
         Event::Swapped(one, other) => swap(*one, *other),
-        Event::BecameMaster => scan::promoted(ctx),
+        Event::BecameMaster => {
+            judge::no_deletion_comes(ctx);
+            scan::promoted(ctx);
+        }
         Event::BecameReplica => judge::became_replica(ctx),
-        Event::LoadingEnded => overdue::keep_overdue(ctx),
+        Event::LoadingEnded => {
+            judge::no_deletion_comes(ctx);
+            overdue::keep_overdue(ctx);
+        }
         Event::Saving => saving(ctx),
         Event::Saved => copies::saved(ctx),
         Event::SyncBegins | Event::Cron => {}

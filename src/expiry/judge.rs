@@ -15,7 +15,7 @@ use crate::expiry::ends::{
 };
 use crate::expiry::lifetime::{deadline_in_event, life, life_in_passing, Life};
 use crate::expiry::sightings::{state, KeyEvent};
-use crate::expiry::watcher::is_soon;
+use crate::expiry::watcher::{is_soon, with_queue};
 use crate::expiry::watcher_index;
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
 use crate::redis::key_events::{after_unit, has_units};
@@ -140,6 +140,26 @@ pub fn turn_ends(ctx: &Ctx) {
 pub fn became_replica(ctx: &Ctx) {
     look_until(ctx, None);
     state().announced = None;
+}
+
+/// This node has read its files, or is told by nobody from now on: a deletion that was announced and has not come will not come. A key that was to be
+/// evicted lives on, so that its value is copied as any other's. (If it is over by now, `overdue` looks at it.)
+pub fn no_deletion_comes(ctx: &Ctx) {
+    let Some((db, name)) = state().announced.take() else { return };
+    let (selected, name) = (ctx.db(), OwnedStr::new(&name));
+    if ctx.select_db(db) {
+        for watcher in watcher_index::watchers_of(db, name.bytes()) {
+            let known = with_queue(ctx, &watcher, |queue| queue.known(name.bytes())).flatten();
+            let evicted = known.filter(|known| known.ended == Some(Ending::Evicted));
+            if evicted.is_none_or(|known| known.deadline.is_due(UnixMs(unix_ms()))) {
+                continue;
+            }
+            if let Life::Until(deadline) = life(ctx, &name) {
+                with_queue(ctx, &watcher, |queue| queue.track(name.bytes(), deadline));
+            }
+        }
+    }
+    ctx.select_db(selected);
 }
 
 /// Looks at the keys that were seen, as far as `BUDGET` reaches, and tells what may be told.

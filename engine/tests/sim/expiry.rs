@@ -121,7 +121,7 @@ impl family::Family for Bookings {
     }
 
     fn promoted(node: &mut Node<Self>) {
-        keyspace::keep_overdue(node);
+        keyspace::promoted(node);
     }
 
     fn check_level(master: &Node<Self>, replica: &Node<Self>) {

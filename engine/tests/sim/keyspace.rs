@@ -286,6 +286,7 @@ pub fn saving(node: &mut Node) {
 
 pub fn loaded(node: &mut Node, source: Source) {
     let now = node.clock;
+    no_deletion_comes(node);
     if source == Source::Snapshot {
         // Redis drops what is over, and tells nobody.
         node.around.keys.retain(|_, key| !key.is_over(now));
@@ -299,8 +300,22 @@ pub fn loaded(node: &mut Node, source: Source) {
     node.around.copied = Mark::at(now);
 }
 
+pub fn promoted(node: &mut Node) {
+    no_deletion_comes(node);
+    keep_overdue(node);
+}
+
+/// What was announced and has not come will not come. A key that was to be thrown out lives on.
+fn no_deletion_comes(node: &mut Node) {
+    let Some(key) = node.around.announced.take() else { return };
+    let is_evicted = node.key.ended(&[key]) == Some(Ending::Evicted);
+    if let Some(deadline) = node.around.keys.get(&key).and_then(|lives| lives.deadline).filter(|_| is_evicted) {
+        node.key.track(&[key], UnixMs(deadline));
+    }
+}
+
 /// What is over can still be read, until somebody touches it; or is gone, and nothing else will tell of that.
-pub fn keep_overdue(node: &mut Node) {
+fn keep_overdue(node: &mut Node) {
     node.key.forget_values(UnixMs(node.clock.0 + LEAD));
     for (key, _) in overdue(node) {
         match node.around.keys.get(&key).copied() {

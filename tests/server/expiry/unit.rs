@@ -5,6 +5,8 @@ use super::*;
 use crate::common::{fail_over, pair as pair_of, pair_under, AOF};
 use crate::harness::*;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 
 /// A stall that is longer than the keys live, so that it is a client who finds them over.
@@ -214,6 +216,57 @@ fn the_end_of_a_key_and_the_word_of_it_go_out_as_one_for_all_watchers() {
             take_one(&mut c, watcher);
         }
     }
+}
+
+/// Stands between a master and its replica, and passes on what the master sends: where an eviction is announced, up to the end of that, and then no more.
+fn cut_behind_an_announcement(listener: &TcpListener, master: u16) {
+    let (mut replica, _) = listener.accept().expect("the replica");
+    let mut master = TcpStream::connect(("127.0.0.1", master)).expect("the master");
+    let (mut asked, mut answers) = (replica.try_clone().expect("a handle"), master.try_clone().expect("a handle"));
+    std::thread::spawn(move || std::io::copy(&mut asked, &mut answers));
+    let (mut seen, mut part) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = master.read(&mut part) {
+        let before = seen.len();
+        seen.extend_from_slice(&part[..length]);
+        let place = |what: &[u8], from| Some(from + seen[from..].windows(what.len()).position(|at| at == what)?);
+        let end = place(b"EXPIRY.ENDS", 0).and_then(|from| Some(place(b"evicted\r\n", from)? + 9));
+        if replica.write_all(&seen[before..end.unwrap_or(seen.len())]).is_err() || end.is_some() {
+            break;
+        }
+    }
+    let _ = (replica.shutdown(Shutdown::Both), master.shutdown(Shutdown::Both));
+}
+
+/// Where evictions are announced (before 7.2), a replica may be promoted that has got the announcement and not the deletion. The key lives there,
+/// and so does its value.
+#[test]
+fn an_eviction_that_was_announced_and_did_not_come_costs_no_value() {
+    let mut clock = Clock::new();
+    let (master, mut c) = watching_under(&clock, &["--maxmemory-policy", "volatile-ttl"]);
+    let replica = Server::start_under(&clock, &[]);
+    let mut r = replica.client();
+    let is_announced = !master.has_version("7.2");
+    let at = clock.now_ms() + AHEAD;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    r.ok(&format!("REPLICAOF 127.0.0.1 {}", listener.local_addr().expect("its number").port()));
+    let port = master.port;
+    std::thread::spawn(move || cut_behind_an_announcement(&listener, port));
+    wait_until("the replica has the watcher", || r.run("EXISTS w") == 1);
+    c.ok(&format!("SET k:1 v PXAT {at}"));
+    evict(&mut c, "k:1");
+    match is_announced {
+        true => wait_until("the link is cut", || r.info("replication", "master_link_status") == "down"),
+        false => wait_until("it is evicted there", || r.run("EXISTS k:1") == 0 && tracked(&mut r, "w").len() == 1),
+    }
+    r.ok("REPLICAOF NO ONE");
+    assert_eq!(r.run("EXISTS k:1"), i64::from(is_announced));
+    clock.pass_to(at - 800);
+    if is_announced {
+        wait_for_copies(&replica, 1);
+    }
+    let entry = take_one(&mut r, "w");
+    let expected = if is_announced { ("expired", Some(&b"v"[..])) } else { ("evicted", None) };
+    assert_eq!((entry.reason.as_str(), entry.value.as_deref()), expected);
 }
 
 /// What the server deletes by itself, a few at a time.
