@@ -46,6 +46,8 @@ pub enum Error {
     GroupsFixed,
     /// An entry was put into a group in a key that has none.
     NoGroups,
+    /// An element was to come again under a watermark that is not the clock.
+    EveryNeedsClock,
     /// A sink cannot be set while entries are leased.
     Leased,
     /// The token arguments name more entries than one command may touch.
@@ -101,6 +103,7 @@ impl fmt::Display for Error {
                 "GROUPLIMIT and FAIR are fixed when the key is created; a GROUPLIMIT above 0 can be altered to another above 0"
             }
             Error::NoGroups => "GROUP needs a key that was created with GROUPLIMIT or FAIR",
+            Error::EveryNeedsClock => "EVERY needs a CLOCK key; TSGEN.CREATE key CLOCK makes one",
             Error::Leased => "SINK cannot be set while entries are leased",
             Error::TooManyTokens => "the tokens of one command must not name more than 10000 entries",
             Error::Exhausted => "the key has used up its sequence numbers or tokens; copy its entries to another",

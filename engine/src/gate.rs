@@ -104,6 +104,19 @@ pub trait Gate: Clone + Sized {
         false
     }
 
+    /// Whether anything comes again, so that the time at which work is done counts.
+    fn recurs(&self) -> bool {
+        false
+    }
+
+    /// The place key at which the work of this entry comes again if it is settled at `at`; `None`: it does not.
+    fn comes_again(&self, _entries: &Entries, _handle: Handle, _at: UnixMs) -> Option<i64> {
+        None
+    }
+
+    /// An entry that [comes again](Gate::comes_again) is settled. `next`, which was never delivered, takes its place; `None`: nothing does any more.
+    fn follow(&mut self, _entries: &Entries, _settled: Handle, _next: Option<Handle>) {}
+
     /// Forgets what is over of what [`Gate::done`] has noted, in about `most` steps. True if anything was.
     fn forget_over(&mut self, _now: UnixMs, _most: usize) -> bool {
         false

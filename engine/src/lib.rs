@@ -58,8 +58,8 @@ pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl
 pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
 pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{
-    Added, Advanced, Element, Guard, Kind, Late, Source, SourceChange, Watermark, WatermarkRules, DEFAULT_REMEMBER_MAX,
-    MAX_SOURCES,
+    Added, Addition, Advanced, Element, Guard, Kind, Late, Source, SourceChange, Watermark, WatermarkRules,
+    DEFAULT_REMEMBER_MAX, MAX_SOURCES,
 };
 pub use gate::window::{
     batch_number, Batch, Counted, FieldKind, Incremented, OpenWindow, Window, WindowRules, MAX_FIELDS,

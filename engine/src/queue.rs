@@ -352,14 +352,55 @@ impl<G: Gate> Queue<G> {
 
     /// Erases an entry whose work is done, which is in no index any more.
     pub(crate) fn finish(&mut self, handle: Handle, now: UnixMs) {
-        if self.entries.superseded(handle) {
+        if self.entries.superseded(handle) || self.come_again(handle, now) {
             return self.erase(handle);
         }
         self.gate.done(&self.entries, handle, now);
         self.erase_nameless(handle);
     }
 
-    /// Whether names are remembered once their work is done, so that even ACK depends on time.
+    /// The place of the entry by which the work of this one comes again if it is settled at `at`, after so many others; `None`: it does not.
+    pub(crate) fn comes_again(&self, handle: Handle, at: UnixMs, after: u64) -> Option<Place> {
+        let key = self.gate.comes_again(&self.entries, handle, at)?;
+        let seq = self.next_seq + after;
+        // With no number left it comes no more.
+        (seq < MAX_SEQ).then_some(Place { key, seq })
+    }
+
+    /// An entry is settled at `at`: makes the one by which its work comes again, if it does, and leaves the settled one to the caller. O(log n) and
+    /// O(its bytes).
+    pub(crate) fn come_again(&mut self, handle: Handle, at: UnixMs) -> bool {
+        if !self.gate.recurs() {
+            return false;
+        }
+        let next = self.comes_again(handle, at, 0).map(|place| {
+            let (name, body) = self.entries.name_and_body(handle);
+            let (name, body) = (name.to_vec(), body.to_vec());
+            let group = self.groups.as_ref().and_then(|groups| groups.name_of(&self.entries, handle));
+            let group = group.map(Box::<[u8]>::from);
+            self.enter_into(place.key, &name, &body, self.gate.tag(&name), group.as_deref())
+        });
+        self.gate.follow(&self.entries, handle, next);
+        next.is_some()
+    }
+
+    /// Like [`Queue::die`], of an entry that was leased; its work may come again.
+    pub(crate) fn die_of_failure(&mut self, handle: Handle, token: Token, death: Death) {
+        self.come_again(handle, death.died_at);
+        self.die(handle, token, death);
+    }
+
+    /// Whether ACK depends on time.
+    pub fn times_acks(&self) -> bool {
+        self.gate.remembers() || self.gate.recurs()
+    }
+
+    /// Whether some work comes again once it is settled, at a time of its own.
+    pub fn recurs(&self) -> bool {
+        self.gate.recurs()
+    }
+
+    /// Whether names are remembered once their work is done.
     pub fn remembers(&self) -> bool {
         self.gate.remembers()
     }

@@ -14,6 +14,8 @@ mod delays;
 mod expiry;
 #[path = "sim/family.rs"]
 mod family;
+#[path = "sim/jobs.rs"]
+mod jobs;
 #[path = "sim/keyspace.rs"]
 mod keyspace;
 #[path = "sim/log.rs"]
@@ -65,6 +67,11 @@ fn every_history_of_tsgen_holds() {
 #[test]
 fn every_history_of_a_delay_queue_holds_whatever_is_done_to_the_clock() {
     histories::<delays::Delayers>();
+}
+
+#[test]
+fn every_history_of_recurring_jobs_holds() {
+    histories::<jobs::Administrators>();
 }
 
 #[test]

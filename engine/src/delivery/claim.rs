@@ -282,20 +282,30 @@ impl<G: Gate> Queue<G> {
         ReadyBatch { entries, swept }
     }
 
-    /// Merges queued entries, given in order, with those that a sweep would queue: up to `max` entries whose places are `wanted`.
+    /// Merges queued entries, given in order, with those that a sweep would queue, or make of runs that come again: up to `max` whose places are
+    /// `wanted`. What is still to be made has the handle of what it is made of, which has another place.
     pub(crate) fn with_returned(
         &self,
         stored: impl Iterator<Item = Handle>,
         now: UnixMs,
-        wanted: impl Fn(crate::entries::Place) -> bool,
+        wanted: impl Fn(Place) -> bool,
         max: usize,
-    ) -> Vec<Handle> {
-        let place = |handle: &Handle| self.entries.place(*handle);
-        let mut merged: Vec<_> = stored.take_while(|handle| wanted(place(handle))).take(max).collect();
+    ) -> Vec<(Place, Handle)> {
+        let stored = stored.map(|handle| (self.entries.place(handle), handle));
+        let mut merged: Vec<_> = stored.take_while(|(place, _)| wanted(*place)).take(max).collect();
         if self.sweepable(now) {
-            let unswept = self.unswept(now).filter(|(_, _, standing)| matches!(standing, Standing::Queued));
-            merged.extend(unswept.map(|(_, handle, _)| handle).filter(|handle| wanted(place(handle))));
-            merged.sort_unstable_by_key(place);
+            let mut made = 0;
+            let returned = self.unswept(now).filter_map(|(_, handle, standing)| match standing {
+                Standing::Queued => Some((self.entries.place(handle), handle)),
+                Standing::Dead { at } => {
+                    let next = self.comes_again(handle, at, made)?;
+                    made += 1;
+                    Some((next, handle))
+                }
+                _ => None,
+            });
+            merged.extend(returned.filter(|(place, _)| wanted(*place)));
+            merged.sort_unstable_by_key(|(place, _)| *place);
             merged.truncate(max);
         }
         merged

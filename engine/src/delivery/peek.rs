@@ -107,6 +107,8 @@ struct Found<'a> {
 #[derive(Clone, Copy)]
 enum What {
     Entry(Handle),
+    /// It will be made of this entry, which has died and comes again there.
+    NextRun(Handle, Place),
     /// It is not an entry yet, and has no claim to be fired by a reader.
     Due(Due),
 }
@@ -196,7 +198,11 @@ impl<G: Gate> Queue<G> {
         let is_wanted = |place: Place| place >= from && place.key <= horizon && known(place);
         let stored = self.order.iter_from_place(&self.entries, from);
         let queued = self.with_returned(stored, now, is_wanted, count);
-        let queued = queued.into_iter().map(|handle| (self.entries.place(handle), What::Entry(handle)));
+        let what = |place: Place, handle: Handle| match self.entries.place(handle) == place {
+            true => What::Entry(handle),
+            false => What::NextRun(handle, place),
+        };
+        let queued = queued.into_iter().map(|(place, handle)| (place, what(place, handle)));
         let due = due.into_iter().map(|due| (due.place, What::Due(due))).filter(|(place, _)| known(*place));
         let mut all: Vec<_> = queued.chain(due).collect();
         all.sort_unstable_by_key(|(place, _)| *place);
@@ -254,7 +260,7 @@ impl<G: Gate> Queue<G> {
 
     fn body_size(&self, what: What) -> usize {
         match what {
-            What::Entry(handle) => self.entries.name_and_body(handle).1.len(),
+            What::Entry(handle) | What::NextRun(handle, _) => self.entries.name_and_body(handle).1.len(),
             What::Due(due) => due.size,
         }
     }
@@ -275,6 +281,10 @@ impl<G: Gate> Queue<G> {
                     extent,
                     size,
                 }
+            }
+            What::NextRun(handle, place) => {
+                let (name, body) = self.entries.name_and_body(handle);
+                Peeked { token: None, deliveries: 0, at, key: place.key, name, body: body.into(), extent, size }
             }
             What::Due(due) => {
                 let (name, body) = self.gate.foretell(&due, extent);

@@ -1,6 +1,7 @@
 //! ACK, NACK, EXTEND, RELEASE: what a worker says of its deliveries.
 //!
-//! A stale token changes nothing and is not counted. Only ACK does not depend on time, unless the key remembers what is done.
+//! A stale token changes nothing and is not counted. Only ACK does not depend on time, unless the key remembers what is done, or something
+//! comes again once it is done.
 
 use crate::entries::{Handle, State};
 use crate::error::Error;
@@ -61,7 +62,7 @@ impl<G: Gate> Queue<G> {
     /// The work of these deliveries is done: their entries are gone. O(log n) an entry.
     ///
     /// That includes an entry whose lease has run out, or that died because of that, as long as nobody else got it.
-    /// `now` counts only where [`Queue::remembers`].
+    /// `now` counts only where [`Queue::times_acks`].
     /// Errors: [`Error::TooManyTokens`].
     pub fn ack(&mut self, tokens: &[TokenRange], now: UnixMs) -> Result<Settled, Error> {
         self.check_ranges(tokens)?;
@@ -154,7 +155,7 @@ impl<G: Gate> Queue<G> {
             Outcome::Leaves => self.erase(handle),
             Outcome::Dies => {
                 let death = Death { handle, died_at: now, by_lease_end: false, reason: how.reason.into() };
-                self.die(handle, token, death);
+                self.die_of_failure(handle, token, death);
             }
             Outcome::Returns => {
                 self.record_mut(handle).into_iter().for_each(|record| record.token = 0);

@@ -89,23 +89,28 @@ impl<G: Gate> Queue<G> {
     /// Counts an entry where a sweep would leave it.
     fn count_returned(&self, counting: &mut Counting, handle: Handle, standing: Standing, now: UnixMs) {
         match standing {
-            Standing::Queued if self.ready(handle, now) => {
-                counting.is_ready(self.entries.place(handle).key);
-                counting.stats.ready += 1;
-            }
-            Standing::Queued => {
-                counting.stats.waiting += 1;
-                counting.comes(self.gate.opens_at(self.entries.place(handle).key));
-            }
+            Standing::Queued => self.count_queued(counting, self.entries.place(handle).key, now),
             Standing::Delayed { until } => {
                 counting.comes(Some(until));
                 counting.stats.delayed += 1;
             }
-            Standing::Dead { .. } => {
+            Standing::Dead { at } => {
                 counting.stats.dead += 1;
                 counting.stats.totals.died += 1;
+                let next = self.comes_again(handle, at, 0);
+                next.into_iter().for_each(|next| self.count_queued(counting, next.key, now));
             }
             Standing::Gone | Standing::Leased => {}
+        }
+    }
+
+    fn count_queued(&self, counting: &mut Counting, key: i64, now: UnixMs) {
+        if self.gate.horizon(now).is_some_and(|horizon| key <= horizon) {
+            counting.is_ready(key);
+            counting.stats.ready += 1;
+        } else {
+            counting.stats.waiting += 1;
+            counting.comes(self.gate.opens_at(key));
         }
     }
 }

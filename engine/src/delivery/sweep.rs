@@ -140,7 +140,7 @@ impl<G: Gate> Queue<G> {
             LeaseEnd::Dies => {
                 self.grants.take(token);
                 let death = Death { handle, died_at: ended, by_lease_end: true, reason: LEASE_ENDED.into() };
-                self.die(handle, token, death);
+                self.die_of_failure(handle, token, death);
             }
             LeaseEnd::Rests { until } => self.rest(handle, until),
             LeaseEnd::Queues => self.queue_up(handle),

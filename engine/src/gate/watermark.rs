@@ -4,15 +4,20 @@
 //! server's clock. A watermark that is moved only rises, unless an operator sets it back. One that is the clock is the clock as
 //! it is now: a clock that was ahead and is set right closes the gate again, and what nobody has claimed waits for its time.
 //!
+//! With the clock, elements may come again ([`recurring`]).
+//!
 //! A source may fall silent. Whether one has is decided by the server and told here ([`Queue::leave_out`]), so that the watermark depends on
 //! operations alone, and never on when somebody looks.
 
+mod adding;
 mod elements;
 mod extra;
+mod recurring;
 mod remembered;
 mod sources;
 
-pub use elements::{Added, Advanced, Element, Guard};
+pub use adding::{Added, Addition, Guard};
+pub use elements::{Advanced, Element};
 pub(crate) use extra::Extra;
 pub use remembered::DEFAULT_MAX as DEFAULT_REMEMBER_MAX;
 pub use sources::{SourceChange, MAX_SOURCES};
@@ -25,6 +30,7 @@ use crate::error::Error;
 use crate::names::Names;
 use crate::order::Order;
 use crate::time::{Millis, UnixMs};
+use recurring::Recurring;
 use remembered::Remembered;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -105,6 +111,8 @@ pub struct Watermark {
     max_jump: u64,
     /// Ids whose work is done.
     remembered: Remembered,
+    /// Elements that come again, if there are any.
+    recurring: Option<Box<Recurring>>,
     names: Names,
 }
 
@@ -131,6 +139,7 @@ impl Watermark {
             source_idle: Millis::ZERO,
             max_jump: 0,
             remembered: Remembered::new(),
+            recurring: None,
             names: Names::new(seed),
         })
     }
@@ -204,10 +213,21 @@ impl Gate for Watermark {
     }
 
     fn forget(&mut self, entries: &Entries, handle: Handle) {
+        if self.recurring.is_some() {
+            let seq = entries.place(handle).seq;
+            if self.leave_past(seq) {
+                return;
+            }
+            self.stop(seq);
+        }
         self.names.remove(entries, handle);
     }
 
     fn done(&mut self, entries: &Entries, handle: Handle, now: UnixMs) {
+        let is_past = self.recurring.is_some() && self.leave_past(entries.place(handle).seq);
+        if is_past {
+            return;
+        }
         if self.remembered.keep.is_zero() {
             return self.forget(entries, handle);
         }
@@ -219,6 +239,27 @@ impl Gate for Watermark {
         !self.remembered.keep.is_zero()
     }
 
+    fn recurs(&self) -> bool {
+        self.has_recurring()
+    }
+
+    fn comes_again(&self, entries: &Entries, handle: Handle, at: UnixMs) -> Option<i64> {
+        self.recurring.as_ref()?;
+        let place = entries.place(handle);
+        self.next_run(place.seq, place.key, at)
+    }
+
+    fn follow(&mut self, entries: &Entries, run: Handle, next: Option<Handle>) {
+        let seq = entries.place(run).seq;
+        match next {
+            Some(next) => {
+                self.names.replace(run, next, entries.aux(next));
+                self.pass_on(seq, entries.place(next).seq);
+            }
+            None => self.stop(seq),
+        }
+    }
+
     fn forget_over(&mut self, now: UnixMs, most: usize) -> bool {
         self.remembered.forget_over(&mut self.names, now, most)
     }
@@ -228,6 +269,9 @@ impl Gate for Watermark {
     }
 
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
+        if self.meet(entries.place(handle).seq)? {
+            return Ok(());
+        }
         let name = entries.name(handle);
         let hash = self.names.hash(name);
         if self.names.get_hashed(entries, name, hash).is_some() || self.remembered.holds(&self.names, name, hash) {
@@ -299,6 +343,10 @@ impl Gate for Watermark {
         Watermark::take_extra(self, extra)
     }
 
+    fn adopted(&self) -> Result<(), Error> {
+        self.all_met()
+    }
+
     fn moved(&mut self, entries: &Entries, old: Handle, new: Handle) {
         self.names.moved(entries, old, new);
     }
@@ -319,7 +367,10 @@ impl Gate for Watermark {
     }
 
     fn memory(&self) -> usize {
-        self.names.memory() + self.remembered.memory() + self.rises.capacity() * std::mem::size_of::<(i64, UnixMs)>()
+        self.names.memory()
+            + self.remembered.memory()
+            + self.recurring.as_ref().map_or(0, |recurring| recurring.memory())
+            + self.rises.capacity() * std::mem::size_of::<(i64, UnixMs)>()
     }
 }
 

@@ -217,6 +217,8 @@ impl<G: Gate> Loader<G> {
                 self.delivered(handle, deliveries, token)?;
                 require(token != 0, "a dead letter without a token")?;
                 let queue = self.queue_mut()?;
+                let comes_again = queue.gate.comes_again(&queue.entries, handle, died_at).is_some();
+                require(!comes_again, "a dead letter that comes again")?;
                 let died = queue.totals.died;
                 require(!queue.dead.contains_key(&token), "a token stands twice")?;
                 queue.die(handle, token, Death { handle, died_at, by_lease_end, reason: reason.into() });

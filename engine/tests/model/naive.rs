@@ -66,6 +66,10 @@ pub struct Entry<C> {
     pub claimed_at: i64,
     pub state: State,
     pub superseded: bool,
+    /// It comes again so often.
+    pub every: Option<i64>,
+    /// It came again, and this one is still there.
+    pub past: bool,
 }
 
 impl<C> Entry<C> {
@@ -83,6 +87,8 @@ impl<C> Entry<C> {
             claimed_at: 0,
             state: State::Queued,
             superseded: false,
+            every: None,
+            past: false,
         }
     }
 
@@ -151,11 +157,29 @@ impl<G: Gate> Naive<G> {
         }
     }
 
+    /// Its work is settled at `at`: the next run is made, if it comes again. Its group stays in use.
+    fn come_again(&mut self, index: usize, at: i64) {
+        let run = &mut self.entries[index];
+        let Some(every) = run.every.take() else { return };
+        run.past = true;
+        let mut next =
+            Entry { every: Some(every), ..Entry::new(&run.name, run.key + every, self.seq, run.content.clone()) };
+        next.group = run.group.clone();
+        while next.key <= at {
+            next.key += every;
+        }
+        self.seq += 1;
+        self.entries.push(next);
+    }
+
     fn lapse(&mut self, index: usize) {
         let State::Leased { until } = self.entries[index].state else { return };
         let deliveries = self.entries[index].deliveries;
         let delay = self.options.delay_after(deliveries).0 as i64;
         let dies = self.options.max_deliveries != 0 && deliveries >= self.options.max_deliveries;
+        if dies {
+            self.come_again(index, until);
+        }
         self.entries[index].state = if dies {
             self.totals.died += u64::from(!self.entries[index].superseded);
             State::Dead { at: until, by_lease_end: true, reason: b"lease ended".to_vec() }
@@ -166,20 +190,23 @@ impl<G: Gate> Naive<G> {
         };
     }
 
-    /// Every lease due by `now`, of the entries that are meant, ends.
-    fn sweep(&mut self, now: i64, meant: impl Fn(&Entry<G::Content>) -> bool) {
-        for index in 0..self.entries.len() {
-            let due = matches!(self.entries[index].state, State::Leased { until } if until <= now);
-            if due && meant(&self.entries[index]) {
-                self.lapse(index);
+    /// Every lease due by `now`, of the entries that are meant, ends: in order of what is told by `order`.
+    fn sweep(&mut self, now: i64, meant: impl Fn(&Entry<G::Content>) -> bool, order: impl Fn(i64) -> i64) {
+        let mut due: Vec<(i64, u64, usize)> = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            match entry.state {
+                State::Leased { until } if until <= now && meant(entry) => due.push((order(until), entry.token, index)),
+                _ => {}
             }
         }
+        due.sort_unstable();
+        due.into_iter().for_each(|(.., index)| self.lapse(index));
         self.entries.retain(|entry| !entry.superseded || matches!(entry.state, State::Leased { .. }));
     }
 
     pub fn sweep_all(&mut self, now: i64) {
         let before = self.entries.clone();
-        self.sweep(now, |_| true);
+        self.sweep(now, |_| true, |until| until);
         for entry in &mut self.entries {
             if matches!(entry.state, State::Delayed { until } if until <= now) {
                 entry.state = State::Queued;
@@ -269,31 +296,40 @@ impl<G: Gate> Naive<G> {
     }
 
     pub fn ack(&mut self, ranges: &[TokenRange], now: i64) -> usize {
-        let before = self.entries.len();
-        let mut done: Vec<(usize, bool, u64, Vec<u8>)> = Vec::new();
-        for entry in self.entries.iter().filter(|entry| entry.named(ranges)) {
+        let is_settled = |entry: &Entry<G::Content>| {
+            entry.named(ranges) && !matches!(entry.state, State::Dead { by_lease_end: false, .. })
+        };
+        let mut settled: Vec<(usize, bool, u64, usize)> = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate().filter(|(_, entry)| is_settled(entry)) {
             let range = ranges.iter().position(|range| entry.named(std::slice::from_ref(range))).expect("named");
-            let is_dead = matches!(entry.state, State::Dead { .. });
-            if !entry.superseded && !matches!(entry.state, State::Dead { by_lease_end: false, .. }) {
-                done.push((range, is_dead, entry.token, entry.name.clone()));
+            settled.push((range, matches!(entry.state, State::Dead { .. }), entry.token, index));
+        }
+        settled.sort_unstable();
+        let settled: Vec<usize> = settled.into_iter().map(|(.., index)| index).collect();
+        self.finish(&settled, now);
+        self.entries.retain(|entry| !is_settled(entry));
+        self.totals.acked += settled.len() as u64;
+        settled.len()
+    }
+
+    /// The work of these is done, in this order. They are left to the caller.
+    fn finish(&mut self, indexes: &[usize], now: i64) {
+        let mut done = Vec::new();
+        for index in indexes {
+            let entry = &self.entries[*index];
+            if entry.every.is_some() {
+                self.come_again(*index, now);
+            } else if !entry.superseded && !entry.past {
+                done.push(entry.name.clone());
             }
         }
-        done.sort_unstable();
-        let any = self
-            .entries
-            .iter()
-            .any(|entry| entry.named(ranges) && !matches!(entry.state, State::Dead { by_lease_end: false, .. }));
-        if any {
-            self.gate.done(done.into_iter().map(|(.., name)| name).collect(), now);
+        if !indexes.is_empty() {
+            self.gate.done(done, now);
         }
-        self.entries
-            .retain(|entry| !entry.named(ranges) || matches!(entry.state, State::Dead { by_lease_end: false, .. }));
-        self.totals.acked += (before - self.entries.len()) as u64;
-        before - self.entries.len()
     }
 
     pub fn nack(&mut self, ranges: &[TokenRange], delay: Option<Millis>, dead: bool, reason: &[u8], now: i64) -> usize {
-        self.sweep(now, |entry| entry.named(ranges));
+        self.sweep(now, |entry| entry.named(ranges), |_| 0);
         let mut count = 0;
         for index in self.named(ranges) {
             let entry = &self.entries[index];
@@ -308,6 +344,8 @@ impl<G: Gate> Naive<G> {
             if entry.superseded {
                 entry.state = State::Queued;
             } else if exhausted {
+                self.come_again(index, now);
+                let entry = &mut self.entries[index];
                 entry.state = State::Dead { at: now, by_lease_end: false, reason: reason.to_vec() };
                 self.totals.died += 1;
             } else {
@@ -334,7 +372,7 @@ impl<G: Gate> Naive<G> {
     }
 
     pub fn extend(&mut self, ranges: &[TokenRange], lease: i64, now: i64) -> usize {
-        self.sweep(now, |entry| entry.named(ranges));
+        self.sweep(now, |entry| entry.named(ranges), |_| 0);
         let mut count = 0;
         for index in self.named(ranges) {
             let entry = &self.entries[index];
@@ -364,7 +402,7 @@ impl<G: Gate> Naive<G> {
     fn letters(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> Vec<usize> {
         match which {
             Ok(_) => self.sweep_all(now),
-            Err(ranges) => self.sweep(now, |entry| entry.named(ranges)),
+            Err(ranges) => self.sweep(now, |entry| entry.named(ranges), |_| 0),
         }
         let mut dead: Vec<usize> =
             (0..self.entries.len()).filter(|index| matches!(self.entries[*index].state, State::Dead { .. })).collect();
@@ -411,7 +449,7 @@ impl<G: Gate> Naive<G> {
     pub fn promote(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> usize {
         match which {
             Ok(_) => self.sweep_all(now),
-            Err(ranges) => self.sweep(now, |entry| entry.named(ranges)),
+            Err(ranges) => self.sweep(now, |entry| entry.named(ranges), |_| 0),
         }
         let mut delayed = self.delayed(now);
         match which {
@@ -438,10 +476,7 @@ impl<G: Gate> Naive<G> {
         ready.truncate(count);
         let dropped = ready.iter().map(|index| self.handed(*index, 0, 0)).collect();
         let seqs: Vec<u64> = ready.iter().map(|index| self.entries[*index].seq).collect();
-        let done: Vec<_> = ready.iter().map(|index| self.entries[*index].name.clone()).collect();
-        if !done.is_empty() {
-            self.gate.done(done, now);
-        }
+        self.finish(&ready, now);
         self.entries.retain(|entry| !seqs.contains(&entry.seq));
         dropped
     }

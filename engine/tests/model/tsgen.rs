@@ -4,23 +4,23 @@ use crate::naive::watermark::Source as NaiveSource;
 use crate::naive::{self, Naive, State};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{Added, Guard, Kind, Millis, Queue, Source, SourceChange, Tsgen, UnixMs, Watermark};
+use tsgen_engine::{
+    Added, Addition, Element, Guard, Kind, Millis, Queue, Source, SourceChange, Tsgen, UnixMs, Watermark,
+};
 
 const IDS: u8 = 25;
 
 #[derive(Clone, Debug)]
 pub enum Op {
-    /// Into a group, if the key has groups.
+    /// Into a group, if the key has groups; again and again, if the watermark is the clock.
     Add {
         group: Option<u8>,
+        every: Option<u64>,
         guard: Guard,
         timestamp: i64,
         id: u8,
-        payload: Vec<u8>,
-    },
-    PutOff {
-        timestamp: i64,
-        id: u8,
+        /// `None`: none, or the one that is there.
+        payload: Option<Vec<u8>>,
     },
     Madd(Option<u8>, Vec<(i64, u8)>),
     Rem(u8),
@@ -50,11 +50,11 @@ pub fn sources() -> Kind {
 
 pub fn op() -> impl Strategy<Value = Op> {
     let guard = prop_oneof![6 => Just(Guard::Always), 1 => Just(Guard::IfAbsent), 1 => Just(Guard::IfPresent)];
-    let payload = prop::collection::vec(any::<u8>(), 0..40);
+    let payload = prop::option::weighted(0.8, prop::collection::vec(any::<u8>(), 0..40));
+    let every = prop::option::weighted(0.3, 1u64..50);
     prop_oneof![
-        20 => (group(), guard, -5i64..60, 0..IDS, payload)
-            .prop_map(|(group, guard, timestamp, id, payload)| Op::Add { group, guard, timestamp, id, payload }),
-        3 => (-5i64..60, 0..IDS).prop_map(|(timestamp, id)| Op::PutOff { timestamp, id }),
+        23 => (group(), every, guard, -5i64..60, 0..IDS, payload)
+            .prop_map(|(group, every, guard, timestamp, id, payload)| Op::Add { group, every, guard, timestamp, id, payload }),
         3 => (group(), prop::collection::vec((-5i64..60, 0..IDS), 1..6)).prop_map(|(group, elements)| Op::Madd(group, elements)),
         3 => (0..IDS).prop_map(Op::Rem),
         6 => (-5i64..60).prop_map(Op::Advance),
@@ -86,27 +86,16 @@ impl Family for Watermark {
     fn step(world: &mut World<Self>, op: Op) {
         let now = world.now;
         match op {
-            Op::Add { group, guard, timestamp, id, payload } => {
+            Op::Add { group, every, guard, timestamp, id, payload } => {
                 let (id, group) = (name(id), group.map(name).filter(|_| world.has_groups()));
-                let run = |key: &mut Tsgen| {
-                    key.add_into(group.as_deref(), guard, timestamp, &id, &payload, UnixMs(now))
-                        .map_err(|error| error.code())
-                };
+                let (group, payload) = (group.as_deref(), payload.as_deref());
+                let every = every.map(Millis).filter(|_| world.naive.gate.clock);
+                let addition = Addition { guard, group, every, timestamp, id: &id, payload };
+                let run = |key: &mut Tsgen| key.add_as(&addition, UnixMs(now)).map_err(|error| error.code());
                 let added = run(&mut world.master);
-                assert_eq!(added, world.naive.add(group.as_deref(), guard, timestamp, &id, &payload, now));
+                assert_eq!(added, world.naive.add(&addition, now));
                 if matches!(added, Ok(Added::Waits | Added::Ready)) {
                     assert_eq!(run(&mut world.replica), added);
-                }
-            }
-            Op::PutOff { timestamp, id } => {
-                let id = name(id);
-                let run = |key: &mut Tsgen| key.put_off(timestamp, &id, UnixMs(now)).map_err(|error| error.code());
-                let put_off = run(&mut world.master);
-                let kept = world.naive.newest(&id).map(|index| world.naive.entries[index].content.clone());
-                let kept = kept.unwrap_or_default();
-                assert_eq!(put_off, world.naive.add(None, Guard::IfPresent, timestamp, &id, &kept, now));
-                if matches!(put_off, Ok(Added::Waits | Added::Ready)) {
-                    assert_eq!(run(&mut world.replica), put_off);
                 }
             }
             Op::Madd(group, elements) => madd(world, group, &elements),
@@ -217,14 +206,17 @@ impl Family for Watermark {
 
     fn check(key: &Queue<Self>, naive: &Naive<Self::Naive>, now: i64) {
         assert_eq!(key.remembered(), naive.gate.remembered.len());
+        assert_eq!(key.recurring(), naive.entries.iter().filter(|entry| entry.every.is_some()).count());
         let told = |source: &Source| (source.name[0], source.timestamp, source.reported_at.0, source.idle);
         let known = |source: &NaiveSource| (source.name, source.timestamp, source.reported_at, source.idle);
         assert!(key.sources().iter().map(told).eq(naive.gate.sources.iter().map(known)), "{:?}", key.sources());
         for id in 0..IDS {
             let expected = naive.newest(&name(id)).map(|index| &naive.entries[index]);
-            let expected = expected.map(|entry| (naive.state_name(entry, now), entry.key, &entry.content[..]));
+            let expected =
+                expected.map(|entry| (naive.state_name(entry, now), entry.key, &entry.content[..], entry.every));
             let got = key.get(&name(id), UnixMs(now));
-            let got = got.map(|element| (element.state, element.timestamp, element.payload));
+            let period = |element: &Element<'_>| element.every.map(|every| every.0 as i64);
+            let got = got.map(|element| (element.state, element.timestamp, element.payload, period(&element)));
             assert_eq!(got, expected, "element {id}");
             let group = naive.newest(&name(id)).map(|index| &naive.entries[index].group[..]);
             let group = group.filter(|group| *group != name(id) && key.options().has_groups());
@@ -297,7 +289,9 @@ fn madd(world: &mut World<Watermark>, group: Option<u8>, elements: &[(i64, u8)])
     let mut tried = world.naive.clone();
     let expected: Result<Vec<_>, _> = args
         .iter()
-        .map(|(timestamp, id, payload)| tried.add(group, Guard::Always, *timestamp, id, payload, now.0))
+        .map(|(timestamp, id, payload)| {
+            tried.add(&Addition { group, ..Addition::once(Guard::Always, *timestamp, id, payload) }, now.0)
+        })
         .collect();
     if expected.is_ok() {
         world.naive = tried;

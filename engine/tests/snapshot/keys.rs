@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use tsgen_engine::{
-    batch_number, expired, fired, Batch, ClaimTerms, Copied, Debounce, DeliveryOptions, Ending, Expiry, FieldKind,
-    Gate, Guard, Idle, IdleRules, Kind, Listing, Mark, Millis, Nack, Prefix, Queue, Source, SourceChange, Tally,
-    TokenRange, Tsgen, Ttl, TtlRules, UnixMs, Watermark, WatermarkRules, Which, Window, WindowRules,
+    batch_number, expired, fired, Addition, Batch, ClaimTerms, Copied, Debounce, DeliveryOptions, Ending, Expiry,
+    FieldKind, Gate, Guard, Idle, IdleRules, Kind, Listing, Mark, Millis, Nack, Prefix, Queue, Source, SourceChange,
+    Tally, TokenRange, Tsgen, Ttl, TtlRules, UnixMs, Watermark, WatermarkRules, Which, Window, WindowRules,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -40,6 +40,7 @@ impl Family for Watermark {
             key,
             with_silence(),
             with_memory(),
+            with_recurring(),
             with_named_groups(3, false),
             with_named_groups(2, true),
             with_named_groups(0, true),
@@ -59,6 +60,12 @@ impl Family for Watermark {
         key.add_into(Some(b"new group"), Guard::Always, 4, b"other", b"", now).ok();
         key.add_into(Some(b"g1"), Guard::IfPresent, 6, &[20; 5], b"", now).ok();
         key.add(Guard::Always, 5, b"new", b"", now).ok();
+        for id in [&b"job-3"[..], b"job-5"] {
+            let once = Addition::once(Guard::Always, 7, id, b"");
+            key.add_as(&Addition { every: Some(Millis(3)), ..once }, now).ok();
+        }
+        key.put_off(90, b"job-1", now).ok();
+        key.rem(b"job-4");
         key.rem(&[39; 5]);
         key.advance(35, Some(b"a"), now).ok();
     }
@@ -78,6 +85,27 @@ fn with_memory() -> Tsgen {
         key.ack(&[TokenRange::one(token)], UnixMs(1_000 + token as i64 % 7)).expect("one");
     }
     assert!(key.forget(b"done-2") && key.remembered() == 5);
+    key
+}
+
+/// With recurring elements: some whose runs died, one of which was requeued, one that was superseded, and one that is late again.
+fn with_recurring() -> Tsgen {
+    let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
+    let rules = WatermarkRules { kind: Kind::Clock, ..Default::default() };
+    let mut key = Tsgen::create(rules, options, [3, 4]).expect("valid");
+    for n in 0..12 {
+        let id = format!("job-{n}");
+        let once = Addition::once(Guard::Always, 900 + n, id.as_bytes(), b"x");
+        let every = (n % 4 > 0).then_some(Millis(10 + n.unsigned_abs()));
+        key.add_as(&Addition { every, ..once }, NOW).expect("room");
+    }
+    let first = fail_some(&mut key);
+    key.add(Guard::Always, 3_000, b"job-5", b"once", NOW).expect("room");
+    lose_some(&mut key, first);
+    key.requeue(Which::All(2), UnixMs(1_250)).expect("few");
+    let terms = ClaimTerms { consumer: b"w", count: 2, lease: Millis(100), first: None };
+    key.claim(&terms, UnixMs(1_250)).expect("no sink");
+    assert!(key.recurring() > 0 && key.stats(UnixMs(1_250)).dead > 0);
     key
 }
 

@@ -32,7 +32,7 @@ impl<'a> HeldBack<'a> {
     /// Whether its group has as many entries in hand as it may. O(log n).
     pub(super) fn has<G: Gate>(&self, queue: &Queue<G>, what: What) -> bool {
         let number = match what {
-            What::Entry(handle) => queue.entries.group(handle),
+            What::Entry(handle) | What::NextRun(handle, _) => queue.entries.group(handle),
             What::Due(due) => self.groups.number_of(&queue.entries, queue.gate.foretell(&due, Extent::Beginning).0),
         };
         number != NONE && !self.groups.has_room_for(number, self.ended.get(&number).copied().unwrap_or(0))

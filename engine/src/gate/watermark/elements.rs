@@ -2,35 +2,12 @@
 
 use super::{Kind, Late, Source, Watermark, WatermarkRules};
 use crate::delivery::Standing;
-use crate::entries::{Handle, State};
+use crate::entries::{Handle, Place};
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
 use crate::time::{Millis, UnixMs};
-use std::collections::BTreeSet;
-
-/// On what condition an element is added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guard {
-    /// Whether or not there is an element of its id.
-    Always,
-    /// Only if there is no element of its id (NX).
-    IfAbsent,
-    /// Only if there is an element of its id (XX).
-    IfPresent,
-}
-
-/// What became of an element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Added {
-    /// It waits for the watermark.
-    Waits,
-    /// It was late, and is ready at once.
-    Ready,
-    /// The guard forbade it, or it is done, or being worked on, and the key remembers.
-    Refused,
-}
 
 /// What an advance did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +31,8 @@ pub struct Element<'a> {
     pub timestamp: i64,
     /// Its payload.
     pub payload: &'a [u8],
+    /// How often it comes again, if it does.
+    pub every: Option<Millis>,
 }
 
 impl Queue<Watermark> {
@@ -92,177 +71,14 @@ impl Queue<Watermark> {
         self.gate.horizon(now)
     }
 
-    /// Adds an element, or replaces the one of its id. O(log n). Depends on `now` only if the watermark is a clock.
-    ///
-    /// An element of that id that is waiting, ready, delayed or dead is replaced; one that is leased is superseded:
-    /// its token still settles, but it never comes back.
-    /// Errors: [`Error::Late`], [`Error::Full`], [`Error::Exhausted`].
-    pub fn add(
-        &mut self,
-        guard: Guard,
-        timestamp: i64,
-        id: &[u8],
-        payload: &[u8],
-        now: UnixMs,
-    ) -> Result<Added, Error> {
-        self.add_into(None, guard, timestamp, id, payload, now)
-    }
-
-    /// Like [`Queue::add`], into this group; by default, with [`Guard::IfPresent`], into the one in which the element of its id is, else into
-    /// that of its id.
-    ///
-    /// Errors: also [`Error::NoGroups`].
-    pub fn add_into(
-        &mut self,
-        group: Option<&[u8]>,
-        guard: Guard,
-        timestamp: i64,
-        id: &[u8],
-        payload: &[u8],
-        now: UnixMs,
-    ) -> Result<Added, Error> {
-        self.check_group(group)?;
-        let hash = self.gate.names.hash(id);
-        let old = self.gate.names.get_hashed(&self.entries, id, hash);
-        match (guard, old) {
-            (Guard::IfAbsent, Some(_)) | (Guard::IfPresent, None) => return Ok(Added::Refused),
-            _ if self.is_known(id, hash, old, now) => return Ok(Added::Refused),
-            _ => {}
-        }
-        let late = self.is_late(timestamp, now)?;
-        self.check_room(usize::from(old.is_none()), 1)?;
-        let kept = match (&self.groups, old, guard, group) {
-            (Some(groups), Some(old), Guard::IfPresent, None) => groups.name_of(&self.entries, old).map(Box::from),
-            _ => None,
-        };
-        self.put(group.or(kept.as_deref()), timestamp, id, payload, hash, old);
-        Ok(self.count_late(late))
+    /// The entry that this id means. O(1).
+    pub(super) fn find(&self, id: &[u8]) -> Option<Handle> {
+        self.gate.names.get(&self.entries, id)
     }
 
     /// The group that an element was put into by name; `None` if that is its id, or if there is no such element. O(1).
     pub fn group_of(&self, id: &[u8]) -> Option<&[u8]> {
         self.groups.as_ref()?.name_of(&self.entries, self.find(id)?)
-    }
-
-    fn check_group(&self, group: Option<&[u8]>) -> Result<(), Error> {
-        match (group, &self.groups) {
-            (Some(_), None) => Err(Error::NoGroups),
-            _ => Ok(()),
-        }
-    }
-
-    /// Gives the element of this id another timestamp: adds an element with the same payload. O(log n) and O(its bytes).
-    ///
-    /// Errors: [`Error::Late`], [`Error::Exhausted`].
-    pub fn put_off(&mut self, timestamp: i64, id: &[u8], now: UnixMs) -> Result<Added, Error> {
-        self.put_off_into(None, timestamp, id, now)
-    }
-
-    /// Like [`Queue::put_off`], into this group; by default the element stays in its own.
-    ///
-    /// Errors: also [`Error::NoGroups`].
-    pub fn put_off_into(
-        &mut self,
-        group: Option<&[u8]>,
-        timestamp: i64,
-        id: &[u8],
-        now: UnixMs,
-    ) -> Result<Added, Error> {
-        self.check_group(group)?;
-        let Some(old) = self.find(id) else { return Ok(Added::Refused) };
-        let payload = self.entries.body(old).to_vec();
-        self.add_into(group, Guard::IfPresent, timestamp, id, &payload, now)
-    }
-
-    /// Adds all of these elements or none; tells for each whether it waits. O(log n) an element.
-    ///
-    /// Errors: [`Error::Late`], [`Error::Full`], [`Error::Exhausted`].
-    pub fn madd(&mut self, elements: &[(i64, &[u8], &[u8])], now: UnixMs) -> Result<Vec<Added>, Error> {
-        self.madd_into(None, elements, now)
-    }
-
-    /// Like [`Queue::madd`], all into this group.
-    ///
-    /// Errors: also [`Error::NoGroups`].
-    pub fn madd_into(
-        &mut self,
-        group: Option<&[u8]>,
-        elements: &[(i64, &[u8], &[u8])],
-        now: UnixMs,
-    ) -> Result<Vec<Added>, Error> {
-        self.check_group(group)?;
-        let is_known = |id: &[u8]| self.remembers() && self.is_known(id, self.gate.names.hash(id), self.find(id), now);
-        for (timestamp, id, _) in elements {
-            if !is_known(id) {
-                self.is_late(*timestamp, now)?;
-            }
-        }
-        let mut new = 0;
-        if self.options.max_len != 0 {
-            let ids: BTreeSet<&[u8]> = elements.iter().map(|(_, id, _)| *id).filter(|id| !is_known(id)).collect();
-            new = ids.into_iter().filter(|id| self.find(id).is_none()).count();
-        }
-        self.check_room(new, elements.len())?;
-        let add = |(timestamp, id, payload): &(i64, &[u8], &[u8])| {
-            let hash = self.gate.names.hash(id);
-            let old = self.gate.names.get_hashed(&self.entries, id, hash);
-            if self.is_known(id, hash, old, now) {
-                return Ok(Added::Refused);
-            }
-            let late = self.is_late(*timestamp, now)?;
-            self.put(group, *timestamp, id, payload, hash, old);
-            Ok(self.count_late(late))
-        };
-        elements.iter().map(add).collect()
-    }
-
-    fn find(&self, id: &[u8]) -> Option<Handle> {
-        self.gate.names.get(&self.entries, id)
-    }
-
-    /// Whether somebody works on this id, or its work is done, and the key remembers such ids: then it is not added once more.
-    fn is_known(&self, id: &[u8], hash: u32, old: Option<Handle>, now: UnixMs) -> bool {
-        self.remembers()
-            && match old {
-                Some(old) => self.entries.state(old) == State::Leased,
-                None => self.gate.remembered.has(&self.gate.names, id, hash, now),
-            }
-    }
-
-    fn is_late(&self, timestamp: i64, now: UnixMs) -> Result<bool, Error> {
-        let late = self.gate.horizon(now).is_some_and(|watermark| timestamp <= watermark);
-        if late && self.gate.rules.late == Late::Reject {
-            return Err(Error::Late);
-        }
-        Ok(late)
-    }
-
-    fn count_late(&mut self, late: bool) -> Added {
-        self.totals.late += u64::from(late);
-        if late {
-            Added::Ready
-        } else {
-            Added::Waits
-        }
-    }
-
-    fn put(&mut self, group: Option<&[u8]>, timestamp: i64, id: &[u8], payload: &[u8], hash: u32, old: Option<Handle>) {
-        let new = self.enter_into(timestamp, id, payload, hash, group);
-        let Some(old) = old else {
-            // One whose time is over may still stand there.
-            self.gate.remembered.forget(&mut self.gate.names, id, hash);
-            self.gate.names.insert(new, hash);
-            return;
-        };
-        self.gate.names.replace(old, new, hash);
-        if self.entries.state(old) == State::Leased {
-            self.entries.set_superseded(old, true);
-            self.superseded += 1;
-        } else {
-            self.lift(old);
-            self.revoke(old);
-            self.erase_nameless(old);
-        }
     }
 
     /// Removes the element of this id, whatever its state; its token becomes stale. True if there was one. O(log n).
@@ -409,31 +225,42 @@ impl Queue<Watermark> {
         }
     }
 
-    fn state_name(&self, handle: Handle, now: UnixMs) -> &'static str {
-        match self.standing(handle, now) {
-            Standing::Queued if self.ready(handle, now) => "ready",
-            Standing::Queued => "waiting",
-            Standing::Leased => "leased",
-            Standing::Delayed { .. } => "delayed",
-            Standing::Dead { .. } | Standing::Gone => "dead",
+    fn element(&self, handle: Handle, timestamp: i64, state: &'static str) -> Element<'_> {
+        let (id, payload) = self.entries.name_and_body(handle);
+        Element { state, id, timestamp, payload, every: self.gate.period(self.entries.place(handle).seq) }
+    }
+
+    fn queued_name(&self, timestamp: i64, now: UnixMs) -> &'static str {
+        match self.gate.horizon(now) {
+            Some(watermark) if timestamp <= watermark => "ready",
+            _ => "waiting",
         }
     }
 
-    fn element(&self, handle: Handle, state: &'static str) -> Element<'_> {
-        let (id, payload) = self.entries.name_and_body(handle);
-        Element { state, id, timestamp: self.entries.place(handle).key, payload }
-    }
-
-    /// The newest element of this id. O(1).
+    /// The newest element of this id. O(1), and O(log n) where elements come again.
     pub fn get(&self, id: &[u8], now: UnixMs) -> Option<Element<'_>> {
-        self.find(id).map(|handle| self.element(handle, self.state_name(handle, now)))
+        let handle = self.find(id)?;
+        let timestamp = self.entries.place(handle).key;
+        let (timestamp, state) = match self.standing(handle, now) {
+            Standing::Queued => (timestamp, self.queued_name(timestamp, now)),
+            Standing::Leased => (timestamp, "leased"),
+            Standing::Delayed { .. } => (timestamp, "delayed"),
+            Standing::Dead { at } => match self.comes_again(handle, at, 0) {
+                Some(next) => (next.key, self.queued_name(next.key, now)),
+                None => (timestamp, "dead"),
+            },
+            Standing::Gone => (timestamp, "dead"),
+        };
+        Some(self.element(handle, timestamp, state))
     }
 
     /// Waiting and ready elements with `min <= timestamp <= max`, in order, up to `count`. O(log n + those listed).
     pub fn range(&self, min: i64, max: i64, count: usize, now: UnixMs) -> Vec<Element<'_>> {
         let stored = self.order.iter_from(&self.entries, min);
-        let handles = self.with_returned(stored, now, |place| (min..=max).contains(&place.key), count);
-        self.entries.warm(handles.iter().copied());
-        handles.into_iter().map(|handle| self.element(handle, self.state_name(handle, now))).collect()
+        let listed = self.with_returned(stored, now, |place| (min..=max).contains(&place.key), count);
+        self.entries.warm(listed.iter().map(|(_, handle)| *handle));
+        let element =
+            |(place, handle): (Place, Handle)| self.element(handle, place.key, self.queued_name(place.key, now));
+        listed.into_iter().map(element).collect()
     }
 }

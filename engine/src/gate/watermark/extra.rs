@@ -29,6 +29,17 @@ pub enum Extra<'a> {
     /// Ids that are remembered, oldest first. Behind REMEMBER.
     #[serde(borrow)]
     Remembered(Vec<SavedDone<'a>>),
+    /// EVERY: runs that come again, by rising sequence numbers.
+    Recurring(Vec<SavedRun>),
+    /// Runs of recurring elements that have died, and what has become of them, by rising sequence numbers.
+    Past(Vec<u64>),
+}
+
+/// A run of a recurring element.
+#[derive(Serialize, Deserialize)]
+pub struct SavedRun {
+    seq: u64,
+    period: Millis,
 }
 
 /// An id that is remembered.
@@ -53,6 +64,10 @@ impl Watermark {
         }
         let saved = self.remembered.iter().map(|(id, at)| (id.len() + 8, SavedDone { id, at }));
         chunked(saved, |chunk| tell(Extra::Remembered(chunk)));
+        let (periods, past) = self.recurrences();
+        let runs = periods.map(|(seq, period)| (8, SavedRun { seq, period }));
+        chunked(runs, |chunk| tell(Extra::Recurring(chunk)));
+        chunked(past.map(|seq| (4, seq)), |chunk| tell(Extra::Past(chunk)));
     }
 
     pub(super) fn take_extra(&mut self, extra: Extra<'_>) -> Result<(), Error> {
@@ -71,6 +86,11 @@ impl Watermark {
                 Ok(())
             }
             Extra::Remembered(ids) => ids.iter().try_for_each(|done| self.take_done(done)),
+            Extra::Recurring(_) | Extra::Past(_) if self.rules.kind != Kind::Clock => {
+                Err(Error::Damaged("EVERY without a clock"))
+            }
+            Extra::Recurring(runs) => runs.iter().try_for_each(|run| self.take_period(run.seq, run.period)),
+            Extra::Past(runs) => runs.into_iter().try_for_each(|seq| self.take_past(seq)),
             Extra::MaxJump(_) => Err(Error::Damaged("an impossible MAXJUMP")),
         }
     }

@@ -1,7 +1,7 @@
 //! TSGEN as a list of elements and a number.
 
 use super::{Entry, Gate, Naive, State};
-use tsgen_engine::{Added, Guard, Kind};
+use tsgen_engine::{Added, Addition, Guard, Kind};
 
 #[derive(Clone, Debug, Default)]
 pub struct Watermark {
@@ -120,18 +120,11 @@ impl Gate for Watermark {
 
 impl Naive<Watermark> {
     pub fn newest(&self, id: &[u8]) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.name == id && !entry.superseded)
+        self.entries.iter().position(|entry| entry.name == id && !entry.superseded && !entry.past)
     }
 
-    pub fn add(
-        &mut self,
-        group: Option<&[u8]>,
-        guard: Guard,
-        timestamp: i64,
-        id: &[u8],
-        payload: &[u8],
-        now: i64,
-    ) -> Result<Added, &'static str> {
+    pub fn add(&mut self, addition: &Addition<'_>, now: i64) -> Result<Added, &'static str> {
+        let Addition { guard, group, every, timestamp, id, payload } = *addition;
         let old = self.newest(id);
         if (guard == Guard::IfAbsent && old.is_some()) || (guard == Guard::IfPresent && old.is_none()) {
             return Ok(Added::Refused);
@@ -151,13 +144,20 @@ impl Naive<Watermark> {
             return Err("FULL");
         }
         let seq = self.next_seq();
-        let mut entry = Entry::new(id, timestamp, seq, payload.to_vec());
-        let kept = old.filter(|_| guard == Guard::IfPresent).map(|old| self.entries[old].group.clone());
-        entry.group = group.map(<[u8]>::to_vec).or(kept).unwrap_or(entry.group);
+        let kept = old.filter(|_| guard == Guard::IfPresent).map(|old| &self.entries[old]);
+        let mut entry = Entry::new(id, timestamp, seq, payload.unwrap_or_default().to_vec());
+        entry.every = every.map(|every| every.0 as i64);
+        if let Some(kept) = kept {
+            entry.group = kept.group.clone();
+            entry.every = entry.every.or(kept.every);
+            entry.content = payload.map_or(kept.content.clone(), <[u8]>::to_vec);
+        }
+        entry.group = group.map(<[u8]>::to_vec).unwrap_or(entry.group);
         self.enter(entry);
         if let Some(old) = old {
             if matches!(self.entries[old].state, State::Leased { .. }) {
                 self.entries[old].superseded = true;
+                self.entries[old].every = None;
             } else {
                 self.entries.remove(old);
             }
