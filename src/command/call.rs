@@ -7,7 +7,7 @@ use crate::command::args::Args;
 use crate::redis::ctx::unix_ms;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
-use tsgen_engine::UnixMs;
+use tsgen_engine::{Millis, UnixMs};
 
 /// The envelope: runs one command at a given time.
 pub const AT: &CStr = c"TSGEN.AT";
@@ -64,17 +64,22 @@ impl Call<'_> {
 
     /// Replicates the command with its time and with more arguments at its end, which only a repetition has.
     pub fn replicate_timed_with(&self, now: UnixMs, more: &[&Str]) {
-        let with_units = self.args.with_units();
-        if with_units.is_empty() && more.is_empty() {
+        if self.args.with_units().is_empty() && more.is_empty() {
             return self.replicate_timed_as(now, self.given);
         }
-        let numbers: Vec<(usize, OwnedStr)> = with_units
-            .iter()
-            .map(|(place, ms)| (*place, OwnedStr::number(i64::try_from(ms.0).unwrap_or(i64::MAX))))
-            .collect();
         let mut arguments = self.given.to_vec();
-        numbers.iter().for_each(|(place, number)| arguments[*place] = number);
         arguments.extend(more);
+        self.replicate_timed_in_ms(now, arguments);
+    }
+
+    /// Replicates the command with its time, and with these arguments, which stand where those that came did; durations in milliseconds.
+    pub fn replicate_timed_in_ms(&self, now: UnixMs, arguments: Vec<&Str>) {
+        let with_units = self.args.with_units().iter();
+        let number =
+            |(place, ms): &(usize, Millis)| (*place, OwnedStr::number(i64::try_from(ms.0).unwrap_or(i64::MAX)));
+        let numbers: Vec<(usize, OwnedStr)> = with_units.map(number).collect();
+        let mut arguments = arguments;
+        numbers.iter().for_each(|(place, number)| arguments[*place] = number);
         self.replicate_timed_as(now, &arguments);
     }
 

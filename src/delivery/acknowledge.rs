@@ -27,8 +27,8 @@ pub fn acknowledge<F: Family>(
 ) -> Result<usize, Fail> {
     let mut key = keyspace::open_write::<F>(ctx, name)?;
     let Some(value) = key.value()? else { return Ok(0) };
-    if value.queue.remembers() {
-        return acknowledge_and_remember::<F>(ctx, name, key, tokens, now());
+    if value.queue.times_acks() {
+        return acknowledge_at::<F>(ctx, name, key, tokens, now());
     }
     // It does not depend on time, so the clock is not read.
     let settled = value.queue.ack(tokens.as_slice(), UnixMs::EVER)?;
@@ -41,7 +41,8 @@ pub fn acknowledge<F: Family>(
     Ok(settled.count)
 }
 
-fn acknowledge_and_remember<F: Family>(
+/// At a key that remembers what is done, or in which something comes again when it is.
+fn acknowledge_at<F: Family>(
     ctx: &Ctx,
     name: &Str,
     mut key: Opened<'_, F>,

@@ -1,6 +1,7 @@
 //! What the timer does with a key whose time has come: it wakes blocked clients, tells subscribers of `ready`, and feeds the sink.
 //!
-//! It sweeps leases and delays that are over only where a client or the sink waits for their entries, or where there are very many.
+//! It sweeps leases and delays that are over only where a client or the sink waits for their entries, where work comes again when it is
+//! settled, or where there are very many.
 
 use crate::delivery::family::{Decision, Family};
 use crate::delivery::keyspace;
@@ -105,6 +106,17 @@ fn goes_first<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now:
     false
 }
 
+/// Where work comes again, a run that dies makes the next one: leases that have ended are swept even if nobody waits, or nobody would be told when
+/// that is ready. True if there may be more of them.
+fn sweep_runs<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
+    let is_swept = value.queue.recurs() && value.queue.sweep_stride(now);
+    if is_swept {
+        replicate::sweep::<F>(ctx, name, now);
+        ctx.signal_modified(name);
+    }
+    is_swept
+}
+
 fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
     let again = F::tick(ctx, name, now, until, Role::Master);
     let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
@@ -123,6 +135,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         value.schedule(db, name.bytes(), now);
         return true;
     }
+    let is_swept = sweep_runs::<F>(ctx, name, value, now);
     let mut opened = decided.opened;
     let mut opens_at = None;
     let feed = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
@@ -138,6 +151,10 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         value.schedule(db, name.bytes(), at);
     }
     sweep_backlog(ctx, db, name, value, now);
+    if is_swept {
+        value.schedule(db, name.bytes(), now);
+    }
+    value.schedule_runs(db, name.bytes(), now);
     drop(key);
     if opened {
         ctx.notify(F::VERBS.ready.event, name);

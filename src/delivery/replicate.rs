@@ -22,8 +22,8 @@ pub fn acknowledged<F: Family>(ctx: &Ctx, name: &Str, tokens: &[&Str]) {
     ctx.replicate_on(F::VERBS.ack.name, name, tokens);
 }
 
-/// Replicates an acknowledgement at a key that remembers it from then on. Tokens that were listed one by one go out as ranges: to copy each of
-/// them would cost as much as to settle it.
+/// Replicates an acknowledgement at a key to which its time matters: it remembers it from then on, or something comes again. Tokens that were
+/// listed one by one go out as ranges: to copy each of them would cost as much as to settle it.
 pub fn acknowledged_at<F: Family>(ctx: &Ctx, name: &Str, tokens: &[TokenRange], now: UnixMs) {
     let range = |range: &TokenRange| match range.first == range.last {
         true => OwnedStr::number(i64::try_from(range.first).unwrap_or(i64::MAX)),

@@ -41,6 +41,7 @@ pub fn serve<F: Family>(
 ) -> Result<bool, Fail> {
     let mut key = keyspace::open_write::<F>(ctx, name)?;
     let Some(value) = key.value()? else { return Ok(false) };
+    let acks_are_timed = value.queue.times_acks();
     let mut acknowledged: &[&Str] = &[];
     if let Some(Receipts { tokens, given, .. }) = receipts {
         value.queue.check_claim(wanted.token, now)?;
@@ -62,13 +63,13 @@ pub fn serve<F: Family>(
             replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, acknowledged, now);
         }
         _ => match receipts {
-            Some(receipts) if value.queue.remembers() => {
+            Some(receipts) if acks_are_timed => {
                 replicate::acknowledged_at::<F>(ctx, name, receipts.tokens.as_slice(), now);
             }
             _ => replicate::acknowledged::<F>(ctx, name, acknowledged),
         },
     }
-    if has_acknowledged && value.queue.remembers() {
+    if has_acknowledged && acks_are_timed {
         value.schedule_drive(ctx.db(), name.bytes(), now, None);
     }
     let served = claim.filter(|claim| claim.count > 0);

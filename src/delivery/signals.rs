@@ -33,13 +33,14 @@ impl Signals {
             value.schedule_crowd(ctx.db(), name.bytes(), UnixMs(i64::MIN));
         }
         let watched = waiters::anybody();
-        let driven = value.has_sink() || opens_at.is_some();
+        let driven = value.has_sink() || opens_at.is_some() || value.queue.recurs();
         if !watched && !driven {
             return Signals { wake: false };
         }
         let (db, now) = (ctx.db(), now());
         if driven {
             value.schedule_drive(db, name.bytes(), now, opens_at);
+            value.schedule_runs(db, name.bytes(), now);
         }
         if !watched || waiters::count(db, name.bytes()) == 0 {
             return Signals { wake: false };
@@ -51,17 +52,18 @@ impl Signals {
         Signals { wake }
     }
 
-    /// The signals of a change by which entries are gone: that makes others ready only in groups that were at their limits.
+    /// The signals of a change by which entries are gone: that makes others ready only in groups that were at their limits, or where work
+    /// comes again.
     pub fn of_leaving<F: Content>(
         ctx: &Ctx,
         name: &Str,
         value: &mut StoredQueue<F>,
         now: impl FnOnce() -> UnixMs,
     ) -> Self {
-        match value.queue.options().group_limit {
-            0 => Signals::quiet(ctx, name),
-            _ => Signals::of(ctx, name, value, now, None),
+        if value.queue.options().group_limit == 0 && !value.queue.recurs() {
+            return Signals::quiet(ctx, name);
         }
+        Signals::of(ctx, name, value, now, None)
     }
 
     /// The signals of a change that makes nothing ready, now or later.
@@ -93,6 +95,13 @@ impl<F: Content> StoredQueue<F> {
     pub fn schedule_crowd(&self, db: i32, name: &[u8], earliest: UnixMs) {
         if let Some(at) = self.queue.next_end().filter(|_| self.queue.is_crowded()) {
             self.schedule(db, name, at.max(earliest));
+        }
+    }
+
+    /// If anything comes again: asks the timer to come when the next run opens, or a lease ends, for that may make one.
+    pub fn schedule_runs(&mut self, db: i32, name: &[u8], now: UnixMs) {
+        if let Some(at) = self.queue.recurs().then(|| self.queue.next_deadline(now)).flatten() {
+            self.schedule(db, name, at);
         }
     }
 

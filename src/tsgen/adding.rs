@@ -82,7 +82,7 @@ fn elements_begin(arguments: &[&Str]) -> usize {
     loop {
         at += match arguments.get(at) {
             Some(word) if is(word, "NX") || is(word, "XX") => 1,
-            Some(word) if is(word, "GROUP") => 2,
+            Some(word) if is(word, "GROUP") || is(word, "EVERY") => 2,
             _ => return at,
         };
     }
@@ -103,5 +103,5 @@ fn replicate_on_clock(call: &Call<'_>, now: UnixMs, placed: &[Placed]) {
             *slot = timestamp;
         }
     }
-    call.replicate_timed_as(now, &arguments);
+    call.replicate_timed_in_ms(now, arguments);
 }

@@ -336,6 +336,7 @@ impl Family for Tsgen {
             Field("remember", Shown::Number(keep.0)),
             Field("remembermax", Shown::Number(max)),
             Field("remembered", Shown::Number(queue.remembered() as u64)),
+            Field("recurring", Shown::Number(queue.recurring() as u64)),
         ]
     }
 }

@@ -8,7 +8,7 @@ use crate::redis::Str;
 use crate::tsgen::adding::{self, Placed, Placements};
 use crate::tsgen::timestamp::When;
 use crate::tsgen::Tsgen;
-use tsgen_engine::{Added, Guard, Queue, Watermark};
+use tsgen_engine::{Added, Addition, Guard, Millis, Queue, Watermark};
 
 const TWO_GUARDS: Fail = Fail::text("ERR NX and XX exclude each other and may be given once");
 
@@ -18,6 +18,8 @@ struct Element<'a> {
     guard: Guard,
     /// `None`: the group of the present element with XX, else that of the id.
     group: Option<&'a [u8]>,
+    /// `None`: the present period with XX, else it comes once.
+    every: Option<Millis>,
     when: When,
     id: &'a [u8],
     /// `None`: the present payload with XX, else an empty one.
@@ -29,24 +31,24 @@ impl Element<'_> {
     fn add_to(&self, queue: &mut Queue<Watermark>, call: &Call<'_>) -> Result<Option<Placements<[Placed; 1]>>, Fail> {
         let (now, when) = (adding::time(call, queue), self.when);
         let timestamp = when.resolve(queue.is_clock(), now, call)?;
-        let added = match (self.guard, self.payload) {
-            (Guard::IfPresent, None) => queue.put_off_into(self.group, timestamp, self.id, now)?,
-            (guard, payload) => {
-                queue.add_into(self.group, guard, timestamp, self.id, payload.unwrap_or_default(), now)?
-            }
-        };
+        let Element { guard, group, every, id, payload, .. } = *self;
+        let added = queue.add_as(&Addition { guard, group, every, timestamp, id, payload }, now)?;
         Ok((added != Added::Refused).then_some(Placements { placed: [Placed { when, timestamp, added }], now }))
     }
 }
 
 fn parse<'a>(call: &mut Call<'a>) -> Result<Element<'a>, Fail> {
-    let (mut guard, mut group) = (Guard::Always, None);
+    let (mut guard, mut group, mut every) = (Guard::Always, None, None);
     let when = loop {
         let given = match call.args.required()? {
             word if is(word, "NX") => Guard::IfAbsent,
             word if is(word, "XX") => Guard::IfPresent,
             word if is(word, "GROUP") => {
                 set(&mut group, "GROUP", adding::group(call)?)?;
+                continue;
+            }
+            word if is(word, "EVERY") => {
+                set(&mut every, "EVERY", call.args.millis_of("EVERY", 1)?)?;
                 continue;
             }
             timestamp => break When::parse(timestamp)?,
@@ -62,14 +64,14 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Element<'a>, Fail> {
     }
     check_name(call.ctx, "id", id)?;
     check_payload(call.ctx, "payload", payload.unwrap_or_default())?;
-    Ok(Element { guard, group, when, id, payload })
+    Ok(Element { guard, group, every, when, id, payload })
 }
 
 impl Command for Add {
     const ROW: &'static Row = &Row {
         name: c"TSGEN.ADD",
         flags: "write deny-oom fast",
-        syntax: "key [NX|XX] [GROUP group] timestamp id [payload]",
+        syntax: "key [NX|XX] [EVERY duration] [GROUP group] timestamp id [payload]",
         summary:
             "Adds an element that waits until the watermark reaches its timestamp, or replaces the one with its id",
         complexity: "O(log(N))",

@@ -11,7 +11,9 @@ impl Command for Get {
         name: c"TSGEN.GET",
         flags: "readonly fast",
         syntax: "key id",
-        summary: "Returns state, timestamp and payload of the newest element of an id",
+        summary:
+            "Returns state, timestamp and payload of the newest element of an id, and its period if it is recurring",
+        complexity: "O(1), and O(log(N)) with N being the number of recurring elements",
         ..Row::READ
     };
 
@@ -22,10 +24,13 @@ impl Command for Get {
         match value.and_then(|value| value.queue.get(id, call.now())) {
             None => call.ctx.reply_null(),
             Some(element) => {
-                call.ctx.reply_array(3);
+                call.ctx.reply_array(3 + usize::from(element.every.is_some()));
                 call.ctx.reply_bytes(element.state.as_bytes());
                 call.ctx.reply_int(element.timestamp);
                 call.ctx.reply_bytes(element.payload);
+                if let Some(every) = element.every {
+                    call.ctx.reply_int(i64::try_from(every.0).unwrap_or(i64::MAX));
+                }
             }
         }
         Ok(())

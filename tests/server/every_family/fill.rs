@@ -40,6 +40,18 @@ pub fn tsgen(client: &mut Client) {
         OK
         > TSGEN.ADD clock +3600000 later "in an hour"
         1
+        > TSGEN.CREATE jobs CLOCK LEASE 3600000 MAXDELIVERIES 1
+        OK
+        > TSGEN.ADD jobs EVERY 1d 1000 waiting w
+        0
+        > TSGEN.ADD jobs EVERY 2d 2000 leased l
+        0
+        > TSGEN.CLAIM jobs w
+        [[<died> 1 'waiting' 1000 'w']]
+        > TSGEN.NACK jobs <died>
+        1
+        > TSGEN.CLAIM jobs w
+        [[<_0> 1 'leased' 2000 'l']]
         > TSGEN.CREATE empty
         OK
         > TSGEN.CREATE piped SINK stream SINKMAXLEN 100

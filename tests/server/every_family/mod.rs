@@ -97,7 +97,7 @@ pub static FAMILIES: [Family; 4] = [
     Family {
         name: "TSGEN",
         make: fill::tsgen,
-        keys: &["external", "sources", "clock", "empty", "piped"],
+        keys: &["external", "sources", "clock", "jobs", "empty", "piped"],
         create: "",
         reads: &["WATERMARK #", "GET # waiting", "RANGE # - +", "SOURCES #"],
         writes: &[
@@ -107,6 +107,8 @@ pub static FAMILIES: [Family; 4] = [
             "MADD # 1 a x",
             "ADVANCE # 1",
             "ADVANCE # 1 SOURCE a",
+            "ADD # EVERY 1 1 a",
+            "ADD # XX EVERY 315360000000 9223372036854775807 leased",
             "REM # leased dead delayed",
         ],
         forms: &[
@@ -122,6 +124,8 @@ pub static FAMILIES: [Family; 4] = [
             "ADD grouped NX GROUP g 5 id payload",
             "MADD grouped GROUP g 5 id payload",
             "ADD clock 5 id payload",
+            "ADD clock EVERY 5 5 id payload",
+            "ADD clock XX EVERY 5 GROUP g 5 id payload",
             "MADD external 5 id payload 6 id2 payload",
             "ADVANCE external 5",
             "ADVANCE sources 5 SOURCE left",
@@ -346,13 +350,14 @@ impl Family {
     pub fn view(&self, c: &mut Client) -> Vec<String> {
         let mut lines = Vec::new();
         for key in self.keys {
+            // A clock's watermark moves by itself.
+            let is_clock = matches!(*key, "clock" | "jobs");
             for command in self.reads.iter().chain(&DELIVERY_READS[1..]) {
-                // A clock's watermark moves by itself.
-                let is_shown = !(*key == "clock" && command.starts_with("WATERMARK"));
+                let is_shown = !(is_clock && command.starts_with("WATERMARK"));
                 lines.extend(is_shown.then(|| c.ok(&self.on(command, key)).to_string()));
             }
             let info = c.ok(&self.on("INFO #", key));
-            let moves = |name: &str| name.starts_with("oldest-") || (*key == "clock" && name == "watermark");
+            let moves = |name: &str| name.starts_with("oldest-") || (is_clock && name == "watermark");
             let fields = info.items().chunks(2).filter(|field| !moves(&field[0].text()));
             lines.extend(fields.map(|field| format!("{key} {} {}", field[0], field[1])));
         }

@@ -13,6 +13,7 @@ mod limits;
 mod listings;
 mod persistence;
 mod priorities;
+mod recurring;
 mod regressions;
 mod remember;
 mod replication;
