@@ -166,6 +166,12 @@ def test_a_delay_queue_makes_itself(t):
     mails = t.delay_queue("mails")
     assert mails.add("a", {"to": "ada"}, delay=3600) is True
     assert mails.add("a", delay=3600, nx=True) is None
+    assert mails.add("nightly", "report", delay=3600, every=timedelta(days=1)) is True
+    assert mails.add("nightly", delay=7200, xx=True) is True
+    found = mails.get("nightly")
+    assert found is not None
+    assert (found.state, found.payload, found.every) == ("waiting", "report", 86_400_000)
+    assert mails.rem("nightly") == 1
     assert mails.add("b", at=datetime(2001, 1, 1, tzinfo=timezone.utc)) is False
     assert mails.get("b").timestamp == 978307200000
     assert mails.info()["gate"] == "clock"

@@ -142,15 +142,24 @@ class AsyncTsgenKey(AsyncKey):
         await self._call("ALTER", *options(given))
 
     async def add(
-        self, timestamp: int | str, id: Name, payload: Any = None, *, nx: bool = False, xx: bool = False, group: Name | None = None
+        self,
+        timestamp: int | str,
+        id: Name,
+        payload: Any = None,
+        *,
+        nx: bool = False,
+        xx: bool = False,
+        every: Duration | None = None,
+        group: Name | None = None,
     ) -> bool | None:
         """Adds an element, or replaces the one with its id. True if it waits, False if it is ready, None if `nx` or `xx` forbade it.
 
         `timestamp` is a signed 64-bit integer in the unit of the watermark; on CLOCK keys Unix ms, or `"+30s"` from now. `xx` without a
-        payload keeps the one that is there, and without a group the group. `group` is for keys with GROUPLIMIT or FAIR; without it the
-        element is in the group of its id. LATE, FULL as the key's options say.
+        payload keeps the one that is there, and without a group or a period these. `group` is for keys with GROUPLIMIT or FAIR; without it
+        the element is in the group of its id. With `every`, 1 ms to ten years, it comes again so often, on CLOCK keys: each time it is done
+        or dead. LATE, FULL as the key's options say.
         """
-        words = [*(["NX"] if nx else []), *(["XX"] if xx else []), *options({"group": group})]
+        words = [*(["NX"] if nx else []), *(["XX"] if xx else []), *options({"every": every, "group": group})]
         body = [] if xx and payload is None else [self.server.codec.encode(payload)]
         reply = await self._call("ADD", *words, timestamp, id, *body)
         return None if reply is None else reply == 1
@@ -177,7 +186,7 @@ class AsyncTsgenKey(AsyncKey):
     async def get(self, id: Name) -> Found | None:
         """The newest element of an id, whatever its state; None if there is none."""
         reply = await self._call("GET", id)
-        return None if reply is None else Found(reply[0].decode(), reply[1], self.server.codec.decode(reply[2]))
+        return None if reply is None else Found(reply[0].decode(), reply[1], self.server.codec.decode(reply[2]), *reply[3:])
 
     async def rem(self, *ids: Name) -> int:
         """Removes elements, whatever their state. How many."""
@@ -205,16 +214,17 @@ class AsyncDelayQueue(AsyncTsgenKey):
         at: datetime | int | None = None,
         nx: bool = False,
         xx: bool = False,
+        every: Duration | None = None,
         group: Name | None = None,
     ) -> bool | None:
         """Adds a job, or replaces the one with its id: due `delay` from now (0 to ten years), or `at` a datetime or Unix ms.
 
-        True if it waits, False if it is ready, None if `nx` (only if there is none) or `xx` (only if there is one) forbade it. `group` as
-        in `AsyncTsgenKey.add`.
+        True if it waits, False if it is ready, None if `nx` (only if there is none) or `xx` (only if there is one) forbade it. `every`
+        and `group` as in `AsyncTsgenKey.add`.
         """
         due = f"+{to_ms(delay)}" if at is None else f"{round(at.timestamp() * 1000) if isinstance(at, datetime) else at}ms"
         try:
-            return await super().add(due, id, payload, nx=nx, xx=xx, group=group)
+            return await super().add(due, id, payload, nx=nx, xx=xx, every=every, group=group)
         except redis.ResponseError as error:
             if "needs a CLOCK key" not in str(error):
                 raise
@@ -225,7 +235,7 @@ class AsyncDelayQueue(AsyncTsgenKey):
                     raise
                 if (await self.info())["gate"] != "clock":
                     raise error from None
-            return await super().add(due, id, payload, nx=nx, xx=xx, group=group)
+            return await super().add(due, id, payload, nx=nx, xx=xx, every=every, group=group)
 
 
 class AsyncDebounceKey(AsyncKey):

@@ -37,6 +37,8 @@ class Found(NamedTuple):
     state: str
     timestamp: int
     payload: Any
+    #: How often the element comes again, in milliseconds; None if it comes once.
+    every: int | None = None
 
 
 class Source(NamedTuple):
