@@ -21,15 +21,10 @@ pub fn life(ctx: &Ctx, name: &Str) -> Life {
     Key::open_silently(ctx, name).map_or(Life::Absent, |key| life_of(&key.look()))
 }
 
-/// The deadline of a key in its own event, where the server lets it be looked at there (7.2); none if it is over, or the
-/// key is in another database than the event seems to be of. The look is cheap, because
+/// The deadline of a key in its own event, where the server lets it be looked at there (7.2); none if it is over. The look is cheap, because
 /// the server has just worked on the key.
 pub fn deadline_in_event(ctx: &Ctx, name: &Str) -> Option<UnixMs> {
     let key = peeks_end_nothing().then(|| Key::peek(ctx, name))??;
-    // In MULTI, Valkey 9 tells of a key that arrives in another database while it says that the database of the transaction is selected.
-    if key.db() != ctx.db() {
-        return None;
-    }
     match life_of(&key.look()) {
         Life::Until(deadline) => Some(deadline),
         Life::Absent | Life::Endless => None,

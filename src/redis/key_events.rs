@@ -1,6 +1,6 @@
 //! The events of keys that Redis tells modules: keyspace events, the ends of keys, and the end of the unit in which either came.
 
-use super::key::Look;
+use super::key::{peeks_end_nothing, Key, Look};
 use super::panics;
 use super::{api, Ctx, Str};
 use redis_module::raw;
@@ -132,7 +132,7 @@ type Listeners = [OnceLock<&'static KeyListener>; 4];
 static LISTENERS: [Listeners; 2] = [const { [const { OnceLock::new() }; 4] }; 2];
 
 impl KeyListener {
-    /// `tell` gets context, event and key. On a master it must open no key that may have a TTL, unless data is being loaded or it peeks and
+    /// `tell` gets a context in the database of the key, event and key. On a master it must open no key that may have a TTL, unless data is being loaded or it peeks and
     /// that ends nothing ([`super::key::peeks_end_nothing`]): opening could end the key before the change that caused the event is replicated.
     pub const fn new(class: Class, tell: fn(ctx: &Ctx, event: &CStr, key: &Str)) -> Self {
         KeyListener { class, tell, is_told: AtomicBool::new(false) }
@@ -179,11 +179,28 @@ unsafe extern "C" fn key_event<const CLASS: usize>(
 ) -> c_int {
     // SAFETY: Redis lends context, event name and key name until we return.
     let (ctx, event, key) = unsafe { (Ctx::borrow(ctx), CStr::from_ptr(event), Str::borrow(key)) };
-    for listener in LISTENERS[CLASS].iter().map_while(OnceLock::get) {
-        panics::catch("a keyspace event", || (listener.tell)(ctx, event, key));
-    }
+    panics::catch("a keyspace event", || {
+        let told = elsewhere(ctx, event, key).unwrap_or(ctx);
+        for listener in LISTENERS[CLASS].iter().map_while(OnceLock::get) {
+            panics::catch("a keyspace event", || (listener.tell)(told, event, key));
+        }
+    });
     put_back(ctx, event);
     raw::REDISMODULE_OK as c_int
+}
+
+/// The module's own context, in the database that a key has arrived in, if the context of the event names another one. In MULTI, Valkey 9 tells
+/// of what `MOVE` and `COPY … DB` did in the other database while it names that of the transaction as the selected one; keys are opened in the
+/// right one.
+fn elsewhere(ctx: &Ctx, event: &CStr, key: &Str) -> Option<&'static Ctx> {
+    if !matches!(event.to_bytes(), b"move_to" | b"copy_to") || !peeks_end_nothing() {
+        return None;
+    }
+    let db = Key::peek(ctx, key)?.db();
+    if db == ctx.db() {
+        return None;
+    }
+    Ctx::own().filter(|own| own.select_db(db))
 }
 
 /// The database that a key is moving out of; its other event follows at once.

@@ -260,11 +260,45 @@ fn a_key_overwritten_without_ttl_is_not_listed_any_more() {
     c.play("> SET k:later v EX 1000\n OK\n > EXPIRY.TRACKED w\n [['k:later' <_>]]");
 }
 
+const A_WATCHER_IN_EACH: &str =
+    "> SELECT 1\n OK\n > EXPIRY.CREATE w PREFIX k:\n OK\n > SELECT 0\n OK\n > EXPIRY.CREATE w PREFIX k:\n OK";
+
+/// What the watchers of the first two databases track.
+#[track_caller]
+fn tracked_in_each(c: &mut Client, tracked: [&str; 2]) {
+    for (db, keys) in tracked.iter().enumerate() {
+        c.play(&format!("> SELECT {db}\n OK\n > EXPIRY.TRACKED w\n {keys}"));
+    }
+}
+
 /// In MULTI, Valkey 9 tells of the arrival of a key as if it were in the database of the transaction.
 #[test]
-fn a_key_that_moves_away_in_multi_is_not_tracked_any_more() {
+fn a_key_that_moves_in_multi_is_tracked_where_it_has_arrived() {
+    let (master, replica) = crate::common::pair(&[]);
+    let mut c = master.client();
+    c.play(A_WATCHER_IN_EACH);
+    c.play("> SET k:moved v PX 100000\n OK\n > EXPIRY.TRACKED w\n [['k:moved' …]]");
+    c.play("> MULTI\n OK\n > MOVE k:moved 1\n QUEUED\n > EXEC\n [1]");
+    tracked_in_each(&mut c, ["[]", "[['k:moved' …]]"]);
+    same_data(&master, &replica);
+    tracked_in_each(&mut replica.client(), ["[]", "[['k:moved' …]]"]);
+}
+
+/// The same for a copy.
+#[test]
+fn a_key_that_is_copied_in_multi_is_tracked_where_the_copy_is() {
     let server = Server::start(&[]);
     let mut c = server.client();
-    c.play("> EXPIRY.CREATE w PREFIX k:\n OK\n > SET k:moved v PX 100000\n OK\n > EXPIRY.TRACKED w\n [['k:moved' …]]");
-    c.play("> MULTI\n OK\n > MOVE k:moved 1\n QUEUED\n > EXEC\n [1]\n > EXPIRY.TRACKED w\n []");
+    c.play(A_WATCHER_IN_EACH);
+    c.play("> SET k:copied v PX 100000\n OK\n > MULTI\n OK\n > COPY k:copied k:copy DB 1\n QUEUED\n > EXEC\n [1]");
+    tracked_in_each(&mut c, ["[['k:copied' …]]", "[['k:copy' …]]"]);
+}
+
+/// A watcher that changes its name or database in MULTI goes on watching where it has arrived, and only there.
+#[test]
+fn a_watcher_that_moves_in_multi_watches_where_it_has_arrived() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> EXPIRY.CREATE w PREFIX k:\n OK\n > MULTI\n OK\n > MOVE w 1\n QUEUED\n > SET k:here v PX 100000\n QUEUED\n > EXEC\n [1 OK]");
+    c.play("> SELECT 1\n OK\n > SET k:there v PX 100000\n OK\n > EXPIRY.TRACKED w\n [['k:there' …]]");
 }
