@@ -10,6 +10,7 @@ mod traffic;
 mod atomic;
 mod blocking;
 mod failover;
+mod groups;
 mod owners;
 mod resharding;
 mod routing;

@@ -74,8 +74,11 @@ pub struct Peeked<'a> {
 /// Where an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeekedAt<'a> {
-    /// It can be claimed.
-    Ready,
+    /// It can be claimed, unless its group holds it back.
+    Ready {
+        /// Whether its group has as many entries in hand as it may; `None` where groups have no limit.
+        held_back: Option<bool>,
+    },
     /// It comes back then.
     Delayed {
         /// When its delay is over.
@@ -207,7 +210,8 @@ impl<G: Gate> Queue<G> {
         let mut all: Vec<_> = queued.chain(due).collect();
         all.sort_unstable_by_key(|(place, _)| *place);
         all.truncate(count);
-        let found = |(place, what)| Found { cursor: Cursor::of_place(place), what, at: PeekedAt::Ready };
+        let found =
+            |(place, what)| Found { cursor: Cursor::of_place(place), what, at: PeekedAt::Ready { held_back: None } };
         all.into_iter().map(found).collect()
     }
 
@@ -246,13 +250,15 @@ impl<G: Gate> Queue<G> {
             what_is.push(what);
             last = Some(cursor);
         }
-        let is_ready = entries.first().is_some_and(|first: &Peeked<'_>| first.at == PeekedAt::Ready);
+        let is_ready = entries.first().is_some_and(|first: &Peeked<'_>| matches!(first.at, PeekedAt::Ready { .. }));
         if let Some(held_back) = HeldBack::of(self, now).filter(|_| is_ready) {
             // The cursor stays behind all of the page.
             let mut flagged: Vec<(bool, Peeked<'_>)> =
                 what_is.into_iter().map(|what| held_back.has(self, what)).zip(entries).collect();
             flagged.sort_by_key(|(is_held_back, _)| *is_held_back);
-            entries = flagged.into_iter().map(|(_, peeked)| peeked).collect();
+            let told =
+                |(flag, peeked): (bool, Peeked<'a>)| Peeked { at: PeekedAt::Ready { held_back: Some(flag) }, ..peeked };
+            entries = flagged.into_iter().map(told).collect();
         }
         let is_over = entries.len() == all && !is_cut;
         PeekPage { entries, next: (!is_over).then_some(last.unwrap_or(Cursor::START)) }
@@ -270,7 +276,8 @@ impl<G: Gate> Queue<G> {
             What::Entry(handle) => {
                 let (name, body) = self.entries.name_and_body(handle);
                 // A stale token names an entry only as long as that is delayed, and the sweep would forget it.
-                let is_forgotten = |token: &Token| at == PeekedAt::Ready && self.nacked.contains_key(token);
+                let is_forgotten =
+                    |token: &Token| matches!(at, PeekedAt::Ready { .. }) && self.nacked.contains_key(token);
                 Peeked {
                     token: self.last_token_of(handle).filter(|token| !is_forgotten(token)),
                     deliveries: self.deliveries(handle),

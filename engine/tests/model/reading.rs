@@ -126,7 +126,7 @@ struct Told<C> {
 fn told<F: Family>(entry: &Peeked<'_>) -> Told<Content<F>> {
     assert_eq!((entry.extent, entry.size), (Extent::Whole, entry.body.len()));
     let at = match entry.at {
-        PeekedAt::Ready => (Vec::new(), 0),
+        PeekedAt::Ready { held_back } => (Vec::new(), held_back.map_or(0, |is_held_back| 1 + i64::from(is_held_back))),
         PeekedAt::Delayed { until } => (Vec::new(), until.0),
         PeekedAt::Leased { consumer, until } => (consumer.to_vec(), until.0),
         PeekedAt::Dead { died_at, reason } => (reason.to_vec(), died_at.0),
@@ -138,10 +138,13 @@ fn told<F: Family>(entry: &Peeked<'_>) -> Told<Content<F>> {
 /// All that is listed, in pages of up to `count`: each entry once, in order.
 fn check_peek<F: Family>(key: &mut Queue<F>, naive: &Naive<F::Naive>, listing: Listing, count: usize, now: i64) {
     type Order = (i64, i64, u64);
+    let has_limit = key.options().group_limit != 0;
+    let is_held_back = |entry: &Entry<Content<F>>| has_limit && !naive.has_room_in_hand(&entry.group);
     let listed = |entry: &Entry<Content<F>>| -> Option<(Order, (Vec<u8>, i64))> {
         match (&entry.state, listing) {
             (State::Queued, Listing::Ready) if naive.is_ready(entry, now) => {
-                Some(((0, entry.key, entry.seq), (Vec::new(), 0)))
+                let held = i64::from(has_limit) + i64::from(is_held_back(entry));
+                Some(((0, entry.key, entry.seq), (Vec::new(), held)))
             }
             (State::Delayed { until }, Listing::Delayed) => {
                 Some(((*until, entry.key, entry.seq), (Vec::new(), *until)))
@@ -154,9 +157,8 @@ fn check_peek<F: Family>(key: &mut Queue<F>, naive: &Naive<F::Naive>, listing: L
     let mut expected: Vec<_> =
         naive.entries.iter().filter_map(|entry| listed(entry).map(|(order, at)| (order, at, entry))).collect();
     expected.sort_by_key(|(order, ..)| *order);
-    if listing == Listing::Ready && key.options().group_limit != 0 {
+    if listing == Listing::Ready && has_limit {
         // On each page, what is held back comes last.
-        let is_held_back = |entry: &Entry<Content<F>>| !naive.has_room_in_hand(&entry.group);
         expected.chunks_mut(count).for_each(|page| page.sort_by_key(|(order, _, entry)| (is_held_back(entry), *order)));
     }
     let mut entries: Vec<(Vec<u8>, Told<Content<F>>)> = Vec::new();

@@ -83,8 +83,8 @@ impl<F: Family> Command for Peek<F> {
 /// Replies with a map. An entry in every listing has token, deliveries, bytes and entry.
 fn reply_entry<F: Family>(ctx: &Ctx, entry: &Peeked<'_>) {
     let more = match entry.at {
-        PeekedAt::Ready => 0,
-        PeekedAt::Delayed { .. } => 1,
+        PeekedAt::Ready { held_back: None } => 0,
+        PeekedAt::Ready { held_back: Some(_) } | PeekedAt::Delayed { .. } => 1,
         PeekedAt::Leased { .. } | PeekedAt::Dead { .. } => 2,
     };
     ctx.reply_map(4 + more);
@@ -93,7 +93,12 @@ fn reply_entry<F: Family>(ctx: &Ctx, entry: &Peeked<'_>) {
     ctx.reply_bytes(b"deliveries");
     ctx.reply_int(i64::from(entry.deliveries));
     match entry.at {
-        PeekedAt::Ready => {}
+        PeekedAt::Ready { held_back } => {
+            if let Some(is_held_back) = held_back {
+                ctx.reply_bytes(b"held");
+                ctx.reply_int(i64::from(is_held_back));
+            }
+        }
         PeekedAt::Delayed { until } => reply_time(ctx, b"until", until),
         PeekedAt::Leased { consumer, until } => {
             ctx.reply_bytes(b"consumer");

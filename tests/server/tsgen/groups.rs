@@ -181,11 +181,11 @@ fn what_is_held_back_is_peeked_at_last() {
         > TSGEN.CLAIM k w
         [[<a> 1 'a' …]]
         > TSGEN.PEEK k READY
-        ['0' [[… ['d' …]] [… ['b' …]] [… ['c' …]]]]
+        ['0' [[… 'held' 0 … ['d' …]] [… 'held' 1 … ['b' …]] [… 'held' 1 … ['c' …]]]]
         > TSGEN.ACK k <a>
         1
         > TSGEN.PEEK k READY
-        ['0' [[… ['b' …]] [… ['c' …]] [… ['d' …]]]]
+        ['0' [[… 'held' 0 … ['b' …]] [… 'held' 0 … ['c' …]] [… 'held' 0 … ['d' …]]]]
         "#,
     );
 }
