@@ -210,5 +210,9 @@ fn count(name: &str, text: &Str) -> Result<usize, Fail> {
 
 pub fn in_range(name: &str, text: &Str, min: i64, max: i64) -> Result<i64, Fail> {
     let value = integer(text.bytes()).filter(|value| (min..=max).contains(value));
-    value.ok_or_else(|| Fail::from(format!("ERR {name} must be an integer between {min} and {max}")))
+    value.ok_or_else(|| {
+        let is_duration = duration(text.bytes()).is_some_and(|read| read.has_unit);
+        let unit = if is_duration { ", without a unit" } else { "" };
+        Fail::from(format!("ERR {name} must be an integer between {min} and {max}{unit}"))
+    })
 }

@@ -9,6 +9,10 @@ use tsgen_engine::{coalesce, TokenRange, MAX_COUNT, MAX_TOKEN};
 pub const BAD_TOKEN: Fail =
     Fail::text("ERR token must be an integer between 1 and 4611686018427387904, or a range first-last of these");
 
+const BAD_SELECTION: Fail = Fail::text(
+    "ERR token must be an integer between 1 and 4611686018427387904, or a range first-last of these, or ALL alone; PEEK lists tokens",
+);
+
 /// The entries that ALL takes without COUNT.
 const ALL_COUNT: usize = 1_000;
 
@@ -21,8 +25,8 @@ pub enum Selection {
 impl Selection {
     pub fn parse(call: &mut Call<'_>) -> Result<Self, Fail> {
         if !call.args.peek().is_some_and(|word| is(word, "ALL")) {
-            let tokens = call.args.only_tokens()?;
-            return Ok(Selection::Tokens(tokens));
+            let tokens = call.args.only_tokens();
+            return tokens.map(Selection::Tokens).map_err(|_| BAD_SELECTION);
         }
         call.args.next();
         let count = call.args.only_count()?;

@@ -9,6 +9,7 @@ use crate::redis::Str;
 use tsgen_engine::{Millis, MAX_TOKEN};
 
 const ACK_IS_LAST: Fail = Fail::text("ERR ACK must come last, behind COUNT, LEASE and BLOCK");
+const ACK_OF_NOTHING: Fail = Fail::text("ERR ACK needs at least one token, as CLAIM has replied with it");
 const ACK_OF_ANOTHER: Fail = Fail::text("ERR ACK takes one of the keys of the command, and then tokens of that key");
 
 pub struct ClaimOptions<'a> {
@@ -74,6 +75,9 @@ impl<'a> Acknowledged<'_, 'a> {
                 names.iter().copied().find(|name| name.bytes() == given.bytes()).ok_or(ACK_OF_ANOTHER)?
             }
         };
+        if args.peek().is_none() {
+            return Err(ACK_OF_NOTHING);
+        }
         let before = args.rest();
         let tokens = args.tokens()?;
         Ok(Receipts { name, tokens, given: &before[..before.len() - args.len()] })

@@ -12,6 +12,9 @@ use tsgen_engine::{Added, Addition, Guard, Millis, Queue, Watermark};
 
 const TWO_GUARDS: Fail = Fail::text("ERR NX and XX exclude each other and may be given once");
 
+const TOO_MANY: Fail =
+    Fail::Groups("the timestamp, the id and a payload, if any, come last; NX, XX, EVERY and GROUP stand before the timestamp");
+
 pub struct Add;
 
 struct Element<'a> {
@@ -60,7 +63,7 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Element<'a>, Fail> {
     let id = call.args.required()?.bytes();
     let payload = call.args.next().map(Str::bytes);
     if call.args.len() > 0 {
-        return Err(Fail::Arity);
+        return Err(TOO_MANY);
     }
     check_name(call.ctx, "id", id)?;
     check_payload(call.ctx, "payload", payload.unwrap_or_default())?;

@@ -31,7 +31,9 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<(Option<&'a [u8]>, Vec<Given<'a>>), 
     }
     let given = call.args.take_rest();
     if given.is_empty() || given.len() % 3 != 0 {
-        return Err(Fail::Groups("each element is a timestamp, an id and a payload"));
+        return Err(Fail::Groups(
+            "each element is a timestamp, an id and a payload; GROUP stands before the first timestamp",
+        ));
     }
     let element = |element: &[&'a Str]| {
         let (when, id, payload) = (When::parse(element[0])?, element[1].bytes(), element[2].bytes());

@@ -178,7 +178,7 @@ fn a_missing_prefix_and_incomplete_groups_are_named() {
     c.expect("EXPIRY.CREATE", "-ERR wrong number of arguments…");
     c.expect(
         "TSGEN.MADD k 1 a x 2 b",
-        "-ERR wrong number of arguments for 'TSGEN.MADD' command: each element is a timestamp, an id and a payload",
+        "-ERR wrong number of arguments for 'TSGEN.MADD' command: each element is a timestamp, an id and a payload; GROUP stands before the first timestamp",
     );
     c.ok("TALLY.CREATE y");
     c.expect(

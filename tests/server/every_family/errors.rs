@@ -59,7 +59,7 @@ const BAD_OPTIONS: &[(&str, &str)] = &[
     ("CLAIM # w BLOCK 9223372036854775808", "BLOCK"),
     ("CLAIM # w FOO", "'FOO'"),
     ("CLAIM # w TOKEN 5", "'TOKEN'"),
-    ("CLAIM # w ACK", "token"),
+    ("CLAIM # w ACK", "ACK needs at least one token, as CLAIM has replied with it"),
     ("CLAIM # w ACK x", "token must be an integer between 1 and 4611686018427387904"),
     ("CLAIM # w ACK 0", "token"),
     ("CLAIM # w ACK 5-4", "token"),
@@ -91,7 +91,7 @@ const BAD_OPTIONS: &[(&str, &str)] = &[
     ("MCLAIM 1 # w ACK", "ACK needs a value"),
     ("MCLAIM 1 # w ACK 1", "one of the keys of the command"),
     ("MCLAIM 1 # w ACK other 1", "one of the keys of the command"),
-    ("MCLAIM 1 # w ACK #", "token"),
+    ("MCLAIM 1 # w ACK #", "ACK needs at least one token"),
     ("MCLAIM 1 # w ACK # x", "token"),
     ("MCLAIM 1 # w ACK # 0", "token"),
     ("MCLAIM 1 # w ACK # 1 x", "token"),
@@ -143,7 +143,13 @@ const BAD_OPTIONS: &[(&str, &str)] = &[
     ("REQUEUE # ALL FOO", "'FOO'"),
     ("REQUEUE # 1 ALL", "token"),
     ("DISCARD # ALL COUNT x", "COUNT"),
-    ("DISCARD # FOO", "token"),
+    ("DISCARD # FOO", "or ALL alone; PEEK lists tokens"),
+    ("DISCARD # 1 FOO", "or ALL alone; PEEK lists tokens"),
+    ("PROMOTE # FOO", "or ALL alone; PEEK lists tokens"),
+    ("REQUEUE # FOO", "or ALL alone; PEEK lists tokens"),
+    ("CREATE n@ MAXDELIVERIES 3s", "MAXDELIVERIES must be an integer between 0 and 4294967295, without a unit"),
+    ("CLAIM # w COUNT 1h", "COUNT must be an integer between 1 and 10000, without a unit"),
+    ("PENDING # AFTER 5m", "without a unit"),
 ];
 
 /// A server with the filled keys of a family, and a string `str`.

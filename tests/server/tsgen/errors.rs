@@ -49,6 +49,13 @@ fn options_of_the_gate_are_checked() {
             ("TSGEN.ALTER k WATERMARK x", "WATERMARK"),
             ("TSGEN.ALTER k WATERMARK 0 WATERMARK 0", "WATERMARK given twice"),
             ("TSGEN.ALTER c WATERMARK 5", "ERR"),
+            (
+                "TSGEN.CREATE n MAXJUMP 1h",
+                "MAXJUMP must be an integer between 0 and 9223372036854775807, without a unit",
+            ),
+            ("TSGEN.ALTER k MAXJUMP 1h", "without a unit"),
+            ("TSGEN.CREATE n REMEMBERMAX 5m", "without a unit"),
+            ("TSGEN.CREATE n MAXJUMP x", "MAXJUMP must be an integer between 0 and 9223372036854775807"),
         ],
     );
 }
@@ -73,6 +80,10 @@ fn elements_and_watermarks_are_checked() {
             ("TSGEN.ADD k NX 1", "ERR"),
             ("TSGEN.ADD k 1 id payload more", "ERR"),
             ("TSGEN.ADD k 1 id payload more and more", "ERR"),
+            ("TSGEN.ADD k 1 GROUP g id", "NX, XX, EVERY and GROUP stand before the timestamp"),
+            ("TSGEN.ADD k 1 id GROUP g", "NX, XX, EVERY and GROUP stand before the timestamp"),
+            ("TSGEN.ADD k 1 id payload NX", "NX, XX, EVERY and GROUP stand before the timestamp"),
+            ("TSGEN.MADD k 1 a x GROUP g", "GROUP stands before the first timestamp"),
             ("TSGEN.MADD k 1 a", "wrong number of arguments"),
             ("TSGEN.MADD k 1 a x 2", "wrong number of arguments"),
             ("TSGEN.MADD k 1 a x 2 b", "wrong number of arguments"),
@@ -80,6 +91,7 @@ fn elements_and_watermarks_are_checked() {
             ("TSGEN.MADD new 1 new x +1 b \"\"", "CLOCK"),
             ("TSGEN.ADVANCE k x", "timestamp"),
             ("TSGEN.ADVANCE k 9223372036854775808", "timestamp"),
+            ("TSGEN.ADVANCE k 5m", "without a unit"),
             ("TSGEN.ADVANCE k 9 FOO", "'FOO'"),
             ("TSGEN.ADVANCE k 9 SOURCE", "SOURCE"),
             ("TSGEN.ADVANCE k 9 SOURCE left", "SOURCE"),
