@@ -83,10 +83,11 @@ bench: build ## Measure against sorted sets and streams, side by side (some minu
 bench-smoke: build ## Run the benchmark at tiny sizes, only to see that it works
 	TSGEN_BENCH=smoke cargo bench --quiet --bench side_by_side
 
-lint: setup ## Formatting and clippy, no warnings allowed
+lint: setup ## Formatting, clippy and go vet (where there is Go), no warnings allowed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --test cluster -- -D warnings
+	scripts/lint-go
 
 clean: ## Remove what was built (not ./data)
 	cargo clean

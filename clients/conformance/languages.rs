@@ -1,5 +1,6 @@
 //! The languages, and how their conformance workers are started.
 
+use crate::go;
 use crate::harness::workspace;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub struct Language {
 enum Place {
     Workspace(&'static str),
     Target(&'static str),
+    /// Nowhere: it is a program by itself, which this builds.
+    Built(fn() -> PathBuf),
 }
 
 const PYTHON_PATH: &[(&str, &str)] = &[("PYTHONPATH", "clients/python/src")];
@@ -43,6 +46,9 @@ pub const NODE: Language = Language {
     copy: Some(("clients/library-node", "clients/node")),
 };
 
+pub const GO: Language =
+    Language { program: "", worker: Place::Built(go::worker), args: &[], environment: &[], copy: None };
+
 /// A path below the target folder.
 pub fn target(path: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(path)
@@ -50,6 +56,9 @@ pub fn target(path: &str) -> PathBuf {
 
 impl Language {
     pub fn program(&self) -> PathBuf {
+        if let Place::Built(build) = self.worker {
+            return build();
+        }
         let program = target(self.program);
         assert!(program.exists(), "run scripts/setup clients first: {} is missing", program.display());
         if let Some((copy, source)) = self.copy {
@@ -63,10 +72,14 @@ impl Language {
 
     pub fn args(&self) -> Vec<String> {
         let file = match self.worker {
-            Place::Workspace(path) => workspace().join(path),
-            Place::Target(path) => target(path),
+            Place::Workspace(path) => Some(workspace().join(path)),
+            Place::Target(path) => Some(target(path)),
+            Place::Built(_) => None,
         };
-        std::iter::once(file.display().to_string()).chain(self.args.iter().map(|arg| (*arg).to_owned())).collect()
+        file.iter()
+            .map(|file| file.display().to_string())
+            .chain(self.args.iter().map(|arg| (*arg).to_owned()))
+            .collect()
     }
 
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {

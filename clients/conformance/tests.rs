@@ -10,6 +10,7 @@ mod harness;
 #[path = "../../examples/increments/tests/increments/postgres.rs"]
 mod postgres;
 
+mod go;
 mod languages;
 mod node;
 mod packages;
@@ -36,6 +37,10 @@ macro_rules! scenarios {
         mod node_library {
             $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::NODE); })+
         }
+
+        mod go_library {
+            $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::GO); })+
+        }
     };
 }
 
@@ -53,8 +58,8 @@ fn every_scenario_is_played() {
 fn the_page_tells_of_every_scenario() {
     let page = std::fs::read_to_string(harness::workspace().join("docs/clients.md")).expect("the page");
     let rows: String =
-        NAMES.iter().map(|name| format!("| {} | yes | yes | yes |\n", scenario::summary(name))).collect();
-    let table = format!("| scenario | Python, threads | Python, asyncio | Node |\n|---|---|---|---|\n{rows}");
+        NAMES.iter().map(|name| format!("| {} | yes | yes | yes | yes |\n", scenario::summary(name))).collect();
+    let table = format!("| scenario | Python, threads | Python, asyncio | Node | Go |\n|---|---|---|---|---|\n{rows}");
     assert!(page.contains(&table), "docs/clients.md should have this table:\n{table}");
 }
 

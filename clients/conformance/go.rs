@@ -1,0 +1,98 @@
+//! The Go library by itself: its own tests, its format, and the first program of its README; and the worker, which is built here.
+
+use crate::harness::*;
+use crate::languages::target;
+use crate::packages::succeeds;
+use crate::postgres::Postgres;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+fn library() -> PathBuf {
+    workspace().join("clients/go")
+}
+
+/// The `go` that scripts/setup has found or installed, or a program beside it.
+fn tool(name: &str, folder: &Path) -> Command {
+    let link = target("clients/library-go/bin/go");
+    let go = fs::canonicalize(&link);
+    let go = go.unwrap_or_else(|_| panic!("run scripts/setup clients first: {} is missing", link.display()));
+    let mut command = mortal(go.with_file_name(name));
+    // What is tested is what go.mod says, with the Go that is here.
+    command.current_dir(folder).env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly").env("GOWORK", "off");
+    command
+}
+
+/// Builds the worker of the scenarios, once: never an older one than its sources.
+pub fn worker() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go-conformance-worker");
+        let mut command = tool("go", &library().join("conformance"));
+        command.arg("build").arg("-o").arg(&program).arg(".");
+        succeeds(command);
+        program
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+/// The library's with the race detector. That takes a C compiler, which scripts/setup sees to.
+#[test]
+fn its_own_tests_pass() {
+    let server = Server::start(&["--tsgen.virtual-clock", "yes"]);
+    let postgres = Postgres::start();
+    for (folder, race) in [(library(), &["-race"][..]), (library().join("conformance"), &[])] {
+        let mut command = tool("go", &folder);
+        command.args(["test", "-count=1"]).args(race).arg("./...");
+        command.env("REDIS_URL", format!("redis://127.0.0.1:{}", server.port)).env("POSTGRES_DSN", postgres.url());
+        let told = succeeds(command);
+        assert!(told.contains("ok  \t"), "no test has run in {}: {told}", folder.display());
+        println!("{told}");
+    }
+}
+
+#[test]
+fn format_and_vet_hold() {
+    let mut gofmt = tool("gofmt", &library());
+    gofmt.args(["-l", "."]);
+    assert_eq!(succeeds(gofmt), "", "gofmt -w these");
+    for folder in [library(), library().join("conformance")] {
+        let mut vet = tool("go", &folder);
+        vet.args(["vet", "./..."]);
+        succeeds(vet);
+    }
+}
+
+/// A fresh module that has the library as the README tells, and the first program in it.
+#[test]
+fn its_first_program_runs() {
+    let readme = fs::read_to_string(library().join("README.md")).expect("the README");
+    let block = |language: &str| {
+        let start = readme.find(&format!("```{language}\n")).expect("a block") + 4 + language.len();
+        readme[start..].split("```").next().expect("its end").to_owned()
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("main.go"), block("go")).expect("write the program");
+    let commands = block("sh");
+    assert!(commands.contains("clients/go"), "{commands}");
+    let script = commands.replace("/path/to/tsgen", &workspace().display().to_string());
+    let go = tool("go", folder.path()).get_program().to_owned();
+    let bin = Path::new(&go).parent().expect("its folder").display().to_string();
+    let mut shell = mortal("bash");
+    // All lines but the one that starts it: a test needs its process, not that of `go run`.
+    let lines: Vec<_> = script.lines().filter(|line| !line.starts_with("go run")).collect();
+    let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
+    shell.args(["-euc", &lines.join("\n")]).current_dir(folder.path()).env("GOTOOLCHAIN", "local").env("PATH", path);
+    succeeds(shell);
+    let mut build = tool("go", folder.path());
+    build.args(["build", "-o", "app", "."]);
+    succeeds(build);
+
+    let server = Server::start(&[]);
+    let address = [("REDIS_ADDR", PathBuf::from(format!("127.0.0.1:{}", server.port)))];
+    let mut app = App::start_with(folder.path().join("app"), &[], &address);
+    app.line_with("to ada@example.org");
+    assert_eq!(app.terminate(), Some(0));
+    assert_eq!(server.client().ok("TSGEN.INFO mails").field("acked"), &Reply::Int(1));
+}
