@@ -1,0 +1,71 @@
+//! Sums that are exact, and numbers of batches that mean one content.
+//!
+//! The database has each batch that a worker got, once for its number.
+
+use super::{when, Handed, View};
+use crate::{Act, Call, Kind, Report};
+use std::collections::BTreeMap;
+
+pub fn check(view: &View, report: &mut Report) {
+    let database = numbers(view, report);
+    let mut bounds: BTreeMap<&str, Bounds> = BTreeMap::new();
+    for call in view.calls.iter().filter(|call| call.may_have_been_done()) {
+        if let Act::Count(increments) = &call.act {
+            let is_certain = view.history.stands(call, u64::MAX);
+            for (field, delta) in increments {
+                let bounds = bounds.entry(field).or_insert(Bounds { low: 0, high: 0, last: call });
+                bounds.low += if is_certain { *delta } else { (*delta).min(0) };
+                bounds.high += if is_certain { *delta } else { (*delta).max(0) };
+                bounds.last = call;
+            }
+        }
+    }
+    let mut totals: BTreeMap<&str, i64> = BTreeMap::new();
+    for handed in database.values() {
+        // Its number may have died with the claim. Then its sums came again under another.
+        let may_come_again = !handed.iter().any(|handed| view.history.survives(handed.claim, u64::MAX));
+        for (field, sum) in &handed[0].delivery.sums {
+            *totals.entry(field).or_default() += sum;
+            if let Some(bounds) = bounds.get_mut(field.as_str()).filter(|_| may_come_again) {
+                bounds.low += (*sum).min(0);
+                bounds.high += (*sum).max(0);
+            }
+        }
+    }
+    for (field, Bounds { low, high, last }) in bounds {
+        let total = totals.remove(field).unwrap_or(0);
+        view.judged(Kind::SumNotExact, last, report);
+        if !(low..=high).contains(&total) {
+            let story = format!("the database has {total}, counted were {low} to {high}");
+            view.found(Kind::SumNotExact, field, last, story, report);
+        }
+    }
+    for (field, total) in totals {
+        let by = database.values().next().expect("some batch has it")[0].claim;
+        view.found(Kind::SumNotExact, field, by, format!("the database has {total}, and nobody counted"), report);
+    }
+}
+
+struct Bounds<'a> {
+    low: i64,
+    high: i64,
+    last: &'a Call,
+}
+
+/// Deliveries by the number of their batch, each number with one content.
+fn numbers<'a>(view: &View<'a>, report: &mut Report) -> BTreeMap<&'a str, Vec<Handed<'a>>> {
+    let mut database: BTreeMap<&str, Vec<Handed>> = BTreeMap::new();
+    for handed in view.all_handed().filter(|handed| !handed.delivery.sums.is_empty()) {
+        let rows = database.entry(handed.delivery.units[0].as_str()).or_default();
+        view.judged(Kind::BatchReused, handed.claim, report);
+        if let Some(row) = rows.first().filter(|row| row.delivery.sums != handed.delivery.sums) {
+            let was_set_back = handed.claim.clock.0 <= row.claim.clock.1;
+            if view.history.survives(row.claim, handed.claim.end) || !was_set_back {
+                let story = format!("one content {}, another {}", when(row.claim), when(handed.claim));
+                view.found(Kind::BatchReused, &handed.delivery.units[0], row.claim, story, report);
+            }
+        }
+        rows.push(handed);
+    }
+    database
+}
