@@ -8,7 +8,7 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image sim model model-explore bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture sim model model-explore bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ test-image: ## Build the container image on stand-ins for the stock images, and 
 test-fresh: ## Follow the README on a machine with nothing but Rust, git and make, made in a folder (as root; takes a quarter of an hour)
 	@scripts/test-fresh
 
+torture: build ## Kill, cut, stop, demote and squeeze two servers under load, and judge what clients saw (SEED=7 repeats one, SCHEDULES=20, SECONDS_=6)
+	SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) cargo test --test torture -- --nocapture --test-threads 1
+
 sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture
 
@@ -86,7 +89,7 @@ bench-smoke: build ## Run the benchmark at tiny sizes, only to see that it works
 lint: setup ## Formatting, clippy and go vet (where there is Go), no warnings allowed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --test cluster -- -D warnings
+	cargo clippy --test cluster --test torture -- -D warnings
 	scripts/lint-go
 
 clean: ## Remove what was built (not ./data)

@@ -4,7 +4,7 @@
 
 use super::{now_ms, workspace};
 use std::fs::File;
-use std::os::unix::fs::{symlink, FileExt};
+use std::os::unix::fs::{symlink, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -16,6 +16,7 @@ pub struct Clock {
     file: File,
     /// How far the time of day is ahead, and the monotonic clock.
     shifts: [i64; 2],
+    notes_syncs: bool,
 }
 
 impl Clock {
@@ -25,7 +26,7 @@ impl Clock {
         let file = File::create(folder.path().join("shifts")).expect("a file for the clock");
         // A blank would end the name of what is preloaded, and cargo's folder may have one.
         symlink(shim(), folder.path().join("clock.so")).expect("a link to the shim");
-        let clock = Self { folder, file, shifts: [0, 0] };
+        let clock = Self { folder, file, shifts: [0, 0], notes_syncs: false };
         clock.write();
         clock
     }
@@ -36,6 +37,29 @@ impl Clock {
         let now = now_ms();
         clock.pass((now / DAY_MS + 1) * DAY_MS + DAY_MS / 2 - now);
         clock
+    }
+
+    /// Has servers that are started under it note what they sync, too (`tests/shim/syncs.rs`).
+    pub fn noting_syncs(mut self) -> Self {
+        static SHIM: OnceLock<PathBuf> = OnceLock::new();
+        symlink(SHIM.get_or_init(|| build_shim("syncs")), self.folder.path().join("syncs.so"))
+            .expect("a link to the shim");
+        File::create(self.syncs()).expect("a file for what is synced");
+        self.notes_syncs = true;
+        self
+    }
+
+    fn syncs(&self) -> PathBuf {
+        self.folder.path().join("syncs")
+    }
+
+    /// How long this file was when it was last synced, 0 if it never was.
+    pub fn synced_length(&self, path: &Path) -> u64 {
+        let inode = std::fs::metadata(path).expect("the file").ino();
+        let notes = std::fs::read(self.syncs()).expect("what was synced");
+        let number = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
+        let of_it = notes.chunks_exact(16).filter(|note| number(&note[..8]) == inode);
+        of_it.map(|note| number(&note[8..])).next_back().unwrap_or(0)
     }
 
     /// Lets time pass: all clocks go on by so much at once.
@@ -67,7 +91,15 @@ impl Clock {
 
     /// What a process needs in its environment to live under this clock.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
-        vec![("LD_PRELOAD", self.folder.path().join("clock.so")), ("TSGEN_CLOCK", self.folder.path().join("shifts"))]
+        let mut preloaded = self.folder.path().join("clock.so").into_os_string();
+        let mut environment = vec![("TSGEN_CLOCK", self.folder.path().join("shifts"))];
+        if self.notes_syncs {
+            preloaded.push(":");
+            preloaded.push(self.folder.path().join("syncs.so"));
+            environment.push(("TSGEN_SYNCS", self.syncs()));
+        }
+        environment.push(("LD_PRELOAD", preloaded.into()));
+        environment
     }
 }
 

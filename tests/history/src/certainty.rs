@@ -30,6 +30,13 @@ impl History {
         let steps = self.steps.iter().filter(|(at, _)| (from..=until).contains(at)).map(|(_, to)| *to);
         calls.chain(steps).max().unwrap_or(i64::MIN)
     }
+
+    /// The lowest.
+    pub(crate) fn lowest_clock(&self, from: u64, until: u64) -> i64 {
+        let calls = self.calls.iter().filter(|call| call.begin <= until && call.end >= from).map(|call| call.clock.0);
+        let steps = self.steps.iter().filter(|(at, _)| (from..=until).contains(at)).map(|(_, to)| *to);
+        calls.chain(steps).min().unwrap_or(i64::MAX)
+    }
 }
 
 impl Call {

@@ -2,6 +2,7 @@
 //!
 //! The database has each batch that a worker got, once for its number.
 
+use super::tokens::of_time;
 use super::{when, Handed, View};
 use crate::{Act, Call, Kind, Report};
 use std::collections::BTreeMap;
@@ -59,7 +60,9 @@ fn numbers<'a>(view: &View<'a>, report: &mut Report) -> BTreeMap<&'a str, Vec<Ha
         let rows = database.entry(handed.delivery.units[0].as_str()).or_default();
         view.judged(Kind::BatchReused, handed.claim, report);
         if let Some(row) = rows.first().filter(|row| row.delivery.sums != handed.delivery.sums) {
-            let was_set_back = handed.claim.clock.0 <= row.claim.clock.1;
+            let lowest = view.history.lowest_clock(row.claim.begin, handed.claim.end);
+            let number = handed.delivery.units[0].parse().unwrap_or(0);
+            let was_set_back = of_time(lowest) <= number;
             if view.history.survives(row.claim, handed.claim.end) || !was_set_back {
                 let story = format!("one content {}, another {}", when(row.claim), when(handed.claim));
                 view.found(Kind::BatchReused, &handed.delivery.units[0], row.claim, story, report);

@@ -46,7 +46,7 @@ fn early(view: &View, report: &mut Report) {
         for handed in handed {
             let claim = handed.claim;
             let opened = highest_gate(view, claim);
-            let earliest = if writes.is_empty() {
+            let earliest = if !handed.delivery.sums.is_empty() {
                 handed.delivery.ready_at
             } else {
                 let due = writes.iter().filter(|(write, _)| write.may_have_been_done() && write.begin < claim.end);

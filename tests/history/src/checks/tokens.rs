@@ -1,6 +1,6 @@
 //! Tokens rise, and none is handed out twice.
 //!
-//! Across a loss they do because they are made of the time of day: where that was set back to before what was lost, nothing is promised.
+//! Across a loss they do because none is below the time of day, as [`of_time`] has it: where that was set back, and tokens had run ahead of it, nothing is promised.
 
 use super::{when, Handed, View};
 use crate::{Kind, Report};
@@ -31,7 +31,7 @@ pub fn check(view: &View, report: &mut Report) {
             let (before, after) = (pair[0], pair[1]);
             let in_order = before.claim.end < after.claim.begin && before.delivery.token >= after.delivery.token;
             let is_same = before.delivery.token == after.delivery.token;
-            let was_set_back = after.claim.clock.0 <= before.claim.clock.1;
+            let was_set_back = of_time(after.claim.clock.0) <= before.delivery.token;
             let may_be = !view.history.survives(before.claim, after.claim.end) && was_set_back;
             if (in_order || is_same) && !may_be {
                 not_rising(view, before, after, report);
@@ -55,4 +55,9 @@ fn not_rising(view: &View, before: Handed, after: Handed, report: &mut Report) {
         );
         view.found(Kind::TokenNotRising, token, before.claim, story, report);
     }
+}
+
+/// The least token, or number of a batch, that is made at this time of day.
+pub fn of_time(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0).saturating_mul(1024)
 }

@@ -1,0 +1,326 @@
+//! One client: it writes, advances, claims, settles, waits for replicas, and notes every call with its times.
+
+use crate::harness::{Client, Random, Reply};
+use crate::keys::{advanced, counted, written, Key, KEYS, SLACK_MS};
+use crate::stage::Stage;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tsgen_history::{Act, Answer, Call, Delivery, Gate, Unit};
+
+const LEASE_MS: i64 = 120;
+
+pub struct Load<'a> {
+    stage: &'a Stage,
+    client: u32,
+    random: Random,
+    connection: Option<Client>,
+    numbers: u64,
+    /// What it holds, by the place of the key.
+    held: Vec<(usize, u64)>,
+    /// All that it was ever given: RELEASE hands back also what it has forgotten.
+    given: Vec<(usize, u64)>,
+    pub calls: Vec<Call>,
+    /// Its calls from here on were not confirmed by WAIT; those before are, or never will be.
+    unconfirmed: usize,
+    /// Replies that nothing explains.
+    pub surprises: Vec<String>,
+}
+
+impl<'a> Load<'a> {
+    pub fn new(stage: &'a Stage, client: u32, seed: u64) -> Self {
+        Load {
+            stage,
+            client,
+            random: Random::new(seed.wrapping_mul(1_000).wrapping_add(client.into())),
+            connection: None,
+            numbers: 0,
+            held: Vec::new(),
+            given: Vec::new(),
+            calls: Vec::new(),
+            unconfirmed: 0,
+            surprises: Vec::new(),
+        }
+    }
+
+    /// Goes on until the torture is over.
+    pub fn run(mut self) -> Self {
+        while !self.stage.is_over() {
+            self.step();
+        }
+        self
+    }
+
+    fn step(&mut self) {
+        let at = self.random.below(KEYS.len() as u64) as usize;
+        let key = &KEYS[at];
+        match self.random.below(100) {
+            0..=34 => {
+                self.numbers += 1;
+                let (now, watermark) = (self.stage.time_of_day(), self.stage.watermark.load(Ordering::Relaxed));
+                let (line, act) = key.write(self.client, self.numbers, now, watermark, &mut self.random);
+                self.record(key, &line, act, written);
+            }
+            35..=44 => {
+                let to = self.stage.watermark.fetch_add(1, Ordering::Relaxed) + 1;
+                if let Some((line, act)) = key.advance(to, &mut self.random) {
+                    self.record(key, &line, act, advanced);
+                }
+            }
+            45..=64 => self.claim(at),
+            65..=84 => self.settle(at),
+            85..=92 => self.confirm(),
+            93..=96 => std::thread::sleep(Duration::from_millis(self.random.below(8))),
+            // A worker that dies: what it held comes back when its leases end.
+            97 => self.held.clear(),
+            _ => self.connection = None,
+        }
+    }
+
+    fn claim(&mut self, at: usize) {
+        let key = &KEYS[at];
+        let (name, count) = (key.name, self.random.between(1, 6));
+        let acked: Vec<u64> = if self.random.one_in(4) { self.tokens(at, 3) } else { Vec::new() };
+        let block = if self.random.one_in(3) { " BLOCK 20" } else { "" };
+        let begin = self.calls.len();
+        if self.random.one_in(5) && key.family == "TSGEN" && acked.is_empty() {
+            let other = KEYS[0].name;
+            let line = format!("TSGEN.MCLAIM 2 {name} {other} c{} COUNT {count} LEASE {LEASE_MS}{block}", self.client);
+            let Some(reply) = self.record(key, &line, Act::Advance(i64::MIN), |_| Answer::Refused) else { return };
+            let call = self.calls.pop().expect("just noted");
+            for of in items(&reply) {
+                let of = of.items();
+                let place = KEYS.iter().position(|key| of[0] == Reply::Bulk(key.name.into())).expect("one of ours");
+                self.got(place, &of[1], Call { key: KEYS[place].name.to_owned(), ..call.clone() });
+            }
+            return;
+        }
+        let tail = list(" ACK", &acked);
+        let line = format!("{}.CLAIM {name} c{} COUNT {count} LEASE {LEASE_MS}{block}{tail}", key.family, self.client);
+        let reply = self.record(key, &line, Act::Ack(acked.clone()), |reply| match reply {
+            Reply::Error(text) if !text.starts_with("UNBLOCKED") => Answer::Refused,
+            _ => Answer::Unclear,
+        });
+        let Some(call) = self.calls.get(begin).cloned() else { return };
+        if acked.is_empty() {
+            self.calls.pop();
+        }
+        if let Some(reply) = reply {
+            self.got(at, &reply, call);
+        }
+    }
+
+    /// Notes what a claim brought.
+    fn got(&mut self, at: usize, entries: &Reply, call: Call) {
+        let deliveries: Vec<Delivery> = items(entries).iter().map(|entry| KEYS[at].delivery(entry)).collect();
+        self.held.extend(deliveries.iter().map(|delivery| (at, delivery.token)));
+        self.given.extend(deliveries.iter().map(|delivery| (at, delivery.token)));
+        let act = Act::Claim { lease_ms: LEASE_MS - SLACK_MS, deliveries };
+        self.calls.push(Call { act, answer: Answer::Done, ..call });
+    }
+
+    /// Takes tokens that it holds out of its hands, the newest first.
+    fn tokens(&mut self, at: usize, most: usize) -> Vec<u64> {
+        let mut tokens = Vec::new();
+        self.held.retain(|(key, token)| {
+            let is_taken = *key == at && tokens.len() < most;
+            if is_taken {
+                tokens.push(*token);
+            }
+            !is_taken
+        });
+        tokens
+    }
+
+    fn settle(&mut self, at: usize) {
+        let key = &KEYS[at];
+        let (family, name) = (key.family, key.name);
+        let tokens = self.tokens(at, 4);
+        if tokens.is_empty() {
+            return;
+        }
+        let (wanted, listed) = (tokens.len(), list("", &tokens));
+        let settled = |reply: &Reply| counted(reply, wanted);
+        match self.random.below(12) {
+            0 => drop(self.record(
+                key,
+                &format!("{family}.NACK {name}{listed} DELAY 10"),
+                Act::HandBack(tokens),
+                settled,
+            )),
+            1 => {
+                let all = self.given.iter().filter(|(key, _)| *key == at).map(|(_, token)| *token).collect();
+                let line = format!("{family}.RELEASE {name} c{}", self.client);
+                self.record(key, &line, Act::HandBack(all), |_| Answer::Unclear);
+            }
+            2 => {
+                let lease_ms = self.random.between(20, 150);
+                let act = Act::Extend { tokens: tokens.clone(), lease_ms: lease_ms - SLACK_MS };
+                self.record(key, &format!("{family}.EXTEND {name} {lease_ms}{listed}"), act, settled);
+                self.held.extend(tokens.into_iter().map(|token| (at, token)));
+            }
+            // One who is late, or does it twice.
+            3 => self.held.extend(tokens.into_iter().map(|token| (at, token))),
+            _ => drop(self.record(key, &format!("{family}.ACK {name}{listed}"), Act::Ack(tokens), settled)),
+        }
+    }
+
+    /// Does and notes one thing by its words: `add key id timestamp`, `count key field delta`, `advance key to`, `claim key`, `ack key`, `seal key`.
+    pub fn told(&mut self, words: &[&str]) {
+        let at = KEYS.iter().position(|key| key.name == words[1]).expect("one of ours");
+        let (key, name) = (&KEYS[at], words[1]);
+        let family = key.family;
+        match words[0] {
+            "add" => {
+                let (id, due) = (words[2], words[3].parse().expect("a timestamp"));
+                let act = Act::Write(vec![Unit { name: id.to_owned(), due }]);
+                self.record(key, &format!("{family}.ADD {name} {due} {id}"), act, written);
+            }
+            "count" => {
+                let act = Act::Count(vec![(words[2].to_owned(), words[3].parse().expect("a number"))]);
+                self.record(key, &format!("{family}.INCR {name} {} {}", words[2], words[3]), act, written);
+            }
+            "advance" => {
+                let to = words[2].parse().expect("a timestamp");
+                let sources: &[&str] = if name == "sources" { &[" SOURCE east", " SOURCE west"] } else { &[""] };
+                for source in sources {
+                    self.record(key, &format!("{family}.ADVANCE {name} {to}{source}"), Act::Advance(to), advanced);
+                }
+            }
+            "seal" => drop(self.send(&format!("{family}.SEAL {name}"))),
+            "claim" => {
+                let line = format!("{family}.CLAIM {name} c{} LEASE 60000", self.client);
+                let reply = self.record(key, &line, Act::Ack(Vec::new()), written).expect("a reply");
+                let call = self.calls.pop().expect("just noted");
+                self.got(at, &reply, call);
+                if let Some(Act::Claim { lease_ms, .. }) = self.calls.last_mut().map(|call| &mut call.act) {
+                    *lease_ms = 60_000 - SLACK_MS;
+                }
+            }
+            "ack" => {
+                let tokens = self.tokens(at, usize::MAX);
+                let (wanted, line) = (tokens.len(), format!("{family}.ACK {name}{}", list("", &tokens)));
+                self.record(key, &line, Act::Ack(tokens), |reply| counted(reply, wanted));
+            }
+            other => panic!("no story has {other}"),
+        }
+    }
+
+    /// Opens all gates for good.
+    pub fn open_all(&mut self) {
+        for key in &KEYS {
+            self.send(&format!("{}.ALTER {} PAUSED no", key.family, key.name));
+            let sources: &[&str] = if key.name == "sources" { &[" SOURCE east", " SOURCE west"] } else { &[""] };
+            for source in sources.iter().filter(|_| key.gate == Gate::Watermark) {
+                let line = format!("TSGEN.ADVANCE {} {}{source}", key.name, i64::MAX);
+                self.record(key, &line, Act::Advance(i64::MAX), advanced);
+            }
+        }
+    }
+
+    /// Works off what there is. Whether nothing is left.
+    pub fn drain(&mut self) -> bool {
+        let mut is_empty = true;
+        for (at, key) in KEYS.iter().enumerate() {
+            let (family, name) = (key.family, key.name);
+            self.send(&format!("{family}.REQUEUE {name} ALL"));
+            self.send(&format!("{family}.PROMOTE {name} ALL"));
+            let line = format!("{family}.CLAIM {name} drain COUNT 1000 LEASE 60000");
+            let Some(reply) = self.record(key, &line, Act::Ack(Vec::new()), written) else { return false };
+            let call = self.calls.pop().expect("just noted");
+            self.got(at, &reply, call);
+            let tokens = self.tokens(at, usize::MAX);
+            if !tokens.is_empty() {
+                let (wanted, line) = (tokens.len(), format!("{family}.ACK {name}{}", list("", &tokens)));
+                self.record(key, &line, Act::Ack(tokens), |reply| counted(reply, wanted));
+            }
+            let Some(info) = self.send(&format!("{family}.INFO {name}")) else { return false };
+            let states = ["waiting", "collecting", "open-fields", "tracked", "ready", "leased", "delayed", "dead"];
+            let count = |state: &str| {
+                info.items().chunks(2).find(|pair| pair[0].text() == state).map_or(0, |pair| pair[1].int())
+            };
+            is_empty &= states.iter().map(|state| count(state)).sum::<i64>() == 0;
+        }
+        is_empty
+    }
+
+    /// Whatever this connection has done is on a replica, if WAIT says so.
+    fn confirm(&mut self) {
+        let Some(reply) = self.send("WAIT 1 100") else { return };
+        if matches!(reply, Reply::Int(1..)) {
+            let now = self.stage.now();
+            self.calls[self.unconfirmed..].iter_mut().for_each(|call| call.replicated = Some(now));
+            self.unconfirmed = self.calls.len();
+        }
+    }
+
+    /// Sends a command and notes it. No reply: the connection is gone.
+    fn record(&mut self, key: &Key, line: &str, act: Act, told: impl Fn(&Reply) -> Answer) -> Option<Reply> {
+        // A connection is no part of what it is first used for.
+        self.connect()?;
+        let (begin, low) = (self.stage.now(), self.stage.time_of_day());
+        let reply = self.send(line);
+        let high = self.stage.time_of_day();
+        let answer = reply.as_ref().map_or(Answer::Unclear, told);
+        self.calls.push(Call {
+            client: self.client,
+            key: key.name.to_owned(),
+            begin,
+            end: self.stage.now(),
+            clock: (low.min(high), low.max(high)),
+            act,
+            answer,
+            replicated: None,
+        });
+        if reply.is_none() {
+            self.unconfirmed = self.calls.len();
+        }
+        reply
+    }
+
+    fn connect(&mut self) -> Option<&mut Client> {
+        if self.connection.is_none() {
+            self.unconfirmed = self.calls.len();
+            self.connection = Client::try_connect(&self.stage.master()).ok();
+            if self.connection.is_none() {
+                std::thread::sleep(Duration::from_millis(3));
+            }
+        }
+        self.connection.as_mut()
+    }
+
+    fn send(&mut self, line: &str) -> Option<Reply> {
+        let client = self.connect()?;
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let reply = client.try_send(&words).and_then(|()| client.try_read());
+        let Ok(reply) = reply else {
+            self.connection = None;
+            return None;
+        };
+        if let Reply::Error(text) = &reply {
+            match text.split(' ').next().unwrap_or_default() {
+                // The master is elsewhere, or still loading.
+                "READONLY" | "LOADING" | "MASTERDOWN" | "UNBLOCKED" => self.connection = None,
+                "OOM" | "FULL" => {}
+                _ if line.starts_with("WAIT") => self.connection = None,
+                _ => self.surprises.push(format!("{line}: {text}")),
+            }
+        }
+        Some(reply)
+    }
+}
+
+fn list(before: &str, tokens: &[u64]) -> String {
+    if tokens.is_empty() {
+        return String::new();
+    }
+    let tokens: Vec<String> = tokens.iter().map(u64::to_string).collect();
+    format!("{before} {}", tokens.join(" "))
+}
+
+/// The elements of an array; a claim that was refused has none.
+fn items(reply: &Reply) -> &[Reply] {
+    match reply {
+        Reply::Array(items) => items,
+        _ => &[],
+    }
+}

@@ -1,0 +1,113 @@
+//! Two servers under torture while clients work with all families; then a judge looks at what the clients sent and got.
+//!
+//! `make torture` plays schedules, each from a seed: `SEED=7` repeats one, `SCHEDULES=200` plays so many, `SECONDS_=30` makes each last that long. A seed repeats what is done to
+//! the servers and what each client does; how that falls together in time is the machine's.
+//!
+//! In the end everything is drained, and the following must hold: the judge (`tests/history`) finds nothing; master and replica are equal; neither has logged a fault; and the keys are as
+//! small as empty ones.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod disturb;
+mod keys;
+mod load;
+mod planted;
+mod stage;
+
+use disturb::{Pair, Sync};
+use harness::{same_data, scope, wait_until};
+use keys::{IDLE_MS, KEYS, SLACK_MS};
+use load::Load;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+use tsgen_history::{judge, Act, Call, History, Report};
+
+const CLIENTS: u32 = 4;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().filter(|text| !text.is_empty()).map(|text| text.parse().expect("a number"))
+}
+
+#[test]
+fn what_was_promised_holds_under_torture() {
+    let seconds = number("SECONDS_").unwrap_or(6);
+    let seeds = match (number("SEED"), number("SCHEDULES")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, schedules) => 1..schedules.unwrap_or(4) + 1,
+    };
+    let mut total = Report::default();
+    for seed in seeds {
+        let history = play(seed, Duration::from_secs(seconds), true);
+        let report = judge(&history);
+        println!(
+            "seed {seed}: {} calls, {} losses, lost as allowed {}",
+            history.calls.len(),
+            history.losses.len(),
+            report.lost_as_allowed
+        );
+        if !report.is_clean() {
+            print!("{report}");
+            panic!("repeat this schedule with: make torture SEED={seed} SECONDS_={seconds}");
+        }
+        total.add(report);
+    }
+    print!("{total}");
+}
+
+/// Plays one schedule to its end, and tells what clients saw. Undisturbed, it is the same load alone.
+fn play(seed: u64, length: Duration, disturbed: bool) -> History {
+    let sync = if seed % 3 == 0 { Sync::EverySecond } else { Sync::Always };
+    let (mut pair, stage) = Pair::start(sync);
+    let mut history = History::default();
+    for key in &KEYS {
+        history.terms.insert(key.name.to_owned(), key.terms(sync == Sync::Always));
+    }
+    let loads = scope(|threads| {
+        let spawn = |client| {
+            threads.spawn({
+                let load = Load::new(&stage, client, seed);
+                move || load.run()
+            })
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(spawn).collect();
+        let until = Instant::now() + length;
+        let mut disturber = disturb::Disturber::new(&stage, seed);
+        while Instant::now() < until {
+            if disturbed {
+                history.losses.extend(disturber.disturb(&mut pair));
+            } else {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        stage.end();
+        clients.into_iter().map(|client| client.join().expect("a client that does not panic")).collect::<Vec<_>>()
+    });
+    pair.heal();
+    let mut drainer = Load::new(&stage, CLIENTS, seed);
+    drainer.open_all();
+    stage.set(|clock| clock.pass(100_000));
+    wait_until("everything is worked off", || drainer.drain());
+    same_data(&pair.master, &pair.replica);
+    pair.look_back();
+    let surprises: Vec<_> = loads.iter().chain([&drainer]).flat_map(|load| load.surprises.iter().cloned()).collect();
+    assert!(surprises.is_empty(), "seed {seed}: replies that nothing explains: {surprises:#?}");
+    history.calls = loads.into_iter().chain([drainer]).flat_map(|load| load.calls).collect();
+    let steps = stage.steps.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for call in &mut history.calls {
+        debounced(call, &steps);
+        let within = steps.iter().filter(|(at, _)| (call.begin..=call.end).contains(at)).flat_map(|(_, times)| times);
+        call.clock = within.fold(call.clock, |(low, high), time| (low.min(*time), high.max(*time)));
+    }
+    history.steps = steps.into_iter().flat_map(|(at, times)| times.map(|time| (at, time))).collect();
+    history
+}
+
+/// A group is quiet by the clock of its last push: where the clock was set back after an earlier one, what that one pushed is due earlier by it.
+fn debounced(call: &mut Call, steps: &[(u64, [i64; 2])]) {
+    let Act::Write(units) = &mut call.act else { return };
+    let lowest = steps.iter().filter(|(at, _)| *at >= call.begin).flat_map(|(_, times)| times).min();
+    if let Some(lowest) = lowest.filter(|_| call.key == "scans") {
+        units.iter_mut().for_each(|unit| unit.due = unit.due.min(lowest + IDLE_MS - SLACK_MS));
+    }
+}

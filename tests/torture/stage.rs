@@ -1,0 +1,69 @@
+//! What clients under torture share: where the master is, what time it is, and whether it is over.
+
+use crate::harness::Clock;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+pub struct Stage {
+    start: Instant,
+    /// The socket of the master.
+    master: Mutex<PathBuf>,
+    pub clock: RwLock<Clock>,
+    /// When the time of day was set, with what it was and what it became.
+    pub steps: Mutex<Vec<(u64, [i64; 2])>>,
+    /// About where clients advance watermarks to.
+    pub watermark: AtomicI64,
+    is_over: AtomicBool,
+}
+
+impl Stage {
+    pub fn new(clock: Clock, master: PathBuf) -> Self {
+        Stage {
+            start: Instant::now(),
+            master: Mutex::new(master),
+            clock: RwLock::new(clock),
+            steps: Mutex::default(),
+            watermark: AtomicI64::new(0),
+            is_over: AtomicBool::new(false),
+        }
+    }
+
+    /// Microseconds on the clock of the observer.
+    pub fn now(&self) -> u64 {
+        self.start.elapsed().as_micros() as u64
+    }
+
+    /// The servers' time of day.
+    pub fn time_of_day(&self) -> i64 {
+        self.clock.read().unwrap_or_else(PoisonError::into_inner).now_ms()
+    }
+
+    /// Sets the clocks: `pass` lets time go on, `step` is what administrators do.
+    pub fn set(&self, change: impl FnOnce(&mut Clock)) {
+        let mut clock = self.clock.write().unwrap_or_else(PoisonError::into_inner);
+        let before = clock.now_ms();
+        let at = self.now();
+        change(&mut clock);
+        let times = [before, clock.now_ms()];
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.extend([(at, times), (self.now(), times)]);
+    }
+
+    pub fn master(&self) -> PathBuf {
+        self.master.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_master(&self, socket: PathBuf) {
+        *self.master.lock().unwrap_or_else(PoisonError::into_inner) = socket;
+    }
+
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+}
