@@ -41,7 +41,7 @@ matrix: build ## Run the tests of the module on all servers that it supports, an
 
 test-examples: build ## Run the tests of the examples (installs what is missing: PostgreSQL, clients for Python and Node, ...)
 	@scripts/setup examples
-	@scripts/test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients --exclude tsgen-conformance
+	@scripts/test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients --exclude tsgen-history --exclude tsgen-conformance
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	@scripts/test --test cluster

@@ -22,6 +22,8 @@ mod keyspace;
 mod log;
 #[path = "sim/node.rs"]
 mod node;
+#[path = "sim/notes.rs"]
+mod notes;
 #[path = "sim/op.rs"]
 mod op;
 #[path = "sim/tally.rs"]

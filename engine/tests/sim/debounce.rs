@@ -91,6 +91,32 @@ impl family::Family for Publishers {
         }
     }
 
+    fn terms(_: &Debounce) -> Option<tsgen_history::Terms> {
+        Some(tsgen_history::Terms {
+            gate: tsgen_history::Gate::ClockOnce,
+            one_at_a_time: false,
+            remember_ms: 0,
+            always_synced: false,
+        })
+    }
+
+    fn noted(write: &Write) -> Option<tsgen_history::Act> {
+        let name = |item: &u32| item.to_string();
+        match write {
+            Write::Push { items, .. } => {
+                let unit = |item| tsgen_history::Unit { name: name(item), due: i64::MIN };
+                Some(tsgen_history::Act::Write(items.iter().map(unit).collect()))
+            }
+            Write::Cancel { dropped, .. } => Some(tsgen_history::Act::Remove(dropped.iter().map(name).collect())),
+            Write::Flush(_) | Write::FlushAll(_) => None,
+        }
+    }
+
+    fn handed(delivery: &Delivery) -> tsgen_history::Delivery {
+        let units = fired(&delivery.body).1.map(|(item, _)| number(item).to_string()).collect();
+        tsgen_history::Delivery { units, ready_at: Some(delivery.key), ..crate::notes::one(delivery, 0) }
+    }
+
     fn last_writes() -> Vec<Write> {
         Vec::new()
     }

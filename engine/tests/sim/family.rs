@@ -55,6 +55,21 @@ pub trait Family: Sized {
     /// A worker has done its work with this. It acknowledges it next, unless it dies.
     fn worked(&mut self, _: &Delivery) {}
 
+    /// What the judge of histories is told of the key; none: it does not judge this family.
+    fn terms(_: &Queue<Self::Gate>) -> Option<tsgen_history::Terms> {
+        None
+    }
+
+    /// A write as it judges it; none: it is not told.
+    fn noted(_: &Self::Write) -> Option<tsgen_history::Act> {
+        None
+    }
+
+    /// A delivery as it judges it.
+    fn handed(delivery: &Delivery) -> tsgen_history::Delivery {
+        crate::notes::one(delivery, Self::Truth::identity(delivery))
+    }
+
     /// Everything has been acknowledged: what came of the work is right.
     fn judge_work(&self, _: &Self::Truth) {}
 }

@@ -8,6 +8,8 @@ use tsgen_engine::UnixMs;
 pub struct Logged<W> {
     pub op: Op<W>,
     pub now: UnixMs,
+    /// Its place among all that clients did.
+    pub beat: u64,
     pub delivered: Vec<Delivery>,
     pub acked: Option<Delivery>,
     /// The file it is written to never ends before the next one.

@@ -128,6 +128,28 @@ impl family::Family for Clients {
         }
     }
 
+    fn terms(_: &Tally) -> Option<tsgen_history::Terms> {
+        Some(tsgen_history::Terms {
+            gate: tsgen_history::Gate::ClockOnce,
+            one_at_a_time: false,
+            remember_ms: 0,
+            always_synced: false,
+        })
+    }
+
+    fn noted(write: &Write) -> Option<tsgen_history::Act> {
+        let Write::Count { increments, .. } = write else { return None };
+        let increments = increments.iter().map(|(field, delta)| (String::from_utf8_lossy(field).into_owned(), *delta));
+        Some(tsgen_history::Act::Count(increments.collect()))
+    }
+
+    fn handed(delivery: &Delivery) -> tsgen_history::Delivery {
+        let sums = Content::of(delivery).sums.into_iter();
+        let sums = sums.map(|(field, sum)| (String::from_utf8_lossy(&field).into_owned(), sum)).collect();
+        let ready_at = Some(delivery.key);
+        tsgen_history::Delivery { sums, ready_at, ..crate::notes::one(delivery, number(delivery)) }
+    }
+
     fn last_writes() -> Vec<Write> {
         Vec::new()
     }

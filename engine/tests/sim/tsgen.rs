@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{
     Added, DeliveryOptions, Guard, Kind, Millis, Source, SourceChange, Tsgen, UnixMs, Watermark, WatermarkRules,
 };
+use tsgen_history::{Act, Unit};
 
 const SOURCES: [&[u8]; 3] = [b"east", b"west", b"north"];
 /// After so many milliseconds without a report a source is left out.
@@ -159,6 +160,29 @@ impl family::Family for Writers {
             *times += 1;
             assert!(*times <= limit, "more of a group in hand than there may be");
         }
+    }
+
+    fn terms(key: &Tsgen) -> Option<tsgen_history::Terms> {
+        Some(tsgen_history::Terms {
+            gate: tsgen_history::Gate::Watermark,
+            one_at_a_time: key.options().group_limit == 1,
+            remember_ms: Millis::MAX_DURATION.0 as i64,
+            always_synced: false,
+        })
+    }
+
+    fn noted(write: &Write) -> Option<Act> {
+        match write {
+            Write::Add { id, timestamp } => Some(Act::Write(vec![Unit { name: id.to_string(), due: *timestamp }])),
+            Write::Advance { to, .. } => Some(Act::Advance(*to)),
+            Write::SetBack { .. } | Write::LeaveOut(_) | Write::Renew(_) => None,
+        }
+    }
+
+    fn handed(delivery: &Delivery) -> tsgen_history::Delivery {
+        let id = Truth::id(delivery);
+        let group = Some(String::from_utf8_lossy(&group(id)).into_owned());
+        tsgen_history::Delivery { group, ..crate::notes::one(delivery, id) }
     }
 
     fn last_writes() -> Vec<Write> {

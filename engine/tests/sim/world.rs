@@ -3,6 +3,7 @@
 use crate::family::{Delivery, Family, Truth};
 use crate::log::Logged;
 use crate::node::{Node, Role, Source};
+use crate::notes::Notes;
 use crate::op::{apply, Effect, Op};
 use fastrand::Rng;
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub struct World<F: Family> {
     base_token: u64,
     workers: Vec<Worker>,
     next_worker: u32,
+    notes: Notes,
 }
 
 impl<F: Family> World<F> {
@@ -51,6 +53,7 @@ impl<F: Family> World<F> {
             writers,
             replica: master.clone(),
             base: (master.clone(), truth.clone()),
+            notes: Notes::of::<F>(&master),
             master,
             saved: None,
             log: Vec::new(),
@@ -68,6 +71,8 @@ impl<F: Family> World<F> {
     fn run(&mut self, mut op: Op<F::Write>) -> Effect {
         let now = self.now;
         let effect = apply::<F>(&mut self.master, &mut op, now, now);
+        let beat = self.notes.next();
+        self.notes.note::<F>(&op, &effect, now);
         if effect.changed {
             if let Op::Write(write) = &op {
                 self.truth.written(write, now);
@@ -76,7 +81,7 @@ impl<F: Family> World<F> {
                 self.paused = paused;
             }
             let delivered = effect.delivered.clone();
-            self.log.push(Logged { op, now, delivered, acked: None, has_more: false });
+            self.log.push(Logged { op, now, beat, delivered, acked: None, has_more: false });
         }
         for delivery in &effect.delivered {
             assert!(!self.paused, "a paused key handed something out");
@@ -288,6 +293,7 @@ impl<F: Family> World<F> {
             }
             (replayed, kept)
         });
+        self.notes.lost_from(self.log.get(kept).map(|logged| logged.beat));
         self.log.truncate(kept);
         restarted.clock = self.now;
         F::loaded(&mut restarted, source);
@@ -302,6 +308,7 @@ impl<F: Family> World<F> {
         if self.rng.u32(0..4) > 0 && self.log.len() - missing.min(self.log.len()) > self.replicated {
             self.replicate_until(self.log.len() - missing);
         }
+        self.notes.lost_from(self.log.get(self.replicated).map(|logged| logged.beat));
         self.log.truncate(self.replicated);
         let noticed = self.now.after(Millis(self.rng.u64(3..2_000)));
         while let Some(at) = self.wakes([&self.replica], noticed) {
@@ -368,6 +375,7 @@ impl<F: Family> World<F> {
             }
         }
         self.truth.judge();
+        self.notes.judge();
         self.writers.judge_work(&self.truth);
     }
 }

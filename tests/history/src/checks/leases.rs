@@ -37,7 +37,9 @@ fn groups(view: &View, report: &mut Report) {
 
 /// The first of the two was certainly in hand when the second was handed out.
 fn judge(view: &View, kind: Kind, of: &str, one: Handed, other: Handed, report: &mut Report) {
-    let (first, second) = if one.delivery.token <= other.delivery.token { (one, other) } else { (other, one) };
+    // Where claims overlap, the tokens tell their order; else they may not: the first may be lost, and the clock set back.
+    let is_turned = other.claim.begin <= one.claim.end && other.delivery.token < one.delivery.token;
+    let (first, second) = if is_turned { (other, one) } else { (one, other) };
     let (begin, end) = (first.claim.begin, second.claim.end);
     view.judged(kind, first.claim, report);
     let is_replaced = first.delivery.units.iter().any(|unit| {
