@@ -90,6 +90,14 @@ fn one_delivery_is_settled_once() {
 }
 
 #[test]
+fn a_token_of_two_deliveries_says_nothing_of_either() {
+    // The claim of `a` was lost and the clock set back: its token went to `b`, and a late ACK settled that.
+    let mut story = Story::new();
+    story.add("a", 5).add("b", 5).advance(5).claim(&[of(1, "a")]).loss(Kept::Before(25)).claim(&[of(1, "b")]);
+    story.ack(1).claim(&[of(2, "a")]).ack(2).holds();
+}
+
+#[test]
 fn what_was_acknowledged_does_not_come_back() {
     let comes_back = |kept: Option<Kept>| {
         let mut story = Story::new();

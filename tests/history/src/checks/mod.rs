@@ -38,6 +38,8 @@ pub struct View<'a> {
     pub removals: BTreeMap<&'a str, Vec<&'a Call>>,
     /// ACK, DISCARD, NACK, EXTEND, …, by token.
     pub settlings: BTreeMap<u64, Vec<&'a Call>>,
+    /// How often each token was handed out. More than once it may be where a loss and a clock that was set back come together.
+    times: BTreeMap<u64, usize>,
 }
 
 impl<'a> View<'a> {
@@ -53,6 +55,7 @@ impl<'a> View<'a> {
             writes: BTreeMap::new(),
             removals: BTreeMap::new(),
             settlings: BTreeMap::new(),
+            times: BTreeMap::new(),
         };
         calls.iter().for_each(|call| view.file(call));
         view.calls = calls;
@@ -69,6 +72,7 @@ impl<'a> View<'a> {
             }
             Act::Claim { lease_ms, deliveries } => {
                 for delivery in deliveries {
+                    *self.times.entry(delivery.token).or_default() += 1;
                     let handed = Handed { delivery, claim: call, lease_ms: *lease_ms };
                     let mut names: Vec<&str> = delivery.units.iter().map(String::as_str).collect();
                     names.sort_unstable();
@@ -90,6 +94,11 @@ impl<'a> View<'a> {
     /// Whether a write other than the first of this unit may have taken effect after `time`.
     pub fn may_be_written_again(&self, unit: &str, time: u64) -> bool {
         self.writes_of(unit).iter().skip(1).any(|(call, _)| call.may_have_been_done() && call.latest() > time)
+    }
+
+    /// Whether what settles this token settles one delivery and no other.
+    pub fn names_one(&self, token: u64) -> bool {
+        self.times.get(&token) == Some(&1)
     }
 
     pub fn settlings_of(&self, token: u64) -> &[&'a Call] {

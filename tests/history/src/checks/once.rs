@@ -22,7 +22,7 @@ fn acks<'a>(view: &View<'a>, handed: &[Handed<'a>]) -> Vec<(Handed<'a>, &'a Call
             .map(move |call| (handed, call))
             .collect::<Vec<_>>()
     };
-    let mut acks: Vec<_> = handed.iter().flat_map(of).collect();
+    let mut acks: Vec<_> = handed.iter().filter(|handed| view.names_one(handed.delivery.token)).flat_map(of).collect();
     acks.sort_by_key(|(_, call)| (call.begin, call.end));
     acks.dedup_by_key(|(_, call)| std::ptr::from_ref::<Call>(call));
     acks
@@ -35,7 +35,12 @@ fn settled_once(view: &View, unit: &str, handed: &[Handed], report: &mut Report)
     for pair in acks.windows(2) {
         let ((first, before), (_, again)) = (pair[0], pair[1]);
         if view.history.survives(before, again.end) && !view.may_be_written_again(unit, first.claim.begin) {
-            let story = format!("settled {} and again {}", when(before), when(again));
+            let story = format!(
+                "settled {} and again {}, handed out under {}",
+                when(before),
+                when(again),
+                first.delivery.token
+            );
             view.found(Kind::Doubled, unit, before, story, report);
         }
     }
