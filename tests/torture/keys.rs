@@ -84,8 +84,9 @@ impl Key {
         Terms { gate: self.gate, one_at_a_time: self.one_at_a_time, remember_ms: self.remember_ms, always_synced }
     }
 
-    /// A command that writes, and what it is to the judge. `number` is the client's own; `now` the time of day, `watermark` about where it is.
-    pub fn write(&self, client: u32, number: u64, now: i64, watermark: i64, random: &mut Random) -> (String, Act) {
+    /// A command that writes, and what it is to the judge. `number` is the client's own, `watermark` about where that is. Where the
+    /// clock is the gate, due times count from the time of the call.
+    pub fn write(&self, client: u32, number: u64, watermark: i64, random: &mut Random) -> (String, Act) {
         let name = self.name;
         let unit = |name: &str, due: i64| Act::Write(vec![Unit { name: name.to_owned(), due }]);
         match (self.family, name) {
@@ -102,7 +103,7 @@ impl Key {
             }
             ("TSGEN", "clock") => {
                 let (id, in_ms) = (format!("{client}-{number}"), random.between(0, 80));
-                (format!("TSGEN.ADD {name} +{in_ms} {id}"), unit(&id, now + in_ms - SLACK_MS))
+                (format!("TSGEN.ADD {name} +{in_ms} {id}"), unit(&id, in_ms - SLACK_MS))
             }
             ("TSGEN", _) => {
                 let due = watermark + random.between(-5, 5);
@@ -114,7 +115,7 @@ impl Key {
                 let group = random.below(8);
                 let items: Vec<String> =
                     (0..=random.below(2)).map(|nth| format!("s{group}/{client}-{number}-{nth}")).collect();
-                let due = now + IDLE_MS - SLACK_MS;
+                let due = IDLE_MS - SLACK_MS;
                 let units = items.iter().map(|item| Unit { name: item.clone(), due }).collect();
                 (format!("DEBOUNCE.PUSH {name} s{group} {}", items.join(" ")), Act::Write(units))
             }
@@ -126,7 +127,7 @@ impl Key {
             }
             _ => {
                 let (watched, in_ms) = (format!("watched:{client}-{number}"), random.between(20, 150));
-                (format!("SET {watched} value PX {in_ms}"), unit(&watched, now + in_ms - SLACK_MS))
+                (format!("SET {watched} value PX {in_ms}"), unit(&watched, in_ms - SLACK_MS))
             }
         }
     }

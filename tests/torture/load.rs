@@ -56,8 +56,8 @@ impl<'a> Load<'a> {
         match self.random.below(100) {
             0..=34 => {
                 self.numbers += 1;
-                let (now, watermark) = (self.stage.time_of_day(), self.stage.watermark.load(Ordering::Relaxed));
-                let (line, act) = key.write(self.client, self.numbers, now, watermark, &mut self.random);
+                let watermark = self.stage.watermark.load(Ordering::Relaxed);
+                let (line, act) = key.write(self.client, self.numbers, watermark, &mut self.random);
                 self.record(key, &line, act, written);
             }
             35..=44 => {

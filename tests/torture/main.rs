@@ -21,7 +21,7 @@ use keys::{IDLE_MS, KEYS, SLACK_MS};
 use load::Load;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
-use tsgen_history::{judge, Act, Call, History, Report};
+use tsgen_history::{judge, Act, Call, Gate, History, Report};
 
 const CLIENTS: u32 = 4;
 
@@ -95,12 +95,21 @@ fn play(seed: u64, length: Duration, disturbed: bool) -> History {
     history.calls = loads.into_iter().chain([drainer]).flat_map(|load| load.calls).collect();
     let steps = stage.steps.into_inner().unwrap_or_else(PoisonError::into_inner);
     for call in &mut history.calls {
-        debounced(call, &steps);
         let within = steps.iter().filter(|(at, _)| (call.begin..=call.end).contains(at)).flat_map(|(_, times)| times);
         call.clock = within.fold(call.clock, |(low, high), time| (low.min(*time), high.max(*time)));
+        made_absolute(call);
+        debounced(call, &steps);
     }
     history.steps = steps.into_iter().flat_map(|(at, times)| times.map(|time| (at, time))).collect();
     history
+}
+
+/// Where the clock is the gate, a due time counts from the earliest time of day that the server may have seen in the call.
+fn made_absolute(call: &mut Call) {
+    let Act::Write(units) = &mut call.act else { return };
+    if KEYS.iter().any(|key| key.name == call.key && key.gate != Gate::Watermark) {
+        units.iter_mut().for_each(|unit| unit.due += call.clock.0);
+    }
 }
 
 /// A group is quiet by the clock of its last push: where the clock was set back after an earlier one, what that one pushed is due earlier by it.

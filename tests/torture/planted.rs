@@ -155,7 +155,9 @@ fn plant(kind: Kind, history: &mut History) {
             let write = history
                 .calls
                 .iter()
-                .find(|call| matches!(&call.act, Act::Write(units) if units[0].name == name))
+                .find(
+                    |call| matches!(&call.act, Act::Write(units) if call.key == "remembering" && units[0].name == name),
+                )
                 .expect("its write");
             let again = Call { begin: end + 1, end: end + 2, answer: Answer::Done, ..write.clone() };
             history.calls.push(again);
