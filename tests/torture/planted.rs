@@ -1,7 +1,7 @@
 //! Whether the judge looks: faults planted behind the clients' backs, each of which it must find.
 //!
-//! What a server can be made to do, by somebody whose calls are not noted, is done on one. What it cannot be made to do, and once more all the others, is
-//! planted in the notes of real clients.
+//! Eight kinds are planted on a server, by somebody whose calls are not noted. All twelve, those among them, are planted in the notes of real clients: tokens,
+//! groups, items and batch numbers only there.
 
 use crate::disturb::{Pair, Sync};
 use crate::harness::Client;
