@@ -15,8 +15,8 @@
 //!
 //! Groups with a head stand in order of their heads' places, in one order for each number of entries in hand (the [`Class`]), so that the
 //! limit can change at any time without any group being touched: a claim asks only the classes below the limit. Groups at their limit are in
-//! others, and nothing looks there. With FAIR this order is a tree that knows the lowest turn below each node, so the lowest turn within the horizon
-//! is found in O(log n), although ADVANCE moves nothing (`tree`).
+//! others, and nothing looks there. With FAIR they stand in order of their turns instead, in a tree that knows the lowest key below each node: so the
+//! lowest turn within the horizon is found in O(log n), although ADVANCE moves nothing (`turns`).
 //!
 //! A group is named by its first entry as long as all its entries bear its name, and has a copy of the name only if they do not. An entry that
 //! is dead and bears the name of its group forgets the group: the group may go, and is found again by the name.
@@ -27,7 +27,7 @@ mod coming;
 mod line;
 mod lining;
 mod serving;
-mod tree;
+mod turns;
 
 use crate::entries::{Entries, Handle};
 use crate::order::Order;
@@ -37,6 +37,7 @@ use line::Line;
 use siphasher::sip::SipHasher13;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use turns::{Given, Turns};
 
 /// No group, no details.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -45,7 +46,6 @@ pub(crate) const NONE: u32 = u32::MAX;
 const CHUNK: usize = 64;
 
 type Table = Slab<Group, CHUNK>;
-type Nodes = Slab<Node, CHUNK>;
 
 /// The groups of one key. About 45 bytes a group, beside names that their entries do not bear and lines of more than one entry.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ pub(crate) struct Groups {
     names: Shards<u32>,
     table: Table,
     /// With FAIR, one for each group, under its number: both tables get and lose their things at the same times.
-    nodes: Nodes,
+    turns: Given,
     details: Slab<Details, CHUNK>,
     /// By the number of entries in hand; all in class 0 if there is no limit.
     classes: BTreeMap<u32, Class>,
@@ -94,17 +94,6 @@ enum Role {
     Unused = 3,
 }
 
-/// What FAIR knows of a group.
-#[derive(Clone)]
-struct Node {
-    /// Children in the tree, and the group with the lowest turn in the tree below and with this.
-    left: u32,
-    right: u32,
-    best: u32,
-    /// In two halves, the lower one first, so that the whole is not aligned to 8 bytes. No turn has a lower half of 0.
-    turn: (NonZeroU32, u32),
-}
-
 /// What few groups have.
 #[derive(Clone, Default)]
 struct Details {
@@ -119,11 +108,18 @@ struct Details {
 /// Groups with equally many entries in hand.
 #[derive(Clone)]
 struct Class {
-    /// With FAIR, the tree of those with a head.
-    root: u32,
-    /// Without, their heads.
-    heads: Order,
+    /// Those with a head.
+    heads: Heads,
     groups: usize,
+}
+
+/// The order in which groups with a head are looked for.
+#[derive(Clone)]
+enum Heads {
+    /// Their heads.
+    ByPlace(Order),
+    /// With FAIR.
+    ByTurn(Turns),
 }
 
 /// How many groups there are, and how they stand.
@@ -166,15 +162,33 @@ impl Group {
     }
 }
 
-impl Node {
-    fn turn(&self) -> u64 {
-        u64::from(self.turn.1) << 32 | u64::from(self.turn.0.get())
+impl Class {
+    const fn new(fair: bool) -> Self {
+        let heads = if fair { Heads::ByTurn(Turns::new()) } else { Heads::ByPlace(Order::new()) };
+        Class { heads, groups: 0 }
     }
 }
 
-impl Class {
-    const fn new() -> Self {
-        Class { root: NONE, heads: Order::new(), groups: 0 }
+impl Heads {
+    const fn is_empty(&self) -> bool {
+        match self {
+            Heads::ByPlace(order) => order.is_empty(),
+            Heads::ByTurn(turns) => turns.is_empty(),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        match self {
+            Heads::ByPlace(order) => order.memory(),
+            Heads::ByTurn(turns) => turns.memory(),
+        }
+    }
+
+    fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
+        match self {
+            Heads::ByPlace(order) => order.show_chunk(number, mover),
+            Heads::ByTurn(turns) => turns.show_chunk(number, mover),
+        }
     }
 }
 
@@ -187,7 +201,7 @@ impl Groups {
             hasher: SipHasher13::new_with_keys(seed[0], seed[1]),
             names: Shards::new(),
             table: Slab::new(),
-            nodes: Slab::new(),
+            turns: Slab::new(),
             details: Slab::new(),
             classes: BTreeMap::new(),
             next_turn: 1,
@@ -234,7 +248,7 @@ impl Groups {
     pub(crate) fn turn_of(&self, entries: &Entries, handle: Handle) -> u64 {
         match entries.group(handle) {
             NONE => 0,
-            number if self.fair && self.table[number].is_used() => self.nodes[number].turn(),
+            number if self.fair && self.table[number].is_used() => self.turns[number].number(),
             _ => 0,
         }
     }
@@ -269,7 +283,7 @@ impl Groups {
         let heads: usize = self.classes.values().map(|class| class.heads.memory()).sum();
         self.names.memory()
             + self.table.memory()
-            + self.nodes.memory()
+            + self.turns.memory()
             + self.details.memory()
             + self.classes.len() * per_class
             + heads
@@ -299,10 +313,12 @@ impl Groups {
         std::hint::black_box(read);
     }
 
-    /// Shows the chunk of groups and that of details with this number; false if there is neither.
+    /// Shows the chunks of groups, turns, heads and details with this number; false if there is none.
     pub(crate) fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
-        let groups = self.table.show_chunk(number, mover, |_, _| {}) | self.nodes.show_chunk(number, mover, |_, _| {});
+        let groups = self.table.show_chunk(number, mover, |_, _| {}) | self.turns.show_chunk(number, mover, |_, _| {});
+        let classes = self.classes.values_mut();
         groups
+            | classes.fold(false, |any, class| any | class.heads.show_chunk(number, mover))
             | self.details.show_chunk(number, mover, |details, mover| {
                 if let Some(name) = &mut details.name {
                     crate::buffers::Mover::slice(mover, name);

@@ -1,6 +1,7 @@
 //! How entries come into groups and leave them, and what that does to the groups.
 
-use super::{name_in, Class, Group, Groups, Node, Role, NONE};
+use super::turns::Turn;
+use super::{name_in, Class, Group, Groups, Heads, Role, NONE};
 use crate::entries::{Entries, Handle, State};
 use std::num::NonZeroU32;
 
@@ -20,8 +21,7 @@ impl Groups {
             let mut group = Group { first: handle, details: NONE, hash, standing };
             group.stand(Role::Idle as u32, 0);
             if self.fair {
-                let turn = (NonZeroU32::MIN, 0);
-                self.nodes.insert(Node { left: NONE, right: NONE, best: NONE, turn });
+                self.turns.insert(Turn::FIRST);
             }
             self.table.insert(group)
         });
@@ -61,7 +61,7 @@ impl Groups {
     pub(super) fn begin(&mut self, number: u32) {
         self.table[number].set_role(Role::Idle);
         self.take_turn(number);
-        self.classes.entry(0).or_insert(Class::new()).groups += 1;
+        self.classes.entry(0).or_insert(Class::new(self.fair)).groups += 1;
     }
 
     /// Whether a group that has nothing queued or in hand is counted as not in use.
@@ -80,12 +80,12 @@ impl Groups {
     }
 
     fn give_turn(&mut self, number: u32, turn: u64) {
-        if let Some(low) = NonZeroU32::new(turn as u32) {
-            self.nodes[number].turn = (low, (turn >> 32) as u32);
+        if let Some(turn) = Turn::of(turn) {
+            self.turns[number] = turn;
         }
     }
 
-    /// Gives the group of an entry this turn, which a snapshot has kept.
+    /// Gives the group of an entry this turn, which a snapshot has kept and no other group has.
     pub(crate) fn set_turn(&mut self, entries: &Entries, handle: Handle, turn: u64) {
         let number = entries.group(handle);
         if number != NONE && self.table[number].is_used() {
@@ -193,8 +193,9 @@ impl Groups {
         let group = &mut self.table[number];
         if group.first == old {
             group.first = new;
-            if let (true, false, Some(class)) = (group.has_head(), self.fair, self.classes.get_mut(&class)) {
-                class.heads.replace(entries, old, new);
+            let heads = self.classes.get_mut(&class).filter(|_| group.has_head()).map(|class| &mut class.heads);
+            if let Some(Heads::ByPlace(order)) = heads {
+                order.replace(entries, old, new);
             }
         } else if entries.state(old) == State::Queued && group.details != NONE {
             self.in_line(number, |line| line.replace(entries, old, new));
@@ -232,7 +233,7 @@ impl Groups {
             self.uncount(0);
         }
         if self.fair {
-            self.nodes.remove(number);
+            self.turns.remove(number);
         }
         let details = self.table.remove(number).details;
         if details != NONE {

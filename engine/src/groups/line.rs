@@ -75,11 +75,7 @@ impl Line {
     pub(super) fn pop_first(&mut self, entries: &Entries) -> Option<Handle> {
         let first = match self {
             Line::Few(ring) => ring.pop_front(),
-            Line::Many(order) => {
-                let mut first = Vec::with_capacity(1);
-                order.take_through(entries, i64::MAX, 1, &mut first);
-                first.pop()
-            }
+            Line::Many(order) => order.first().filter(|first| order.remove(entries, *first)),
         };
         self.fit();
         first

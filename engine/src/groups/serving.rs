@@ -1,7 +1,7 @@
 //! Which entry is handed out next, and the orders of heads that tell.
 
-use super::tree::Forest;
-use super::{Class, Groups, Nodes, NONE};
+use super::turns::Stand;
+use super::{Class, Groups, Heads};
 use crate::entries::{Entries, Handle};
 
 impl Groups {
@@ -38,12 +38,12 @@ impl Groups {
         taken: &mut Vec<Handle>,
         mut fits: impl FnMut(Option<Handle>) -> bool,
     ) {
-        let Some(class) = self.classes.get_mut(&0) else { return };
-        class.heads.take_through(entries, horizon, count, taken);
+        let Some(Class { heads: Heads::ByPlace(heads), .. }) = self.classes.get_mut(&0) else { return };
+        heads.take_through(entries, horizon, count, taken);
         let mut before = None;
         let fitting = taken.iter().take_while(|handle| fits(before.replace(**handle))).count();
         for handle in taken.split_off(fitting) {
-            class.heads.insert(entries, handle);
+            heads.insert(entries, handle);
         }
         self.warm(entries, taken.iter());
         for handle in &*taken {
@@ -70,39 +70,33 @@ impl Groups {
 
     fn next(&self, entries: &Entries, horizon: i64) -> Option<u32> {
         if self.fair {
-            let forest = self.forest(entries);
-            let found = self.open_classes().filter_map(|class| forest.next(class.root, horizon));
-            return found.min_by_key(|number| self.nodes[*number].turn());
+            let found = self.open_classes().filter_map(|class| match &class.heads {
+                Heads::ByTurn(turns) => turns.next(horizon),
+                Heads::ByPlace(_) => None,
+            });
+            return found.min_by_key(|number| self.turns[*number].number());
         }
-        let first = self.open_classes().filter_map(|class| class.heads.first());
+        let first = self.open_classes().filter_map(|class| match &class.heads {
+            Heads::ByPlace(order) => order.first(),
+            Heads::ByTurn(_) => None,
+        });
         let first = first.min_by_key(|head| entries.place(*head))?;
         (entries.place(first).key <= horizon).then(|| entries.group(first))
     }
 
-    /// Whether so many groups have something that can be handed out. O(`wanted`).
+    /// Whether so many groups have something that can be handed out. O(`wanted` log n).
     pub(crate) fn can_serve(&self, entries: &Entries, horizon: i64, wanted: usize) -> bool {
-        let mut left = wanted;
-        for class in self.open_classes() {
-            left = if self.fair {
-                self.forest(entries).count_down(class.root, horizon, left)
-            } else {
-                left.saturating_sub(class.heads.count_through(entries, horizon))
-            };
-        }
+        let left = self.open_classes().fold(wanted, |left, class| match &class.heads {
+            Heads::ByPlace(order) => left.saturating_sub(order.count_through(entries, horizon)),
+            Heads::ByTurn(turns) => turns.count_down(horizon, left),
+        });
         left == 0
     }
 
     /// The classes whose groups may have one more entry in hand, and of which some have a head.
     fn open_classes(&self) -> impl Iterator<Item = &Class> {
         let below = if self.limit == 0 { 1 } else { self.limit };
-        self.classes
-            .range(..below)
-            .map(|(_, class)| class)
-            .filter(|class| class.root != NONE || !class.heads.is_empty())
-    }
-
-    fn forest<'a>(&'a self, entries: &'a Entries) -> Forest<'a, &'a Nodes> {
-        Forest { table: &self.table, nodes: &self.nodes, entries }
+        self.classes.range(..below).map(|(_, class)| class).filter(|class| !class.heads.is_empty())
     }
 
     pub(super) fn class_of(&self, number: u32) -> u32 {
@@ -115,23 +109,20 @@ impl Groups {
 
     /// Puts a group that has a head into a class, in which it is counted.
     pub(super) fn plant(&mut self, entries: &Entries, class: u32, number: u32) {
-        let class = self.classes.entry(class).or_insert(Class::new());
-        if self.fair {
-            let mut forest = Forest { table: &self.table, nodes: &mut self.nodes, entries };
-            class.root = forest.insert(class.root, number);
-        } else {
-            class.heads.insert(entries, self.table[number].first);
+        let head = self.table[number].first;
+        match &mut self.classes.entry(class).or_insert(Class::new(self.fair)).heads {
+            Heads::ByPlace(order) => order.insert(entries, head),
+            Heads::ByTurn(turns) => turns.insert(&self.turns, Stand { number, key: entries.place(head).key }),
         }
     }
 
     /// Takes a group that has a head out of its class, in which it stays counted.
     pub(super) fn uproot(&mut self, entries: &Entries, class: u32, number: u32) {
-        let Some(class) = self.classes.get_mut(&class) else { return };
-        if self.fair {
-            let mut forest = Forest { table: &self.table, nodes: &mut self.nodes, entries };
-            class.root = forest.remove(class.root, number);
-        } else {
-            class.heads.remove(entries, self.table[number].first);
+        let head = self.table[number].first;
+        match self.classes.get_mut(&class).map(|class| &mut class.heads) {
+            Some(Heads::ByPlace(order)) => drop(order.remove(entries, head)),
+            Some(Heads::ByTurn(turns)) => turns.remove(&self.turns, number),
+            None => {}
         }
     }
 
@@ -139,7 +130,7 @@ impl Groups {
     fn recount(&mut self, number: u32, was: u32) {
         let class = self.class_of(number);
         if class != was {
-            self.classes.entry(class).or_insert(Class::new()).groups += 1;
+            self.classes.entry(class).or_insert(Class::new(self.fair)).groups += 1;
             self.uncount(was);
         }
     }

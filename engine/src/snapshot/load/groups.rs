@@ -33,7 +33,9 @@ impl Told {
         queue.options.check().map_err(|_| Error::Damaged("impossible options"))?;
         require((1..=MAX_TURN).contains(&next_turn) && next_turn as u32 != 0, "impossible counters")?;
         queue.entries = Entries::grouped();
-        let groups = Groups::new(limit, fair, seed);
+        let mut groups = Groups::new(limit, fair, seed);
+        // Until all have the turns that were told, which are below this one.
+        groups.set_next_turn(next_turn);
         Ok(Told { groups, is_fair: fair, next_turn, names: Vec::new(), members: Vec::new() })
     }
 

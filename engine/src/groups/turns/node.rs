@@ -1,0 +1,127 @@
+//! The nodes of the tree as plain arrays: they know their order and their size, not where they are in the tree.
+
+use super::{Inner, Leaf, Sibling, Stand, INNER, LEAF};
+use std::num::NonZeroU8;
+
+fn lowest_of(keys: &[i64]) -> i64 {
+    keys.iter().copied().fold(i64::MAX, i64::min)
+}
+
+fn length(len: usize) -> NonZeroU8 {
+    NonZeroU8::new(len as u8).expect("no node is empty")
+}
+
+impl Leaf {
+    pub(super) fn of(one: Stand) -> Self {
+        let mut leaf = Leaf { keys: [0; LEAF], numbers: [0; LEAF], len: length(1) };
+        (leaf.keys[0], leaf.numbers[0]) = (one.key, one.number);
+        leaf
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len.get().into()
+    }
+
+    pub(super) fn lowest(&self) -> i64 {
+        lowest_of(&self.keys[..self.len()])
+    }
+
+    /// There must be room.
+    pub(super) fn insert(&mut self, at: usize, new: Stand) {
+        let len = self.len();
+        self.keys.copy_within(at..len, at + 1);
+        self.numbers.copy_within(at..len, at + 1);
+        (self.keys[at], self.numbers[at]) = (new.key, new.number);
+        self.len = length(len + 1);
+    }
+
+    /// There must be another.
+    pub(super) fn drop_at(&mut self, at: usize) {
+        let len = self.len();
+        self.keys.copy_within(at + 1..len, at);
+        self.numbers.copy_within(at + 1..len, at);
+        self.len = length(len - 1);
+    }
+
+    pub(super) fn append(&mut self, right: &Leaf) {
+        let (len, more) = (self.len(), right.len());
+        self.keys[len..len + more].copy_from_slice(&right.keys[..more]);
+        self.numbers[len..len + more].copy_from_slice(&right.numbers[..more]);
+        self.len = length(len + more);
+    }
+
+    pub(super) fn split_off(&mut self, keep: usize) -> Leaf {
+        let mut right = self.clone();
+        let len = self.len();
+        right.keys.copy_within(keep..len, 0);
+        right.numbers.copy_within(keep..len, 0);
+        right.len = length(len - keep);
+        self.len = length(keep);
+        right
+    }
+}
+
+impl Inner {
+    pub(super) fn of(one: &Sibling) -> Self {
+        let mut inner = Inner { bounds: [0; INNER], lowest: [0; INNER], children: [0; INNER], len: length(1) };
+        (inner.bounds[0], inner.lowest[0], inner.children[0]) = (one.bound, one.lowest, one.node);
+        inner
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len.get().into()
+    }
+
+    pub(super) fn lowest(&self) -> i64 {
+        lowest_of(&self.lowest[..self.len()])
+    }
+
+    /// The child that has or would take this turn.
+    pub(super) fn child_for(&self, turn: u64) -> usize {
+        let bounds = &self.bounds[1..self.len()];
+        // Most searches are for the first or the last child.
+        match bounds {
+            [first, ..] if *first > turn => 0,
+            [.., last] if *last > turn => bounds.partition_point(|bound| *bound <= turn),
+            _ => bounds.len(),
+        }
+    }
+
+    /// There must be room.
+    pub(super) fn insert(&mut self, at: usize, new: &Sibling) {
+        let len = self.len();
+        self.bounds.copy_within(at..len, at + 1);
+        self.lowest.copy_within(at..len, at + 1);
+        self.children.copy_within(at..len, at + 1);
+        (self.bounds[at], self.lowest[at], self.children[at]) = (new.bound, new.lowest, new.node);
+        self.len = length(len + 1);
+    }
+
+    /// There must be another.
+    pub(super) fn drop_at(&mut self, at: usize) {
+        let len = self.len();
+        self.bounds.copy_within(at + 1..len, at);
+        self.lowest.copy_within(at + 1..len, at);
+        self.children.copy_within(at + 1..len, at);
+        self.len = length(len - 1);
+    }
+
+    pub(super) fn append(&mut self, right: &Inner) {
+        let (len, more) = (self.len(), right.len());
+        self.bounds[len..len + more].copy_from_slice(&right.bounds[..more]);
+        self.lowest[len..len + more].copy_from_slice(&right.lowest[..more]);
+        self.children[len..len + more].copy_from_slice(&right.children[..more]);
+        self.len = length(len + more);
+    }
+
+    pub(super) fn split_off(&mut self, keep: usize) -> Inner {
+        let mut right = self.clone();
+        let len = self.len();
+        right.bounds.copy_within(keep..len, 0);
+        right.lowest.copy_within(keep..len, 0);
+        right.children.copy_within(keep..len, 0);
+        right.len = length(len - keep);
+        self.len = length(keep);
+        right
+    }
+}
