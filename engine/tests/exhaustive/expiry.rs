@@ -89,7 +89,7 @@ impl Family for Bookings {
     }
 
     fn promoted(node: &mut Node<Self>) {
-        keyspace::keep_overdue(node);
+        keyspace::promoted(node);
     }
 
     fn is_level(master: &Node<Self>, replica: &Node<Self>) -> bool {

@@ -12,8 +12,9 @@ use tsgen_engine::{Added, Addition, Guard, Millis, Queue, Watermark};
 
 const TWO_GUARDS: Fail = Fail::text("ERR NX and XX exclude each other and may be given once");
 
-const TOO_MANY: Fail =
-    Fail::Groups("the timestamp, the id and a payload, if any, come last; NX, XX, EVERY and GROUP stand before the timestamp");
+const TOO_MANY: Fail = Fail::Groups(
+    "the timestamp, the id and a payload, if any, come last; NX, XX, EVERY and GROUP stand before the timestamp",
+);
 
 pub struct Add;
 
