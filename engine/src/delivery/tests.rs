@@ -1,6 +1,9 @@
+mod paused;
+mod sink;
+
 use crate::{
-    Claim, ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, Sink, Sunk, TokenRange, Tsgen, UnixMs,
-    WatermarkRules, Which, SINK_BATCH,
+    Claim, ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, TokenRange, Tsgen, UnixMs, WatermarkRules,
+    Which,
 };
 
 const LEASE: Millis = Millis(100);
@@ -260,50 +263,6 @@ fn a_release_leaves_leases_that_have_ended_to_the_sweep() {
 }
 
 #[test]
-fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() {
-    let sink = Sink { stream: b"s"[..].into(), max_len: 0 };
-    let options = DeliveryOptions { sink: Some(sink), ..unbounded() };
-    let mut key = ready(3, unbounded());
-    let held = claim(&mut key, 1, 0);
-    assert_eq!(key.alter_delivery(options.clone(), UnixMs(0)), Err(Error::Leased));
-    key.nack(&tokens(&held), &Nack { delay: Some(Millis(50)), ..FAILED }, UnixMs(0)).expect("few");
-    assert_eq!(key.alter_delivery(options, UnixMs(0)), Ok(true));
-    assert_eq!(
-        key.claim(&ClaimTerms { consumer: b"w", count: 1, lease: LEASE, first: None }, UnixMs(0)),
-        Err(Error::HasSink)
-    );
-    let batch = |key: &mut Tsgen, now| {
-        let batch = key.ready_batch(UnixMs(now));
-        (batch.entries.iter().map(|entry| entry.name[0]).collect::<Vec<_>>(), batch.swept)
-    };
-    assert_eq!(batch(&mut key, 0), (vec![1, 2], false));
-    let mut replica = key.clone();
-    assert_eq!(batch(&mut key, 50), (vec![0, 1, 2], true), "what rests is ready again in its old place");
-    let places: Vec<_> = key.ready_batch(UnixMs(50)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
-    assert_eq!(key.drop_taken(&places[..2], UnixMs(50)), Sunk { count: 2, oldest: true });
-    assert_eq!(batch(&mut key, 50), (vec![2], false));
-    assert!(replica.sweep_for(SINK_BATCH, UnixMs(50)));
-    assert_eq!(replica.drop_ready(2, UnixMs(50)), Settled { count: 2, changed: true });
-    assert_eq!(batch(&mut replica, 50), (vec![2], false));
-}
-
-#[test]
-fn what_leaves_for_the_sink_is_what_it_has_taken_whatever_has_come_in_between() {
-    let mut key = ready(3, unbounded());
-    let places: Vec<_> = key.ready_batch(UnixMs(0)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
-    // Other code runs: one comes in front, one of those that were taken is gone, and one has been replaced.
-    key.add(Guard::Always, -1, b"before", b"", UnixMs(0)).expect("room");
-    assert!(key.rem(&[0]));
-    key.add(Guard::Always, 0, &[1], b"new", UnixMs(0)).expect("room");
-    let mut replica = key.clone();
-    assert_eq!(key.drop_taken(&places, UnixMs(0)), Sunk { count: 1, oldest: false });
-    let left: Vec<_> = key.ready_batch(UnixMs(0)).entries.iter().map(|ready| ready.name.to_vec()).collect();
-    assert_eq!(left, [b"before".to_vec(), vec![1]]);
-    assert_eq!(replica.drop_taken(&places, UnixMs(0)).count, 1);
-    assert_eq!(key.drop_taken(&places, UnixMs(0)), Sunk { count: 0, oldest: true }, "settled once");
-}
-
-#[test]
 fn ages_are_told_since_the_gate_opened_and_since_the_claim() {
     let mut key = ready(3, unbounded());
     assert_eq!(key.stats(UnixMs(40)).oldest_ready_age, Some(Millis(40)));
@@ -372,42 +331,4 @@ fn a_reader_takes_four_thousand_leases_to_have_ended_until_a_sweep() {
         assert_eq!((stats.leased, stats.dead), (0, 25_000));
         assert!(key.pending(None, None, 99_999, UnixMs(100)).is_empty());
     }
-}
-
-#[test]
-fn a_paused_key_hands_out_nothing_and_all_else_goes_on() {
-    let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
-    let mut key = ready(4, options.clone());
-    let held = claim(&mut key, 2, 0);
-    let paused = DeliveryOptions { paused: true, ..options.clone() };
-    assert_eq!(key.alter_delivery(paused.clone(), UnixMs(1)), Ok(true));
-    assert_eq!(key.alter_delivery(paused, UnixMs(1)), Ok(false));
-    let nothing = claim(&mut key, 9, 1);
-    assert_eq!((nothing.count, nothing.changed), (0, false));
-    assert!(key.ready_batch(UnixMs(1)).entries.is_empty());
-    key.add(Guard::Always, 1, b"late", b"", UnixMs(1)).expect("room");
-    assert_eq!(key.ack(&[TokenRange::one(held.first)], UnixMs::EVER).expect("one").count, 1);
-    // The other lease has ended: that shows, and there is nothing for a worker, nor will time alone bring something.
-    let stats = key.stats(UnixMs(100));
-    assert_eq!((stats.ready, stats.leased), (4, 0));
-    assert!(!key.has_ready(UnixMs(100)) && !key.claimable(UnixMs(100)));
-    assert_eq!(key.claimable_from(UnixMs(100)), None);
-    assert_eq!(key.claimable_from(UnixMs(50)), None, "not at the end of a lease either");
-
-    assert_eq!(key.alter_delivery(options, UnixMs(101)), Ok(true));
-    assert_eq!(key.claimable_from(UnixMs(101)), Some(UnixMs(101)));
-    let all = claim(&mut key, 9, 101);
-    assert_eq!(names(&key, &all), [1, 2, 3, b'l']);
-    assert_eq!(key.claimable_from(UnixMs(102)), Some(UnixMs(201)));
-}
-
-#[test]
-fn what_was_delivered_for_the_last_time_dies_in_a_paused_key() {
-    let options = DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() };
-    let mut key = ready(1, options.clone());
-    claim(&mut key, 1, 0);
-    key.alter_delivery(DeliveryOptions { paused: true, ..options }, UnixMs(1)).expect("valid");
-    assert_eq!(key.dead(None, 9, UnixMs(100)).len(), 1);
-    assert_eq!(key.discard(Which::All(1), UnixMs(100)).expect("all").count, 1);
-    assert!(key.is_empty());
 }

@@ -1,10 +1,14 @@
 //! What a key should do, said as simply as possible: lists, scanned from end to end by every operation. Here is delivery,
 //! the same for every family; the gates are in `naive/`.
 
+#[path = "naive/gate.rs"]
+mod gate;
 #[path = "naive/groups.rs"]
 mod groups;
 #[path = "naive/idle.rs"]
 pub mod idle;
+#[path = "naive/operator.rs"]
+mod operator;
 #[path = "naive/ttl.rs"]
 pub mod ttl;
 #[path = "naive/watermark.rs"]
@@ -12,35 +16,9 @@ pub mod watermark;
 #[path = "naive/window.rs"]
 pub mod window;
 
+pub use gate::Gate;
 use std::fmt::Debug;
 use tsgen_engine::{DeliveryOptions, Millis, TokenRange, Totals};
-
-/// What delivery has to be told of a gate.
-pub trait Gate: Clone + Debug {
-    /// What an entry carries besides its name and its key.
-    type Content: Clone + PartialEq + Debug;
-
-    /// The highest key that is ready.
-    fn horizon(&self, now: i64) -> Option<i64>;
-
-    /// Takes out what has collected up to its deadline: these are entries now.
-    fn fire(&mut self, now: i64) -> Vec<Entry<Self::Content>>;
-
-    /// How much is being collected, overdue or not.
-    fn collecting(&self) -> usize;
-
-    /// Whether some of it would be fired now.
-    fn fires(&self, now: i64) -> bool;
-
-    /// When the next of it ends, after `now`.
-    fn next_end(&self, now: i64) -> Option<i64>;
-
-    /// The work of these names is done, in this order.
-    fn done(&mut self, _names: Vec<Vec<u8>>, _now: i64) {}
-
-    /// Whether time opens the gate, so that the key of an entry is the time at which it was or will be ready.
-    fn by_time(&self) -> bool;
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
@@ -396,75 +374,6 @@ impl<G: Gate> Naive<G> {
         }
         self.entries.retain(|entry| !(entry.superseded && entry.state == State::Queued));
         count
-    }
-
-    /// The dead letters meant, as indexes, by token.
-    fn letters(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> Vec<usize> {
-        match which {
-            Ok(_) => self.sweep_all(now),
-            Err(ranges) => self.sweep(now, |entry| entry.named(ranges), |_| 0),
-        }
-        let mut dead: Vec<usize> =
-            (0..self.entries.len()).filter(|index| matches!(self.entries[*index].state, State::Dead { .. })).collect();
-        dead.sort_by_key(|index| self.entries[*index].token);
-        match which {
-            Ok(count) => dead.truncate(count),
-            Err(ranges) => dead.retain(|index| self.entries[*index].named(ranges)),
-        }
-        dead
-    }
-
-    pub fn requeue(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> usize {
-        let letters = self.letters(which, now);
-        for index in &letters {
-            let group = self.entries[*index].group.clone();
-            self.take_turn_if_new(&group, self.is_in_use(&group));
-            let entry = &mut self.entries[*index];
-            entry.state = State::Queued;
-            entry.deliveries = 0;
-            entry.token = 0;
-        }
-        letters.len()
-    }
-
-    pub fn discard(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> usize {
-        let letters = self.letters(which, now);
-        let seqs: Vec<u64> = letters.iter().map(|index| self.entries[*index].seq).collect();
-        self.entries.retain(|entry| !seqs.contains(&entry.seq));
-        letters.len()
-    }
-
-    /// Delayed entries, as indexes, next to come back first.
-    pub fn delayed(&self, now: i64) -> Vec<usize> {
-        let mut delayed: Vec<(i64, i64, u64, usize)> = Vec::new();
-        for (index, entry) in self.entries.iter().enumerate() {
-            if let State::Delayed { until } = entry.state {
-                delayed.extend((until > now).then_some((until, entry.key, entry.seq, index)));
-            }
-        }
-        delayed.sort_unstable();
-        delayed.into_iter().map(|(.., index)| index).collect()
-    }
-
-    pub fn promote(&mut self, which: Result<usize, &[TokenRange]>, now: i64) -> usize {
-        match which {
-            Ok(_) => self.sweep_all(now),
-            Err(ranges) => self.sweep(now, |entry| entry.named(ranges), |_| 0),
-        }
-        let mut delayed = self.delayed(now);
-        match which {
-            Ok(count) => delayed.truncate(count),
-            Err(ranges) => delayed.retain(|index| {
-                let entry = &self.entries[*index];
-                let has = |range: &TokenRange| (range.first..=range.last).contains(&entry.nacked);
-                entry.named(ranges) || (entry.nacked != 0 && ranges.iter().any(has))
-            }),
-        }
-        for index in &delayed {
-            self.entries[*index].state = State::Queued;
-            self.entries[*index].nacked = 0;
-        }
-        delayed.len()
     }
 
     pub fn drop_ready(&mut self, count: usize, now: i64) -> Vec<Handed<G::Content>> {

@@ -1,10 +1,14 @@
 //! A key of each family with something in every state, and what can be done to any key.
 
+#[path = "keys/expiry.rs"]
+mod expiry;
+#[path = "keys/tally.rs"]
+mod tally;
+
 use std::collections::BTreeSet;
 use tsgen_engine::{
-    batch_number, expired, fired, Addition, Batch, ClaimTerms, Copied, Debounce, DeliveryOptions, Ending, Expiry,
-    FieldKind, Gate, Guard, Idle, IdleRules, Kind, Listing, Mark, Millis, Nack, Prefix, Queue, Source, SourceChange,
-    Tally, TokenRange, Tsgen, Ttl, TtlRules, UnixMs, Watermark, WatermarkRules, Which, Window, WindowRules,
+    fired, Addition, ClaimTerms, Debounce, DeliveryOptions, Gate, Guard, Idle, IdleRules, Kind, Listing, Millis, Nack,
+    Queue, Source, SourceChange, TokenRange, Tsgen, UnixMs, Watermark, WatermarkRules, Which,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -160,137 +164,6 @@ impl Family for Idle {
     }
 }
 
-impl Family for Ttl {
-    /// With values of every kind, none, and too large ones; with keys that end together, are overdue, and were evicted.
-    fn everything() -> Vec<Expiry> {
-        let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
-        let prefixes = ["k:", "other:"].map(|prefix| Prefix(prefix.as_bytes().into())).into();
-        let mut key =
-            Expiry::create(TtlRules { prefixes, max_value: 20, keep_evicted: true, max_held: 1000 }, options, [3, 4])
-                .expect("valid");
-        let endings = [Ending::Expired, Ending::Evicted];
-        for n in 0..20u8 {
-            let value = vec![n; usize::from(n)];
-            let value = (n % 7, (n % 5 != 0).then_some(&value[..]));
-            let deadline = UnixMs(900 + i64::from(n / 2));
-            let known = (n % 4 != 0).then_some(value);
-            key.expire(&[b"k:", &[n; 3][..]].concat(), deadline, endings[usize::from(n % 2)], known).expect("room");
-        }
-        let first = fail_some(&mut key);
-        lose_some(&mut key, first);
-        for n in 0..12u8 {
-            let name = [b"other:", &[n; 4][..]].concat();
-            key.track(&name, UnixMs(1_190 + 10 * i64::from(n / 3)));
-            if n % 3 != 0 {
-                key.keep(&name, Copied { kind: n % 7, bytes: Some(vec![n; 2 * usize::from(n)].into()) });
-            }
-            if n % 4 == 1 {
-                key.note_evicted(&name);
-            }
-        }
-        check_states(&mut key);
-        vec![key]
-    }
-
-    fn exercise(key: &mut Expiry, now: UnixMs) {
-        let names = check_tracked(key);
-        for (nth, name) in names.iter().enumerate() {
-            match nth % 5 {
-                0 => key.track(name, now),
-                1 => key.keep(name, Copied { kind: 1, bytes: Some([7; 9].into()) }),
-                2 => key.forget_value(name),
-                3 => key.note_evicted(name),
-                _ => assert!(key.untrack(name)),
-            }
-        }
-        check_tracked(key);
-        let mut refused = false;
-        for name in &names {
-            let kept = key.kept(name).cloned();
-            let value = kept.as_ref().map(|kept| (kept.kind, kept.bytes.as_deref()));
-            if let Some((deadline, _)) = key.tracked_until(name) {
-                refused |= key.expire(name, deadline, Ending::Expired, value).is_err();
-            }
-        }
-        assert!(refused || key.tracked(None, 100).is_empty());
-        let rules = key.rules().clone();
-        for ahead in [-50, 0, 50] {
-            let name = [&rules.prefixes[0].0[..], ahead.to_string().as_bytes()].concat();
-            key.track(&name, UnixMs(now.0.saturating_add(ahead)));
-            key.keep(&name, Copied { kind: 0, bytes: Some(name.clone().into()) });
-        }
-        key.forget_values(now);
-        key.forget_to_come(now);
-        check_tracked(key);
-        let batch = key.ready_batch(now);
-        for ready in batch.entries {
-            let told = expired(ready.body);
-            assert!(told.kind.is_none_or(|kind| kind < 7) && (told.kind.is_some() || told.value.is_none()));
-        }
-    }
-}
-
-impl Family for Window {
-    fn everything() -> Vec<Tally> {
-        vec![with_windows(FieldKind::Any, |n| vec![n; usize::from(n) % 12]), with_windows(FieldKind::Uuid, uuid)]
-    }
-
-    fn exercise(key: &mut Tally, now: UnixMs) {
-        let known: Vec<Vec<u8>> = (0..4).flat_map(|n| [vec![n; usize::from(n)], uuid(n)]).collect();
-        for field in &known {
-            if let (Ok(before), Ok(_)) = (key.sum(field), key.incr(field, 1, now)) {
-                assert_eq!(key.sum(field).ok(), before.checked_add(1));
-            }
-        }
-        let increments: Vec<(&[u8], i64)> = known.iter().map(|field| (&field[..], -1)).collect();
-        key.mincr(&increments[..3], UnixMs(now.0.saturating_sub(100))).ok();
-        key.mincr(&increments[1..2], now).ok();
-        key.alter_rules(WindowRules { every: Millis(10), max_fields: 3, ..*key.rules() }).ok();
-        key.mincr(&[(&known[1], i64::MAX), (&known[3], 1), (&known[5], 1), (&known[7], 1)], now).ok();
-        let newest =
-            |key: &mut Tally| key.ready_batch(now).entries.iter().filter_map(|ready| batch_number(ready.name)).max();
-        let before = newest(key);
-        if key.seal(now).changed {
-            assert!(newest(key) > before, "a number below one that was given before");
-        }
-        assert_eq!(key.window(now), None);
-        let ready = key.ready_batch(now).entries;
-        for ready in &ready {
-            let (batch, number) = (Batch::of(ready.body), batch_number(ready.name));
-            let fields: Vec<_> = batch.sums().map(|(field, _)| field).collect();
-            assert!(number.is_some() && fields.len() == batch.len() && !batch.is_empty());
-            assert!(fields.is_sorted_by(|one, next| one < next), "a field twice, or out of order");
-            assert!(batch.sums().all(|(field, sum)| batch.sum(field) == Some(sum)));
-        }
-        let numbers: BTreeSet<_> = ready.iter().map(|ready| ready.name).collect();
-        assert_eq!(numbers.len(), ready.len(), "a batch twice");
-        // The clock steps back, and is put right again.
-        key.incr(&known[3], 1, now).ok();
-        key.seal(UnixMs(0));
-        key.ended_between(UnixMs(0), UnixMs(0), now);
-    }
-}
-
-fn uuid(n: u8) -> Vec<u8> {
-    format!("67e55044-10b1-426f-9247-bb680e5fe{n:03x}").into_bytes()
-}
-
-/// However they are listed, the same keys are tracked, each once and under its deadline. Tells their names.
-fn check_tracked(key: &Expiry) -> Vec<Vec<u8>> {
-    let listed: Vec<_> = key.tracked(None, 100).into_iter().map(|key| (key.name.to_vec(), key.deadline)).collect();
-    assert!(listed.is_sorted_by_key(|(_, deadline)| *deadline));
-    let names: Vec<_> = listed.iter().map(|(name, _)| name.clone()).collect();
-    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a key twice");
-    for (name, deadline) in &listed {
-        assert_eq!(key.tracked_until(name).map(|(until, _)| until), Some(*deadline));
-        assert!(key.rules().covers(name));
-    }
-    let marked = key.ending_behind(Mark::at(UnixMs(i64::MIN)), UnixMs::NEVER, 100);
-    assert_eq!(marked.iter().map(|(key, _)| key.name).collect::<Vec<_>>(), names);
-    assert_eq!(key.ending_between(UnixMs(i64::MIN), UnixMs::NEVER, 100).len(), names.len());
-    names
-}
-
 /// With groups that fired for every reason, that collect, and that are overdue.
 fn with_groups(unique: bool) -> Debounce {
     let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
@@ -330,32 +203,6 @@ fn with_named_groups(group_limit: u32, fair: bool) -> Tsgen {
     let leased = key.pending(None, None, 9, NOW)[2].name.to_vec();
     key.add_into(Some(b"moved"), Guard::Always, 3, &leased, b"newer", NOW).expect("room");
     lose_some(&mut key, first);
-    check_states(&mut key);
-    key
-}
-
-/// With windows that were sealed by their time, by their fields and on demand, and one that is open.
-fn with_windows(kind: FieldKind, field: impl Fn(u8) -> Vec<u8>) -> Tally {
-    let options = DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() };
-    let rules = WindowRules { every: Millis(100), field: kind, min: Some(-5), max: None, max_fields: 3 };
-    let mut key = Tally::create(rules, options, [3, 4]).expect("valid");
-    for n in 0..17u8 {
-        let at = UnixMs(i64::from(n) * 30);
-        key.incr(&field(n % 5), i64::from(n), at).expect("room");
-        if n % 3 > 0 {
-            key.seal(at);
-        }
-    }
-    key.mincr(&[(&field(1), 1), (&field(2), 2), (&field(3), 3), (&field(4), i64::MAX)], NOW).expect("room");
-    // Its number differs in one bit from that of the batch before.
-    key.seal(NOW);
-    let first = fail_some(&mut key);
-    lose_some(&mut key, first);
-    key.incr(&field(5), 1, UnixMs(1_200)).expect("room");
-    key.seal(UnixMs(1_200));
-    for n in [0, 1] {
-        key.incr(&field(n), 7, UnixMs(1_210)).expect("room");
-    }
     check_states(&mut key);
     key
 }
