@@ -43,6 +43,15 @@ pub enum Extent {
     Beginning,
 }
 
+/// An entry that something due will be.
+#[derive(Default)]
+pub struct Foretold<'a> {
+    /// Its name; empty where that is chosen only when the thing fires.
+    pub name: &'a [u8],
+    /// Its body, as far as it was asked for.
+    pub body: Vec<u8>,
+}
+
 /// The gate of one key.
 ///
 /// Entries that are neither leased nor resting nor dead stand in one order of *places*. The gate's whole influence
@@ -149,9 +158,9 @@ pub trait Gate: Clone + Sized {
         AllDue::default()
     }
 
-    /// The name and the body of the entry that a due thing will be. The name is empty where it is chosen only when the thing fires.
-    fn foretell(&self, _due: &Due, _extent: Extent) -> (&[u8], Vec<u8>) {
-        (&[], Vec::new())
+    /// The entry that a due thing will be.
+    fn foretell(&self, _due: &Due, _extent: Extent) -> Foretold<'_> {
+        Foretold::default()
     }
 
     /// Whether making an entry of what is due is a long piece of work, not to be done in one go with others.

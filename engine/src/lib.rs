@@ -53,7 +53,7 @@ pub use delivery::{CLAIM_BYTES, SINK_BATCH, SWEEP_AT_MOST};
 pub use duration::{duration, Duration};
 pub use entries::MAX_NAME;
 pub use error::Error;
-pub use gate::idle::{fired, Collecting, Group, Idle, IdleRules, Pushed, Reader, Reason, MAX_ITEMS};
+pub use gate::idle::{fired, Collecting, Fired, Group, Idle, IdleRules, Pushed, Reader, Reason, MAX_ITEMS};
 pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl, TtlRules, Update};
 pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
 pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
@@ -64,14 +64,14 @@ pub use gate::watermark::{
 pub use gate::window::{
     batch_number, Batch, Counted, FieldKind, Incremented, OpenWindow, Window, WindowRules, MAX_FIELDS,
 };
-pub use gate::{AllDue, Due, Extent, Gate};
+pub use gate::{AllDue, Due, Extent, Foretold, Gate};
 pub use groups::GroupCounts;
 pub use options::{DeliveryOptions, Sink, MAX_COUNT, MAX_GROUP_LIMIT};
 pub use prefixes::Prefixes;
 pub use queue::{Queue, Settled, Totals};
 pub use schedule::{DueKey, Schedule};
 pub use snapshot::{Loader, BEHAVIOUR, REPEATED};
-pub use throttle::{Moment, Rate, Taken, Throttle, MAX_LIMIT};
+pub use throttle::{Moment, Rate, SavedThrottle, Taken, Throttle, MAX_LIMIT};
 pub use time::{Millis, UnixMs};
 pub use token::{coalesce, Token, TokenRange, MAX_TOKEN};
 

@@ -129,6 +129,15 @@ impl Default for Throttle {
     }
 }
 
+/// What was saved of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedThrottle {
+    /// The value.
+    pub throttle: Throttle,
+    /// The behaviour of the version that saved it.
+    pub behaviour: u32,
+}
+
 impl Throttle {
     /// Takes `cost`, all or nothing. A cost of 0 takes nothing and tells how the key stands; a cost above the burst is never allowed.
     ///
@@ -189,9 +198,8 @@ impl Throttle {
         Throttle { part: self.part / divisor, of: self.of / divisor, ..*self }
     }
 
-    /// The value that was saved as these bytes, and the behaviour of the version that saved it. The bytes may come from anybody: fails on
-    /// what cannot have been written.
-    pub fn load(bytes: &[u8]) -> Result<(Self, u32), Error> {
+    /// The value that was saved as these bytes. They may come from anybody: fails on what cannot have been written.
+    pub fn load(bytes: &[u8]) -> Result<SavedThrottle, Error> {
         let (format, rest) = Format::of(bytes)?;
         let (behaviour, throttle): (u32, Throttle) = match format {
             Format::Unmarked | Format::One => decode(rest)?,
@@ -200,7 +208,7 @@ impl Throttle {
         if !(1..=MAX_PARTS).contains(&throttle.of) || throttle.part >= throttle.of {
             return Err(Error::Damaged("an impossible fraction"));
         }
-        Ok((throttle, behaviour))
+        Ok(SavedThrottle { throttle, behaviour })
     }
 }
 

@@ -5,7 +5,7 @@ mod naive;
 
 use naive::{Naive, Take};
 use proptest::prelude::*;
-use tsgen_engine::{Millis, Moment, Rate, Throttle, UnixMs, MAX_LIMIT};
+use tsgen_engine::{Millis, Moment, Rate, SavedThrottle, Throttle, UnixMs, MAX_LIMIT};
 
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() }
@@ -35,7 +35,7 @@ fn take(value: &mut Throttle, take: &Take) -> [i64; 4] {
 fn reloaded(value: &Throttle) -> Throttle {
     let mut bytes = Vec::new();
     value.save(&mut |chunk| bytes.extend_from_slice(chunk));
-    Throttle::load(&bytes).expect("what was saved loads").0
+    Throttle::load(&bytes).expect("what was saved loads").throttle
 }
 
 /// Within a millisecond.
@@ -114,7 +114,7 @@ proptest! {
         // Behind the beginning of either format, so that more of them are taken.
         for begin in [&[1][..], &[0x81, 1]] {
             let bytes = [begin, &bytes].concat();
-            if let Ok((mut value, _)) = Throttle::load(&bytes) {
+            if let Ok(SavedThrottle { throttle: mut value, .. }) = Throttle::load(&bytes) {
                 prop_assert_eq!(reloaded(&value), value);
                 let rate = Rate::new(limit, Millis(period), burst).expect("a valid rate");
                 for cost in [0, 1, burst] {

@@ -17,7 +17,7 @@ use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use tsgen_engine::{
-    fired, Delivered, DeliveryOptions, Error, Extent, Idle, IdleRules, Millis, Queue, Ready, UnixMs, MAX_ITEMS,
+    fired, Delivered, DeliveryOptions, Error, Extent, Fired, Idle, IdleRules, Millis, Queue, Ready, UnixMs, MAX_ITEMS,
 };
 
 /// The gate options of CREATE.
@@ -154,7 +154,7 @@ impl Family for Debounce {
     const ENTRY_FIELDS: usize = 3;
 
     fn reply_fields(ctx: &Ctx, entry: &Delivered<'_>, extent: Extent) {
-        let (reason, items) = fired(entry.body);
+        let Fired { reason, items } = fired(entry.body);
         ctx.reply_bytes(entry.name);
         ctx.reply_bytes(reason.as_str().as_bytes());
         match extent {
@@ -164,7 +164,7 @@ impl Family for Debounce {
     }
 
     fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {
-        let (reason, items) = fired(entry.body);
+        let Fired { reason, items } = fired(entry.body);
         to.extend([b"group", entry.name, b"reason", reason.as_str().as_bytes()].map(OwnedStr::new));
         let [item_word, at_word] = [b"item".as_slice(), b"at"].map(|word| to.intern(OwnedStr::new(word)));
         // Items that came together have the same time, which is one string.

@@ -12,7 +12,7 @@ use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::key::Key;
 use crate::redis::{log, Ctx, Str};
 use std::ffi::CStr;
-use tsgen_engine::Throttle;
+use tsgen_engine::{SavedThrottle, Throttle};
 
 static TYPE: DataType<Throttle> = DataType::new();
 
@@ -48,9 +48,9 @@ fn read(from: &mut Reader<'_>, version: i32) -> Result<(Throttle, Health), Strin
         from.take().ok_or("it ends too early")?;
         return Ok((Throttle::default(), Health::Damaged));
     }
-    let (value, behaviour) = Throttle::load(&bytes).map_err(|error| error.to_string())?;
+    let SavedThrottle { throttle, behaviour } = Throttle::load(&bytes).map_err(|error| error.to_string())?;
     behaviour::check_behaviour(behaviour)?;
-    Ok((value, Health::Sound))
+    Ok((throttle, Health::Sound))
 }
 
 /// An RDB object and a DUMP payload are one byte string, which the engine makes. For a damaged value they are the mark and an empty string.

@@ -301,7 +301,7 @@ fn groups_and_tracked_keys_with_long_names_move_too() {
     compacts(&mut groups, rng);
     for n in 0..6_000 {
         let is_left = n % 99 == 0;
-        let deadline = watcher.tracked_until(&name(n)).map(|(deadline, _)| deadline.0);
+        let deadline = watcher.tracked_until(&name(n)).map(|deadline| deadline.0);
         assert_eq!(deadline, is_left.then_some(9_000 + i64::from(n)), "{n}");
         let item =
             groups.collecting(&name(n), NOW).and_then(|mut group| group.items.next().map(|(item, _)| item.to_vec()));

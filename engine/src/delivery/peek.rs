@@ -7,7 +7,7 @@ mod groups;
 
 use super::view::UNSWEPT;
 use crate::entries::{Handle, Place};
-use crate::gate::{Due, Extent, Gate};
+use crate::gate::{Due, Extent, Foretold, Gate};
 use crate::queue::Queue;
 use crate::time::UnixMs;
 use crate::token::Token;
@@ -294,7 +294,7 @@ impl<G: Gate> Queue<G> {
                 Peeked { token: None, deliveries: 0, at, key: place.key, name, body: body.into(), extent, size }
             }
             What::Due(due) => {
-                let (name, body) = self.gate.foretell(&due, extent);
+                let Foretold { name, body } = self.gate.foretell(&due, extent);
                 Peeked { token: None, deliveries: 0, at, key: due.place.key, name, body: body.into(), extent, size }
             }
         }

@@ -20,11 +20,11 @@ mod saved;
 mod soonest;
 
 pub use groups::{Collecting, Group, Pushed};
-pub use items::{fired, Reader, Reason, MAX_ITEMS};
+pub use items::{fired, Fired, Reader, Reason, MAX_ITEMS};
 pub use rules::IdleRules;
 pub(crate) use saved::SavedGroup;
 
-use super::{AllDue, Due, Extent, Gate};
+use super::{AllDue, Due, Extent, Foretold, Gate};
 use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
@@ -296,9 +296,9 @@ impl Gate for Idle {
         AllDue { things, unknown_from: (!is_sorted).then_some(Place { key: at, seq }) }
     }
 
-    fn foretell(&self, due: &Due, extent: Extent) -> (&[u8], Vec<u8>) {
+    fn foretell(&self, due: &Due, extent: Extent) -> Foretold<'_> {
         let group = &self.groups[due.number];
-        (self.heads.name(group.handle), group.items.as_fired(group.reason, extent))
+        Foretold { name: self.heads.name(group.handle), body: group.items.as_fired(group.reason, extent) }
     }
 
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle> {

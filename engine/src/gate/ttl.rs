@@ -89,6 +89,13 @@ struct SavedValue<'a> {
     bytes: Option<&'a [u8]>,
 }
 
+/// A value as far as it may be held.
+struct Admitted {
+    value: Copied,
+    /// Its bytes were dropped for want of room.
+    dropped: bool,
+}
+
 impl Ttl {
     fn new(rules: TtlRules, seed: [u64; 2]) -> Result<Self, Error> {
         rules.check()?;
@@ -193,15 +200,15 @@ impl Ttl {
         value
     }
 
-    /// The value, without its bytes if it may not be held in place of `instead_of` bytes; and whether that was for want of room.
-    fn admit(&self, value: Copied, instead_of: usize) -> (Copied, bool) {
+    /// The value, without its bytes if it may not be held in place of `instead_of` bytes.
+    fn admit(&self, value: Copied, instead_of: usize) -> Admitted {
         let value = self.within(value);
         let size = value.size();
         let others = (self.held + self.in_entries - instead_of) as u64;
         if self.rules.max_held != 0 && size > 0 && others.saturating_add(size as u64) > self.rules.max_held {
-            return (value.without_bytes(), true);
+            return Admitted { value: value.without_bytes(), dropped: true };
         }
-        (value, false)
+        Admitted { value, dropped: false }
     }
 
     fn compact_heads(&mut self, cursor: &mut Cursor, most: usize) -> Step {

@@ -21,7 +21,7 @@ pub use batch::Batch;
 pub use counters::{Counted, Incremented, OpenWindow};
 pub use field::FieldKind;
 
-use super::{AllDue, Due, Extent, Gate};
+use super::{AllDue, Due, Extent, Foretold, Gate};
 use crate::buffers::Mover;
 use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
@@ -245,14 +245,14 @@ impl Gate for Window {
     }
 
     /// Without a name: the number of a batch is made when the window is sealed.
-    fn foretell(&self, due: &Due, extent: Extent) -> (&[u8], Vec<u8>) {
-        let Some(open) = &self.open else { return (&[], Vec::new()) };
+    fn foretell(&self, due: &Due, extent: Extent) -> Foretold<'_> {
+        let Some(open) = &self.open else { return Foretold::default() };
         let opened_at = open.opened_at.min(UnixMs(due.place.key));
         let body = match extent {
             Extent::Whole => open.sums.body(opened_at),
             Extent::Beginning => batch::beginning(opened_at),
         };
-        (&[], body)
+        Foretold { body, ..Foretold::default() }
     }
 
     fn fires_long(&self, now: UnixMs) -> bool {

@@ -139,7 +139,7 @@ fn what_was_saved_when_a_clock_told_milliseconds_is_still_taken() {
     take(&mut new, &limited, 1, 0);
     let mut bytes = Vec::new();
     old.save(&mut |chunk| bytes.extend_from_slice(chunk));
-    assert_eq!(Throttle::load(&bytes), Ok((old, BEHAVIOUR)));
+    assert_eq!(Throttle::load(&bytes), Ok(SavedThrottle { throttle: old, behaviour: BEHAVIOUR }));
     for now in [0, 100, 333, 334] {
         assert_eq!(take(&mut old, &rate, 1, now), take(&mut new, &rate, 1, now));
     }
@@ -203,7 +203,7 @@ fn what_is_saved_is_loaded_and_nothing_else() {
     value.take(&rate(7, 1_000, 7), 3, UnixMs(1_800_000_000_000));
     let mut saved = Vec::new();
     value.save(&mut |bytes| saved.extend_from_slice(bytes));
-    assert_eq!(Throttle::load(&saved), Ok((value, BEHAVIOUR)));
+    assert_eq!(Throttle::load(&saved), Ok(SavedThrottle { throttle: value, behaviour: BEHAVIOUR }));
     for length in 0..saved.len() {
         assert!(Throttle::load(&saved[..length]).is_err(), "the first {length} bytes");
     }
@@ -212,7 +212,7 @@ fn what_is_saved_is_loaded_and_nothing_else() {
     Throttle { part: 3 * value.part, of: 3 * value.of, ..value }.save(&mut |bytes| again.extend_from_slice(bytes));
     assert_eq!(again, saved);
     // Format 0 had no mark in front.
-    assert_eq!(Throttle::load(&saved[1..]), Ok((value, BEHAVIOUR)));
+    assert_eq!(Throttle::load(&saved[1..]), Ok(SavedThrottle { throttle: value, behaviour: BEHAVIOUR }));
     let longer = [&saved[..], &[0]].concat();
     assert!(Throttle::load(&longer).is_err());
     for (part, of) in [(0, 0), (1, 1), (7, 7), (8, 7), (0, MAX_PARTS + 1), (u64::MAX, 7)] {

@@ -118,7 +118,7 @@ impl Truth {
 }
 
 fn entry(delivery: &Delivery) -> Fired {
-    (delivery.name[0], delivery.key, fired(&delivery.body).1.map(|(item, _)| item[0]).collect())
+    (delivery.name[0], delivery.key, fired(&delivery.body).items.map(|(item, _)| item[0]).collect())
 }
 
 impl family::Truth<Write> for Truth {

@@ -3,7 +3,7 @@
 use crate::naive::{self, Naive};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
-use tsgen_engine::{fired, Debounce, Idle, IdleRules, Millis, Queue, UnixMs};
+use tsgen_engine::{fired, Debounce, Fired, Idle, IdleRules, Millis, Queue, UnixMs};
 
 const GROUPS: u8 = 8;
 
@@ -60,7 +60,7 @@ impl Family for Idle {
     type Op = Op;
 
     fn content(body: &[u8]) -> Content<Self> {
-        let (reason, items) = fired(body);
+        let Fired { reason, items } = fired(body);
         (reason.as_str(), items.map(|(item, at)| (item.to_vec(), at.0)).collect())
     }
 

@@ -133,8 +133,8 @@ impl Family for Ttl {
     fn check(key: &Queue<Self>, naive: &Naive<Tracking>, now: i64) {
         for n in 0..KEYS {
             let (name, expected) = (name(n), naive.gate.find(&name(n)));
-            let until = expected.map(|key| (UnixMs(key.deadline), key.evicted));
-            assert_eq!(key.tracked_until(&name), until, "key {n}");
+            assert_eq!(key.tracked_until(&name), expected.map(|key| UnixMs(key.deadline)), "key {n}");
+            assert_eq!(key.was_evicted(&name), expected.is_some_and(|key| key.evicted), "key {n}");
             assert_eq!(key.kept(&name), expected.and_then(|key| key.kept.as_ref()), "the value of key {n}");
         }
         assert_eq!(key.held_bytes(), (naive.gate.held() + in_entries(naive)) as u64);
@@ -241,8 +241,8 @@ fn do_locally(world: &mut World<Ttl>, replica: bool, what: Local) {
 fn expire(world: &mut World<Ttl>, name: &[u8], at: Option<i64>) {
     // What the engine says of the key is compared with the list in every step.
     let tracked = world.master.tracked_until(name);
-    let deadline = at.or(tracked.map(|(deadline, _)| deadline.0)).unwrap_or(world.now - 1);
-    let ending = if tracked.is_some_and(|(_, evicted)| evicted) { Ending::Evicted } else { Ending::Expired };
+    let deadline = at.or(tracked.map(|deadline| deadline.0)).unwrap_or(world.now - 1);
+    let ending = if world.master.was_evicted(name) { Ending::Evicted } else { Ending::Expired };
     // What is tracked for longer is of another life.
     let own = world.naive.gate.find(name).filter(|key| key.deadline <= deadline);
     let kept = own.and_then(|key| key.kept.clone());

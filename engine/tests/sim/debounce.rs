@@ -7,7 +7,7 @@ use crate::family::{self, options, Delivery};
 use crate::node::Node;
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
-use tsgen_engine::{fired, Debounce, DeliveryOptions, Idle, IdleRules, Millis, UnixMs};
+use tsgen_engine::{fired, Debounce, DeliveryOptions, Fired, Idle, IdleRules, Millis, UnixMs};
 
 const GROUPS: u8 = 10;
 
@@ -197,7 +197,7 @@ impl family::Truth<Write> for Truth {
     }
 
     fn delivered(&mut self, delivery: &Delivery, now: UnixMs) {
-        let (reason, items) = fired(&delivery.body);
+        let Fired { reason, items } = fired(&delivery.body);
         let mut had: Vec<Item> = Vec::new();
         for (item, at) in items {
             let number = number(item);
@@ -215,13 +215,13 @@ impl family::Truth<Write> for Truth {
     }
 
     fn acked(&mut self, delivery: &Delivery) {
-        for (item, _) in fired(&delivery.body).1 {
+        for (item, _) in fired(&delivery.body).items {
             assert!(self.acked.insert(number(item)), "{} was acknowledged twice", number(item));
         }
     }
 
     fn identity(delivery: &Delivery) -> u64 {
-        fired(&delivery.body).1.next().map(|(item, _)| number(item).into()).expect("an entry has items")
+        fired(&delivery.body).items.next().map(|(item, _)| number(item).into()).expect("an entry has items")
     }
 
     fn judge(&self) {

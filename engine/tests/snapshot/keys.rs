@@ -155,7 +155,7 @@ impl Family for Idle {
         key.flush_all(1, now);
         let batch = key.ready_batch(now);
         for ready in batch.entries {
-            assert!(fired(ready.body).1.count() > 0);
+            assert!(fired(ready.body).items.count() > 0);
         }
         // The clock steps back, and is put right again.
         key.groups(None, 100, UnixMs(0));

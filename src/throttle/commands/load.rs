@@ -32,7 +32,7 @@ impl Command for Load {
             }
             key.damage();
         } else if key.is_empty() {
-            throttle::store(&mut key, Throttle::load(chunk.bytes())?.0)?;
+            throttle::store(&mut key, Throttle::load(chunk.bytes())?.throttle)?;
         } else {
             return Err(Fail::BUSY_KEY);
         }

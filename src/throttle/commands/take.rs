@@ -30,7 +30,7 @@ impl Command for Take {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let (rate, cost, us) = parse(call)?;
+        let Wanted { rate, cost, us } = parse(call)?;
         let now = match us {
             Some(us) => Moment { ms: call.now(), us },
             None if call.is_repetition() => call.now().into(),
@@ -78,8 +78,15 @@ fn replicate(call: &Call<'_>, now: Moment) {
     call.replicate_timed_with(now.ms, &[&word, &us]);
 }
 
-/// Reads the rate, the cost and, in a repetition, the microseconds of its time.
-fn parse(call: &mut Call<'_>) -> Result<(Rate, u64, Option<u16>), Fail> {
+/// What a take asks for.
+struct Wanted {
+    rate: Rate,
+    cost: u64,
+    /// In a repetition: the microseconds of its time.
+    us: Option<u16>,
+}
+
+fn parse(call: &mut Call<'_>) -> Result<Wanted, Fail> {
     let (is_repetition, args) = (call.is_repetition(), &mut call.args);
     let most = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let limit = in_range("limit", args.required()?, 1, most(MAX_LIMIT))?.unsigned_abs();
@@ -106,7 +113,8 @@ fn parse(call: &mut Call<'_>) -> Result<(Rate, u64, Option<u16>), Fail> {
         Some(text) => in_range("COST", text, 0, most(burst))?.unsigned_abs(),
         None => 1,
     };
-    Ok((Rate::new(limit, period, burst)?, cost, us.and_then(|us| u16::try_from(us).ok())))
+    let us = us.and_then(|us| u16::try_from(us).ok());
+    Ok(Wanted { rate: Rate::new(limit, period, burst)?, cost, us })
 }
 
 fn reply(ctx: &Ctx, rate: &Rate, taken: &Taken) {

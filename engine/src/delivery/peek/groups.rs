@@ -33,7 +33,7 @@ impl<'a> HeldBack<'a> {
     pub(super) fn has<G: Gate>(&self, queue: &Queue<G>, what: What) -> bool {
         let number = match what {
             What::Entry(handle) | What::NextRun(handle, _) => queue.entries.group(handle),
-            What::Due(due) => self.groups.number_of(&queue.entries, queue.gate.foretell(&due, Extent::Beginning).0),
+            What::Due(due) => self.groups.number_of(&queue.entries, queue.gate.foretell(&due, Extent::Beginning).name),
         };
         number != NONE && !self.groups.has_room_for(number, self.ended.get(&number).copied().unwrap_or(0))
     }

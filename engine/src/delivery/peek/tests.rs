@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    fired, Batch, ClaimTerms, Debounce, DeliveryOptions, Guard, IdleRules, Millis, Nack, Tally, TokenRange, Tsgen,
-    WatermarkRules, WindowRules,
+    fired, Batch, ClaimTerms, Debounce, DeliveryOptions, Fired, Guard, IdleRules, Millis, Nack, Tally, TokenRange,
+    Tsgen, WatermarkRules, WindowRules,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -93,7 +93,7 @@ fn groups_and_windows_that_are_over_are_listed_as_what_they_will_be() {
     assert!(key.peek(Listing::Ready, None, 9, UnixMs(1_149)).entries.is_empty());
     let told = |page: PeekPage<'_>| -> Vec<_> {
         let one = |entry: &Peeked<'_>| {
-            let (reason, items) = fired(&entry.body);
+            let Fired { reason, items } = fired(&entry.body);
             (entry.key, entry.name.to_vec(), reason, items.map(|(item, _)| item.to_vec()).collect::<Vec<_>>())
         };
         page.entries.iter().map(one).collect()

@@ -236,10 +236,18 @@ impl Items {
     }
 }
 
-/// What the body of a fired group says: why it fired, and its items with the times they came, in order. `body` must have passed
-/// [`check_fired`].
-pub fn fired(body: &[u8]) -> (Reason, Reader<'_>) {
-    (body.first().and_then(|code| Reason::of(*code)).unwrap_or(Reason::Idle), Reader::of(body))
+/// A group that has fired.
+pub struct Fired<'a> {
+    /// Why it fired.
+    pub reason: Reason,
+    /// Its items with the times they came, in order.
+    pub items: Reader<'a>,
+}
+
+/// What the body of a fired group says. `body` must have passed [`check_fired`].
+pub fn fired(body: &[u8]) -> Fired<'_> {
+    let reason = body.first().and_then(|code| Reason::of(*code)).unwrap_or(Reason::Idle);
+    Fired { reason, items: Reader::of(body) }
 }
 
 /// Fails unless this is the body of a fired group.

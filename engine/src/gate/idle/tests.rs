@@ -1,6 +1,8 @@
 use super::{Idle, Items, SavedGroup, MAX_ITEMS};
 use crate::gate::Gate;
-use crate::{fired, ClaimTerms, Debounce, DeliveryOptions, Error, IdleRules, Loader, Millis, Pushed, Settled, UnixMs};
+use crate::{
+    fired, ClaimTerms, Debounce, DeliveryOptions, Error, Fired, IdleRules, Loader, Millis, Pushed, Settled, UnixMs,
+};
 
 const IDLE: IdleRules = IdleRules { idle: Millis(100), max_wait: Millis::ZERO, max_items: 0, unique: true };
 
@@ -24,7 +26,7 @@ fn claim(key: &mut Debounce, count: usize, now: i64) -> Vec<Told> {
 }
 
 fn tell(name: &[u8], body: &[u8]) -> Told {
-    let (reason, items) = fired(body);
+    let Fired { reason, items } = fired(body);
     let items = items.map(|(item, at)| format!(" {}@{}", String::from_utf8_lossy(item), at.0));
     format!("{} {}{}", String::from_utf8_lossy(name), reason.as_str(), items.collect::<String>())
 }

@@ -65,7 +65,8 @@ fn a_new_deadline_moves_a_key_and_its_value_stays() {
     assert_eq!(listed(&key), [("order:2".into(), 200), ("order:1".into(), 300)]);
     assert_eq!(key.kept(b"order:1"), Some(&copied("one")));
     assert!(key.untrack(b"order:2") && !key.untrack(b"order:2"));
-    assert_eq!(key.tracked_until(b"order:1"), Some((UnixMs(300), false)));
+    assert_eq!(key.tracked_until(b"order:1"), Some(UnixMs(300)));
+    assert!(!key.was_evicted(b"order:1"));
 }
 
 #[test]
@@ -125,7 +126,8 @@ fn what_is_tracked_is_saved_but_is_not_what_nodes_are_compared_by() {
     let mut loaded = restore(&key);
     assert_eq!(listed(&loaded), listed(&key));
     assert_eq!(loaded.kept(b"order:1"), Some(&copied("one")));
-    assert_eq!(loaded.tracked_until(b"order:1"), Some((UnixMs(100), true)));
+    assert_eq!(loaded.tracked_until(b"order:1"), Some(UnixMs(100)));
+    assert!(loaded.was_evicted(b"order:1"));
     assert_eq!(loaded.stats(UnixMs(0)).waiting, 1);
 }
 
@@ -135,7 +137,8 @@ fn a_new_life_of_an_evicted_key_is_not_evicted() {
     key.track(b"order:1", UnixMs(100));
     key.note_evicted(b"order:1");
     key.track(b"order:1", UnixMs(100));
-    assert_eq!(key.tracked_until(b"order:1"), Some((UnixMs(100), false)));
+    assert_eq!(key.tracked_until(b"order:1"), Some(UnixMs(100)));
+    assert!(!key.was_evicted(b"order:1"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! The body of an entry: how the key ended (1 byte), whether its type is known (1), its type (1), whether there is a value (1), the value.
 
-use super::{Known, Ttl, TtlRules, Watched, NO_NUMBER};
+use super::{Admitted, Known, Ttl, TtlRules, Watched, NO_NUMBER};
 use crate::entries::{Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
@@ -174,15 +174,17 @@ impl Queue<Ttl> {
     /// Like [`Queue::keep`], however much is held: for a file that is being written, and as long as that takes, since what is in no file
     /// cannot be told after a restart.
     pub fn keep_for_file(&mut self, name: &[u8], value: Copied) {
-        self.keep_as(name, value, |gate, value, _| (gate.within(value), false));
+        self.keep_as(name, value, |gate, value, _| Admitted { value: gate.within(value), dropped: false });
     }
 
-    fn keep_as(&mut self, name: &[u8], value: Copied, admit: impl FnOnce(&Ttl, Copied, usize) -> (Copied, bool)) {
+    fn keep_as(&mut self, name: &[u8], value: Copied, admit: impl FnOnce(&Ttl, Copied, usize) -> Admitted) {
         let Some(head) = self.gate.find(name) else { return };
         let before = self.gate.watched(head).size();
         let is_unwanted = self.gate.watched(head).evicted && !self.gate.rules.keep_evicted;
-        let (value, dropped) =
-            if is_unwanted { (value.without_bytes(), false) } else { admit(&self.gate, value, before) };
+        let Admitted { value, dropped } = match is_unwanted {
+            true => Admitted { value: value.without_bytes(), dropped: false },
+            false => admit(&self.gate, value, before),
+        };
         self.gate.held = self.gate.held - before + value.size();
         let watched = self.gate.watched_mut(head);
         (watched.value, watched.dropped) = (Some(value), dropped);
@@ -271,9 +273,14 @@ impl Queue<Ttl> {
         }
     }
 
-    /// The deadline of a tracked key, and whether it was evicted. O(1).
-    pub fn tracked_until(&self, name: &[u8]) -> Option<(UnixMs, bool)> {
-        self.gate.find(name).map(|head| (self.gate.deadline(head), self.gate.watched(head).evicted))
+    /// The deadline of a tracked key. O(1).
+    pub fn tracked_until(&self, name: &[u8]) -> Option<UnixMs> {
+        self.gate.find(name).map(|head| self.gate.deadline(head))
+    }
+
+    /// Whether a key is tracked, and this node has seen it evicted. O(1).
+    pub fn was_evicted(&self, name: &[u8]) -> bool {
+        self.gate.find(name).is_some_and(|head| self.gate.watched(head).evicted)
     }
 
     /// The value kept of a tracked key. O(1).
@@ -339,7 +346,7 @@ impl Queue<Ttl> {
         let (value, dropped) = match (last, kept) {
             // The value that was kept has just made room for this one.
             (Some(last), _) => {
-                let (value, dropped) = self.gate.admit(last, 0);
+                let Admitted { value, dropped } = self.gate.admit(last, 0);
                 (Some(value), dropped)
             }
             (None, Some(kept)) => (kept.value, kept.dropped),

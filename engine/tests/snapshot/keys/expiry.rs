@@ -52,7 +52,7 @@ impl Family for Ttl {
         for name in &names {
             let kept = key.kept(name).cloned();
             let value = kept.as_ref().map(|kept| (kept.kind, kept.bytes.as_deref()));
-            if let Some((deadline, _)) = key.tracked_until(name) {
+            if let Some(deadline) = key.tracked_until(name) {
                 refused |= key.expire(name, deadline, Ending::Expired, value).is_err();
             }
         }
@@ -81,7 +81,7 @@ fn check_tracked(key: &Expiry) -> Vec<Vec<u8>> {
     let names: Vec<_> = listed.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a key twice");
     for (name, deadline) in &listed {
-        assert_eq!(key.tracked_until(name).map(|(until, _)| until), Some(*deadline));
+        assert_eq!(key.tracked_until(name), Some(*deadline));
         assert!(key.rules().covers(name));
     }
     let marked = key.ending_behind(Mark::at(UnixMs(i64::MIN)), UnixMs::NEVER, 100);

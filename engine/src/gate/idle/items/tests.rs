@@ -26,7 +26,7 @@ fn a_fired_group_tells_why() {
     for reason in Reason::ALL {
         let body = of(&[(b"x", 5)]).fired(reason);
         check_fired(&body).expect("a body just made");
-        assert_eq!(fired(&body).0, reason);
+        assert_eq!(fired(&body).reason, reason);
         assert!(Items::load(&body, None).is_err(), "it does not collect any more");
     }
     assert!(check_fired(of(&[(b"x", 5)]).as_bytes()).is_err(), "it has not fired yet");
