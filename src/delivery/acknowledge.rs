@@ -3,7 +3,7 @@
 use crate::command::tokens::Tokens;
 use crate::command::{Fail, Outcome};
 use crate::delivery::family::Family;
-use crate::delivery::keyspace::{self, Opened};
+use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
 use crate::redis::{Ctx, Str};
@@ -17,44 +17,33 @@ pub struct Receipts<'a> {
     pub given: &'a [&'a Str],
 }
 
-/// Acknowledges deliveries of one key, and tells everybody; `replicate` tells replicas, if anything changed. Returns how many were current.
+impl Receipts<'_> {
+    /// Replicates these as an ACK of their own, as the client wrote them.
+    pub fn replicate<F: Family>(&self, ctx: &Ctx) {
+        ctx.replicate_on(F::VERBS.ack.name, self.name, self.given);
+    }
+}
+
+/// Acknowledges deliveries of one key, and tells everybody; `as_given` tells replicas what the client wrote, if anything changed. Returns how
+/// many were current.
 pub fn acknowledge<F: Family>(
     ctx: &Ctx,
     name: &Str,
     tokens: &Tokens,
-    replicate: impl FnOnce(),
-    now: impl FnOnce() -> UnixMs,
+    as_given: impl FnOnce(),
+    now: impl Fn() -> UnixMs,
 ) -> Result<usize, Fail> {
     let mut key = keyspace::open_write::<F>(ctx, name)?;
     let Some(value) = key.value()? else { return Ok(0) };
-    if value.queue.times_acks() {
-        return acknowledge_at::<F>(ctx, name, key, tokens, now());
-    }
-    // It does not depend on time, so the clock is not read.
-    let settled = value.queue.ack(tokens.as_slice(), UnixMs::EVER)?;
+    // The clock is read only at a key that remembers what is done, or in which something comes again when it is.
+    let timed_at = value.queue.times_acks().then(&now);
+    let settled = value.queue.ack(tokens.as_slice(), timed_at.unwrap_or(UnixMs::EVER))?;
     if settled.changed {
-        replicate();
-        let signals = Signals::of_leaving(ctx, name, value, now);
-        drop(key);
-        signals.send(ctx, name, [F::VERBS.ack.event]);
-    }
-    Ok(settled.count)
-}
-
-/// At a key that remembers what is done, or in which something comes again when it is.
-fn acknowledge_at<F: Family>(
-    ctx: &Ctx,
-    name: &Str,
-    mut key: Opened<'_, F>,
-    tokens: &Tokens,
-    now: UnixMs,
-) -> Result<usize, Fail> {
-    let Some(value) = key.value()? else { return Ok(0) };
-    let settled = value.queue.ack(tokens.as_slice(), now)?;
-    if settled.changed {
-        replicate::acknowledged_at::<F>(ctx, name, tokens.as_slice(), now);
-        value.schedule_drive(ctx.db(), name.bytes(), now, None);
-        let signals = Signals::of_leaving(ctx, name, value, || now);
+        replicate::acknowledged::<F>(ctx, name, tokens, timed_at, as_given);
+        if let Some(at) = timed_at {
+            value.schedule_drive(ctx.db(), name.bytes(), at, None);
+        }
+        let signals = Signals::of_leaving(ctx, name, value, || timed_at.unwrap_or_else(now));
         drop(key);
         signals.send(ctx, name, [F::VERBS.ack.event]);
     }
@@ -79,8 +68,8 @@ pub fn check_receipts<F: Family>(ctx: &Ctx, receipts: &[Receipts<'_>]) -> Outcom
 
 /// Acknowledges all of these, which were checked. Each key is replicated as an ACK of its own.
 pub fn acknowledge_all<F: Family>(ctx: &Ctx, receipts: &[Receipts<'_>], now: UnixMs) -> Outcome {
-    for Receipts { name, tokens, given } in receipts {
-        acknowledge::<F>(ctx, name, tokens, || replicate::acknowledged::<F>(ctx, name, given), || now)?;
+    for each in receipts {
+        acknowledge::<F>(ctx, each.name, &each.tokens, || each.replicate::<F>(ctx), || now)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What replicas and the AOF cannot learn from the client's command: the options of a new key, the tokens of a claim, what the timer did.
 
 use crate::command::call::AT;
+use crate::command::tokens::Tokens;
 use crate::delivery::family::Family;
 use crate::delivery::options;
 use crate::delivery::stored_queue::StoredQueue;
@@ -17,14 +18,24 @@ pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &StoredQueue<F>, now: U
     ctx.replicate_at(AT, now.0, F::VERBS.create.name, &arguments);
 }
 
-/// Replicates an acknowledgement of these tokens, as the client wrote them.
-pub fn acknowledged<F: Family>(ctx: &Ctx, name: &Str, tokens: &[&Str]) {
-    ctx.replicate_on(F::VERBS.ack.name, name, tokens);
+/// Replicates an acknowledgement of these tokens: with its time where that matters to the key (`timed_at`), else by `as_given`, which repeats
+/// what the client wrote.
+pub fn acknowledged<F: Family>(
+    ctx: &Ctx,
+    name: &Str,
+    tokens: &Tokens,
+    timed_at: Option<UnixMs>,
+    as_given: impl FnOnce(),
+) {
+    match timed_at {
+        Some(now) => acknowledged_at::<F>(ctx, name, tokens.as_slice(), now),
+        None => as_given(),
+    }
 }
 
 /// Replicates an acknowledgement at a key to which its time matters: it remembers it from then on, or something comes again. Tokens that were
 /// listed one by one go out as ranges: to copy each of them would cost as much as to settle it.
-pub fn acknowledged_at<F: Family>(ctx: &Ctx, name: &Str, tokens: &[TokenRange], now: UnixMs) {
+fn acknowledged_at<F: Family>(ctx: &Ctx, name: &Str, tokens: &[TokenRange], now: UnixMs) {
     let range = |range: &TokenRange| match range.first == range.last {
         true => OwnedStr::number(i64::try_from(range.first).unwrap_or(i64::MAX)),
         false => OwnedStr::new(format!("{}-{}", range.first, range.last).as_bytes()),

@@ -41,7 +41,7 @@ pub fn serve<F: Family>(
 ) -> Result<bool, Fail> {
     let mut key = keyspace::open_write::<F>(ctx, name)?;
     let Some(value) = key.value()? else { return Ok(false) };
-    let acks_are_timed = value.queue.times_acks();
+    let timed_at = value.queue.times_acks().then_some(now);
     let mut acknowledged: &[&Str] = &[];
     if let Some(Receipts { tokens, given, .. }) = receipts {
         value.queue.check_claim(wanted.token, now)?;
@@ -62,15 +62,15 @@ pub fn serve<F: Family>(
         Some(claim) if claim.changed => {
             replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, acknowledged, now);
         }
-        _ => match receipts {
-            Some(receipts) if acks_are_timed => {
-                replicate::acknowledged_at::<F>(ctx, name, receipts.tokens.as_slice(), now);
+        _ => {
+            if let Some(receipts) = receipts {
+                let as_given = || receipts.replicate::<F>(ctx);
+                replicate::acknowledged::<F>(ctx, name, &receipts.tokens, timed_at, as_given);
             }
-            _ => replicate::acknowledged::<F>(ctx, name, acknowledged),
-        },
+        }
     }
-    if has_acknowledged && acks_are_timed {
-        value.schedule_drive(ctx.db(), name.bytes(), now, None);
+    if let Some(at) = timed_at.filter(|_| has_acknowledged) {
+        value.schedule_drive(ctx.db(), name.bytes(), at, None);
     }
     let served = claim.filter(|claim| claim.count > 0);
     if let Some(claim) = served {
