@@ -26,7 +26,7 @@ pub fn feed<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Insta
 
 /// Sweeps, appends the next ready entries to the stream, and takes them out of the key. True if there is more to do at once.
 fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> Option<bool> {
-    let (of, appends) = appends::<F>(ctx, name, now)?;
+    let Appends { identity: of, appends } = appends::<F>(ctx, name, now)?;
     let (mut taken, mut failed) = (Vec::with_capacity(appends.len()), false);
     for append in &appends {
         match append_one(ctx, &append.arguments) {
@@ -75,10 +75,16 @@ struct Append {
     arguments: Arguments,
 }
 
-/// The identity of the value, and the XADDs of its next ready entries. The XADDs own their strings: an XADD may run other modules' code, so
-/// the value cannot stay borrowed. If finding the entries swept the key, the sweep is replicated at once, because other changes may be
-/// replicated next.
-fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(u64, Vec<Append>)> {
+/// What a value has for its sink.
+struct Appends {
+    /// The identity of the value.
+    identity: u64,
+    /// The XADDs of its next ready entries. They own their strings: an XADD may run other modules' code, so the value cannot stay borrowed.
+    appends: Vec<Append>,
+}
+
+/// If finding the entries swept the key, the sweep is replicated at once, because other changes may be replicated next.
+fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<Appends> {
     let mut key = keyspace::open_write::<F>(ctx, name).ok()?;
     let value = key.value().ok()??;
     let sink = value.queue.options().sink.clone()?;
@@ -94,7 +100,7 @@ fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<(u64, Vec<Ap
         replicate::sweep_for::<F>(ctx, name, SINK_BATCH, now);
         ctx.signal_modified(name);
     }
-    Some((identity, appends))
+    Some(Appends { identity, appends })
 }
 
 /// The arguments of XADD up to the fields.

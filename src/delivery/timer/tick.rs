@@ -100,12 +100,20 @@ fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What the clock says.
+struct ClockRead {
+    /// The time of day, in ms.
+    now: i64,
+    /// Whether it has been set back since it was last read.
+    set_back: bool,
+}
+
 impl State {
-    /// The time of day, and whether it has been set back. If it has, all keys are looked at: a look that has no deadline of an entry behind it
-    /// would otherwise wait until its time of day comes again.
-    fn read_clock(&mut self) -> (i64, bool) {
+    /// Reads the clock. If it has been set back, all keys are looked at: a look that has no deadline of an entry behind it would otherwise wait
+    /// until its time of day comes again.
+    fn read_clock(&mut self) -> ClockRead {
         let now = (unix_ms(), monotonic_us());
-        let Some(before) = self.clock.replace(now) else { return (now.0, false) };
+        let Some(before) = self.clock.replace(now) else { return ClockRead { now: now.0, set_back: false } };
         let passed = i64::try_from(now.1.saturating_sub(before.1) / 1_000).unwrap_or(i64::MAX);
         let set_back = now.0 < before.0;
         if set_back || now.0 - before.0 > passed.saturating_add(OVERDUE) {
@@ -117,7 +125,7 @@ impl State {
             MASTER_SINCE.fetch_min(now.0, Ordering::Relaxed);
             self.schedule.look_at_all();
         }
-        (now.0, set_back)
+        ClockRead { now: now.0, set_back }
     }
 
     fn arm(&mut self, shortest: i64) {
@@ -141,7 +149,7 @@ impl State {
 /// Arms the timer again if the clock was set. Redis runs module timers by the time of day, so a timer armed before that may come far too late.
 pub fn mind_the_clock() {
     let mut state = state();
-    let (now, set_back) = state.read_clock();
+    let ClockRead { now, set_back } = state.read_clock();
     let overdue = state.armed.as_ref().is_some_and(|(armed_at, _)| armed_at.0 < now - OVERDUE);
     if set_back || overdue {
         if let Some((_, armed)) = state.armed.take() {
@@ -255,7 +263,7 @@ fn tick(ctx: &Ctx) {
         state.ticking = true;
         state.soon = false;
         state.ticks += 1;
-        let (now, set_back) = state.read_clock();
+        let ClockRead { now, set_back } = state.read_clock();
         LATE.store(armed.is_some_and(|(at, _)| at.0 < now - OVERDUE), Ordering::Relaxed);
         set_back
     };

@@ -23,7 +23,13 @@ struct Given<'a> {
     payload: &'a [u8],
 }
 
-fn parse<'a>(call: &mut Call<'a>) -> Result<(Option<&'a [u8]>, Vec<Given<'a>>), Fail> {
+/// The elements, and the group of all of them.
+struct Elements<'a> {
+    group: Option<&'a [u8]>,
+    given: Vec<Given<'a>>,
+}
+
+fn parse<'a>(call: &mut Call<'a>) -> Result<Elements<'a>, Fail> {
     let mut group = None;
     while call.args.peek().is_some_and(|word| is(word, "GROUP")) {
         call.args.required()?;
@@ -41,7 +47,7 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<(Option<&'a [u8]>, Vec<Given<'a>>), 
         check_payload(call.ctx, "payload", payload)?;
         Ok(Given { when, id, payload })
     };
-    Ok((group, given.chunks_exact(3).map(element).collect::<Result<_, Fail>>()?))
+    Ok(Elements { group, given: given.chunks_exact(3).map(element).collect::<Result<_, Fail>>()? })
 }
 
 /// Adds all of them, or fails; but for those that are done already. `None`: all are.
@@ -75,7 +81,7 @@ impl Command for Madd {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let (group, given) = parse(call)?;
+        let Elements { group, given } = parse(call)?;
         let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
         let written = key.open_or_create(call.ctx, name, || call.now(), |queue| add_to(queue, group, &given, call))?;
         call.ctx.reply_array(given.len());
