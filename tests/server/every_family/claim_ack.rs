@@ -84,10 +84,9 @@ fn in_multi_in_scripts_and_under_watch() {
         let (master, replica) = pair(&[]);
         let mut c = master.client();
         family.make_ready(&mut c, "k", &["a", "b", "c"]);
-        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
-        play(&mut c, "> F.CLAIM k w\n [[<a> 1 …]]");
+        family.play(&mut c, "> F.CLAIM k w\n [[<a> 1 …]]");
         let mut feed = Feed::open(&master);
-        play(&mut c, "> MULTI\n OK\n > F.CLAIM k w BLOCK 0 ACK <a>\n QUEUED\n > F.CLAIM k w ACK 5\n QUEUED\n > EXEC\n [[[<b> 1 …]] [[<c> 1 …]]]");
+        family.play(&mut c, "> MULTI\n OK\n > F.CLAIM k w BLOCK 0 ACK <a>\n QUEUED\n > F.CLAIM k w ACK 5\n QUEUED\n > EXEC\n [[[<b> 1 …]] [[<c> 1 …]]]");
         let claim =
             |token: &str| format!("TSGEN.AT <_{token}> {}.CLAIM k w COUNT 1 LEASE 30000 TOKEN <{token}>", family.name);
         let ack = |tokens: &str| format!("{}.ACK k {tokens}", family.name);
@@ -95,14 +94,14 @@ fn in_multi_in_scripts_and_under_watch() {
         // WATCH sees an acknowledgement without a claim.
         let mut watcher = master.client();
         watcher.play("> WATCH k\n OK");
-        play(
+        family.play(
             &mut c,
             "> EVAL \"return redis.call('F.CLAIM', KEYS[1], 'w', 'BLOCK', 0, 'ACK', ARGV[1], ARGV[2])\" 1 k <b> 5\n []",
         );
         feed.expect(&mut c, &[&ack("<b> 5")]);
         watcher.play("> MULTI\n OK\n > PING\n QUEUED\n > EXEC\n nil");
         watcher.play("> WATCH k\n OK");
-        play(&mut c, "> F.CLAIM k w ACK <b>\n []");
+        family.play(&mut c, "> F.CLAIM k w ACK <b>\n []");
         watcher.play("> MULTI\n OK\n > PING\n QUEUED\n > EXEC\n [PONG]");
         same_data(&master, &replica);
     }

@@ -125,8 +125,7 @@ fn in_multi_in_scripts_and_under_watch() {
         watcher.play("> WATCH urgent\n OK");
         let mut other = master.client();
         other.play("> WATCH none\n OK");
-        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
-        play(
+        family.play(
             &mut c,
             r#"
             > MULTI
@@ -190,8 +189,7 @@ fn a_paused_key_gives_nothing_and_the_end_of_its_pause_wakes() {
         let mut c = master.client();
         family.make_ready(&mut c, "urgent", &["a", "b"]);
         family.make_ready(&mut c, "normal", &["c"]);
-        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
-        play(
+        family.play(
             &mut c,
             r#"
             > F.CLAIM urgent w
@@ -207,7 +205,7 @@ fn a_paused_key_gives_nothing_and_the_end_of_its_pause_wakes() {
         );
         assert_eq!(family.counts(&mut c, "urgent"), [0, 1, 0, 0, 0], "{}", family.name);
         let mut worker = Blocked::new(&master, &family.on("MCLAIM 2 urgent normal w BLOCK 0", ""));
-        play(&mut c, "> F.ALTER urgent PAUSED no\n OK");
+        family.play(&mut c, "> F.ALTER urgent PAUSED no\n OK");
         let served = worker.reply().to_string();
         assert!(matches("[['urgent' [[<b> 1 …]]]]", &served, &mut c.bindings), "{}: {served}", family.name);
         same_data(&master, &replica);

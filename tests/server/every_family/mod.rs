@@ -262,6 +262,12 @@ impl Family {
         (self.make)(c);
     }
 
+    /// Plays a transcript in which `F.` stands for the family.
+    #[track_caller]
+    pub fn play(&self, c: &mut Client, text: &str) {
+        c.play(&text.replace("F.", &format!("{}.", self.name)));
+    }
+
     /// A command of this family on a key.
     pub fn on(&self, command: &str, key: &str) -> String {
         format!("{}.{}", self.name, command.replace('#', key))

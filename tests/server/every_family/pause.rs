@@ -21,8 +21,7 @@ fn a_paused_key_hands_out_nothing_and_everything_else_goes_on() {
         for name in ["a", "b", "c"] {
             family.add_ready(&mut c, "k", name);
         }
-        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
-        play(
+        family.play(
             &mut c,
             r#"
             > F.INFO k
@@ -81,7 +80,7 @@ fn a_paused_key_hands_out_nothing_and_everything_else_goes_on() {
         assert_eq!(master.digest_all(), digest);
         let mut c = master.client();
         c.expect(&family.on("CLAIM # w", "k"), "[]");
-        play(
+        family.play(
             &mut c,
             "> F.ALTER k PAUSED no\n OK\n > F.CLAIM k w COUNT 9\n [[… …] [… …] [… …]]\n > F.CLAIM copied w\n []",
         );
@@ -140,12 +139,11 @@ fn leases_and_delays_end_in_a_paused_key() {
     for family in timed() {
         let server = virtual_clock();
         let mut c = server.client();
-        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
         for name in ["a", "b"] {
             family.add_ready(&mut c, "k", name);
         }
         // By the clock of these commands all happens in the year 2109.
-        play(
+        family.play(
             &mut c,
             r#"
             > F.ALTER k MAXDELIVERIES 2
@@ -286,8 +284,7 @@ fn an_operator_stops_looks_puts_right_and_goes_on() {
         for name in ["a", "b", "c"] {
             family.add_ready(&mut c, "k", name);
         }
-        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
-        play(
+        family.play(
             &mut c,
             r#"
             > F.CLAIM k worker COUNT 3
@@ -302,7 +299,7 @@ fn an_operator_stops_looks_puts_right_and_goes_on() {
         );
         let mut workers =
             ["w1", "w2"].map(|w| Blocked::new(&master, &family.on(&format!("CLAIM # {w} COUNT 2 BLOCK 0"), "k")));
-        play(&mut c, "> F.ALTER k PAUSED yes\n OK");
+        family.play(&mut c, "> F.ALTER k PAUSED yes\n OK");
         // Work goes on to come in.
         for name in ["d", "e", "f"] {
             family.add_ready(&mut c, "k", name);
@@ -328,7 +325,7 @@ fn an_operator_stops_looks_puts_right_and_goes_on() {
         assert!(late.field("until").int() > server_ms(&mut c) + 3_500_000, "{late}");
         c.expect(&family.on(&format!("PROMOTE # {}", late.field("token").int()), "k"), "1");
         assert!(workers.iter().all(|worker| worker.is_blocked(&mut c)), "{}", family.name);
-        play(&mut c, "> F.ALTER k PAUSED no\n OK");
+        family.play(&mut c, "> F.ALTER k PAUSED no\n OK");
         // The first gets what is oldest: what was promoted, with its second delivery.
         let got: Vec<Vec<Reply>> = workers.iter_mut().map(|worker| worker.reply().items().to_vec()).collect();
         assert_eq!(got.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2], "{}", family.name);

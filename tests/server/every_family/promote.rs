@@ -13,8 +13,7 @@ fn what_is_delayed_is_listed_and_promoted() {
         for name in ["a", "b", "c", "d"] {
             family.add_ready(&mut c, "k", name);
         }
-        let play = |c: &mut Client, text: &str| c.play(&text.replace("F.", &format!("{}.", family.name)));
-        play(
+        family.play(
             &mut c,
             r#"
             > F.CLAIM k w COUNT 4
@@ -46,15 +45,16 @@ fn what_is_delayed_is_listed_and_promoted() {
         assert_eq!(master.digest_all(), digest);
         let dump = c.call(&[b"DUMP", b"k"]);
         assert_eq!(c.call(&[b"RESTORE", b"restored", b"0", dump.bytes()]).to_string(), "OK");
-        play(&mut c, "> F.PROMOTE restored <a>-<d>\n 3\n > F.PENDING restored DELAYED\n []\n > DEL restored\n 1");
+        family
+            .play(&mut c, "> F.PROMOTE restored <a>-<d>\n 3\n > F.PENDING restored DELAYED\n []\n > DEL restored\n 1");
         // A worker that waits is woken.
         let mut worker = Blocked::new(&master, &family.on("CLAIM # w BLOCK 0", "k"));
-        play(&mut c, "> F.PROMOTE k <c>\n 1");
+        family.play(&mut c, "> F.PROMOTE k <c>\n 1");
         let served = worker.reply();
         assert_eq!((served.items().len(), served.items()[0].items()[1].int()), (1, 2), "{served}");
-        play(&mut c, "> F.PROMOTE k ALL COUNT 1\n 1\n > F.PROMOTE k ALL\n 1\n > F.PROMOTE k ALL\n 0");
+        family.play(&mut c, "> F.PROMOTE k ALL COUNT 1\n 1\n > F.PROMOTE k ALL\n 1\n > F.PROMOTE k ALL\n 0");
         // In their old places.
-        play(&mut c, "> F.CLAIM k w COUNT 9\n [[<a2> 2 …] [<b2> 2 …]]\n > F.PENDING k DELAYED\n []");
+        family.play(&mut c, "> F.CLAIM k w COUNT 9\n [[<a2> 2 …] [<b2> 2 …]]\n > F.PENDING k DELAYED\n []");
         same_data(&master, &replica);
         let digest = master.digest_all();
         master.restart(Stop::Kill);
