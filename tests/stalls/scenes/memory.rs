@@ -3,6 +3,19 @@
 use super::stage::Stage;
 use crate::harness::pipe::leaves;
 
+/// Claims so many elements of `k`, and acknowledges them by one range. False if there were none.
+fn work_off(stage: &mut Stage, count: usize) -> bool {
+    let reply = stage.fast(&format!("TSGEN.CLAIM k w COUNT {count} LEASE 3600000"));
+    let leaves = leaves(&reply);
+    if leaves.is_empty() {
+        return false;
+    }
+    let token = |at: usize| std::str::from_utf8(leaves[at]).expect("a token").to_owned();
+    let range = format!("{}-{}", token(0), token(leaves.len() - 5));
+    stage.fast(&format!("TSGEN.ACK k {range}"));
+    true
+}
+
 /// A cache larger than the memory that it may have; a command that is refused fails the scene. From Redis 7.2.4 on and on Valkey, where
 /// the values of evicted keys could be kept, that is what would come of keeping them. On 7.0 there is nothing to keep but names, and only the PING can fail.
 pub fn evicted(stage: &mut Stage) {
@@ -38,15 +51,7 @@ pub fn drained(stage: &mut Stage) {
     let full = stage.memory("used_memory");
     stage.watch(|stage| {
         if ours {
-            loop {
-                let reply = stage.fast("TSGEN.CLAIM k w COUNT 127 LEASE 3600000");
-                let leaves = leaves(&reply);
-                if leaves.is_empty() {
-                    break;
-                }
-                let token = |at: usize| std::str::from_utf8(leaves[at]).expect("a token").to_owned();
-                let range = format!("{}-{}", token(0), token(leaves.len() - 5));
-                stage.fast(&format!("TSGEN.ACK k {range}"));
+            while work_off(stage, 127) {
                 // This one stays.
                 stage.fast("TSGEN.CLAIM k w COUNT 1 LEASE 3600000");
             }
@@ -79,19 +84,7 @@ pub fn forgotten(stage: &mut Stage) {
         }
     });
     stage.watch(|stage| {
-        loop {
-            if !ours {
-                break;
-            }
-            let reply = stage.fast("TSGEN.CLAIM k w COUNT 1000 LEASE 3600000");
-            let leaves = leaves(&reply);
-            if leaves.is_empty() {
-                break;
-            }
-            let token = |at: usize| std::str::from_utf8(leaves[at]).expect("a token").to_owned();
-            let range = format!("{}-{}", token(0), token(leaves.len() - 5));
-            stage.fast(&format!("TSGEN.ACK k {range}"));
-        }
+        while ours && work_off(stage, 1_000) {}
         stage.pass_to(over + 7_200_000);
         if ours {
             stage.until("all are forgotten", |stage| stage.stat("TSGEN.INFO k", "remembered") == 0);
