@@ -113,7 +113,7 @@ impl family::Family for Publishers {
     }
 
     fn handed(delivery: &Delivery) -> tsgen_history::Delivery {
-        let units = fired(&delivery.body).1.map(|(item, _)| number(item).to_string()).collect();
+        let units = fired(&delivery.body).items.map(|(item, _)| number(item).to_string()).collect();
         tsgen_history::Delivery { units, ready_at: Some(delivery.key), ..crate::notes::one(delivery, 0) }
     }
 
