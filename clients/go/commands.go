@@ -314,8 +314,8 @@ type Element struct {
 	Payload   any
 }
 
-// Add adds an element, or replaces the one with its id. The timestamp is in the unit of the watermark. Options are NX, XX and InGroup. LATE and
-// FULL as the options of the key say.
+// Add adds an element, or replaces the one with its id. The timestamp is in the unit of the watermark. Options are NX, XX, InGroup and
+// Repeat. LATE and FULL as the options of the key say.
 func (e *Elements) Add(ctx context.Context, timestamp int64, id string, payload any, options ...AddOption) (Added, error) {
 	return e.add(ctx, timestamp, id, payload, options)
 }
@@ -374,6 +374,8 @@ type Found struct {
 	Timestamp int64
 	Raw       []byte
 	Payload   any
+	// Every is how often it comes again; 0: once.
+	Every time.Duration
 }
 
 // Get finds the newest element of an id, whatever its state; redis.Nil if there is none. An error of the codec comes with the rest.
@@ -384,6 +386,9 @@ func (e *Elements) Get(ctx context.Context, id string) (*Found, error) {
 		return nil, err
 	}
 	found := &Found{State: text(of[0]), Timestamp: integer(of[1]), Raw: []byte(text(of[2]))}
+	if len(of) > 3 {
+		found.Every = time.Duration(integer(of[3])) * time.Millisecond
+	}
 	return found, decode(e.tsgen.Codec, found.Raw, &found.Payload)
 }
 

@@ -246,6 +246,8 @@ func TestADelayQueueIsCreatedWhenItIsAddedTo(t *testing.T) {
 	s := connected(t, 3)
 	equal(t, must(s.DelayQueue("mails").AddAt(ctx, "a", "x", time.Now().Add(time.Hour)))(t), Added{Waits: true})
 	equal(t, must(s.DelayQueue("mails").Add(ctx, "b", "x", 0))(t), Added{IsReady: true})
+	must(s.DelayQueue("mails").Add(ctx, "nightly", "x", time.Hour, Repeat(24*time.Hour)))(t)
+	equal(t, must(s.DelayQueue("mails").Get(ctx, "nightly"))(t).Every, 24*time.Hour)
 	ok(t, s.Elements("orders").Create(ctx))
 	_, err := s.DelayQueue("orders").Add(ctx, "a", "x", time.Hour)
 	refused(t, err, "needs a CLOCK key")

@@ -30,6 +30,9 @@ var (
 // InGroup is for keys with GroupLimit or Fair; without it an element is in the group of its id.
 func InGroup(group string) AddOption { return AddOption{"GROUP", group} }
 
+// Repeat lets an element of a Clock key come again so often, each time it is done or dead (EVERY): 1 ms to ten years.
+func Repeat(d time.Duration) AddOption { return AddOption{"EVERY", ms(d)} }
+
 // An AdvanceOption is for Advance.
 type AdvanceOption []any
 

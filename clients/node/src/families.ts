@@ -41,8 +41,10 @@ export type Added = 'waiting' | 'ready' | null;
 export interface AddOptions {
   /** Only if there is none with this id. */
   nx?: boolean;
-  /** Only if there is one. Without a payload it keeps its own, and without a group its group. */
+  /** Only if there is one. Without a payload it keeps its own, and without a group or a period these. */
   xx?: boolean;
+  /** On CLOCK keys it comes again so often, each time it is done or dead: 1 ms to ten years. */
+  every?: Duration;
   /** For keys with GROUPLIMIT or FAIR; without it an element is in the group of its id. */
   group?: Name;
 }
@@ -67,8 +69,8 @@ abstract class Elements<P = any> extends Key<'TSGEN', P> {
   }
 
   protected async addAt(timestamp: Integer | string, id: Name, payload: P | undefined, options: AddOptions): Promise<Added> {
-    const { nx, xx, group } = options;
-    const how = [...(nx ? ['NX'] : []), ...(xx ? ['XX'] : []), ...words({ group })];
+    const { nx, xx, every, group } = options;
+    const how = [...(nx ? ['NX'] : []), ...(xx ? ['XX'] : []), ...words({ every, group })];
     const body = xx && payload === undefined ? [] : [this.server.codec.encode(payload)];
     return added(await this.call('ADD', ...how, timestamp, id, ...body));
   }
@@ -86,8 +88,9 @@ abstract class Elements<P = any> extends Key<'TSGEN', P> {
   async get(id: Name): Promise<Found<P> | null> {
     const reply = await this.call('GET', id);
     if (reply === null) return null;
-    const [state, timestamp, payload] = list(reply);
-    return { state: text(state) as Found<P>['state'], timestamp: int(timestamp), payload: this.decode(payload) };
+    const [state, timestamp, payload, every] = list(reply);
+    const found = { state: text(state) as Found<P>['state'], timestamp: int(timestamp), payload: this.decode(payload) };
+    return every === undefined ? found : { ...found, every: num(every) };
   }
 
   protected decode(reply: Reply | undefined): P {

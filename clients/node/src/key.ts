@@ -203,6 +203,7 @@ function peeked(row: Reply): Peeked {
     ...named(entry[0]),
     entry,
   };
+  if (fields.has('held')) found.isHeld = num(fields.get('held')) === 1;
   if (fields.has('consumer')) found.consumer = text(fields.get('consumer'));
   if (fields.has('until')) found.until = num(fields.get('until'));
   if (fields.has('reason')) found.reason = bytes(fields.get('reason')).toString();

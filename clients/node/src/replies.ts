@@ -38,6 +38,8 @@ export interface Peeked extends Named {
   bytes: number;
   /** What CLAIM has behind the deliveries; the content is null if it has more than 4 MiB. */
   entry: Reply[];
+  /** READY, in keys with GROUPLIMIT: whether its group has as many in hand as it may, so that CLAIM passes it over. */
+  isHeld?: boolean;
   /** LEASED: who holds it. */
   consumer?: string;
   /** LEASED and DELAYED: when that ends, Unix ms. */
@@ -52,6 +54,8 @@ export interface Found<P> {
   state: 'waiting' | 'ready' | 'leased' | 'delayed' | 'dead';
   timestamp: bigint;
   payload: P;
+  /** Of what comes again: its period, in milliseconds. */
+  every?: number;
 }
 
 /** What TSGEN.RANGE lists. */

@@ -94,7 +94,12 @@ test('every command has a call', async () => {
   assert.deepEqual(await grouped.madd(pair, { group: 'g' }), ['waiting', 'waiting']);
   assert.equal(await grouped.add(3, 'c', null, { group: 'h' }), 'waiting');
   await grouped.advance(5);
+  assert.deepEqual(
+    (await grouped.peek('READY')).entries.map(({ isHeld }) => isHeld),
+    [false, false, false],
+  );
   const claimed = await grouped.claim('me', { count: 5 });
+  assert.equal((await grouped.peek('READY')).entries[0]?.isHeld, true);
   assert.deepEqual(
     claimed.map(({ id }) => id),
     ['a', 'c'],
@@ -261,6 +266,8 @@ test('a delay queue makes itself', async () => {
   assert.equal(await mails.add('b', null, { at: new Date('2001-01-01T00:00:00Z') }), 'ready');
   assert.equal((await mails.get('b'))?.timestamp, 978307200000n);
   assert.equal(await mails.add('c', null, { at: Date.now() + 60_000 }), 'waiting');
+  assert.equal(await mails.add('nightly', null, { delay: '1h', every: '1d' }), 'waiting');
+  assert.equal((await mails.get('nightly'))?.every, 86_400_000);
   assert.equal((await mails.info()).gate, 'clock');
   await t.tsgen('orders').add(1, 'a');
   await assert.rejects(t.delayQueue('orders').add('a'), { message: /needs a CLOCK key/ });
