@@ -62,12 +62,9 @@ pub fn serve<F: Family>(
         Some(claim) if claim.changed => {
             replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, acknowledged, now);
         }
-        _ => {
-            if let Some(receipts) = receipts {
-                let as_given = || receipts.replicate::<F>(ctx);
-                replicate::acknowledged::<F>(ctx, name, &receipts.tokens, timed_at, as_given);
-            }
-        }
+        _ => receipts.into_iter().for_each(|these| {
+            replicate::acknowledged::<F>(ctx, name, &these.tokens, timed_at, || these.replicate::<F>(ctx));
+        }),
     }
     if let Some(at) = timed_at.filter(|_| has_acknowledged) {
         value.schedule_drive(ctx.db(), name.bytes(), at, None);
