@@ -26,6 +26,20 @@ fn last(key: &Tsgen) -> TokenRange {
     TokenRange::one(key.last_token)
 }
 
+/// With GROUPLIMIT 1: a delivery whose lease has run out, and another of its group is in hand by now. The key, that delivery, and the time.
+fn lapsed_while_another_is_in_hand() -> (Tsgen, TokenRange, UnixMs) {
+    let mut key = key(1, false);
+    add(&mut key, "g", 2, "later");
+    key.advance(2, None, NOW).expect("external");
+    assert_eq!(claim(&mut key, 1), ["later"]);
+    let lapsed = last(&key);
+    let later = UnixMs(NOW.0 + 200);
+    assert!(key.sweep_stride(later));
+    add(&mut key, "g", 1, "first");
+    assert_eq!(claim(&mut key, 1), ["first"]);
+    (key, lapsed, later)
+}
+
 #[test]
 fn at_most_as_many_as_the_limit_are_in_hand_and_the_next_comes_in_order() {
     let mut key = key(2, false);
@@ -77,15 +91,7 @@ fn a_failed_entry_holds_its_group_back_until_it_is_dead() {
 
 #[test]
 fn a_lease_that_has_run_out_is_not_given_again_if_another_of_the_group_is_in_hand() {
-    let mut key = key(1, false);
-    add(&mut key, "g", 2, "later");
-    key.advance(2, None, NOW).expect("external");
-    assert_eq!(claim(&mut key, 1), ["later"]);
-    let lapsed = last(&key);
-    let later = UnixMs(NOW.0 + 200);
-    assert!(key.sweep_stride(later));
-    add(&mut key, "g", 1, "first");
-    assert_eq!(claim(&mut key, 1), ["first"]);
+    let (mut key, lapsed, later) = lapsed_while_another_is_in_hand();
     assert_eq!(key.extend(&[lapsed], Millis(100), later).expect("one token").count, 0);
     assert_eq!(key.stats(NOW).leased, 1);
     key.ack(&[last(&key)], UnixMs::EVER).expect("one token");
@@ -95,15 +101,8 @@ fn a_lease_that_has_run_out_is_not_given_again_if_another_of_the_group_is_in_han
 
 #[test]
 fn a_lease_that_has_run_out_is_not_delayed_if_another_of_the_group_is_in_hand() {
-    let mut key = key(1, false);
-    add(&mut key, "g", 2, "later");
-    key.advance(2, None, NOW).expect("external");
-    assert_eq!(claim(&mut key, 1), ["later"]);
-    let lapsed = [last(&key)];
-    let later = UnixMs(NOW.0 + 200);
-    assert!(key.sweep_stride(later));
-    add(&mut key, "g", 1, "first");
-    assert_eq!(claim(&mut key, 1), ["first"]);
+    let (mut key, lapsed, later) = lapsed_while_another_is_in_hand();
+    let lapsed = [lapsed];
     let delayed = Nack { delay: Some(Millis(1_000)), dead: false, reason: b"" };
     assert_eq!(key.nack(&lapsed, &delayed, later).expect("one token").count, 0);
     assert_eq!((key.stats(NOW).leased, key.stats(NOW).delayed), (1, 0));

@@ -129,12 +129,7 @@ impl family::Family for Clients {
     }
 
     fn terms(_: &Tally) -> Option<tsgen_history::Terms> {
-        Some(tsgen_history::Terms {
-            gate: tsgen_history::Gate::ClockOnce,
-            one_at_a_time: false,
-            remember_ms: 0,
-            always_synced: false,
-        })
+        Some(tsgen_history::Terms::under(tsgen_history::Gate::ClockOnce))
     }
 
     fn noted(write: &Write) -> Option<tsgen_history::Act> {

@@ -164,10 +164,9 @@ impl family::Family for Writers {
 
     fn terms(key: &Tsgen) -> Option<tsgen_history::Terms> {
         Some(tsgen_history::Terms {
-            gate: tsgen_history::Gate::Watermark,
             one_at_a_time: key.options().group_limit == 1,
             remember_ms: Millis::MAX_DURATION.0 as i64,
-            always_synced: false,
+            ..tsgen_history::Terms::under(tsgen_history::Gate::Watermark)
         })
     }
 

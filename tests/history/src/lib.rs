@@ -39,6 +39,13 @@ pub struct Terms {
     pub always_synced: bool,
 }
 
+impl Terms {
+    /// Those of a key with no options, where a power cut may take what was replied.
+    pub fn under(gate: Gate) -> Self {
+        Terms { gate, one_at_a_time: false, remember_ms: 0, always_synced: false }
+    }
+}
+
 /// What says that a unit may be handed out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Gate {

@@ -9,7 +9,7 @@ pub struct Story {
 }
 
 pub fn terms(gate: Gate) -> Terms {
-    Terms { gate, one_at_a_time: false, remember_ms: 0, always_synced: true }
+    Terms { always_synced: true, ..Terms::under(gate) }
 }
 
 /// A delivery of one unit.
