@@ -6,6 +6,7 @@ use crate::command::{Call, Fail};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::serve::{serve, serve_several, Wanted};
+use crate::delivery::stored_queue::StoredQueue;
 use crate::delivery::timer::{slots, tick};
 use crate::delivery::waiters::Waiter;
 use crate::redis::block::{block_on, Wait};
@@ -123,9 +124,12 @@ impl<F: Family> Waiting<F> {
         }
     }
 
-    /// The keys to claim from, in their order; none unless at least one is sure to have something, for a client that is woken for nothing could
-    /// not tell replicas what it swept. Of the key that was signalled Redis asks the clients in their order; any other is looked at only if
-    /// nobody waits longer for it.
+    /// The keys to claim from, in their order; none unless the signalled one is sure to have something, for a client that is woken for nothing
+    /// could not tell replicas what it swept. Of the key that was signalled Redis asks the clients in their order; any other is looked at only if
+    /// nobody waits longer for it. One that has become ready is signalled too, so nothing is missed.
+    ///
+    /// Nor is another key opened before that is sure: if it has expired, Redis 7.0 deletes it there, and aborts if the client gets no reply that
+    /// could carry the deletion. (The signalled key Redis itself has looked at.)
     fn worth_trying<'w>(
         &self,
         ctx: &Ctx,
@@ -133,32 +137,48 @@ impl<F: Family> Waiting<F> {
         signalled: &Str,
         now: UnixMs,
     ) -> Result<Vec<&'w Str>, Fail> {
-        let (mut names, mut is_sure) = (Vec::new(), false);
+        let mut names = Vec::new();
+        if !Self::is_sure(ctx, waiter, signalled, now)? {
+            return Ok(names);
+        }
         for name in waiter.names.iter().map(|name| &**name) {
-            let is_signalled = name.bytes() == signalled.bytes();
-            if !is_signalled && !waiter.is_first(name) {
-                continue;
-            }
-            let Some(mut key) = keyspace::open_read::<F>(ctx, name) else { continue };
-            let value = match key.value() {
-                Ok(Some(value)) => value,
-                Err(Fail::Damaged) => return Err(Fail::Damaged),
-                // A key of another type counts as absent, as with BLPOP.
-                Ok(None) | Err(_) => continue,
-            };
-            value.queue.check_claim(None, now)?;
-            if value.queue.has_ready(now) {
-                is_sure = true;
+            if name.bytes() == signalled.bytes() {
                 names.push(name);
-                continue;
-            }
-            if is_signalled {
-                value.schedule_wakeup(waiter.db, name.bytes(), now);
-            }
-            if value.queue.claimable(now) {
-                names.push(name);
+            } else if waiter.is_first(name) {
+                let claimable = Self::look(ctx, name, now, |value| value.queue.claimable(now))?;
+                names.extend(claimable.filter(|claimable| *claimable).map(|_| name));
             }
         }
-        Ok(if is_sure { names } else { Vec::new() })
+        Ok(names)
+    }
+
+    /// Whether a claim from the signalled key is sure to get something; if not, the timer comes when that may change.
+    fn is_sure(ctx: &Ctx, waiter: &Waiter, signalled: &Str, now: UnixMs) -> Result<bool, Fail> {
+        let is_sure = Self::look(ctx, signalled, now, |value| {
+            let is_sure = value.queue.has_ready(now);
+            if !is_sure {
+                value.schedule_wakeup(waiter.db, signalled.bytes(), now);
+            }
+            is_sure
+        });
+        Ok(is_sure?.unwrap_or(false))
+    }
+
+    /// Looks at a key; `None` if there is nothing to claim from. Fails if a claim would.
+    fn look<T>(
+        ctx: &Ctx,
+        name: &Str,
+        now: UnixMs,
+        look: impl FnOnce(&mut StoredQueue<F>) -> T,
+    ) -> Result<Option<T>, Fail> {
+        let Some(mut key) = keyspace::open_read::<F>(ctx, name) else { return Ok(None) };
+        let value = match key.value() {
+            Ok(Some(value)) => value,
+            Err(Fail::Damaged) => return Err(Fail::Damaged),
+            // A key of another type counts as absent, as with BLPOP.
+            Ok(None) | Err(_) => return Ok(None),
+        };
+        value.queue.check_claim(None, now)?;
+        Ok(Some(look(value)))
     }
 }

@@ -211,3 +211,32 @@ fn a_paused_key_gives_nothing_and_the_end_of_its_pause_wakes() {
         same_data(&master, &replica);
     }
 }
+
+/// A worker waits for two keys. It is woken for one, which somebody else empties in the same turn, and the other has expired by then. Redis 7.0
+/// deleted that in the worker's name, who got no reply, and aborted.
+#[test]
+fn a_key_that_has_expired_when_a_worker_is_woken_for_nothing_is_survived() {
+    for family in FAMILIES.iter().filter(|family| family.name != "EXPIRY") {
+        let (master, replica) = pair(&[]);
+        let mut c = master.client();
+        c.ok("DEBUG SET-ACTIVE-EXPIRE 0");
+        for key in ["expires", "k"] {
+            family.add_ready(&mut c, key, "a");
+            c.ok(&family.on("CLAIM # w", key));
+        }
+        let mut worker = Blocked::new(&master, &format!("{}.MCLAIM 2 expires k w BLOCK 60000", family.name));
+        c.ok("MULTI");
+        family.add_ready(&mut c, "k", "b");
+        for command in [&family.on("CLAIM # somebody", "k"), "PEXPIRE expires 1", "DEBUG SLEEP 0.02"] {
+            c.expect(command, "QUEUED");
+        }
+        let done = c.ok("EXEC").to_string();
+        assert!(done.contains("'b'"), "somebody has got it: {done}");
+        // Not by this worker, but it is gone.
+        c.expect("EXISTS expires", "0");
+        family.add_ready(&mut c, "k", "c");
+        let reply = worker.reply().to_string();
+        assert!(reply.starts_with("[['k' ") && reply.contains("'c'"), "{}: {reply}", family.name);
+        same_data(&master, &replica);
+    }
+}
