@@ -8,6 +8,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 /// A stall that is longer than the keys live, so that it is a client who finds them over.
 const STALL: &str = "DEBUG SLEEP 0.4";
@@ -218,9 +220,20 @@ fn the_end_of_a_key_and_the_word_of_it_go_out_as_one_for_all_watchers() {
     }
 }
 
-/// Stands between a master and its replica, and passes on what the master sends: where an eviction is announced, up to the end of that, and then no more.
+/// Stands between a master and its replica, which may have several connections, until an eviction has been announced to it. From then on neither
+/// hears of the other.
 fn cut_behind_an_announcement(listener: &TcpListener, master: u16) {
-    let (mut replica, _) = listener.accept().expect("the replica");
+    let is_cut = Arc::new(AtomicBool::new(false));
+    for replica in listener.incoming().flatten() {
+        if is_cut.load(Ordering::Relaxed) {
+            return;
+        }
+        let is_cut = Arc::clone(&is_cut);
+        std::thread::spawn(move || pass_on_until_an_announcement(replica, master, &is_cut));
+    }
+}
+
+fn pass_on_until_an_announcement(mut replica: TcpStream, master: u16, is_cut: &AtomicBool) {
     let mut master = TcpStream::connect(("127.0.0.1", master)).expect("the master");
     let (mut asked, mut answers) = (replica.try_clone().expect("a handle"), master.try_clone().expect("a handle"));
     std::thread::spawn(move || std::io::copy(&mut asked, &mut answers));
@@ -230,6 +243,7 @@ fn cut_behind_an_announcement(listener: &TcpListener, master: u16) {
         seen.extend_from_slice(&part[..length]);
         let place = |what: &[u8], from| Some(from + seen[from..].windows(what.len()).position(|at| at == what)?);
         let end = place(b"EXPIRY.ENDS", 0).and_then(|from| Some(place(b"evicted\r\n", from)? + 9));
+        is_cut.fetch_or(end.is_some(), Ordering::Relaxed);
         if replica.write_all(&seen[before..end.unwrap_or(seen.len())]).is_err() || end.is_some() {
             break;
         }
