@@ -2,7 +2,7 @@ use super::*;
 use crate::options::DeliveryOptions;
 use crate::time::{Millis, UnixMs};
 use crate::token::TokenRange;
-use crate::{ClaimTerms, Guard, Loader, Nack, Tsgen, WatermarkRules};
+use crate::{Addition, ClaimTerms, Guard, Loader, Nack, Tsgen, WatermarkRules};
 
 const NOW: UnixMs = UnixMs(1_000);
 
@@ -12,7 +12,8 @@ fn key(group_limit: u32, fair: bool) -> Tsgen {
 }
 
 fn add(key: &mut Tsgen, group: &str, timestamp: i64, id: &str) {
-    key.add_into(Some(group.as_bytes()), Guard::Always, timestamp, id.as_bytes(), b"", NOW).expect("room");
+    let once = Addition::once(Guard::Always, timestamp, id.as_bytes(), b"");
+    key.add_as(&Addition { group: Some(group.as_bytes()), ..once }, NOW).expect("room");
 }
 
 /// Claims one after the other; the ids in order.

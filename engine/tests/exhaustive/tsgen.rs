@@ -4,7 +4,7 @@ use crate::family::{self, Before, Family};
 use crate::history::{Broken, Delivery};
 use crate::node::Node;
 use std::collections::BTreeMap;
-use tsgen_engine::{DeliveryOptions, Guard, Kind, Tsgen, UnixMs, Watermark, WatermarkRules};
+use tsgen_engine::{Addition, DeliveryOptions, Guard, Kind, Tsgen, UnixMs, Watermark, WatermarkRules};
 
 #[derive(Clone)]
 pub struct Elements {
@@ -38,7 +38,8 @@ impl Family for Elements {
         match write {
             Write::Add(id, timestamp) => {
                 let group = (key.options().group_limit > 0).then_some(&b"group"[..]);
-                key.add_into(group, Guard::Always, *timestamp, &[*id], b"", now).expect("unbounded");
+                key.add_as(&Addition { group, ..Addition::once(Guard::Always, *timestamp, &[*id], b"") }, now)
+                    .expect("unbounded");
                 true
             }
             Write::Remove(id) => key.rem(&[*id]),

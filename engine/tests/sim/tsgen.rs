@@ -9,7 +9,8 @@ use crate::node::{Node, Role};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{
-    Added, DeliveryOptions, Guard, Kind, Millis, Source, SourceChange, Tsgen, UnixMs, Watermark, WatermarkRules,
+    Added, Addition, DeliveryOptions, Guard, Kind, Millis, Source, SourceChange, Tsgen, UnixMs, Watermark,
+    WatermarkRules,
 };
 use tsgen_history::{Act, Unit};
 
@@ -99,14 +100,9 @@ impl family::Family for Writers {
         match write {
             Write::Add { id, timestamp } => {
                 let group = key.options().has_groups().then(|| group(*id));
-                let added = key.add_into(
-                    group.as_ref().map(|group| &group[..]),
-                    Guard::Always,
-                    *timestamp,
-                    &id.to_be_bytes(),
-                    b"payload",
-                    now,
-                );
+                let id = id.to_be_bytes();
+                let once = Addition::once(Guard::Always, *timestamp, &id, b"payload");
+                let added = key.add_as(&Addition { group: group.as_ref().map(|group| &group[..]), ..once }, now);
                 added.expect("unbounded") != Added::Refused
             }
             Write::Advance { to, source } => key.advance(*to, Some(SOURCES[*source]), now).expect("a source").changed,

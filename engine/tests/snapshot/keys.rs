@@ -11,6 +11,10 @@ use tsgen_engine::{
     Queue, Source, SourceChange, TokenRange, Tsgen, UnixMs, Watermark, WatermarkRules, Which,
 };
 
+fn in_group<'a>(group: Option<&'a [u8]>, once: Addition<'a>) -> Addition<'a> {
+    Addition { group, ..once }
+}
+
 const NOW: UnixMs = UnixMs(1_000);
 
 /// What the tests have to be told of a family.
@@ -61,8 +65,8 @@ impl Family for Watermark {
         key.forget(b"done-4");
         key.forget_stride(now);
         key.range(i64::MIN, i64::MAX, 100, now);
-        key.add_into(Some(b"new group"), Guard::Always, 4, b"other", b"", now).ok();
-        key.add_into(Some(b"g1"), Guard::IfPresent, 6, &[20; 5], b"", now).ok();
+        key.add_as(&in_group(Some(b"new group"), Addition::once(Guard::Always, 4, b"other", b"")), now).ok();
+        key.add_as(&in_group(Some(b"g1"), Addition::once(Guard::IfPresent, 6, &[20; 5], b"")), now).ok();
         key.add(Guard::Always, 5, b"new", b"", now).ok();
         for id in [&b"job-3"[..], b"job-5"] {
             let once = Addition::once(Guard::Always, 7, id, b"");
@@ -195,13 +199,17 @@ fn with_named_groups(group_limit: u32, fair: bool) -> Tsgen {
     for n in 0..40u8 {
         let group = format!("g{}", n % 6);
         let group = if n % 7 == 0 { None } else { Some(group.as_bytes()) };
-        key.add_into(group, Guard::Always, i64::from(n), &[n; 5], &vec![n; usize::from(n)], NOW).expect("room");
+        let (id, payload) = ([n; 5], vec![n; usize::from(n)]);
+        let once = Addition::once(Guard::Always, i64::from(n), &id, &payload);
+        key.add_as(&in_group(group, once), NOW).expect("room");
     }
-    key.add_into(Some(b"only dead"), Guard::Always, 0, b"dies", b"", NOW).expect("room");
+    let dies = Addition::once(Guard::Always, 0, b"dies", b"");
+    key.add_as(&in_group(Some(b"only dead"), dies), NOW).expect("room");
     key.advance(30, None, NOW).expect("external");
     let first = fail_some(&mut key);
     let leased = key.pending(None, None, 9, NOW)[2].name.to_vec();
-    key.add_into(Some(b"moved"), Guard::Always, 3, &leased, b"newer", NOW).expect("room");
+    let newer = Addition::once(Guard::Always, 3, &leased, b"newer");
+    key.add_as(&in_group(Some(b"moved"), newer), NOW).expect("room");
     lose_some(&mut key, first);
     check_states(&mut key);
     key

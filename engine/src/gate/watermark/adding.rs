@@ -67,21 +67,6 @@ impl Queue<Watermark> {
         self.add_as(&Addition::once(guard, timestamp, id, payload), now)
     }
 
-    /// Like [`Queue::add`], into this group, if one is given.
-    ///
-    /// Errors: also [`Error::NoGroups`].
-    pub fn add_into(
-        &mut self,
-        group: Option<&[u8]>,
-        guard: Guard,
-        timestamp: i64,
-        id: &[u8],
-        payload: &[u8],
-        now: UnixMs,
-    ) -> Result<Added, Error> {
-        self.add_as(&Addition { group, ..Addition::once(guard, timestamp, id, payload) }, now)
-    }
-
     /// Adds an element, or replaces the one of its id. O(log n), and O(bytes of the payload) if that is kept. Depends on `now` only if the watermark is
     /// a clock, or the key remembers what is done.
     ///
