@@ -39,7 +39,7 @@ test: build ## Run all tests of the module, those on real servers included (TEST
 matrix: build ## Run the tests of the module on all servers that it supports, and download these (SERVERS="redis-8 valkey", or newest)
 	@scripts/matrix "$(MODULE)" $(SERVERS)
 
-test-examples: build ## Run the tests of the examples (installs what is missing: PostgreSQL, clients for Python and Node, ...)
+test-examples: build ## Run the tests of the examples (installs what is missing: PostgreSQL, a client for Python, ...)
 	@scripts/setup examples
 	@scripts/test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients --exclude tsgen-history --exclude tsgen-conformance
 

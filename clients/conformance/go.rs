@@ -1,5 +1,6 @@
 //! The Go library by itself: its own tests, its format, and the first program of its README; and the worker, which is built here.
 
+use crate::guides::{readme_worker_works, write_readme_worker};
 use crate::harness::*;
 use crate::languages::target;
 use crate::packages::succeeds;
@@ -95,4 +96,11 @@ fn its_first_program_runs() {
     app.line_with("to ada@example.org");
     assert_eq!(app.terminate(), Some(0));
     assert_eq!(server.client().ok("TSGEN.INFO mails").field("acked"), &Reply::Int(1));
+
+    // And the one that the README of the repository shows.
+    write_readme_worker("go", server.port, &folder.path().join("main.go"));
+    let mut build = tool("go", folder.path());
+    build.args(["build", "-o", "worker", "."]);
+    succeeds(build);
+    readme_worker_works(&server, App::start_with(folder.path().join("worker"), &[], &[]));
 }

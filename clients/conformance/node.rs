@@ -1,5 +1,6 @@
 //! The Node library by itself: its own tests, its types and format, and its package.
 
+use crate::guides::{readme_worker_works, write_readme_worker};
 use crate::harness::*;
 use crate::languages::{target, NODE};
 use crate::packages::{copy, first_program, succeeds};
@@ -100,4 +101,9 @@ fn it_installs_and_its_first_program_runs() {
     running.line_with("to ada@example.org");
     assert_eq!(running.terminate(), Some(0));
     assert_eq!(server.client().ok("TSGEN.INFO mails").field("acked"), &Reply::Int(1));
+
+    // And the one that the README of the repository shows.
+    write_readme_worker("js", server.port, &app.join("worker.mjs"));
+    let file = app.join("worker.mjs").display().to_string();
+    readme_worker_works(&server, App::start_with(NODE.program(), &[&file], &[]));
 }

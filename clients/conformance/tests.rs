@@ -11,6 +11,7 @@ mod harness;
 mod postgres;
 
 mod go;
+mod guides;
 mod languages;
 mod node;
 mod packages;
