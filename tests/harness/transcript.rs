@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 /// The integers that `<name>` placeholders have met so far.
 pub type Bindings = BTreeMap<String, String>;
 
-/// Splits a command line as redis-cli does: blanks separate, double quotes group, `\xHH`, `\n`, `\\` and `\"` inside quotes.
+/// Splits a command line as redis-cli does: blanks separate, quotes group; inside double ones `\xHH`, `\n`, `\\` and `\"`, inside single ones `\'`.
 pub fn words(line: &str) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut chars = line.chars().peekable();
@@ -26,12 +26,13 @@ pub fn words(line: &str) -> Vec<Vec<u8>> {
         while chars.next_if(|c| c.is_whitespace()).is_some() {}
         let Some(&first) = chars.peek() else { return words };
         let mut word = Vec::new();
-        let is_quoted = first == '"';
-        if is_quoted {
+        let quote = Some(first).filter(|first| ['"', '\''].contains(first));
+        if quote.is_some() {
             chars.next();
         }
-        while let Some(c) = chars.next_if(|c| if is_quoted { *c != '"' } else { !c.is_whitespace() }) {
-            if c != '\\' || !is_quoted {
+        while let Some(c) = chars.next_if(|c| quote.map_or(!c.is_whitespace(), |quote| *c != quote)) {
+            let is_escape = c == '\\' && (quote == Some('"') || quote == Some('\'') && chars.peek() == Some(&'\''));
+            if !is_escape {
                 word.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 continue;
             }
@@ -45,8 +46,8 @@ pub fn words(line: &str) -> Vec<Vec<u8>> {
                 None => panic!("a lone backslash ends {line:?}"),
             }
         }
-        if is_quoted {
-            assert_eq!(chars.next(), Some('"'), "an open quote in {line:?}");
+        if quote.is_some() {
+            assert_eq!(chars.next(), quote, "an open quote in {line:?}");
         }
         words.push(word);
     }
