@@ -52,7 +52,7 @@ pub fn readme_worker_works(server: &Server, mut worker: App) {
     c.replay_as(Form::Terminal, Section::of("README.md").block("redis-cli"), |_| {});
     worker.line_with("to ada@example.org");
     assert_eq!(worker.terminate(), Some(0));
-    c.expect("TSGEN.PENDING emails", "[0 nil nil []]");
+    assert_eq!(c.ok("TSGEN.INFO emails").field("acked"), &Reply::Int(1));
 }
 
 fn python(file: &Path) -> App {
