@@ -52,6 +52,10 @@ pub fn readme_worker_works(server: &Server, mut worker: App) {
     c.replay_as(Form::Terminal, Section::of("README.md").block("redis-cli"), |_| {});
     worker.line_with("to ada@example.org");
     assert_eq!(worker.terminate(), Some(0));
+    // Neither a library nor the client below it complains of anything.
+    for complaint in ["failed", "error", "warn"] {
+        assert_eq!(worker.lines_with(complaint), Vec::<String>::new());
+    }
     assert_eq!(c.ok("TSGEN.INFO emails").field("acked"), &Reply::Int(1));
 }
 

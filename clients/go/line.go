@@ -58,10 +58,13 @@ func separate(client redis.UniversalClient, timeout time.Duration) (redis.Univer
 	case *redis.Client:
 		options := *client.Options()
 		options.MaxRetries, options.ReadTimeout, options.MinIdleConns = -1, timeout, 0
+		// One of its own: the original's has handlers already, and go-redis would log that it cannot add its own again.
+		options.PushNotificationProcessor = nil
 		return redis.NewClient(&options), nil
 	case *redis.ClusterClient:
 		options := *client.Options()
 		options.MaxRetries, options.ReadTimeout, options.MinIdleConns = -1, timeout, 0
+		options.PushNotificationProcessor = nil
 		if timeout > block {
 			options.MaxRedirects = -1
 		}
