@@ -1,7 +1,7 @@
 //! ready -> leased -> gone or dead. The operations that are the same for every family.
 //!
-//! It knows an entry by its place, name and body, and learns from the gate's horizon whether the entry is ready.
-//! It knows nothing of watermarks, groups, keys or windows.
+//! This half knows an entry by its place, name and body, and learns from the gate's horizon whether the entry is ready.
+//! It knows nothing of watermarks, DEBOUNCE's groups, watched keys or windows.
 //!
 //! Time-dependent operations first *sweep*: they end what time has ended. How much they sweep is bounded, and a function of
 //! state, operation and `now` alone, because a replica repeats it; the bounds belong to the wire format.

@@ -42,7 +42,7 @@ pub struct Claim {
     pub count: usize,
     /// Whether anything changed, so that a replica must repeat it. The sweep may have, even if nothing was leased.
     pub changed: bool,
-    /// Whether a first token was given that is not the one that would have been issued.
+    /// Whether the terms had a first token, and another one than this node would have issued.
     pub adopted: bool,
     /// How many leases, delays and firings the sweep ended, up to [`SWEEP_AT_MOST`](crate::SWEEP_AT_MOST).
     pub swept: usize,
@@ -184,7 +184,7 @@ impl<G: Gate> Queue<G> {
     }
 
     fn hand_out(&mut self, handle: Handle, token: Token) {
-        // Its group counts it as in hand already.
+        // Its group counts this entry as in hand already.
         self.entries.set_state(handle, State::Leased);
         if self.entries.delivered(handle) {
             self.revoke(handle);
@@ -282,8 +282,8 @@ impl<G: Gate> Queue<G> {
         ReadyBatch { entries, swept }
     }
 
-    /// Merges queued entries, given in order, with those that a sweep would queue, or make of runs that come again: up to `max` whose places are
-    /// `wanted`. What is still to be made has the handle of what it is made of, which has another place.
+    /// Merges queued entries, given in order, with those that a sweep would queue and the next runs that it would make: up to `max` whose places
+    /// are `wanted`. A run that is still to be made comes with its own place, and with the handle of the run that died.
     pub(crate) fn with_returned(
         &self,
         stored: impl Iterator<Item = Handle>,

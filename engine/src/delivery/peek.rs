@@ -15,7 +15,7 @@ use groups::HeldBack;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A page is closed before the entry with which names and bodies would have more bytes. A body that alone has more is left out.
+/// The most bytes of names and bodies on a page: an entry that does not fit begins the next page. A body that would never fit is left out.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Which entries are listed.
@@ -32,12 +32,12 @@ pub enum Listing {
     Dead,
 }
 
-/// Where a page ends. To be read by nobody but the next call.
+/// Where a page ends. Only the next call reads this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
-    /// The time at which an entry comes back, where these are listed; else 0.
+    /// Among delayed entries, when the last one of the page comes back; else 0.
     until: UnixMs,
-    /// The place of an entry, or its token as a sequence number.
+    /// The place of that entry, or its token as a sequence number.
     place: Place,
 }
 
@@ -57,7 +57,7 @@ pub struct Peeked<'a> {
     pub token: Option<Token>,
     /// How often it has been delivered.
     pub deliveries: u32,
-    /// What is known of it where it is.
+    /// Where it is, with what is known of it there.
     pub at: PeekedAt<'a>,
     /// Its place: the timestamp of a TSGEN element.
     pub key: i64,
@@ -79,7 +79,7 @@ pub enum PeekedAt<'a> {
         /// Whether its group has as many entries in hand as it may; `None` where groups have no limit.
         held_back: Option<bool>,
     },
-    /// It comes back then.
+    /// It rests after a failed delivery.
     Delayed {
         /// When its delay is over.
         until: UnixMs,
@@ -110,9 +110,9 @@ struct Found<'a> {
 #[derive(Clone, Copy)]
 enum What {
     Entry(Handle),
-    /// It will be made of this entry, which has died and comes again there.
+    /// The next run, at this place, of an entry that has died; the sweep will make it.
     NextRun(Handle, Place),
-    /// It is not an entry yet, and has no claim to be fired by a reader.
+    /// A collected thing that is due. The sweep will fire it; a reader must not.
     Due(Due),
 }
 
@@ -225,7 +225,7 @@ impl<G: Gate> Queue<G> {
         found
     }
 
-    /// The first `count` of these, as far as their bytes fit. `is_cut`: there may be more than was found.
+    /// The first `count` of these, as far as their bytes fit. `is_cut`: there may be more than these.
     fn page<'a>(
         &'a self,
         found: Vec<Found<'a>>,
@@ -252,7 +252,7 @@ impl<G: Gate> Queue<G> {
         }
         let is_ready = entries.first().is_some_and(|first: &Peeked<'_>| matches!(first.at, PeekedAt::Ready { .. }));
         if let Some(held_back) = HeldBack::of(self, now).filter(|_| is_ready) {
-            // The cursor stays behind all of the page.
+            // Only the order on the page changes: the cursor stays behind the last one in order of places.
             let mut flagged: Vec<(bool, Peeked<'_>)> =
                 what_is.into_iter().map(|what| held_back.has(self, what)).zip(entries).collect();
             flagged.sort_by_key(|(is_held_back, _)| *is_held_back);
@@ -275,7 +275,7 @@ impl<G: Gate> Queue<G> {
         match what {
             What::Entry(handle) => {
                 let (name, body) = self.entries.name_and_body(handle);
-                // A stale token names an entry only as long as that is delayed, and the sweep would forget it.
+                // A stale token names an entry only while the entry is delayed: the sweep that ends the delay forgets the token.
                 let is_forgotten =
                     |token: &Token| matches!(at, PeekedAt::Ready { .. }) && self.nacked.contains_key(token);
                 Peeked {

@@ -1,7 +1,7 @@
 //! ACK, NACK, EXTEND, RELEASE: what a worker says of its deliveries.
 //!
-//! A stale token changes nothing and is not counted. Only ACK does not depend on time, unless the key remembers what is done, or something
-//! comes again once it is done.
+//! A stale token changes nothing and is not counted. All of these depend on time, except ACK in a key that remembers no ids and has no
+//! recurring elements.
 
 use crate::entries::{Handle, State};
 use crate::error::Error;
@@ -45,7 +45,7 @@ impl<G: Gate> Queue<G> {
         self.check_tokens(tokens, MAX_COUNT).map(drop)
     }
 
-    /// How many more entries an operation may settle if it settles these too, and `room` with them at the most. O(log n) a range and O(1) an
+    /// What is left of `room`, the number of entries that an operation may still settle, once it settles these. O(log n) a range and O(1) an
     /// entry, up to `room`.
     ///
     /// Errors: [`Error::TooManyTokens`].
@@ -62,7 +62,7 @@ impl<G: Gate> Queue<G> {
     /// The work of these deliveries is done: their entries are gone. O(log n) an entry.
     ///
     /// That includes an entry whose lease has run out, or that died because of that, as long as nobody else got it.
-    /// `now` counts only where [`Queue::times_acks`].
+    /// `now` matters only if [`Queue::times_acks`].
     /// Errors: [`Error::TooManyTokens`].
     pub fn ack(&mut self, tokens: &[TokenRange], now: UnixMs) -> Result<Settled, Error> {
         self.check_ranges(tokens)?;
@@ -98,8 +98,8 @@ impl<G: Gate> Queue<G> {
         taken.extend(died);
     }
 
-    /// These deliveries have failed: their entries rest, or are dead. One whose lease has run out does not rest if its group has as many others in
-    /// hand as it may: it stays as it is. O(log n) an entry.
+    /// These deliveries have failed: their entries rest, or are dead. An entry whose lease has run out stays as it is if its group has as many
+    /// others in hand as it may. O(log n) an entry.
     ///
     /// Errors: [`Error::TooManyTokens`].
     pub fn nack(&mut self, tokens: &[TokenRange], how: &Nack<'_>, now: UnixMs) -> Result<Settled, Error> {
@@ -168,8 +168,8 @@ impl<G: Gate> Queue<G> {
         }
     }
 
-    /// These deliveries take longer: their leases end `lease` from now. A lease that has run out is given again
-    /// if nobody else got the entry, and as many others of its group as there may be. O(log n) an entry.
+    /// These deliveries take longer: their leases end `lease` from now. A lease that has run out is given again, unless
+    /// somebody else got the entry, or its group has as many others in hand as it may. O(log n) an entry.
     ///
     /// Errors: [`Error::TooManyTokens`].
     pub fn extend(&mut self, tokens: &[TokenRange], lease: Millis, now: UnixMs) -> Result<Settled, Error> {

@@ -37,12 +37,12 @@ struct Counting {
 }
 
 impl Counting {
-    /// There is a ready entry with this place key.
+    /// Counts a ready entry with this place key.
     fn is_ready(&mut self, key: i64) {
         self.oldest = Some(self.oldest.map_or(key, |oldest| oldest.min(key)));
     }
 
-    /// Something ends or opens at `at`, by time alone.
+    /// Notes that something ends or opens at `at`, by time alone.
     fn comes(&mut self, at: Option<UnixMs>) {
         self.stats.next_deadline = [self.stats.next_deadline, at].into_iter().flatten().min();
     }

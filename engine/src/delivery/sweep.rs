@@ -48,7 +48,7 @@ impl<G: Gate> Queue<G> {
         self.sweep_counted(now, goal) > 0
     }
 
-    /// [`Queue::sweep`]; tells how much was due, which is the same however leases are cut in memory.
+    /// Like [`Queue::sweep`], and returns how much was due: a number that does not depend on how leases are cut in memory.
     pub(crate) fn sweep_counted(&mut self, now: UnixMs, goal: Goal) -> usize {
         let mut done = 0;
         loop {
@@ -79,7 +79,7 @@ impl<G: Gate> Queue<G> {
     fn reached(&self, goal: Goal, now: UnixMs) -> bool {
         match goal {
             Goal::Ready(wanted) => self.gate.horizon(now).is_some_and(|key| match &self.groups {
-                // Counted is one entry of each group.
+                // Of each group only one entry counts.
                 Some(groups) if groups.is_limited() => groups.can_serve(&self.entries, key, wanted),
                 _ => self.order.count_through(&self.entries, key) >= wanted,
             }),

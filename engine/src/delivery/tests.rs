@@ -215,7 +215,7 @@ fn tokens_of_more_entries_than_a_command_may_touch_are_refused_whole() {
     assert_eq!(key.ack(&[most], UnixMs::EVER).map(|settled| settled.count), Ok(10_000));
 }
 
-/// Of several keys each is counted against what those before it leave.
+/// Each of several keys is counted against what the keys before it leave.
 #[test]
 fn tokens_of_several_keys_are_counted_together() {
     let (key, [most, one, _]) = more_than_one_command_touches();

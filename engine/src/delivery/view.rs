@@ -1,8 +1,8 @@
 //! What can be seen from outside: listings, as if everything due by now had been swept. Stores nothing. Counts: `stats`.
 //!
 //! Where nothing is due, counts cost O(log n). Counts and listings walk what is due and not yet swept, up to [`UNSWEPT`]; a claim sweeps it,
-//! and so does the timer if it is much. What is beyond [`UNSWEPT`] shows in them as if it were not due yet. An entry that is asked for by its
-//! name ([`Queue::standing`]) shows as it stands: to find out whether a listing would have got that far would cost [`UNSWEPT`] looks for one entry.
+//! and so does the timer if there is much of it. What is beyond [`UNSWEPT`] shows in them as if it were not due yet. An entry that is asked for
+//! by name ([`Queue::standing`]) shows as it stands: to find out whether a listing gets that far would cost [`UNSWEPT`] looks for one entry.
 
 use super::sweep::LEASE_ENDED;
 use crate::entries::{Handle, Place, State};
@@ -128,7 +128,7 @@ impl<G: Gate> Queue<G> {
         self.grants.leased() + self.delays.len() > MANY
     }
 
-    /// Whether so many of them have ended that they are worth a stride of the sweep. O([`MANY`]).
+    /// Whether so many leases and delays have ended that they are worth a stride of the sweep. O([`MANY`]).
     pub fn has_backlog(&self, now: UnixMs) -> bool {
         if !self.is_crowded() {
             return false;

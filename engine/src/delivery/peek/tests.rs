@@ -42,7 +42,7 @@ fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
     }
 }
 
-/// A cursor that counted entries would pass over one, whenever one before it has left.
+/// A cursor that counted entries would skip one whenever an entry before the cursor has left.
 #[test]
 fn what_is_there_all_the_time_is_on_some_page_whatever_comes_and_goes() {
     let mut key = tsgen();
@@ -52,7 +52,7 @@ fn what_is_there_all_the_time_is_on_some_page_whatever_comes_and_goes() {
     key.advance(9, None, NOW).expect("external");
     let (first, after) = names(&mut key, Listing::Ready, None, 4, NOW);
     assert_eq!(first, [[0], [1], [2], [3]]);
-    // What has been shown leaves, the one at the end of the page as well, and another comes in before it.
+    // Entries that were shown leave, also the last one of the page, and another comes in before that one's place.
     for n in [0, 2, 3] {
         key.rem(&[n]);
     }
@@ -73,7 +73,7 @@ fn a_page_holds_no_more_than_its_bytes_and_tells_how_large_the_rest_is() {
         add(&mut key, 1, &[n], payload);
     }
     key.advance(1, None, NOW).expect("external");
-    // One with its name is a byte more than fits; the byte of the name counts only for the next.
+    // With its name a body is one byte more than fits; but the bytes of a name count only for the entry behind it.
     let (first, after) = names(&mut key, Listing::Ready, None, 10, NOW);
     assert_eq!(first, [[0], [1]]);
     let page = key.peek(Listing::Ready, after, 10, NOW);
