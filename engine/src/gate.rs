@@ -21,7 +21,7 @@ pub struct Due {
     pub place: Place,
     /// Bytes of the body of that entry.
     pub size: usize,
-    /// Which it is, in words of the gate.
+    /// The number by which the gate knows it.
     pub number: u32,
 }
 
@@ -30,7 +30,7 @@ pub struct Due {
 pub struct AllDue {
     /// In order of places.
     pub things: Vec<Due>,
-    /// From this place on there may be more than are told; each further look gets further.
+    /// From this place on there may be more things than these; each further look gets further.
     pub unknown_from: Option<Place>,
 }
 
@@ -73,8 +73,8 @@ pub trait Gate: Clone + Sized {
     /// Whether what is collected is only what this node has seen: it is saved, but not compared with other nodes.
     const COLLECTED_IS_LOCAL: bool = false;
 
-    /// The highest place key that is ready at `now`; `None` if none is. All are, in a gate where what waits is no entry yet: what has fired
-    /// stays ready, even if the clock steps back.
+    /// The highest place key that is ready at `now`; `None` if none is. By default all are: in a gate that only collects, what waits is no entry
+    /// yet, and what has fired stays ready even if the clock steps back.
     fn horizon(&self, _now: UnixMs) -> Option<i64> {
         Some(i64::MAX)
     }
@@ -123,15 +123,15 @@ pub trait Gate: Clone + Sized {
         None
     }
 
-    /// An entry that [comes again](Gate::comes_again) is settled. `next`, which was never delivered, takes its place; `None`: nothing does any more.
+    /// An entry that [comes again](Gate::comes_again) is settled. `next`, which was never delivered, takes its place; `None`: its work ends here.
     fn follow(&mut self, _entries: &Entries, _settled: Handle, _next: Option<Handle>) {}
 
-    /// Forgets what is over of what [`Gate::done`] has noted, in about `most` steps. True if anything was.
+    /// Forgets notes of [`Gate::done`] whose time is over, in about `most` steps. True if there were any.
     fn forget_over(&mut self, _now: UnixMs, _most: usize) -> bool {
         false
     }
 
-    /// When there is something to forget.
+    /// When the time of the first of these notes is over.
     fn forgets_at(&self) -> Option<UnixMs> {
         None
     }

@@ -331,10 +331,10 @@ impl Gate for Idle {
 
     fn compact(&mut self, stage: usize, cursor: &mut Cursor, most: usize) -> Step {
         match stage {
-            // Twice: there are low numbers only once the first time has left chunks empty.
+            // Heads are compacted twice: low numbers are free only once the first pass has left chunks empty.
             0 | 1 => self.compact_heads(cursor, most),
             2 => {
-                // A single piece of work, so only where it is worth it.
+                // This is a single piece of work, so it is done only where it is worth it.
                 if self.deadlines.waste(self.groups.len()) > 0 {
                     self.deadlines.fit(self.groups.fit() as usize);
                 }

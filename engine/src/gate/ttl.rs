@@ -53,7 +53,7 @@ pub struct Ttl {
 /// The number of a tracked key of which nothing is known beside its deadline, as of most keys that do not end soon. No slab gives it.
 const NO_NUMBER: u32 = u32::MAX;
 
-/// What is known of such a key.
+/// What is known of a tracked key without a number.
 static NOTHING: Watched = Watched { value: None, evicted: false, gone: false, dropped: false, shown: false };
 
 /// What is known of a tracked key beside its deadline.
@@ -62,8 +62,8 @@ struct Watched {
     value: Option<Copied>,
     /// Whether Redis has evicted it; its deadline stands.
     evicted: bool,
-    /// Whether its life is over, and no further event will say so: its master has said that it expires, or it was not there any
-    /// more after its deadline. Not saved: a node that loads finds it out anew.
+    /// Whether its life is over, and no further event will say so: the master has said that the key expires, or the key was gone
+    /// after its deadline. Not saved: a node that loads finds out anew.
     gone: bool,
     /// Whether its value was not kept because too much was held. Not saved, because it serves only to count.
     dropped: bool,

@@ -103,7 +103,7 @@ pub struct Watermark {
     rules: WatermarkRules,
     /// The watermark; `None` while it is unset, and always with a clock.
     reached: Option<i64>,
-    /// When it rose to what, coarsely: (watermark, since), both rising.
+    /// Its last rises, coarsely: what the watermark was, and since when; both numbers rise.
     rises: Vec<(i64, UnixMs)>,
     /// A source that has not reported for so long is idle; 0: never.
     source_idle: Millis,
@@ -150,7 +150,7 @@ impl Watermark {
         let since = self.rises.last().map_or(now, |(_, before)| now.max(*before));
         self.rises.push((to, since));
         if self.rises.len() > RISES {
-            // Of two neighbours the later one stays, and so the last of all: the time since a rise may be told too short.
+            // Of two neighbours the later one stays, and so does the last of all. At worst an age is told too short.
             let mut keep = false;
             self.rises.retain(|_| {
                 keep = !keep;

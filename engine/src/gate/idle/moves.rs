@@ -19,7 +19,7 @@ impl Idle {
         more(done)
     }
 
-    /// Gives a group a better number, if there is one, and its head a new handle, if the page of that is sparse.
+    /// Gives a group a lower number, if one is free, and its head a new handle, if the head's page is sparse.
     fn relocate(&mut self, old: Head, is_sparse: bool) {
         let mut new = old;
         self.heads.renumber_outside(old.handle);

@@ -166,7 +166,7 @@ fn a_clock_that_steps_back_delays_but_loses_nothing() {
     assert_eq!(claim(&mut key, 9, 600), ["g idle a@1000 b@500"]);
 }
 
-/// A group that is pushed to for ever used to fire no sooner than the time of its first push by the clock as it was.
+/// The clock is set back behind the first push: a group that is pushed to without end used to fire only once the clock was there again.
 #[test]
 fn max_wait_counts_anew_once_the_clock_has_stepped_back_behind_the_first_push() {
     let rules = IdleRules { max_wait: Millis(250), ..IDLE };
@@ -175,7 +175,7 @@ fn max_wait_counts_anew_once_the_clock_has_stepped_back_behind_the_first_push() 
         push(&mut key, "g", &["a", "b"], 1_000_000);
         let mut naive = vec!["a@1000000".to_owned(), "b@1000000".to_owned()];
         for now in (500..750).step_by(50) {
-            // The same item again leaves no trace but this.
+            // The same item again changes nothing but the deadline.
             assert_eq!(push(&mut key, "g", &["a"], now).fires_at, Some(UnixMs((now + 100).min(750))));
             naive.extend((!unique).then(|| format!("a@{now}")));
             key = restore(&key);
@@ -183,7 +183,7 @@ fn max_wait_counts_anew_once_the_clock_has_stepped_back_behind_the_first_push() 
         assert_eq!(claim(&mut key, 9, 749), [""; 0]);
         assert_eq!(claim(&mut key, 9, 750), [format!("g maxwait {}", naive.join(" "))]);
     }
-    // Many items, found by hash: they are found all the same.
+    // Many items are found by hash: that works all the same.
     let mut key = key(rules);
     let items: Vec<String> = (0..1_000).map(|item| item.to_string()).collect();
     let items: Vec<&str> = items.iter().map(String::as_str).collect();
@@ -194,7 +194,7 @@ fn max_wait_counts_anew_once_the_clock_has_stepped_back_behind_the_first_push() 
     assert_eq!(snapshot(&restored), snapshot(&key));
 }
 
-/// The times of its items are told from then on by more bytes.
+/// A group that waits anew tells the times of its items by more bytes, so it may get full.
 #[test]
 fn a_group_that_is_full_once_the_clock_has_stepped_back_counts_as_full_before_the_push_is_done() {
     let rules = IdleRules { max_wait: Millis(10_000), ..IDLE };

@@ -38,8 +38,8 @@ pub struct End {
     pub how: Ending,
     /// The deadline it had then, where the server shows it.
     pub deadline: Option<UnixMs>,
-    /// Whether the key was set since anybody looked, so that what is known of it is of another life; and after which time it was set,
-    /// where the server tells.
+    /// `Some` if the key was set since anybody looked: then what is known of it is of another life. Within, a time before the command that
+    /// set it, where the server tells one.
     pub set: Option<Option<UnixMs>>,
 }
 
@@ -55,7 +55,7 @@ impl End {
 pub struct Known {
     /// Its deadline.
     pub deadline: UnixMs,
-    /// How the key has ended, if that is known and was not told yet. It has expired if its master has said so, or if it is gone without a word.
+    /// How the key has ended, if that is known and was not told yet. A key that is gone without a word of its master has expired.
     pub ended: Option<Ending>,
 }
 
@@ -94,7 +94,7 @@ pub enum Voice {
 pub struct Verdict {
     /// The end of an earlier life, which is told first.
     pub first: Option<Owed>,
-    /// What is done then.
+    /// What is done after that.
     pub then: Then,
 }
 
@@ -137,7 +137,7 @@ pub fn judge_end(end: &End, known: Option<Known>, voice: Voice, now: UnixMs) -> 
         return Then::Wait.alone();
     }
     if voice == Voice::Follows {
-        // The master's expiries come by its word; a key that this node has evicted by itself is nobody else's concern.
+        // A replica learns of the master's expiries by its word. What this node has evicted by itself is nobody else's concern.
         return match (end.how, known) {
             (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, anew: false }.alone(),
             _ => Then::Nothing.alone(),

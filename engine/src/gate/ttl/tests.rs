@@ -178,7 +178,7 @@ fn no_more_bytes_are_held_than_allowed_and_what_is_dropped_is_counted() {
         key.keep(name, copied(value));
     }
     assert_eq!((key.held_bytes(), key.kept(b"order:2")), (8, Some(&Copied { kind: 1, bytes: None })));
-    // Room that it has itself counts for its next copy.
+    // The room that a key's copy takes counts for the key's next copy.
     key.keep(b"order:1", copied("now5!"));
     for name in [b"order:1", b"order:2", b"order:3"] {
         let kept = key.kept(name).cloned().map(|copied| (copied.kind, copied.bytes));

@@ -24,15 +24,15 @@ pub enum Guard {
 pub struct Addition<'a> {
     /// On what condition.
     pub guard: Guard,
-    /// Its group; by default, with [`Guard::IfPresent`], the one in which the element of its id is, else that of its id.
+    /// Its group. By default the group of its id; with [`Guard::IfPresent`], the group in which the present element is.
     pub group: Option<&'a [u8]>,
-    /// It comes again so often; by default, with [`Guard::IfPresent`], as often as the element of its id does, else not at all.
+    /// The period with which it comes again. By default it comes once; with [`Guard::IfPresent`], as often as the present element.
     pub every: Option<Millis>,
     /// Its timestamp.
     pub timestamp: i64,
     /// Its id.
     pub id: &'a [u8],
-    /// Its payload; by default, with [`Guard::IfPresent`], that of the element of its id, else none.
+    /// Its payload. By default none; with [`Guard::IfPresent`], that of the present element.
     pub payload: Option<&'a [u8]>,
 }
 
@@ -50,7 +50,7 @@ pub enum Added {
     Waits,
     /// It was late, and is ready at once.
     Ready,
-    /// The guard forbade it, or it is done, or being worked on, and the key remembers.
+    /// Nothing was added: the guard forbade it, or the key remembers ids, and the work of this one is done or in hand.
     Refused,
 }
 
@@ -117,7 +117,7 @@ impl Queue<Watermark> {
         }
     }
 
-    /// Gives the element of this id another timestamp, and leaves all else of it. O(log n) and O(its bytes).
+    /// Gives the element of this id another timestamp, and leaves all else as it is. O(log n) and O(its bytes).
     ///
     /// Errors: [`Error::Late`], [`Error::Exhausted`].
     pub fn put_off(&mut self, timestamp: i64, id: &[u8], now: UnixMs) -> Result<Added, Error> {
@@ -167,7 +167,7 @@ impl Queue<Watermark> {
         elements.iter().map(add).collect()
     }
 
-    /// Whether somebody works on this id, or its work is done, and the key remembers such ids: then it is not added once more.
+    /// Whether the key remembers ids, and the work of this one is in hand or done: then it is not added once more.
     fn is_known(&self, id: &[u8], hash: u32, old: Option<Handle>, now: UnixMs) -> bool {
         self.remembers()
             && match old {

@@ -106,8 +106,8 @@ impl Queue<Watermark> {
         self.gate.remembered.len()
     }
 
-    /// From now on ids are remembered for so long (0: not at all), and so many of them. What is over by that is forgotten in later operations, bit by bit.
-    /// True if anything changed.
+    /// From now on ids are remembered for `keep` (0: not at all), and up to `max` of them. Ids that are too old or too many by that are forgotten in
+    /// later operations, bit by bit. True if anything changed.
     ///
     /// Errors: [`Error::OutOfRange`].
     pub fn alter_remember(&mut self, keep: Millis, max: u64) -> Result<bool, Error> {
@@ -147,7 +147,7 @@ impl Queue<Watermark> {
         Ok(Advanced { changed: changed || advanced.changed, ..advanced })
     }
 
-    /// Raises the watermark to that, if it is below.
+    /// Raises the watermark to `to`, if it is lower.
     pub(super) fn raise(&mut self, to: Option<i64>, now: UnixMs) -> Advanced {
         let before = self.gate.reached;
         let risen = to.filter(|_| to > before);

@@ -13,7 +13,7 @@
 //! 5. The next run does not depend on when anybody looks: a run whose last lease ends has died at the end of that lease, whenever it is swept.
 //!    So reads can tell of the next run before there is one.
 //!
-//! It does not know deliveries: that a run is settled it is told ([`Gate::follow`](crate::gate::Gate::follow)).
+//! This module does not know deliveries: [`Gate::follow`](crate::gate::Gate::follow) tells it when a run is settled.
 
 use super::Watermark;
 use crate::error::Error;
@@ -28,7 +28,7 @@ pub(super) struct Recurring {
     periods: BTreeMap<u64, Millis>,
     /// Runs that have died, and what has become of them since.
     past: BTreeSet<u64>,
-    /// Those of them that a snapshot has told of, and whose entries have not been read yet.
+    /// Past runs that a snapshot has told of, and whose entries have not been read yet.
     unmet: BTreeSet<u64>,
 }
 
@@ -68,12 +68,12 @@ impl Watermark {
         self.period(seq).map(|period| next(timestamp, period, at))
     }
 
-    /// A run comes again so often. O(log n).
+    /// From now on this run comes again with this period. O(log n).
     pub(super) fn recur(&mut self, seq: u64, period: Millis) {
         self.recurring.get_or_insert_default().periods.insert(seq, period);
     }
 
-    /// A run comes no more. O(log n).
+    /// From now on this run does not come again. O(log n).
     pub(super) fn stop(&mut self, seq: u64) {
         self.change(|recurring| recurring.periods.remove(&seq).is_some());
     }

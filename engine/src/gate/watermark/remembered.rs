@@ -16,17 +16,17 @@ const CHUNK: usize = 1 << 16;
 const ALIGN: usize = 4;
 /// Chunks that can be told apart: 8 GiB.
 const CHUNKS: u32 = 1 << 17;
-/// An id with this length or more has it in four bytes of its own.
+/// A length of this or more stands in four bytes of its own.
 const LONG: usize = 127;
-/// Most bytes in front of an id: what is left of the last one's multiple of [`ALIGN`], its length, and its time.
+/// The most bytes in front of an id: the padding up to a multiple of [`ALIGN`], its length, and its time.
 const HEAD: usize = ALIGN + 1 + 4 + 10;
-/// Of the first byte of an id: it is not remembered any more.
+/// A bit of the first byte of a record: its id is not remembered any more.
 const GONE: u8 = 1 << 7;
 
 /// How many ids are remembered at most, unless the key says otherwise.
 pub const DEFAULT_MAX: u64 = 1_000_000;
 
-/// The log of ids, and for how long and how many it is.
+/// The log of ids, and how long and how many of them are kept.
 #[derive(Clone)]
 pub(super) struct Remembered {
     /// How long an id is remembered; 0: nothing is.
@@ -87,7 +87,8 @@ impl Chunk {
         }
     }
 
-    /// Returns where it stands. What stands in front of the id is put together first, for each extension of the bytes has its price.
+    /// Adds an id, and returns where it stands. The bytes in front of the id are put together first, because each extension of the chunk has its
+    /// price.
     fn push(&mut self, id: &[u8], at: UnixMs) -> usize {
         let offset = self.bytes.len().next_multiple_of(ALIGN);
         let (mut head, mut end) = ([0; HEAD], offset - self.bytes.len());
@@ -111,7 +112,7 @@ impl Chunk {
         offset
     }
 
-    /// Whether another id fits, at the worst.
+    /// Whether this id fits, with the most bytes in front of it.
     fn has_room(&self, id: &[u8]) -> bool {
         self.bytes.is_empty() || self.bytes.len() + HEAD + id.len() <= CHUNK
     }
@@ -127,18 +128,18 @@ impl Remembered {
         self.len
     }
 
-    /// Whether there is nothing to tell of it.
+    /// Whether a snapshot has nothing to tell of it.
     pub(super) fn is_default(&self) -> bool {
         self.keep.is_zero() && self.max == DEFAULT_MAX && self.len == 0
     }
 
-    /// O(ids / 3000).
+    /// Bytes of heap. O(ids / 3000).
     pub(super) fn memory(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum::<usize>()
             + self.chunks.capacity() * size_of::<Chunk>()
     }
 
-    /// In allocations.
+    /// How much work it is to free this, in allocations.
     pub(super) fn free_effort(&self) -> usize {
         self.chunks.len()
     }
@@ -158,7 +159,7 @@ impl Remembered {
         self.chunks[index].record(offset)
     }
 
-    /// Whether an id that was done then is remembered.
+    /// Whether an id whose work was done at `at` is still remembered at `now`.
     fn counts(&self, at: UnixMs, now: UnixMs) -> bool {
         !self.keep.is_zero() && !at.after(self.keep).is_due(now)
     }
@@ -233,7 +234,7 @@ impl Remembered {
         self.head = 0;
     }
 
-    /// Leaves chunks that have been read to their ends.
+    /// Drops the first chunks, as long as all their ids are forgotten.
     fn skip(&mut self) {
         while self.chunks.front().is_some_and(|chunk| self.head >= chunk.bytes.len()) {
             self.chunks.pop_front();

@@ -90,8 +90,8 @@ impl Queue<Watermark> {
         !self.is_clock() && std::mem::replace(&mut self.gate.max_jump, most) != most
     }
 
-    /// Fails if an advance to `timestamp` goes too far at once: beyond what the watermark is, or its source has reported, whichever is higher.
-    /// The first report of a source is free, as long as it does not raise a watermark that is there too far. O(number of sources).
+    /// Fails if an advance to `timestamp` goes too far at once: by more than MAXJUMP above the watermark, or above what its source has reported,
+    /// whichever is higher. The first report of a source is free, as long as the watermark does not rise too far by it. O(number of sources).
     ///
     /// Errors: [`Error::Jump`].
     pub fn check_jump(&self, timestamp: i64, source: Option<&[u8]>) -> Result<(), Error> {
@@ -111,14 +111,14 @@ impl Queue<Watermark> {
         }
     }
 
-    /// The minimum of the sources that count once this one has reported for the first time; `None` while another one holds it.
+    /// What the watermark will be once this source has reported for the first time; `None` while another one that has reported nothing holds it.
     fn after_first_report(&self, timestamp: i64, name: &[u8]) -> Option<i64> {
         let others = self.sources().iter().filter(|source| !source.idle && *source.name != *name);
         others.map(|source| source.timestamp).try_fold(timestamp, |lowest, other| other.map(|other| lowest.min(other)))
     }
 
-    /// The sources that count although they have been silent for too long at `now`, where nobody could be heard before `heard_since`.
-    /// O(number of sources).
+    /// The sources that still count, and have been silent for too long at `now`. Silence is counted from `heard_since` at the earliest: nobody
+    /// could be heard before. O(number of sources).
     pub fn silent(&self, heard_since: UnixMs, now: UnixMs) -> Vec<&[u8]> {
         let over = |source: &&Source| self.silent_at(source, heard_since).is_some_and(|at| at.is_due(now));
         self.sources().iter().filter(over).map(|source| &*source.name).collect()

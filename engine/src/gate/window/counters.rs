@@ -25,7 +25,7 @@ pub struct Counted {
     pub is_plain: bool,
     /// How many windows were sealed.
     pub sealed: usize,
-    /// When the window is sealed that they have opened or begun anew; none if there is no such window, or it is sealed already.
+    /// When the window that they have opened or begun anew will be sealed; none if there is no such window, or it is sealed already.
     pub opened_until: Option<UnixMs>,
 }
 

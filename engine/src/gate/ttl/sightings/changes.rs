@@ -195,7 +195,7 @@ impl Changes {
         slot.map(|slot| slot.number as usize)
     }
 
-    /// Enters the last one noted in the index, or all of them if they were few.
+    /// Enters the key that was noted last into the index; all keys, once they are no longer few.
     fn enter_last(&mut self) {
         let from = match self.count {
             count if self.is_indexed => count - 1,

@@ -150,7 +150,7 @@ fn databases_are_emptied_and_exchanged() {
     assert!(seen.is_empty() && seen.look_at_next().is_none());
 }
 
-/// Else a name that is in very many databases would be searched for one by one.
+/// If hashes left out the database, a name that is in very many databases would be searched for one by one.
 #[test]
 fn a_name_has_another_hash_in_each_database_also_once_these_have_changed_places() {
     let mut seen = Sightings::new();

@@ -1,4 +1,4 @@
-//! Snapshots that tell what cannot be of runs.
+//! Snapshots that tell of runs what cannot be so.
 
 use super::super::Recurring;
 use super::{chunks, claim, every, fail, key, once_and_no_more};
