@@ -152,7 +152,7 @@ impl<G: Gate> Queue<G> {
         more(done)
     }
 
-    /// Moves what an entry keeps elsewhere under a number, its record and its outside bytes, out of sparse chunks.
+    /// Moves the record and the outside bytes of an entry, which stand under numbers elsewhere, out of sparse chunks.
     fn renumber(&mut self, handle: Handle) {
         self.entries.renumber_outside(handle);
         if self.entries.delivered(handle) {

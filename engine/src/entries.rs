@@ -1,7 +1,7 @@
 //! All entries of one key, as blocks of bytes in pages.
 //!
 //! An entry is a place, a name, a body, a few flags and one number. It is kept as one block, header and bytes together, so
-//! that an entry costs its bytes and 24 more, and reading its place and its name costs one miss of the cache. It does not know
+//! that an entry costs its bytes and 24 more, and reading its place and its name costs one miss of the cache. This module does not know
 //! what a place or the number means, whether names are unique, or who keeps handles: a handle used after its entry
 //! was removed reads some other entry or panics.
 
@@ -80,7 +80,7 @@ impl Entries {
         Entries { pages: Pages::new(), large: Slab::new(), len: 0, large_bytes: 0, trailer: 0 }
     }
 
-    /// Like [`Entries::new`], with a number more for each entry, that of its group: 4 bytes.
+    /// Like [`Entries::new`], with 4 bytes more for each entry: the number of its group.
     pub fn grouped() -> Self {
         Entries { trailer: 4, ..Entries::new() }
     }
@@ -275,7 +275,7 @@ impl Entries {
         set_flag(&mut self.header_mut(handle)[FLAGS], DELIVERED, on);
     }
 
-    /// Its number.
+    /// Its number, `aux`: what it means is the owner's affair.
     #[inline]
     pub fn aux(&self, handle: Handle) -> u32 {
         u32::from_le_bytes(*self.header(handle).last_chunk().expect("a header has four bytes"))
@@ -340,7 +340,7 @@ fn word(header: &[u8; HEADER], at: usize) -> u64 {
     u64::from_le_bytes(*header[at..].first_chunk().expect("inside the header"))
 }
 
-/// Where a block has the number of its entry's group, if it has one.
+/// Where in a block the number of the entry's group stands, if the block has one.
 fn group_at(block: &[u8]) -> usize {
     let lengths = word(block.first_chunk().expect("a live handle"), LENGTHS - 2) >> 16;
     match (lengths >> NAME_BITS) & TOTAL_MASK {

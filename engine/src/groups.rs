@@ -21,7 +21,7 @@
 //! A group is named by its first entry as long as all its entries bear its name, and has a copy of the name only if they do not. An entry that
 //! is dead and bears the name of its group forgets the group: the group may go, and is found again by the name.
 //!
-//! It does not know leases, time or gates.
+//! This module does not know leases, time or gates.
 
 mod coming;
 mod line;
@@ -60,7 +60,7 @@ pub(crate) struct Groups {
     /// With FAIR, one for each group, under its number: both tables get and lose their things at the same times.
     turns: Given,
     details: Slab<Details, CHUNK>,
-    /// By the number of entries in hand; all in class 0 if there is no limit.
+    /// The classes by their numbers of entries in hand; without a limit all groups are in class 0.
     classes: BTreeMap<u32, Class>,
     /// The turn that is given next.
     next_turn: u64,
@@ -76,7 +76,7 @@ struct Group {
     /// The head if there is one; else an entry in hand that bears the group's name, or none.
     first: Handle,
     details: u32,
-    /// Of its name.
+    /// The hash of its name.
     hash: u32,
     /// Its role, at least 1, in the lowest two bits, and above these how many of its entries are in hand.
     standing: NonZeroU32,
@@ -116,9 +116,9 @@ struct Class {
 /// The order in which groups with a head are looked for.
 #[derive(Clone)]
 enum Heads {
-    /// Their heads.
+    /// By the places of their heads.
     ByPlace(Order),
-    /// With FAIR.
+    /// By their turns, with FAIR.
     ByTurn(Turns),
 }
 
@@ -144,7 +144,7 @@ impl Group {
         self.standing.get() >> 2
     }
 
-    /// Fewer than 2^30: there are not so many entries.
+    /// `count` is below 2^30, because there are not so many entries.
     fn set_in_hand(&mut self, count: u32) {
         self.stand(self.standing.get() & 3, count);
     }
@@ -210,13 +210,13 @@ impl Groups {
         }
     }
 
-    /// Allows so many entries of one group in hand from now on: more than 0, if it was. O(1).
+    /// Allows this many entries of one group in hand from now on. A limit stays above 0, and no limit stays 0. O(1).
     pub(crate) fn set_limit(&mut self, limit: u32) {
         debug_assert_eq!(limit == 0, self.limit == 0);
         self.limit = limit;
     }
 
-    /// Whether a group can have as many entries in hand as it may.
+    /// Whether there is a limit, so that groups can be held back.
     pub(crate) fn is_limited(&self) -> bool {
         self.limit != 0
     }
@@ -253,7 +253,7 @@ impl Groups {
         }
     }
 
-    /// Whether the group that an entry is in, which is one that it has a number of, is in use.
+    /// Whether the group of an entry is in use. The entry must have the number of its group.
     pub(crate) fn is_used(&self, entries: &Entries, handle: Handle) -> bool {
         self.table[entries.group(handle)].is_used()
     }
@@ -267,12 +267,12 @@ impl Groups {
         self.names.find(hash, is).unwrap_or(NONE)
     }
 
-    /// Whether one more entry of this group may be in hand, once so many have left it.
+    /// Whether one more entry of this group may be in hand, once `ended` of its entries no longer are.
     pub(crate) fn has_room_for(&self, number: u32, ended: u32) -> bool {
         self.limit == 0 || self.table[number].in_hand().saturating_sub(ended) < self.limit
     }
 
-    /// Whether one more entry of this one's group may be in hand.
+    /// Whether one more entry of the group of this entry may be in hand.
     pub(crate) fn has_room(&self, entries: &Entries, handle: Handle) -> bool {
         self.limit == 0 || self.table[entries.group(handle)].in_hand() < self.limit
     }

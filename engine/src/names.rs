@@ -2,7 +2,7 @@
 //!
 //! A slot may also tell that the entry of a name is gone and its work done: then it has a position in a log of such names.
 //!
-//! It keeps 32-bit handles and the hashes beside them: without the hashes, growing and most lookups would have to read entries,
+//! The table keeps 32-bit handles and the hashes beside them: without the hashes, growing and most lookups would have to read entries,
 //! which are cold. It does not know what an entry is for.
 
 use crate::entries::{Entries, Handle};
@@ -22,7 +22,7 @@ struct Slot {
     hash: u32,
 }
 
-/// Of a handle: it is none, but a position in the log of names that are done. No key has so many entries.
+/// A bit of a handle that says: this is a position in the log of names that are done. No key has so many entries that a handle needs the bit.
 const DONE: u32 = 1 << 31;
 
 fn is_done(slot: Slot) -> bool {
@@ -39,15 +39,15 @@ impl Names {
         Names { hasher: SipHasher13::new_with_keys(seed[0], seed[1]), handles: Shards::new() }
     }
 
-    /// Lets the name of an entry that is about to leave mean that its work is done: the position of the name in a log. O(1). False if the name is
-    /// not there, or is another entry's now.
+    /// The work of an entry is done, and the entry is about to leave: from now on its name means this position in the log. O(1). False if the name
+    /// is not there, or is another entry's now.
     pub(crate) fn finish(&mut self, entries: &Entries, handle: Handle, position: u32) -> bool {
         let hash = self.hash_of(entries, handle);
         let slot = self.handles.find_mut(hash, |slot| slot.handle == handle);
         slot.map(|slot| slot.handle = done_at(position)).is_some()
     }
 
-    /// The position of a name that is done, if `is` knows it. O(1).
+    /// The position of a name that is done: of those with this hash, the one for which `is` is true. O(1).
     #[inline]
     pub(crate) fn done(&self, hash: u32, is: impl Fn(u32) -> bool) -> Option<u32> {
         let found = self.handles.find(hash, |slot| slot.hash == hash && is_done(slot) && is(slot.handle.0 & !DONE));
@@ -59,7 +59,7 @@ impl Names {
         self.insert(done_at(position), hash);
     }
 
-    /// A name that is done has another position. O(1).
+    /// Gives a name that is done its new position. O(1).
     pub(crate) fn move_done(&mut self, hash: u32, old: u32, new: u32) {
         self.replace(done_at(old), done_at(new), hash);
     }

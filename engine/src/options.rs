@@ -10,8 +10,8 @@ pub const MAX_COUNT: usize = 10_000;
 /// The largest GROUPLIMIT.
 pub const MAX_GROUP_LIMIT: u32 = 1_000_000;
 
-/// Delivery options of one key. Saved as they stand here: a field more is a new format (`snapshot/format.rs`), and nothing but the files of
-/// earlier versions tells if that was forgotten.
+/// Delivery options of one key. Saved as they stand here: one more field is a new format (`snapshot/format.rs`). If that is forgotten, only
+/// the test with the files of earlier versions fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryOptions {
     /// How long a claimed entry belongs to its consumer, unless CLAIM says otherwise. 1 ms to 10 years.
@@ -26,7 +26,7 @@ pub struct DeliveryOptions {
     pub max_len: u64,
     /// The stream that ready entries are moved to, if any.
     pub sink: Option<Sink>,
-    /// Whether nothing is handed out, neither to workers nor to the sink. Saved as a part of its own, where it is so.
+    /// Whether nothing is handed out, neither to workers nor to the sink. Saved as a part of its own, and only of a key that is paused.
     #[serde(skip)]
     pub paused: bool,
     /// Most entries of one group that are leased or delayed; 0: unbounded. Saved in a part of its own, as `fair` is.

@@ -21,7 +21,7 @@ pub(crate) use iter::Iter;
 const LEAF: usize = 62;
 /// An inner node takes 1520 bytes.
 const INNER: usize = 63;
-/// Handles in order. 5.6 bytes a handle if they came in order, about 7.6 if in any order.
+/// Handles in order. They take 5.6 bytes each if they came in order, about 7.6 if in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
     leaves: Slab<Leaf, 64>,
@@ -32,7 +32,7 @@ pub struct Order {
     len: usize,
 }
 
-/// Never empty: a node that becomes so is removed from its slab. That also makes a slot of the slab no larger than the node.
+/// A leaf. Nodes are never empty: one that becomes so is removed from its slab. That also makes a slot of the slab no larger than the node.
 #[derive(Clone, Debug)]
 struct Leaf {
     handles: [u32; LEAF],

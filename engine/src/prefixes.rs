@@ -4,7 +4,7 @@
 //! whether there is one prefix or a hundred thousand, and a name that begins with some costs no more than its own bytes. Nodes stand in a slab
 //! and name each other by numbers: dropping prefixes that extend one another thousands of times must not overflow the stack.
 //!
-//! It does not know what an owner is.
+//! The tree does not know what an owner is.
 
 use crate::slab::Slab;
 use std::iter::successors;
@@ -137,7 +137,7 @@ impl<T: PartialEq> Prefixes<T> {
         true
     }
 
-    /// Joins a node at which nothing ends or parts with the only one below it.
+    /// Joins a node with the only one below it: no prefix ends there any more, and none part.
     fn join(&mut self, above: u32, at: u32) {
         let node = &self.nodes[at];
         let (true, &[(_, below)]) = (node.owners.is_empty(), &node.below[..]) else { return };

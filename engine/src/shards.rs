@@ -1,8 +1,8 @@
 //! A hash table that grows in small steps.
 //!
 //! Extendible hashing: a directory of small hash tables ("shards"). Only one shard is rebuilt at a time, so no insert
-//! stops a server for as long as a table of millions takes to grow. It keeps small items and asks its user for their
-//! hashes and for equality; it does not know what an item means, and no order of it is ever visible.
+//! stops a server for as long as a table of millions takes to grow. The table keeps small items and asks its user for their
+//! hashes and for equality. It does not know what an item means, and never shows the order in which items lie.
 
 use hashbrown::HashTable;
 

@@ -1,8 +1,8 @@
 //! A table of equal things under small stable numbers, kept in chunks.
 //!
-//! It exists so that a record can be named by 32 bits instead of a pointer, and so that a growing table never moves more
-//! than one chunk. It does not know what its things mean. It does not notice a number that is used after its thing was
-//! removed and the number was given to another: whoever keeps numbers keeps them right.
+//! A slab lets a record be named by 32 bits instead of a pointer, and a table that grows never moves more than one chunk. It does not know
+//! what its things mean. Nor does it notice a number that is used after its thing was removed and the number was given to another: whoever
+//! keeps numbers keeps them right.
 
 use crate::buffers::Mover;
 use std::ops::{Index, IndexMut};

@@ -68,7 +68,7 @@ enum Part<'a, S, C> {
     /// An option of the gate that few keys have. Follows the head.
     #[serde(borrow)]
     Extra(Extra<'a>),
-    /// How many parts there are that not every key has, if any: so that none is missing. Stands before the end.
+    /// How many of the parts are there that not every key has, if there are any: so none can be missing. Stands before the end.
     Extras(u64),
     /// Told right behind the head, if the key has groups.
     Grouping(SavedGrouping),
@@ -161,7 +161,7 @@ struct SavedGroup<'a> {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct SavedMembers {
     count: u64,
-    /// 0: each is in the group of its name; n: in the n-th of the groups that were told.
+    /// 0: each entry is in the group of its own name; n: all are in the n-th of the groups that were told.
     group: u64,
 }
 

@@ -12,7 +12,7 @@
 //! Takes are timed to the microsecond. Within one tick of the clock at most `burst` can be taken, however much is given back in that time; so a
 //! clock of milliseconds would let at most `1000 * burst` through in a second, whatever the limit.
 //!
-//! It does not know keys or their time to live, and no other part of the engine knows it.
+//! This module does not know keys or their time to live, and no other part of the engine knows this module.
 
 #[cfg(test)]
 mod tests;
@@ -94,7 +94,7 @@ impl From<UnixMs> for Moment {
 pub struct Taken {
     /// Whether it was allowed. A take that was refused has changed nothing.
     pub allowed: bool,
-    /// How much could be taken now, after this.
+    /// How much can still be taken now.
     pub remaining: u64,
     /// After how long the same take would be allowed, if nobody else takes anything; only if it was refused.
     pub retry_after: Option<Millis>,
@@ -108,7 +108,8 @@ pub struct Throttle {
     millis: UnixMs,
     /// Below `of`.
     part: u64,
-    /// 1000 times the limit of the last take; what was saved has a divisor of that, and older files have the limit itself. 1 to [`MAX_PARTS`].
+    /// 1000 times the limit of the last take. A value that was saved has a divisor of that instead, and one of an older file the limit itself.
+    /// 1 to [`MAX_PARTS`].
     of: u64,
 }
 
@@ -141,8 +142,8 @@ pub struct SavedThrottle {
 impl Throttle {
     /// Takes `cost`, all or nothing. A cost of 0 takes nothing and tells how the key stands; a cost above the burst is never allowed.
     ///
-    /// What was taken at another rate is given back at the time that followed from that rate. Likewise after the clock has stepped
-    /// back: what was taken before comes back when the clock has reached that time again.
+    /// What was taken at another rate is given back at the time that followed from that rate. What was taken before the clock stepped
+    /// back is given back when the clock has reached that time again.
     pub fn take(&mut self, rate: &Rate, cost: u64, now: impl Into<Moment>) -> Taken {
         // All is in units of 1/limit microseconds from now, in which it is an integer. The widest product is that of the range of
         // clocks and MAX_PARTS, below 2^105.

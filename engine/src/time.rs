@@ -1,6 +1,6 @@
 //! Points in time and durations, in milliseconds: the only place where times are added or subtracted.
 //!
-//! Deliberately knows no clock. Everything saturates, so no time a client can name overflows.
+//! This module deliberately knows no clock. Everything saturates, so no time that a client can name overflows.
 
 use serde::{Deserialize, Serialize};
 

@@ -33,7 +33,8 @@ const fn block_sizes() -> [u16; CLASSES] {
     sizes
 }
 
-/// For each class, as many blocks as best fill one of jemalloc's sizes, which is at most 128 KiB and more than half of the largest possible.
+/// For each class, the number of blocks that best fills one of jemalloc's sizes. A page has at most 128 KiB, and more than half of the largest
+/// page that is possible.
 const fn blocks_per_page() -> [u16; CLASSES] {
     let mut counts = [0; CLASSES];
     let mut class = 0;

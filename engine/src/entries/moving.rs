@@ -1,6 +1,6 @@
 //! Entries that move, so that pages of which little is in use can be given back.
 //!
-//! To move an entry is to give it another handle. It does not know who keeps handles: whoever moves an entry tells them.
+//! To move an entry is to give it another handle. Whoever moves an entry tells those who keep its handle; this module does not know them.
 
 use super::{Entries, Handle, HEADER, LARGE_BLOCK};
 use crate::buffers::Mover;

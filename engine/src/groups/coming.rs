@@ -6,7 +6,7 @@ use crate::entries::{Entries, Handle, State};
 use std::num::NonZeroU32;
 
 impl Groups {
-    /// Puts a new entry into the group of this name, or of its own. O(1).
+    /// Puts a new entry into the group of this name; `None`: into the group of the entry's own name. O(1).
     pub(crate) fn join(&mut self, entries: &mut Entries, handle: Handle, name: Option<&[u8]>) {
         let bears = name.is_none_or(|name| name == entries.name(handle));
         let hash = self.hasher.hash(name.unwrap_or_else(|| entries.name(handle))) as u32;
@@ -38,7 +38,8 @@ impl Groups {
             self.names.insert(hash, number, |number| table[number].hash);
             self.begin(number);
         } else if !self.table[number].is_used() {
-            // A group that is there only for its dead letters; or one whose last entry is on its way to another state, and that has a turn.
+            // Either the group is there only for its dead letters, and comes into use now; or its last entry is just changing its state, and the
+            // group keeps its turn.
             if self.is_unused(number) {
                 self.unused -= 1;
                 self.begin(number);
@@ -47,7 +48,7 @@ impl Groups {
         entries.set_group(handle, number);
     }
 
-    /// Puts an entry of a snapshot, which stands in its state already, into the group of this name, or of its own. O(log n).
+    /// Puts an entry of a snapshot, which has its state already, into the group of this name; `None`: of its own name. O(log n).
     pub(crate) fn adopt(&mut self, entries: &mut Entries, handle: Handle, name: Option<&[u8]>) {
         self.join(entries, handle, name);
         match entries.state(handle) {
@@ -64,7 +65,7 @@ impl Groups {
         self.classes.entry(0).or_insert(Class::new(self.fair)).groups += 1;
     }
 
-    /// Whether a group that has nothing queued or in hand is counted as not in use.
+    /// Whether a group is kept, and counted, only for the sake of its dead letters.
     pub(super) fn is_unused(&self, number: u32) -> bool {
         self.table[number].is(Role::Unused)
     }

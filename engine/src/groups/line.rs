@@ -1,7 +1,7 @@
 //! The queued entries of one group behind its head, in order of their places.
 //!
-//! Most lines are short, and what leaves is nearly always the first: up to [`FEW`] handles stand in a ring, which moves at most 1 KiB for one that
-//! comes or goes in the middle. Longer ones are an [`Order`], until they are short again.
+//! Most lines are short, and the entry that leaves is nearly always the first: up to [`FEW`] handles stand in a ring, which moves at most 1 KiB
+//! when one comes or goes in the middle. A longer line is an [`Order`], until it is short again.
 
 use crate::entries::{Entries, Handle};
 use crate::order::Order;
@@ -125,7 +125,7 @@ impl Line {
 /// How many handles of the ring are in front of this one.
 fn rank(ring: &VecDeque<Handle>, entries: &Entries, handle: Handle) -> usize {
     let place = entries.place(handle);
-    // What comes is nearly always the last.
+    // A new handle is nearly always the last.
     match ring.back() {
         Some(last) if entries.place(*last) < place => ring.len(),
         _ => ring.partition_point(|other| entries.place(*other) < place),

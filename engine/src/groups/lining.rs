@@ -23,7 +23,7 @@ impl Groups {
         self.in_line(number, |line| line.insert(entries, handle));
     }
 
-    /// Does something to the line of a group that has details, and drops these if nothing is left in them.
+    /// Does something to the line of a group that has details, and drops the details if nothing is left in them.
     pub(super) fn in_line<R>(&mut self, number: u32, act: impl FnOnce(&mut Line) -> R) -> R {
         let line = &mut self.details[self.table[number].details].line;
         let before = line.memory();

@@ -5,8 +5,8 @@ use super::{Class, Groups, Heads};
 use crate::entries::{Entries, Handle};
 
 impl Groups {
-    /// Takes up to `count` entries in the order in which they are to be handed out, up to the horizon, and as long as `fits` says so of
-    /// what was taken before: they are queued no more, and in hand. O(log n) an entry for each class below the limit.
+    /// Takes up to `count` entries in the order in which they are to be handed out, up to the horizon, and as long as `fits` says so of those
+    /// taken before. They are in hand then, and queued no more. O(log n) an entry for each class below the limit.
     pub(crate) fn hand_out(
         &mut self,
         entries: &Entries,
@@ -84,7 +84,7 @@ impl Groups {
         (entries.place(first).key <= horizon).then(|| entries.group(first))
     }
 
-    /// Whether so many groups have something that can be handed out. O(`wanted` log n).
+    /// Whether at least `wanted` groups have something that can be handed out. O(`wanted` log n).
     pub(crate) fn can_serve(&self, entries: &Entries, horizon: i64, wanted: usize) -> bool {
         let left = self.open_classes().fold(wanted, |left, class| match &class.heads {
             Heads::ByPlace(order) => left.saturating_sub(order.count_through(entries, horizon)),

@@ -27,7 +27,7 @@ const MERGED: usize = 31;
 /// The turns of groups, by their numbers.
 pub(super) type Given = Slab<Turn, { super::CHUNK }>;
 
-/// In two halves, the lower one first: so it is a slot of its own size in a table, for no turn has a lower half of 0.
+/// A turn in two halves, the lower one first. No turn has a lower half of 0, so a slot of a table is no larger than a turn.
 #[derive(Clone, Copy)]
 pub(super) struct Turn {
     low: NonZeroU32,
@@ -38,11 +38,11 @@ pub(super) struct Turn {
 #[derive(Clone, Copy)]
 pub(super) struct Stand {
     pub number: u32,
-    /// Of its head's place.
+    /// The place key of its head.
     pub key: i64,
 }
 
-/// About 12 bytes a group if they came in order, about 16 if in any order.
+/// The tree. It takes about 12 bytes a group if they came in order, about 16 if in any order.
 #[derive(Clone)]
 pub(super) struct Turns {
     leaves: Slab<Leaf, 64>,
@@ -52,7 +52,7 @@ pub(super) struct Turns {
     height: usize,
 }
 
-/// Never empty, as an inner node: one that becomes so is removed from its slab. That also makes a slot of the slab no larger than the node.
+/// A leaf. Nodes are never empty: one that becomes so is removed from its slab. That also makes a slot of the slab no larger than the node.
 #[derive(Clone)]
 struct Leaf {
     keys: [i64; LEAF],
@@ -80,7 +80,7 @@ struct Sibling {
 impl Turn {
     pub(super) const FIRST: Turn = Turn { low: NonZeroU32::MIN, high: 0 };
 
-    /// `None` of a number that no turn has.
+    /// The turn with this number; `None` if no turn has it.
     pub(super) fn of(number: u64) -> Option<Self> {
         NonZeroU32::new(number as u32).map(|low| Turn { low, high: (number >> 32) as u32 })
     }
@@ -166,7 +166,7 @@ impl Turns {
         }
     }
 
-    /// `last`: nothing is behind this node.
+    /// Adds a group below a node; returns what had to be split off the node. `last`: no node is behind this one.
     fn insert_below(
         &mut self,
         node: u32,
@@ -191,7 +191,7 @@ impl Turns {
             inner.insert(at + 1, &right);
             return None;
         }
-        // One at the very end stays full: what is behind it never comes back to it.
+        // A node at the very end stays full: later turns go behind it, and none comes back to it.
         if last {
             return Some(Sibling { node: self.inners.insert(Inner::of(&right)), ..right });
         }

@@ -16,7 +16,7 @@ impl Order {
         leaves | self.inners.show_chunk(number, mover, |_, _| {})
     }
 
-    /// Gives an entry its new handle; both handles are of its place. O(log n), reading no other. False if the old one is not there.
+    /// Gives an entry its new handle; both handles show its place. O(log n), reading no other entry. False if the old handle is not there.
     pub fn replace(&mut self, entries: &Entries, old: Handle, new: Handle) -> bool {
         if self.len == 0 {
             return false;

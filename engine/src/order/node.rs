@@ -24,7 +24,7 @@ fn scale(entries: &Entries, first: u32, last: u32) -> (i64, u8) {
 }
 
 impl Leaf {
-    /// Reads all the entries. Panics if there are none, or more than fit.
+    /// A leaf with these handles. Reads all their entries. Panics if there are none, or more than fit.
     pub(super) fn of(entries: &Entries, handles: &[u32]) -> Self {
         let (base, shift) = scale(entries, handles[0], handles[handles.len() - 1]);
         let mut leaf = Leaf { handles: [0; LEAF], parts: [u8::MAX; LEAF], base, shift, len: length(handles.len()) };
@@ -61,7 +61,7 @@ impl Leaf {
     pub(super) fn insert(&mut self, entries: &Entries, place: Place, handle: u32) {
         let (mut from, mut to) = self.unclear(place);
         let len = self.len();
-        // The scale may be of a time when the leaf was smaller, and useless now. An entry that goes to the end needs no scale.
+        // The scale may have been made when the leaf was smaller, and be useless now. An entry that goes to the end needs no scale.
         if to - from > STRIDE && (to < len || entries.place(self.last()) > place) {
             let scale = scale(entries, self.handles[0], self.handles[len - 1]);
             if scale != (self.base, self.shift) {
@@ -101,7 +101,7 @@ impl Leaf {
 
     #[inline]
     fn part(&self, key: i64) -> u8 {
-        // A key may also be below `base`, or above what a byte takes: the order is kept, only precision is lost.
+        // A key may also be below `base`, or too far above it for a byte: the order is kept, only precision is lost.
         if key < self.base {
             0
         } else {

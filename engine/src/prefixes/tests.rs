@@ -44,7 +44,7 @@ fn what_does_not_stand_there_is_not_removed() {
     assert_eq!(owners(&index, "abd"), [1]);
 }
 
-/// Each a node below the one before, of which nothing recurses.
+/// Prefixes that extend one another make a chain of nodes, along which nothing may recurse.
 #[test]
 fn prefixes_may_extend_one_another_very_often() {
     let name = vec![b'a'; 6_000];

@@ -92,7 +92,7 @@ fn retry_after_is_the_first_millisecond_at_which_the_same_take_is_allowed() {
     }
 }
 
-/// It comes back at the rate at which it was taken.
+/// What is taken comes back at the rate at which it was taken.
 #[test]
 fn what_was_taken_at_another_rate_stays_taken_until_its_time() {
     let mut value = Throttle::default();
@@ -118,7 +118,7 @@ fn another_limit_rounds_to_the_strict_side_and_by_less_than_a_millisecond() {
     assert_eq!(value.ahead_of(UnixMs(1_000).into(), 1), 500);
 }
 
-/// By a clock of milliseconds it was 1000 a second, whatever the limit.
+/// When takes were timed to the millisecond, at most 1000 a second were allowed, whatever the limit.
 #[test]
 fn a_burst_of_one_does_not_keep_a_limit_above_a_thousand_a_second_from_being_reached() {
     for limit in [7, 666, 2_000, 10_000, 300_000, 2_000_000] {

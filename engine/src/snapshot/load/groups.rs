@@ -1,6 +1,6 @@
 //! Reading in which groups entries are.
 //!
-//! Groups come last, once all entries stand in their states: what a group's entries are doing makes most of what is known of it.
+//! Groups come last, once all entries stand in their states: most of what is known of a group follows from what its entries are doing.
 
 use super::require;
 use crate::entries::{Entries, Handle, MAX_NAME};
@@ -25,7 +25,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Nothing told yet. Gives a queue without entries its options of groups.
+    /// Begins with nothing told, and gives a queue that is still empty its options of groups.
     pub(super) fn new<G: Gate>(grouping: SavedGrouping, queue: &mut Queue<G>, seed: [u64; 2]) -> Result<Self, Error> {
         let SavedGrouping { limit, fair, next_turn } = grouping;
         (queue.options.group_limit, queue.options.fair) = (limit, fair);
@@ -34,12 +34,12 @@ impl Told {
         require((1..=MAX_TURN).contains(&next_turn) && next_turn as u32 != 0, "impossible counters")?;
         queue.entries = Entries::grouped();
         let mut groups = Groups::new(limit, fair, seed);
-        // Until all have the turns that were told, which are below this one.
+        // The turns that were told are below this one; until `give_turns`, groups have turns above it.
         groups.set_next_turn(next_turn);
         Ok(Told { groups, is_fair: fair, next_turn, names: Vec::new(), members: Vec::new() })
     }
 
-    /// One more group.
+    /// Takes in one more group.
     pub(super) fn group(&mut self, SavedGroup { name, turn }: SavedGroup<'_>) -> Result<(), Error> {
         require(name.len() <= MAX_NAME, "a name too long")?;
         require(turn < self.next_turn && (turn == 0 || turn as u32 != 0), "a turn that was never given")?;
@@ -47,7 +47,7 @@ impl Told {
         Ok(())
     }
 
-    /// The groups of some more entries.
+    /// Takes in the groups of some more entries.
     pub(super) fn members(&mut self, run: SavedMembers) -> Result<(), Error> {
         self.members.push(run);
         Ok(())
