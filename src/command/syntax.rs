@@ -35,8 +35,8 @@ impl Syntax {
         Syntax { arguments, arity: if open { -least } else { least } }
     }
 
-    /// The positions of keys in `argv`, which begins with the name of the command: what stands in front of the options, and then options in any
-    /// order, up to the first word that is none. A key without a name is none.
+    /// The positions of keys in `argv`, which begins with the name of the command. Keys are looked for in front of the options, and then in
+    /// options in any order, up to the first word that is no option. An empty name is no key.
     pub fn keys(&self, argv: &[&Str]) -> Vec<usize> {
         let (mut found, mut at) = (Vec::new(), 1);
         for argument in self.arguments.iter().take_while(|argument| argument.token.is_none() && !argument.optional) {

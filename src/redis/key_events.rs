@@ -132,8 +132,9 @@ type Listeners = [OnceLock<&'static KeyListener>; 4];
 static LISTENERS: [Listeners; 2] = [const { [const { OnceLock::new() }; 4] }; 2];
 
 impl KeyListener {
-    /// `tell` gets a context in the database of the key, event and key. On a master it must open no key that may have a TTL, unless data is being loaded or it peeks and
-    /// that ends nothing ([`super::key::peeks_end_nothing`]): opening could end the key before the change that caused the event is replicated.
+    /// `tell` gets a context in the database of the key, the event and the key. On a master it must open no key that may have a TTL: that could
+    /// end the key before the change that caused the event is replicated. What ends no key is allowed: any opening while data is being loaded,
+    /// and a peek where peeks end nothing ([`super::key::peeks_end_nothing`]).
     pub const fn new(class: Class, tell: fn(ctx: &Ctx, event: &CStr, key: &Str)) -> Self {
         KeyListener { class, tell, is_told: AtomicBool::new(false) }
     }

@@ -1,7 +1,7 @@
 //! The replies that a command still owes its client.
 //!
 //! An array begins with its length, so a handler that ends halfway leaves an incomplete reply, and the client would read the next reply as a
-//! part of it. So this counts how many more replies make the one reply whole: each array adds its elements.
+//! part of it. So this file counts how many replies are still missing from the one reply: each array adds its elements.
 
 use super::panics;
 use super::Ctx;
