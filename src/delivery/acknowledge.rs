@@ -35,7 +35,7 @@ pub fn acknowledge<F: Family>(
 ) -> Result<usize, Fail> {
     let mut key = keyspace::open_write::<F>(ctx, name)?;
     let Some(value) = key.value()? else { return Ok(0) };
-    // The clock is read only at a key that remembers what is done, or in which something comes again when it is.
+    // The clock is read only at a key that remembers ids or has recurring elements.
     let timed_at = value.queue.times_acks().then(&now);
     let settled = value.queue.ack(tokens.as_slice(), timed_at.unwrap_or(UnixMs::EVER))?;
     if settled.changed {

@@ -124,12 +124,12 @@ impl<F: Family> Waiting<F> {
         }
     }
 
-    /// The keys to claim from, in their order; none unless the signalled one is sure to have something, for a client that is woken for nothing
-    /// could not tell replicas what it swept. Of the key that was signalled Redis asks the clients in their order; any other is looked at only if
-    /// nobody waits longer for it. One that has become ready is signalled too, so nothing is missed.
+    /// The keys to claim from, in their order. None unless the signalled key is sure to have something: a client that is woken for nothing
+    /// could not tell replicas what it swept. At the signalled key Redis asks the clients in their order; another key is looked at only if
+    /// nobody waits longer for it. That misses nothing, because a key that becomes ready is signalled itself.
     ///
-    /// Nor is another key opened before that is sure: if it has expired, Redis 7.0 deletes it there, and aborts if the client gets no reply that
-    /// could carry the deletion. (The signalled key Redis itself has looked at.)
+    /// No other key is opened before the signalled one is sure: Redis 7.0 deletes a key that has expired when it is opened, and aborts if the
+    /// client gets no reply that could carry the deletion. (The signalled key was opened by Redis itself.)
     fn worth_trying<'w>(
         &self,
         ctx: &Ctx,

@@ -71,7 +71,7 @@ fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQu
     }
 }
 
-/// Whether a client waits for the key and can be served now. One that waits and cannot has the timer come again.
+/// Whether a client waits for the key and can be served now. If one waits and cannot be, the timer is asked to come again.
 fn wakes<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
     if waiters::count(db, name.bytes()) == 0 {
         return false;
@@ -106,8 +106,8 @@ fn goes_first<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now:
     false
 }
 
-/// Where work comes again, a run that dies makes the next one: leases that have ended are swept even if nobody waits, or nobody would be told when
-/// that is ready. True if there may be more of them.
+/// Sweeps leases that have ended in a key with recurring elements, even if nobody waits: a run that dies makes the next one, and without the
+/// sweep nobody would be told when that one is ready. True if there may be more such leases.
 fn sweep_runs<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
     let is_swept = value.queue.recurs() && value.queue.sweep_stride(now);
     if is_swept {

@@ -36,7 +36,7 @@ pub enum Decision {
     At(UnixMs),
 }
 
-/// What came of it.
+/// What came of a decision.
 #[derive(Default)]
 pub struct Decided {
     /// Whether the gate has opened for anything.
@@ -98,7 +98,7 @@ pub trait Family: Content {
     }
     /// Fails exactly if `change` would fail.
     fn check_change(queue: &Queue<Self::Gate>, change: &Self::Change, now: UnixMs) -> Result<(), Fail>;
-    /// True if anything changed.
+    /// Applies `change`. True if anything changed.
     fn change(queue: &mut Queue<Self::Gate>, change: Self::Change, now: UnixMs) -> Result<bool, tsgen_engine::Error>;
 
     /// Whether the gate opened for anything after `after` and up to `now`. Openings before `master_since` were announced by another node.
@@ -118,8 +118,8 @@ pub trait Family: Content {
     fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _role: Role) -> Option<UnixMs> {
         None
     }
-    /// What a master decides about a key because time has passed, before it looks at what is ready; it replicates that. Once in each look of
-    /// the timer, and before a command that a client runs at a time of its own.
+    /// What a master decides, and replicates, about a key because time has passed; before it looks at what is ready. Called once in each look
+    /// of the timer, and before a command that a client runs at a time of its own.
     fn decide(_ctx: &Ctx, _name: &Str, _value: &mut StoredQueue<Self>, _when: Decision) -> Decided {
         Decided::default()
     }

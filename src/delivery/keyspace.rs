@@ -38,7 +38,7 @@ pub fn open_quietly<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c
     Key::peek(ctx, name).map(|key| Opened { key, _family: PhantomData })
 }
 
-/// Closing a key that holds much memory without need asks the timer to come and compact it. And it notes the name of the value.
+/// Closing a key notes the name of its value and, if the value holds much memory without need, asks the timer to come and compact it.
 impl<F: Family> Drop for Opened<'_, F> {
     fn drop(&mut self) {
         let Some(look) = self.key.last_look(F::data_type()) else { return };
@@ -73,9 +73,9 @@ impl<F: Family> Opened<'_, F> {
         self.value()?.ok_or(Fail::NO_KEY)
     }
 
-    /// Runs a write that makes its key if there is none, with the defaults of the module: then the write is tried on the new value, and only if
-    /// it has done something is the value stored, and replicas are told of it. `None`, and no key, if `write` says so: there was nothing to do.
-    /// `now`: the time of the write, which is asked only where the key is made.
+    /// Runs a write that makes its key if there is none. Then the write is tried on a new value with the module's defaults, and the value is
+    /// stored, and replicas are told of it, only if the write has done something. `None` if `write` says that there was nothing to do; then no
+    /// key is made. `now`: the time of the write, asked for only where the key is made.
     pub fn open_or_create<R>(
         &mut self,
         ctx: &Ctx,

@@ -26,7 +26,7 @@ pub struct DeliveryOption {
     field: &'static str,
     kind: Kind,
     get: fn(&DeliveryOptions) -> Setting<'_>,
-    /// Is given a setting of the kind.
+    /// Changes the option to a setting of its kind.
     set: fn(&mut DeliveryOptions, &Setting<'_>) -> Outcome,
 }
 
@@ -34,9 +34,9 @@ pub struct DeliveryOption {
 enum Kind {
     /// A number; its range, and the config of its default.
     Number(Number),
-    /// A time in ms; the same.
+    /// A time in ms; likewise.
     Duration(Number),
-    /// The name of another key. There is none unless it is given; an empty name takes it away.
+    /// The name of another key: none unless one is given, and an empty name takes it away.
     Stream,
     /// A number, 0 unless it is given, which makes sense only together with the option before it.
     Detail,
@@ -255,7 +255,7 @@ pub fn syntax<F: Family>() -> String {
     for option in options_of::<F>() {
         let option_syntax = format!(" [{} {}]", option.word, option.value_syntax());
         match (&option.kind, sentence.pop()) {
-            // It stands in the brackets of the option before it.
+            // A detail stands in the brackets of the option before it.
             (Kind::Detail, _) => sentence.extend([&option_syntax, "]"]),
             (_, last) => sentence.extend([last.map_or(String::new(), String::from), option_syntax]),
         }
@@ -296,7 +296,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// The arguments of CREATE that set all of these options. What has no config is said only where it is not as it would be without.
+/// The arguments of CREATE that set all of these options. An option without a config is told only if it is not at its default.
 fn explain_delivery<F: Family>(options: &DeliveryOptions, to: &mut Strings) {
     let mut said = false;
     for option in options_of::<F>() {

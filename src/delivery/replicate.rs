@@ -33,8 +33,8 @@ pub fn acknowledged<F: Family>(
     }
 }
 
-/// Replicates an acknowledgement at a key to which its time matters: it remembers it from then on, or something comes again. Tokens that were
-/// listed one by one go out as ranges: to copy each of them would cost as much as to settle it.
+/// Replicates an acknowledgement at a key to which its time matters, because the key remembers ids or has recurring elements. Tokens that
+/// were listed one by one go out as ranges: to copy each of them would cost as much as to settle it.
 fn acknowledged_at<F: Family>(ctx: &Ctx, name: &Str, tokens: &[TokenRange], now: UnixMs) {
     let range = |range: &TokenRange| match range.first == range.last {
         true => OwnedStr::number(i64::try_from(range.first).unwrap_or(i64::MAX)),

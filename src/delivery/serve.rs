@@ -83,8 +83,8 @@ pub fn serve<F: Family>(
 /// Claims from several keys, each as long as those before it left something to ask for, and replies with the entries by key. The keys were
 /// looked at: none refuses. False if there are no entries; then the client has no reply yet.
 ///
-/// Ends with the key at which the entries reach 4 MiB; and, if it has any, with the one at which as many leases and delays were ended as in one
-/// CLAIM at the most.
+/// Ends with the key at which the entries reach 4 MiB. Once there are entries, it also ends with the key at which it has ended as many leases
+/// and delays as one CLAIM may.
 pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
     let mut taken = Vec::new();
     let (mut left, mut bytes, mut swept) = (wanted.count, 0, 0);

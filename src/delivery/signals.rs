@@ -10,7 +10,7 @@ use tsgen_engine::{Millis, UnixMs};
 /// The `opens_at` of a change after which nothing waits for time: only a clock that is set back would make its ready entries wait again.
 pub use crate::delivery::timer::tick::WHEN_SET_BACK;
 
-/// What is over of what a key remembers is forgotten so much later, much of it together.
+/// Remembered ids whose time is over are forgotten this much later, many of them together.
 pub const FORGETS_AFTER: Millis = Millis(1_000);
 
 /// The signals that are left to send once the key is closed.
@@ -52,8 +52,8 @@ impl Signals {
         Signals { wake }
     }
 
-    /// The signals of a change by which entries are gone: that makes others ready only in groups that were at their limits, or where work
-    /// comes again.
+    /// The signals of a change by which entries have left. That makes others ready only in groups that were at their limits, or in a key with
+    /// recurring elements.
     pub fn of_leaving<F: Content>(
         ctx: &Ctx,
         name: &Str,
@@ -98,7 +98,7 @@ impl<F: Content> StoredQueue<F> {
         }
     }
 
-    /// If anything comes again: asks the timer to come when the next run opens, or a lease ends, for that may make one.
+    /// In a key with recurring elements: asks the timer to come when the next run opens, or when a lease ends, which may make a run.
     pub fn schedule_runs(&mut self, db: i32, name: &[u8], now: UnixMs) {
         if let Some(at) = self.queue.recurs().then(|| self.queue.next_deadline(now)).flatten() {
             self.schedule(db, name, at);

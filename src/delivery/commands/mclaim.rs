@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 
 const TOO_FEW_KEYS: Fail = Fail::text("ERR numkeys must be followed by as many keys, and then the consumer");
 
-/// Up to so many keys, to compare each with those before it is faster than to hash it.
+/// Up to this many keys, comparing each with those before it is faster than hashing it.
 const FEW: usize = 16;
 
 pub struct ClaimFromKeys<F>(PhantomData<F>);

@@ -240,9 +240,9 @@ pub fn figures() -> Figures {
 /// A running tick. However it ends, the timer is armed again.
 struct Tick {
     shortest: i64,
-    /// The clock was set back since it was last read, perhaps since the server began to run its timers. It reads the clock once for all that
-    /// are due, so a timer armed by the new time would be due at once, again and again, until that time of day is there again. The next
-    /// round of the server's cron arms it instead (`mind_the_clock`).
+    /// The clock was set back since it was last read, perhaps since the server began to run its timers. The server reads the clock once for
+    /// all timers that are due, so one armed by the new time would be due at once, again and again, until the old time of day comes again. The
+    /// next round of the server's cron arms the timer instead (`mind_the_clock`).
     set_back: bool,
 }
 
