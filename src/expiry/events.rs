@@ -125,7 +125,7 @@ fn ended(end: &End<'_>) {
 
 /// Whether the deadline that a key has is still to come. Then the key is being given a deadline that has passed, which is a way to delete
 /// it; Valkey (8.1 and newer) calls that `expired` too. The time of the command counts: a clock that steps back while it runs revives no
-/// key. This very millisecond is not to come: Redis 8.6 lets a key end in the millisecond up to which it was to live.
+/// key. A deadline in this very millisecond counts as over: Redis 8.6 ends a key within the last millisecond of its life.
 fn is_to_come(deadline: UnixMs) -> bool {
     deadline.0 > unix_ms().max(command_ms().unwrap_or(i64::MIN))
 }

@@ -231,7 +231,7 @@ fn look_at_some(ctx: &Ctx, run: &mut Run, most: usize, voice: Voice) -> usize {
                 None
             }
             Some(_) => life,
-            // A panic is the loss of this key only.
+            // A panic loses this key only.
             None => panics::catch("a changed key", || look_at(ctx, &OwnedStr::new(&run.next), change, voice)).flatten(),
         };
         work += match life {

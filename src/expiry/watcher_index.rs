@@ -97,7 +97,7 @@ pub fn watchers_of(db: i32, key: &[u8]) -> Vec<OwnedStr> {
     names_of(db, key, OwnedStr::new)
 }
 
-/// `what` of the name of each watcher that covers a key, in order of names.
+/// The results of `what` for the name of each watcher that covers a key, in order of names.
 pub fn names_of<R>(db: i32, key: &[u8], what: impl Fn(&[u8]) -> R) -> Vec<R> {
     // The end of a key that is not ours is told by another node.
     if !slots::are_ours(key) {
@@ -110,8 +110,8 @@ pub fn names_of<R>(db: i32, key: &[u8], what: impl Fn(&[u8]) -> R) -> Vec<R> {
     covering.map(|watcher| what(&watcher.name)).collect()
 }
 
-/// Whether these, in order of names, and no others are the watchers that cover a key. Also false where that is no cheaper to find out than
-/// their names, because they are none or very many.
+/// Whether a key is covered by exactly these watchers, given in order of names. Also false if they are none or very many: to find out would
+/// cost as much as to ask for their names.
 pub fn are_watchers_of(db: i32, key: &[u8], watchers: &[OwnedStr]) -> bool {
     if watchers.is_empty() || watchers.len() > u64::BITS as usize || !slots::are_ours(key) {
         return false;

@@ -63,7 +63,7 @@ impl Memory {
         Ok(true)
     }
 
-    /// True if anything changed.
+    /// Gives the key these options. True if anything changed.
     fn apply(&self, queue: &mut Queue<Watermark>) -> Result<bool, Error> {
         let (keep, max) = queue.remember();
         queue.alter_remember(self.keep.unwrap_or(keep), self.max.unwrap_or(max))

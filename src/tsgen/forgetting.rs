@@ -12,8 +12,8 @@ use tsgen_engine::UnixMs;
 /// The command that tells of it.
 pub const FORGET: &CStr = c"TSGEN.FORGET";
 
-/// Forgets up to a thousand ids; returns when the timer shall come again. At a time of its own a command forgets nothing: an id that is over
-/// does not count anyhow.
+/// Forgets up to a thousand ids; returns when the timer shall come again. Before a command at a time of its own nothing is forgotten: an id
+/// whose time is over does not count anyhow.
 pub fn forget(ctx: &Ctx, name: &Str, value: &mut StoredQueue<Tsgen>, when: Decision) -> Option<UnixMs> {
     let Decision::ByTimer { now, .. } = when else { return None };
     let at = value.queue.forgets_at()?;

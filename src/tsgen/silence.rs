@@ -13,7 +13,7 @@ use tsgen_engine::{Millis, UnixMs};
 
 /// The command that names them.
 pub const IDLE: &CStr = c"TSGEN.IDLE";
-/// A late timer decides after so long.
+/// A late timer puts its decision off by this long.
 const AFTER_STALL: Millis = Millis(100);
 
 /// What this node knows of the sources of one of its keys.

@@ -50,7 +50,7 @@ fn parse<'a>(call: &mut Call<'a>) -> Result<Elements<'a>, Fail> {
     Ok(Elements { group, given: given.chunks_exact(3).map(element).collect::<Result<_, Fail>>()? })
 }
 
-/// Adds all of them, or fails; but for those that are done already. `None`: all are.
+/// Adds all of these elements or, if it fails, none. Elements that are done already are left out; `None`: all of them are.
 fn add_to<'a>(
     queue: &mut Queue<Watermark>,
     group: Option<&[u8]>,
