@@ -30,8 +30,8 @@ fn lost(view: &View, report: &mut Report) {
 
 fn is_settled(view: &View, unit: &str, write: &Call) -> bool {
     let handed = view.handed.get(unit).map_or(&[][..], Vec::as_slice);
-    let settlings = handed.iter().flat_map(|handed| view.settlings_of(handed.delivery.token));
-    settlings.into_iter().any(|call| ends(call) && call.may_have_been_done() && call.latest() > write.begin)
+    let mut settlings = handed.iter().flat_map(|handed| view.settlings_of(handed));
+    settlings.any(|call| ends(call) && call.may_have_been_done() && call.latest() > write.begin)
 }
 
 fn is_removed(view: &View, unit: &str, write: &Call) -> bool {

@@ -1,7 +1,7 @@
 //! Two live leases, and groups that overlap.
 
 use super::{when, Handed, View};
-use crate::{Act, Answer, Call, Kind, Report};
+use crate::{Act, Answer, Kind, Report};
 use std::collections::BTreeMap;
 
 pub fn check(view: &View, report: &mut Report) {
@@ -64,10 +64,8 @@ fn judge(view: &View, kind: Kind, of: &str, one: Handed, other: Handed, report: 
 /// When the lease ends at the earliest, in Unix ms; none if it may have been over before `until`.
 fn lease_end(view: &View, handed: Handed, until: u64) -> Option<i64> {
     let mut ends_at = handed.claim.clock.0 + handed.lease_ms;
-    let concerning =
-        view.settlings_of(handed.delivery.token).iter().filter(|call| call.may_have_been_done() && call.begin <= until);
+    let concerning = view.settlings_of(&handed).filter(|call| call.may_have_been_done() && call.begin <= until);
     for call in concerning {
-        let call: &Call = call;
         match &call.act {
             Act::Extend { lease_ms, .. } => {
                 let extended = call.clock.0 + lease_ms;

@@ -37,9 +37,9 @@ pub struct View<'a> {
     pub writes: BTreeMap<&'a str, Vec<(&'a Call, i64)>>,
     pub removals: BTreeMap<&'a str, Vec<&'a Call>>,
     /// ACK, DISCARD, NACK, EXTEND, …, by token.
-    pub settlings: BTreeMap<u64, Vec<&'a Call>>,
-    /// How often each token was handed out. More than once it may be where a loss and a clock that was set back come together.
-    times: BTreeMap<u64, usize>,
+    settlings: BTreeMap<u64, Vec<&'a Call>>,
+    /// The claims that brought each token. There are several where a loss and a clock that was set back came together.
+    claims: BTreeMap<u64, Vec<&'a Call>>,
 }
 
 impl<'a> View<'a> {
@@ -55,7 +55,7 @@ impl<'a> View<'a> {
             writes: BTreeMap::new(),
             removals: BTreeMap::new(),
             settlings: BTreeMap::new(),
-            times: BTreeMap::new(),
+            claims: BTreeMap::new(),
         };
         calls.iter().for_each(|call| view.file(call));
         view.calls = calls;
@@ -72,7 +72,7 @@ impl<'a> View<'a> {
             }
             Act::Claim { lease_ms, deliveries } => {
                 for delivery in deliveries {
-                    *self.times.entry(delivery.token).or_default() += 1;
+                    self.claims.entry(delivery.token).or_default().push(call);
                     let handed = Handed { delivery, claim: call, lease_ms: *lease_ms };
                     let mut names: Vec<&str> = delivery.units.iter().map(String::as_str).collect();
                     names.sort_unstable();
@@ -96,13 +96,32 @@ impl<'a> View<'a> {
         self.writes_of(unit).iter().skip(1).any(|(call, _)| call.may_have_been_done() && call.latest() > time)
     }
 
-    /// Whether what settles this token settles one delivery and no other.
-    pub fn names_one(&self, token: u64) -> bool {
-        self.times.get(&token) == Some(&1)
+    /// ACK, NACK, EXTEND, … that may have been about this delivery.
+    pub fn settlings_of<'v>(&'v self, handed: &Handed<'a>) -> impl Iterator<Item = &'a Call> + 'v {
+        let (token, claim) = (handed.delivery.token, handed.claim);
+        let settlings = self.settlings.get(&token).map_or(&[][..], Vec::as_slice);
+        settlings.iter().copied().filter(move |call| self.may_be_about(call, claim, token))
     }
 
-    pub fn settlings_of(&self, token: u64) -> &[&'a Call] {
-        self.settlings.get(&token).map_or(&[], Vec::as_slice)
+    /// Those of them that were about this delivery for certain, and no other that had its token.
+    pub fn certain_settlings_of<'v>(&'v self, handed: &Handed<'a>) -> impl Iterator<Item = &'a Call> + 'v {
+        let token = handed.delivery.token;
+        let claims = self.claims_of(token);
+        let is_one = move |call: &Call| claims.iter().filter(|claim| self.may_be_about(call, claim, token)).count() == 1;
+        self.settlings_of(handed).filter(move |call| is_one(call))
+    }
+
+    /// A token is handed out again only once its first delivery was lost, and that never comes back. So what came to its end before a delivery began is not about
+    /// it, nor what began after another had got the token and kept it.
+    fn may_be_about(&self, call: &Call, claim: &Call, token: u64) -> bool {
+        let has_passed_on = |other: &&Call| {
+            other.begin >= claim.end && other.end <= call.begin && self.history.survives(other, call.begin)
+        };
+        call.latest() > claim.begin && !self.claims_of(token).iter().any(has_passed_on)
+    }
+
+    fn claims_of(&self, token: u64) -> &[&'a Call] {
+        self.claims.get(&token).map_or(&[], Vec::as_slice)
     }
 
     /// Each delivery of the key once.

@@ -16,13 +16,12 @@ pub fn check(view: &View, report: &mut Report) {
 fn acks<'a>(view: &View<'a>, handed: &[Handed<'a>]) -> Vec<(Handed<'a>, &'a Call)> {
     let of = |handed: &Handed<'a>| {
         let handed = *handed;
-        let settlings = view.settlings_of(handed.delivery.token).iter().copied();
-        settlings
+        view.certain_settlings_of(&handed)
             .filter(|call| ends(call) && call.answer == Answer::Done)
             .map(move |call| (handed, call))
             .collect::<Vec<_>>()
     };
-    let mut acks: Vec<_> = handed.iter().filter(|handed| view.names_one(handed.delivery.token)).flat_map(of).collect();
+    let mut acks: Vec<_> = handed.iter().flat_map(of).collect();
     acks.sort_by_key(|(_, call)| (call.begin, call.end));
     acks.dedup_by_key(|(_, call)| std::ptr::from_ref::<Call>(call));
     acks
