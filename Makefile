@@ -71,7 +71,7 @@ test-fresh: ## Follow the README on a machine with nothing but Rust, git and mak
 torture: build ## Kill, cut, stop, demote and squeeze two servers under load, and judge what clients saw (SEED=7 repeats one, SCHEDULES=20, SECONDS_=6)
 	SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) cargo test --test torture -- --nocapture --test-threads 1
 
-sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many)
+sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many, with both from that one on)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture
 
 model: ## Explore all states of small worlds around the engine: minutes, some GB (make test has smaller ones)

@@ -1,5 +1,5 @@
 //! One seed drives writers, workers that die, crashes of the server and failovers in virtual time; a checker judges what
-//! happened. `make sim SEED=n` repeats one history of each family, `make sim SEEDS=n` runs so many new ones.
+//! happened. `make sim SEED=n` repeats one history of each family, `make sim SEEDS=m` runs so many new ones, and with both it runs `m` from seed `n` on.
 //!
 //! What is judged of every family: nothing is handed out before its gate has opened; what was acknowledged never comes back;
 //! the tokens of an entry rise from delivery to delivery, also across failovers; and in the end everything whose write
@@ -49,11 +49,12 @@ fn number(name: &str) -> Option<u64> {
 }
 
 fn histories<F: Family>() {
-    if let Some(seed) = number("SEED") {
-        return history::<F>(seed);
-    }
-    let first = if number("SEEDS").is_some() { fastrand::u64(..) } else { 1 };
-    for seed in (0..number("SEEDS").unwrap_or(25)).map(|n| first.wrapping_add(n)) {
+    let (first, seeds) = match (number("SEED"), number("SEEDS")) {
+        (None, None) => (1, 25),
+        (Some(first), None) => (first, 1),
+        (first, Some(seeds)) => (first.unwrap_or_else(|| fastrand::u64(..)), seeds),
+    };
+    for seed in (0..seeds).map(|n| first.wrapping_add(n)) {
         if let Err(panic) = std::panic::catch_unwind(|| history::<F>(seed)) {
             eprintln!("repeat this history with: make sim SEED={seed}");
             std::panic::resume_unwind(panic);

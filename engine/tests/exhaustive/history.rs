@@ -250,7 +250,7 @@ impl<F: Family> Side<F> {
             for _ in 0..20 {
                 now = now.after(Millis(1_000));
                 apply::<F>(&mut node, &mut Op::RequeueAll, now, now);
-                let mut claim = Op::Claim { worker: u32::MAX, count: 10, lease: Millis(1), first: None };
+                let mut claim = Op::claim(u32::MAX, 10, Millis(1));
                 for delivery in apply::<F>(&mut node, &mut claim, now, now).delivered {
                     let mut ack = Op::Ack(vec![TokenRange::one(delivery.token)]);
                     if apply::<F>(&mut node, &mut ack, now, now).count != 1 {

@@ -45,7 +45,7 @@ impl Plant {
             }
             (Plant::ShortensLeases, Op::Claim { worker, count, lease, .. }) => {
                 let shorter = Millis(lease.0 - 1);
-                let mut claim = Op::Claim { worker: *worker, count: *count, lease: shorter, first: None };
+                let mut claim = Op::claim(*worker, *count, shorter);
                 Some(apply::<F>(node, &mut claim, now, now))
             }
             (Plant::MindsNoPause, Op::Claim { .. }) => {

@@ -95,7 +95,7 @@ impl<F: Family> World<F> {
         let workers = if state.held[0].is_empty() { 1 } else { 2 };
         for worker in 0..workers {
             if spent.claims < most.claims {
-                let claim = |count: &usize| Op::Claim { worker, count: *count, lease, first: None };
+                let claim = |count: &usize| Op::claim(worker, *count, lease);
                 actions.extend(self.bounds.counts.iter().map(claim).map(Action::Do));
             }
             if spent.settles < most.settles {

@@ -95,15 +95,15 @@ impl family::Family for Publishers {
         Some(tsgen_history::Terms::under(tsgen_history::Gate::ClockOnce))
     }
 
-    fn noted(write: &Write) -> Option<tsgen_history::Act> {
+    fn noted(write: &Write, _: &Truth, _: UnixMs) -> Vec<tsgen_history::Act> {
         let name = |item: &u32| item.to_string();
         match write {
             Write::Push { items, .. } => {
                 let unit = |item| tsgen_history::Unit { name: name(item), due: i64::MIN };
-                Some(tsgen_history::Act::Write(items.iter().map(unit).collect()))
+                vec![tsgen_history::Act::Write(items.iter().map(unit).collect())]
             }
-            Write::Cancel { dropped, .. } => Some(tsgen_history::Act::Remove(dropped.iter().map(name).collect())),
-            Write::Flush(_) | Write::FlushAll(_) => None,
+            Write::Cancel { dropped, .. } => vec![tsgen_history::Act::Remove(dropped.iter().map(name).collect())],
+            Write::Flush(_) | Write::FlushAll(_) => Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::node::Node;
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{Guard, Kind, Tsgen, UnixMs, Watermark, WatermarkRules};
+use tsgen_history::{Act, Terms, Unit};
 
 #[derive(Default)]
 pub struct Delayers {
@@ -50,6 +51,18 @@ impl family::Family for Delayers {
         let added = node.key.add(Guard::Always, add.timestamp, &add.id.to_be_bytes(), b"payload", now);
         added.expect("unbounded");
         true
+    }
+
+    fn terms(_: &Tsgen) -> Option<Terms> {
+        Some(Terms::under(tsgen_history::Gate::Clock))
+    }
+
+    fn noted(add: &Add, _: &Truth, _: UnixMs) -> Vec<Act> {
+        vec![Act::Write(vec![Unit { name: add.id.to_string(), due: add.timestamp }])]
+    }
+
+    fn handed(delivery: &Delivery) -> tsgen_history::Delivery {
+        tsgen_history::Delivery { ready_at: Some(delivery.key), ..crate::notes::one(delivery, id(delivery)) }
     }
 
     fn last_writes() -> Vec<Add> {

@@ -13,6 +13,7 @@ use crate::node::{Node, Role, Source};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{expired, Ending, Expiry, Prefix, Ttl, TtlRules, UnixMs};
+use tsgen_history::{Act, Terms, Unit};
 
 const KEYS: u8 = 12;
 
@@ -124,6 +125,30 @@ impl family::Family for Bookings {
         keyspace::promoted(node);
     }
 
+    fn terms(_: &Expiry) -> Option<Terms> {
+        Some(Terms::under(tsgen_history::Gate::ClockOnce))
+    }
+
+    /// A key that lives until some deadline is a unit of its own, for as long as it does.
+    fn noted(write: &Write, before: &Truth, now: UnixMs) -> Vec<Act> {
+        let (key, until) = match *write {
+            Write::Set { key, deadline, .. } => (key, deadline),
+            Write::Expire { key, deadline } => (key, Some(deadline)),
+            Write::Persist(key) | Write::Del(key) => (key, None),
+            // What the server itself tells of a key changes nothing of what is owed.
+            _ => return Vec::new(),
+        };
+        let ends = before.taken_away(key, until.is_none(), now).filter(|id| Some(id.1) != until);
+        let begins = until.map(|until| Unit { name: unit((key, until)), due: until + 1 });
+        let ends = ends.map(|id| Act::Remove(vec![unit(id)]));
+        ends.into_iter().chain(begins.map(|begins| Act::Write(vec![begins]))).collect()
+    }
+
+    fn handed(delivery: &Delivery) -> tsgen_history::Delivery {
+        let ready_at = Some(delivery.key + 1);
+        tsgen_history::Delivery { ready_at, ..crate::notes::one(delivery, unit(Truth::id(delivery))) }
+    }
+
     fn check_level(master: &Node<Self>, replica: &Node<Self>) {
         assert_eq!(master.around.keys, replica.around.keys);
     }
@@ -131,6 +156,11 @@ impl family::Family for Bookings {
 
 /// A key and the deadline under which it ended.
 type Id = (u8, i64);
+
+/// What it is to the judge.
+fn unit((key, deadline): Id) -> String {
+    format!("{key} until {deadline}")
+}
 
 #[derive(Clone, Default)]
 pub struct Truth {
@@ -185,6 +215,16 @@ impl Truth {
         if self.due[&id].evicted {
             self.excused.insert(id);
         }
+    }
+
+    /// What need not be told any more once this key is another or gone: its life, if that is not over; or, if no event tells of the change,
+    /// the end of what was evicted.
+    fn taken_away(&self, key: u8, is_silent: bool, now: UnixMs) -> Option<Id> {
+        let mut then = self.clone();
+        then.time_passes(now);
+        let lives = then.lives.get(&key).and_then(|life| Some((key, life.deadline?)));
+        let overtaken = then.last_due(key).filter(|id| is_silent && !then.fired.contains(id) && then.due[id].evicted);
+        lives.or(overtaken)
     }
 
     fn id(delivery: &Delivery) -> Id {

@@ -60,9 +60,9 @@ pub trait Family: Sized {
         None
     }
 
-    /// A write as it judges it; none: it is not told.
-    fn noted(_: &Self::Write) -> Option<tsgen_history::Act> {
-        None
+    /// A write as it judges it, whatever that is at once; `before` is what was true.
+    fn noted(_: &Self::Write, _before: &Self::Truth, _now: UnixMs) -> Vec<tsgen_history::Act> {
+        Vec::new()
     }
 
     /// A delivery as it judges it.

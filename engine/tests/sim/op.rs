@@ -13,6 +13,8 @@ pub enum Op<W> {
         count: usize,
         lease: Millis,
         first: Option<u64>,
+        /// These are acknowledged first, in the same step.
+        acks: Vec<TokenRange>,
     },
     Ack(Vec<TokenRange>),
     Nack {
@@ -40,11 +42,20 @@ pub enum Op<W> {
 #[derive(Default)]
 pub struct Effect {
     pub changed: bool,
-    /// Entries settled.
+    /// Entries settled, or leased.
     pub count: usize,
+    /// Entries that a claim has acknowledged.
+    pub acked: usize,
     pub delivered: Vec<Delivery>,
     /// The tokens are not those that this server would have issued.
     pub adopted: bool,
+}
+
+impl<W> Op<W> {
+    /// A claim that acknowledges nothing.
+    pub fn claim(worker: u32, count: usize, lease: Millis) -> Self {
+        Op::Claim { worker, count, lease, first: None, acks: Vec::new() }
+    }
 }
 
 /// Does what was done at `now` on a server where it is `clock`.
@@ -53,13 +64,10 @@ pub fn apply<F: Family>(node: &mut Node<F>, op: &mut Op<F::Write>, now: UnixMs, 
     let key = &mut node.key;
     let settled = match op {
         Op::Write(write) => return Effect { changed: F::apply(node, write, now), ..Effect::default() },
-        Op::Claim { worker, count, lease, first } => {
-            let claim = key
-                .claim(
-                    &ClaimTerms { consumer: &worker.to_be_bytes(), count: *count, lease: *lease, first: *first },
-                    now,
-                )
-                .expect("no sink");
+        Op::Claim { worker, count, lease, first, acks } => {
+            let acked = key.ack(acks, now).expect("few");
+            let terms = ClaimTerms { consumer: &worker.to_be_bytes(), count: *count, lease: *lease, first: *first };
+            let claim = key.claim(&terms, now).expect("no sink");
             *first = Some(claim.first);
             let delivered = key.delivered(&claim).map(|entry| Delivery {
                 token: entry.token,
@@ -68,8 +76,9 @@ pub fn apply<F: Family>(node: &mut Node<F>, op: &mut Op<F::Write>, now: UnixMs, 
                 body: entry.body.to_vec(),
             });
             return Effect {
-                changed: claim.changed,
+                changed: claim.changed || acked.changed,
                 count: claim.count,
+                acked: acked.count,
                 delivered: delivered.collect(),
                 adopted: claim.adopted,
             };

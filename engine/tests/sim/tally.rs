@@ -132,10 +132,10 @@ impl family::Family for Clients {
         Some(tsgen_history::Terms::under(tsgen_history::Gate::ClockOnce))
     }
 
-    fn noted(write: &Write) -> Option<tsgen_history::Act> {
-        let Write::Count { increments, .. } = write else { return None };
+    fn noted(write: &Write, _: &Truth, _: UnixMs) -> Vec<tsgen_history::Act> {
+        let Write::Count { increments, .. } = write else { return Vec::new() };
         let increments = increments.iter().map(|(field, delta)| (String::from_utf8_lossy(field).into_owned(), *delta));
-        Some(tsgen_history::Act::Count(increments.collect()))
+        vec![tsgen_history::Act::Count(increments.collect())]
     }
 
     fn handed(delivery: &Delivery) -> tsgen_history::Delivery {

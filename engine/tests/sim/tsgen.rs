@@ -166,11 +166,11 @@ impl family::Family for Writers {
         })
     }
 
-    fn noted(write: &Write) -> Option<Act> {
+    fn noted(write: &Write, _: &Truth, _: UnixMs) -> Vec<Act> {
         match write {
-            Write::Add { id, timestamp } => Some(Act::Write(vec![Unit { name: id.to_string(), due: *timestamp }])),
-            Write::Advance { to, .. } => Some(Act::Advance(*to)),
-            Write::SetBack { .. } | Write::LeaveOut(_) | Write::Renew(_) => None,
+            Write::Add { id, timestamp } => vec![Act::Write(vec![Unit { name: id.to_string(), due: *timestamp }])],
+            Write::Advance { to, .. } => vec![Act::Advance(*to)],
+            Write::SetBack { .. } | Write::LeaveOut(_) | Write::Renew(_) => Vec::new(),
         }
     }
 

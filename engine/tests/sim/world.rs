@@ -68,11 +68,18 @@ impl<F: Family> World<F> {
         }
     }
 
-    fn run(&mut self, mut op: Op<F::Write>) -> Effect {
+    fn run(&mut self, op: Op<F::Write>) -> Effect {
+        self.run_settling(op, None)
+    }
+
+    /// `settles` is what the operation acknowledges or clears away, if its token is still good.
+    fn run_settling(&mut self, mut op: Op<F::Write>, settles: Option<Delivery>) -> Effect {
         let now = self.now;
         let effect = apply::<F>(&mut self.master, &mut op, now, now);
         let beat = self.notes.next();
-        self.notes.note::<F>(&op, &effect, now);
+        self.notes.note::<F>(&op, &effect, &self.truth, now);
+        let has_settled = if matches!(op, Op::Claim { .. }) { effect.acked == 1 } else { effect.count == 1 };
+        let settled = settles.filter(|_| has_settled);
         if effect.changed {
             if let Op::Write(write) = &op {
                 self.truth.written(write, now);
@@ -81,7 +88,9 @@ impl<F: Family> World<F> {
                 self.paused = paused;
             }
             let delivered = effect.delivered.clone();
-            self.log.push(Logged { op, now, beat, delivered, acked: None, has_more: false });
+            let logged = Logged { op, now, beat, delivered, settled, has_more: false };
+            logged.settle(&mut self.truth);
+            self.log.push(logged);
         }
         for delivery in &effect.delivered {
             assert!(!self.paused, "a paused key handed something out");
@@ -146,15 +155,7 @@ impl<F: Family> World<F> {
         } else {
             Op::Ack(tokens)
         };
-        let is_discard = matches!(settled, Op::Discard(_));
-        if self.run(settled).count == 1 {
-            if is_discard {
-                self.truth.given_up(&delivery);
-            } else {
-                self.truth.acked(&delivery);
-            }
-            self.log.last_mut().expect("just logged").acked = Some(delivery);
-        }
+        self.run_settling(settled, Some(delivery));
     }
 
     pub fn step(&mut self) {
@@ -212,7 +213,11 @@ impl<F: Family> World<F> {
         let at = self.rng.usize(0..self.workers.len());
         let (worker, count) = (self.workers[at].name, self.rng.usize(1..8));
         let lease = Millis(self.rng.u64(1..300));
-        let got = self.run(Op::Claim { worker, count, lease, first: None }).delivered;
+        // Some acknowledge in the same step what they have done last.
+        let done = if self.rng.u32(0..3) == 0 { self.workers[at].held.pop() } else { None };
+        done.iter().for_each(|done| self.writers.worked(done));
+        let acks = done.iter().map(|done| TokenRange::one(done.token)).collect();
+        let got = self.run_settling(Op::Claim { worker, count, lease, first: None, acks }, done).delivered;
         self.workers[at].held.extend(got);
     }
 
@@ -335,11 +340,8 @@ impl<F: Family> World<F> {
             if let Op::Write(write) = &logged.op {
                 self.truth.written(write, logged.now);
             }
+            logged.settle(&mut self.truth);
             logged.delivered.iter().for_each(|delivery| self.truth.delivered(delivery, logged.now));
-            match &logged.op {
-                Op::Discard(_) => logged.acked.iter().for_each(|delivery| self.truth.given_up(delivery)),
-                _ => logged.acked.iter().for_each(|delivery| self.truth.acked(delivery)),
-            }
         }
         self.truth.went_on_with(source, self.now);
         if F::CLOCK_STEPS {
@@ -366,8 +368,7 @@ impl<F: Family> World<F> {
         for _ in 0..10_000 {
             self.pass(500);
             self.run(Op::RequeueAll);
-            let claim = Op::Claim { worker: u32::MAX, count: 100, lease: Millis(10_000), first: None };
-            for delivery in self.run(claim).delivered {
+            for delivery in self.run(Op::claim(u32::MAX, 100, Millis(10_000))).delivered {
                 self.ack(delivery);
             }
             if self.master.key.is_empty() {
