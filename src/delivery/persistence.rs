@@ -15,6 +15,7 @@ use crate::delivery::waiters;
 use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::defrag::Defrag;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
+use crate::redis::panics;
 use crate::redis::planted;
 use crate::redis::{log, Str};
 use std::ffi::CStr;
@@ -187,7 +188,11 @@ fn free_elsewhere(value: Load) {
     static THREAD: OnceLock<Option<Mutex<Sender<Load>>>> = OnceLock::new();
     let sender = THREAD.get_or_init(|| {
         let (sender, values) = channel::<Load>();
-        let freer = thread::Builder::new().name("tsgen-free".into()).spawn(move || values.into_iter().for_each(drop));
+        let freer = thread::Builder::new().name("tsgen-free".into()).spawn(move || {
+            for value in values {
+                panics::catch("free", || drop(value));
+            }
+        });
         freer.ok().map(|_| Mutex::new(sender))
     });
     if let Some(sender) = sender {

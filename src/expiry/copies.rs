@@ -11,6 +11,7 @@ use crate::expiry::Expiry;
 use crate::redis::ctx::unix_ms;
 use crate::redis::key::{shows_expired, Key, Kind, Look};
 use crate::redis::key_events::shows_ends;
+use crate::redis::panics;
 use crate::redis::scan::Cursor;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::collections::{HashMap, HashSet};
@@ -75,16 +76,17 @@ pub fn keep_for_file(ctx: &Ctx, watchers: &[OwnedStr], changed: &[(Box<[u8]>, Ch
     let mut ending: HashSet<Box<[u8]>> = HashSet::new();
     for (name, ends_soon) in names {
         let max = watcher_index::max_value(ctx.db(), &name).unwrap_or(0);
+        if ends_soon && !shows_expired() {
+            ending.insert(name);
+            continue;
+        }
+        // A panic is the loss of the copy of this key only.
         let key = OwnedStr::new(&name);
-        let found = match ends_soon {
-            true if !shows_expired() => {
-                ending.insert(name);
-                continue;
-            }
+        let found = panics::catch("a key that is copied for a file", || match ends_soon {
             true => Key::peek_expired(ctx, &key).map(|key| ForFile::at_end(&key.look(), max)),
             false => ForFile::in_life(ctx, &key, max),
-        };
-        met.extend(found.map(|found| (name, found)));
+        });
+        met.extend(found.flatten().map(|found| (name, found)));
     }
     let (mut cursor, mut more) = (Cursor::new(), !ending.is_empty());
     while more {

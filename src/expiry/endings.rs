@@ -9,9 +9,10 @@ use crate::delivery::keyspace;
 use crate::delivery::signals::Signals;
 use crate::expiry::lifetime::{life_in_passing, Life};
 use crate::expiry::values::type_word;
-use crate::expiry::watcher::{first_look, is_soon, keep, with_queue};
+use crate::expiry::watcher::{first_look, is_soon, keep, with_queue, with_queue_of_command};
 use crate::expiry::Expiry;
 use crate::redis::ctx::unix_ms;
+use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -224,11 +225,12 @@ fn replicate_end(
 }
 
 /// Tells replicas and the AOF that a key is going to be deleted, and why; or (`None`) that it was no such end after all. The announcement
-/// goes out in front of the deletion, so the deletion is never parted from its reason.
+/// goes out in front of the deletion, so the deletion is never parted from its reason. A panic at one watcher leaves out that one; it may not be
+/// marked as damaged here, because in an event no key may be opened.
 pub fn announce(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, how: Option<Ending>) {
     let reason = OwnedStr::new(how.map_or(DELETED, ending_name).as_bytes());
     for watcher in watchers {
-        ctx.replicate_at(AT, unix_ms(), ENDS, &[watcher, key, &reason]);
+        panics::catch("the announcement of an end", || ctx.replicate_at(AT, unix_ms(), ENDS, &[watcher, key, &reason]));
     }
 }
 
@@ -286,7 +288,7 @@ pub fn track(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()
 
 /// The deadline of a tracked key, confirmed by a look at the key itself; `None` if it has no deadline any more.
 pub fn confirmed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<UnixMs> {
-    let known = with_queue(ctx, watcher, |queue| queue.known(key.bytes()))??;
+    let known = with_queue_of_command(ctx, watcher, |queue| queue.known(key.bytes()))??;
     match life_in_passing(ctx, key) {
         // The tracked life has ended: any key there now came later.
         _ if known.ended == Some(Ending::Expired) => Some(known.deadline),
@@ -297,7 +299,7 @@ pub fn confirmed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<UnixMs> {
         // A key that is gone was evicted or has just expired, and its end is not told yet.
         Life::Until(_) | Life::Absent => Some(known.deadline),
         Life::Endless => {
-            with_queue(ctx, watcher, |queue| queue.untrack(key.bytes()));
+            with_queue_of_command(ctx, watcher, |queue| queue.untrack(key.bytes()));
             None
         }
     }

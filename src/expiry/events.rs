@@ -72,13 +72,7 @@ fn swap(one: i32, other: i32) {
 /// A file is about to be written, which shall hold the values of watched strings as they are now. Often a child process writes it, which
 /// can tell nobody anything.
 fn saving(ctx: &Ctx) {
-    let selected = ctx.db();
-    for (db, watchers) in watcher_index::by_db() {
-        if ctx.select_db(db) {
-            copies::keep_for_file(ctx, &watchers, &sightings::unlooked(db));
-        }
-    }
-    ctx.select_db(selected);
+    watcher_index::for_each_db(ctx, |watchers| copies::keep_for_file(ctx, watchers, &sightings::unlooked(ctx.db())));
 }
 
 /// An event of a key, of any class.

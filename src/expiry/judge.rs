@@ -18,6 +18,7 @@ use crate::expiry::sightings::{state, KeyEvent};
 use crate::expiry::watcher::{is_soon, with_queue};
 use crate::expiry::watcher_index;
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
+use crate::redis::key;
 use crate::redis::key_events::{after_unit, has_units};
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -149,17 +150,22 @@ pub fn no_deletion_comes(ctx: &Ctx) {
     let (selected, name) = (ctx.db(), OwnedStr::new(&name));
     if ctx.select_db(db) {
         for watcher in watcher_index::watchers_of(db, name.bytes()) {
-            let known = with_queue(ctx, &watcher, |queue| queue.known(name.bytes())).flatten();
-            let evicted = known.filter(|known| known.ended == Some(Ending::Evicted));
-            if evicted.is_none_or(|known| known.deadline.is_due(UnixMs(unix_ms()))) {
-                continue;
-            }
-            if let Life::Until(deadline) = life(ctx, &name) {
-                with_queue(ctx, &watcher, |queue| queue.track(name.bytes(), deadline));
-            }
+            key::fenced(ctx, &watcher, "a watcher", || lives_on(ctx, &watcher, &name));
         }
     }
     ctx.select_db(selected);
+}
+
+/// A watcher knows that a key was to be evicted, which has not happened.
+fn lives_on(ctx: &Ctx, watcher: &Str, key: &Str) {
+    let known = with_queue(ctx, watcher, |queue| queue.known(key.bytes())).flatten();
+    let evicted = known.filter(|known| known.ended == Some(Ending::Evicted));
+    if evicted.is_none_or(|known| known.deadline.is_due(UnixMs(unix_ms()))) {
+        return;
+    }
+    if let Life::Until(deadline) = life(ctx, key) {
+        with_queue(ctx, watcher, |queue| queue.track(key.bytes(), deadline));
+    }
 }
 
 /// Looks at the keys that were seen, as far as `BUDGET` reaches, and tells what may be told.

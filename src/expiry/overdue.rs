@@ -16,17 +16,10 @@ use tsgen_engine::{Copied, Ending, Queue, Ttl, UnixMs};
 /// Data was loaded. Strings whose time is over still have their values, until somebody touches the keys; no event has told of keys that are
 /// gone. If any tracked key is overdue, this may walk over all keys (before 7.2), which takes some part of the time that loading them took.
 pub fn keep_overdue(ctx: &Ctx) {
-    if !watcher_index::anybody() {
-        return;
-    }
-    let selected = ctx.db();
-    for (db, watchers) in watcher_index::by_db() {
-        watchers.iter().for_each(|watcher| tick::note(db, watcher.bytes(), UnixMs(0)));
-        if ctx.select_db(db) {
-            keep_overdue_of(ctx, &watchers);
-        }
-    }
-    ctx.select_db(selected);
+    watcher_index::for_each_db(ctx, |watchers| {
+        watchers.iter().for_each(|watcher| tick::note(ctx.db(), watcher.bytes(), UnixMs(0)));
+        keep_overdue_of(ctx, watchers);
+    });
 }
 
 /// Looks at the overdue tracked keys of a database, for all its watchers, before anybody touches them. Copies the values of strings, notes

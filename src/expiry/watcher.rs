@@ -9,6 +9,7 @@ use crate::expiry::values::{copy_of, Copy, LEADS, MOST_EARLY};
 use crate::expiry::watcher_index;
 use crate::expiry::Expiry;
 use crate::redis::ctx::unix_ms;
+use crate::redis::key;
 use crate::redis::key_events::shows_ends;
 use crate::redis::{Ctx, OwnedStr, Str};
 use tsgen_engine::{Copied, Ending, Mark, Queue, Ttl, UnixMs};
@@ -94,8 +95,14 @@ pub fn found_overdue(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, valu
     });
 }
 
-/// Runs `what` on a watcher's queue; nothing is replicated. `what` must not call other code on the keyspace.
+/// Runs `what` on a watcher's queue, fenced: a panic damages this watcher only, and is `None` as if there were none. Nothing is replicated.
+/// `what` must not call other code on the keyspace.
 pub fn with_queue<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>) -> R) -> Option<R> {
+    key::fenced(ctx, watcher, "a watcher", || with_queue_of_command(ctx, watcher, what)).flatten()
+}
+
+/// Like [`with_queue`], for a command on this watcher: a panic also ends the command, so that its client learns of it.
+pub fn with_queue_of_command<R>(ctx: &Ctx, watcher: &Str, what: impl FnOnce(&mut Queue<Ttl>) -> R) -> Option<R> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
     Some(what(&mut value.queue))

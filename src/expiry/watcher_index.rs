@@ -5,6 +5,8 @@
 //! writers pay for it.
 
 use crate::delivery::timer::slots;
+use crate::redis::key;
+use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
@@ -231,27 +233,31 @@ pub fn all() -> Vec<(i32, Box<[u8]>)> {
     state.dbs.iter().flat_map(names).collect()
 }
 
-/// All watchers, by database.
-pub fn by_db() -> BTreeMap<i32, Vec<OwnedStr>> {
+/// Calls `what` for each database that has watchers, with the database selected and its watchers. A panic leaves the other databases alone.
+pub fn for_each_db(ctx: &Ctx, what: impl Fn(&[OwnedStr])) {
+    if !anybody() {
+        return;
+    }
     let mut dbs: BTreeMap<i32, Vec<OwnedStr>> = BTreeMap::new();
     for (db, watcher) in all() {
         dbs.entry(db).or_default().push(OwnedStr::new(&watcher));
     }
-    dbs
-}
-
-/// Calls `what` for each watcher, with its database selected.
-pub fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
-    if !anybody() {
-        return;
-    }
     let selected = ctx.db();
-    for (db, watcher) in all() {
+    for (db, watchers) in dbs {
         if ctx.select_db(db) {
-            what(&OwnedStr::new(&watcher));
+            panics::catch("the watchers of a database", || what(&watchers));
         }
     }
     ctx.select_db(selected);
+}
+
+/// Calls `what` for each watcher, with its database selected. A panic damages that watcher only.
+pub fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
+    for_each_db(ctx, |watchers| {
+        for watcher in watchers {
+            key::fenced(ctx, watcher, "a watcher", || what(watcher));
+        }
+    });
 }
 
 /// A watcher has got this name, by RENAME or MOVE: it goes on watching at once.

@@ -5,6 +5,7 @@ use super::defrag::Defrag;
 use super::info::Section;
 use super::io::{CopyTarget, Digest, Reader, Rewriter, Saver, UnlinkedKey};
 use super::panics;
+use super::planted;
 use super::{api, lent, Ctx, Str};
 use redis_module::raw;
 use std::collections::BTreeSet;
@@ -165,8 +166,8 @@ impl<T: Stored> DataType<T> {
         unsafe { Box::from_raw(value) }
     }
 
-    /// Shows all sound values, in no order, until `look` returns false. Panics if any value is lent, and lets none be lent meanwhile; `look`
-    /// must not call anything that could end a value. `_section` proves that this is a callback, and so the main thread.
+    /// Shows all sound values, in no order, until `look` returns false. Panics if any value is lent, and lets none be lent meanwhile. A
+    /// panic damages the value that is shown; the others are shown all the same. `look` must not call anything that could end a value. `_section` proves that this is a callback, and so the main thread.
     pub fn each(&self, _section: &Section, mut look: impl FnMut(&mut T) -> bool) {
         let lender = ptr::from_ref(self).cast_mut().cast::<c_void>();
         lent::assert_none();
@@ -174,10 +175,20 @@ impl<T: Stored> DataType<T> {
         let _end = Defer(|| lent::take_back(lender));
         for value in self.live().iter() {
             let value = *value as *mut T;
-            // SAFETY: a `Box<T>` that Redis holds. It ends only after it has left the list, whose lock we hold; and nobody else has it
-            // (`lent`).
-            if self.health(value) == Health::Sound && !look(unsafe { &mut *value }) {
-                break;
+            if self.health(value) == Health::Damaged {
+                continue;
+            }
+            let looked = panics::catch("a look at each value", || {
+                planted::look();
+                // SAFETY: a `Box<T>` that Redis holds. It ends only after it has left the list, whose lock we hold; and nobody else has it
+                // (`lent`).
+                look(unsafe { &mut *value })
+            });
+            match looked {
+                Some(true) => {}
+                Some(false) => break,
+                // It was lent to be changed.
+                None => self.damage(value as usize),
             }
         }
     }

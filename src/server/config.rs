@@ -14,6 +14,6 @@ pub fn register(ctx: &Ctx) -> bool {
     let mut all: Vec<Config> = options::configs().chain(limits::CONFIGS).chain(caller::CONFIGS).collect();
     FAMILIES.iter().for_each(|family| all.extend(family.configs));
     #[cfg(feature = "planted-panic")]
-    all.push(Config::Number(&crate::redis::planted::AT));
+    all.extend([&crate::redis::planted::AT, &crate::redis::planted::AT_LOOK].map(Config::Number));
     all.drain(..).all(|config| config.register(ctx)) && load(ctx)
 }

@@ -1,7 +1,8 @@
 //! Hands server events on, first to each family and then to delivery: some deadlines may be looked at only once a family has held them
-//! up.
+//! up. A panic in one family leaves the others and delivery alone.
 
 use crate::delivery;
+use crate::redis::panics;
 use crate::redis::server_events::{listen, Event};
 use crate::redis::Ctx;
 use crate::server::families::FAMILIES;
@@ -12,6 +13,8 @@ pub fn register(ctx: &Ctx) -> bool {
 }
 
 fn on_event(ctx: &Ctx, event: Event) {
-    FAMILIES.iter().for_each(|family| (family.on_event)(ctx, &event));
+    for family in FAMILIES {
+        panics::catch("a server event, at one family", || (family.on_event)(ctx, &event));
+    }
     delivery::events::on_event(&event);
 }

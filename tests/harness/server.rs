@@ -61,6 +61,14 @@ impl Server {
         server
     }
 
+    /// The same under a clock.
+    #[track_caller]
+    pub fn start_with_under(module: &Path, clock: &Clock, args: &[&str]) -> Self {
+        let mut server = Self::launch(args, Some(module), clock.environment());
+        server.may_panic = true;
+        server
+    }
+
     /// Starts a server without the module, to test this harness itself.
     #[track_caller]
     pub fn plain(args: &[&str]) -> Self {

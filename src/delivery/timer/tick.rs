@@ -7,6 +7,7 @@
 use crate::delivery::timer::{lateness, slots};
 use crate::redis::ctx::{monotonic_us, must_not_write, unix_ms};
 use crate::redis::key::{self, Key};
+use crate::redis::panics;
 use crate::redis::timer::{arm, Armed};
 use crate::redis::{Ctx, OwnedStr, Str};
 use lazy_static::lazy_static;
@@ -275,19 +276,26 @@ fn tick(ctx: &Ctx) {
         tick.shortest = LOADING_STEP;
         return;
     }
-    drivers().iter().for_each(|driver| (driver.turn.begins)(ctx));
+    turns(|turn| (turn.begins)(ctx));
     if !flags.is_master() {
         work(ctx, |driver| driver.on_replica, until);
     } else if must_not_write() {
         tick.shortest = PAUSE_STEP;
         let now = UnixMs(unix_ms());
         HEARD_SINCE.store(now.0, Ordering::Relaxed);
-        drivers().iter().for_each(|driver| (driver.turn.pauses)(ctx, now, until));
+        turns(|turn| (turn.pauses)(ctx, now, until));
     } else {
         work(ctx, |driver| driver.on_master, until);
     }
     // Keys that are due have gone first.
-    drivers().iter().for_each(|driver| (driver.turn.ends)(ctx, until));
+    turns(|turn| (turn.ends)(ctx, until));
+}
+
+/// Does something for each kind of key. A panic at one kind leaves the others alone.
+fn turns(work: impl Fn(&Turn)) {
+    for driver in drivers() {
+        panics::catch("the timer, at one family", || work(&driver.turn));
+    }
 }
 
 /// Drives the keys whose time has come, as long as the budget lasts.

@@ -24,7 +24,7 @@ mod limits;
 mod mclaim;
 mod names;
 mod not_promised;
-mod panics;
+pub mod panics;
 mod pause;
 mod peek;
 mod persistence;

@@ -5,6 +5,7 @@ mod crash;
 mod crowd;
 mod deadlines;
 mod entries;
+mod fences;
 mod hazards;
 mod hour;
 mod many;
