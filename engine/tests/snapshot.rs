@@ -6,8 +6,8 @@ mod keys;
 use keys::{chunks, exercise, Family};
 use proptest::prelude::*;
 use tsgen_engine::{
-    ClaimTerms, DeliveryOptions, Error, Gate, Guard, Idle, Loader, Millis, Queue, TokenRange, Tsgen, Ttl, UnixMs,
-    Watermark, WatermarkRules, Window,
+    Addition, ClaimTerms, DeliveryOptions, Error, Gate, Guard, Idle, Loader, Millis, Queue, TokenRange, Tsgen, Ttl,
+    UnixMs, Watermark, WatermarkRules, Window,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -167,7 +167,7 @@ proptest! {
 fn a_bounded_sweep_is_the_same_however_grants_are_cut() {
     let mut master = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     for n in 0..30_000u32 {
-        master.add(Guard::Always, 1, &n.to_be_bytes(), b"", NOW).expect("room");
+        master.add(&Addition::once(Guard::Always, 1, &n.to_be_bytes(), b""), NOW).expect("room");
     }
     master.advance(1, None, NOW).expect("external");
     let first = master

@@ -1,7 +1,7 @@
 use super::Mover;
 use crate::gate::idle::IdleRules;
 use crate::gate::ttl::{Copied, Prefix, TtlRules};
-use crate::gate::watermark::{Guard, WatermarkRules};
+use crate::gate::watermark::{Addition, Guard, WatermarkRules};
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
@@ -70,7 +70,8 @@ fn buffers_of_elements_are_shown() {
     let mut key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     for n in 0..3_000u32 {
         let size = if n % 100 == 0 { 6_000 } else { 20 };
-        key.add(Guard::Always, i64::from(n), &n.to_be_bytes(), &vec![7; size], UnixMs(5)).expect("room");
+        key.add(&Addition::once(Guard::Always, i64::from(n), &n.to_be_bytes(), &vec![7; size]), UnixMs(5))
+            .expect("room");
     }
     key.advance(3_000, None, UnixMs(5)).expect("external");
     for _ in 0..20 {

@@ -3,7 +3,7 @@
 use crate::entries::MAX_NAME;
 use crate::gate::idle::IdleRules;
 use crate::gate::ttl::{Copied, Ending, Prefix, TtlRules};
-use crate::gate::watermark::{Guard, WatermarkRules};
+use crate::gate::watermark::{Addition, Guard, WatermarkRules};
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
@@ -50,7 +50,8 @@ fn tsgen(options: DeliveryOptions, count: u32, rng: &mut Rng) -> Tsgen {
     for n in 0..count {
         let size = if rng.u8(..) == 0 { 5_000 } else { rng.usize(..60) };
         let timestamp = rng.i64(0..i64::from(count));
-        key.add(Guard::Always, timestamp, format!("id-{n}").as_bytes(), &vec![n as u8; size], NOW).expect("room");
+        key.add(&Addition::once(Guard::Always, timestamp, format!("id-{n}").as_bytes(), &vec![n as u8; size]), NOW)
+            .expect("room");
     }
     key
 }
@@ -113,7 +114,7 @@ fn entries_of_every_state_move_and_stay_what_they_are() {
         for n in 0..1_000 {
             let id = format!("id-{}", n + 1_000 * u32::from(round));
             if n % 100 == 0 {
-                key.add(Guard::IfPresent, 15_500, id.as_bytes(), b"newer", now).expect("room");
+                key.add(&Addition::once(Guard::IfPresent, 15_500, id.as_bytes(), b"newer"), now).expect("room");
             } else if n % 3 == 0 {
                 key.rem(id.as_bytes());
             }
@@ -267,8 +268,11 @@ fn operations_come_between_the_steps_of_a_pass() {
                 3 => assert_eq!(key.rem(id.as_bytes()), plain.rem(id.as_bytes())),
                 4 => {
                     let timestamp = rng.i64(..5_000);
-                    let added = key.add(Guard::Always, timestamp, id.as_bytes(), b"again", now);
-                    assert_eq!(added, plain.add(Guard::Always, timestamp, id.as_bytes(), b"again", now));
+                    let added = key.add(&Addition::once(Guard::Always, timestamp, id.as_bytes(), b"again"), now);
+                    assert_eq!(
+                        added,
+                        plain.add(&Addition::once(Guard::Always, timestamp, id.as_bytes(), b"again"), now)
+                    );
                 }
                 _ => drop(key.compact(rng.usize(..300))),
             }
@@ -317,7 +321,7 @@ fn the_longest_names_move_with_what_is_outside() {
     let mut key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
     let name = |n: u32| [&n.to_be_bytes()[..], &vec![7; MAX_NAME - 4]].concat();
     for n in 0..300 {
-        key.add(Guard::Always, 1, &name(n), b"body", NOW).expect("room");
+        key.add(&Addition::once(Guard::Always, 1, &name(n), b"body"), NOW).expect("room");
     }
     for n in (0..300).filter(|n| n % 60 != 0) {
         key.rem(&name(n));

@@ -2,8 +2,8 @@ mod paused;
 mod sink;
 
 use crate::{
-    Claim, ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, TokenRange, Tsgen, UnixMs, WatermarkRules,
-    Which,
+    Addition, Claim, ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, TokenRange, Tsgen, UnixMs,
+    WatermarkRules, Which,
 };
 
 const LEASE: Millis = Millis(100);
@@ -13,7 +13,7 @@ const FAILED: Nack<'_> = Nack { delay: None, dead: false, reason: b"" };
 fn ready(count: u8, options: DeliveryOptions) -> Tsgen {
     let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
     for n in 0..count {
-        key.add(Guard::Always, 1, &[n], b"", UnixMs(0)).expect("room");
+        key.add(&Addition::once(Guard::Always, 1, &[n], b""), UnixMs(0)).expect("room");
     }
     key.advance(1, None, UnixMs(0)).expect("external");
     key
@@ -41,7 +41,7 @@ fn what_is_promoted_is_looked_for_behind_delays_that_are_over() {
     let options = DeliveryOptions { backoff: Millis(10_000), max_backoff: Millis(10_000), ..unbounded() };
     let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
     for n in 0..3_000u32 {
-        key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
+        key.add(&Addition::once(Guard::Always, 1, &n.to_be_bytes(), b""), UnixMs(0)).expect("room");
     }
     key.advance(1, None, UnixMs(0)).expect("external");
     let handed_back = claim(&mut key, 1_500, 0);
@@ -197,7 +197,7 @@ fn a_replica_takes_the_masters_token_and_tells_if_it_would_have_issued_another()
 fn more_than_one_command_touches() -> (Tsgen, [Claim; 3]) {
     let mut key = Tsgen::create(WatermarkRules::default(), unbounded(), [1, 2]).expect("valid options");
     for n in 0..10_002u32 {
-        key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
+        key.add(&Addition::once(Guard::Always, 1, &n.to_be_bytes(), b""), UnixMs(0)).expect("room");
     }
     key.advance(1, None, UnixMs(0)).expect("external");
     let claims = [10_000, 1, 1].map(|count| claim(&mut key, count, 0));
@@ -284,7 +284,7 @@ fn a_claim_of_large_entries_takes_fewer_and_the_next_goes_on() {
     let mut key = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [1, 2]).expect("valid options");
     let payload = vec![7; 1024 * 1024];
     for id in 0..10u8 {
-        key.add(Guard::Always, i64::from(id), &[id], &payload, UnixMs(0)).expect("room");
+        key.add(&Addition::once(Guard::Always, i64::from(id), &[id], &payload), UnixMs(0)).expect("room");
     }
     key.advance(100, None, UnixMs(0)).expect("no sources");
     let mut claimed = |count| {
@@ -305,7 +305,7 @@ fn a_reader_takes_four_thousand_leases_to_have_ended_until_a_sweep() {
         let options = DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() };
         let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
         for n in 0..25_000u32 {
-            key.add(Guard::Always, 1, &n.to_be_bytes(), b"", UnixMs(0)).expect("room");
+            key.add(&Addition::once(Guard::Always, 1, &n.to_be_bytes(), b""), UnixMs(0)).expect("room");
         }
         key.advance(1, None, UnixMs(0)).expect("external");
         let mut last = 0;

@@ -13,7 +13,7 @@ fn key(group_limit: u32, fair: bool) -> Tsgen {
 
 fn add(key: &mut Tsgen, group: &str, timestamp: i64, id: &str) {
     let once = Addition::once(Guard::Always, timestamp, id.as_bytes(), b"");
-    key.add_as(&Addition { group: Some(group.as_bytes()), ..once }, NOW).expect("room");
+    key.add(&Addition { group: Some(group.as_bytes()), ..once }, NOW).expect("room");
 }
 
 /// Claims one after the other; the ids in order.
@@ -182,7 +182,7 @@ fn a_group_takes_at_most_48_bytes() {
         let mut key = if groups { key(1, true) } else { self::key(0, false) };
         for n in 0..100_000 {
             let id = format!("order-{n:010}");
-            key.add(Guard::Always, n, id.as_bytes(), b"", NOW).expect("room");
+            key.add(&Addition::once(Guard::Always, n, id.as_bytes(), b""), NOW).expect("room");
         }
         key.memory()
     };

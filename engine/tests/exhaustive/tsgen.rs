@@ -38,7 +38,7 @@ impl Family for Elements {
         match write {
             Write::Add(id, timestamp) => {
                 let group = (key.options().group_limit > 0).then_some(&b"group"[..]);
-                key.add_as(&Addition { group, ..Addition::once(Guard::Always, *timestamp, &[*id], b"") }, now)
+                key.add(&Addition { group, ..Addition::once(Guard::Always, *timestamp, &[*id], b"") }, now)
                     .expect("unbounded");
                 true
             }

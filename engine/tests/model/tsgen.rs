@@ -91,7 +91,7 @@ impl Family for Watermark {
                 let (group, payload) = (group.as_deref(), payload.as_deref());
                 let every = every.map(Millis).filter(|_| world.naive.gate.clock);
                 let addition = Addition { guard, group, every, timestamp, id: &id, payload };
-                let run = |key: &mut Tsgen| key.add_as(&addition, UnixMs(now)).map_err(|error| error.code());
+                let run = |key: &mut Tsgen| key.add(&addition, UnixMs(now)).map_err(|error| error.code());
                 let added = run(&mut world.master);
                 assert_eq!(added, world.naive.add(&addition, now));
                 if matches!(added, Ok(Added::Waits | Added::Ready)) {

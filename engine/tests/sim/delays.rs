@@ -6,7 +6,7 @@ use crate::family::{self, options, Delivery};
 use crate::node::Node;
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
-use tsgen_engine::{Guard, Kind, Tsgen, UnixMs, Watermark, WatermarkRules};
+use tsgen_engine::{Addition, Guard, Kind, Tsgen, UnixMs, Watermark, WatermarkRules};
 use tsgen_history::{Act, Terms, Unit};
 
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl family::Family for Delayers {
     }
 
     fn apply(node: &mut Node<Self>, add: &Add, now: UnixMs) -> bool {
-        let added = node.key.add(Guard::Always, add.timestamp, &add.id.to_be_bytes(), b"payload", now);
+        let added = node.key.add(&Addition::once(Guard::Always, add.timestamp, &add.id.to_be_bytes(), b"payload"), now);
         added.expect("unbounded");
         true
     }

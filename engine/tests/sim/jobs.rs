@@ -51,7 +51,7 @@ impl family::Family for Administrators {
         match write {
             Write::Set { job, at, every } => {
                 let once = Addition::once(Guard::Always, *at, std::slice::from_ref(job), b"job");
-                node.key.add_as(&Addition { every: Some(Millis(*every)), ..once }, now).expect("unbounded");
+                node.key.add(&Addition { every: Some(Millis(*every)), ..once }, now).expect("unbounded");
                 true
             }
             Write::End(job) => node.key.rem(&[*job]),

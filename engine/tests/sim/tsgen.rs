@@ -102,7 +102,7 @@ impl family::Family for Writers {
                 let group = key.options().has_groups().then(|| group(*id));
                 let id = id.to_be_bytes();
                 let once = Addition::once(Guard::Always, *timestamp, &id, b"payload");
-                let added = key.add_as(&Addition { group: group.as_ref().map(|group| &group[..]), ..once }, now);
+                let added = key.add(&Addition { group: group.as_ref().map(|group| &group[..]), ..once }, now);
                 added.expect("unbounded") != Added::Refused
             }
             Write::Advance { to, source } => key.advance(*to, Some(SOURCES[*source]), now).expect("a source").changed,

@@ -35,14 +35,15 @@ impl Family for Watermark {
         let kind = Kind::Sources(vec![source("a"), source("b")]);
         let mut key = Tsgen::create(WatermarkRules { kind, ..Default::default() }, options, [3, 4]).expect("valid");
         for n in 0..40u8 {
-            key.add(Guard::Always, i64::from(n), &[n; 5], &vec![n; usize::from(n)], NOW).expect("room");
+            key.add(&Addition::once(Guard::Always, i64::from(n), &[n; 5], &vec![n; usize::from(n)]), NOW)
+                .expect("room");
         }
         key.advance(30, Some(b"a"), NOW).expect("a source");
         key.advance(29, Some(b"b"), NOW).expect("a source");
         let first = fail_some(&mut key);
-        key.add(Guard::Always, 3, &[3; 5], b"newer", NOW).expect("room");
+        key.add(&Addition::once(Guard::Always, 3, &[3; 5], b"newer"), NOW).expect("room");
         lose_some(&mut key, first);
-        key.add(Guard::Always, 99, &[5; 5], b"supersedes a running lease", NOW).expect("room");
+        key.add(&Addition::once(Guard::Always, 99, &[5; 5], b"supersedes a running lease"), NOW).expect("room");
         check_states(&mut key);
         vec![
             key,
@@ -61,16 +62,16 @@ impl Family for Watermark {
         key.check_jump(1_000_000, Some(b"a")).ok();
         key.change_sources(&[SourceChange::Add(b"one more".as_slice().into())], now).ok();
         key.alter_source_idle(Millis(7), now);
-        key.add(Guard::Always, 1, b"done-3", b"", now).ok();
+        key.add(&Addition::once(Guard::Always, 1, b"done-3", b""), now).ok();
         key.forget(b"done-4");
         key.forget_stride(now);
         key.range(i64::MIN, i64::MAX, 100, now);
-        key.add_as(&in_group(Some(b"new group"), Addition::once(Guard::Always, 4, b"other", b"")), now).ok();
-        key.add_as(&in_group(Some(b"g1"), Addition::once(Guard::IfPresent, 6, &[20; 5], b"")), now).ok();
-        key.add(Guard::Always, 5, b"new", b"", now).ok();
+        key.add(&in_group(Some(b"new group"), Addition::once(Guard::Always, 4, b"other", b"")), now).ok();
+        key.add(&in_group(Some(b"g1"), Addition::once(Guard::IfPresent, 6, &[20; 5], b"")), now).ok();
+        key.add(&Addition::once(Guard::Always, 5, b"new", b""), now).ok();
         for id in [&b"job-3"[..], b"job-5"] {
             let once = Addition::once(Guard::Always, 7, id, b"");
-            key.add_as(&Addition { every: Some(Millis(3)), ..once }, now).ok();
+            key.add(&Addition { every: Some(Millis(3)), ..once }, now).ok();
         }
         key.put_off(90, b"job-1", now).ok();
         key.rem(b"job-4");
@@ -85,7 +86,7 @@ fn with_memory() -> Tsgen {
     key.alter_remember(Millis(3_000), 20).expect("valid");
     key.advance(5, None, NOW).expect("external");
     for n in 0..9 {
-        key.add(Guard::Always, 1, format!("done-{n}").as_bytes(), b"x", NOW).expect("room");
+        key.add(&Addition::once(Guard::Always, 1, format!("done-{n}").as_bytes(), b"x"), NOW).expect("room");
     }
     let terms = ClaimTerms { consumer: b"w", count: 7, lease: Millis(100), first: None };
     let claim = key.claim(&terms, NOW).expect("no sink");
@@ -105,10 +106,10 @@ fn with_recurring() -> Tsgen {
         let id = format!("job-{n}");
         let once = Addition::once(Guard::Always, 900 + n, id.as_bytes(), b"x");
         let every = (n % 4 > 0).then_some(Millis(10 + n.unsigned_abs()));
-        key.add_as(&Addition { every, ..once }, NOW).expect("room");
+        key.add(&Addition { every, ..once }, NOW).expect("room");
     }
     let first = fail_some(&mut key);
-    key.add(Guard::Always, 3_000, b"job-5", b"once", NOW).expect("room");
+    key.add(&Addition::once(Guard::Always, 3_000, b"job-5", b"once"), NOW).expect("room");
     lose_some(&mut key, first);
     key.requeue(Which::All(2), UnixMs(1_250)).expect("few");
     let terms = ClaimTerms { consumer: b"w", count: 2, lease: Millis(100), first: None };
@@ -125,7 +126,7 @@ fn with_silence() -> Tsgen {
         .expect("valid");
     key.alter_source_idle(Millis(100), NOW);
     key.alter_max_jump(1_000);
-    key.add(Guard::Always, 20, b"x", b"", NOW).expect("room");
+    key.add(&Addition::once(Guard::Always, 20, b"x", b""), NOW).expect("room");
     key.advance(30, Some(b"a"), UnixMs(1_150)).expect("a source");
     assert_eq!(key.leave_out(&[b"b", b"d"], UnixMs(1_150)).watermark, None);
     key.advance(10, Some(b"c"), UnixMs(1_160)).expect("a source");
@@ -201,15 +202,15 @@ fn with_named_groups(group_limit: u32, fair: bool) -> Tsgen {
         let group = if n % 7 == 0 { None } else { Some(group.as_bytes()) };
         let (id, payload) = ([n; 5], vec![n; usize::from(n)]);
         let once = Addition::once(Guard::Always, i64::from(n), &id, &payload);
-        key.add_as(&in_group(group, once), NOW).expect("room");
+        key.add(&in_group(group, once), NOW).expect("room");
     }
     let dies = Addition::once(Guard::Always, 0, b"dies", b"");
-    key.add_as(&in_group(Some(b"only dead"), dies), NOW).expect("room");
+    key.add(&in_group(Some(b"only dead"), dies), NOW).expect("room");
     key.advance(30, None, NOW).expect("external");
     let first = fail_some(&mut key);
     let leased = key.pending(None, None, 9, NOW)[2].name.to_vec();
     let newer = Addition::once(Guard::Always, 3, &leased, b"newer");
-    key.add_as(&in_group(Some(b"moved"), newer), NOW).expect("room");
+    key.add(&in_group(Some(b"moved"), newer), NOW).expect("room");
     lose_some(&mut key, first);
     check_states(&mut key);
     key

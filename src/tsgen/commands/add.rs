@@ -36,7 +36,7 @@ impl Element<'_> {
         let (now, when) = (adding::time(call, queue), self.when);
         let timestamp = when.resolve(queue.is_clock(), now, call)?;
         let Element { guard, group, every, id, payload, .. } = *self;
-        let added = queue.add_as(&Addition { guard, group, every, timestamp, id, payload }, now)?;
+        let added = queue.add(&Addition { guard, group, every, timestamp, id, payload }, now)?;
         Ok((added != Added::Refused).then_some(Placements { placed: [Placed { when, timestamp, added }], now }))
     }
 }

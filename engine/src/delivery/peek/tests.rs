@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    fired, Batch, ClaimTerms, Debounce, DeliveryOptions, Fired, Guard, IdleRules, Millis, Nack, Tally, TokenRange,
-    Tsgen, WatermarkRules, WindowRules,
+    fired, Addition, Batch, ClaimTerms, Debounce, DeliveryOptions, Fired, Guard, IdleRules, Millis, Nack, Tally,
+    TokenRange, Tsgen, WatermarkRules, WindowRules,
 };
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -11,7 +11,7 @@ fn tsgen() -> Tsgen {
 }
 
 fn add(key: &mut Tsgen, timestamp: i64, id: &[u8], payload: &[u8]) {
-    key.add(Guard::Always, timestamp, id, payload, NOW).expect("room");
+    key.add(&Addition::once(Guard::Always, timestamp, id, payload), NOW).expect("room");
 }
 
 fn claim<G: Gate>(key: &mut Queue<G>, count: usize, lease: u64) -> TokenRange {

@@ -1,7 +1,7 @@
 //! Keys that are paused.
 
 use super::{claim, names, ready};
-use crate::{DeliveryOptions, Guard, TokenRange, UnixMs, Which};
+use crate::{Addition, DeliveryOptions, Guard, TokenRange, UnixMs, Which};
 
 #[test]
 fn a_paused_key_hands_out_nothing_and_all_else_goes_on() {
@@ -14,7 +14,7 @@ fn a_paused_key_hands_out_nothing_and_all_else_goes_on() {
     let nothing = claim(&mut key, 9, 1);
     assert_eq!((nothing.count, nothing.changed), (0, false));
     assert!(key.ready_batch(UnixMs(1)).entries.is_empty());
-    key.add(Guard::Always, 1, b"late", b"", UnixMs(1)).expect("room");
+    key.add(&Addition::once(Guard::Always, 1, b"late", b""), UnixMs(1)).expect("room");
     assert_eq!(key.ack(&[TokenRange::one(held.first)], UnixMs::EVER).expect("one").count, 1);
     // The other lease has ended: that shows, and there is nothing for a worker, nor will time alone bring something.
     let stats = key.stats(UnixMs(100));

@@ -1,7 +1,9 @@
 //! Entries that leave for a sink.
 
 use super::{claim, ready, tokens, unbounded, FAILED, LEASE};
-use crate::{ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, Sink, Sunk, Tsgen, UnixMs, SINK_BATCH};
+use crate::{
+    Addition, ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, Sink, Sunk, Tsgen, UnixMs, SINK_BATCH,
+};
 
 #[test]
 fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() {
@@ -36,9 +38,9 @@ fn what_leaves_for_the_sink_is_what_it_has_taken_whatever_has_come_in_between() 
     let mut key = ready(3, unbounded());
     let places: Vec<_> = key.ready_batch(UnixMs(0)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
     // Other code runs: one comes in front, one of those that were taken is gone, and one has been replaced.
-    key.add(Guard::Always, -1, b"before", b"", UnixMs(0)).expect("room");
+    key.add(&Addition::once(Guard::Always, -1, b"before", b""), UnixMs(0)).expect("room");
     assert!(key.rem(&[0]));
-    key.add(Guard::Always, 0, &[1], b"new", UnixMs(0)).expect("room");
+    key.add(&Addition::once(Guard::Always, 0, &[1], b"new"), UnixMs(0)).expect("room");
     let mut replica = key.clone();
     assert_eq!(key.drop_taken(&places, UnixMs(0)), Sunk { count: 1, oldest: false });
     let left: Vec<_> = key.ready_batch(UnixMs(0)).entries.iter().map(|ready| ready.name.to_vec()).collect();

@@ -55,25 +55,13 @@ pub enum Added {
 }
 
 impl Queue<Watermark> {
-    /// Adds an element that comes once, in the group of its id, or replaces the one of its id: [`Queue::add_as`].
-    pub fn add(
-        &mut self,
-        guard: Guard,
-        timestamp: i64,
-        id: &[u8],
-        payload: &[u8],
-        now: UnixMs,
-    ) -> Result<Added, Error> {
-        self.add_as(&Addition::once(guard, timestamp, id, payload), now)
-    }
-
     /// Adds an element, or replaces the one of its id. O(log n), and O(bytes of the payload) if that is kept. Depends on `now` only if the watermark is
     /// a clock, or the key remembers what is done.
     ///
     /// An element of that id that is waiting, ready, delayed or dead is replaced; one that is leased is superseded:
     /// its token still settles, but it never comes back.
     /// Errors: [`Error::Late`], [`Error::Full`], [`Error::Exhausted`], [`Error::NoGroups`], [`Error::EveryNeedsClock`], [`Error::OutOfRange`].
-    pub fn add_as(&mut self, addition: &Addition<'_>, now: UnixMs) -> Result<Added, Error> {
+    pub fn add(&mut self, addition: &Addition<'_>, now: UnixMs) -> Result<Added, Error> {
         let Addition { guard, group, every, timestamp, id, payload } = *addition;
         self.check_group(group)?;
         self.check_every(every)?;
@@ -122,7 +110,7 @@ impl Queue<Watermark> {
     /// Errors: [`Error::Late`], [`Error::Exhausted`].
     pub fn put_off(&mut self, timestamp: i64, id: &[u8], now: UnixMs) -> Result<Added, Error> {
         let guard = Guard::IfPresent;
-        self.add_as(&Addition { guard, group: None, every: None, timestamp, id, payload: None }, now)
+        self.add(&Addition { guard, group: None, every: None, timestamp, id, payload: None }, now)
     }
 
     /// Adds all of these elements or none; tells for each whether it waits. O(log n) an element.

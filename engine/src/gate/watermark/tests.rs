@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ClaimTerms, DeliveryOptions, Guard, Millis, Nack, TokenRange, Tsgen, Which};
+use crate::{Addition, ClaimTerms, DeliveryOptions, Guard, Millis, Nack, TokenRange, Tsgen, Which};
 
 const T0: UnixMs = UnixMs(0);
 
@@ -9,7 +9,7 @@ fn key(kind: Kind) -> Tsgen {
 }
 
 fn add(key: &mut Tsgen, timestamp: i64, id: &str) -> Added {
-    key.add(Guard::Always, timestamp, id.as_bytes(), b"", T0).expect("room")
+    key.add(&Addition::once(Guard::Always, timestamp, id.as_bytes(), b""), T0).expect("room")
 }
 
 fn claim(key: &mut Tsgen, now: i64) -> (Vec<String>, u64) {
@@ -91,7 +91,7 @@ fn a_clock_lets_elements_through_and_takes_them_back_when_it_is_set_right() {
 
     // It was ahead when something was added and claimed, and is set right.
     for (timestamp, id, added) in [(70, "c", Added::Ready), (2_000, "d", Added::Waits)] {
-        assert_eq!(key.add(Guard::Always, timestamp, id.as_bytes(), b"", UnixMs(900)), Ok(added));
+        assert_eq!(key.add(&Addition::once(Guard::Always, timestamp, id.as_bytes(), b""), UnixMs(900)), Ok(added));
     }
     assert_eq!(
         key.claim(&ClaimTerms { consumer: b"w", count: 1, lease: Millis(10), first: None }, UnixMs(901))
@@ -100,7 +100,7 @@ fn a_clock_lets_elements_through_and_takes_them_back_when_it_is_set_right() {
         1
     );
     assert_eq!((key.watermark(UnixMs(60)), key.next_opening(UnixMs(60))), (Some(60), Some(UnixMs(70))));
-    assert_eq!(key.add(Guard::Always, 65, b"e", b"", UnixMs(55)), Ok(Added::Waits));
+    assert_eq!(key.add(&Addition::once(Guard::Always, 65, b"e", b""), UnixMs(55)), Ok(Added::Waits));
     assert!(!key.has_ready(UnixMs(59)) && key.closes_again());
     assert_eq!([60, 65].map(|now| claim(&mut key, now).0), [["b"], ["e"]]);
     assert!(!key.has_ready(UnixMs(69)) && key.has_ready(UnixMs(70)));
@@ -197,7 +197,7 @@ fn late_elements_are_refused_where_the_key_says_so() {
     let mut key = key(Kind::External);
     key.advance(5, None, T0).expect("external");
     assert!(key.alter_late(Late::Reject));
-    assert_eq!(key.add(Guard::Always, 5, b"x", b"", T0), Err(Error::Late));
+    assert_eq!(key.add(&Addition::once(Guard::Always, 5, b"x", b""), T0), Err(Error::Late));
     assert_eq!(key.madd(&[(6, b"y", b""), (5, b"x", b"")], T0), Err(Error::Late));
     assert_eq!((key.len(), key.stats(T0).totals.late), (0, 0));
 }
@@ -205,7 +205,7 @@ fn late_elements_are_refused_where_the_key_says_so() {
 #[test]
 fn guards_look_at_the_newest_element_whatever_its_state() {
     let mut key = key(Kind::External);
-    let guarded = |key: &mut Tsgen, guard| key.add(guard, 1, b"x", b"", T0).expect("room");
+    let guarded = |key: &mut Tsgen, guard| key.add(&Addition::once(guard, 1, b"x", b""), T0).expect("room");
     assert_eq!(guarded(&mut key, Guard::IfPresent), Added::Refused);
     assert_eq!(guarded(&mut key, Guard::IfAbsent), Added::Waits);
     assert_eq!(guarded(&mut key, Guard::IfAbsent), Added::Refused);
@@ -218,10 +218,14 @@ fn a_full_key_takes_replacements_and_nothing_else() {
     let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
     assert_eq!(key.madd(&[(1, b"a", b""), (1, b"b", b""), (1, b"c", b"")], T0), Err(Error::Full));
     assert_eq!(key.madd(&[(1, b"a", b""), (1, b"b", b""), (2, b"a", b"")], T0).map(|added| added.len()), Ok(3));
-    assert_eq!(key.add(Guard::Always, 1, b"c", b"", T0), Err(Error::Full));
+    assert_eq!(key.add(&Addition::once(Guard::Always, 1, b"c", b""), T0), Err(Error::Full));
     key.advance(5, None, T0).expect("external");
     claim(&mut key, 0);
-    assert_eq!(key.add(Guard::Always, 9, b"a", b"", T0), Ok(Added::Waits), "a superseded delivery takes no room");
+    assert_eq!(
+        key.add(&Addition::once(Guard::Always, 9, b"a", b""), T0),
+        Ok(Added::Waits),
+        "a superseded delivery takes no room"
+    );
 }
 
 #[test]
@@ -423,7 +427,7 @@ fn an_advance_that_goes_too_far_is_told_from_one_that_does_not() {
 
 /// Adds this id, has it worked on, and acknowledges it, all at `now`.
 fn work(key: &mut Tsgen, id: &str, now: i64) {
-    assert_eq!(key.add(Guard::Always, 1, id.as_bytes(), b"", UnixMs(now)), Ok(Added::Ready));
+    assert_eq!(key.add(&Addition::once(Guard::Always, 1, id.as_bytes(), b""), UnixMs(now)), Ok(Added::Ready));
     let (got, token) = claim(key, now);
     assert_eq!(got, [id]);
     assert_eq!(key.ack(&[TokenRange::one(token)], UnixMs(now)).map(|settled| settled.count), Ok(1));
@@ -437,7 +441,7 @@ fn remembering(keep: u64, max: u64) -> Tsgen {
 }
 
 fn add_at(key: &mut Tsgen, id: &str, now: i64) -> Added {
-    key.add(Guard::Always, 9, id.as_bytes(), b"", UnixMs(now)).expect("room")
+    key.add(&Addition::once(Guard::Always, 9, id.as_bytes(), b""), UnixMs(now)).expect("room")
 }
 
 #[test]
@@ -458,7 +462,7 @@ fn what_is_done_is_not_added_again_until_it_is_over() {
 #[test]
 fn what_somebody_works_on_is_not_added_again() {
     let mut key = remembering(100, 10);
-    assert_eq!(key.add(Guard::Always, 1, b"a", b"x", T0), Ok(Added::Ready));
+    assert_eq!(key.add(&Addition::once(Guard::Always, 1, b"a", b"x"), T0), Ok(Added::Ready));
     let (_, token) = claim(&mut key, 0);
     assert_eq!((add_at(&mut key, "a", 5), key.put_off(9, b"a", UnixMs(5))), (Added::Refused, Ok(Added::Refused)));
     assert_eq!(key.ack(&[TokenRange::one(token)], UnixMs(6)).map(|settled| settled.count), Ok(1));
@@ -475,7 +479,7 @@ fn what_is_done_is_neither_late_nor_too_much() {
     work(&mut key, "a", 0);
     add_at(&mut key, "b", 1);
     key.alter_late(Late::Reject);
-    assert_eq!(key.add(Guard::Always, 1, b"a", b"", UnixMs(2)), Ok(Added::Refused));
+    assert_eq!(key.add(&Addition::once(Guard::Always, 1, b"a", b""), UnixMs(2)), Ok(Added::Refused));
     assert_eq!(key.madd(&[(1, b"a", b""), (7, b"b", b"")], UnixMs(2)), Ok(vec![Added::Refused, Added::Waits]));
 }
 
@@ -501,7 +505,7 @@ fn a_great_many_are_remembered_in_few_bytes_and_forgotten_in_short_steps() {
     let before = key.memory();
     for n in 0..many {
         let (id, now) = (format!("{n:016}"), UnixMs(1_000 + n as i64 / 50 - if n % 1_000 == 0 { 700 } else { 0 }));
-        key.add(Guard::Always, 1, id.as_bytes(), b"", now).expect("room");
+        key.add(&Addition::once(Guard::Always, 1, id.as_bytes(), b""), now).expect("room");
         if n % 100 == 99 {
             let terms = ClaimTerms { consumer: b"w", count: 100, lease: Millis(10), first: None };
             let got = key.claim(&terms, now).expect("no sink");
@@ -518,7 +522,7 @@ fn a_great_many_are_remembered_in_few_bytes_and_forgotten_in_short_steps() {
     let less = (key.memory() - before) / many as usize;
     assert!(less <= 24, "{less} bytes an id, one in five of them there");
     for n in 0..many {
-        let added = key.add(Guard::IfPresent, 9, format!("{n:016}").as_bytes(), b"", UnixMs(2_000));
+        let added = key.add(&Addition::once(Guard::IfPresent, 9, format!("{n:016}").as_bytes(), b""), UnixMs(2_000));
         assert_eq!(added, Ok(Added::Refused));
         let known = add_at(&mut key, &format!("{n:016}"), 3_000) == Added::Refused;
         assert_eq!(known, n % 5 == 0, "{n}");

@@ -104,7 +104,7 @@ impl Queue<Window> {
         }
         self.check_windows(&[(field, delta)], now)?;
         let mut counted = PLAIN;
-        let sum = self.add(field, hash, delta, now, &mut counted);
+        let sum = self.add(field, delta, now, &mut counted);
         Ok(Incremented { sum, counted })
     }
 
@@ -121,10 +121,7 @@ impl Queue<Window> {
         let increments: Vec<(&[u8], i64)> = fields.iter().map(|(field, delta)| (field.as_bytes(), *delta)).collect();
         self.check_windows(&increments, now)?;
         let mut counted = PLAIN;
-        let add = |(field, delta): (&[u8], i64)| {
-            let hash = self.gate.hash(field);
-            self.add(field, hash, delta, now, &mut counted)
-        };
+        let add = |(field, delta): (&[u8], i64)| self.add(field, delta, now, &mut counted);
         let sum = increments.into_iter().map(add).collect();
         Ok(Incremented { sum, counted })
     }
@@ -161,8 +158,9 @@ impl Queue<Window> {
         self.check_room(opened, opened)
     }
 
-    /// Does one increment that has been checked; returns the sum.
-    fn add(&mut self, field: &[u8], hash: u32, delta: i64, now: UnixMs, counted: &mut Counted) -> i64 {
+    /// Does one increment that has been checked, and counts in `counted` what else it does; returns the sum.
+    fn add(&mut self, field: &[u8], delta: i64, now: UnixMs, counted: &mut Counted) -> i64 {
+        let hash = self.gate.hash(field);
         if self.gate.is_overdue(now) {
             if let Some(handle) = super::Gate::fire(&mut self.gate, now, &mut self.entries) {
                 self.take_in(handle);

@@ -79,7 +79,7 @@ fn the_next_time_is_on_the_grid_and_after_now_and_never_the_same() {
 fn a_nightly_job_for_a_year() {
     let mut key = key(DeliveryOptions { max_deliveries: 2, ..DeliveryOptions::default() });
     let first = 20_000 * DAY + HOUR;
-    key.add_as(&every(DAY, first, "nightly"), UnixMs(first - HOUR)).expect("room");
+    key.add(&every(DAY, first, "nightly"), UnixMs(first - HOUR)).expect("room");
     let (mut done, mut died) = (Vec::new(), 0);
     let mut now = first - HOUR;
     while now < first + 365 * DAY {
@@ -115,7 +115,7 @@ fn a_nightly_job_for_a_year() {
 #[test]
 fn runs_that_were_missed_are_one_run() {
     let mut key = key(DeliveryOptions::default());
-    assert_eq!(key.add_as(&every(10, 100, "a"), UnixMs(0)), Ok(Added::Waits));
+    assert_eq!(key.add(&every(10, 100, "a"), UnixMs(0)), Ok(Added::Waits));
     assert_eq!((claim(&mut key, 5, 99).0, get(&key, "a", 99)), (vec![], Some(("waiting", 100, Some(10)))));
     let (runs, token) = claim(&mut key, 1_000, 135);
     assert_eq!((runs, get(&key, "a", 135)), (vec![100], Some(("leased", 100, Some(10)))));
@@ -128,7 +128,7 @@ fn runs_that_were_missed_are_one_run() {
 #[test]
 fn what_comes_back_is_the_same_run() {
     let mut key = key(DeliveryOptions { max_deliveries: 3, ..DeliveryOptions::default() });
-    key.add_as(&every(10, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
     let (_, token) = claim(&mut key, 5, 100);
     fail(&mut key, token, false, 104);
     assert_eq!(claim(&mut key, 5, 130).0, [100], "handed back");
@@ -144,7 +144,7 @@ fn what_comes_back_is_the_same_run() {
 fn a_run_that_dies_does_not_stop_the_next_and_its_letter_stays() {
     let mut key = key(once_and_no_more());
     key.alter_remember(Millis(1_000_000), 100).expect("valid");
-    key.add_as(&every(10, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
     let (_, by_nack) = claim(&mut key, 5, 100);
     fail(&mut key, by_nack, false, 101);
     let (runs, by_lease_end) = claim(&mut key, 5, 110);
@@ -168,7 +168,7 @@ fn a_run_that_dies_does_not_stop_the_next_and_its_letter_stays() {
 #[test]
 fn an_extra_run_may_die_again_and_be_discarded_and_the_end_of_the_job_leaves_letters() {
     let mut key = key(once_and_no_more());
-    key.add_as(&every(10, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
     for now in [100, 110] {
         let (_, token) = claim(&mut key, 5, now);
         fail(&mut key, token, true, now);
@@ -181,7 +181,7 @@ fn an_extra_run_may_die_again_and_be_discarded_and_the_end_of_the_job_leaves_let
     assert!(key.rem(b"a") && !key.rem(b"a"));
     assert_eq!((get(&key, "a", 113), key.len(), key.recurring()), (None, 2, 0));
     // A new element of this id is another matter.
-    assert_eq!(key.add(Guard::IfAbsent, 100, b"a", b"job", UnixMs(113)), Ok(Added::Ready));
+    assert_eq!(key.add(&Addition::once(Guard::IfAbsent, 100, b"a", b"job"), UnixMs(113)), Ok(Added::Ready));
     key = copy(&key);
     assert_eq!(key.discard(Which::All(9), UnixMs(114)).map(|settled| settled.count), Ok(2));
     let (_, token) = claim(&mut key, 5, 114);
@@ -192,13 +192,13 @@ fn an_extra_run_may_die_again_and_be_discarded_and_the_end_of_the_job_leaves_let
 #[test]
 fn what_was_replaced_while_it_ran_makes_no_run() {
     let mut key = key(DeliveryOptions::default());
-    key.add_as(&every(10, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
     let (_, old) = claim(&mut key, 1_000, 100);
-    key.add_as(&every(7, 200, "a"), UnixMs(101)).expect("room");
+    key.add(&every(7, 200, "a"), UnixMs(101)).expect("room");
     assert_eq!((ack(&mut key, old, 102), key.len()), (1, 1));
     assert_eq!(get(&key, "a", 102), Some(("waiting", 200, Some(7))));
     let (_, old) = claim(&mut key, 10, 201);
-    key.add_as(&every(9, 300, "a"), UnixMs(202)).expect("room");
+    key.add(&every(9, 300, "a"), UnixMs(202)).expect("room");
     // Its lease ends.
     assert_eq!(
         (claim(&mut key, 5, 250).0, key.len(), get(&key, "a", 250)),
@@ -213,20 +213,20 @@ fn what_was_replaced_while_it_ran_makes_no_run() {
 #[test]
 fn an_add_replaces_the_period_and_xx_keeps_it() {
     let mut key = key(DeliveryOptions::default());
-    key.add_as(&every(10, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
     assert_eq!(key.put_off(205, b"a", UnixMs(0)), Ok(Added::Waits));
     assert_eq!(get(&key, "a", 0), Some(("waiting", 205, Some(10))));
     let (_, token) = claim(&mut key, 5, 205);
     ack(&mut key, token, 206);
     assert_eq!(get(&key, "a", 206), Some(("waiting", 215, Some(10))), "from then on it counts from there");
     let other = Addition { guard: Guard::IfPresent, payload: None, ..every(3, 300, "a") };
-    assert_eq!((key.add_as(&other, UnixMs(0)), get(&key, "a", 0)), (Ok(Added::Waits), Some(("waiting", 300, Some(3)))));
+    assert_eq!((key.add(&other, UnixMs(0)), get(&key, "a", 0)), (Ok(Added::Waits), Some(("waiting", 300, Some(3)))));
     let absent = Addition { guard: Guard::IfAbsent, ..every(4, 400, "a") };
+    assert_eq!((key.add(&absent, UnixMs(0)), get(&key, "a", 0)), (Ok(Added::Refused), Some(("waiting", 300, Some(3)))));
     assert_eq!(
-        (key.add_as(&absent, UnixMs(0)), get(&key, "a", 0)),
-        (Ok(Added::Refused), Some(("waiting", 300, Some(3))))
+        (key.recurring(), key.add(&Addition::once(Guard::Always, 400, b"a", b"job"), UnixMs(0))),
+        (1, Ok(Added::Waits))
     );
-    assert_eq!((key.recurring(), key.add(Guard::Always, 400, b"a", b"job", UnixMs(0))), (1, Ok(Added::Waits)));
     assert_eq!((key.recurring(), get(&key, "a", 0)), (0, Some(("waiting", 400, None))));
     let (_, token) = claim(&mut key, 5, 400);
     assert_eq!((ack(&mut key, token, 401), key.is_empty()), (1, true));
@@ -235,7 +235,7 @@ fn an_add_replaces_the_period_and_xx_keeps_it() {
 #[test]
 fn a_clock_that_was_set_back_repeats_no_run() {
     let mut key = key(DeliveryOptions::default());
-    key.add_as(&every(10, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
     let (_, token) = claim(&mut key, 1_000, 105);
     assert_eq!((ack(&mut key, token, 50), get(&key, "a", 50)), (1, Some(("waiting", 110, Some(10)))));
     assert_eq!((claim(&mut key, 5, 105).0, claim(&mut key, 5, 110).0), (vec![], vec![110]));
@@ -244,7 +244,7 @@ fn a_clock_that_was_set_back_repeats_no_run() {
 #[test]
 fn what_the_sink_takes_is_settled() {
     let mut key = key(DeliveryOptions::default());
-    key.add_as(&every(10, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
     assert_eq!((key.drop_ready(9, UnixMs(99)).count, key.drop_ready(9, UnixMs(123)).count), (0, 1));
     assert_eq!((get(&key, "a", 123), key.drop_ready(9, UnixMs(124)).count), (Some(("waiting", 130, Some(10))), 0));
     let places: Vec<_> = key.ready_batch(UnixMs(131)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
@@ -259,7 +259,7 @@ fn what_the_sink_takes_is_settled() {
 fn the_next_run_shows_before_it_is_made() {
     let mut key = key(once_and_no_more());
     for (id, period) in [("late", 10), ("soon", 1_000)] {
-        key.add_as(&every(period, 100, id), UnixMs(0)).expect("room");
+        key.add(&every(period, 100, id), UnixMs(0)).expect("room");
     }
     claim(&mut key, 5, 100);
     let read = |key: &mut Tsgen| {
@@ -286,10 +286,10 @@ fn a_full_key_goes_on_and_a_group_counts_the_next_run() {
     let options = DeliveryOptions { max_len: 1, group_limit: 1, max_deliveries: 1, ..DeliveryOptions::default() };
     let mut key = key(options);
     let addition = Addition { group: Some(b"g"), ..every(10, 100, "a") };
-    key.add_as(&addition, UnixMs(0)).expect("room");
+    key.add(&addition, UnixMs(0)).expect("room");
     let (_, token) = claim(&mut key, 50, 100);
     fail(&mut key, token, true, 101);
-    assert_eq!((key.len(), key.add(Guard::Always, 1, b"b", b"", UnixMs(101))), (2, Err(Error::Full)));
+    assert_eq!((key.len(), key.add(&Addition::once(Guard::Always, 1, b"b", b""), UnixMs(101))), (2, Err(Error::Full)));
     assert_eq!(key.group_of(b"a"), Some(&b"g"[..]));
     assert_eq!(claim(&mut key, 50, 110).0, [110]);
     // Once more: its group has one in hand already.
@@ -302,21 +302,21 @@ fn what_cannot_recur_is_refused_and_changes_nothing() {
     let mut key = key(DeliveryOptions::default());
     for period in [0, Millis::MAX_DURATION.0 + 1] {
         let addition = Addition { every: Some(Millis(period)), ..every(1, 100, "a") };
-        assert!(matches!(key.add_as(&addition, UnixMs(0)), Err(Error::OutOfRange(_))), "{period}");
+        assert!(matches!(key.add(&addition, UnixMs(0)), Err(Error::OutOfRange(_))), "{period}");
     }
     let mut external = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [1, 2]).expect("valid");
-    assert_eq!(external.add_as(&every(1, 100, "a"), UnixMs(0)), Err(Error::EveryNeedsClock));
+    assert_eq!(external.add(&every(1, 100, "a"), UnixMs(0)), Err(Error::EveryNeedsClock));
     assert!(key.is_empty() && external.is_empty());
 }
 
 #[test]
 fn a_key_without_it_is_saved_as_ever_and_one_that_had_it_too() {
     let mut with = key(DeliveryOptions::default());
-    with.add_as(&every(10, 100, "a"), UnixMs(0)).expect("room");
-    with.add(Guard::Always, 100, b"a", b"job", UnixMs(0)).expect("room");
+    with.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
+    with.add(&Addition::once(Guard::Always, 100, b"a", b"job"), UnixMs(0)).expect("room");
     let mut without = key(DeliveryOptions::default());
     for _ in 0..2 {
-        without.add(Guard::Always, 100, b"a", b"job", UnixMs(0)).expect("room");
+        without.add(&Addition::once(Guard::Always, 100, b"a", b"job"), UnixMs(0)).expect("room");
     }
     assert_eq!(chunks(&with), chunks(&without));
     assert!(!with.times_acks());
@@ -326,7 +326,7 @@ fn a_key_without_it_is_saved_as_ever_and_one_that_had_it_too() {
 #[test]
 fn a_clock_far_ahead_and_the_end_of_time_make_one_run() {
     let mut key = key(DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() });
-    key.add_as(&every(1, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(1, 100, "a"), UnixMs(0)).expect("room");
     let later = 100 + 10 * 365 * DAY;
     let (runs, token) = claim(&mut key, 1_000, later);
     assert_eq!((runs, ack(&mut key, token, later), key.len()), (vec![100], 1, 1));
@@ -338,7 +338,7 @@ fn a_clock_far_ahead_and_the_end_of_time_make_one_run() {
     // Tokens end long before time does, so only an acknowledgement can come so late.
     let mut key = self::key(DeliveryOptions::default());
     let (end, period) = (i64::MAX - 3, Millis::MAX_DURATION.0 as i64);
-    key.add_as(&every(period, 100, "a"), UnixMs(0)).expect("room");
+    key.add(&every(period, 100, "a"), UnixMs(0)).expect("room");
     let (_, token) = claim(&mut key, 1_000, 100);
     assert_eq!((ack(&mut key, token, end), key.len()), (1, 1));
     assert_eq!(get(&copy(&key), "a", end), Some(("waiting", i64::MAX, Some(period))));

@@ -2,7 +2,7 @@
 
 use super::super::Recurring;
 use super::{chunks, claim, every, fail, key, once_and_no_more};
-use crate::gate::watermark::{Guard, Watermark, WatermarkRules};
+use crate::gate::watermark::{Addition, Guard, Watermark, WatermarkRules};
 use crate::{DeliveryOptions, Error, Loader, Millis, Tsgen, UnixMs};
 
 /// What a key that comes back from a snapshot says of its runs is forged here: a sound key has a run that waits, one that is leased, and a dead one.
@@ -11,7 +11,7 @@ fn forged_recurrences_are_refused() {
     let load = |forge: &dyn Fn(&mut Recurring)| {
         let mut key = key(once_and_no_more());
         for (id, timestamp) in [("waits", 900), ("dies", 10), ("is leased", 100)] {
-            key.add_as(&every(10, timestamp, id), UnixMs(0)).expect("room");
+            key.add(&every(10, timestamp, id), UnixMs(0)).expect("room");
         }
         let (_, token) = claim(&mut key, 1_000, 50);
         fail(&mut key, token, true, 51);
@@ -52,14 +52,14 @@ fn a_dead_letter_that_comes_again_and_every_without_a_clock_are_refused() {
         chunks(key).iter().try_for_each(|chunk| loader.push(chunk)).and_then(|()| loader.finish()).err()
     };
     let mut key = key(once_and_no_more());
-    key.add(Guard::Always, 10, b"a", b"job", UnixMs(0)).expect("room");
+    key.add(&Addition::once(Guard::Always, 10, b"a", b"job"), UnixMs(0)).expect("room");
     let (_, token) = claim(&mut key, 5, 20);
     fail(&mut key, token, true, 20);
     assert_eq!(load(&key), None);
     key.gate.recur(0, Millis(1));
     assert_eq!(load(&key), Some(Error::Damaged("a dead letter that comes again")));
     let mut external = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [1, 2]).expect("valid");
-    external.add(Guard::Always, 10, b"a", b"job", UnixMs(0)).expect("room");
+    external.add(&Addition::once(Guard::Always, 10, b"a", b"job"), UnixMs(0)).expect("room");
     assert_eq!(load(&external), None);
     external.gate.recur(0, Millis(1));
     assert_eq!(load(&external), Some(Error::Damaged("EVERY without a clock")));
