@@ -55,11 +55,11 @@ pub use entries::MAX_NAME;
 pub use error::Error;
 pub use gate::idle::{fired, Collecting, Fired, Group, Idle, IdleRules, Pushed, Reader, Reason, MAX_ITEMS};
 pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl, TtlRules, Update};
-pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
-pub use gate::ttl::{KeyId, Last, SeenEnd, Sightings};
+pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, OfLife, Owed, Then, Verdict, Voice};
+pub use gate::ttl::{ChangedKey, KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{
-    Added, Addition, Advanced, Element, Guard, Kind, Late, Source, SourceChange, Watermark, WatermarkRules,
-    DEFAULT_REMEMBER_MAX, MAX_SOURCES,
+    Added, Addition, Advanced, Element, Guard, Kind, Late, RememberRules, Source, SourceChange, Watermark,
+    WatermarkRules, DEFAULT_REMEMBER_MAX, MAX_SOURCES,
 };
 pub use gate::window::{
     batch_number, Batch, Counted, FieldKind, Incremented, OpenWindow, Window, WindowRules, MAX_FIELDS,

@@ -17,7 +17,7 @@ use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tsgen_engine::{
-    judge_change, Change, Copied, Ending, Error, Known, Owed, Queue, Then, Ttl, UnixMs, Update, Verdict, Voice,
+    judge_change, Change, Copied, Ending, Error, Known, OfLife, Owed, Queue, Then, Ttl, UnixMs, Update, Verdict, Voice,
 };
 
 /// Entries that could not be made.
@@ -79,8 +79,8 @@ pub fn carry_out(
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
     let verdict = judge(value.queue.known(name));
-    let first = verdict.first.map(|owed| (owed, value.queue.end_life(name, owed.deadline, owed.ending, None, false)));
-    let (mut told, end) = take_in(&mut value.queue, name, verdict.then, last);
+    let first = verdict.first.map(|end| Made { end, value: value.queue.end_life(name, end, None, OfLife::This) });
+    let Taken { mut told, made } = take_in(&mut value.queue, name, verdict.then, last);
     let looks_at = match verdict.then {
         Then::Wait => return Some(Told::Waits),
         Then::Track(deadline) => Some(first_look(deadline)),
@@ -93,10 +93,10 @@ pub fn carry_out(
         _ => None,
     };
     drop(opened);
-    for (owed, made) in first.into_iter().chain(end) {
-        match made {
+    for Made { end, value } in first.into_iter().chain(made) {
+        match value {
             Ok(copied) => {
-                replicate_end(ctx, FIRE, [watcher, key], owed.deadline, Some(owed.ending), copied.as_ref());
+                replicate_end(ctx, FIRE, [watcher, key], end.deadline, Some(end.ending), copied.as_ref());
                 told = Told::Fired;
             }
             // Without room the entry is lost, and the key is not tracked any more: the entry could not be made later either.
@@ -116,11 +116,21 @@ pub fn carry_out(
     Some(told)
 }
 
-/// An end that is to be told, and the value in its entry; or why there is none.
-type Made = (Owed, Result<Option<Copied>, Error>);
+/// The entry of an end that is to be told.
+struct Made {
+    end: Owed,
+    /// The value in the entry, if it has one; or why no entry could be made.
+    value: Result<Option<Copied>, Error>,
+}
 
-/// What a verdict does to a watcher itself. Returns the end that is to be told.
-fn take_in(queue: &mut Queue<Ttl>, name: &[u8], then: Then, last: Option<&Copied>) -> (Told, Option<Made>) {
+/// What a verdict has done to a watcher itself.
+struct Taken {
+    told: Told,
+    made: Option<Made>,
+}
+
+/// Carries out a verdict on a watcher itself.
+fn take_in(queue: &mut Queue<Ttl>, name: &[u8], then: Then, last: Option<&Copied>) -> Taken {
     let told = match then {
         Then::Wait => Told::Waits,
         Then::Nothing => Told::Nothing,
@@ -132,13 +142,13 @@ fn take_in(queue: &mut Queue<Ttl>, name: &[u8], then: Then, last: Option<&Copied
             queue.track_anew(name, deadline);
             Told::Noted
         }
-        Then::Fire { deadline, anew } => {
-            let owed = Owed { deadline, ending: Ending::Expired };
-            let made = queue.end_life(name, deadline, owed.ending, last.cloned(), anew);
-            return (Told::Noted, Some((owed, made)));
+        Then::Fire { deadline, known } => {
+            let end = Owed { deadline, ending: Ending::Expired };
+            let value = queue.end_life(name, end, last.cloned(), known);
+            return Taken { told: Told::Noted, made: Some(Made { end, value }) };
         }
-        Then::Evict { deadline, anew } => {
-            if anew {
+        Then::Evict { deadline, known } => {
+            if known == OfLife::Earlier {
                 queue.track_anew(name, deadline);
             }
             // The eviction is noted first, so that a value that is not wanted is not counted as one for which there is no room.
@@ -149,7 +159,7 @@ fn take_in(queue: &mut Queue<Ttl>, name: &[u8], then: Then, last: Option<&Copied
             Told::Noted
         }
     };
-    (told, None)
+    Taken { told, made: None }
 }
 
 /// A key that was changed, and how it stands now.

@@ -24,7 +24,7 @@ use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tsgen_engine::{Change, Ending, Sightings, UnixMs, Voice};
+use tsgen_engine::{Change, ChangedKey, Ending, Sightings, UnixMs, Voice};
 
 /// How long changed keys are looked at before the loop goes on; the rest waits for the next turn.
 const BUDGET: Duration = Duration::from_millis(1);
@@ -266,7 +266,7 @@ struct Next {
 fn next(name: &mut Vec<u8>, now: UnixMs) -> Option<Next> {
     let mut state = state();
     let may_come_again = state.sightings.begins_round();
-    let (db, taken, change) = state.sightings.look_at_next()?;
+    let ChangedKey { db, name: taken, change } = state.sightings.look_at_next()?;
     name.clear();
     name.extend_from_slice(taken);
     let life = match change {

@@ -71,6 +71,6 @@ pub fn swap(one: i32, other: i32) {
 /// Keys that were changed and not looked at yet, of one database.
 pub fn unlooked(db: i32) -> Vec<(Box<[u8]>, Change)> {
     let state = state();
-    let of_db = state.sightings.each_change().filter(|(of, ..)| *of == db);
-    of_db.map(|(_, name, change)| (name.into(), change)).collect()
+    let of_db = state.sightings.each_change().filter(|changed| changed.db == db);
+    of_db.map(|changed| (changed.name.into(), changed.change)).collect()
 }

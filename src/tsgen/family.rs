@@ -15,8 +15,8 @@ use crate::tsgen::silence::{self, Listening};
 use crate::tsgen::{commands, forgetting, Tsgen, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
-    Delivered, DeliveryOptions, Error, Extent, Kind, Late, Millis, Queue, Ready, Source, SourceChange, UnixMs,
-    Watermark, WatermarkRules, DEFAULT_REMEMBER_MAX, MAX_SOURCES,
+    Delivered, DeliveryOptions, Error, Extent, Kind, Late, Millis, Queue, Ready, RememberRules, Source, SourceChange,
+    UnixMs, Watermark, WatermarkRules, DEFAULT_REMEMBER_MAX, MAX_SOURCES,
 };
 
 /// The gate options of CREATE.
@@ -65,7 +65,7 @@ impl Memory {
 
     /// Gives the key these options. True if anything changed.
     fn apply(&self, queue: &mut Queue<Watermark>) -> Result<bool, Error> {
-        let (keep, max) = queue.remember();
+        let RememberRules { keep, max } = queue.remember();
         queue.alter_remember(self.keep.unwrap_or(keep), self.max.unwrap_or(max))
     }
 }
@@ -194,7 +194,7 @@ impl Family for Tsgen {
             Late::Reject => b"REJECT",
         };
         to.extend([OwnedStr::new(b"LATE"), OwnedStr::new(late)]);
-        let (keep, max) = queue.remember();
+        let RememberRules { keep, max } = queue.remember();
         let max = if max == DEFAULT_REMEMBER_MAX { 0 } else { max };
         let numbers =
             [(SOURCEIDLE, queue.source_idle().0), (MAXJUMP, queue.max_jump()), (REMEMBER, keep.0), (REMEMBERMAX, max)];
@@ -328,7 +328,7 @@ impl Family for Tsgen {
     }
 
     fn last_fields(queue: &Queue<Watermark>) -> Vec<Field<'_>> {
-        let (keep, max) = queue.remember();
+        let RememberRules { keep, max } = queue.remember();
         vec![
             Field("sourceidle", Shown::Number(queue.source_idle().0)),
             Field("idle-sources", Shown::Number(queue.idle_sources() as u64)),

@@ -34,6 +34,7 @@ use crate::shards::Shards;
 use crate::slab::Slab;
 use crate::time::UnixMs;
 use items::Items;
+use rules::Deadline;
 use siphasher::sip::SipHasher13;
 use soonest::{Key, Soonest, NONE};
 
@@ -73,6 +74,12 @@ struct Head {
 struct Slot {
     head: Head,
     hash: u32,
+}
+
+/// A group whose deadline has come.
+struct DueGroup {
+    head: Head,
+    fires_at: UnixMs,
 }
 
 /// A group that collects.
@@ -175,14 +182,14 @@ impl Idle {
     }
 
     /// Gives a group a new deadline. The old one has not passed: an overdue group fires before anything else happens to it.
-    fn set_deadline(&mut self, head: Head, (fires_at, reason): (UnixMs, Reason)) {
+    fn set_deadline(&mut self, head: Head, deadline: Deadline) {
         if self.groups[head.number].is_overdue {
             // It was overdue before the clock stepped back.
             self.set_overdue(head, false);
         }
         let old = leaf(&self.groups)(head.number);
         let group = &mut self.groups[head.number];
-        (group.fires_at, group.reason) = (fires_at, reason);
+        (group.fires_at, group.reason) = (deadline.at, deadline.reason);
         self.deadlines.changed(head.number, old, leaf(&self.groups));
     }
 
@@ -203,7 +210,7 @@ impl Idle {
     }
 
     /// The group that fires first, if its deadline has come. O(log n).
-    fn first_due(&self, now: UnixMs) -> Option<(Head, UnixMs)> {
+    fn first_due_group(&self, now: UnixMs) -> Option<DueGroup> {
         let overdue = self.overdue.first().map(|handle| {
             let place = self.heads.place(handle);
             ((place.key, place.seq), self.head(handle))
@@ -212,7 +219,7 @@ impl Idle {
             Some((key, head)) if key < self.deadlines.first() => (key, head),
             _ => (self.deadlines.first(), self.head_of(self.deadlines.first_number(leaf(&self.groups))?)),
         };
-        (key.0 <= now.0).then_some((head, UnixMs(key.0)))
+        (key.0 <= now.0).then_some(DueGroup { head, fires_at: UnixMs(key.0) })
     }
 
     /// Makes an entry of a group whose deadline has passed: it fires as of that deadline.
@@ -283,7 +290,7 @@ impl Gate for Idle {
     }
 
     fn first_due(&mut self, now: UnixMs) -> Option<UnixMs> {
-        Idle::first_due(self, now).map(|(_, at)| at)
+        self.first_due_group(now).map(|due| due.fires_at)
     }
 
     fn due_from(&mut self, from: Place, most: usize, now: UnixMs) -> AllDue {
@@ -302,7 +309,7 @@ impl Gate for Idle {
     }
 
     fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle> {
-        let (head, _) = Idle::first_due(self, now)?;
+        let DueGroup { head, .. } = self.first_due_group(now)?;
         Some(self.fire_overdue(head, now, entries))
     }
 

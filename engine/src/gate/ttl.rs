@@ -13,11 +13,11 @@ mod rules;
 mod sightings;
 mod tracking;
 
-pub use judge::{judge_change, judge_end, Change, End, Known, Life, Owed, Then, Verdict, Voice};
+pub use judge::{judge_change, judge_end, Change, End, Known, Life, OfLife, Owed, Then, Verdict, Voice};
 pub use listing::{Mark, Tracked};
 pub(crate) use rules::TtlRules0;
 pub use rules::{Prefix, TtlRules};
-pub use sightings::{KeyId, Last, SeenEnd, Sightings};
+pub use sightings::{ChangedKey, KeyId, Last, SeenEnd, Sightings};
 pub use tracking::{expired, Copied, Ending, Expired, Update};
 
 use super::Gate;

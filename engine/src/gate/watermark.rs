@@ -17,7 +17,7 @@ mod remembered;
 mod sources;
 
 pub use adding::{Added, Addition, Guard};
-pub use elements::{Advanced, Element};
+pub use elements::{Advanced, Element, RememberRules};
 pub(crate) use extra::Extra;
 pub use remembered::DEFAULT_MAX as DEFAULT_REMEMBER_MAX;
 pub use sources::{SourceChange, MAX_SOURCES};

@@ -6,7 +6,9 @@ use crate::naive::{Entry, Naive};
 use crate::world::{name, Content, Family, World};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use tsgen_engine::{expired, Copied, Ending, Expiry, Known, Mark, Prefix, Queue, Ttl, TtlRules, UnixMs, Update};
+use tsgen_engine::{
+    expired, Copied, Ending, Expiry, Known, Mark, OfLife, Owed, Prefix, Queue, Ttl, TtlRules, UnixMs, Update,
+};
 
 const KEYS: u8 = 12;
 
@@ -246,7 +248,10 @@ fn expire(world: &mut World<Ttl>, name: &[u8], at: Option<i64>) {
     // What is tracked for longer is of another life.
     let own = world.naive.gate.find(name).filter(|key| key.deadline <= deadline);
     let kept = own.and_then(|key| key.kept.clone());
-    let told = world.master.end_life(name, UnixMs(deadline), ending, None, false).expect("there are places");
+    let told = world
+        .master
+        .end_life(name, Owed { deadline: UnixMs(deadline), ending }, None, OfLife::This)
+        .expect("there are places");
     assert_eq!(told, kept);
     let value = kept.as_ref().map(|kept| (kept.kind, kept.bytes.as_deref()));
     world.replica.expire(name, UnixMs(deadline), ending, value).expect("there are places");

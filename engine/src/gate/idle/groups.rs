@@ -1,6 +1,7 @@
 //! The operations of DEBOUNCE itself: items pushed to groups, and groups that are looked at, flushed or cancelled.
 
 use super::items::{cost, size_at, Items, Reader, HEADER, MAX_COLLECTED};
+use super::rules::Deadline;
 use super::{Collected, Head, Idle, IdleRules, Reason, SORT_AT_MOST};
 use crate::entries::Handle;
 use crate::error::Error;
@@ -32,6 +33,14 @@ pub struct Pushed {
     pub filled: usize,
     /// When the group fires, if it collects anything.
     pub fires_at: Option<UnixMs>,
+}
+
+/// How long a group waits already, and its size.
+struct Waiting {
+    /// Since when it waits.
+    since: UnixMs,
+    /// Bytes of its items, told from that time on.
+    size: usize,
 }
 
 /// A collecting group with its items.
@@ -122,14 +131,14 @@ impl Queue<Idle> {
         if let Some(head) = head {
             let deadline = rules.deadline(self.gate.group(head).items.waits_since(), now);
             self.gate.set_deadline(head, deadline);
-            pushed.fires_at = Some(deadline.0);
+            pushed.fires_at = Some(deadline.at);
             pushed.collecting = self.gate.group(head).items.len();
         }
         Ok(pushed)
     }
 
     fn begin(&mut self, name: &[u8], hash: u32, room: usize, now: UnixMs) -> Head {
-        let (fires_at, reason) = self.gate.rules.deadline(now, now);
+        let Deadline { at: fires_at, reason } = self.gate.rules.deadline(now, now);
         let (items, seq, handle) = (Items::new(now, room), self.next_seq, Handle::NONE);
         self.next_seq += 1;
         self.gate.begin(name, hash, Collected { items, fires_at, seq, handle, reason, is_overdue: false })
@@ -138,7 +147,7 @@ impl Queue<Idle> {
     /// Fails if there is no room for this push. `head`: the group it begins with, if that collects already.
     fn check_push<I: AsRef<[u8]>>(&self, head: Option<Head>, items: &[I], now: UnixMs) -> Result<(), Error> {
         let (count, size) = match head {
-            Some(head) => (self.gate.group(head).items.len(), self.gate.size_from(head, items, now).1),
+            Some(head) => (self.gate.group(head).items.len(), self.gate.waiting_from(head, items, now).size),
             None => (0, 0),
         };
         let cost_of_all: usize = items.iter().map(|item| cost(item.as_ref())).sum();
@@ -159,7 +168,10 @@ impl Queue<Idle> {
         let rules = self.gate.rules;
         let mut old = head.map(|head| &self.gate.group(head).items);
         let mut new = HashSet::with_hasher(Hashing(self.gate.hasher));
-        let (mut waits_since, mut size) = head.map_or((now, HEADER), |head| self.gate.size_from(head, items, now));
+        let Waiting { since: mut waits_since, mut size } = match head {
+            Some(head) => self.gate.waiting_from(head, items, now),
+            None => Waiting { since: now, size: HEADER },
+        };
         let mut count = old.map_or(0, Items::len);
         let mut begun = 0;
         let mut open = old.is_some();
@@ -262,26 +274,26 @@ impl Queue<Idle> {
 }
 
 impl Idle {
-    /// Since when a group waits once it is pushed to at `now`, and how many bytes it then has. If the clock has stepped back behind the first
-    /// push, MAXWAIT would count only from that time on; so the group waits anew from `now`, unless it and the items that are pushed would then
-    /// be too many bytes. O(1), or O(its bytes) after such a step.
-    fn size_from<I: AsRef<[u8]>>(&self, head: Head, pushed: &[I], now: UnixMs) -> (UnixMs, usize) {
+    /// How a group waits once it is pushed to at `now`. If the clock has stepped back behind the first push, MAXWAIT would count only from that
+    /// time on; so the group waits anew from `now`, unless it and the items that are pushed would then be too many bytes. O(1), or O(its bytes)
+    /// after such a step.
+    fn waiting_from<I: AsRef<[u8]>>(&self, head: Head, pushed: &[I], now: UnixMs) -> Waiting {
         let items = &self.group(head).items;
-        let as_it_is = (items.waits_since(), items.size());
+        let as_it_is = Waiting { since: items.waits_since(), size: items.size() };
         if self.rules.max_wait.is_zero() || items.waits_since() <= now {
             return as_it_is;
         }
         let (size, room): (_, usize) = (items.size_since(now), pushed.iter().map(|item| cost(item.as_ref())).sum());
         if size + room < MAX_COLLECTED {
-            (now, size)
+            Waiting { since: now, size }
         } else {
             as_it_is
         }
     }
 
-    /// Makes a group wait since the time that [`Idle::size_from`] tells.
+    /// Makes a group wait as [`Idle::waiting_from`] tells.
     fn mind_the_clock<I: AsRef<[u8]>>(&mut self, head: Head, pushed: &[I], now: UnixMs) {
-        let (since, size) = self.size_from(head, pushed, now);
+        let Waiting { since, size } = self.waiting_from(head, pushed, now);
         let items = &mut self.groups[head.number].items;
         if items.waits_since() != since {
             let before = items.memory();

@@ -18,6 +18,13 @@ pub struct IdleRules {
     pub unique: bool,
 }
 
+/// When a group fires unless something is pushed before, and why it fires then.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) at: UnixMs,
+    pub(super) reason: Reason,
+}
+
 impl Default for IdleRules {
     fn default() -> Self {
         IdleRules { idle: Millis(60_000), max_wait: Millis::ZERO, max_items: 0, unique: true }
@@ -51,15 +58,15 @@ impl IdleRules {
         items as u64 >= self.most_items() || size >= FULL_BYTES
     }
 
-    /// When a group fires that waits since `waits_since` and is pushed to at `now`, and why it fires then.
-    pub(super) fn deadline(&self, waits_since: UnixMs, now: UnixMs) -> (UnixMs, Reason) {
+    /// The deadline of a group that waits since `waits_since` and is pushed to at `now`.
+    pub(super) fn deadline(&self, waits_since: UnixMs, now: UnixMs) -> Deadline {
         let quiet = now.after(self.idle);
         // A max wait that was shortened meanwhile may be over already: the group fires now, not in the past.
         let latest = waits_since.after(self.max_wait).max(now);
         if !self.max_wait.is_zero() && latest < quiet {
-            (latest, Reason::MaxWait)
+            Deadline { at: latest, reason: Reason::MaxWait }
         } else {
-            (quiet, Reason::Idle)
+            Deadline { at: quiet, reason: Reason::Idle }
         }
     }
 }

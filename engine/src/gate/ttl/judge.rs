@@ -98,6 +98,15 @@ pub struct Verdict {
     pub then: Then,
 }
 
+/// Of which life of a key something is: one name may live several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfLife {
+    /// Of the life that ends.
+    This,
+    /// Of a life before that.
+    Earlier,
+}
+
 /// What is done with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
@@ -113,15 +122,15 @@ pub enum Then {
     Fire {
         /// The deadline under which it ended.
         deadline: UnixMs,
-        /// Whether what was kept of its value is of an earlier life.
-        anew: bool,
+        /// Of which life is what was kept of its value.
+        known: OfLife,
     },
     /// Its eviction is noted, and told if this node tells. Its deadline stands.
     Evict {
         /// That deadline.
         deadline: UnixMs,
-        /// Whether what was kept of its value is of an earlier life.
-        anew: bool,
+        /// Of which life is what was kept of its value.
+        known: OfLife,
     },
 }
 
@@ -139,14 +148,14 @@ pub fn judge_end(end: &End, known: Option<Known>, voice: Voice, now: UnixMs) -> 
     if voice == Voice::Follows {
         // A replica learns of the master's expiries by its word. What this node has evicted by itself is nobody else's concern.
         return match (end.how, known) {
-            (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, anew: false }.alone(),
+            (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, known: OfLife::This }.alone(),
             _ => Then::Nothing.alone(),
         };
     }
     let Some(_) = end.set else {
         return match (end.how, known) {
-            (Ending::Expired, Some(known)) => Then::Fire { deadline: known.deadline, anew: false }.alone(),
-            (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, anew: false }.alone(),
+            (Ending::Expired, Some(known)) => Then::Fire { deadline: known.deadline, known: OfLife::This }.alone(),
+            (Ending::Evicted, Some(known)) => Then::Evict { deadline: known.deadline, known: OfLife::This }.alone(),
             // The key was there before the watcher, which had not come across it yet; or its end was told already.
             (_, None) => Then::Nothing.alone(),
         };
@@ -155,9 +164,9 @@ pub fn judge_end(end: &End, known: Option<Known>, voice: Voice, now: UnixMs) -> 
     let then = match (end.how, end.deadline) {
         _ if end.is_deletion() => Then::Untrack,
         (Ending::Expired, deadline) => {
-            Then::Fire { deadline: deadline.unwrap_or(UnixMs(now.0.saturating_sub(1))), anew: true }
+            Then::Fire { deadline: deadline.unwrap_or(UnixMs(now.0.saturating_sub(1))), known: OfLife::Earlier }
         }
-        (Ending::Evicted, Some(deadline)) => Then::Evict { deadline, anew: true },
+        (Ending::Evicted, Some(deadline)) => Then::Evict { deadline, known: OfLife::Earlier },
         // Nobody can tell when it would have expired.
         (Ending::Evicted, None) if known.is_some_and(|known| known.ended.is_some()) && first.is_none() => Then::Nothing,
         (Ending::Evicted, None) => Then::Untrack,

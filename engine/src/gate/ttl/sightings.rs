@@ -16,6 +16,17 @@ mod changes;
 /// The name of a key and its database.
 pub type KeyId = (i32, Box<[u8]>);
 
+/// A key that was changed, and its last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangedKey<'a> {
+    /// The database of the key.
+    pub db: i32,
+    /// Its name.
+    pub name: &'a [u8],
+    /// What was done to it last.
+    pub change: Change,
+}
+
 /// How a key was when it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Last {
@@ -179,13 +190,13 @@ impl Sightings {
 
     /// Takes a key that was changed, to be looked at now: another key each time, as long as there are others. If looking ends the key, that
     /// is noted like any other end, and comes of this change. O(1).
-    pub fn look_at_next(&mut self) -> Option<(i32, &[u8], Change)> {
+    pub fn look_at_next(&mut self) -> Option<ChangedKey<'_>> {
         if self.changes.len() == 0 {
             std::mem::swap(&mut self.changes, &mut self.later);
         }
         let (db, change) = self.changes.take_first(&mut self.looked_at_name)?;
         self.looked_at = Some((db, change));
-        Some((db, &self.looked_at_name, change))
+        Some(ChangedKey { db, name: &self.looked_at_name, change })
     }
 
     /// Whether the key that is looked at next may be one that was looked at lately.
@@ -216,7 +227,7 @@ impl Sightings {
     }
 
     /// All keys that were changed, and how.
-    pub fn each_change(&self) -> impl Iterator<Item = (i32, &[u8], Change)> {
+    pub fn each_change(&self) -> impl Iterator<Item = ChangedKey<'_>> {
         self.changes.iter().chain(self.later.iter())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The body of an entry: how the key ended (1 byte), whether its type is known (1), its type (1), whether there is a value (1), the value.
 
-use super::{Admitted, Known, Ttl, TtlRules, Watched, NO_NUMBER};
+use super::{Admitted, Known, OfLife, Owed, Ttl, TtlRules, Watched, NO_NUMBER};
 use crate::entries::{Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
@@ -329,20 +329,23 @@ impl Queue<Ttl> {
     }
 
     /// Like [`Queue::expire`], on the node that decides it: the entry has `last`, the value that the key ended with, or else the value that
-    /// is kept; returns the value that it has. `anew`: what is tracked under this name is of an earlier life, whatever its deadline.
+    /// is kept of this life; returns the value that it has. `known`: of which life is what is tracked under this name.
     ///
     /// Errors: [`Error::Exhausted`]; the key is not tracked any more even then.
     pub fn end_life(
         &mut self,
         name: &[u8],
-        deadline: UnixMs,
-        ending: Ending,
+        end: Owed,
         last: Option<Copied>,
-        anew: bool,
+        known: OfLife,
     ) -> Result<Option<Copied>, Error> {
-        let watched = self.untrack_until(name, if anew { UnixMs::NEVER } else { deadline });
+        let until = match known {
+            OfLife::This => end.deadline,
+            OfLife::Earlier => UnixMs::NEVER,
+        };
+        let watched = self.untrack_until(name, until);
         self.check_room(0, 1)?;
-        let kept = watched.filter(|_| !anew);
+        let kept = watched.filter(|_| known == OfLife::This);
         let (value, dropped) = match (last, kept) {
             // The value that was kept has just made room for this one.
             (Some(last), _) => {
@@ -354,7 +357,7 @@ impl Queue<Ttl> {
         };
         self.gate.dropped += u64::from(dropped);
         let told = value.as_ref().map(|value| (value.kind, value.bytes.as_deref()));
-        self.enter_expiry(name, deadline, ending, told);
+        self.enter_expiry(name, end.deadline, end.ending, told);
         Ok(value)
     }
 

@@ -20,6 +20,15 @@ pub struct Advanced {
     pub released: bool,
 }
 
+/// What is remembered of ids whose work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RememberRules {
+    /// For how long; 0: not at all.
+    pub keep: Millis,
+    /// The most ids.
+    pub max: u64,
+}
+
 /// An element as it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element<'a> {
@@ -96,9 +105,9 @@ impl Queue<Watermark> {
         self.gate.remembered.forget(&mut self.gate.names, id, hash)
     }
 
-    /// For how long an id is remembered once its work is done, and how many are.
-    pub fn remember(&self) -> (Millis, u64) {
-        (self.gate.remembered.keep, self.gate.remembered.max)
+    /// What is remembered of ids whose work is done.
+    pub fn remember(&self) -> RememberRules {
+        RememberRules { keep: self.gate.remembered.keep, max: self.gate.remembered.max }
     }
 
     /// How many ids are remembered, those included whose time is over and that are not forgotten yet.
@@ -106,8 +115,8 @@ impl Queue<Watermark> {
         self.gate.remembered.len()
     }
 
-    /// From now on ids are remembered for `keep` (0: not at all), and up to `max` of them. Ids that are too old or too many by that are forgotten in
-    /// later operations, bit by bit. True if anything changed.
+    /// Changes the [`RememberRules`]. Ids that are too old or too many by the new ones are forgotten in later operations, bit by bit. True if
+    /// anything changed.
     ///
     /// Errors: [`Error::OutOfRange`].
     pub fn alter_remember(&mut self, keep: Millis, max: u64) -> Result<bool, Error> {
@@ -119,7 +128,7 @@ impl Queue<Watermark> {
         }
         let before = self.remember();
         (self.gate.remembered.keep, self.gate.remembered.max) = (keep, max);
-        Ok(before != (keep, max))
+        Ok(before != RememberRules { keep, max })
     }
 
     /// Raises the watermark to `timestamp`, or lets `source` do its part in that; a lower timestamp changes nothing.

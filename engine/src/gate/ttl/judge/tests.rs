@@ -1,5 +1,6 @@
 use super::*;
 use Ending::{Evicted, Expired};
+use OfLife::{Earlier, This};
 use Voice::{Follows, Tells, Waits};
 
 const NOW: UnixMs = UnixMs(1_000);
@@ -21,12 +22,12 @@ fn end(how: Ending, deadline: Option<i64>, set: Option<i64>) -> End {
     End { how, deadline: deadline.map(UnixMs), set: set.map(|after| Some(UnixMs(after))) }
 }
 
-fn fire(deadline: i64, anew: bool) -> Then {
-    Then::Fire { deadline: UnixMs(deadline), anew }
+fn fire(deadline: i64, known: OfLife) -> Then {
+    Then::Fire { deadline: UnixMs(deadline), known }
 }
 
-fn evict(deadline: i64, anew: bool) -> Then {
-    Then::Evict { deadline: UnixMs(deadline), anew }
+fn evict(deadline: i64, known: OfLife) -> Then {
+    Then::Evict { deadline: UnixMs(deadline), known }
 }
 
 const SET: Change = Change::Set { after: None, until: None };
@@ -34,27 +35,27 @@ const SET: Change = Change::Set { after: None, until: None };
 #[test]
 fn the_end_of_a_tracked_key_is_told_under_its_deadline() {
     for (known, then) in [
-        (tracked(900), fire(900, false)),
+        (tracked(900), fire(900, This)),
         // The master's clock is behind that of whoever set the deadline.
-        (tracked(1_100), fire(1_100, false)),
+        (tracked(1_100), fire(1_100, This)),
         // It was announced, and this is what was meant.
-        (ended(900, Expired), fire(900, false)),
+        (ended(900, Expired), fire(900, This)),
         (None, Then::Nothing),
     ] {
         let verdict = judge_end(&end(Expired, Some(900), None), known, Tells, NOW);
         assert_eq!(verdict, Verdict { first: None, then }, "{known:?}");
     }
-    assert_eq!(judge_end(&end(Evicted, None, None), tracked(5_000), Tells, NOW).then, evict(5_000, false));
+    assert_eq!(judge_end(&end(Evicted, None, None), tracked(5_000), Tells, NOW).then, evict(5_000, This));
     assert_eq!(judge_end(&end(Evicted, None, None), None, Tells, NOW).then, Then::Nothing);
 }
 
 #[test]
 fn a_life_that_nobody_could_look_at_ends_under_the_deadline_that_is_shown_or_a_moment_ago() {
     let judge = |end: End, known| judge_end(&end, known, Tells, NOW);
-    assert_eq!(judge(end(Expired, Some(990), Some(980)), None).then, fire(990, true));
-    assert_eq!(judge(end(Expired, Some(990), Some(980)), tracked(9_000)).then, fire(990, true));
-    assert_eq!(judge(end(Expired, None, Some(980)), tracked(9_000)).then, fire(999, true));
-    assert_eq!(judge(end(Evicted, Some(7_000), Some(980)), tracked(9_000)).then, evict(7_000, true));
+    assert_eq!(judge(end(Expired, Some(990), Some(980)), None).then, fire(990, Earlier));
+    assert_eq!(judge(end(Expired, Some(990), Some(980)), tracked(9_000)).then, fire(990, Earlier));
+    assert_eq!(judge(end(Expired, None, Some(980)), tracked(9_000)).then, fire(999, Earlier));
+    assert_eq!(judge(end(Evicted, Some(7_000), Some(980)), tracked(9_000)).then, evict(7_000, Earlier));
     // When it would have expired nobody can tell.
     assert_eq!(judge(end(Evicted, None, Some(980)), tracked(9_000)).then, Then::Untrack);
     assert_eq!(judge(end(Evicted, None, Some(980)), ended(9_000, Evicted)).then, Then::Nothing);
@@ -86,7 +87,7 @@ fn what_is_owed_of_a_life_before_is_told_first() {
         let verdict = judge_change(Change::Unset, Life::Absent, known, Tells, NOW);
         assert_eq!(verdict, Verdict { first, then: Then::Untrack }, "{known:?}");
         let verdict = judge_end(&end(Expired, Some(990), Some(980)), known, Tells, NOW);
-        assert_eq!(verdict, Verdict { first, then: fire(990, true) }, "{known:?}");
+        assert_eq!(verdict, Verdict { first, then: fire(990, Earlier) }, "{known:?}");
     }
 }
 
@@ -107,7 +108,7 @@ fn a_replica_is_told_what_has_expired_and_keeps_what_was_announced() {
     let new = Life::Until(UnixMs(9_000));
     let judge = |change, life, known| judge_change(change, life, known, Follows, NOW).then;
     assert_eq!(judge_end(&end(Expired, None, None), tracked(900), Follows, NOW), Then::Nothing.alone());
-    assert_eq!(judge_end(&end(Evicted, None, None), tracked(9_000), Follows, NOW).then, evict(9_000, false));
+    assert_eq!(judge_end(&end(Evicted, None, None), tracked(9_000), Follows, NOW).then, evict(9_000, This));
     assert_eq!(judge(SET, new, tracked(900)), Then::Track(UnixMs(9_000)));
     assert_eq!(judge(Change::Unset, Life::Absent, tracked(900)), Then::Untrack, "a user has deleted it, late or not");
     assert_eq!(judge(Change::Unset, Life::Absent, ended(900, Evicted)), Then::Untrack, "its second life");

@@ -4,7 +4,7 @@
 //! memory grows at its end by a chunk, in which names stand one behind the other. Names stay there until all changes have been taken.
 
 use super::super::judge::Change;
-use super::of_db;
+use super::{of_db, ChangedKey};
 use crate::shards::Shards;
 
 /// Up to this many keys are searched one by one.
@@ -125,10 +125,10 @@ impl Changes {
     }
 
     /// All, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (i32, &[u8], Change)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = ChangedKey<'_>> {
         (self.first..self.count).filter_map(|number| {
             let noted = &self.chunks[number / CHUNK].noted[number % CHUNK];
-            Some((noted.db, self.name(number), noted.change?))
+            Some(ChangedKey { db: noted.db, name: self.name(number), change: noted.change? })
         })
     }
 

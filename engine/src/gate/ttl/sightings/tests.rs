@@ -3,7 +3,8 @@ use super::*;
 const SET: Change = Change::Set { after: Some(UnixMs(5)), until: None };
 
 fn changes(seen: &Sightings) -> Vec<(i32, String, Change)> {
-    seen.each_change().map(|(db, name, change)| (db, String::from_utf8_lossy(name).into_owned(), change)).collect()
+    let told = |seen: ChangedKey<'_>| (seen.db, String::from_utf8_lossy(seen.name).into_owned(), seen.change);
+    seen.each_change().map(told).collect()
 }
 
 /// The first end that is to be told.
@@ -29,7 +30,7 @@ fn of_several_changes_the_last_one_counts() {
         [(0, "a".into(), Change::Set { after: None, until: None }), (1, "a".into(), Change::Unset)]
     );
     assert_eq!(
-        seen.look_at_next().map(|(db, _, change)| (db, change)),
+        seen.look_at_next().map(|seen| (seen.db, seen.change)),
         Some((0, Change::Set { after: None, until: None }))
     );
     assert_eq!((seen.looked(), seen.looked()), (Some(Change::Set { after: None, until: None }), None));
@@ -107,13 +108,13 @@ fn every_key_has_its_turn_however_often_the_first_ones_change() {
         }
     }
     for _ in 0..6 {
-        let (db, name, _) = seen.look_at_next().expect("a change");
+        let ChangedKey { db, name, .. } = seen.look_at_next().expect("a change");
         turns.push((db, name[0] as char));
         seen.looked();
         seen.note_change(0, b"a", SET);
     }
     assert_eq!(turns, [(0, 'a'), (0, 'b'), (0, 'c'), (2, 'a'), (2, 'b'), (2, 'c')]);
-    assert_eq!(seen.look_at_next().map(|(db, ..)| db), Some(0));
+    assert_eq!(seen.look_at_next().map(|seen| seen.db), Some(0));
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn a_name_has_another_hash_in_each_database_also_once_these_have_changed_places(
     seen.swap(3, 700);
     (0..20).filter(|db| *db != 3).chain([700]).for_each(|db| seen.note_change(db, b"a", Change::Unset));
     assert_eq!(seen.changes(), 20, "each was found again");
-    assert!(seen.each_change().all(|(.., change)| change == Change::Unset));
+    assert!(seen.each_change().all(|seen| seen.change == Change::Unset));
 }
 
 #[test]
@@ -219,7 +220,7 @@ fn changes_are_found_among_few_and_among_many() {
                     if first.is_empty() {
                         std::mem::swap(&mut first, &mut later);
                     }
-                    let next = seen.look_at_next().map(|(db, name, change)| ((db, name.into()), change));
+                    let next = seen.look_at_next().map(|seen| ((seen.db, seen.name.into()), seen.change));
                     assert_eq!(next.is_none(), first.is_empty());
                     if let Some(next) = next {
                         first.remove(first.iter().position(|noted| *noted == next).expect("noted before"));
@@ -242,7 +243,7 @@ fn changes_are_found_among_few_and_among_many() {
             all.sort_by(|(one, _), (other, _)| one.cmp(other));
             all
         };
-        let seen = seen.each_change().map(|(db, name, change)| ((db, name.into()), change)).collect();
+        let seen = seen.each_change().map(|seen| ((seen.db, seen.name.into()), seen.change)).collect();
         assert_eq!(by_name(seen), by_name([first, later].concat()));
     }
 }
