@@ -143,8 +143,11 @@ pub fn became_replica(ctx: &Ctx) {
     state().announced = None;
 }
 
-/// This node has read its files, or is told by nobody from now on: a deletion that was announced and has not come will not come. A key that was to be
-/// evicted lives on, so that its value is copied as any other's. (If it is over by now, `overdue` looks at it.)
+/// This node has read its files, or is told by nobody from now on: a deletion that was announced and has not come will not come. A key that
+/// was to be evicted lives on, so its value is copied as any other's. (If its deadline has passed by now, `overdue` looks at it.)
+///
+/// A replica that is promoted needs this: its walk looks for overdue keys only. After loading, the walk of the watchers would find the key too,
+/// but maybe only after its deadline, and then the end would be told without the value. One look costs nothing beside loading.
 pub fn no_deletion_comes(ctx: &Ctx) {
     let Some((db, name)) = state().announced.take() else { return };
     let (selected, name) = (ctx.db(), OwnedStr::new(&name));
