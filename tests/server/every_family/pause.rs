@@ -4,23 +4,34 @@ use super::{timed, Family, FAMILIES};
 use crate::common::{pair, promote, rewrite_as_commands, server_ms, ticks, virtual_clock, AOF};
 use crate::harness::*;
 
-/// Makes a paused key `k` that has ready entries of these names.
+/// A master with a key `k` that has the ready entries a, b and c, its replica, and a client.
 #[track_caller]
-fn paused(c: &mut Client, family: &Family, names: &[&str]) {
+fn ready_pair(family: &Family) -> (Server, Server, Client) {
+    let (master, replica) = pair(&AOF);
+    let mut c = master.client();
+    add_ready(&mut c, family, &["a", "b", "c"]);
+    (master, replica, c)
+}
+
+/// Adds ready entries of these names to `k`.
+#[track_caller]
+fn add_ready(c: &mut Client, family: &Family, names: &[&str]) {
     for name in names {
         family.add_ready(c, "k", name);
     }
+}
+
+/// Makes a paused key `k` that has ready entries of these names.
+#[track_caller]
+fn paused(c: &mut Client, family: &Family, names: &[&str]) {
+    add_ready(c, family, names);
     c.expect(&family.on("ALTER # PAUSED yes", "k"), "OK");
 }
 
 #[test]
 fn a_paused_key_hands_out_nothing_and_everything_else_goes_on() {
     for family in timed() {
-        let (mut master, replica) = pair(&AOF);
-        let mut c = master.client();
-        for name in ["a", "b", "c"] {
-            family.add_ready(&mut c, "k", name);
-        }
+        let (mut master, replica, mut c) = ready_pair(family);
         family.play(
             &mut c,
             r#"
@@ -139,9 +150,7 @@ fn leases_and_delays_end_in_a_paused_key() {
     for family in timed() {
         let server = virtual_clock();
         let mut c = server.client();
-        for name in ["a", "b"] {
-            family.add_ready(&mut c, "k", name);
-        }
+        add_ready(&mut c, family, &["a", "b"]);
         // By the clock of these commands all happens in the year 2109.
         family.play(
             &mut c,
@@ -279,11 +288,7 @@ fn a_pause_is_replicated_with_the_key_and_on_its_own() {
 #[test]
 fn an_operator_stops_looks_puts_right_and_goes_on() {
     for family in timed() {
-        let (master, replica) = pair(&AOF);
-        let mut c = master.client();
-        for name in ["a", "b", "c"] {
-            family.add_ready(&mut c, "k", name);
-        }
+        let (master, replica, mut c) = ready_pair(family);
         family.play(
             &mut c,
             r#"
@@ -301,9 +306,7 @@ fn an_operator_stops_looks_puts_right_and_goes_on() {
             ["w1", "w2"].map(|w| Blocked::new(&master, &family.on(&format!("CLAIM # {w} COUNT 2 BLOCK 0"), "k")));
         family.play(&mut c, "> F.ALTER k PAUSED yes\n OK");
         // Work goes on to come in.
-        for name in ["d", "e", "f"] {
-            family.add_ready(&mut c, "k", name);
-        }
+        add_ready(&mut c, family, &["d", "e", "f"]);
         let shown = |c: &mut Client, state: &str| {
             let page = c.ok(&family.on(&format!("PEEK # {state}"), "k"));
             assert_eq!(page.items()[0].text(), "0");
