@@ -38,6 +38,16 @@ pub fn open_quietly<'c, F: Family>(ctx: &'c Ctx, name: &Str) -> Option<Opened<'c
     Key::peek(ctx, name).map(|key| Opened { key, _family: PhantomData })
 }
 
+/// The value of a key that may not exist, to be looked at; `None` if it does not.
+pub fn view<'k, F: Family>(key: &'k mut Option<Opened<'_, F>>) -> Result<Option<&'k StoredQueue<F>>, Fail> {
+    key.as_mut().map_or(Ok(None), |key| key.view())
+}
+
+/// Like [`view`], for a look that moves what lies in memory and changes nothing that shows.
+pub fn value<'k, F: Family>(key: &'k mut Option<Opened<'_, F>>) -> Result<Option<&'k mut StoredQueue<F>>, Fail> {
+    key.as_mut().map_or(Ok(None), |key| key.value())
+}
+
 /// Closing a key notes the name of its value and, if the value holds much memory without need, asks the timer to come and compact it.
 impl<F: Family> Drop for Opened<'_, F> {
     fn drop(&mut self) {

@@ -21,7 +21,7 @@ impl Command for Groups {
         let page = NamePage::parse(call)?;
         let now = call.now();
         let mut key = keyspace::open_read::<Debounce>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+        let value = keyspace::value(&mut key)?;
         let listed = value.map_or(Vec::new(), |value| value.queue.groups(page.after, page.count, now));
         call.ctx.reply_array(listed.len());
         for group in listed {

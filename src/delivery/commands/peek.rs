@@ -66,7 +66,7 @@ impl<F: Family> Command for Peek<F> {
         let options = parse(call)?;
         let (ctx, now) = (call.ctx, call.now());
         let mut key = keyspace::open_read::<F>(ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.value())?;
+        let value = keyspace::value(&mut key)?;
         let page = value.map(|value| value.queue.peek(options.listing, options.after, options.count, now));
         let (entries, next) = page.map_or((Vec::new(), None), |page| (page.entries, page.next));
         ctx.reply_array(2);

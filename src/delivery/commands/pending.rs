@@ -53,7 +53,7 @@ impl<F: Family> Command for Pending<F> {
         let options = parse(call)?;
         let (ctx, now) = (call.ctx, call.now());
         let mut key = keyspace::open_read::<F>(ctx, name);
-        let Some(value) = key.as_mut().map_or(Ok(None), |key| key.view())? else {
+        let Some(value) = keyspace::view(&mut key)? else {
             ctx.reply_array(0);
             return Ok(());
         };

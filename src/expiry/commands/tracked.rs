@@ -25,7 +25,7 @@ impl Command for ListTracked {
         judge::look(call.ctx);
         let names: Vec<OwnedStr> = {
             let mut key = keyspace::open_read::<Expiry>(call.ctx, name);
-            let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
+            let value = keyspace::view(&mut key)?;
             let listed = value.map_or(Vec::new(), |value| value.queue.tracked(page.after, page.count));
             listed.iter().map(|tracked| OwnedStr::new(tracked.name)).collect()
         };

@@ -21,7 +21,7 @@ impl Command for Get {
         let (name, field) = (call.args.required()?, call.args.required()?.bytes());
         check_sought("field", field)?;
         let mut key = keyspace::open_read::<Tally>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
+        let value = keyspace::view(&mut key)?;
         let sum = value.map_or(Ok(0), |value| value.queue.sum(field))?;
         call.ctx.reply_int(sum);
         Ok(())

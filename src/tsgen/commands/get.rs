@@ -20,7 +20,7 @@ impl Command for Get {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, id) = (call.args.required()?, call.args.required()?.bytes());
         let mut key = keyspace::open_read::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
+        let value = keyspace::view(&mut key)?;
         match value.and_then(|value| value.queue.get(id, call.now())) {
             None => call.ctx.reply_null(),
             Some(element) => {

@@ -36,7 +36,7 @@ impl Command for Range {
         let count = call.args.only_count()?;
         let count = count.unwrap_or(DEFAULT_COUNT);
         let mut key = keyspace::open_read::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
+        let value = keyspace::view(&mut key)?;
         let listed = match (value, min, max) {
             (Some(value), Some(min), Some(max)) => value.queue.range(min, max, count, call.now()),
             _ => Vec::new(),

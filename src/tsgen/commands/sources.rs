@@ -17,7 +17,7 @@ impl Command for Sources {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let mut key = keyspace::open_read::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
+        let value = keyspace::view(&mut key)?;
         let sources = value.map_or(&[][..], |value| value.queue.sources());
         call.ctx.reply_array(sources.len());
         for source in sources {

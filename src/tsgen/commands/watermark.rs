@@ -17,7 +17,7 @@ impl Command for Watermark {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let mut key = keyspace::open_read::<Tsgen>(call.ctx, name);
-        let value = key.as_mut().map_or(Ok(None), |key| key.view())?;
+        let value = keyspace::view(&mut key)?;
         call.ctx.reply_optional_int(value.and_then(|value| value.queue.watermark(call.now())));
         Ok(())
     }
