@@ -42,6 +42,10 @@ macro_rules! scenarios {
         mod go_library {
             $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::GO); })+
         }
+
+        mod rust_library {
+            $(#[test] fn $name() { crate::scenario::play(stringify!($name), &crate::languages::RUST); })+
+        }
     };
 }
 
@@ -59,8 +63,8 @@ fn every_scenario_is_played() {
 fn the_page_tells_of_every_scenario() {
     let page = std::fs::read_to_string(harness::workspace().join("docs/clients.md")).expect("the page");
     let rows: String =
-        NAMES.iter().map(|name| format!("| {} | yes | yes | yes | yes |\n", scenario::summary(name))).collect();
-    let table = format!("| scenario | Python, threads | Python, asyncio | Node | Go |\n|---|---|---|---|---|\n{rows}");
+        NAMES.iter().map(|name| format!("| {} | yes | yes | yes | yes | yes |\n", scenario::summary(name))).collect();
+    let table = format!("| scenario | Python, threads | Python, asyncio | Node | Go | Rust |\n|---|---|---|---|---|---|\n{rows}");
     assert!(page.contains(&table), "docs/clients.md should have this table:\n{table}");
 }
 
