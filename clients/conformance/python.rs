@@ -58,7 +58,7 @@ fn it_installs_and_its_first_program_runs() {
     let bin = folder.path().join("venv/bin");
     let mut pip = mortal(bin.join("pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check"])
-        .arg(format!("{}[cron,otel,prometheus]", source.display()));
+        .arg(format!("{}[cron,otel,prometheus,taskiq]", source.display()));
     succeeds(pip);
 
     let file = folder.path().join("app.py");

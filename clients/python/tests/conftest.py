@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from processes import Process
 
 from tsgen import AsyncTsgen, Tsgen
 
@@ -22,3 +23,17 @@ def t(url):
 @pytest.fixture
 def a(t, url):
     return AsyncTsgen(url)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts programs in a folder of the test's own; none of them outlives it."""
+    running = []
+
+    def start(*command, **environment):
+        running.append(Process(command, tmp_path, environment))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()

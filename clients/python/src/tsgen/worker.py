@@ -144,7 +144,7 @@ class Worker:
         pause = Pause()
         while not self._stopping.is_set():
             self._changed.clear()
-            free = self.concurrency - self._hands.running
+            free = self._free()
             if free > 0:
                 try:
                     found = await self._claim(free)
@@ -161,6 +161,10 @@ class Worker:
                     return
             await self._changed.wait()
 
+    def _free(self) -> int:
+        """How many may be claimed now."""
+        return self.concurrency - self._hands.running
+
     async def _claim(self, count: int) -> bool:
         """Whether there was anything. What was claimed begins."""
         if not self._claims.can_ack:
@@ -171,8 +175,11 @@ class Worker:
         self._is_claiming = True
         try:
             await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            asked.cancel()
-            found = await asked
+            while not asked.done():
+                # More than once: redis-py, while it connects, may take a first one for a timeout of its own.
+                asked.cancel()
+                await asyncio.wait({asked}, timeout=0.1)
+            found = asked.result()
         except BaseException as error:
             self._hands.put_back(settled)
             if isinstance(error, Exception) and not passes(error):
@@ -284,11 +291,11 @@ class Worker:
     # Settling
 
     async def _flush_while_claiming(self) -> None:
-        """Sends the ACKs of what ends while CLAIM waits; if it does not, they go with the next CLAIM."""
+        """Sends the ACKs of what ends while CLAIM waits; if it does not, they go with the next CLAIM, if there is to be one."""
         while True:
             await self._settled.wait()
             self._settled.clear()
-            if self._is_claiming:
+            if self._is_claiming or self._free() <= 0:
                 await self._flush()
 
     async def _flush(self) -> None:
