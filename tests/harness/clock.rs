@@ -53,7 +53,7 @@ impl Clock {
         self.folder.path().join("syncs")
     }
 
-    /// How long this file was when it was last synced, 0 if it never was.
+    /// How long this file was when it was last synced, 0 if it never was. It may be shorter by now.
     pub fn synced_length(&self, path: &Path) -> u64 {
         let inode = std::fs::metadata(path).expect("the file").ino();
         let notes = std::fs::read(self.syncs()).expect("what was synced");

@@ -4,7 +4,7 @@
 
 use super::programs::programs;
 use super::server::is_as_new;
-use super::{wait_until, Client, Router, Server};
+use super::{wait_until, Client, Clock, Router, Server};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -33,6 +33,12 @@ impl Cluster {
     #[track_caller]
     pub fn form_with(args: &[&str]) -> Self {
         Self::form_of(Server::start, args)
+    }
+
+    /// The same, under a clock.
+    #[track_caller]
+    pub fn form_under(clock: &Clock, args: &[&str]) -> Self {
+        Self::form_of(|args| Server::start_under(clock, args), args)
     }
 
     /// The same with another build of the module, which may panic.

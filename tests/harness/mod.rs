@@ -6,6 +6,7 @@
 
 #![allow(dead_code, unused_imports)] // each test binary uses its own part
 
+pub mod aof;
 mod app;
 mod client;
 mod clock;

@@ -1,7 +1,8 @@
 //! What a power cut would leave: preloaded into a server, it notes how long each file was when it was last synced.
 //!
 //! The notes are 16 bytes each (inode and length, native 64-bit numbers), appended to the file that `TSGEN_SYNCS` names. The length is read before the sync, so that
-//! nothing counts that was written while it ran. Built by the harness with rustc alone.
+//! nothing counts that was written while it ran. A file that loses its name is noted with length 0: the next file may get its inode, and nothing of that is synced yet.
+//! Built by the harness with rustc alone.
 
 #![no_std]
 
@@ -13,12 +14,18 @@ mod number {
     pub const FSTAT: i64 = 5;
     pub const FSYNC: i64 = 74;
     pub const FDATASYNC: i64 = 75;
+    pub const FSTATAT: i64 = 262;
+    pub const UNLINKAT: i64 = 263;
+    pub const RENAMEAT: i64 = 264;
 }
 #[cfg(target_arch = "aarch64")]
 mod number {
     pub const FSTAT: i64 = 80;
     pub const FSYNC: i64 = 82;
     pub const FDATASYNC: i64 = 83;
+    pub const FSTATAT: i64 = 79;
+    pub const UNLINKAT: i64 = 35;
+    pub const RENAMEAT: i64 = 38;
 }
 
 extern "C" {
@@ -29,6 +36,8 @@ extern "C" {
 }
 
 const WRITE_APPEND_CLOEXEC: c_int = 0o1 | 0o2000 | 0o2_000_000;
+/// Paths count from where the process is.
+const HERE: c_long = -100;
 
 /// The file of notes; -1 until it was opened, -2 if there is none.
 static NOTES: AtomicI32 = AtomicI32::new(-1);
@@ -48,19 +57,52 @@ fn notes() -> c_int {
     opened
 }
 
-fn sync(file: c_int, number: i64) -> c_int {
-    // A `struct stat` of Linux on 64 bits: the inode is its second word, the length its seventh.
-    let mut stat = [0u64; 32];
-    // SAFETY: the kernel writes 144 or 128 bytes of the 256.
-    let is_known = unsafe { syscall(number::FSTAT, file as c_long, stat.as_mut_ptr()) } == 0;
-    // SAFETY: what the caller asked for.
-    let outcome = unsafe { syscall(number, file as c_long) } as c_int;
-    if outcome == 0 && is_known && notes() >= 0 {
-        let note = [stat[1], stat[6]];
+/// A `struct stat` of Linux on 64 bits, of which the kernel writes 144 or 128 bytes: the inode is its second word, the length its seventh.
+type Stat = [u64; 32];
+
+fn note(inode: u64, length: u64) {
+    if notes() >= 0 {
+        let note = [inode, length];
         // SAFETY: sixteen bytes.
         unsafe { write(notes(), note.as_ptr().cast(), 16) };
     }
+}
+
+fn sync(file: c_int, number: i64) -> c_int {
+    let mut stat: Stat = [0; 32];
+    // SAFETY: there is room for what the kernel writes.
+    let is_known = unsafe { syscall(number::FSTAT, file as c_long, stat.as_mut_ptr()) } == 0;
+    // SAFETY: what the caller asked for.
+    let outcome = unsafe { syscall(number, file as c_long) } as c_int;
+    if outcome == 0 && is_known {
+        note(stat[1], stat[6]);
+    }
     outcome
+}
+
+/// The file of this name is about to lose it.
+fn forget(path: *const c_char) {
+    let mut stat: Stat = [0; 32];
+    // SAFETY: the caller's path is a C string; there is room for what the kernel writes.
+    if unsafe { syscall(number::FSTATAT, HERE, path, stat.as_mut_ptr(), 0 as c_long) } == 0 {
+        note(stat[1], 0);
+    }
+}
+
+/// The function of the C library.
+#[no_mangle]
+pub extern "C" fn unlink(path: *const c_char) -> c_int {
+    forget(path);
+    // SAFETY: what the caller asked for.
+    unsafe { syscall(number::UNLINKAT, HERE, path, 0 as c_long) as c_int }
+}
+
+/// The function of the C library. A file that had the new name loses it.
+#[no_mangle]
+pub extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
+    forget(to);
+    // SAFETY: what the caller asked for.
+    unsafe { syscall(number::RENAMEAT, HERE, from, HERE, to) as c_int }
 }
 
 /// The function of the C library.

@@ -214,3 +214,37 @@ fn a_probe_sees_a_stall_whenever_it_is_asked() {
     assert!(longest.wall >= 90.0, "{:.1} ms of 100", longest.wall);
     c.read();
 }
+
+#[test]
+fn the_end_of_an_aof_is_found_at_every_length() {
+    let parts = [("*1\r\n$4\r\nINCR\r\n", false), ("#TS:1\r\n", false), ("*1\r\n$5\r\nMULTI\r\n", true)];
+    let parts = parts.into_iter().chain([("*2\r\n$3\r\nSET\r\n$1\r\nk\r\n", true), ("*1\r\n$4\r\nEXEC\r\n", false)]);
+    let (mut file, mut commands, mut whole, mut is_in) = (String::new(), 0, 0, false);
+    for (part, is_in_after) in parts {
+        for cut in 0..part.len() {
+            let cut = format!("{file}{}", &part[..cut]);
+            let end = aof::End { commands, whole, is_in_transaction: is_in };
+            assert_eq!(aof::end_of(cut.as_bytes()), end, "{cut:?}");
+        }
+        file.push_str(part);
+        (commands, is_in) = (file.len(), is_in_after);
+        whole = if is_in { whole } else { commands };
+    }
+    assert_eq!(aof::end_of(file.as_bytes()), aof::End { commands, whole, is_in_transaction: is_in });
+}
+
+/// Inodes are used again. Whatever was synced under this one before has nothing to do with a part that has just begun.
+#[test]
+fn nothing_of_a_part_of_an_aof_that_has_just_begun_is_synced() {
+    let clock = Clock::new().noting_syncs();
+    let server = Server::plain_under(&clock, &["--appendonly", "yes", "--appendfsync", "always"]);
+    let mut c = server.client();
+    for nth in 0..30 {
+        c.ok(&format!("SET key{nth} value"));
+        assert!(aof::is_synced(&server, &clock));
+        c.ok("BGREWRITEAOF");
+        wait_until("the AOF is rewritten", || c.info("persistence", "aof_rewrite_in_progress") == "0");
+        let last = aof::increments(&server).pop().expect("a part");
+        assert_eq!((aof::length(&last), clock.synced_length(&last)), (0, 0), "{}", last.display());
+    }
+}
