@@ -8,7 +8,7 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture sim model model-explore bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,8 +68,11 @@ test-image: ## Build the container image on stand-ins for the stock images, and 
 test-fresh: ## Follow the README on a machine with nothing but Rust, git and make, made in a folder (as root; takes a quarter of an hour)
 	@scripts/test-fresh
 
-torture: build ## Kill, cut, stop, demote and squeeze two servers under load, and judge what clients saw (SEED=7 repeats one, SCHEDULES=20, SECONDS_=6)
-	SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) cargo test --test torture -- --nocapture --test-threads 1
+torture: build ## Kill, cut, stop, demote, squeeze and move servers under load, and judge what clients saw (SEED=7 repeats one, SCHEDULES=20, SECONDS_=6, CUTS=40)
+	SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) CUTS=$(CUTS) cargo test --test torture -- --nocapture --test-threads 1
+
+matrix-torture: build ## The same on other servers, and download these (SERVERS="redis-8.x valkey", or newest)
+	@SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) CUTS=$(CUTS) RUST_TEST_THREADS=1 TSGEN_SUITE=torture scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
 
 sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many, with both from that one on)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture

@@ -1,7 +1,8 @@
 //! One client: it writes, advances, claims, settles, waits for replicas, and notes every call with its times.
 
 use crate::harness::{Client, Random, Reply};
-use crate::keys::{advanced, counted, written, Key, KEYS, SLACK_MS};
+use crate::keys::{advanced, counted, taken, written, Key, JOBS, KEYS, SLACK_MS, TAKE};
+use crate::nodes::Nodes;
 use crate::stage::Stage;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub struct Load<'a> {
     client: u32,
     random: Random,
     connection: Option<Client>,
+    /// In a cluster, in place of it.
+    nodes: Option<Nodes>,
     numbers: u64,
     /// What it holds, by the place of the key.
     held: Vec<(usize, u64)>,
@@ -22,6 +25,8 @@ pub struct Load<'a> {
     pub calls: Vec<Call>,
     /// Its calls from here on were not confirmed by WAIT; those before are, or never will be.
     unconfirmed: usize,
+    /// The link is cut before the next reply.
+    loses_reply: bool,
     /// Replies that nothing explains.
     pub surprises: Vec<String>,
 }
@@ -33,13 +38,20 @@ impl<'a> Load<'a> {
             client,
             random: Random::new(seed.wrapping_mul(1_000).wrapping_add(client.into())),
             connection: None,
+            nodes: None,
             numbers: 0,
             held: Vec::new(),
             given: Vec::new(),
             calls: Vec::new(),
             unconfirmed: 0,
+            loses_reply: false,
             surprises: Vec::new(),
         }
+    }
+
+    /// The same, in a cluster.
+    pub fn among(nodes: Nodes, stage: &'a Stage, client: u32, seed: u64) -> Self {
+        Load { nodes: Some(nodes), ..Load::new(stage, client, seed) }
     }
 
     /// Goes on until the torture is over.
@@ -53,12 +65,13 @@ impl<'a> Load<'a> {
     fn step(&mut self) {
         let at = self.random.below(KEYS.len() as u64) as usize;
         let key = &KEYS[at];
+        self.loses_reply = self.random.one_in(200);
         match self.random.below(100) {
             0..=34 => {
                 self.numbers += 1;
                 let watermark = self.stage.watermark.load(Ordering::Relaxed);
                 let (line, act) = key.write(self.client, self.numbers, watermark, &mut self.random);
-                self.record(key, &line, act, written);
+                self.write(key, &line, act);
             }
             35..=44 => {
                 let to = self.stage.watermark.fetch_add(1, Ordering::Relaxed) + 1;
@@ -66,13 +79,24 @@ impl<'a> Load<'a> {
                     self.record(key, &line, act, advanced);
                 }
             }
-            45..=64 => self.claim(at),
-            65..=84 => self.settle(at),
-            85..=92 => self.confirm(),
+            45..=64 if key.is_claimed() => self.claim(at),
+            65..=84 if key.is_claimed() => self.settle(at),
+            45..=84 => {}
+            85..=92 if self.nodes.is_none() => self.confirm(),
+            85..=92 => {}
             93..=96 => std::thread::sleep(Duration::from_millis(self.random.below(8))),
             // A worker that dies: what it held comes back when its leases end.
             97 => self.held.clear(),
-            _ => self.connection = None,
+            _ => self.disconnect(),
+        }
+    }
+
+    fn write(&mut self, key: &Key, line: &str, act: Act) {
+        match &act {
+            Act::Write(units) if units.is_empty() => drop(self.send(line)),
+            Act::Take => drop(self.record(key, line, act, taken)),
+            Act::Remove(_) => drop(self.record(key, line, act, |reply| counted(reply, 1))),
+            _ => drop(self.record(key, line, act, written)),
         }
     }
 
@@ -82,14 +106,14 @@ impl<'a> Load<'a> {
         let acked: Vec<u64> = if self.random.one_in(4) { self.tokens(at, 3) } else { Vec::new() };
         let block = if self.random.one_in(3) { " BLOCK 20" } else { "" };
         let begin = self.calls.len();
-        if self.random.one_in(5) && key.family == "TSGEN" && acked.is_empty() {
+        if self.random.one_in(5) && key.tag() == KEYS[0].tag() && acked.is_empty() {
             let other = KEYS[0].name;
             let line = format!("TSGEN.MCLAIM 2 {name} {other} c{} COUNT {count} LEASE {LEASE_MS}{block}", self.client);
             let Some(reply) = self.record(key, &line, Act::Advance(i64::MIN), |_| Answer::Refused) else { return };
             let call = self.calls.pop().expect("just noted");
             for of in items(&reply) {
                 let of = of.items();
-                let place = KEYS.iter().position(|key| of[0] == Reply::Bulk(key.name.into())).expect("one of ours");
+                let place = Key::place(&of[0].text());
                 self.got(place, &of[1], Call { key: KEYS[place].name.to_owned(), ..call.clone() });
             }
             return;
@@ -112,6 +136,7 @@ impl<'a> Load<'a> {
     /// Notes what a claim brought.
     fn got(&mut self, at: usize, entries: &Reply, call: Call) {
         let deliveries: Vec<Delivery> = items(entries).iter().map(|entry| KEYS[at].delivery(entry)).collect();
+        self.surprises.extend(items(entries).iter().filter_map(|entry| KEYS[at].fault(entry)));
         self.held.extend(deliveries.iter().map(|delivery| (at, delivery.token)));
         self.given.extend(deliveries.iter().map(|delivery| (at, delivery.token)));
         let act = Act::Claim { lease_ms: LEASE_MS - SLACK_MS, deliveries };
@@ -166,9 +191,9 @@ impl<'a> Load<'a> {
 
     /// Does and notes one thing by its words: `add key id timestamp`, `count key field delta`, `advance key to`, `claim key`, `ack key`, `seal key`.
     pub fn told(&mut self, words: &[&str]) {
-        let at = KEYS.iter().position(|key| key.name == words[1]).expect("one of ours");
-        let (key, name) = (&KEYS[at], words[1]);
-        let family = key.family;
+        let at = Key::place(words[1]);
+        let key = &KEYS[at];
+        let (family, name) = (key.family, key.name);
         match words[0] {
             "add" => {
                 let (id, due) = (words[2], words[3].parse().expect("a timestamp"));
@@ -181,11 +206,11 @@ impl<'a> Load<'a> {
             }
             "advance" => {
                 let to = words[2].parse().expect("a timestamp");
-                let sources: &[&str] = if name == "sources" { &[" SOURCE east", " SOURCE west"] } else { &[""] };
-                for source in sources {
+                for source in key.sources() {
                     self.record(key, &format!("{family}.ADVANCE {name} {to}{source}"), Act::Advance(to), advanced);
                 }
             }
+            "take" => drop(self.record(key, TAKE, Act::Take, taken)),
             "seal" => drop(self.send(&format!("{family}.SEAL {name}"))),
             "claim" => {
                 let line = format!("{family}.CLAIM {name} c{} LEASE 60000", self.client);
@@ -205,33 +230,42 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Opens all gates for good.
+    /// Opens all gates for good. Jobs come until they are removed.
     pub fn open_all(&mut self) {
-        for key in &KEYS {
+        for key in KEYS.iter().filter(|key| !key.create.is_empty()) {
             self.send(&format!("{}.ALTER {} PAUSED no", key.family, key.name));
-            let sources: &[&str] = if key.name == "sources" { &[" SOURCE east", " SOURCE west"] } else { &[""] };
-            for source in sources.iter().filter(|_| key.gate == Gate::Watermark) {
-                let line = format!("TSGEN.ADVANCE {} {}{source}", key.name, i64::MAX);
+            for source in key.sources().iter().filter(|_| key.gate == Gate::Watermark) {
+                let line = format!("TSGEN.ADVANCE {} {}{source} FORCE", key.name, i64::MAX);
                 self.record(key, &line, Act::Advance(i64::MAX), advanced);
             }
+        }
+        let key = &KEYS[Key::place("jobs")];
+        for job in JOBS {
+            if self.send(&format!("TSGEN.GET {} {job}", key.name)) == Some(Reply::Nil) {
+                self.surprises.push(format!("{job} does not come again"));
+            }
+            let line = format!("TSGEN.REM {} {job}", key.name);
+            self.record(key, &line, Act::Remove(vec![job.to_owned()]), |reply| counted(reply, 1));
         }
     }
 
     /// Works off what there is. Whether nothing is left.
     pub fn drain(&mut self) -> bool {
         let mut is_empty = true;
-        for (at, key) in KEYS.iter().enumerate() {
+        for (at, key) in KEYS.iter().enumerate().filter(|(_, key)| !key.create.is_empty()) {
             let (family, name) = (key.family, key.name);
-            self.send(&format!("{family}.REQUEUE {name} ALL"));
-            self.send(&format!("{family}.PROMOTE {name} ALL"));
-            let line = format!("{family}.CLAIM {name} drain COUNT 1000 LEASE 60000");
-            let Some(reply) = self.record(key, &line, Act::Ack(Vec::new()), written) else { return false };
-            let call = self.calls.pop().expect("just noted");
-            self.got(at, &reply, call);
-            let tokens = self.tokens(at, usize::MAX);
-            if !tokens.is_empty() {
-                let (wanted, line) = (tokens.len(), format!("{family}.ACK {name}{}", list("", &tokens)));
-                self.record(key, &line, Act::Ack(tokens), |reply| counted(reply, wanted));
+            if key.is_claimed() {
+                self.send(&format!("{family}.REQUEUE {name} ALL"));
+                self.send(&format!("{family}.PROMOTE {name} ALL"));
+                let line = format!("{family}.CLAIM {name} drain COUNT 1000 LEASE 60000");
+                let Some(reply) = self.record(key, &line, Act::Ack(Vec::new()), written) else { return false };
+                let call = self.calls.pop().expect("just noted");
+                self.got(at, &reply, call);
+                let tokens = self.tokens(at, usize::MAX);
+                if !tokens.is_empty() {
+                    let (wanted, line) = (tokens.len(), format!("{family}.ACK {name}{}", list("", &tokens)));
+                    self.record(key, &line, Act::Ack(tokens), |reply| counted(reply, wanted));
+                }
             }
             let Some(info) = self.send(&format!("{family}.INFO {name}")) else { return false };
             let states = ["waiting", "collecting", "open-fields", "tracked", "ready", "leased", "delayed", "dead"];
@@ -241,6 +275,21 @@ impl<'a> Load<'a> {
             is_empty &= states.iter().map(|state| count(state)).sum::<i64>() == 0;
         }
         is_empty
+    }
+
+    /// Notes what the streams behind keys have: each entry as handed out, and acknowledged.
+    pub fn read_streams(&mut self) {
+        for key in KEYS.iter().filter(|key| !key.sink.is_empty()) {
+            let line = format!("XRANGE {} - +", key.sink);
+            let reply = self.record(key, &line, Act::Ack(Vec::new()), written).expect("a stream");
+            let call = self.calls.pop().expect("just noted");
+            let deliveries: Vec<Delivery> =
+                items(&reply).iter().enumerate().map(|(nth, entry)| key.fed(nth, entry)).collect();
+            let tokens = deliveries.iter().map(|delivery| delivery.token).collect();
+            self.calls.push(Call { act: Act::Claim { lease_ms: 0, deliveries }, answer: Answer::Done, ..call.clone() });
+            let (begin, end) = (call.end, self.stage.now());
+            self.calls.push(Call { act: Act::Ack(tokens), answer: Answer::Done, begin, end, ..call });
+        }
     }
 
     /// Whatever this connection has done is on a replica, if WAIT says so.
@@ -255,8 +304,10 @@ impl<'a> Load<'a> {
 
     /// Sends a command and notes it. No reply: the connection is gone.
     fn record(&mut self, key: &Key, line: &str, act: Act, told: impl Fn(&Reply) -> Answer) -> Option<Reply> {
-        // A connection is no part of what it is first used for.
-        self.connect()?;
+        if self.nodes.is_none() {
+            // A connection is no part of what it is first used for.
+            self.connect()?;
+        }
         let (begin, low) = (self.stage.now(), self.stage.time_of_day());
         let reply = self.send(line);
         let high = self.stage.time_of_day();
@@ -277,6 +328,13 @@ impl<'a> Load<'a> {
         reply
     }
 
+    fn disconnect(&mut self) {
+        self.connection = None;
+        if let Some(nodes) = &mut self.nodes {
+            nodes.disconnect();
+        }
+    }
+
     fn connect(&mut self) -> Option<&mut Client> {
         if self.connection.is_none() {
             self.unconfirmed = self.calls.len();
@@ -288,24 +346,34 @@ impl<'a> Load<'a> {
         self.connection.as_mut()
     }
 
-    fn send(&mut self, line: &str) -> Option<Reply> {
-        let client = self.connect()?;
-        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let reply = client.try_send(&words).and_then(|()| client.try_read());
-        let Ok(reply) = reply else {
-            self.connection = None;
-            return None;
-        };
-        if let Reply::Error(text) = &reply {
-            match text.split(' ').next().unwrap_or_default() {
-                // The master is elsewhere, or still loading.
-                "READONLY" | "LOADING" | "MASTERDOWN" | "UNBLOCKED" => self.connection = None,
-                "OOM" | "FULL" => {}
-                _ if line.starts_with("WAIT") => self.connection = None,
-                _ => self.surprises.push(format!("{line}: {text}")),
+    pub fn send(&mut self, line: &str) -> Option<Reply> {
+        // As if the link had been cut before the reply came.
+        let is_cut = std::mem::take(&mut self.loses_reply) && !line.contains("BLOCK");
+        let reply = match &mut self.nodes {
+            Some(nodes) => nodes.send(line, is_cut),
+            None => {
+                let client = self.connect()?;
+                let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+                client.try_send(&words).and_then(|()| client.try_read()).ok().filter(|_| !is_cut)
             }
+        };
+        let Some(Reply::Error(text)) = &reply else {
+            if reply.is_none() {
+                self.connection = None;
+            }
+            return reply;
+        };
+        match text.split(' ').next().unwrap_or_default() {
+            // The master is elsewhere, or still loading.
+            "READONLY" | "LOADING" | "MASTERDOWN" | "UNBLOCKED" => self.disconnect(),
+            "OOM" | "FULL" | "LATE" => {}
+            "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" if self.nodes.is_some() => {
+                std::thread::sleep(Duration::from_millis(3));
+            }
+            _ if line.starts_with("WAIT") => self.connection = None,
+            _ => self.surprises.push(format!("{line}: {text}")),
         }
-        Some(reply)
+        reply
     }
 }
 

@@ -1,6 +1,6 @@
 //! Two servers under torture while clients work with all families; then a judge looks at what the clients sent and got.
 //!
-//! `make torture` plays schedules, each from a seed: `SEED=7` repeats one, `SCHEDULES=200` plays so many, `SECONDS_=30` makes each last that long. A seed repeats what is done to
+//! `make torture` plays schedules, each from a seed: `SEED=7` repeats one, `SCHEDULES=200` plays so many (from `SEED` on), `SECONDS_=30` makes each last that long. A seed repeats what is done to
 //! the servers and what each client does; how that falls together in time is the machine's.
 //!
 //! In the end everything is drained, and the following must hold: the judge (`tests/history`) finds nothing; master and replica are equal; neither has logged a fault; and the keys are as
@@ -11,15 +11,20 @@ mod harness;
 
 mod disturb;
 mod keys;
+mod link;
 mod load;
+mod loss;
+mod nodes;
+mod pair;
 mod planted;
+mod slots;
 mod stage;
+mod writes;
 
-use disturb::{Pair, Sync};
 use harness::{same_data, scope, wait_until};
 use keys::{IDLE_MS, KEYS, SLACK_MS};
 use load::Load;
-use std::sync::PoisonError;
+use pair::{Pair, Sync};
 use std::time::{Duration, Instant};
 use tsgen_history::{judge, Act, Call, Gate, History, Report};
 
@@ -32,10 +37,9 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn what_was_promised_holds_under_torture() {
     let seconds = number("SECONDS_").unwrap_or(6);
-    let seeds = match (number("SEED"), number("SCHEDULES")) {
-        (Some(seed), _) => seed..seed + 1,
-        (None, schedules) => 1..schedules.unwrap_or(4) + 1,
-    };
+    let first = number("SEED");
+    let schedules = number("SCHEDULES").unwrap_or(if first.is_some() { 1 } else { 4 });
+    let seeds = first.unwrap_or(1)..first.unwrap_or(1) + schedules;
     let mut total = Report::default();
     for seed in seeds {
         let history = play(seed, Duration::from_secs(seconds), true);
@@ -63,7 +67,7 @@ fn play(seed: u64, length: Duration, disturbed: bool) -> History {
     for key in &KEYS {
         history.terms.insert(key.name.to_owned(), key.terms(sync == Sync::Always));
     }
-    let loads = scope(|threads| {
+    let (loads, pauses) = scope(|threads| {
         let spawn = |client| {
             threads.spawn({
                 let load = Load::new(&stage, client, seed);
@@ -81,27 +85,61 @@ fn play(seed: u64, length: Duration, disturbed: bool) -> History {
             }
         }
         stage.end();
-        clients.into_iter().map(|client| client.join().expect("a client that does not panic")).collect::<Vec<_>>()
+        let loads = clients.into_iter().map(|client| client.join().expect("a client that does not panic"));
+        (loads.collect::<Vec<_>>(), disturber.pauses)
     });
     pair.heal();
     let mut drainer = Load::new(&stage, CLIENTS, seed);
     drainer.open_all();
     stage.set(|clock| clock.pass(100_000));
     wait_until("everything is worked off", || drainer.drain());
+    drainer.read_streams();
     same_data(&pair.master, &pair.replica);
     pair.look_back();
+    if pair.halves > 0 {
+        println!("seed {seed}: {} times a crash left half a transaction at the end of the AOF", pair.halves);
+    }
+    let history = finish(Played { history, loads, drainer, begun: pair.begun, steps: stage.steps() });
+    nothing_while_paused(&history, &pauses);
+    history
+}
+
+/// What there is when a schedule has come to its end.
+struct Played<'a> {
+    /// With terms and losses.
+    history: History,
+    loads: Vec<Load<'a>>,
+    drainer: Load<'a>,
+    begun: Vec<Call>,
+    steps: Vec<(u64, [i64; 2])>,
+}
+
+/// The whole history, for the judge.
+fn finish(played: Played) -> History {
+    let Played { mut history, loads, drainer, mut begun, steps } = played;
     let surprises: Vec<_> = loads.iter().chain([&drainer]).flat_map(|load| load.surprises.iter().cloned()).collect();
-    assert!(surprises.is_empty(), "seed {seed}: replies that nothing explains: {surprises:#?}");
+    assert!(surprises.is_empty(), "replies that nothing explains: {surprises:#?}");
     history.calls = loads.into_iter().chain([drainer]).flat_map(|load| load.calls).collect();
-    let steps = stage.steps.into_inner().unwrap_or_else(PoisonError::into_inner);
     for call in &mut history.calls {
         let within = steps.iter().filter(|(at, _)| (call.begin..=call.end).contains(at)).flat_map(|(_, times)| times);
         call.clock = within.fold(call.clock, |(low, high), time| (low.min(*time), high.max(*time)));
         made_absolute(call);
         debounced(call, &steps);
     }
+    history.calls.append(&mut begun);
     history.steps = steps.into_iter().flat_map(|(at, times)| times.map(|time| (at, time))).collect();
     history
+}
+
+/// A key that is paused hands out nothing.
+fn nothing_while_paused(history: &History, pauses: &[(&str, u64, u64)]) {
+    for (key, from, until) in pauses {
+        let is_within = |call: &&Call| call.key == *key && call.begin >= *from && call.end <= *until;
+        for call in history.calls.iter().filter(is_within) {
+            let is_empty = !matches!(&call.act, Act::Claim { deliveries, .. } if !deliveries.is_empty());
+            assert!(is_empty, "{key} was paused from {from} until {until}, and handed out: {call:?}");
+        }
+    }
 }
 
 /// Where the clock is the gate, a due time counts from the earliest time of day that the server may have seen in the call.
@@ -116,7 +154,7 @@ fn made_absolute(call: &mut Call) {
 fn debounced(call: &mut Call, steps: &[(u64, [i64; 2])]) {
     let Act::Write(units) = &mut call.act else { return };
     let lowest = steps.iter().filter(|(at, _)| *at >= call.begin).flat_map(|(_, times)| times).min();
-    if let Some(lowest) = lowest.filter(|_| call.key == "scans") {
+    if let Some(lowest) = lowest.filter(|_| call.key == "{c}scans") {
         units.iter_mut().for_each(|unit| unit.due = unit.due.min(lowest + IDLE_MS - SLACK_MS));
     }
 }

@@ -1,12 +1,12 @@
 //! Whether the judge looks: faults planted behind the clients' backs, each of which it must find.
 //!
-//! Eight kinds are planted on a server, by somebody whose calls are not noted. All twelve, those among them, are planted in the notes of real clients: tokens,
+//! Nine kinds are planted on a server, by somebody whose calls are not noted. All thirteen, those among them, are planted in the notes of real clients: tokens,
 //! groups, items and batch numbers only there.
 
-use crate::disturb::{Pair, Sync};
 use crate::harness::Client;
 use crate::keys::KEYS;
 use crate::load::Load;
+use crate::pair::{Pair, Sync};
 use crate::play;
 use std::time::Duration;
 use tsgen_history::{judge, Act, Answer, Call, Delivery, History, Kind};
@@ -14,38 +14,39 @@ use tsgen_history::{judge, Act, Answer, Call, Delivery, History, Kind};
 /// Somebody meddles with a key, and clients see what comes of it.
 #[test]
 fn what_a_server_does_and_nobody_asked_for_is_found() {
-    let meddled: [(Kind, &[&str], &str, &[&str]); 8] = [
-        (Kind::Lost, &["add remembering a 1"], "TSGEN.REM remembering a", &["advance remembering 5"]),
-        (Kind::Early, &["add remembering a 9"], "TSGEN.ADVANCE remembering 9", &["claim remembering"]),
-        (Kind::Invented, &["advance remembering 5"], "TSGEN.ADD remembering 1 a", &["claim remembering"]),
+    let meddled: [(Kind, &[&str], &str, &[&str]); 9] = [
+        (Kind::Lost, &["add remembering a 1"], "TSGEN.REM {a}remembering a", &["advance remembering 5"]),
+        (Kind::Early, &["add remembering a 9"], "TSGEN.ADVANCE {a}remembering 9", &["claim remembering"]),
+        (Kind::Invented, &["advance remembering 5"], "TSGEN.ADD {a}remembering 1 a", &["claim remembering"]),
         (
             Kind::Resurrected,
             &["add grouped a 1", "advance grouped 5", "claim grouped", "ack grouped"],
-            "TSGEN.ADD grouped 1 a",
+            "TSGEN.ADD {a}grouped 1 a",
             &["claim grouped"],
         ),
         (
             Kind::Doubled,
             &["add grouped a 1", "advance grouped 5", "claim grouped", "ack grouped"],
-            "TSGEN.ADD grouped 1 a",
+            "TSGEN.ADD {a}grouped 1 a",
             &["claim grouped", "ack grouped"],
         ),
         (
             Kind::TwoLeases,
             &["add sources a 1", "advance sources 5", "claim sources"],
-            "TSGEN.RELEASE sources c0",
+            "TSGEN.RELEASE {a}sources c0",
             &["claim sources"],
         ),
         (
             Kind::IdNotRemembered,
             &["add remembering a 1", "advance remembering 5", "claim remembering", "ack remembering"],
-            "TSGEN.REM remembering a",
+            "TSGEN.REM {a}remembering a",
             &["add remembering a 1"],
         ),
+        (Kind::OverLimit, &["take door"; 20], "DEL {d}door", &["take door"; 20]),
         (
             Kind::SumNotExact,
             &["count likes f 2", "seal likes", "claim likes", "ack likes"],
-            "TALLY.INCR likes f 1",
+            "TALLY.INCR {c}likes f 1",
             &["seal likes", "claim likes", "ack likes"],
         ),
     ];
@@ -95,7 +96,7 @@ fn what_is_planted_in_the_notes_of_clients_is_found() {
 
 fn plant(kind: Kind, history: &mut History) {
     let end = history.calls.iter().map(|call| call.end).max().expect("calls");
-    let acked = a_delivery(history, |delivery, call| call.key == "remembering" && !delivery.units.is_empty());
+    let acked = a_delivery(history, |delivery, call| call.key == "{a}remembering" && !delivery.units.is_empty());
     let name = acked.1.units[0].clone();
     match kind {
         Kind::Lost => each_claim(history, |deliveries| deliveries.retain(|delivery| !delivery.units.contains(&name))),
@@ -113,35 +114,36 @@ fn plant(kind: Kind, history: &mut History) {
             let is_it = |call: &&Call| {
                 call.answer == Answer::Done
                     && matches!(&call.act, Act::Ack(tokens) if !tokens.is_empty())
-                    && call.key == "likes"
+                    && call.key == "{c}likes"
             };
             let ack = history.calls.iter().find(is_it).expect("an ACK").clone();
             history.calls.push(Call { begin: end + 1, end: end + 2, ..ack });
         }
         Kind::Resurrected | Kind::BatchReused => {
-            let (call, mut delivery) = a_delivery(history, |_, call| call.key == "likes");
+            let (call, mut delivery) = a_delivery(history, |_, call| call.key == "{c}likes");
             delivery.token = u64::MAX;
             delivery.sums[0].1 += i64::from(kind == Kind::BatchReused);
             claim_again(history, &call, delivery, end + 1);
         }
         Kind::TwoLeases => {
-            let (call, delivery) = a_delivery(history, |_, call| call.key == "likes");
+            let (call, delivery) = a_delivery(history, |_, call| call.key == "{c}likes");
             claim_again(history, &call, Delivery { token: delivery.token + 1, ..delivery }, call.end);
         }
         Kind::TokenNotRising => {
             let last = history.calls.iter_mut().rev().find_map(|call| match &mut call.act {
-                Act::Claim { deliveries, .. } if call.key == "likes" => deliveries.first_mut(),
+                Act::Claim { deliveries, .. } if call.key == "{c}likes" => deliveries.first_mut(),
                 _ => None,
             });
             last.expect("a claim").token = 1;
         }
         Kind::GroupsOverlap => {
-            let (call, delivery) = a_delivery(history, |_, call| call.key == "scans");
+            let (call, delivery) = a_delivery(history, |_, call| call.key == "{c}scans");
             let other = Delivery { token: delivery.token + 1, units: vec!["other".to_owned()], ..delivery };
             claim_again(history, &call, other, call.end);
         }
         Kind::ItemDoubled => {
-            let (_, delivery) = a_delivery(history, |delivery, call| call.key == "scans" && delivery.units.len() > 1);
+            let (_, delivery) =
+                a_delivery(history, |delivery, call| call.key == "{c}scans" && delivery.units.len() > 1);
             each_claim(history, |deliveries| {
                 deliveries.iter_mut().filter(|other| **other == delivery).for_each(|other| {
                     other.units.push(delivery.units[0].clone());
@@ -151,12 +153,17 @@ fn plant(kind: Kind, history: &mut History) {
         Kind::SumNotExact => each_claim(history, |deliveries| {
             deliveries.iter_mut().flat_map(|delivery| &mut delivery.sums).for_each(|(_, sum)| *sum += 1);
         }),
+        Kind::OverLimit => {
+            let is_take = |call: &&Call| call.act == Act::Take && call.answer == Answer::Done;
+            let take = history.calls.iter().find(is_take).expect("a take").clone();
+            history.calls.extend(std::iter::repeat_n(take, 200));
+        }
         Kind::IdNotRemembered => {
             let write = history
                 .calls
                 .iter()
                 .find(
-                    |call| matches!(&call.act, Act::Write(units) if call.key == "remembering" && units[0].name == name),
+                    |call| matches!(&call.act, Act::Write(units) if call.key == "{a}remembering" && units[0].name == name),
                 )
                 .expect("its write");
             let again = Call { begin: end + 1, end: end + 2, answer: Answer::Done, ..write.clone() };

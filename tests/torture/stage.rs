@@ -12,7 +12,7 @@ pub struct Stage {
     master: Mutex<PathBuf>,
     pub clock: RwLock<Clock>,
     /// When the time of day was set, with what it was and what it became.
-    pub steps: Mutex<Vec<(u64, [i64; 2])>>,
+    steps: Mutex<Vec<(u64, [i64; 2])>>,
     /// About where clients advance watermarks to.
     pub watermark: AtomicI64,
     is_over: AtomicBool,
@@ -49,6 +49,10 @@ impl Stage {
         let times = [before, clock.now_ms()];
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         steps.extend([(at, times), (self.now(), times)]);
+    }
+
+    pub fn steps(&self) -> Vec<(u64, [i64; 2])> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn master(&self) -> PathBuf {

@@ -37,12 +37,23 @@ pub struct Terms {
     pub remember_ms: i64,
     /// A reply means that the write is in a file that a power cut leaves.
     pub always_synced: bool,
+    /// What was settled comes again, one at a time.
+    pub comes_again: bool,
+    /// How much may be taken.
+    pub limit: Option<Limit>,
+}
+
+/// At most `burst` at once, and one more each so many milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    pub burst: u64,
+    pub each_ms: f64,
 }
 
 impl Terms {
     /// Those of a key with no options, where a power cut may take what was replied.
     pub fn under(gate: Gate) -> Self {
-        Terms { gate, one_at_a_time: false, remember_ms: 0, always_synced: false }
+        Terms { gate, one_at_a_time: false, remember_ms: 0, always_synced: false, comes_again: false, limit: None }
     }
 }
 
@@ -82,6 +93,8 @@ pub enum Act {
     /// Increments, by field.
     Count(Vec<(String, i64)>),
     Advance(i64),
+    /// One was taken from a limit.
+    Take,
     /// Leases for so many milliseconds.
     Claim {
         lease_ms: i64,

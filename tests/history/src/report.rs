@@ -30,10 +30,12 @@ pub enum Kind {
     BatchReused,
     /// An id was accepted again that should have been remembered.
     IdNotRemembered,
+    /// More was taken than the limit allows.
+    OverLimit,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Lost,
         Kind::Early,
         Kind::Invented,
@@ -46,6 +48,7 @@ impl Kind {
         Kind::SumNotExact,
         Kind::BatchReused,
         Kind::IdNotRemembered,
+        Kind::OverLimit,
     ];
 }
 

@@ -276,6 +276,44 @@ fn a_remembered_id_is_not_accepted_again() {
 }
 
 #[test]
+fn no_more_is_taken_than_the_limit_allows() {
+    // A beat is 10 ms, and one comes back each 20 ms.
+    let takes = |burst: u64, times: usize| {
+        let limit = Some(Limit { burst, each_ms: 20.0 });
+        let mut story = Story::with(Terms { limit, ..terms(Gate::Clock) });
+        for _ in 0..times {
+            story.call(Act::Take, Answer::Done);
+        }
+        story
+    };
+    takes(3, 6).holds();
+    takes(3, 12).finds(Kind::OverLimit);
+    let mut refused = takes(3, 12);
+    refused.history.calls.iter_mut().for_each(|call| call.answer = Answer::Refused);
+    refused.holds();
+    // A crash forgets, and a clock that was set ahead gives back.
+    takes(3, 6).loss(Kept::Before(0)).holds();
+    let mut forgotten = takes(2, 4);
+    forgotten.loss(Kept::Before(0));
+    for _ in 0..4 {
+        forgotten.call(Act::Take, Answer::Done);
+    }
+    forgotten.holds();
+    let mut ahead = takes(3, 12);
+    ahead.history.calls[6..].iter_mut().for_each(|call| call.clock = (call.clock.0 + 1_000, call.clock.1 + 1_000));
+    ahead.holds();
+}
+
+#[test]
+fn what_comes_again_is_settled_as_often_as_it_comes() {
+    let recurring = || Story::with(Terms { comes_again: true, ..terms(Gate::Watermark) });
+    let (first, second) = (of(1, "job"), of(2, "job"));
+    recurring().add("job", 5).advance(5).claim(&[first.clone()]).ack(1).claim(&[second.clone()]).ack(2).holds();
+    // But it is in one hand.
+    recurring().add("job", 5).advance(5).claim(&[first]).claim(&[second]).ack(2).finds(Kind::TwoLeases);
+}
+
+#[test]
 fn a_report_says_what_was_put_to_the_test() {
     let report = Story::new().add("a", 5).replicated().advance(5).claim(&[of(1, "a")]).ack(1).holds();
     assert_eq!(report.judged[&(Kind::Lost, Durability::Replicated)], 1);

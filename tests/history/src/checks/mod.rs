@@ -3,6 +3,7 @@
 mod counting;
 mod delivery;
 mod leases;
+mod limit;
 mod once;
 mod tokens;
 
@@ -15,6 +16,7 @@ pub fn check(view: &View, report: &mut Report) {
     leases::check(view, report);
     tokens::check(view, report);
     counting::check(view, report);
+    limit::check(view, report);
 }
 
 /// An entry in somebody's hands, and the claim that got it.
@@ -83,7 +85,7 @@ impl<'a> View<'a> {
             Act::Ack(tokens) | Act::Discard(tokens) | Act::HandBack(tokens) | Act::Extend { tokens, .. } => {
                 tokens.iter().for_each(|token| self.settlings.entry(*token).or_default().push(call));
             }
-            Act::Count(_) | Act::Advance(_) => {}
+            Act::Count(_) | Act::Advance(_) | Act::Take => {}
         }
     }
 
@@ -107,7 +109,8 @@ impl<'a> View<'a> {
     pub fn certain_settlings_of<'v>(&'v self, handed: &Handed<'a>) -> impl Iterator<Item = &'a Call> + 'v {
         let token = handed.delivery.token;
         let claims = self.claims_of(token);
-        let is_one = move |call: &Call| claims.iter().filter(|claim| self.may_be_about(call, claim, token)).count() == 1;
+        let is_one =
+            move |call: &Call| claims.iter().filter(|claim| self.may_be_about(call, claim, token)).count() == 1;
         self.settlings_of(handed).filter(move |call| is_one(call))
     }
 

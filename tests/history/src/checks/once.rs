@@ -5,8 +5,10 @@ use crate::{Act, Answer, Call, Kind, Report};
 
 pub fn check(view: &View, report: &mut Report) {
     for (unit, handed) in &view.handed {
-        settled_once(view, unit, handed, report);
-        not_after_its_end(view, unit, handed, report);
+        if !view.terms.comes_again {
+            settled_once(view, unit, handed, report);
+            not_after_its_end(view, unit, handed, report);
+        }
         in_one_entry(view, unit, handed, report);
     }
     remembered(view, report);

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where the tests are that the page names, by the first part of their names.
-const SUITES: [(&str, &str); 8] = [
+const SUITES: [(&str, &str); 9] = [
     ("server", "tests/server"),
     ("stalls", "tests/stalls"),
     ("cluster", "tests/cluster"),
+    ("torture", "tests/torture"),
     ("model", "engine/tests/model"),
     ("sim", "engine/tests/sim"),
     ("exhaustive", "engine/tests/exhaustive"),
