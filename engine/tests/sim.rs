@@ -91,3 +91,10 @@ fn every_history_of_expiry_holds() {
 fn every_history_of_tally_holds() {
     histories::<tally::Clients>();
 }
+
+/// Histories that once failed, each with what it showed.
+#[test]
+fn histories_that_once_failed_hold() {
+    // An element whose lease had ended was put off, and its late ACK taken for the end of the new one: by the simulation and by the judge.
+    history::<delays::Delayers>(775);
+}

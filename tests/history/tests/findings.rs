@@ -142,6 +142,8 @@ fn what_was_acknowledged_does_not_come_back() {
     comes_back(Some(Kept::Answered)).finds(Kind::Resurrected);
     comes_back(Some(Kept::Before(0))).holds();
     comes_back(Some(Kept::Replicated)).holds();
+    // What was written again since it was handed out is something else.
+    Story::new().add("a", 5).advance(5).claim(&[of(1, "a")]).add("a", 5).ack(1).claim(&[of(2, "a")]).ack(2).holds();
     // An ACK without a reply may never have arrived.
     Story::new().add("a", 5).advance(5).claim(&[of(1, "a")]).ack(1).silent().wait(2).claim(&[of(2, "a")]).holds();
 }

@@ -48,11 +48,12 @@ fn settled_once(view: &View, unit: &str, handed: &[Handed], report: &mut Report)
 }
 
 fn not_after_its_end(view: &View, unit: &str, handed: &[Handed], report: &mut Report) {
-    for (_, ack) in acks(view, handed) {
+    for (settled, ack) in acks(view, handed) {
         view.judged(Kind::Resurrected, ack, report);
         let later = |again: &&Handed| again.claim.begin > ack.end && view.history.stands(ack, again.claim.end);
         let Some(again) = handed.iter().find(later) else { continue };
-        if !view.may_be_written_again(unit, ack.begin) {
+        // What was written again since it was handed out is something else, and this settled what it was.
+        if !view.may_be_written_again(unit, settled.claim.begin) {
             let story = format!("settled {}, handed out again {}", when(ack), when(again.claim));
             view.found(Kind::Resurrected, unit, ack, story, report);
         }
