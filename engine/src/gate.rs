@@ -196,6 +196,12 @@ pub trait Gate: Clone + Sized {
     /// queue's. Fails on what cannot have been collected.
     fn adopt_collected(&mut self, collected: Self::Collected<'_>) -> Result<Option<u64>, Error>;
 
+    /// Whether a collected thing is only what the node that saved it had seen in its own keyspace, and is not taken in elsewhere at `now`. Fails
+    /// on what cannot have been collected.
+    fn leaves_behind(&self, _collected: &Self::Collected<'_>, _now: UnixMs) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// Tells what a snapshot must keep of options that few keys have.
     fn extras(&self, _tell: &mut dyn FnMut(Extra<'_>)) {}
 

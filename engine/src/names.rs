@@ -39,6 +39,11 @@ impl Names {
         Names { hasher: SipHasher13::new_with_keys(seed[0], seed[1]), handles: Shards::new() }
     }
 
+    /// No names; the hashes are the same.
+    pub(crate) fn emptied(&self) -> Self {
+        Names { hasher: self.hasher, handles: Shards::new() }
+    }
+
     /// The work of an entry is done, and the entry is about to leave: from now on its name means this position in the log. O(1). False if the name
     /// is not there, or is another entry's now.
     pub(crate) fn finish(&mut self, entries: &Entries, handle: Handle, position: u32) -> bool {

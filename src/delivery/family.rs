@@ -108,8 +108,8 @@ pub trait Family: Content {
     fn created(_queue: &mut Queue<Self::Gate>, _now: UnixMs) {}
     /// A value has appeared under a name, or still stands there.
     fn appeared(_value: &StoredQueue<Self>, _db: i32, _name: &[u8]) {}
-    /// A value is about to appear in another keyspace than the one it was made in.
-    fn transplanted(_queue: &mut Queue<Self::Gate>) {}
+    /// A copy of a value is about to appear under another name.
+    fn copied(_queue: &mut Queue<Self::Gate>) {}
     /// A value has left its name.
     fn left(_db: i32, _name: &[u8]) {}
     /// A server event has happened to this node; delivery handles the event afterwards.

@@ -12,23 +12,18 @@ use crate::delivery::stored_queue::{seed, StoredQueue};
 use crate::delivery::timer::renames;
 use crate::delivery::timer::tick;
 use crate::delivery::waiters;
+use crate::redis::ctx::unix_ms;
 use crate::redis::datatype::{DataType, Health, Stored};
 use crate::redis::defrag::Defrag;
+use crate::redis::freeing::free_elsewhere;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
-use crate::redis::panics;
 use crate::redis::planted;
 use crate::redis::{log, Str};
 use std::ffi::CStr;
-use std::sync::mpsc::{channel, Sender};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread;
 use tsgen_engine::{Error, Loader, Queue, UnixMs};
 
 /// Values with a larger `free_effort` are freed on a thread of our own. The engine's unit: about 64 entries.
 const FREED_INLINE: usize = 64;
-
-/// A value that the background thread drops.
-type Load = Box<dyn Send>;
 
 /// A value has appeared under a name without a command of ours: the timer looks at the key as soon as it can.
 pub fn arrive<F: Family>(value: &StoredQueue<F>, db: i32, name: &Str) {
@@ -51,7 +46,11 @@ impl<F: Family> StoredQueue<F> {
     fn read(from: &mut Reader<'_>) -> Result<(Self, Health), String> {
         let over = || "it ends too early".to_owned();
         let owner = from.take().ok_or_else(over)?;
-        let (mut loader, mut health, mut pushed) = (Loader::new(seed()), Health::Sound, Ok(()));
+        let loader = match from.is_of_file() {
+            true => Loader::new(seed()),
+            false => Loader::elsewhere(seed(), UnixMs(unix_ms())),
+        };
+        let (mut loader, mut health, mut pushed) = (loader, Health::Sound, Ok(()));
         loop {
             let chunk = from.take().ok_or_else(over)?;
             if chunk.is_empty() {
@@ -76,9 +75,6 @@ impl<F: Family> StoredQueue<F> {
         let feeds_itself = queue.options().sink.as_ref().is_some_and(|sink| *sink.stream == *owner);
         if !under_its_name || feeds_itself {
             queue.drop_sink();
-        }
-        if !from.is_of_file() {
-            F::transplanted(&mut queue);
         }
         Ok((StoredQueue::new(queue, UnixMs(i64::MIN)), health))
     }
@@ -147,7 +143,7 @@ impl<F: Family> Stored for StoredQueue<F> {
     fn copy(&self, to: &CopyTarget) -> Box<Self> {
         let mut queue = self.queue.clone();
         queue.drop_sink();
-        F::transplanted(&mut queue);
+        F::copied(&mut queue);
         let value = StoredQueue::new(queue, self.announced);
         if let Some(name) = to.name() {
             arrive(&value, to.db(), name);
@@ -180,23 +176,5 @@ impl<F: Family> Stored for StoredQueue<F> {
         if self.queue.free_effort() > FREED_INLINE {
             free_elsewhere(self);
         }
-    }
-}
-
-/// Drops a value on a background thread, so that a plain DEL and an overwritten key do not stop the server either.
-fn free_elsewhere(value: Load) {
-    static THREAD: OnceLock<Option<Mutex<Sender<Load>>>> = OnceLock::new();
-    let sender = THREAD.get_or_init(|| {
-        let (sender, values) = channel::<Load>();
-        let freer = thread::Builder::new().name("tsgen-free".into()).spawn(move || {
-            for value in values {
-                panics::catch("free", || drop(value));
-            }
-        });
-        freer.ok().map(|_| Mutex::new(sender))
-    });
-    if let Some(sender) = sender {
-        // If the thread is gone, the value comes back in the error and is dropped here.
-        drop(sender.lock().unwrap_or_else(PoisonError::into_inner).send(value));
     }
 }

@@ -6,7 +6,7 @@ use lazy_static::lazy_static;
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tsgen_engine::{Gate, Loader};
+use tsgen_engine::{Gate, Loader, UnixMs};
 
 type Unfinished = HashMap<(i32, Box<[u8]>), Box<dyn Any + Send>>;
 
@@ -29,11 +29,17 @@ pub fn forget(db: i32, name: &[u8]) {
 }
 
 /// Takes the next chunk of a key, and returns the loader with all chunks so far. Keep it with `put_back` if more chunks are to come.
-pub fn push<G: Gate + Send + 'static>(db: i32, name: &[u8], chunk: &[u8]) -> Result<Loader<G>, Fail> {
+/// `elsewhere_at`: set if the key comes from another node, and when.
+pub fn push<G: Gate + Send + 'static>(
+    db: i32,
+    name: &[u8],
+    chunk: &[u8],
+    elsewhere_at: Option<UnixMs>,
+) -> Result<Loader<G>, Fail> {
     let begun = unfinished().remove(&(db, name.into()));
     let mut loader = match begun.map(|begun| begun.downcast::<Loader<G>>()) {
         Some(Ok(loader)) => *loader,
-        _ => Loader::new(seed()),
+        _ => elsewhere_at.map_or_else(|| Loader::new(seed()), |now| Loader::elsewhere(seed(), now)),
     };
     loader.push(chunk)?;
     Ok(loader)

@@ -26,6 +26,7 @@ use crate::expiry::{commands, events, Expiry, TYPE};
 use crate::redis::arguments::Arguments;
 use crate::redis::ctx::{random_seed, unix_ms, Role};
 use crate::redis::datatype::DataType;
+use crate::redis::freeing::free_elsewhere;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
@@ -206,8 +207,9 @@ impl Family for Expiry {
         watcher_index::remove(db, name);
     }
 
-    fn transplanted(queue: &mut Queue<Ttl>) {
-        queue.forget_to_come(UnixMs(unix_ms()));
+    /// The copy may be in another database, and finds anew which keys are there.
+    fn copied(queue: &mut Queue<Ttl>) {
+        queue.forget_to_come(UnixMs(unix_ms())).into_iter().for_each(free_elsewhere);
     }
 
     fn on_event(ctx: &Ctx, event: &Event) {

@@ -14,7 +14,7 @@ use crate::expiry::ends::{
     fenced, judge_the_ends, signal_fired, tell_end_of, tell_ends, tell_ends_until, took_note, voice,
 };
 use crate::expiry::lifetime::{deadline_in_event, life, life_in_passing, Life};
-use crate::expiry::sightings::{state, KeyEvent};
+use crate::expiry::sightings::{clear_away, state, KeyEvent};
 use crate::expiry::watcher::{is_soon, with_queue};
 use crate::expiry::watcher_index;
 use crate::redis::ctx::{command_ms, must_not_write, unix_ms};
@@ -183,6 +183,7 @@ fn look_until(ctx: &Ctx, until: Option<Instant>) {
         ctx.select_db(selected);
     }
     state().sightings.turn_ends();
+    clear_away();
     signal_fired(ctx);
 }
 

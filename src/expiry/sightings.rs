@@ -1,10 +1,11 @@
 //! What was seen of watched keys, put together per key, until it is judged.
 
 use crate::expiry::watcher_index;
+use crate::redis::freeing::free_elsewhere;
 use lazy_static::lazy_static;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tsgen_engine::{Change, KeyId, Last, Sightings, UnixMs};
+use tsgen_engine::{Change, KeyId, Last, Rubbish, Sightings, UnixMs};
 
 /// What has happened to a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,14 @@ pub fn forget(db: Option<i32>) {
     let mut state = state();
     state.sightings.forget(db);
     state.announced = None;
+    drop(state);
+    clear_away();
+}
+
+/// Frees what is of no use any more, where nobody waits for it.
+pub fn clear_away() {
+    let rubbish: Vec<Rubbish> = state().sightings.take_rubbish().collect();
+    rubbish.into_iter().for_each(free_elsewhere);
 }
 
 /// Two databases have changed places.

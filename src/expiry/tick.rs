@@ -13,6 +13,7 @@ use crate::expiry::watcher::{with_queue, Local};
 use crate::expiry::watcher_index;
 use crate::expiry::Expiry;
 use crate::redis::ctx::Role;
+use crate::redis::freeing::free_elsewhere;
 use crate::redis::key_events::shows_ends;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::time::Instant;
@@ -97,7 +98,7 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Optio
     if watcher_index::has_moved(ctx.db(), name.bytes()) {
         let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
         let value = opened.value().ok()??;
-        value.queue.forget_to_come(now);
+        value.queue.forget_to_come(now).into_iter().for_each(free_elsewhere);
         value.local = Local::default();
     }
     // First the copies of keys that end next, then the keys that have ended, and in the time that is left the early copies for bad times.

@@ -25,6 +25,7 @@ pub mod ctx;
 mod damaged;
 pub mod datatype;
 pub mod defrag;
+pub mod freeing;
 pub mod info;
 pub mod io;
 pub mod key;

@@ -93,6 +93,8 @@ scenes!(
     keys_deleted_that_five_track,
     a_script_that_sets_one_ttl_very_often,
     very_many_watchers,
+    a_watcher_that_moves,
+    a_watcher_that_is_restored,
     a_promotion,
     evicted_watched_keys,
     a_drained_key,

@@ -27,6 +27,7 @@ use crate::entries::{Entries, Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::names::Names;
 use crate::order::Order;
+use crate::rubbish::Rubbish;
 use crate::slab::Slab;
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,8 @@ struct Watched {
     /// Whether its value is shown when it ends, so that no copies are made. Not saved.
     shown: bool,
 }
+
+const IMPOSSIBLE_KEY: &str = "an impossible tracked key";
 
 /// A tracked key in a snapshot.
 #[derive(Serialize, Deserialize)]
@@ -190,6 +193,35 @@ impl Ttl {
         self.names.remove(&self.heads, head);
         self.heads.remove(head);
         watched
+    }
+
+    /// Tracks these many keys with the first deadlines, and no others. Returns what held them all.
+    fn keep_first(&mut self, count: usize) -> Rubbish {
+        let names = self.names.emptied();
+        let all = (
+            std::mem::replace(&mut self.names, names),
+            std::mem::replace(&mut self.heads, Entries::new()),
+            std::mem::take(&mut self.deadlines),
+            std::mem::replace(&mut self.watched, Slab::new()),
+        );
+        let (names, heads, deadlines, mut watched) = all;
+        self.held = 0;
+        for head in deadlines.iter().take(count) {
+            let number = u32::from_le_bytes(*heads.body(head).first_chunk().expect("a head's body is a number"));
+            let known = if number == NO_NUMBER { Watched::default() } else { watched.remove(number) };
+            self.begin(heads.name(head), UnixMs(heads.place(head).key), known);
+        }
+        Box::new((names, heads, deadlines, watched))
+    }
+
+    /// Fails on what no watcher of these prefixes can have tracked.
+    fn check_saved(&self, saved: &SavedKey<'_>) -> Result<(), Error> {
+        let known_kind = saved.value.as_ref().is_none_or(|value| value.kind < tracking::KINDS);
+        let fits = saved.name.len() <= MAX_NAME && saved.deadline.0 >= 0 && known_kind;
+        if !fits || !self.rules.covers(saved.name) {
+            return Err(Error::Damaged(IMPOSSIBLE_KEY));
+        }
+        Ok(())
     }
 
     /// The value, without its bytes if values of its size are not kept.
@@ -316,11 +348,17 @@ impl Gate for Ttl {
         Ttl::new(rules, seed).map_err(|_| Error::Damaged("impossible prefixes"))
     }
 
+    /// A key that was to end only after `now` is another key in another keyspace, or none. What is over by then is told by whoever gets the
+    /// snapshot.
+    fn leaves_behind(&self, saved: &SavedKey<'_>, now: UnixMs) -> Result<bool, Error> {
+        self.check_saved(saved)?;
+        Ok(saved.deadline >= now)
+    }
+
     fn adopt_collected(&mut self, saved: SavedKey<'_>) -> Result<Option<u64>, Error> {
-        let known_kind = saved.value.as_ref().is_none_or(|value| value.kind < tracking::KINDS);
-        let fits = saved.name.len() <= MAX_NAME && saved.deadline.0 >= 0 && known_kind;
-        if !fits || !self.rules.covers(saved.name) || self.find(saved.name).is_some() {
-            return Err(Error::Damaged("an impossible tracked key"));
+        self.check_saved(&saved)?;
+        if self.find(saved.name).is_some() {
+            return Err(Error::Damaged(IMPOSSIBLE_KEY));
         }
         let value = saved.value.map(|value| Copied { kind: value.kind, bytes: value.bytes.map(Into::into) });
         self.begin(saved.name, saved.deadline, Watched { value, evicted: saved.evicted, ..Watched::default() });

@@ -40,6 +40,8 @@ pub struct Loader<G> {
     /// What was told of groups, if the key has any.
     groups: Option<Told>,
     ended: bool,
+    /// Set if the key is to stand in another keyspace than the one it was saved in.
+    elsewhere_at: Option<UnixMs>,
 }
 
 struct Run {
@@ -81,7 +83,14 @@ impl<G: Gate> Loader<G> {
             extras: (0, 0),
             groups: None,
             ended: false,
+            elsewhere_at: None,
         }
+    }
+
+    /// Like [`Loader::new`], for a key that is to stand in another keyspace than the one it was saved in, from `now` on: what only that node had
+    /// seen, and is still to come, is left behind. It costs no more than to be read.
+    pub fn elsewhere(seed: [u64; 2], now: UnixMs) -> Self {
+        Loader { elsewhere_at: Some(now), ..Loader::new(seed) }
     }
 
     /// Reads the next chunk. After an error the loader is good for nothing but being dropped.
@@ -162,6 +171,11 @@ impl<G: Gate> Loader<G> {
         let queue = self.queue.as_mut().ok_or(Error::Damaged("no head"))?;
         require(queue.entries.is_empty(), "something collected after entries")?;
         self.adopted += 1;
+        if let Some(now) = self.elsewhere_at {
+            if queue.gate.leaves_behind(&collected, now)? {
+                return Ok(());
+            }
+        }
         let Some(seq) = queue.gate.adopt_collected(collected)? else { return Ok(()) };
         require(seq < queue.next_seq, "impossible place")?;
         require(self.collected.last() < Some(&seq), "places out of order")?;

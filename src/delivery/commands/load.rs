@@ -8,6 +8,7 @@ use crate::delivery::keyspace;
 use crate::delivery::persistence::{arrive, damaged};
 use crate::delivery::stored_queue::StoredQueue;
 use crate::delivery::unfinished;
+use crate::redis::ctx::unix_ms;
 use crate::redis::key;
 use crate::redis::Str;
 use std::marker::PhantomData;
@@ -56,15 +57,13 @@ impl<F: Family> Command for Load<F> {
             return Err(Fail::BUSY_KEY);
         }
         let db = call.ctx.db();
-        let loader = unfinished::push::<F::Gate>(db, name.bytes(), chunk.bytes())?;
+        // Where no file is loaded, the key comes with its slot from another node (Valkey 9).
+        let elsewhere_at = (!call.ctx.flags().is_loading()).then(|| UnixMs(unix_ms()));
+        let loader = unfinished::push::<F::Gate>(db, name.bytes(), chunk.bytes(), elsewhere_at)?;
         if more {
             unfinished::put_back(db, name.bytes(), loader);
         } else {
-            let mut queue = loader.finish()?;
-            if !call.ctx.flags().is_loading() {
-                // The key comes with its slot from another node (Valkey 9).
-                F::transplanted(&mut queue);
-            }
+            let queue = loader.finish()?;
             arrive(key.create(StoredQueue::<F>::new(queue, UnixMs(i64::MIN)))?, db, name);
             call.ctx.signal_modified(name);
         }

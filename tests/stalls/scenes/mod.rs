@@ -62,7 +62,7 @@ const fn scene(name: &'static str, what: &'static str, size: usize, times: usize
 }
 
 /// All scenes. Each name has a test of its own.
-pub const SCENES: [Scene; 21] = [
+pub const SCENES: [Scene; 23] = [
     scene(
         "groups_pushed_twice",
         "{n} groups pushed to twice come due, beside listings and INFO",
@@ -106,6 +106,8 @@ pub const SCENES: [Scene; 21] = [
         4,
         watched::uncovered,
     ),
+    scene("a_watcher_that_moves", "MOVE of a watcher of {n} keys (of a hash)", 100_000, 10, watched::moved),
+    scene("a_watcher_that_is_restored", "RESTORE of a watcher of {n} keys (of a hash)", 100_000, 1, watched::restored),
     scene("a_promotion", "REPLICAOF NO ONE with {n} keys, one of them overdue", 200_000, 10, watched::promoted),
     scene("evicted_watched_keys", "{n} SETs of 10 kB evict watched keys", 30_000, 2, memory::evicted),
     scene("a_drained_key", "all but each 128th of {n} entries are acknowledged", 100_000, 1, memory::drained),

@@ -113,3 +113,37 @@ pub fn promoted(stage: &mut Stage) {
         }
     });
 }
+
+/// A key that holds very many names: a watcher that tracks them, or a hash.
+fn holder(stage: &mut Stage) {
+    let size = stage.size;
+    watch_orders(stage);
+    let deadline = stage.clock.now_ms() + 3_600_000;
+    if stage.is_ours() {
+        set_orders(stage, deadline);
+        stage.until("all are tracked", |stage| stage.stat("EXPIRY.INFO w", "waiting") == size as i64);
+    } else {
+        let at = deadline.to_string();
+        stage.many(size, |requests, n| requests.push(&[b"HSET", b"w", order(n).as_bytes(), at.as_bytes()]));
+    }
+}
+
+/// A watcher comes into another keyspace, where it finds anew what is there.
+pub fn moved(stage: &mut Stage) {
+    holder(stage);
+    stage.watch(|stage| {
+        stage.client.ok("MOVE w 1");
+        stage.client.ok("SELECT 1");
+        if stage.is_ours() {
+            stage.until("it has forgotten", |stage| stage.stat("EXPIRY.INFO w", "waiting") == 0);
+        }
+    });
+}
+
+pub fn restored(stage: &mut Stage) {
+    holder(stage);
+    let payload = stage.client.ok("DUMP w").bytes().to_vec();
+    stage.watch(|stage| {
+        assert_eq!(stage.client.call(&[b"RESTORE", b"other", b"0", &payload]), "OK");
+    });
+}

@@ -5,6 +5,7 @@
 
 use super::judge::{Change, End};
 use super::{Copied, Ending};
+use crate::rubbish::Rubbish;
 use crate::time::UnixMs;
 use changes::{Changes, Hashed};
 use siphasher::sip::SipHasher13;
@@ -77,6 +78,8 @@ pub struct Sightings {
     ends: PerKey<VecDeque<SeenEnd>>,
     /// The key that is just being ended. The event that says so comes next.
     ending: Option<(KeyId, Ended)>,
+    /// What is of no use any more, beside that of `changes` and `later`.
+    rubbish: Option<Rubbish>,
 }
 
 impl Default for Sightings {
@@ -91,6 +94,7 @@ impl Default for Sightings {
             looked_at_name: Vec::new(),
             ends: PerKey::new(),
             ending: None,
+            rubbish: None,
         }
     }
 }
@@ -237,10 +241,19 @@ impl Sightings {
             Some(db) => {
                 self.changes.forget(db);
                 self.later.forget(db);
-                self.ends.remove(&db);
+                self.rubbish = self.ends.remove(&db).map(|ends| Box::new(ends) as Rubbish);
             }
-            None => *self = Sightings::new(),
+            None => {
+                let all = std::mem::take(self);
+                self.rubbish = Some(Box::new(all));
+            }
         }
+    }
+
+    /// What is of no use any more: very many changes that have been taken, or what [`Sightings::forget`] has forgotten. Only the last of each is
+    /// kept for whoever asks.
+    pub fn take_rubbish(&mut self) -> impl Iterator<Item = Rubbish> {
+        [self.rubbish.take(), self.changes.take_rubbish(), self.later.take_rubbish()].into_iter().flatten()
     }
 
     /// Two databases have changed places.

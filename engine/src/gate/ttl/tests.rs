@@ -153,7 +153,7 @@ fn values_that_are_gone_take_no_memory() {
             match way {
                 0 => key.forget_value(b"order:1"),
                 1 => key.forget_values(UnixMs(0)),
-                2 => key.forget_to_come(UnixMs(0)),
+                2 => drop(key.forget_to_come(UnixMs(0))),
                 _ => drop(key.untrack(b"order:1")),
             }
             assert_eq!(key.kept(b"order:1"), None);
@@ -277,4 +277,43 @@ fn keys_with_the_same_hash_are_not_taken_for_each_other() {
     });
     assert_eq!(known, [Some(UnixMs(100)), Some(UnixMs(200))]);
     assert!(listed(&key).is_empty());
+}
+
+/// Some keys whose time is over at 100, and more that end later.
+fn over_and_to_come() -> Expiry {
+    let mut key = watcher();
+    for n in 0..1_000 {
+        key.track(format!("order:{n}").as_bytes(), UnixMs(n));
+    }
+    key.keep(b"order:7", copied("seven"));
+    key.note_evicted(b"order:99");
+    key.keep(b"order:500", copied("500"));
+    key
+}
+
+#[test]
+fn of_very_many_keys_those_that_are_over_stay_as_they_are() {
+    let mut key = over_and_to_come();
+    let known: Vec<_> = (0..100).map(|n| key.known(format!("order:{n}").as_bytes())).collect();
+    assert!(key.forget_to_come(UnixMs(100)).is_some(), "there is something to drop");
+    assert_eq!(key.tracked(None, 1_000).len(), 100);
+    assert_eq!((0..100).map(|n| key.known(format!("order:{n}").as_bytes())).collect::<Vec<_>>(), known);
+    assert_eq!((key.kept(b"order:7"), key.held_bytes()), (Some(&copied("seven")), 5));
+    assert!(key.was_evicted(b"order:99") && key.tracked_until(b"order:500").is_none());
+    key.track(b"order:500", UnixMs(500));
+    assert!(key.kept(b"order:500").is_none() && key.untrack(b"order:7"));
+    assert!(key.forget_to_come(UnixMs(100)).is_none(), "few are to come");
+    assert_eq!((key.tracked(None, 1_000).len(), key.held_bytes()), (99, 0));
+}
+
+#[test]
+fn a_snapshot_that_is_loaded_elsewhere_leaves_behind_what_is_to_come() {
+    let mut key = over_and_to_come();
+    let mut loader = Loader::elsewhere([7, 8], UnixMs(100));
+    key.save(&mut |chunk| loader.push(chunk).expect("a chunk just saved loads"));
+    let elsewhere: Expiry = loader.finish().expect("a snapshot just taken is whole");
+    key.forget_to_come(UnixMs(100));
+    assert_eq!(listed(&elsewhere), listed(&key));
+    assert_eq!((elsewhere.kept(b"order:7"), elsewhere.held_bytes()), (Some(&copied("seven")), 5));
+    assert!(elsewhere.was_evicted(b"order:99"));
 }

@@ -7,6 +7,7 @@ use crate::entries::{Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
+use crate::rubbish::Rubbish;
 use crate::shards::Likely;
 use crate::time::UnixMs;
 
@@ -288,13 +289,22 @@ impl Queue<Ttl> {
         self.gate.find(name).and_then(|head| self.gate.watched(head).value.as_ref())
     }
 
-    /// Forgets what is tracked under deadlines from `now` on: these keys were seen in another keyspace.
-    pub fn forget_to_come(&mut self, now: UnixMs) {
+    /// Forgets what is tracked under deadlines from `now` on: these keys were seen in another keyspace. O(log n) for each key that goes, or
+    /// that stays, whichever are fewer. If those that stay are fewer, they alone are tracked anew, and the caller gets all else to drop.
+    pub fn forget_to_come(&mut self, now: UnixMs) -> Option<Rubbish> {
+        let count = self.gate.deadlines.len();
+        let staying = now.0.checked_sub(1).map_or(0, |key| self.gate.deadlines.count_through(&self.gate.heads, key));
+        if staying < count - staying {
+            // A pass has gone through what is not there any more.
+            self.pass = None;
+            return Some(self.gate.keep_first(staying));
+        }
         let from = Place { key: now.0, seq: 0 };
         let to_come: Vec<Handle> = self.gate.deadlines.iter_from_place(&self.gate.heads, from).collect();
         for head in to_come {
             self.gate.end(head);
         }
+        None
     }
 
     /// Forgets the values kept of keys with deadlines after `after`, except those of evicted keys.

@@ -5,10 +5,13 @@
 
 use super::super::judge::Change;
 use super::{of_db, ChangedKey};
+use crate::rubbish::Rubbish;
 use crate::shards::Shards;
 
 /// Up to this many keys are searched one by one.
 const FEW: usize = 8;
+/// More chunks than these are not freed at once: some 0.1 ms.
+const MANY: usize = 16;
 /// Names in a chunk.
 const CHUNK: usize = 1024;
 
@@ -25,6 +28,10 @@ pub(super) struct Changes {
     first: usize,
     /// How many changes have not been taken.
     len: usize,
+    /// The database of all noted keys, if they are of one.
+    only_db: Option<i32>,
+    /// What held very many changes that have all been taken.
+    rubbish: Option<Rubbish>,
 }
 
 #[derive(Default)]
@@ -65,7 +72,16 @@ pub(super) struct Hashed<'a> {
 
 impl Default for Changes {
     fn default() -> Self {
-        Changes { chunks: Vec::new(), count: 0, is_indexed: false, index: Shards::new(), first: 0, len: 0 }
+        Changes {
+            chunks: Vec::new(),
+            count: 0,
+            is_indexed: false,
+            index: Shards::new(),
+            first: 0,
+            len: 0,
+            only_db: None,
+            rubbish: None,
+        }
     }
 }
 
@@ -89,6 +105,7 @@ impl Changes {
         let chunk = &mut self.chunks[self.count / CHUNK];
         chunk.names.extend_from_slice(name);
         chunk.noted.push(Noted { end: chunk.names.len() as u32, hash, db, change: Some(change) });
+        self.only_db = if self.count == 0 { Some(db) } else { self.only_db.filter(|only| *only == db) };
         self.count += 1;
         self.len += 1;
         self.enter_last();
@@ -132,8 +149,12 @@ impl Changes {
         })
     }
 
-    /// The keys of this database are gone. O(n).
+    /// The keys of this database are gone. O(1) if no others were noted, else O(n).
     pub(super) fn forget(&mut self, db: i32) {
+        if self.only_db == Some(db) {
+            self.len = 0;
+            return self.clear();
+        }
         let noted = self.chunks.iter_mut().flat_map(|chunk| &mut chunk.noted);
         let gone = noted.filter(|noted| noted.db == db).filter_map(|noted| noted.change.take()).count();
         self.took(gone);
@@ -146,6 +167,7 @@ impl Changes {
             noted.hash ^= of_db(noted.db) ^ of_db(db);
             noted.db = db;
         }
+        self.only_db = self.only_db.map(to);
         self.is_indexed = false;
         self.index.clear();
         self.enter_last();
@@ -159,8 +181,17 @@ impl Changes {
         }
     }
 
-    /// Forgets all; the first chunk and a small index are used again.
+    /// What held very many changes that have all been taken; only the last of it is kept.
+    pub(super) fn take_rubbish(&mut self) -> Option<Rubbish> {
+        self.rubbish.take()
+    }
+
+    /// Forgets all; the first chunk and a small index are used again. Very many chunks become rubbish.
     fn clear(&mut self) {
+        if self.chunks.len() > MANY {
+            let others = self.chunks.split_off(1);
+            self.rubbish = Some(Box::new((others, std::mem::replace(&mut self.index, Shards::new()))));
+        }
         self.chunks.truncate(1);
         for chunk in &mut self.chunks {
             chunk.noted.clear();

@@ -247,3 +247,38 @@ fn changes_are_found_among_few_and_among_many() {
         assert_eq!(by_name(seen), by_name([first, later].concat()));
     }
 }
+
+/// Two million notes take eight milliseconds to free.
+#[test]
+fn what_takes_long_to_free_is_handed_over() {
+    const MANY: usize = 100_000;
+    fn note_all(seen: &mut Sightings, dbs: i32) {
+        (0..MANY).for_each(|n| seen.note_change(n as i32 % dbs, &n.to_le_bytes(), SET));
+    }
+    fn take_all(seen: &mut Sightings) -> usize {
+        (0..).take_while(|_| seen.look_at_next().is_some() && seen.looked().is_some()).count()
+    }
+    let mut seen = Sightings::new();
+    for n in 0..100 {
+        seen.note_change(0, &[n], SET);
+    }
+    assert_eq!((take_all(&mut seen), seen.take_rubbish().count()), (100, 0), "a few are freed at once");
+    for dbs in [1, 3] {
+        note_all(&mut seen, dbs);
+        assert_eq!((take_all(&mut seen), seen.take_rubbish().count()), (MANY, 1));
+        assert_eq!(seen.take_rubbish().count(), 0);
+        note_all(&mut seen, dbs);
+        (0..dbs).for_each(|db| seen.forget(Some(db)));
+        assert!(seen.is_empty() && seen.take_rubbish().count() == 1);
+        note_all(&mut seen, dbs);
+        seen.note_end(0, b"ended", Ending::Expired);
+        seen.forget(None);
+        assert!(seen.is_empty() && seen.take_rubbish().count() == 1);
+    }
+    seen.note_change(2, b"a", SET);
+    seen.swap(2, 1);
+    seen.forget(Some(2));
+    assert_eq!(changes(&seen), [(1, "a".into(), SET)]);
+    seen.forget(Some(1));
+    assert!(seen.is_empty());
+}
