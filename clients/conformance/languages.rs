@@ -49,7 +49,8 @@ pub const NODE: Language = Language {
 pub const GO: Language =
     Language { program: "", worker: Place::Built(go::worker), args: &[], environment: &[], copy: None };
 
-pub const RUST: Language = Language { worker: Place::Built(|| env!("CARGO_BIN_EXE_rust-conformance-worker").into()), ..GO };
+pub const RUST: Language =
+    Language { worker: Place::Built(|| env!("CARGO_BIN_EXE_rust-conformance-worker").into()), ..GO };
 
 /// A path below the target folder.
 pub fn target(path: &str) -> PathBuf {

@@ -64,7 +64,9 @@ fn the_page_tells_of_every_scenario() {
     let page = std::fs::read_to_string(harness::workspace().join("docs/clients.md")).expect("the page");
     let rows: String =
         NAMES.iter().map(|name| format!("| {} | yes | yes | yes | yes | yes |\n", scenario::summary(name))).collect();
-    let table = format!("| scenario | Python, threads | Python, asyncio | Node | Go | Rust |\n|---|---|---|---|---|---|\n{rows}");
+    let table = format!(
+        "| scenario | Python, threads | Python, asyncio | Node | Go | Rust |\n|---|---|---|---|---|---|\n{rows}"
+    );
     assert!(page.contains(&table), "docs/clients.md should have this table:\n{table}");
 }
 

@@ -199,8 +199,10 @@ func (r *run) begin(ctx context.Context) error {
 func (r *run) claimUntilStopped(burst bool) error {
 	var pause pause
 	for r.stopping.Err() == nil {
-		running, _ := r.hands.counts()
+		running, held := r.hands.counts()
 		if free := r.concurrency - running; free > 0 {
+			// What is in hand now may come back ready behind the claim.
+			wasIdle := held == 0
 			found, err := r.claim(free)
 			switch {
 			case err != nil && !passes(err):
@@ -216,7 +218,7 @@ func (r *run) claimUntilStopped(burst bool) error {
 			if found || !burst {
 				continue
 			}
-			if _, held := r.hands.counts(); held == 0 {
+			if wasIdle {
 				return nil
 			}
 		}

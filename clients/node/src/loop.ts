@@ -146,11 +146,13 @@ export class Loop {
       if (this.#stopping.isSet) return;
       const free = this.set.concurrency - this.#hands.running;
       if (free > 0) {
+        // What is in hand now may come back ready behind the claim.
+        const wasIdle = !this.#hands.size;
         try {
           const found = await this.#claim(free);
           pause = new Pause();
           if (found || !this.isBurst) continue;
-          if (!this.#hands.size) return;
+          if (wasIdle) return;
         } catch (error) {
           if (!passes(error)) throw error;
           this.set.log.warn(`tsgen: CLAIM ${this.set.keys.join(' ')}: ${saying(error)}; trying again`);

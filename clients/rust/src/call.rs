@@ -55,9 +55,7 @@ impl Command {
     }
 }
 
-/// How lengths of lists become options, and so on: what a call with options `O` may be told before it is awaited.
-///
-/// Await it to send it.
+/// A call with options `O`, which may be given in any order before it is awaited.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<O, R> {
     tsgen: Tsgen,

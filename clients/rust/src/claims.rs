@@ -37,9 +37,8 @@ impl Claims {
         if !self.has_mclaim {
             return self.one_after_the_other(line, name, count).await;
         }
-        let mut command = self.keys.iter().fold(line.command("MCLAIM", self.keys.len()), |command, key| {
-            command.and(key.as_ref())
-        });
+        let mut command =
+            self.keys.iter().fold(line.command("MCLAIM", self.keys.len()), |command, key| command.and(key.as_ref()));
         command.key = Some(2);
         command = command.and(name).and(options.0);
         for (key, done) in settled {

@@ -323,4 +323,3 @@ pub(crate) fn paged(command: Command, count: usize, after: Option<&Name>) -> Com
         None => command,
     }
 }
-

@@ -13,6 +13,8 @@ mod content;
 mod cron;
 mod elements;
 mod error;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod exactly_once;
 mod hands;
 mod hooks;
 mod info;
@@ -41,12 +43,18 @@ pub use content::{Batch, Content, Debounce, Elements, Entry, Expired, Expiry, Fa
 pub use cron::Cron;
 pub use elements::{AddAllOptions, AddOptions, Added, AdvanceOptions, DelayQueue, Found, Ranged, Source};
 pub use error::{BoxError, Error};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use exactly_once::WriteError;
+#[cfg(feature = "postgres")]
+pub use exactly_once::{write_postgres, POSTGRES_TABLES};
+#[cfg(feature = "sqlite")]
+pub use exactly_once::{write_sqlite, SQLITE_TABLES};
 pub use hooks::Hooks;
 pub use info::{Figure, Info};
 pub use job::{Claimed, Dead, Failure, Job, Retry, Undecodable, Withdrawn};
 pub use key::{ClaimOptions, ClaimSeveral, DeadLetter, Key, Pending};
 pub use name::Name;
-pub use options::{Field, Late, Options};
+pub use options::{Bounded, Field, Grouped, Late, Options};
 pub use peek::{Page, Peeked, State};
 pub use recurring::Schedule;
 pub use server::Server;

@@ -2,7 +2,7 @@
 //! default, or stays as it is.
 
 use crate::call::Words;
-use crate::content::{Debounce, Elements, Expiry, Tally};
+use crate::content::{Debounce, Elements, Expiry, Family, Tally};
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -95,44 +95,38 @@ impl<F> Options<F> {
     pub fn paused(self, is: bool) -> Self {
         self.with("PAUSED", yes(is))
     }
+}
 
-    fn max_len_word(self, n: u64) -> Self {
-        self.with("MAXLEN", n)
-    }
+/// Families whose entries have groups.
+pub trait Grouped: Family {}
+impl Grouped for Elements {}
+impl Grouped for Debounce {}
+impl Grouped for Expiry {}
 
-    fn group_limit_word(self, n: u64) -> Self {
+/// Families whose keys can be full.
+pub trait Bounded: Family {}
+impl Bounded for Elements {}
+impl Bounded for Debounce {}
+impl Bounded for Tally {}
+
+impl<F: Grouped> Options<F> {
+    /// How many entries of one group may be leased or delayed at a time; 0: any.
+    pub fn group_limit(self, n: u64) -> Self {
         self.with("GROUPLIMIT", n)
     }
 
-    fn fair_word(self, is: bool) -> Self {
+    /// Whether groups that have something take turns.
+    pub fn fair(self, is: bool) -> Self {
         self.with("FAIR", yes(is))
     }
 }
 
-/// Options that some families have.
-macro_rules! shared {
-    (groups: $($family:ty),+; length: $($bounded:ty),+) => {
-        $(impl Options<$family> {
-            /// How many entries of one group may be leased or delayed at a time; 0: any.
-            pub fn group_limit(self, n: u64) -> Self {
-                self.group_limit_word(n)
-            }
-
-            /// Whether groups that have something take turns.
-            pub fn fair(self, is: bool) -> Self {
-                self.fair_word(is)
-            }
-        })+
-        $(impl Options<$bounded> {
-            /// How many entries the key may hold; 0: no limit. More are refused with `FULL`.
-            pub fn max_len(self, n: u64) -> Self {
-                self.max_len_word(n)
-            }
-        })+
-    };
+impl<F: Bounded> Options<F> {
+    /// How many entries the key may hold; 0: no limit. More are refused with `FULL`.
+    pub fn max_len(self, n: u64) -> Self {
+        self.with("MAXLEN", n)
+    }
 }
-
-shared! { groups: Elements, Debounce, Expiry; length: Elements, Debounce, Tally }
 
 impl Options<Elements> {
     /// The watermark is the server's clock: a delay queue. For `create`.

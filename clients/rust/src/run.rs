@@ -42,7 +42,13 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub fn new(worker: Worker, recurring: Vec<Recurring>, launch: Launch, family: &'static str, is_burst: bool) -> Self {
+    pub fn new(
+        worker: Worker,
+        recurring: Vec<Recurring>,
+        launch: Launch,
+        family: &'static str,
+        is_burst: bool,
+    ) -> Self {
         Self {
             line: Line::new(&worker.tsgen, family),
             hands: Hands::new(worker.consumer.clone()),
@@ -113,6 +119,8 @@ impl Run {
             while jobs.try_join_next().is_some() {}
             let free = self.worker.concurrency.saturating_sub(self.hands.running());
             if free > 0 {
+                // What is in hand now may come back ready behind the claim.
+                let was_idle = self.hands.is_empty();
                 match self.claim(&claims, free, jobs).await {
                     Err(error) if !error.passes() => return Err(error),
                     Err(error) => {
@@ -126,7 +134,7 @@ impl Run {
                         if found || !self.is_burst {
                             continue;
                         }
-                        if self.hands.is_empty() {
+                        if was_idle {
                             return Ok(());
                         }
                     }

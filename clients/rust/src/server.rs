@@ -65,7 +65,9 @@ impl Server {
             return ClusterClientBuilder::new(hosts.split(',').map(full)).try_into();
         }
         if master.is_empty() {
-            return Err(Error::Invalid("sentinel://host:port,host:port/master: the name of the master is missing".into()));
+            return Err(Error::Invalid(
+                "sentinel://host:port,host:port/master: the name of the master is missing".into(),
+            ));
         }
         let settings = full("localhost").into_connection_info()?.redis_settings().clone();
         let sentinels = hosts.split(',').map(|host| format!("redis://{host}")).collect();
@@ -75,9 +77,8 @@ impl Server {
 
     /// A connection of its own. A reply that takes longer than `patience` is an error.
     pub(crate) async fn connect(&self, patience: Duration) -> Result<Connection, Error> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(patience));
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(patience));
         Ok(match &*self.0 {
             Kind::One(client) => Connection::One(client.get_multiplexed_async_connection_with_config(&config).await?),
             Kind::Sentinel(client) => {
@@ -103,7 +104,9 @@ impl Connection {
     pub fn is_over(&self, error: &Error) -> bool {
         match self {
             // A master that is none any more will not be one again soon: Sentinels know who is.
-            Self::One(_) => matches!(error, Error::Unanswered(_)) || matches!(error.code(), Some("READONLY" | "MASTERDOWN")),
+            Self::One(_) => {
+                matches!(error, Error::Unanswered(_)) || matches!(error.code(), Some("READONLY" | "MASTERDOWN"))
+            }
             Self::Cluster(_) => false,
         }
     }

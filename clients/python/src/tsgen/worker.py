@@ -146,6 +146,8 @@ class Worker:
             self._changed.clear()
             free = self._free()
             if free > 0:
+                # What is in hand now may come back ready behind the claim.
+                was_idle = not len(self._hands)
                 try:
                     found = await self._claim(free)
                 except Exception as error:
@@ -157,7 +159,7 @@ class Worker:
                 pause = Pause()
                 if found or not burst:
                     continue
-                if not len(self._hands):
+                if was_idle:
                     return
             await self._changed.wait()
 
