@@ -41,7 +41,7 @@ matrix: build ## Run the tests of the module on all servers that it supports, an
 
 test-examples: build ## Run the tests of the examples (installs what is missing: PostgreSQL, a client for Python, ...)
 	@scripts/setup examples
-	@scripts/test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients --exclude tsgen-history --exclude tsgen-conformance
+	@scripts/test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients --exclude tsgen-history --exclude tsgen-conformance --exclude tsgen-client
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	@scripts/test --test cluster
@@ -51,7 +51,7 @@ matrix-cluster: build ## The same with the newest Redis and the newest Valkey, a
 
 test-clients: build ## Run one conversation through Redis clients in four languages, and the worker libraries (installs what is missing)
 	@scripts/setup clients
-	@scripts/test --package tsgen-clients --package tsgen-conformance
+	@scripts/test --package tsgen-clients --package tsgen-client --package tsgen-conformance
 
 dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
 	@scripts/dist "$(MODULE)"

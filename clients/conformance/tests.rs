@@ -17,6 +17,7 @@ mod node;
 mod packages;
 mod proxy;
 mod python;
+mod rust;
 mod scenario;
 mod topology;
 mod workers;

@@ -135,7 +135,7 @@ async fn elements(t: &Tsgen) {
     assert_eq!(orders.watermark().await.expect("an answer"), None);
     assert_eq!(orders.advance(6).await.expect("an answer"), Some(6));
     let altered = Options::new().watermark(6).late(Late::Ready).remember(HOUR).remember_max(9).max_len(0).paused(false);
-    delivery::<Value, _>(t, &orders, "a", altered.sink("").group_limit(0)).await;
+    delivery::<Value, _>(t, &orders, "a", altered.sink("").group_limit(0).fair(false)).await;
     assert!(orders.get::<Value>("a").await.expect("an answer").is_none());
 
     let grouped = t.elements("grouped");
@@ -146,7 +146,6 @@ async fn elements(t: &Tsgen) {
     assert_eq!(grouped.claim::<Option<i64>>("me").count(5).await.expect("a claim").len(), 2);
     let ready = grouped.peek::<i64>(State::Ready, 5, "0").await.expect("a page");
     assert!(ready.entries[0].held && *ready.entries[0].content.as_ref().expect("a number") == 2);
-    assert!(grouped.alter(Options::new().fair(false)).await.is_ok());
     let sink = t.elements("sink");
     sink.create(Options::new().sink("stream").sink_max_len(10)).await.expect("it is created");
     sink.alter(Options::new().sink("stream").sink_max_len(5)).await.expect("it is altered");
@@ -210,7 +209,9 @@ async fn collectors(t: &Tsgen) {
     delivery::<Group<Value>, _>(t, &scans, "seller-1", altered.fair(false).paused(false)).await;
     scans.push("seller-3", ["z"]).await.expect("a count");
     scans.flush_all(1).await.expect("a count");
-    let Group { reason, items } = one::<Group<String>, _>(&scans).await.payload;
+    let job = one::<Group<String>, _>(&scans).await;
+    scans.ack(job.token).await.expect("a count");
+    let Group { reason, items } = job.payload;
     let [Item { value, .. }] = &items[..] else { panic!("{items:?}") };
     assert_eq!((reason.as_str(), value.as_str()), ("flush", "z"));
     scans.alter(Options::new().sink("stream").sink_max_len(5)).await.expect("it is altered");
@@ -316,7 +317,8 @@ async fn what_is_no_address() {
 
 #[tokio::test]
 async fn a_password_that_is_wrong_does_not_pass() {
-    let server = Server::start(&["--requirepass", "secret"]);
+    let server = Server::start(&[]);
+    server.client().ok("CONFIG SET requirepass secret");
     let wrong =
         Tsgen::connect(&format!("redis://:other@127.0.0.1:{}", server.port)).await.map(drop).expect_err("wrong");
     assert!(!wrong.passes(), "{wrong}");

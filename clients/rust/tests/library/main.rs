@@ -1,10 +1,10 @@
 //! The library on real servers. What every worker must survive is in `clients/conformance`.
 
-#[path = "../../../tests/harness/mod.rs"]
+#[path = "../../../../tests/harness/mod.rs"]
 mod harness;
 
 #[allow(dead_code)] // the example that it belongs to asks more of it
-#[path = "../../../examples/increments/tests/increments/postgres.rs"]
+#[path = "../../../../examples/increments/tests/increments/postgres.rs"]
 mod postgres;
 
 mod calls;
