@@ -19,14 +19,60 @@ fn tool(name: &str) -> Command {
     command
 }
 
+fn url(server: &Server) -> String {
+    format!("redis://127.0.0.1:{}", server.port)
+}
+
+/// Some of its tests, with a server of their own.
+fn tests(args: &[&str], environment: &[(&str, &str)]) {
+    let server = Server::start(&["--tsgen.virtual-clock", "yes"]);
+    let mut command = tool("python");
+    command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).args(args);
+    command.env("REDIS_URL", url(&server)).envs(environment.iter().copied());
+    println!("{}", succeeds(command));
+}
+
 #[test]
 fn its_own_tests_pass() {
-    let server = Server::start(&["--tsgen.virtual-clock", "yes"]);
-    let postgres = Postgres::start();
-    let mut command = tool("python");
-    command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]);
-    command.env("REDIS_URL", format!("redis://127.0.0.1:{}", server.port)).env("POSTGRES_DSN", postgres.url());
-    println!("{}", succeeds(command));
+    tests(
+        &["tests/test_commands.py", "tests/test_exactly_once.py", "tests/test_worker.py"],
+        &[("POSTGRES_DSN", &Postgres::start().url())],
+    );
+}
+
+#[test]
+fn taskiq_has_its_broker() {
+    tests(&["tests/test_taskiq.py"], &[]);
+}
+
+#[test]
+fn celery_has_its_transport() {
+    tests(&["tests/test_celery.py"], &[("PLAIN_REDIS_URL", &url(&Server::plain(&[])))]);
+}
+
+#[test]
+fn an_eta_beyond_the_visibility_timeout_runs_once() {
+    tests(&["tests/test_eta_beside_redis.py"], &[]);
+}
+
+#[test]
+fn celery_finds_the_master_that_sentinels_name() {
+    let servers: Vec<Server> = (0..2).map(|_| Server::start(&[])).collect();
+    servers[1].replica_of(&servers[0]);
+    let sentinels = Sentinels::watch(&servers[0], 1);
+    let urls: Vec<_> = sentinels.ports().iter().map(|port| format!("sentinel://127.0.0.1:{port}")).collect();
+    let environment = [("SENTINELS", urls.join(";")), ("MASTER", Sentinels::NAME.to_owned())];
+    tests(&["tests/test_celery_sentinel.py"], &environment.each_ref().map(|(name, value)| (*name, value.as_str())));
+}
+
+/// No test is in a file that nothing runs.
+#[test]
+fn each_file_of_tests_is_run() {
+    let here = fs::read_to_string(workspace().join("clients/conformance/python.rs")).expect("this file");
+    for entry in fs::read_dir(library().join("tests")).expect("a folder") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(!name.starts_with("test_") || here.contains(&format!("\"tests/{name}\"")), "nothing runs {name}");
+    }
 }
 
 #[test]
@@ -58,14 +104,13 @@ fn it_installs_and_its_first_program_runs() {
     let bin = folder.path().join("venv/bin");
     let mut pip = mortal(bin.join("pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check"])
-        .arg(format!("{}[cron,otel,prometheus,taskiq]", source.display()));
+        .arg(format!("{}[celery,cron,otel,prometheus,taskiq]", source.display()));
     succeeds(pip);
 
     let file = folder.path().join("app.py");
     fs::write(&file, first_program(&library(), "python")).expect("write the program");
     let server = Server::start(&[]);
-    let environment =
-        [("REDIS_URL", PathBuf::from(format!("redis://127.0.0.1:{}", server.port))), ("PYTHONUNBUFFERED", "1".into())];
+    let environment = [("REDIS_URL", PathBuf::from(url(&server))), ("PYTHONUNBUFFERED", "1".into())];
     let mut app = App::start_with(bin.join("python"), &[&file.display().to_string()], &environment);
     app.line_with("to ada@example.org");
     assert_eq!(app.terminate(), Some(0));

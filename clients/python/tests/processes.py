@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 #: How long anything that is bound to happen may take. Only tests that fail wait so long.
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def eventually(condition):

@@ -8,6 +8,7 @@ and one more for each priority that is used. Exchanges, bindings and fanout (eve
 from __future__ import annotations
 
 import logging
+import math
 from datetime import datetime, timezone
 from queue import Empty
 from time import monotonic
@@ -47,7 +48,7 @@ def due(headers: dict[str, Any]) -> str:
     eta = headers.get("eta")
     try:
         at: Any = datetime.fromisoformat(eta.replace("Z", "+00:00")) if isinstance(eta, str) else eta
-        ms = round((at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp() * 1000)
+        ms = math.ceil((at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp() * 1000)
     except (AttributeError, ValueError, OverflowError):
         return "+0"
     return f"{ms}ms" if ms > 0 else "+0"
@@ -99,6 +100,9 @@ class Claiming(Mixed):
     maxdeliveries: int = 0
     dead_letters: bool = False
     supports_batch_publish = False
+    #: Those of older versions of kombu.
+    brpop_timeout: float = 1
+    _expires: ClassVar[dict[str, int]] = {}
 
     #: What the server could not be told when a channel was closed, by server.
     abandoned: ClassVar[dict[str, list[Held]]] = {}
