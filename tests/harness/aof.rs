@@ -7,6 +7,7 @@
 use super::{Clock, Server};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The parts that are appended to, in their order: the last one is being written.
 pub fn increments(server: &Server) -> Vec<PathBuf> {
@@ -19,6 +20,11 @@ pub fn increments(server: &Server) -> Vec<PathBuf> {
 /// Whether all that was written is synced.
 pub fn is_synced(server: &Server, clock: &Clock) -> bool {
     increments(server).iter().all(|path| clock.synced_length(path) == length(path))
+}
+
+/// How long ago the last sync began: all that was written before it is synced. None if nothing has been since this file began.
+pub fn since_sync(server: &Server, clock: &Clock) -> Option<Duration> {
+    increments(server).iter().filter_map(|path| clock.since_sync(path)).min()
 }
 
 /// What a power cut leaves: each part as far as it was synced. A part is closed, and synced, by another thread once the next one is written.

@@ -8,6 +8,7 @@ use std::os::unix::fs::{symlink, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -55,11 +56,23 @@ impl Clock {
 
     /// How long this file was when it was last synced, 0 if it never was. It may be shorter by now.
     pub fn synced_length(&self, path: &Path) -> u64 {
+        self.last_sync(path).map_or(0, |(length, _)| length)
+    }
+
+    /// How long ago the last sync of this file began; none if it never was.
+    pub fn since_sync(&self, path: &Path) -> Option<Duration> {
+        self.last_sync(path).map(|(_, begun)| Duration::from_millis(uptime_ms().saturating_sub(begun)))
+    }
+
+    /// Its length, and when it began.
+    fn last_sync(&self, path: &Path) -> Option<(u64, u64)> {
         let inode = std::fs::metadata(path).expect("the file").ino();
         let notes = std::fs::read(self.syncs()).expect("what was synced");
         let number = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
-        let of_it = notes.chunks_exact(16).filter(|note| number(&note[..8]) == inode);
-        of_it.map(|note| number(&note[8..])).next_back().unwrap_or(0)
+        let last = notes.chunks_exact(24).rfind(|note| number(&note[..8]) == inode)?;
+        let (length, begun) = (number(&last[8..16]), number(&last[16..]));
+        // 0: another file that had this inode is gone.
+        (length > 0).then_some((length, begun))
     }
 
     /// Lets time pass: all clocks go on by so much at once.
@@ -101,6 +114,13 @@ impl Clock {
         environment.push(("LD_PRELOAD", preloaded.into()));
         environment
     }
+}
+
+/// Milliseconds since the machine began, as the notes have it.
+fn uptime_ms() -> u64 {
+    let told = std::fs::read_to_string("/proc/uptime").expect("the uptime");
+    let seconds: f64 = told.split(' ').next().and_then(|word| word.parse().ok()).expect("seconds");
+    (seconds * 1_000.0) as u64
 }
 
 /// The shim, built once per test binary.

@@ -1,6 +1,6 @@
 //! What a power cut would leave: preloaded into a server, it notes how long each file was when it was last synced.
 //!
-//! The notes are 16 bytes each (inode and length, native 64-bit numbers), appended to the file that `TSGEN_SYNCS` names. The length is read before the sync, so that
+//! The notes are 24 bytes each (inode, length, and when the sync began in ms since the machine did; native 64-bit numbers), appended to the file that `TSGEN_SYNCS` names. The length is read before the sync, so that
 //! nothing counts that was written while it ran. A file that loses its name is noted with length 0: the next file may get its inode, and nothing of that is synced yet.
 //! Built by the harness with rustc alone.
 
@@ -17,6 +17,7 @@ mod number {
     pub const FSTATAT: i64 = 262;
     pub const UNLINKAT: i64 = 263;
     pub const RENAMEAT: i64 = 264;
+    pub const CLOCK_GETTIME: i64 = 228;
 }
 #[cfg(target_arch = "aarch64")]
 mod number {
@@ -26,6 +27,7 @@ mod number {
     pub const FSTATAT: i64 = 79;
     pub const UNLINKAT: i64 = 35;
     pub const RENAMEAT: i64 = 38;
+    pub const CLOCK_GETTIME: i64 = 113;
 }
 
 extern "C" {
@@ -60,22 +62,32 @@ fn notes() -> c_int {
 /// A `struct stat` of Linux on 64 bits, of which the kernel writes 144 or 128 bytes: the inode is its second word, the length its seventh.
 type Stat = [u64; 32];
 
-fn note(inode: u64, length: u64) {
+/// Milliseconds since the machine began, whatever another preloaded library makes of clocks.
+fn uptime_ms() -> u64 {
+    const BOOTTIME: c_long = 7;
+    let mut time = [0u64; 2];
+    // SAFETY: the kernel writes a timespec: seconds and nanoseconds.
+    unsafe { syscall(number::CLOCK_GETTIME, BOOTTIME, time.as_mut_ptr()) };
+    time[0] * 1_000 + time[1] / 1_000_000
+}
+
+fn note(inode: u64, length: u64, begun: u64) {
     if notes() >= 0 {
-        let note = [inode, length];
-        // SAFETY: sixteen bytes.
-        unsafe { write(notes(), note.as_ptr().cast(), 16) };
+        let note = [inode, length, begun];
+        // SAFETY: 24 bytes.
+        unsafe { write(notes(), note.as_ptr().cast(), 24) };
     }
 }
 
 fn sync(file: c_int, number: i64) -> c_int {
     let mut stat: Stat = [0; 32];
+    let begun = uptime_ms();
     // SAFETY: there is room for what the kernel writes.
     let is_known = unsafe { syscall(number::FSTAT, file as c_long, stat.as_mut_ptr()) } == 0;
     // SAFETY: what the caller asked for.
     let outcome = unsafe { syscall(number, file as c_long) } as c_int;
     if outcome == 0 && is_known {
-        note(stat[1], stat[6]);
+        note(stat[1], stat[6], begun);
     }
     outcome
 }
@@ -85,7 +97,7 @@ fn forget(path: *const c_char) {
     let mut stat: Stat = [0; 32];
     // SAFETY: the caller's path is a C string; there is room for what the kernel writes.
     if unsafe { syscall(number::FSTATAT, HERE, path, stat.as_mut_ptr(), 0 as c_long) } == 0 {
-        note(stat[1], 0);
+        note(stat[1], 0, uptime_ms());
     }
 }
 

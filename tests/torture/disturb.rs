@@ -1,25 +1,27 @@
 //! What is done to the servers, and what that may take back.
 
 use crate::harness::{aof, wait_until, Random, Stop};
-use crate::keys::KEYS;
+use crate::keys::{Key, KEYS};
 use crate::pair::{Pair, Sync};
 use crate::stage::Stage;
 use std::time::Duration;
-use tsgen_history::{Kept, Loss};
+use tsgen_history::{Act, Answer, Call, Kept, Loss};
 
-/// What `everysec` may lose, in microseconds: two seconds, and what a busy machine adds.
-pub const WINDOW_US: u64 = 3_000_000;
+/// For how long `everysec` answers without writing, in microseconds: two seconds, while a sync takes its time, and what a busy machine adds.
+pub const HELD_BACK_US: u64 = 3_000_000;
 
 pub struct Disturber<'a> {
     stage: &'a Stage,
     random: Random,
     /// Which key was paused, from when until when.
     pub pauses: Vec<(&'static str, u64, u64)>,
+    /// What was removed behind the clients' backs.
+    pub evicted: Vec<Call>,
 }
 
 impl<'a> Disturber<'a> {
     pub fn new(stage: &'a Stage, seed: u64) -> Self {
-        Disturber { stage, random: Random::new(seed), pauses: Vec::new() }
+        Disturber { stage, random: Random::new(seed), pauses: Vec::new(), evicted: Vec::new() }
     }
 
     fn pause(&mut self, most_ms: u64) {
@@ -80,25 +82,48 @@ impl<'a> Disturber<'a> {
         drop(c.run("BGREWRITEAOF"));
     }
 
+    /// Writes are refused; or what has a TTL is evicted, which a limit has, too.
     fn squeeze(&mut self, pair: &Pair) {
         let mut c = pair.master.client();
+        let evicts = self.random.one_in(2);
+        let from = self.stage.now();
+        c.ok(&format!("CONFIG SET maxmemory-policy {}", if evicts { "volatile-ttl" } else { "noeviction" }));
         c.ok("CONFIG SET maxmemory 1");
         self.pause(60);
         c.ok("CONFIG SET maxmemory 0");
+        if evicts {
+            let (name, now) = (KEYS[Key::place("door")].name.to_owned(), self.stage.time_of_day());
+            self.evicted.push(Call {
+                client: 0,
+                key: name.clone(),
+                begin: from,
+                end: self.stage.now(),
+                clock: (now, now),
+                act: Act::Remove(vec![name]),
+                answer: Answer::Unclear,
+                replicated: None,
+            });
+        }
     }
 
     /// kill -9 and a restart; with a power cut the file ends where it was last synced.
     fn kill(&mut self, pair: &mut Pair, has_power_cut: bool) -> Loss {
         let at = self.stage.now();
         pair.master.stop(Stop::Kill);
+        let mut kept = Kept::Answered;
+        if pair.sync == Sync::EverySecond {
+            kept = Kept::Before(at.saturating_sub(HELD_BACK_US));
+        }
         if has_power_cut {
-            aof::cut_power(&pair.master, &self.stage.clock.read().expect("a clock"));
+            let clock = self.stage.clock.read().expect("a clock");
+            if pair.sync == Sync::EverySecond {
+                // A disk that stalls syncs later, whatever the second.
+                let since = aof::since_sync(&pair.master, &clock).map_or(0, |since| since.as_micros() as u64);
+                kept = Kept::Before(at.saturating_sub(HELD_BACK_US + since));
+            }
+            aof::cut_power(&pair.master, &clock);
         }
         pair.restart_killed_master();
-        let kept = match pair.sync {
-            Sync::Always => Kept::Answered,
-            Sync::EverySecond => Kept::Before(at.saturating_sub(WINDOW_US)),
-        };
         Loss { at, until: self.stage.now(), kept }
     }
 

@@ -1,12 +1,15 @@
 //! One client: it writes, advances, claims, settles, waits for replicas, and notes every call with its times.
 
+mod drain;
+mod told;
+
 use crate::harness::{Client, Random, Reply};
-use crate::keys::{advanced, counted, taken, written, Key, JOBS, KEYS, SLACK_MS, TAKE};
+use crate::keys::{advanced, counted, taken, written, Key, KEYS, SLACK_MS};
 use crate::nodes::Nodes;
 use crate::stage::Stage;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tsgen_history::{Act, Answer, Call, Delivery, Gate, Unit};
+use tsgen_history::{Act, Answer, Call, Delivery};
 
 const LEASE_MS: i64 = 120;
 
@@ -186,109 +189,6 @@ impl<'a> Load<'a> {
             // One who is late, or does it twice.
             3 => self.held.extend(tokens.into_iter().map(|token| (at, token))),
             _ => drop(self.record(key, &format!("{family}.ACK {name}{listed}"), Act::Ack(tokens), settled)),
-        }
-    }
-
-    /// Does and notes one thing by its words: `add key id timestamp`, `count key field delta`, `advance key to`, `claim key`, `ack key`, `seal key`.
-    pub fn told(&mut self, words: &[&str]) {
-        let at = Key::place(words[1]);
-        let key = &KEYS[at];
-        let (family, name) = (key.family, key.name);
-        match words[0] {
-            "add" => {
-                let (id, due) = (words[2], words[3].parse().expect("a timestamp"));
-                let act = Act::Write(vec![Unit { name: id.to_owned(), due }]);
-                self.record(key, &format!("{family}.ADD {name} {due} {id}"), act, written);
-            }
-            "count" => {
-                let act = Act::Count(vec![(words[2].to_owned(), words[3].parse().expect("a number"))]);
-                self.record(key, &format!("{family}.INCR {name} {} {}", words[2], words[3]), act, written);
-            }
-            "advance" => {
-                let to = words[2].parse().expect("a timestamp");
-                for source in key.sources() {
-                    self.record(key, &format!("{family}.ADVANCE {name} {to}{source}"), Act::Advance(to), advanced);
-                }
-            }
-            "take" => drop(self.record(key, TAKE, Act::Take, taken)),
-            "seal" => drop(self.send(&format!("{family}.SEAL {name}"))),
-            "claim" => {
-                let line = format!("{family}.CLAIM {name} c{} LEASE 60000", self.client);
-                let reply = self.record(key, &line, Act::Ack(Vec::new()), written).expect("a reply");
-                let call = self.calls.pop().expect("just noted");
-                self.got(at, &reply, call);
-                if let Some(Act::Claim { lease_ms, .. }) = self.calls.last_mut().map(|call| &mut call.act) {
-                    *lease_ms = 60_000 - SLACK_MS;
-                }
-            }
-            "ack" => {
-                let tokens = self.tokens(at, usize::MAX);
-                let (wanted, line) = (tokens.len(), format!("{family}.ACK {name}{}", list("", &tokens)));
-                self.record(key, &line, Act::Ack(tokens), |reply| counted(reply, wanted));
-            }
-            other => panic!("no story has {other}"),
-        }
-    }
-
-    /// Opens all gates for good. Jobs come until they are removed.
-    pub fn open_all(&mut self) {
-        for key in KEYS.iter().filter(|key| !key.create.is_empty()) {
-            self.send(&format!("{}.ALTER {} PAUSED no", key.family, key.name));
-            for source in key.sources().iter().filter(|_| key.gate == Gate::Watermark) {
-                let line = format!("TSGEN.ADVANCE {} {}{source} FORCE", key.name, i64::MAX);
-                self.record(key, &line, Act::Advance(i64::MAX), advanced);
-            }
-        }
-        let key = &KEYS[Key::place("jobs")];
-        for job in JOBS {
-            if self.send(&format!("TSGEN.GET {} {job}", key.name)) == Some(Reply::Nil) {
-                self.surprises.push(format!("{job} does not come again"));
-            }
-            let line = format!("TSGEN.REM {} {job}", key.name);
-            self.record(key, &line, Act::Remove(vec![job.to_owned()]), |reply| counted(reply, 1));
-        }
-    }
-
-    /// Works off what there is. Whether nothing is left.
-    pub fn drain(&mut self) -> bool {
-        let mut is_empty = true;
-        for (at, key) in KEYS.iter().enumerate().filter(|(_, key)| !key.create.is_empty()) {
-            let (family, name) = (key.family, key.name);
-            if key.is_claimed() {
-                self.send(&format!("{family}.REQUEUE {name} ALL"));
-                self.send(&format!("{family}.PROMOTE {name} ALL"));
-                let line = format!("{family}.CLAIM {name} drain COUNT 1000 LEASE 60000");
-                let Some(reply) = self.record(key, &line, Act::Ack(Vec::new()), written) else { return false };
-                let call = self.calls.pop().expect("just noted");
-                self.got(at, &reply, call);
-                let tokens = self.tokens(at, usize::MAX);
-                if !tokens.is_empty() {
-                    let (wanted, line) = (tokens.len(), format!("{family}.ACK {name}{}", list("", &tokens)));
-                    self.record(key, &line, Act::Ack(tokens), |reply| counted(reply, wanted));
-                }
-            }
-            let Some(info) = self.send(&format!("{family}.INFO {name}")) else { return false };
-            let states = ["waiting", "collecting", "open-fields", "tracked", "ready", "leased", "delayed", "dead"];
-            let count = |state: &str| {
-                info.items().chunks(2).find(|pair| pair[0].text() == state).map_or(0, |pair| pair[1].int())
-            };
-            is_empty &= states.iter().map(|state| count(state)).sum::<i64>() == 0;
-        }
-        is_empty
-    }
-
-    /// Notes what the streams behind keys have: each entry as handed out, and acknowledged.
-    pub fn read_streams(&mut self) {
-        for key in KEYS.iter().filter(|key| !key.sink.is_empty()) {
-            let line = format!("XRANGE {} - +", key.sink);
-            let reply = self.record(key, &line, Act::Ack(Vec::new()), written).expect("a stream");
-            let call = self.calls.pop().expect("just noted");
-            let deliveries: Vec<Delivery> =
-                items(&reply).iter().enumerate().map(|(nth, entry)| key.fed(nth, entry)).collect();
-            let tokens = deliveries.iter().map(|delivery| delivery.token).collect();
-            self.calls.push(Call { act: Act::Claim { lease_ms: 0, deliveries }, answer: Answer::Done, ..call.clone() });
-            let (begin, end) = (call.end, self.stage.now());
-            self.calls.push(Call { act: Act::Ack(tokens), answer: Answer::Done, begin, end, ..call });
         }
     }
 

@@ -7,11 +7,13 @@ use crate::number;
 use crate::pair::Sync;
 use std::time::{Duration, Instant};
 
-/// What was answered and gone.
+/// What was answered and is gone.
 struct Gone {
     elements: usize,
     /// How long before the cut the first of them was answered.
-    ms: u128,
+    ms: u64,
+    /// How long before it the last sync began.
+    since_sync_ms: u64,
 }
 
 #[test]
@@ -19,15 +21,20 @@ fn a_power_cut_takes_what_everysec_had_not_synced_and_nothing_under_always() {
     let cuts = number("CUTS").unwrap_or(4);
     for sync in [Sync::Always, Sync::EverySecond] {
         let gone: Vec<Gone> = (0..cuts).map(|nth| cut(sync, nth)).collect();
-        let mut times: Vec<u128> = gone.iter().map(|gone| gone.ms).collect();
+        let mut times: Vec<u64> = gone.iter().map(|gone| gone.ms).collect();
         times.sort_unstable();
         let most = gone.iter().map(|gone| gone.elements).max().unwrap_or(0);
         let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
         println!("{sync:?}: {cuts} power cuts took what was answered in the last {median} ms (median), {longest} ms (most), up to {most} elements");
         match sync {
             Sync::Always => assert_eq!(most, 0, "elements that were answered under always"),
-            // Otherwise nothing is cut.
-            Sync::EverySecond => assert!(most > 0 && longest <= 3_000, "{longest} ms"),
+            Sync::EverySecond => {
+                // Otherwise nothing is cut.
+                assert!(most > 0);
+                // However slow the disk is. Written is what was answered two seconds before; a machine that is busy adds to it.
+                let is_more = |gone: &&Gone| gone.ms > gone.since_sync_ms + 3_000;
+                assert_eq!(gone.iter().filter(is_more).count(), 0, "cuts took more than was not synced");
+            }
         }
     }
 }
@@ -47,14 +54,15 @@ fn cut(sync: Sync, nth: u64) -> Gone {
         server.stop(Stop::Kill);
         (adder.join().expect("an adder that does not panic"), cut_at)
     });
+    let since_sync_ms = aof::since_sync(&server, &clock).map_or(0, |since| since.as_millis() as u64);
     aof::cut_power(&server, &clock);
     aof::cut_half_transaction(&server);
     server.start_again();
     let kept = server.client().ok("TSGEN.INFO k");
     let waiting = kept.items().chunks(2).find(|pair| pair[0].text() == "waiting").expect("a count")[1].int();
     let gone = answered.get(waiting as usize..).unwrap_or_default();
-    let since = |at: &Instant| cut_at.saturating_duration_since(*at).as_millis();
-    Gone { elements: gone.len(), ms: gone.first().map_or(0, since) }
+    let since = |at: &Instant| cut_at.saturating_duration_since(*at).as_millis() as u64;
+    Gone { elements: gone.len(), ms: gone.first().map_or(0, since), since_sync_ms }
 }
 
 /// Adds until the server is gone; when each was answered.

@@ -86,6 +86,7 @@ fn play(seed: u64, length: Duration, disturbed: bool) -> History {
         }
         stage.end();
         let loads = clients.into_iter().map(|client| client.join().expect("a client that does not panic"));
+        pair.begun.append(&mut disturber.evicted);
         (loads.collect::<Vec<_>>(), disturber.pauses)
     });
     pair.heal();

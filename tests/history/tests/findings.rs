@@ -301,6 +301,13 @@ fn no_more_is_taken_than_the_limit_allows() {
         forgotten.call(Act::Take, Answer::Done);
     }
     forgotten.holds();
+    // Whoever removes it forgives.
+    let mut removed = takes(2, 4);
+    removed.remove("k");
+    for _ in 0..4 {
+        removed.call(Act::Take, Answer::Done);
+    }
+    removed.holds();
     let mut ahead = takes(3, 12);
     ahead.history.calls[6..].iter_mut().for_each(|call| call.clock = (call.clock.0 + 1_000, call.clock.1 + 1_000));
     ahead.holds();
