@@ -30,6 +30,8 @@ pub struct Load<'a> {
     unconfirmed: usize,
     /// The link is cut before the next reply.
     loses_reply: bool,
+    /// As the stage had them when it connected.
+    switches: u64,
     /// Replies that nothing explains.
     pub surprises: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl<'a> Load<'a> {
             calls: Vec::new(),
             unconfirmed: 0,
             loses_reply: false,
+            switches: stage.switches(),
             surprises: Vec::new(),
         }
     }
@@ -69,6 +72,10 @@ impl<'a> Load<'a> {
         let at = self.random.below(KEYS.len() as u64) as usize;
         let key = &KEYS[at];
         self.loses_reply = self.random.one_in(200);
+        if self.switches != self.stage.switches() {
+            self.switches = self.stage.switches();
+            self.disconnect();
+        }
         match self.random.below(100) {
             0..=34 => {
                 self.numbers += 1;

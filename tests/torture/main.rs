@@ -17,6 +17,7 @@ mod loss;
 mod nodes;
 mod pair;
 mod planted;
+mod sentinels;
 mod slots;
 mod stage;
 mod writes;
@@ -25,8 +26,10 @@ use harness::{same_data, scope, wait_until};
 use keys::{IDLE_MS, KEYS, SLACK_MS};
 use load::Load;
 use pair::{Pair, Sync};
+use stage::Stage;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use tsgen_history::{judge, Act, Call, Gate, History, Report};
+use tsgen_history::{judge, Act, Call, Gate, History, Report, Terms};
 
 const CLIENTS: u32 = 4;
 
@@ -63,18 +66,15 @@ fn what_was_promised_holds_under_torture() {
 fn play(seed: u64, length: Duration, disturbed: bool) -> History {
     let sync = if seed % 3 == 0 { Sync::EverySecond } else { Sync::Always };
     let (mut pair, stage) = Pair::start(sync);
-    let mut history = History::default();
-    for key in &KEYS {
-        history.terms.insert(key.name.to_owned(), key.terms(sync == Sync::Always));
-    }
+    let mut history = History { terms: terms(sync), ..History::default() };
     let (loads, pauses) = scope(|threads| {
-        let spawn = |client| {
-            threads.spawn({
+        let over = stage.ends_with();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
                 let load = Load::new(&stage, client, seed);
-                move || load.run()
+                threads.spawn(move || load.run())
             })
-        };
-        let clients: Vec<_> = (0..CLIENTS).map(spawn).collect();
+            .collect();
         let until = Instant::now() + length;
         let mut disturber = disturb::Disturber::new(&stage, seed);
         while Instant::now() < until {
@@ -84,13 +84,24 @@ fn play(seed: u64, length: Duration, disturbed: bool) -> History {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        stage.end();
+        drop(over);
         let loads = clients.into_iter().map(|client| client.join().expect("a client that does not panic"));
         pair.begun.append(&mut disturber.evicted);
         (loads.collect::<Vec<_>>(), disturber.pauses)
     });
     pair.heal();
-    let mut drainer = Load::new(&stage, CLIENTS, seed);
+    let history = wind_up(pair, &stage, history, loads, seed);
+    nothing_while_paused(&history, &pauses);
+    history
+}
+
+fn terms(sync: Sync) -> BTreeMap<String, Terms> {
+    KEYS.iter().map(|key| (key.name.to_owned(), key.terms(sync == Sync::Always))).collect()
+}
+
+/// The end of a schedule: everything is worked off, and the two servers are looked at.
+fn wind_up(mut pair: Pair, stage: &Stage, history: History, loads: Vec<Load>, seed: u64) -> History {
+    let mut drainer = Load::new(stage, CLIENTS, seed);
     drainer.open_all();
     stage.set(|clock| clock.pass(100_000));
     wait_until("everything is worked off", || drainer.drain());
@@ -100,9 +111,7 @@ fn play(seed: u64, length: Duration, disturbed: bool) -> History {
     if pair.halves > 0 {
         println!("seed {seed}: {} times a crash left half a transaction at the end of the AOF", pair.halves);
     }
-    let history = finish(Played { history, loads, drainer, begun: pair.begun, steps: stage.steps() });
-    nothing_while_paused(&history, &pauses);
-    history
+    finish(Played { history, loads, drainer, begun: pair.begun, steps: stage.steps() })
 }
 
 /// What there is when a schedule has come to its end.

@@ -3,12 +3,11 @@
 //! Files are synced before each reply, and nobody takes over without having everything. So nothing that was answered may be lost.
 
 use crate::harness::{aof, same_data, scope, slot_of, wait_long, wait_until, Clock, Cluster, Random, Stop};
-use crate::keys::KEYS;
 use crate::load::Load;
 use crate::nodes::Nodes;
-use crate::pair::{assert_clean, begin};
+use crate::pair::{assert_clean, begin, Sync};
 use crate::stage::Stage;
-use crate::{finish, number, Played, CLIENTS};
+use crate::{finish, number, terms, Played, CLIENTS};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tsgen_history::{judge, History, Report};
@@ -38,11 +37,9 @@ fn play(seed: u64, length: Duration) -> (History, String) {
     let mut router = cluster.router();
     let begun = begin(clock.now_ms(), |line| drop(router.ok(line)));
     let stage = Stage::new(clock, PathBuf::new());
-    let mut history = History::default();
-    for key in &KEYS {
-        history.terms.insert(key.name.to_owned(), key.terms(true));
-    }
+    let history = History { terms: terms(Sync::Always), ..History::default() };
     let (loads, done) = scope(|threads| {
+        let over = stage.ends_with();
         let spawn = |client| {
             let load = Load::among(Nodes::new(nodes.clone()), &stage, client, seed);
             threads.spawn(move || load.run())
@@ -53,7 +50,7 @@ fn play(seed: u64, length: Duration) -> (History, String) {
         while Instant::now() < until {
             mover.disturb(&mut cluster, &stage);
         }
-        stage.end();
+        drop(over);
         let loads = clients.into_iter().map(|client| client.join().expect("a client that does not panic"));
         (loads.collect::<Vec<_>>(), mover.told())
     });

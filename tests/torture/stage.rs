@@ -2,7 +2,7 @@
 
 use crate::harness::Clock;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -15,6 +15,8 @@ pub struct Stage {
     steps: Mutex<Vec<(u64, [i64; 2])>>,
     /// About where clients advance watermarks to.
     pub watermark: AtomicI64,
+    /// How often clients were told to connect anew.
+    switches: AtomicU64,
     is_over: AtomicBool,
 }
 
@@ -26,6 +28,7 @@ impl Stage {
             clock: RwLock::new(clock),
             steps: Mutex::default(),
             watermark: AtomicI64::new(0),
+            switches: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
         }
     }
@@ -63,11 +66,34 @@ impl Stage {
         *self.master.lock().unwrap_or_else(PoisonError::into_inner) = socket;
     }
 
-    pub fn end(&self) {
+    /// Another master: who is still connected to the old one lets go of it, as clients of Sentinels do.
+    pub fn switch_to(&self, socket: PathBuf) {
+        self.set_master(socket);
+        self.switches.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub fn switches(&self) -> u64 {
+        self.switches.load(Ordering::Acquire)
+    }
+
+    /// It is over when this goes, also because somebody panicked: clients would try to connect for ever.
+    pub fn ends_with(&self) -> Over<'_> {
+        Over(self)
+    }
+
+    fn end(&self) {
         self.is_over.store(true, Ordering::Release);
     }
 
     pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Acquire)
+    }
+}
+
+pub struct Over<'a>(&'a Stage);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }

@@ -19,6 +19,12 @@ impl History {
         self.losses.iter().filter(concerns).all(|loss| loss.leaves(call))
     }
 
+    /// Whether it was answered while a loss was on its way that took it: perhaps by a server that was no longer the master, of whose history nothing stands.
+    pub(crate) fn was_aside(&self, call: &Call) -> bool {
+        let meets = |loss: &&Loss| loss.at <= call.end && call.begin < loss.until;
+        self.losses.iter().filter(meets).any(|loss| !loss.leaves(call))
+    }
+
     /// Whether it was done and stands at `time`.
     pub(crate) fn stands(&self, call: &Call, time: u64) -> bool {
         call.answer == Answer::Done && self.survives(call, time)

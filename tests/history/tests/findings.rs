@@ -192,6 +192,18 @@ fn tokens_rise() {
 }
 
 #[test]
+fn what_a_server_answers_that_is_a_master_no_more_is_judged_by_itself() {
+    // Two masters for a while: `a` is handed out by the new one, and by the old one before it hears that it is over.
+    let mut story = Story::new();
+    story.add("a", 5).replicated().advance(5).replicated().claim(&[of(2, "a")]).claim(&[of(1, "a")]).ack(2);
+    let mut apart = story.history.clone();
+    apart.losses.push(Loss { at: 20, until: 35, kept: Kept::Replicated });
+    apart.calls[2].replicated = Some(20);
+    assert!(judge(&apart).is_clean(), "{}", judge(&apart));
+    assert_eq!(judge(&story.history).kinds(), [Kind::TwoLeases, Kind::TokenNotRising]);
+}
+
+#[test]
 fn of_a_group_one_is_in_hand() {
     let limited = Terms { one_at_a_time: true, ..terms(Gate::Watermark) };
     let (a, b) = (in_group("g", of(1, "a")), in_group("g", of(2, "b")));

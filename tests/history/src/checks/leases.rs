@@ -48,7 +48,12 @@ fn judge(view: &View, kind: Kind, of: &str, one: Handed, other: Handed, report: 
         is_removed || view.may_be_written_again(unit, begin)
     });
     let Some(lease_ends_at) = lease_end(view, first, end) else { return };
-    if !is_replaced && view.history.survives(first.claim, end) && view.history.highest_clock(begin, end) < lease_ends_at
+    // Two servers may answer for a while, of which one is forgotten.
+    let is_aside = view.history.was_aside(second.claim);
+    if !is_replaced
+        && !is_aside
+        && view.history.survives(first.claim, end)
+        && view.history.highest_clock(begin, end) < lease_ends_at
     {
         let story = format!(
             "{} handed out {} until {lease_ends_at}, and {} {}",

@@ -21,6 +21,9 @@ pub fn check(view: &View, report: &mut Report) {
             next += 1;
         }
         view.judged(Kind::TokenNotRising, handed.claim, report);
+        if view.history.was_aside(handed.claim) {
+            continue;
+        }
         if let Some(before) = highest.filter(|before| before.delivery.token >= handed.delivery.token) {
             not_rising(view, before, handed, report);
         }
@@ -32,7 +35,8 @@ pub fn check(view: &View, report: &mut Report) {
             let in_order = before.claim.end < after.claim.begin && before.delivery.token >= after.delivery.token;
             let is_same = before.delivery.token == after.delivery.token;
             let was_set_back = of_time(after.claim.clock.0) <= before.delivery.token;
-            let may_be = !view.history.survives(before.claim, after.claim.end) && was_set_back;
+            let may_be = !view.history.survives(before.claim, after.claim.end) && was_set_back
+                || view.history.was_aside(after.claim);
             if (in_order || is_same) && !may_be {
                 not_rising(view, before, after, report);
             }

@@ -1,0 +1,78 @@
+//! A master and its replica under three Sentinels, while clients work with all families: the master dies, or stops for longer than Sentinels wait, and comes back as what it was.
+//!
+//! What a stopped master still answers once it goes on is lost, unless WAIT had confirmed it: it follows the new one as soon as a Sentinel has told it to.
+
+use crate::harness::{scope, wait_long, Client, Random, Sentinels, Server, Stop};
+use crate::load::Load;
+use crate::pair::{Pair, Sync};
+use crate::stage::Stage;
+use crate::{number, terms, wind_up, CLIENTS};
+use std::time::Duration;
+use tsgen_history::{judge, History, Kept, Loss};
+
+#[test]
+fn what_was_promised_holds_while_sentinels_fail_over() {
+    let first = number("SEED").unwrap_or(1);
+    for seed in first..first + number("SCHEDULES").unwrap_or(4).div_ceil(8) {
+        let history = play(seed);
+        let report = judge(&history);
+        println!(
+            "seed {seed}, under Sentinels: {} calls, lost as allowed {}",
+            history.calls.len(),
+            report.lost_as_allowed
+        );
+        assert!(report.is_clean(), "{report}\nrepeat this schedule with: make torture SEED={seed}");
+    }
+}
+
+fn play(seed: u64) -> History {
+    let (mut pair, stage) = Pair::start(Sync::Always);
+    // A Sentinel would take the link away, which leads where the replica says it does not.
+    pair.replica.replica_of(&pair.master);
+    let sentinels = Sentinels::watch(&pair.master, 1);
+    let mut history = History { terms: terms(Sync::Always), ..History::default() };
+    let loads = scope(|threads| {
+        let over = stage.ends_with();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let load = Load::new(&stage, client, seed);
+                threads.spawn(move || load.run())
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(500 + Random::new(seed).below(1_000)));
+        history.losses.push(fail_over(&mut pair, &stage, &sentinels, seed % 2 == 0));
+        std::thread::sleep(Duration::from_millis(500));
+        drop(over);
+        clients.into_iter().map(|client| client.join().expect("a client that does not panic")).collect::<Vec<_>>()
+    });
+    wind_up(pair, &stage, history, loads, seed)
+}
+
+fn fail_over(pair: &mut Pair, stage: &Stage, sentinels: &Sentinels, is_killed: bool) -> Loss {
+    let at = stage.now();
+    if is_killed {
+        pair.master.stop(Stop::Kill);
+    } else {
+        pair.master.signal("STOP");
+    }
+    wait_long("the Sentinels tell of the replica", || sentinels.master_port() == pair.replica.port);
+    wait_long("it is a master", || is(&pair.replica, "role", "master"));
+    stage.switch_to(pair.replica.socket());
+    if is_killed {
+        pair.restart_killed_master();
+    } else {
+        pair.master.signal("CONT");
+    }
+    pair.swap();
+    wait_long("the old one follows", || {
+        is(&pair.replica, "role", "slave") && is(&pair.replica, "master_link_status", "up")
+    });
+    pair.wait_until_replica_stands();
+    Loss { at, until: stage.now(), kept: Kept::Replicated }
+}
+
+/// What a server tells of its replication. A Sentinel that gives it a role ends its connections.
+fn is(server: &Server, name: &str, value: &str) -> bool {
+    let told = Client::try_connect(&server.socket()).ok().and_then(|mut c| c.try_info("replication", name));
+    told.as_deref() == Some(value)
+}
