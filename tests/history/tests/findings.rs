@@ -127,6 +127,15 @@ fn an_ack_that_may_be_of_either_of_two_deliveries_excuses_both_and_condemns_neit
     story.claim(&[of(2, "a"), of(3, "b")]).ack(2).ack(3).holds();
 }
 
+/// The simulation knows nothing of how long a call takes.
+#[test]
+fn calls_that_take_no_time_are_judged_as_others_are() {
+    let mut story = Story::new();
+    story.add("a", 5).advance(5).claim(&[of(1, "a")]).ack(1);
+    story.history.calls.iter_mut().for_each(|call| call.end = call.begin);
+    story.holds();
+}
+
 #[test]
 fn what_was_acknowledged_does_not_come_back() {
     let comes_back = |kept: Option<Kept>| {
