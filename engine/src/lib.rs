@@ -48,7 +48,7 @@ mod token;
 pub use buffers::Mover;
 pub use delivery::{
     Claim, ClaimTerms, Cursor, DeadLetter, Delayed, Delivered, Listing, Nack, PeekPage, Peeked, PeekedAt, Pending,
-    Ready, ReadyBatch, Stats, Sunk, Which,
+    Ready, ReadyBatch, Round, Stats, Sunk, Which,
 };
 pub use delivery::{CLAIM_BYTES, SINK_BATCH, SWEEP_AT_MOST};
 pub use duration::{duration, Duration};

@@ -9,7 +9,7 @@ use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
 use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::{Ctx, Str};
-use tsgen_engine::{Claim, ClaimTerms, DeliveryOptions, Error, Millis, Token, UnixMs, CLAIM_BYTES, SWEEP_AT_MOST};
+use tsgen_engine::{Claim, ClaimTerms, DeliveryOptions, Error, Millis, Round, Token, UnixMs};
 
 /// What a claim asks for.
 #[derive(Clone, Copy)]
@@ -87,22 +87,17 @@ pub fn serve<F: Family>(
 /// and delays as one CLAIM may.
 pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
     let mut taken = Vec::new();
-    let (mut left, mut bytes, mut swept) = (wanted.count, 0, 0);
+    let mut round = Round::of(wanted.count);
     for name in names {
-        let is_long = swept >= SWEEP_AT_MOST;
-        if left == 0 || bytes >= CLAIM_BYTES || (is_long && left < wanted.count) {
+        if round.is_over() {
             break;
         }
         let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { continue };
         let Ok(Some(value)) = key.value() else { continue };
-        if is_long && !value.queue.has_ready(now) {
-            continue;
-        }
-        let terms = Wanted { count: left, ..wanted }.terms(consumer, value.queue.options());
+        let Some(count) = round.asks(&mut value.queue, now) else { continue };
+        let terms = Wanted { count, ..wanted }.terms(consumer, value.queue.options());
         let Ok(Some(claim)) = take::<F>(value, &terms, now) else { continue };
-        left -= claim.count;
-        swept += claim.swept;
-        bytes += value.queue.delivered(&claim).map(|entry| entry.name.len() + entry.body.len()).sum::<usize>();
+        round.took(&value.queue, &claim);
         if claim.changed {
             replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, &[], now);
             let signals = Signals::of(ctx, name, value, || now, None);
@@ -110,8 +105,7 @@ pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], consumer: &Str, wante
         }
     }
     let given = taken.iter().filter(|(_, claim, _)| claim.count > 0);
-    let is_served = left < wanted.count;
-    if is_served {
+    if round.is_served() {
         // Only now, for an array begins with its length.
         ctx.reply_array(given.clone().count());
         for (name, claim, _) in given {
@@ -121,7 +115,7 @@ pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], consumer: &Str, wante
     for (name, claim, signals) in taken {
         signals.send(ctx, name, (claim.count > 0).then_some(F::VERBS.claim.event));
     }
-    is_served
+    round.is_served()
 }
 
 /// Leases ready entries of one key. `None`: there was nothing to try.

@@ -1,4 +1,5 @@
 mod paused;
+mod round;
 mod sink;
 
 use crate::{
