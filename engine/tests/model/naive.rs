@@ -1,6 +1,8 @@
 //! What a key should do, said as simply as possible: lists, scanned from end to end by every operation. Here is delivery,
 //! the same for every family; the gates are in `naive/`.
 
+#[path = "naive/entry.rs"]
+mod entry;
 #[path = "naive/gate.rs"]
 mod gate;
 #[path = "naive/groups.rs"]
@@ -15,75 +17,13 @@ pub mod ttl;
 pub mod watermark;
 #[path = "naive/window.rs"]
 pub mod window;
+#[path = "naive/worker.rs"]
+mod worker;
 
+pub use entry::{Entry, Handed, State};
 pub use gate::Gate;
 use std::fmt::Debug;
-use tsgen_engine::{DeliveryOptions, Millis, TokenRange, Totals};
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum State {
-    Queued,
-    Leased { until: i64 },
-    Delayed { until: i64 },
-    Dead { at: i64, by_lease_end: bool, reason: Vec<u8> },
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry<C> {
-    pub name: Vec<u8>,
-    pub group: Vec<u8>,
-    pub key: i64,
-    pub seq: u64,
-    pub content: C,
-    pub deliveries: u32,
-    /// Of the last delivery; 0 once stale.
-    pub token: u64,
-    /// The stale one of an entry that was handed back, as long as it is delayed.
-    pub nacked: u64,
-    pub consumer: u8,
-    pub claimed_at: i64,
-    pub state: State,
-    pub superseded: bool,
-    /// It comes again so often.
-    pub every: Option<i64>,
-    /// It came again, and this one is still there.
-    pub past: bool,
-}
-
-impl<C> Entry<C> {
-    pub fn new(name: &[u8], key: i64, seq: u64, content: C) -> Self {
-        Entry {
-            name: name.to_vec(),
-            group: name.to_vec(),
-            key,
-            seq,
-            content,
-            deliveries: 0,
-            token: 0,
-            nacked: 0,
-            consumer: 0,
-            claimed_at: 0,
-            state: State::Queued,
-            superseded: false,
-            every: None,
-            past: false,
-        }
-    }
-
-    fn named(&self, ranges: &[TokenRange]) -> bool {
-        self.token != 0 && ranges.iter().any(|range| (range.first..=range.last).contains(&self.token))
-    }
-}
-
-/// An entry as a worker or the sink gets it; the sink gets token and deliveries 0.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Handed<C> {
-    pub token: u64,
-    pub deliveries: u32,
-    pub name: Vec<u8>,
-    pub key: i64,
-    pub content: C,
-}
+use tsgen_engine::{DeliveryOptions, Totals};
 
 #[derive(Clone, Debug)]
 pub struct Naive<G: Gate> {
@@ -271,109 +211,6 @@ impl<G: Gate> Naive<G> {
         }
         self.check_claimed(&indexes);
         claimed
-    }
-
-    pub fn ack(&mut self, ranges: &[TokenRange], now: i64) -> usize {
-        let is_settled = |entry: &Entry<G::Content>| {
-            entry.named(ranges) && !matches!(entry.state, State::Dead { by_lease_end: false, .. })
-        };
-        let mut settled: Vec<(usize, bool, u64, usize)> = Vec::new();
-        for (index, entry) in self.entries.iter().enumerate().filter(|(_, entry)| is_settled(entry)) {
-            let range = ranges.iter().position(|range| entry.named(std::slice::from_ref(range))).expect("named");
-            settled.push((range, matches!(entry.state, State::Dead { .. }), entry.token, index));
-        }
-        settled.sort_unstable();
-        let settled: Vec<usize> = settled.into_iter().map(|(.., index)| index).collect();
-        self.finish(&settled, now);
-        self.entries.retain(|entry| !is_settled(entry));
-        self.totals.acked += settled.len() as u64;
-        settled.len()
-    }
-
-    /// The work of these is done, in this order. They are left to the caller.
-    fn finish(&mut self, indexes: &[usize], now: i64) {
-        let mut done = Vec::new();
-        for index in indexes {
-            let entry = &self.entries[*index];
-            if entry.every.is_some() {
-                self.come_again(*index, now);
-            } else if !entry.superseded && !entry.past {
-                done.push(entry.name.clone());
-            }
-        }
-        if !indexes.is_empty() {
-            self.gate.done(done, now);
-        }
-    }
-
-    pub fn nack(&mut self, ranges: &[TokenRange], delay: Option<Millis>, dead: bool, reason: &[u8], now: i64) -> usize {
-        self.sweep(now, |entry| entry.named(ranges), |_| 0);
-        let mut count = 0;
-        for index in self.named(ranges) {
-            let entry = &self.entries[index];
-            let exhausted = dead || self.options.exhausted(entry.deliveries);
-            let delay = delay.unwrap_or(self.options.delay_after(entry.deliveries)).0 as i64;
-            let rests = !entry.superseded && !exhausted && delay > 0;
-            if matches!(entry.state, State::Dead { .. }) || rests && self.is_held_back(entry) {
-                continue;
-            }
-            count += 1;
-            let entry = &mut self.entries[index];
-            if entry.superseded {
-                entry.state = State::Queued;
-            } else if exhausted {
-                self.come_again(index, now);
-                let entry = &mut self.entries[index];
-                entry.state = State::Dead { at: now, by_lease_end: false, reason: reason.to_vec() };
-                self.totals.died += 1;
-            } else {
-                let token = std::mem::take(&mut entry.token);
-                entry.state = if delay == 0 { State::Queued } else { State::Delayed { until: now + delay } };
-                entry.nacked = if delay == 0 { 0 } else { token };
-            }
-        }
-        self.entries.retain(|entry| !(entry.superseded && entry.state == State::Queued));
-        count
-    }
-
-    /// The entries that these tokens name, as indexes, by their tokens.
-    fn named(&self, ranges: &[TokenRange]) -> Vec<usize> {
-        let mut named: Vec<usize> =
-            (0..self.entries.len()).filter(|index| self.entries[*index].named(ranges)).collect();
-        named.sort_by_key(|index| self.entries[*index].token);
-        named
-    }
-
-    /// Whether it is ready, and its group has as many in hand as it may.
-    fn is_held_back(&self, entry: &Entry<G::Content>) -> bool {
-        entry.state == State::Queued && self.options.has_groups() && !self.has_room_in_hand(&entry.group)
-    }
-
-    pub fn extend(&mut self, ranges: &[TokenRange], lease: i64, now: i64) -> usize {
-        self.sweep(now, |entry| entry.named(ranges), |_| 0);
-        let mut count = 0;
-        for index in self.named(ranges) {
-            let entry = &self.entries[index];
-            if !self.is_held_back(entry) && !matches!(entry.state, State::Dead { .. }) {
-                self.entries[index].state = State::Leased { until: now + lease };
-                count += 1;
-            }
-        }
-        count
-    }
-
-    pub fn release(&mut self, consumer: u8, now: i64) -> usize {
-        let mut count = 0;
-        for entry in &mut self.entries {
-            if entry.consumer == consumer && matches!(entry.state, State::Leased { until } if until > now) {
-                count += 1;
-                entry.state = State::Queued;
-                entry.deliveries -= 1;
-                entry.token = 0;
-            }
-        }
-        self.entries.retain(|entry| !(entry.superseded && entry.state == State::Queued));
-        count
     }
 
     pub fn drop_ready(&mut self, count: usize, now: i64) -> Vec<Handed<G::Content>> {
