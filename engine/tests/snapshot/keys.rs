@@ -266,8 +266,8 @@ pub fn chunks<G: Gate>(key: &Queue<G>) -> Vec<Vec<u8>> {
     chunks
 }
 
-/// Whatever loads must be a key like any other: every operation works on it, and it saves and loads again.
-pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue<F>) {
+/// Whatever loads must be a key like any other: every operation works on it, and it saves and loads again. Tells what has become of it.
+pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue<F>) -> Queue<F> {
     let all = TokenRange { first: 1, last: u64::MAX >> 1 };
     let later = UnixMs(5_000);
     // What was saved soon after it was loaded, and what was worked with, are the same kind of thing.
@@ -298,4 +298,5 @@ pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue
         key.ack(&[all], UnixMs::EVER).expect("few");
     }
     F::exercise(&mut key, UnixMs::NEVER);
+    key
 }
