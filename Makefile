@@ -8,7 +8,7 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,23 @@ model: ## Explore all states of small worlds around the engine: minutes, some GB
 
 model-explore: ## Walk through one of them in a browser, on http://127.0.0.1:3000 (MODEL=tsgen; or paused, groups, clock, debounce, tally, expiry)
 	MODEL_EXPLORE=$(or $(MODEL),tsgen) cargo test --release -p tsgen-engine --test exhaustive holds -- --nocapture --test-threads 1
+
+fuzz: ## Have fuzzers try snapshots, words, and histories against the naive model (SECONDS_=60 for each, TARGET="snapshot_tsgen words")
+	@scripts/setup hostile
+	@scripts/fuzz $(or $(SECONDS_),60) $(TARGET)
+
+asan: setup ## Run tests on real servers with the module under AddressSanitizer (TESTS="words" picks those with such names)
+	@scripts/memory asan $(TESTS)
+
+memcheck: ## Run a conversation of all families under valgrind (TESTS="words" picks other tests)
+	@scripts/setup hostile
+	@scripts/memory valgrind $(TESTS)
+
+deny: ## Check licences, sources, banned crates and known faults of all dependencies against deny.toml (the last need github.com)
+	@scripts/deny
+
+mutants: ## Plant faults in the engine, one at a time, and count those that its own tests find (FILES="engine/src/grants.rs"): hours without FILES
+	@scripts/mutants $(FILES)
 
 bench: build ## Measure against sorted sets and streams, side by side (some minutes, 3 GB)
 	cargo bench --bench side_by_side

@@ -19,7 +19,7 @@ fn payloads(family: &Family, c: &mut Client) -> Vec<Vec<u8>> {
 }
 
 /// Every command of a family that can be run on what a damaged payload has become, in an order that moves entries about.
-fn uses(family: &Family) -> Vec<String> {
+pub fn uses(family: &Family) -> Vec<String> {
     let moves = [
         "CLAIM # w COUNT 100 LEASE 1",
         "MCLAIM 2 none # w COUNT 100 LEASE 1 ACK # 1-4611686018427387904",
@@ -38,7 +38,7 @@ fn uses(family: &Family) -> Vec<String> {
 }
 
 /// Restores a damaged value; if it is taken, every command must cope with what came out.
-fn restore_and_use(c: &mut Client, uses: &[String], value: &[u8], version: [u8; 2]) -> bool {
+pub fn restore_and_use(c: &mut Client, uses: &[String], value: &[u8], version: [u8; 2]) -> bool {
     let is_taken = !crate::cmd!(c, "RESTORE", "k", 0, &reseal(value, version)).is_error();
     if is_taken {
         for command in uses {

@@ -9,6 +9,7 @@ mod behaviour;
 mod claim_ack;
 mod clock_steps;
 mod compaction;
+mod conversation;
 mod crowd;
 mod damaged_keys;
 mod defrag;
@@ -30,8 +31,10 @@ mod peek;
 mod persistence;
 mod promote;
 mod replication;
+mod restore;
 mod sink;
 mod sync;
+mod words;
 
 use crate::harness::*;
 
