@@ -108,7 +108,10 @@ impl Order {
             inner.counts[index] += 1;
             node = inner.children[index];
         }
-        self.leaves[node].insert(entries, place, handle.0);
+        let leaf = &mut self.leaves[node];
+        if !(last && leaf.append_one(entries, place, handle.0)) {
+            leaf.insert(entries, place, handle.0);
+        }
     }
 
     /// Removes an entry, which must still be in `entries`. O(log n), reading no other. False if it is not there.

@@ -76,6 +76,18 @@ impl Leaf {
         self.len = length(len + 1);
     }
 
+    /// Like [`Leaf::insert`], if the entry goes to the end; else does nothing, and returns false. Reads one entry.
+    #[inline]
+    pub(super) fn append_one(&mut self, entries: &Entries, place: Place, handle: u32) -> bool {
+        let len = self.len();
+        if entries.place(self.last()) > place {
+            return false;
+        }
+        (self.handles[len], self.parts[len]) = (handle, self.part(place.key));
+        self.len = length(len + 1);
+        true
+    }
+
     pub(super) fn append(&mut self, entries: &Entries, right: &Leaf) {
         *self = Leaf::of(entries, &[self.handles(), right.handles()].concat());
     }
