@@ -167,6 +167,11 @@ impl Class {
         let heads = if fair { Heads::ByTurn(Turns::new()) } else { Heads::ByPlace(Order::new()) };
         Class { heads, groups: 0 }
     }
+
+    /// The class of this number, which is made if it is not there yet.
+    fn of(classes: &mut BTreeMap<u32, Class>, number: u32, fair: bool) -> &mut Class {
+        classes.entry(number).or_insert_with(|| Class::new(fair))
+    }
 }
 
 impl Heads {

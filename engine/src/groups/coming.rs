@@ -62,7 +62,7 @@ impl Groups {
     pub(super) fn begin(&mut self, number: u32) {
         self.table[number].set_role(Role::Idle);
         self.take_turn(number);
-        self.classes.entry(0).or_insert(Class::new(self.fair)).groups += 1;
+        Class::of(&mut self.classes, 0, self.fair).groups += 1;
     }
 
     /// Whether a group is kept, and counted, only for the sake of its dead letters.

@@ -1,7 +1,7 @@
 //! The queued entries of one group behind its head, in order of their places.
 //!
-//! Most lines are short, and the entry that leaves is nearly always the first: up to [`FEW`] handles stand in a ring, which moves at most 1 KiB
-//! when one comes or goes in the middle. A longer line is an [`Order`], until it is short again.
+//! Most lines are short, and the entry that leaves is nearly always the first: one handle needs no memory of its own, and up to [`FEW`] handles
+//! stand in a ring, which moves at most 1 KiB when one comes or goes in the middle. A longer line is an [`Order`], until it is short again.
 
 use crate::entries::{Entries, Handle};
 use crate::order::Order;
@@ -13,7 +13,12 @@ const FEW: usize = 512;
 const FEW_AGAIN: usize = 128;
 
 /// Handles in order.
+#[derive(Default)]
 pub(super) enum Line {
+    #[default]
+    Empty,
+    One(Handle),
+    /// At least one.
     Few(VecDeque<Handle>),
     Many(Box<Order>),
 }
@@ -22,6 +27,8 @@ pub(super) enum Line {
 impl Clone for Line {
     fn clone(&self) -> Self {
         match self {
+            Line::Empty => Line::Empty,
+            Line::One(one) => Line::One(*one),
             Line::Few(ring) => {
                 let mut copy = VecDeque::with_capacity(ring.capacity());
                 copy.extend(ring.iter().copied());
@@ -32,23 +39,15 @@ impl Clone for Line {
     }
 }
 
-impl Default for Line {
-    fn default() -> Self {
-        Line::Few(VecDeque::new())
-    }
-}
-
 impl Line {
-    pub(super) fn is_empty(&self) -> bool {
-        match self {
-            Line::Few(ring) => ring.is_empty(),
-            Line::Many(order) => order.is_empty(),
-        }
+    pub(super) const fn is_empty(&self) -> bool {
+        matches!(self, Line::Empty)
     }
 
     /// Bytes of heap.
     pub(super) fn memory(&self) -> usize {
         match self {
+            Line::Empty | Line::One(_) => 0,
             Line::Few(ring) => ring.capacity() * size_of::<Handle>(),
             Line::Many(order) => size_of::<Order>() + order.memory(),
         }
@@ -57,6 +56,13 @@ impl Line {
     /// Adds an entry. O(log n), now and then O([`FEW`]).
     pub(super) fn insert(&mut self, entries: &Entries, handle: Handle) {
         match self {
+            Line::Empty => *self = Line::One(handle),
+            Line::One(one) => {
+                let mut ring = VecDeque::with_capacity(4);
+                ring.push_back(*one);
+                ring.insert(rank(&ring, entries, handle), handle);
+                *self = Line::Few(ring);
+            }
             Line::Many(order) => order.insert(entries, handle),
             Line::Few(ring) if ring.len() < FEW => {
                 let at = rank(ring, entries, handle);
@@ -74,6 +80,12 @@ impl Line {
     /// Takes the first out. O(log n), now and then O([`FEW`]).
     pub(super) fn pop_first(&mut self, entries: &Entries) -> Option<Handle> {
         let first = match self {
+            Line::Empty => return None,
+            Line::One(one) => {
+                let first = *one;
+                *self = Line::Empty;
+                return Some(first);
+            }
             Line::Few(ring) => ring.pop_front(),
             Line::Many(order) => order.first().filter(|first| order.remove(entries, *first)),
         };
@@ -84,6 +96,8 @@ impl Line {
     /// Takes an entry out. O(log n), now and then O([`FEW`]).
     pub(super) fn remove(&mut self, entries: &Entries, handle: Handle) {
         match self {
+            Line::One(one) if *one == handle => *self = Line::Empty,
+            Line::Empty | Line::One(_) => {}
             Line::Few(ring) => {
                 let at = rank(ring, entries, handle);
                 if ring.get(at) == Some(&handle) {
@@ -100,6 +114,8 @@ impl Line {
     /// Gives an entry its new handle; it can be read by both. O(log n).
     pub(super) fn replace(&mut self, entries: &Entries, old: Handle, new: Handle) {
         match self {
+            Line::One(one) if *one == old => *one = new,
+            Line::Empty | Line::One(_) => {}
             Line::Few(ring) => {
                 let at = rank(ring, entries, old);
                 if let Some(handle) = ring.get_mut(at).filter(|handle| **handle == old) {
@@ -114,8 +130,9 @@ impl Line {
 
     fn fit(&mut self) {
         match self {
+            Line::Few(ring) if ring.is_empty() => *self = Line::Empty,
             Line::Few(ring) if ring.capacity() > 4 * ring.len() + 8 => ring.shrink_to(2 * ring.len()),
-            Line::Few(_) => {}
+            Line::Empty | Line::One(_) | Line::Few(_) => {}
             Line::Many(order) if order.len() > FEW_AGAIN => {}
             Line::Many(order) => *self = Line::Few(order.iter().collect()),
         }

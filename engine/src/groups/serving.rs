@@ -110,7 +110,7 @@ impl Groups {
     /// Puts a group that has a head into a class, in which it is counted.
     pub(super) fn plant(&mut self, entries: &Entries, class: u32, number: u32) {
         let head = self.table[number].first;
-        match &mut self.classes.entry(class).or_insert(Class::new(self.fair)).heads {
+        match &mut Class::of(&mut self.classes, class, self.fair).heads {
             Heads::ByPlace(order) => order.insert(entries, head),
             Heads::ByTurn(turns) => turns.insert(&self.turns, Stand { number, key: entries.place(head).key }),
         }
@@ -130,7 +130,7 @@ impl Groups {
     fn recount(&mut self, number: u32, was: u32) {
         let class = self.class_of(number);
         if class != was {
-            self.classes.entry(class).or_insert(Class::new(self.fair)).groups += 1;
+            Class::of(&mut self.classes, class, self.fair).groups += 1;
             self.uncount(was);
         }
     }
