@@ -306,16 +306,23 @@ impl Groups {
         self.names.fit(from, most, |number| table[number].hash)
     }
 
-    /// Reads something of the group of each of these entries, so that the caller then finds it in the cache: in a loop of their own the reads of
-    /// cold memory overlap.
+    /// Reads something of the group of each of these entries, and of its head, which may have to go to another class, so that the caller then finds
+    /// it in the cache: in loops of their own the reads of cold memory overlap.
     pub(crate) fn warm<'a>(&self, entries: &Entries, handles: impl Iterator<Item = &'a Handle> + Clone) {
         let groups = || handles.clone().filter_map(|handle| self.table.get(entries.group(*handle)));
         let read = groups().fold(0, |sum, group| sum ^ group.details ^ group.hash);
-        let read = groups().fold(read, |sum, group| {
-            let name = self.details.get(group.details).and_then(|details| details.name.as_ref()?.first());
-            sum ^ u32::from(name.copied().unwrap_or_default())
-        });
-        std::hint::black_box(read);
+        let details = || groups().filter_map(|group| self.details.get(group.details));
+        let read = details().fold(read, |sum, details| sum ^ details.dead);
+        let heads = groups().filter(|group| group.has_head() && self.is_limited()).map(|group| group.first);
+        std::hint::black_box(heads.fold(read, |sum, head| sum ^ entries.aux(head)));
+    }
+
+    /// Like [`Groups::warm`], for heads that are about to be handed out: reads something of those that follow them.
+    fn warm_next(&self, entries: &Entries, heads: &[Handle]) {
+        let groups = || heads.iter().filter_map(|head| self.table.get(entries.group(*head)));
+        let read = groups().fold(0, |sum, group| sum ^ group.details);
+        let next = groups().filter_map(|group| self.details.get(group.details)?.line.first());
+        std::hint::black_box(next.fold(read, |sum, next| sum ^ entries.aux(next)));
     }
 
     /// Shows the chunks of groups, turns, heads and details with this number; false if there is none.

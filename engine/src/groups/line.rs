@@ -44,6 +44,16 @@ impl Line {
         matches!(self, Line::Empty)
     }
 
+    /// The first. O(log n).
+    pub(super) fn first(&self) -> Option<Handle> {
+        match self {
+            Line::Empty => None,
+            Line::One(one) => Some(*one),
+            Line::Few(ring) => ring.front().copied(),
+            Line::Many(order) => order.first(),
+        }
+    }
+
     /// Bytes of heap.
     pub(super) fn memory(&self) -> usize {
         match self {

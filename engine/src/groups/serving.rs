@@ -1,6 +1,6 @@
 //! Which entry is handed out next, and the orders of heads that tell.
 
-use super::turns::Stand;
+use super::turns::{Stand, Wanted};
 use super::{Class, Groups, Heads};
 use crate::entries::{Entries, Handle};
 
@@ -14,41 +14,63 @@ impl Groups {
         count: usize,
         mut fits: impl FnMut(Option<Handle>) -> bool,
     ) -> Vec<Handle> {
-        let mut taken = Vec::new();
-        if !self.fair && self.limit == 1 {
-            self.take_heads(entries, horizon, count, &mut taken, fits);
-            return taken;
-        }
-        while taken.len() < count && fits(taken.last().copied()) {
-            let Some(number) = self.next(entries, horizon) else { break };
-            let (handle, class) = (self.table[number].first, self.class_of(number));
-            self.uproot(entries, class, number);
-            taken.push(handle);
-            self.serve(entries, number, class);
+        let (mut taken, mut round, mut last) = (Vec::new(), Vec::new(), None);
+        while taken.len() < count {
+            self.take_heads(entries, horizon, count - taken.len(), &mut round);
+            self.warm_next(entries, &round);
+            let fitting = round.iter().take_while(|head| fits(last.replace(**head))).count();
+            for head in round.drain(fitting..) {
+                let number = entries.group(head);
+                self.plant(entries, self.class_of(number), number);
+            }
+            if fitting == 0 {
+                break;
+            }
+            for head in &round {
+                let number = entries.group(*head);
+                self.serve(entries, number, self.class_of(number));
+            }
+            taken.append(&mut round);
         }
         taken
     }
 
-    /// With a limit of 1, no group is served twice by one claim: the heads of all that have nothing in hand, in their order.
-    fn take_heads(
-        &mut self,
-        entries: &Entries,
-        horizon: i64,
-        count: usize,
-        taken: &mut Vec<Handle>,
-        mut fits: impl FnMut(Option<Handle>) -> bool,
-    ) {
-        let Some(Class { heads: Heads::ByPlace(heads), .. }) = self.classes.get_mut(&0) else { return };
-        heads.take_through(entries, horizon, count, taken);
-        let mut before = None;
-        let fitting = taken.iter().take_while(|handle| fits(before.replace(**handle))).count();
-        for handle in taken.split_off(fitting) {
-            heads.insert(entries, handle);
+    /// Takes up to `most` heads out of their classes, in the order in which they are to be handed out, as far as serving one cannot put its group
+    /// in front of another: with FAIR because that group's next turn is above all others, with a limit of 1 because it gets no other. Else one.
+    fn take_heads(&mut self, entries: &Entries, horizon: i64, most: usize, taken: &mut Vec<Handle>) {
+        if self.fair {
+            self.take_lowest_turns(horizon, most, taken);
+        } else if self.limit == 1 {
+            if let Some(Class { heads: Heads::ByPlace(heads), .. }) = self.classes.get_mut(&0) {
+                heads.take_through(entries, horizon, most, taken);
+            }
+        } else if let Some(number) = self.next(entries, horizon) {
+            self.uproot(entries, self.class_of(number), number);
+            taken.push(self.table[number].first);
         }
-        self.warm(entries, taken.iter());
-        for handle in &*taken {
-            self.serve(entries, entries.group(*handle), 0);
+    }
+
+    fn take_lowest_turns(&mut self, horizon: i64, most: usize, taken: &mut Vec<Handle>) {
+        let mut numbers = Vec::new();
+        loop {
+            let mut nexts = self.open_classes().filter_map(|(class, of)| match &of.heads {
+                Heads::ByTurn(turns) => Some((self.turns[turns.next(horizon)?].number(), class)),
+                Heads::ByPlace(_) => None,
+            });
+            let Some((mut lowest, mut second)) = nexts.next().map(|first| (first, None)) else { break };
+            for next in nexts {
+                let other = next.max(lowest);
+                lowest = lowest.min(next);
+                second = Some(second.map_or(other.0, |turn: u64| turn.min(other.0)));
+            }
+            if let Some(Class { heads: Heads::ByTurn(turns), .. }) = self.classes.get_mut(&lowest.1) {
+                turns.take(&self.turns, &Wanted { horizon, below: second, most }, &mut numbers);
+            }
+            if numbers.len() >= most {
+                break;
+            }
         }
+        taken.extend(numbers.iter().map(|number| self.table[*number].first));
     }
 
     /// The head of a group, which does not stand in its class any more, is handed out.
@@ -70,13 +92,13 @@ impl Groups {
 
     fn next(&self, entries: &Entries, horizon: i64) -> Option<u32> {
         if self.fair {
-            let found = self.open_classes().filter_map(|class| match &class.heads {
+            let found = self.open_classes().filter_map(|(_, class)| match &class.heads {
                 Heads::ByTurn(turns) => turns.next(horizon),
                 Heads::ByPlace(_) => None,
             });
             return found.min_by_key(|number| self.turns[*number].number());
         }
-        let first = self.open_classes().filter_map(|class| match &class.heads {
+        let first = self.open_classes().filter_map(|(_, class)| match &class.heads {
             Heads::ByPlace(order) => order.first(),
             Heads::ByTurn(_) => None,
         });
@@ -86,17 +108,18 @@ impl Groups {
 
     /// Whether at least `wanted` groups have something that can be handed out. O(`wanted` log n).
     pub(crate) fn can_serve(&self, entries: &Entries, horizon: i64, wanted: usize) -> bool {
-        let left = self.open_classes().fold(wanted, |left, class| match &class.heads {
+        let left = self.open_classes().fold(wanted, |left, (_, class)| match &class.heads {
             Heads::ByPlace(order) => left.saturating_sub(order.count_through(entries, horizon)),
             Heads::ByTurn(turns) => turns.count_down(horizon, left),
         });
         left == 0
     }
 
-    /// The classes whose groups may have one more entry in hand, and of which some have a head.
-    fn open_classes(&self) -> impl Iterator<Item = &Class> {
+    /// The classes whose groups may have one more entry in hand, and of which some have a head, with their numbers.
+    fn open_classes(&self) -> impl Iterator<Item = (u32, &Class)> {
         let below = if self.limit == 0 { 1 } else { self.limit };
-        self.classes.range(..below).map(|(_, class)| class).filter(|class| !class.heads.is_empty())
+        let classes = self.classes.range(..below).map(|(number, class)| (*number, class));
+        classes.filter(|(_, class)| !class.heads.is_empty())
     }
 
     pub(super) fn class_of(&self, number: u32) -> u32 {

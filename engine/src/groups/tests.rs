@@ -59,6 +59,47 @@ fn at_most_as_many_as_the_limit_are_in_hand_and_the_next_comes_in_order() {
 }
 
 #[test]
+fn a_claim_of_many_hands_out_what_as_many_claims_of_one_would() {
+    for seed in 0..400 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (limit, fair) = (random.u32(0..4), random.bool());
+        if limit == 0 && !fair {
+            continue;
+        }
+        let mut key = key(limit, fair);
+        for nth in 0..random.u32(1..60) {
+            let group = random.u32(0..8).to_string();
+            add(&mut key, &group, random.i64(0..20), &nth.to_string());
+            if random.u32(0..4) == 0 {
+                claim(&mut key, 1);
+            }
+            if random.u32(0..4) == 0 {
+                key.advance(random.i64(0..20), None, NOW).expect("external");
+            }
+        }
+        let (mut one_by_one, count) = (key.clone(), random.usize(1..40));
+        let singly: Vec<String> = (0..count).flat_map(|_| claim(&mut one_by_one, 1)).collect();
+        assert_eq!(claim(&mut key, count), singly, "seed {seed}");
+        assert_eq!(key.group_counts(), one_by_one.group_counts(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_closed_by_its_bytes_leaves_the_rest_in_their_turns() {
+    for (limit, fair) in [(0, true), (1, false), (1, true), (2, false)] {
+        let mut key = key(limit, fair);
+        let payload = vec![0; 1_500_000];
+        for group in ["a", "b", "c", "d", "e"] {
+            let once = Addition::once(Guard::Always, 1, group.as_bytes(), &payload);
+            key.add_as(&once, NOW).expect("room");
+        }
+        key.advance(1, None, NOW).expect("external");
+        assert_eq!(claim(&mut key, 10), ["a", "b", "c"], "limit {limit}");
+        assert_eq!(claim(&mut key, 10), ["d", "e"], "limit {limit}");
+    }
+}
+
+#[test]
 fn what_is_behind_the_horizon_is_not_handed_out_and_no_obstacle() {
     let mut key = key(1, true);
     add(&mut key, "late", 100, "late");

@@ -42,6 +42,15 @@ pub(super) struct Stand {
     pub key: i64,
 }
 
+/// Which groups are taken out.
+pub(super) struct Wanted {
+    /// Those whose heads' keys are at most this.
+    pub horizon: i64,
+    /// Only those with lower turns than this, if there is one.
+    pub below: Option<u64>,
+    pub most: usize,
+}
+
 /// The tree. It takes about 12 bytes a group if they came in order, about 16 if in any order.
 #[derive(Clone)]
 pub(super) struct Turns {
@@ -235,8 +244,84 @@ impl Turns {
         let turn = given[number].number();
         if self.remove_below(self.root, self.height, turn, number).is_none() {
             *self = Turns::new();
+        }
+        self.lower_root();
+    }
+
+    /// Takes groups out, in order of their turns, until there are `wanted.most` in `out`. O(log n), and O(1) a group as long as none in between is
+    /// not wanted.
+    pub(super) fn take(&mut self, given: &Given, wanted: &Wanted, out: &mut Vec<u32>) {
+        if self.is_empty() {
             return;
         }
+        if self.take_below(self.root, self.height, given, wanted, out).is_none() {
+            *self = Turns::new();
+        }
+        self.lower_root();
+    }
+
+    /// The lowest key that is left below a node; `None` if there is none, and then the node is gone.
+    fn take_below(
+        &mut self,
+        node: u32,
+        level: usize,
+        given: &Given,
+        wanted: &Wanted,
+        out: &mut Vec<u32>,
+    ) -> Option<i64> {
+        if level == 0 {
+            let leaf = &mut self.leaves[node];
+            let is_wanted = |stand: Stand| {
+                let takes = out.len() < wanted.most
+                    && stand.key <= wanted.horizon
+                    && wanted.below.is_none_or(|turn| given[stand.number].number() < turn);
+                if takes {
+                    out.push(stand.number);
+                }
+                takes
+            };
+            if leaf.drop_all(is_wanted) {
+                self.leaves.remove(node);
+                return None;
+            }
+            return Some(leaf.lowest());
+        }
+        // One bit for each child from which something was taken.
+        let (mut at, mut touched) = (0, 0u64);
+        while at < self.inners[node].len() && out.len() < wanted.most {
+            let inner = &self.inners[node];
+            let is_above = |turn| at > 0 && inner.bounds[at] >= turn;
+            if wanted.below.is_some_and(is_above) {
+                break;
+            }
+            if inner.lowest[at] > wanted.horizon {
+                at += 1;
+                continue;
+            }
+            let left = self.take_below(inner.children[at], level - 1, given, wanted, out);
+            let inner = &mut self.inners[node];
+            match left {
+                Some(lowest) => {
+                    inner.lowest[at] = lowest;
+                    touched |= 1 << at;
+                    at += 1;
+                }
+                None if inner.len() == 1 => {
+                    self.inners.remove(node);
+                    return None;
+                }
+                None => inner.drop_at(at),
+            }
+        }
+        while touched != 0 {
+            let at = touched.ilog2();
+            touched ^= 1 << at;
+            self.merge(node, level - 1, at as usize);
+        }
+        Some(self.inners[node].lowest())
+    }
+
+    fn lower_root(&mut self) {
         while self.height > 0 && self.inners[self.root].len() == 1 {
             self.root = self.inners.remove(self.root).children[0];
             self.height -= 1;

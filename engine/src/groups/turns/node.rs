@@ -3,8 +3,15 @@
 use super::{Inner, Leaf, Sibling, Stand, INNER, LEAF};
 use std::num::NonZeroU8;
 
+/// In four strands, since each comparison waits for the one before it.
 fn lowest_of(keys: &[i64]) -> i64 {
-    keys.iter().copied().fold(i64::MAX, i64::min)
+    let mut lowest = [i64::MAX; 4];
+    let fours = keys.chunks_exact(4);
+    let rest = fours.remainder();
+    for four in fours {
+        lowest = std::array::from_fn(|strand| lowest[strand].min(four[strand]));
+    }
+    rest.iter().chain(&lowest).copied().fold(i64::MAX, i64::min)
 }
 
 fn length(len: usize) -> NonZeroU8 {
@@ -41,6 +48,22 @@ impl Leaf {
         self.keys.copy_within(at + 1..len, at);
         self.numbers.copy_within(at + 1..len, at);
         self.len = length(len - 1);
+    }
+
+    /// Drops all of which `drops` says so, which is asked of each in order. If none would be left, drops nothing and returns true.
+    pub(super) fn drop_all(&mut self, mut drops: impl FnMut(Stand) -> bool) -> bool {
+        let mut left = 0;
+        for at in 0..self.len() {
+            let stand = Stand { number: self.numbers[at], key: self.keys[at] };
+            if !drops(stand) {
+                (self.keys[left], self.numbers[left]) = (stand.key, stand.number);
+                left += 1;
+            }
+        }
+        if left > 0 {
+            self.len = length(left);
+        }
+        left == 0
     }
 
     pub(super) fn append(&mut self, right: &Leaf) {

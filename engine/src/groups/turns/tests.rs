@@ -39,6 +39,31 @@ impl World {
         self.given.remove(number);
     }
 
+    /// Takes some out, in one go, and puts every other one back, the rest with new turns.
+    fn take(&mut self, wanted: &Wanted) {
+        let is_wanted = |(turn, stand): &(&u64, &Stand)| {
+            stand.key <= wanted.horizon && wanted.below.is_none_or(|below| **turn < below)
+        };
+        let expected: Vec<(u64, Stand)> =
+            self.stands.iter().filter(is_wanted).take(wanted.most).map(|(turn, stand)| (*turn, *stand)).collect();
+        let mut taken = Vec::new();
+        self.turns.take(&self.given, wanted, &mut taken);
+        assert_eq!(taken, expected.iter().map(|(_, stand)| stand.number).collect::<Vec<_>>());
+        for (turn, _) in &expected {
+            self.stands.remove(turn);
+        }
+        self.check(wanted.horizon);
+        for (nth, (mut turn, stand)) in expected.into_iter().enumerate() {
+            if nth % 2 == 1 {
+                turn = self.next_turn;
+                self.next_turn += 1;
+                self.given[stand.number] = Turn::of(turn).expect("a low turn");
+            }
+            self.turns.insert(&self.given, stand);
+            self.stands.insert(turn, stand);
+        }
+    }
+
     fn next(&self, horizon: i64) -> Option<(u64, u32)> {
         let within = self.stands.iter().find(|(_, stand)| stand.key <= horizon);
         within.map(|(turn, stand)| (*turn, stand.number))
@@ -69,6 +94,11 @@ fn the_next_is_the_lowest_turn_within_the_horizon_whatever_happened_before() {
                 };
                 match (random.u32(0..10), any(&mut random)) {
                     (roll, Some(turn)) if roll < ends => world.end(turn),
+                    (7, Some(turn)) if step % 32 == 0 => {
+                        let below = random.bool().then_some(turn);
+                        let most = if random.bool() { random.usize(1..10) } else { random.usize(1..3_000) };
+                        world.take(&Wanted { horizon: key, below, most });
+                    }
                     (8, Some(turn)) => world.change(turn, key, false),
                     (9, _) => {
                         if let Some((turn, _)) = world.next(key) {
