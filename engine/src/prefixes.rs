@@ -63,6 +63,12 @@ impl<T> Prefixes<T> {
         self.along(name).any(|node| !node.owners.is_empty())
     }
 
+    /// The bytes with which names begin that may begin with one of the prefixes. O(1).
+    pub fn first_bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        let root = &self.nodes[self.root];
+        (0..=u8::MAX).filter(|first| !root.owners.is_empty() || root.below(*first).is_some())
+    }
+
     /// The owners of all prefixes that `name` begins with, those of shorter ones first; an owner of several comes several times.
     /// O(its bytes) at most, and O(1) each.
     pub fn owners_of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a T> {

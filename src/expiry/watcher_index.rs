@@ -2,7 +2,7 @@
 //! is found to be gone is dropped from it.
 //!
 //! An event costs one search for the name of its key among all prefixes of the database, however many watchers there are, because all
-//! writers pay for it.
+//! writers pay for it; and not even that, nor a lock, if no prefix begins with the first byte of the name.
 
 use crate::delivery::timer::slots;
 use crate::redis::key;
@@ -10,7 +10,7 @@ use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use lazy_static::lazy_static;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tsgen_engine::{Prefixes, TtlRules};
 
@@ -83,14 +83,31 @@ static WATCHERS: AtomicUsize = AtomicUsize::new(0);
 /// Whether `left` may hold a watcher.
 static HAS_LEFT: AtomicBool = AtomicBool::new(false);
 
+/// The first bytes of all prefixes, in all databases: one bit each.
+static FIRST_BYTES: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
+
+/// Where the bit of a byte is.
+const fn bit_of(byte: u8) -> (usize, u64) {
+    (byte as usize / 64, 1 << (byte % 64))
+}
+
 /// Never held while Redis is called.
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {
+    /// Notes what is asked without the lock. To be called after each change.
     fn count(&self) {
         WATCHERS.store(self.dbs.values().map(|watchers| watchers.by_name.len()).sum(), Ordering::Relaxed);
+        let mut bits = [0; 4];
+        for first in self.dbs.values().flat_map(|watchers| watchers.by_prefix.first_bytes()) {
+            let (word, bit) = bit_of(first);
+            bits[word] |= bit;
+        }
+        for (word, bits) in FIRST_BYTES.iter().zip(bits) {
+            word.store(bits, Ordering::Relaxed);
+        }
     }
 }
 
@@ -130,7 +147,11 @@ pub fn are_watchers_of(db: i32, key: &[u8], watchers: &[OwnedStr]) -> bool {
 
 /// Whether a key is watched. Writers of all other keys pay for this, too.
 pub fn is_watched(db: i32, key: &[u8]) -> bool {
-    state().dbs.get(&db).is_some_and(|watchers| watchers.by_prefix.cover(key))
+    let may_be = |first: &u8| {
+        let (word, bit) = bit_of(*first);
+        FIRST_BYTES[word].load(Ordering::Relaxed) & bit != 0
+    };
+    key.first().is_none_or(may_be) && state().dbs.get(&db).is_some_and(|watchers| watchers.by_prefix.cover(key))
 }
 
 /// How many bytes of the value of a key any watcher wants; `None` if nobody watches it.

@@ -103,6 +103,8 @@ proptest! {
                 expected.sort_unstable();
                 prop_assert_eq!(found, expected);
             }
+            let begins = |byte: u8| list.iter().any(|(prefix, _)| prefix.first().is_none_or(|first| *first == byte));
+            prop_assert!(index.first_bytes().eq((0..=u8::MAX).filter(|byte| begins(*byte))));
             // The root, a node for each prefix, and one for each at which two part.
             prop_assert!(index.nodes() <= (2 * list.len()).max(1), "{} nodes for {} prefixes", index.nodes(), list.len());
         }
