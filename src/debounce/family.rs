@@ -1,14 +1,17 @@
 //! The family DEBOUNCE: items that are delivered in groups, once a group has been quiet. This file is what the family adds
 //! to delivery.
 
-use crate::command::args::{is, set, Args};
+use crate::command::args::Args;
 use crate::command::limits::MAX_MS;
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::debounce::items::reply_items;
 use crate::debounce::{commands, Debounce, TYPE};
 use crate::delivery::family::{Family, Strings};
-use crate::delivery::fields::{yes_or_no, Field, Shown};
+use crate::delivery::fields::{Field, Shown};
+use crate::delivery::gate_options::{
+    alter_syntax, configs, create_syntax, explain, fields, set_defaults, signed, GateOption, Given, Kind, Range,
+};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
@@ -20,60 +23,41 @@ use tsgen_engine::{
     fired, Delivered, DeliveryOptions, Error, Extent, Fired, Idle, IdleRules, Millis, Queue, Ready, UnixMs, MAX_ITEMS,
 };
 
-/// The gate options of CREATE.
-#[derive(Default)]
-pub struct Plan {
-    timing: Change,
-    unique: Option<bool>,
-}
-
-/// The gate options of ALTER.
-#[derive(Default)]
-pub struct Change {
-    idle: Option<Millis>,
-    max_wait: Option<Millis>,
-    max_items: Option<u64>,
-}
-
-impl Change {
-    /// These rules, and those of `base` for all that were not given.
-    fn over(self, base: IdleRules) -> IdleRules {
-        IdleRules {
-            idle: self.idle.unwrap_or(base.idle),
-            max_wait: self.max_wait.unwrap_or(base.max_wait),
-            max_items: self.max_items.unwrap_or(base.max_items),
-            ..base
-        }
-    }
-}
-
-static IDLE: Number = Number::new(c"debounce-idle", 60_000, 1, MAX_MS);
-static MAX_WAIT: Number = Number::new(c"debounce-max-wait", 0, 0, MAX_MS);
-static MAX_ITEMS_OF_GROUP: Number = Number::new(c"debounce-max-items", 0, 0, MAX_ITEMS as i64);
-static UNIQUE: Number = Number::new(c"debounce-unique", 1, 0, 1);
-
-/// The gate options of a key that is created now without any option.
-fn defaults() -> IdleRules {
-    IdleRules {
-        idle: Millis(IDLE.unsigned()),
-        max_wait: Millis(MAX_WAIT.unsigned()),
-        max_items: MAX_ITEMS_OF_GROUP.unsigned(),
-        unique: UNIQUE.get() != 0,
-    }
-}
-
-fn timing_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-    if is(word, "IDLE") {
-        set(&mut change.idle, "IDLE", args.millis_of("IDLE", 1)?)?;
-    } else if is(word, "MAXWAIT") {
-        set(&mut change.max_wait, "MAXWAIT", args.millis_of("MAXWAIT", 0)?)?;
-    } else if is(word, "MAXITEMS") {
-        set(&mut change.max_items, "MAXITEMS", args.number_of("MAXITEMS", 0, MAX_ITEMS as i64)?.unsigned_abs())?;
-    } else {
-        return Ok(false);
-    }
-    Ok(true)
-}
+/// The options of the gate.
+static OPTIONS: [GateOption<IdleRules>; 4] = [
+    GateOption {
+        word: "IDLE",
+        field: "idle",
+        kind: Kind::Duration(Range::OfConfig(Number::new(c"debounce-idle", 60_000, 1, MAX_MS))),
+        is_fixed: false,
+        get: |rules| signed(rules.idle.0),
+        set: |rules, to| rules.idle = Millis(to.unsigned_abs()),
+    },
+    GateOption {
+        word: "MAXWAIT",
+        field: "maxwait",
+        kind: Kind::Duration(Range::OfConfig(Number::new(c"debounce-max-wait", 0, 0, MAX_MS))),
+        is_fixed: false,
+        get: |rules| signed(rules.max_wait.0),
+        set: |rules, to| rules.max_wait = Millis(to.unsigned_abs()),
+    },
+    GateOption {
+        word: "MAXITEMS",
+        field: "maxitems",
+        kind: Kind::Number(Range::OfConfig(Number::new(c"debounce-max-items", 0, 0, MAX_ITEMS as i64))),
+        is_fixed: false,
+        get: |rules| signed(rules.max_items),
+        set: |rules, to| rules.max_items = to.unsigned_abs(),
+    },
+    GateOption {
+        word: "UNIQUE",
+        field: "unique",
+        kind: Kind::Switch(Some(Number::new(c"debounce-unique", 1, 0, 1))),
+        is_fixed: true,
+        get: |rules| Some(i64::from(rules.unique)),
+        set: |rules, to| rules.unique = to != 0,
+    },
+];
 
 impl Content for Debounce {
     type Gate = Idle;
@@ -85,22 +69,26 @@ impl Content for Debounce {
 }
 
 impl Family for Debounce {
-    type Plan = Plan;
-    type Change = Change;
+    type Plan = Given<IdleRules>;
+    type Change = Given<IdleRules>;
 
     const VERBS: Verbs = verbs!("DEBOUNCE", "debounce");
     const TYPE_NAME: &'static CStr = c"tsgen-deb";
-    const CREATE_SYNTAX: &'static str = "key [IDLE duration] [MAXWAIT duration] [MAXITEMS n] [UNIQUE yes|no]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key for groups of items: each group is delivered as one once nothing was pushed to it for a while";
-    const ALTER_SYNTAX: &'static str = "key [IDLE duration] [MAXWAIT duration] [MAXITEMS n]";
-    const CONFIGS: &'static [Config] = &[
-        Config::Number(&IDLE),
-        Config::Number(&MAX_WAIT),
-        Config::Number(&MAX_ITEMS_OF_GROUP),
-        Config::Switch(&UNIQUE),
-    ];
     const BEFORE_READY: &'static CStr = c"collecting";
+
+    fn create_options() -> String {
+        create_syntax(&OPTIONS)
+    }
+
+    fn alter_options() -> String {
+        alter_syntax(&OPTIONS)
+    }
+
+    fn configs() -> Vec<Config> {
+        configs(&OPTIONS)
+    }
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -110,40 +98,29 @@ impl Family for Debounce {
         &TYPE
     }
 
-    fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
-        if is(word, "UNIQUE") {
-            set(&mut plan.unique, "UNIQUE", args.yes_or_no_of("UNIQUE")?)?;
-            return Ok(true);
-        }
-        timing_option(&mut plan.timing, word, args)
+    fn plan_option(plan: &mut Self::Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
+        plan.read(&OPTIONS, word, args)
     }
 
-    fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Idle>, Error> {
-        let rules = plan.timing.over(defaults());
-        let rules = IdleRules { unique: plan.unique.unwrap_or(rules.unique), ..rules };
-        Queue::<Idle>::create(rules, options, seed)
+    fn create(plan: Self::Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Idle>, Error> {
+        let mut rules = IdleRules::default();
+        set_defaults(&OPTIONS, &mut rules);
+        Queue::<Idle>::create(plan.over(rules), options, seed)
     }
 
     fn explain_gate(queue: &Queue<Idle>, to: &mut Strings) {
-        let rules = queue.rules();
-        for (word, number) in [("IDLE", rules.idle.0), ("MAXWAIT", rules.max_wait.0), ("MAXITEMS", rules.max_items)] {
-            to.extend([OwnedStr::new(word.as_bytes()), OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX))]);
-        }
-        to.extend([OwnedStr::new(b"UNIQUE"), OwnedStr::new(yes_or_no(rules.unique))]);
+        explain(&OPTIONS, queue.rules(), to);
     }
 
-    fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-        if is(word, "UNIQUE") {
-            return Err(Fail::text("ERR UNIQUE is fixed when the key is created"));
-        }
-        timing_option(change, word, args)
+    fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+        change.read_change(&OPTIONS, word, args)
     }
 
-    fn check_change(_: &Queue<Idle>, _: &Change, _: UnixMs) -> Result<(), Fail> {
+    fn check_change(_: &Queue<Idle>, _: &Self::Change, _: UnixMs) -> Result<(), Fail> {
         Ok(())
     }
 
-    fn change(queue: &mut Queue<Idle>, change: Change, _: UnixMs) -> Result<bool, Error> {
+    fn change(queue: &mut Queue<Idle>, change: Self::Change, _: UnixMs) -> Result<bool, Error> {
         queue.alter_rules(change.over(*queue.rules()))
     }
 
@@ -183,13 +160,8 @@ impl Family for Debounce {
     }
 
     fn gate_fields(queue: &Queue<Idle>, _: UnixMs) -> Vec<Field<'_>> {
-        let rules = queue.rules();
-        vec![
-            Field("gate", Shown::Word(b"idle")),
-            Field("idle", Shown::Number(rules.idle.0)),
-            Field("maxwait", Shown::Number(rules.max_wait.0)),
-            Field("maxitems", Shown::Number(rules.max_items)),
-            Field("unique", Shown::yes_or_no(rules.unique)),
-        ]
+        let mut shown = vec![Field("gate", Shown::Word(b"idle"))];
+        shown.extend(fields(&OPTIONS, queue.rules()));
+        shown
     }
 }

@@ -16,7 +16,7 @@ use tsgen_engine::UnixMs;
 pub struct AnyFamily {
     /// Registers the data type of its values with Redis; at load.
     pub register: fn(&Ctx) -> bool,
-    pub configs: &'static [Config],
+    pub configs: fn() -> Vec<Config>,
     /// Its own commands and the delivery commands.
     pub commands: fn() -> Vec<Entry>,
     pub on_event: fn(&Ctx, &Event),
@@ -31,7 +31,7 @@ impl AnyFamily {
     pub const fn of<F: Family>() -> Self {
         AnyFamily {
             register: |ctx| F::data_type().register(ctx),
-            configs: F::CONFIGS,
+            configs: F::configs,
             commands: || F::commands().into_iter().chain(commands::all::<F>()).collect(),
             on_event: F::on_event,
             sums: sum::<F>,

@@ -55,16 +55,27 @@ pub trait Family: Content {
     const VERBS: Verbs;
     /// The name of its data type: nine characters.
     const TYPE_NAME: &'static CStr;
-    /// The key and the gate options of CREATE; the options of delivery follow.
-    const CREATE_SYNTAX: &'static str;
+    /// The key, and what CREATE takes of the gate that is in no table of options.
+    const CREATE_SYNTAX: &'static str = "key";
     /// Whether CREATE itself names a missing argument, instead of Redis only counting arguments.
     const CREATE_EXPLAINS: bool = false;
     const CREATE_SUMMARY: &'static str;
     const CREATE_COMPLEXITY: &'static str = "O(1)";
-    const ALTER_SYNTAX: &'static str;
+    /// The same of ALTER.
+    const ALTER_SYNTAX: &'static str = "key";
+    /// What CREATE takes of the gate that is in a table of options (`gate_options::syntax`); the options of delivery follow.
+    fn create_options() -> String {
+        String::new()
+    }
+    /// The same of ALTER.
+    fn alter_options() -> String {
+        String::new()
+    }
 
     /// Its configs, above all the defaults of its gate options.
-    const CONFIGS: &'static [Config] = &[];
+    fn configs() -> Vec<Config> {
+        Vec::new()
+    }
 
     /// Its registered data type.
     fn data_type() -> &'static DataType<StoredQueue<Self>>;

@@ -15,6 +15,7 @@ pub mod failures;
 pub mod family;
 pub mod fields;
 pub mod figures;
+pub mod gate_options;
 pub mod keyspace;
 pub mod options;
 pub mod persistence;

@@ -3,13 +3,16 @@
 //!
 //! `events` and `sightings` say how a node learns of watched keys; `watcher` keeps what it knows of them.
 
-use crate::command::args::{is, set, unknown_option, Args};
+use crate::command::args::{is, unknown_option, Args};
 use crate::command::limits::check_name;
 use crate::command::limits::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{Family, Strings};
-use crate::delivery::fields::{yes_or_no, Field, Shown};
+use crate::delivery::fields::{Field, Shown};
+use crate::delivery::gate_options::{
+    alter_syntax, create_syntax, explain, fail_fixed, fields, signed, GateOption, Given, Kind, Range,
+};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::{verbs, Verbs};
@@ -38,41 +41,39 @@ const MAX_VALUE: u64 = 64 * 1024;
 
 const NO_PREFIX: &str = "PREFIX is missing, which says what keys are watched: EXPIRY.CREATE key PREFIX order:";
 
+/// The options of the gate, but for PREFIX, which may be given several times.
+static OPTIONS: [GateOption<TtlRules>; 3] = [
+    GateOption {
+        word: "MAXVALUE",
+        field: "maxvalue",
+        kind: Kind::Bytes(Range::Of(0, PAYLOAD_LIMIT)),
+        is_fixed: true,
+        get: |rules| signed(rules.max_value),
+        set: |rules, to| rules.max_value = to.unsigned_abs(),
+    },
+    GateOption {
+        word: "KEEPEVICTED",
+        field: "keepevicted",
+        kind: Kind::Switch(None),
+        is_fixed: false,
+        get: |rules| Some(i64::from(rules.keep_evicted)),
+        set: |rules, to| rules.keep_evicted = to != 0,
+    },
+    GateOption {
+        word: "MAXHELD",
+        field: "maxheld",
+        kind: Kind::Bytes(Range::Of(0, i64::MAX)),
+        is_fixed: false,
+        get: |rules| signed(rules.max_held),
+        set: |rules, to| rules.max_held = to.unsigned_abs(),
+    },
+];
+
 /// The gate options of CREATE.
 #[derive(Default)]
 pub struct Plan {
     prefixes: Vec<Prefix>,
-    max_value: Option<u64>,
-    change: Change,
-}
-
-/// The gate options of ALTER.
-#[derive(Default)]
-pub struct Change {
-    keep_evicted: Option<bool>,
-    max_held: Option<u64>,
-}
-
-impl Change {
-    /// These rules, and those of `base` for all that were not given.
-    fn over(self, base: TtlRules) -> TtlRules {
-        TtlRules {
-            keep_evicted: self.keep_evicted.unwrap_or(base.keep_evicted),
-            max_held: self.max_held.unwrap_or(base.max_held),
-            ..base
-        }
-    }
-}
-
-fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-    if is(word, "KEEPEVICTED") {
-        set(&mut change.keep_evicted, "KEEPEVICTED", args.yes_or_no_of("KEEPEVICTED")?)?;
-    } else if is(word, "MAXHELD") {
-        set(&mut change.max_held, "MAXHELD", args.number_of("MAXHELD", 0, i64::MAX)?.unsigned_abs())?;
-    } else {
-        return Ok(false);
-    }
-    Ok(true)
+    given: Given<TtlRules>,
 }
 
 /// Fails for a user who may not read all keys of a prefix: the watcher would deliver those keys, too.
@@ -99,21 +100,27 @@ impl Content for Expiry {
 
 impl Family for Expiry {
     type Plan = Plan;
-    type Change = Change;
+    type Change = Given<TtlRules>;
 
     const VERBS: Verbs = verbs!("EXPIRY", "expiry");
     const TYPE_NAME: &'static CStr = c"tsgen-exp";
-    const CREATE_SYNTAX: &'static str =
-        "key (PREFIX prefix) [PREFIX prefix ...] [MAXVALUE bytes] [KEEPEVICTED yes|no] [MAXHELD bytes]";
+    const CREATE_SYNTAX: &'static str = "key (PREFIX prefix) [PREFIX prefix ...]";
     const CREATE_SUMMARY: &'static str =
         "Creates a watcher: keys whose names begin with a prefix are delivered once their time to live has run out";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of prefixes";
     const CREATE_EXPLAINS: bool = true;
-    const ALTER_SYNTAX: &'static str = "key [KEEPEVICTED yes|no] [MAXHELD bytes]";
     const BEFORE_READY: &'static CStr = c"waiting";
     const TAKES_MAXLEN: bool = false;
     const TURN: Turn =
         Turn { begins: judge::look, is_free: handover::do_jobs, pauses: copies::copy_while_paused, ends: scan::go_on };
+
+    fn create_options() -> String {
+        create_syntax(&OPTIONS)
+    }
+
+    fn alter_options() -> String {
+        alter_syntax(&OPTIONS)
+    }
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -132,13 +139,9 @@ impl Family for Expiry {
                 check_prefix(ctx, prefix)?;
             }
             plan.prefixes.push(Prefix(prefix.into()));
-        } else if is(word, "MAXVALUE") {
-            let max = args.number_of("MAXVALUE", 0, PAYLOAD_LIMIT)?.unsigned_abs();
-            set(&mut plan.max_value, "MAXVALUE", max)?;
-        } else {
-            return change_option(&mut plan.change, word, args);
+            return Ok(true);
         }
-        Ok(true)
+        plan.given.read(&OPTIONS, word, args)
     }
 
     fn unknown_option(plan: &Plan, word: &Str) -> Fail {
@@ -157,35 +160,32 @@ impl Family for Expiry {
         if plan.prefixes.is_empty() {
             return Err(Error::OutOfRange(NO_PREFIX));
         }
-        let max_value = plan.max_value.unwrap_or(MAX_VALUE.min(MAX_PAYLOAD_SIZE.get().unsigned_abs()));
+        let max_value = MAX_VALUE.min(MAX_PAYLOAD_SIZE.get().unsigned_abs());
         let options = DeliveryOptions { max_len: 0, ..options };
         let rules = TtlRules { prefixes: plan.prefixes, max_value, keep_evicted: false, max_held: TtlRules::MAX_HELD };
-        Queue::<Ttl>::create(plan.change.over(rules), options, seed)
+        Queue::<Ttl>::create(plan.given.over(rules), options, seed)
     }
 
     fn explain_gate(queue: &Queue<Ttl>, to: &mut Strings) {
         let rules = queue.rules();
-        let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
         for prefix in &rules.prefixes {
             to.extend([OwnedStr::new(b"PREFIX"), OwnedStr::new(&prefix.0)]);
         }
-        to.extend([OwnedStr::new(b"MAXVALUE"), number(rules.max_value)]);
-        to.extend([b"KEEPEVICTED", yes_or_no(rules.keep_evicted)].map(OwnedStr::new));
-        to.extend([OwnedStr::new(b"MAXHELD"), number(rules.max_held)]);
+        explain(&OPTIONS, rules, to);
     }
 
-    fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+    fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
         if is(word, "PREFIX") || is(word, "MAXVALUE") {
-            return Err(Fail::text("ERR PREFIX and MAXVALUE are fixed when the key is created"));
+            return Err(fail_fixed(&["PREFIX", "MAXVALUE"]));
         }
-        change_option(change, word, args)
+        change.read_change(&OPTIONS, word, args)
     }
 
-    fn check_change(_: &Queue<Ttl>, _: &Change, _: UnixMs) -> Result<(), Fail> {
+    fn check_change(_: &Queue<Ttl>, _: &Self::Change, _: UnixMs) -> Result<(), Fail> {
         Ok(())
     }
 
-    fn change(queue: &mut Queue<Ttl>, change: Change, _: UnixMs) -> Result<bool, Error> {
+    fn change(queue: &mut Queue<Ttl>, change: Self::Change, _: UnixMs) -> Result<bool, Error> {
         Ok(queue.alter_rules(change.over(queue.rules().clone())))
     }
 
@@ -247,14 +247,13 @@ impl Family for Expiry {
 
     fn gate_fields(queue: &Queue<Ttl>, _: UnixMs) -> Vec<Field<'_>> {
         let rules = queue.rules();
-        vec![
-            Field("gate", Shown::Word(b"ttl")),
-            Field("prefixes", Shown::Names(rules.prefixes.iter().map(|prefix| &*prefix.0).collect())),
-            Field("maxvalue", Shown::Number(rules.max_value)),
-            Field("keepevicted", Shown::yes_or_no(rules.keep_evicted)),
-            Field("maxheld", Shown::Number(rules.max_held)),
+        let prefixes = rules.prefixes.iter().map(|prefix| &*prefix.0).collect();
+        let mut shown = vec![Field("gate", Shown::Word(b"ttl")), Field("prefixes", Shown::Names(prefixes))];
+        shown.extend(fields(&OPTIONS, rules));
+        shown.extend([
             Field("held-bytes", Shown::Number(queue.held_bytes())),
             Field("values-dropped", Shown::Number(queue.values_dropped())),
-        ]
+        ]);
+        shown
     }
 }

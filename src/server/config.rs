@@ -12,7 +12,7 @@ use crate::server::families::FAMILIES;
 /// Registers the configs with Redis, and takes their values from redis.conf.
 pub fn register(ctx: &Ctx) -> bool {
     let mut all: Vec<Config> = options::configs().chain(limits::CONFIGS).chain(caller::CONFIGS).collect();
-    FAMILIES.iter().for_each(|family| all.extend(family.configs));
+    FAMILIES.iter().for_each(|family| all.extend((family.configs)()));
     #[cfg(feature = "planted-panic")]
     all.extend([&crate::redis::planted::AT, &crate::redis::planted::AT_LOOK].map(Config::Number));
     all.drain(..).all(|config| config.register(ctx)) && load(ctx)

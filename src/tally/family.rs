@@ -1,12 +1,15 @@
 //! The family TALLY: increments that are summed per field, and delivered as one batch for each window of time. This file is what
 //! the family adds to delivery.
 
-use crate::command::args::{is, set, Args};
+use crate::command::args::Args;
 use crate::command::limits::MAX_MS;
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::family::{Family, Strings};
 use crate::delivery::fields::{Field, Shown};
+use crate::delivery::gate_options::{
+    alter_syntax, configs, create_syntax, explain, fields, set_defaults, signed, GateOption, Given, Kind, Range,
+};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
@@ -20,68 +23,49 @@ use tsgen_engine::{
     WindowRules, MAX_FIELDS,
 };
 
-/// The gate options of CREATE.
-#[derive(Default)]
-pub struct Plan {
-    change: Change,
-    field: Option<FieldKind>,
-    min: Option<i64>,
-    max: Option<i64>,
-}
-
-/// The gate options of ALTER.
-#[derive(Default)]
-pub struct Change {
-    every: Option<Millis>,
-    max_fields: Option<u64>,
-}
-
-impl Change {
-    /// These rules, and those of `base` for all that were not given.
-    fn over(self, base: WindowRules) -> WindowRules {
-        WindowRules {
-            every: self.every.unwrap_or(base.every),
-            max_fields: self.max_fields.unwrap_or(base.max_fields),
-            ..base
-        }
-    }
-}
-
-static EVERY: Number = Number::new(c"tally-every", 9_000, 1, MAX_MS);
-static MAX_FIELDS_OF_WINDOW: Number = Number::new(c"tally-max-fields", 10_000, 1, MAX_FIELDS as i64);
-
-/// The gate options of a key that is created now without any option.
-fn defaults() -> WindowRules {
-    let max_fields = MAX_FIELDS_OF_WINDOW.unsigned();
-    WindowRules { every: Millis(EVERY.unsigned()), max_fields, ..WindowRules::default() }
-}
-
-fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-    if is(word, "EVERY") {
-        set(&mut change.every, "EVERY", args.millis_of("EVERY", 1)?)?;
-    } else if is(word, "MAXFIELDS") {
-        let most = i64::try_from(MAX_FIELDS).unwrap_or(i64::MAX);
-        set(&mut change.max_fields, "MAXFIELDS", args.number_of("MAXFIELDS", 1, most)?.unsigned_abs())?;
-    } else {
-        return Ok(false);
-    }
-    Ok(true)
-}
-
-fn field_option(args: &mut Args<'_>) -> Result<FieldKind, Fail> {
-    match args.value_of("FIELD")? {
-        word if is(word, "ANY") => Ok(FieldKind::Any),
-        word if is(word, "UUID") => Ok(FieldKind::Uuid),
-        _ => Err(Fail::text("ERR FIELD must be ANY or UUID")),
-    }
-}
-
-fn field_word(kind: FieldKind) -> &'static [u8] {
-    match kind {
-        FieldKind::Any => b"any",
-        FieldKind::Uuid => b"uuid",
-    }
-}
+/// The options of the gate.
+static OPTIONS: [GateOption<WindowRules>; 5] = [
+    GateOption {
+        word: "EVERY",
+        field: "every",
+        kind: Kind::Duration(Range::OfConfig(Number::new(c"tally-every", 9_000, 1, MAX_MS))),
+        is_fixed: false,
+        get: |rules| signed(rules.every.0),
+        set: |rules, to| rules.every = Millis(to.unsigned_abs()),
+    },
+    GateOption {
+        word: "FIELD",
+        field: "field",
+        kind: Kind::Choice(&["any", "uuid"]),
+        is_fixed: true,
+        get: |rules| Some(i64::from(rules.field == FieldKind::Uuid)),
+        set: |rules, to| rules.field = if to == 0 { FieldKind::Any } else { FieldKind::Uuid },
+    },
+    GateOption {
+        word: "MIN",
+        field: "min",
+        kind: Kind::Number(Range::Of(i64::MIN, i64::MAX)),
+        is_fixed: true,
+        get: |rules| rules.min,
+        set: |rules, to| rules.min = Some(to),
+    },
+    GateOption {
+        word: "MAX",
+        field: "max",
+        kind: Kind::Number(Range::Of(i64::MIN, i64::MAX)),
+        is_fixed: true,
+        get: |rules| rules.max,
+        set: |rules, to| rules.max = Some(to),
+    },
+    GateOption {
+        word: "MAXFIELDS",
+        field: "maxfields",
+        kind: Kind::Number(Range::OfConfig(Number::new(c"tally-max-fields", 10_000, 1, MAX_FIELDS as i64))),
+        is_fixed: false,
+        get: |rules| signed(rules.max_fields),
+        set: |rules, to| rules.max_fields = to.unsigned_abs(),
+    },
+];
 
 impl Content for Tally {
     type Gate = Window;
@@ -93,19 +77,28 @@ impl Content for Tally {
 }
 
 impl Family for Tally {
-    type Plan = Plan;
-    type Change = Change;
+    type Plan = Given<WindowRules>;
+    type Change = Given<WindowRules>;
 
     const VERBS: Verbs = verbs!("TALLY", "tally");
     const TYPE_NAME: &'static CStr = c"tsgen-tal";
-    const CREATE_SYNTAX: &'static str = "key [EVERY duration] [FIELD ANY|UUID] [MIN n] [MAX n] [MAXFIELDS n]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key for counters: the sums of each window of time are delivered together, as one batch";
-    const ALTER_SYNTAX: &'static str = "key [EVERY duration] [MAXFIELDS n]";
-    const CONFIGS: &'static [Config] = &[Config::Number(&EVERY), Config::Number(&MAX_FIELDS_OF_WINDOW)];
     /// All its batches are of one kind, and a worker takes them in their order.
     const HAS_GROUPS: bool = false;
     const BEFORE_READY: &'static CStr = c"collecting";
+
+    fn create_options() -> String {
+        create_syntax(&OPTIONS)
+    }
+
+    fn alter_options() -> String {
+        alter_syntax(&OPTIONS)
+    }
+
+    fn configs() -> Vec<Config> {
+        configs(&OPTIONS)
+    }
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -115,17 +108,8 @@ impl Family for Tally {
         &TYPE
     }
 
-    fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
-        if is(word, "FIELD") {
-            set(&mut plan.field, "FIELD", field_option(args)?)?;
-        } else if is(word, "MIN") {
-            set(&mut plan.min, "MIN", args.number_of("MIN", i64::MIN, i64::MAX)?)?;
-        } else if is(word, "MAX") {
-            set(&mut plan.max, "MAX", args.number_of("MAX", i64::MIN, i64::MAX)?)?;
-        } else {
-            return change_option(&mut plan.change, word, args);
-        }
-        Ok(true)
+    fn plan_option(plan: &mut Self::Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
+        plan.read(&OPTIONS, word, args)
     }
 
     /// A dead batch is a sum that the database never gets, so no batch dies unless CREATE says so.
@@ -133,37 +117,25 @@ impl Family for Tally {
         DeliveryOptions { max_deliveries: 0, ..defaults }
     }
 
-    fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Window>, Error> {
-        let rules = plan.change.over(defaults());
-        let rules = WindowRules { field: plan.field.unwrap_or(rules.field), min: plan.min, max: plan.max, ..rules };
-        Queue::<Window>::create(rules, options, seed)
+    fn create(plan: Self::Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Window>, Error> {
+        let mut rules = WindowRules::default();
+        set_defaults(&OPTIONS, &mut rules);
+        Queue::<Window>::create(plan.over(rules), options, seed)
     }
 
     fn explain_gate(queue: &Queue<Window>, to: &mut Strings) {
-        let rules = queue.rules();
-        let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
-        to.extend([OwnedStr::new(b"EVERY"), number(rules.every.0)]);
-        to.extend([OwnedStr::new(b"FIELD"), OwnedStr::new(field_word(rules.field))]);
-        for (word, bound) in [(&b"MIN"[..], rules.min), (b"MAX", rules.max)] {
-            if let Some(bound) = bound {
-                to.extend([OwnedStr::new(word), OwnedStr::number(bound)]);
-            }
-        }
-        to.extend([OwnedStr::new(b"MAXFIELDS"), number(rules.max_fields)]);
+        explain(&OPTIONS, queue.rules(), to);
     }
 
-    fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-        if ["FIELD", "MIN", "MAX"].iter().any(|option| is(word, option)) {
-            return Err(Fail::text("ERR FIELD, MIN and MAX are fixed when the key is created"));
-        }
-        change_option(change, word, args)
+    fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
+        change.read_change(&OPTIONS, word, args)
     }
 
-    fn check_change(_: &Queue<Window>, _: &Change, _: UnixMs) -> Result<(), Fail> {
+    fn check_change(_: &Queue<Window>, _: &Self::Change, _: UnixMs) -> Result<(), Fail> {
         Ok(())
     }
 
-    fn change(queue: &mut Queue<Window>, change: Change, _: UnixMs) -> Result<bool, Error> {
+    fn change(queue: &mut Queue<Window>, change: Self::Change, _: UnixMs) -> Result<bool, Error> {
         queue.alter_rules(change.over(*queue.rules()))
     }
 
@@ -202,17 +174,16 @@ impl Family for Tally {
     }
 
     fn gate_fields(queue: &Queue<Window>, now: UnixMs) -> Vec<Field<'_>> {
-        let (rules, window) = (queue.rules(), queue.window(now));
-        vec![
-            Field("gate", Shown::Word(b"window")),
-            Field("field", Shown::Word(field_word(rules.field))),
-            Field("every", Shown::Number(rules.every.0)),
-            Field("min", Shown::optional(rules.min)),
-            Field("max", Shown::optional(rules.max)),
-            Field("maxfields", Shown::Number(rules.max_fields)),
+        let window = queue.window(now);
+        let mut shown = vec![Field("gate", Shown::Word(b"window"))];
+        shown.extend(fields(&OPTIONS, queue.rules()));
+        // Here FIELD has always stood before EVERY.
+        shown.swap(1, 2);
+        shown.extend([
             Field("fields", Shown::Number(window.map_or(0, |window| window.fields as u64))),
             Field("opened-at", Shown::optional(window.map(|window| window.opened_at.0))),
             Field("seals-at", Shown::optional(window.map(|window| window.seals_at.0))),
-        ]
+        ]);
+        shown
     }
 }

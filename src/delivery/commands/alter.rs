@@ -15,7 +15,7 @@ impl<F: Family> Command for Alter<F> {
         flags: "write getkeys-api",
         keys: KEYS,
         syntax: F::ALTER_SYNTAX,
-        more_syntax: options::syntax::<F>,
+        more_syntax: || F::alter_options() + &options::syntax::<F>(),
         summary: "Changes options of a key, all of them or none; the kind of its gate is fixed",
         complexity: "O(1); if it changes options of retry or the sink, O(log(N)) for each lease and delay that ended since the last claim",
         ..Row::WRITE

@@ -19,7 +19,7 @@ impl<F: Family> Command for Create<F> {
         flags: "write deny-oom fast getkeys-api",
         keys: KEYS,
         syntax: F::CREATE_SYNTAX,
-        more_syntax: options::syntax::<F>,
+        more_syntax: || F::create_options() + &options::syntax::<F>(),
         summary: F::CREATE_SUMMARY,
         complexity: F::CREATE_COMPLEXITY,
         explains: F::CREATE_EXPLAINS,
