@@ -38,6 +38,31 @@ fn files_stand_and_import_as_the_design_says() {
     assert!(found.is_empty(), "against the rules of docs/design.md, \"The Redis side\":\n{}", found.concat());
 }
 
+/// Who adds a file says on the page what is in it.
+#[test]
+fn the_design_page_names_every_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/design.md")).expect("the page");
+    let files = read_all(&root.join("src"));
+    let mut missing = Vec::new();
+    for file in files.keys().filter(|file| !is_command(file)) {
+        let (in_folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let stem = name.trim_end_matches(".rs");
+        // Those of `redis/` are named for what they wrap in redismodule.h.
+        if !matches!(in_folder, "" | "redis") && stem != "mod" && !named(&page, in_folder).contains(stem) {
+            missing.push(file);
+        }
+    }
+    assert!(missing.is_empty(), "not in the table of docs/design.md, \"The Redis side\": {missing:?}");
+}
+
+/// What the table of folders has in backticks in the rows of a folder.
+fn named<'a>(page: &'a str, folder: &str) -> BTreeSet<&'a str> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let of_folder = rows.filter(|(folders, _)| folders.contains(&format!("`{folder}/`")));
+    of_folder.flat_map(|(_, row)| row.split('`').skip(1).step_by(2)).collect()
+}
+
 /// The test itself would be of no use if it read nothing.
 #[test]
 fn paths_are_read_as_the_compiler_reads_them() {
