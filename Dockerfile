@@ -18,6 +18,7 @@ WORKDIR /src
 # Tests, benchmarks and examples are not built, but Cargo.toml names them.
 COPY tests tests
 COPY clients/conformance clients/conformance
+COPY clients/rust clients/rust
 COPY benches benches
 COPY examples examples
 COPY scripts/third-party-licences scripts/

@@ -1,6 +1,7 @@
 //! The Rust library by itself: its package, the first program of its README, and its sums, which count once. Its own tests are
 //! `cargo test -p tsgen-client`; its format is held by `make lint`.
 
+use crate::guides::{readme_worker_works, write_readme_worker};
 use crate::harness::*;
 use crate::languages::target;
 use crate::packages::{first_program, succeeds};
@@ -65,6 +66,13 @@ fn it_is_packed_and_its_first_program_runs() {
     running.line_with("to ada@example.org");
     assert_eq!(running.terminate(), Some(0));
     assert_eq!(server.client().ok("TSGEN.INFO mails").field("acked"), &Reply::Int(1));
+
+    // And the one that the README of the repository shows.
+    write_readme_worker("rust", server.port, &app.join("src/main.rs"));
+    let mut build = cargo(&app, "build --quiet --target-dir");
+    build.arg(&kept);
+    succeeds(build);
+    readme_worker_works(&server, App::start_with(kept.join("debug/mails"), &[], &[]));
 }
 
 /// What a database holds, and how it is reached.
