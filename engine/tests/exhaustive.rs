@@ -19,6 +19,8 @@ mod keyspace;
 mod model;
 #[path = "sim/node.rs"]
 mod node;
+// The simulation reads more of what an operation did.
+#[allow(dead_code)]
 #[path = "sim/op.rs"]
 mod op;
 #[path = "exhaustive/planted.rs"]

@@ -200,9 +200,9 @@ impl Ttl {
         let names = self.names.emptied();
         let all = (
             std::mem::replace(&mut self.names, names),
-            std::mem::replace(&mut self.heads, Entries::new()),
+            std::mem::take(&mut self.heads),
             std::mem::take(&mut self.deadlines),
-            std::mem::replace(&mut self.watched, Slab::new()),
+            std::mem::take(&mut self.watched),
         );
         let (names, heads, deadlines, mut watched) = all;
         self.held = 0;

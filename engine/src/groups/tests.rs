@@ -91,7 +91,7 @@ fn a_claim_that_is_closed_by_its_bytes_leaves_the_rest_in_their_turns() {
         let payload = vec![0; 1_500_000];
         for group in ["a", "b", "c", "d", "e"] {
             let once = Addition::once(Guard::Always, 1, group.as_bytes(), &payload);
-            key.add_as(&once, NOW).expect("room");
+            key.add(&once, NOW).expect("room");
         }
         key.advance(1, None, NOW).expect("external");
         assert_eq!(claim(&mut key, 10), ["a", "b", "c"], "limit {limit}");
