@@ -5,6 +5,7 @@ use crate::delivery::commands;
 use crate::delivery::drive::{decide_at, driver};
 use crate::delivery::family::Family;
 use crate::delivery::figures::{sum, Sums};
+use crate::delivery::keyspace;
 use crate::delivery::timer::tick::Driver;
 use crate::redis::config::Config;
 use crate::redis::info::Section;
@@ -23,6 +24,8 @@ pub struct AnyFamily {
     /// Sums over its keys, as many of them as can be looked at until the given time.
     pub sums: fn(&Section, UnixMs, Instant) -> Sums,
     pub driver: fn() -> Driver,
+    /// Looks at a key in passing, so that its value knows its name; false if the key is not of this family.
+    pub see: fn(&Ctx, &Str) -> bool,
     /// Decides about a key what was due by then; false if the key is not of this family.
     pub decide_at: fn(&Ctx, &Str, UnixMs) -> bool,
 }
@@ -36,6 +39,7 @@ impl AnyFamily {
             on_event: F::on_event,
             sums: sum::<F>,
             driver: driver::<F>,
+            see: keyspace::see::<F>,
             decide_at: decide_at::<F>,
         }
     }

@@ -42,8 +42,8 @@ pub struct Sums {
 pub struct Oldest {
     /// For how long.
     pub age: Millis,
-    /// The name of its key; empty if the key was renamed and nobody has opened it since.
-    pub key: Box<[u8]>,
+    /// The name of its key; `None` if the key was renamed or moved, and nobody has opened it since.
+    pub key: Option<Box<[u8]>>,
 }
 
 /// Sums over the keys of one family, looked at one by one until `until`.

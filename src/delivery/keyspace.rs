@@ -48,6 +48,12 @@ pub fn value<'k, F: Family>(key: &'k mut Option<Opened<'_, F>>) -> Result<Option
     key.as_mut().map_or(Ok(None), |key| key.value())
 }
 
+/// Looks at a key in passing, so that its value knows its name; false if there is none of this family.
+pub fn see<F: Family>(ctx: &Ctx, name: &Str) -> bool {
+    let mut key = open_quietly::<F>(ctx, name);
+    view(&mut key).is_ok_and(|value| value.is_some())
+}
+
 /// Closing a key notes the name of its value and, if the value holds much memory without need, asks the timer to come and compact it.
 impl<F: Family> Drop for Opened<'_, F> {
     fn drop(&mut self) {

@@ -35,13 +35,15 @@ pub struct StoredQueue<F: Content> {
     /// Openings of the gate have been announced up to this time.
     pub announced: UnixMs,
     pub sink_errors: u64,
+    /// When the timer last gave memory back.
+    pub compacted_at: UnixMs,
     /// After a failed append, the sink rests until this time.
     pub sink_rests_until: UnixMs,
     name: LastName,
 }
 
 /// The name under which a value was seen last, for INFO, which goes through values and not through keys. Redis does not tell the new name of a
-/// value that is renamed, so until somebody opens it there the name is unknown. Behind atomics, as `scheduled` is.
+/// value that is renamed, so until somebody opens it there the name is unknown; an INFO that needs it has it looked for. Behind atomics, as `scheduled` is.
 #[derive(Default)]
 struct LastName {
     is_known: AtomicBool,
@@ -75,6 +77,7 @@ impl<F: Content> StoredQueue<F> {
             scheduled: AtomicI64::new(UnixMs::NEVER.0),
             announced,
             sink_errors: 0,
+            compacted_at: UnixMs(i64::MIN),
             sink_rests_until: UnixMs(i64::MIN),
             name: LastName::default(),
         }
@@ -95,9 +98,9 @@ impl<F: Content> StoredQueue<F> {
         *self.name.lock() = Box::default();
     }
 
-    /// The name of its key; empty if it is not known.
-    pub fn last_name(&self) -> Box<[u8]> {
-        self.name.lock().clone()
+    /// The name of its key, if it is known.
+    pub fn last_name(&self) -> Option<Box<[u8]>> {
+        self.name.is_known.load(Ordering::Relaxed).then(|| self.name.lock().clone())
     }
 
     /// Bytes of heap that its name takes.

@@ -6,6 +6,7 @@ use crate::redis::panics;
 use crate::redis::server_events::{listen, Event};
 use crate::redis::Ctx;
 use crate::server::families::FAMILIES;
+use crate::server::names;
 
 /// Subscribes to server events; at load.
 pub fn register(ctx: &Ctx) -> bool {
@@ -17,4 +18,7 @@ fn on_event(ctx: &Ctx, event: Event) {
         panics::catch("a server event, at one family", || (family.on_event)(ctx, &event));
     }
     delivery::events::on_event(&event);
+    if matches!(event, Event::Cron) {
+        names::go_on(ctx);
+    }
 }

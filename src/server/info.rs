@@ -13,6 +13,7 @@ use crate::redis::info::{self, Section};
 use crate::redis::panics;
 use crate::redis::Ctx;
 use crate::server::families::FAMILIES;
+use crate::server::names;
 use std::ffi::{CStr, CString};
 use std::time::{Duration, Instant};
 use tsgen_engine::UnixMs;
@@ -71,7 +72,12 @@ fn write_families(section: &Section) {
             (c"paused-keys", sums.paused),
         ];
         numbers(section, sums.family, &all.map(|(name, number)| (name, signed(number))));
-        let (age, key) = sums.oldest.map_or((0, String::new()), |oldest| (oldest.age.0, printable(&oldest.key)));
+        let age = sums.oldest.as_ref().map_or(0, |oldest| oldest.age.0);
+        let key = sums.oldest.map(|oldest| oldest.key);
+        if key == Some(None) {
+            names::look_for();
+        }
+        let key = printable(&key.flatten().unwrap_or_default());
         section.number(&plain(&[sums.family, c"oldest_ready_age_ms"]), signed(age));
         section.text(&plain(&[sums.family, c"oldest_ready_key"]), &CString::new(key).unwrap_or_default());
     }

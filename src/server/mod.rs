@@ -5,6 +5,7 @@ mod config;
 mod events;
 mod families;
 mod info;
+mod names;
 
 use crate::command::table::{self, Entry};
 use crate::delivery::timer::{moves, tick};
