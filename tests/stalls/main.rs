@@ -82,6 +82,10 @@ scenes!(
     a_sink_of_the_largest_groups,
     leases_that_lapse,
     leases_of_one_entry_each,
+    options_of_retry,
+    very_many_elements_in_one_command,
+    very_many_fields_in_one_command,
+    the_last_of_very_many_groups,
     windows_sealed_by_command,
     windows_that_end,
     very_many_keys_in_info,
@@ -98,6 +102,7 @@ scenes!(
     a_promotion,
     evicted_watched_keys,
     a_drained_key,
+    ids_that_are_not_wanted,
     ids_that_are_over,
 );
 

@@ -1,6 +1,6 @@
 //! ALTER: changes the delivery options from now on.
 
-use super::sweep::Goal;
+use super::sweep::{Goal, SWEEP_AT_MOST};
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::options::DeliveryOptions;
@@ -22,12 +22,11 @@ impl<G: Gate> Queue<G> {
             return Err(Error::GroupsFixed);
         }
         let sets_sink = options.sink.is_some() && options.sink != self.options.sink;
-        if sets_sink && self.grants.leased() > self.grants.count_due(now, usize::MAX) {
+        if sets_sink && self.grants.next_deadline_after(now).is_some() {
             return Err(Error::Leased);
         }
         // What has ended already ends by the old options, where the new ones make a difference.
-        let fate = |options: &DeliveryOptions| (options.max_deliveries, options.backoff, options.max_backoff);
-        if fate(&options) != fate(&self.options) {
+        if self.retries_otherwise(&options) {
             self.sweep(now, Goal::All);
         }
         if let Some(groups) = &mut self.groups {
@@ -35,6 +34,21 @@ impl<G: Gate> Queue<G> {
         }
         self.options = options;
         Ok(true)
+    }
+
+    /// Whether these options change what happens at the end of a lease.
+    pub fn retries_otherwise(&self, options: &DeliveryOptions) -> bool {
+        let fate = |options: &DeliveryOptions| (options.max_deliveries, options.backoff, options.max_backoff);
+        fate(options) != fate(&self.options)
+    }
+
+    /// Whether more is due and not yet swept than one operation should sweep ([`SWEEP_AT_MOST`]); some more may be due that is not counted. O([`SWEEP_AT_MOST`]).
+    pub fn is_behind(&mut self, now: UnixMs) -> bool {
+        if !self.gate.sort_overdue(now, SWEEP_AT_MOST) {
+            return true;
+        }
+        let delays = self.delays.keys().take_while(|(until, _)| until.is_due(now)).take(SWEEP_AT_MOST + 1).count();
+        self.grants.count_due(now, SWEEP_AT_MOST) + delays + self.gate.overdue(now) > SWEEP_AT_MOST
     }
 
     /// Forgets the sink, because the key goes on under another name than that under which the sink was set.

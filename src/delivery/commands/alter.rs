@@ -4,8 +4,31 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::options::{self, Given, KEYS};
+use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
+use crate::delivery::stored_queue::StoredQueue;
+use crate::redis::{Ctx, Str};
 use std::marker::PhantomData;
+use tsgen_engine::UnixMs;
+
+const BEHIND: Fail = Fail::text(
+    "ERR MAXDELIVERIES, BACKOFF and MAXBACKOFF cannot be changed while more than 10000 leases, delays and groups have ended by the old ones and are \
+     not settled yet: the server is at it, try again",
+);
+
+/// Strides of the sweep before ALTER says that it is to be tried again: [`SWEEP_AT_MOST`](tsgen_engine::SWEEP_AT_MOST).
+const STRIDES: usize = 10;
+
+/// Ends some of what has ended, by the options as they are. Nothing shows it.
+fn catch_up<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) {
+    for _ in 0..STRIDES {
+        if !value.queue.sweep_stride(now) {
+            break;
+        }
+        replicate::sweep::<F>(ctx, name, now);
+    }
+    ctx.signal_modified(name);
+}
 
 pub struct Alter<F>(PhantomData<F>);
 
@@ -17,7 +40,7 @@ impl<F: Family> Command for Alter<F> {
         syntax: F::ALTER_SYNTAX,
         more_syntax: || F::alter_options() + &options::syntax::<F>(),
         summary: "Changes options of a key, all of them or none; the kind of its gate is fixed",
-        complexity: "O(1); if it changes options of retry or the sink, O(log(N)) for each lease and delay that ended since the last claim",
+        complexity: "O(1); if it changes options of retry, O(log(N)) for each lease and delay that ended since the last claim, of which there may be 10000",
         ..Row::WRITE
     };
 
@@ -34,6 +57,12 @@ impl<F: Family> Command for Alter<F> {
         let now = call.now();
         let options = given.over(value.queue.options().clone())?;
         F::check_change(&value.queue, &change, now)?;
+        let flags = call.ctx.flags();
+        let is_new = !flags.is_replicated() && !flags.is_loading();
+        if is_new && value.queue.retries_otherwise(&options) && value.queue.is_behind(now) {
+            catch_up::<F>(call.ctx, name, value, now);
+            return Err(BEHIND);
+        }
         let delivery_changed = value.queue.alter_delivery(options, now)?;
         let ready = value.queue.ready_count(now);
         let changed = F::change(&mut value.queue, change, now)? || delivery_changed;

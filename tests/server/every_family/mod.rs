@@ -4,6 +4,7 @@
 //! folder of that family.
 
 mod acl;
+mod alter;
 mod backlog;
 mod behaviour;
 mod claim_ack;

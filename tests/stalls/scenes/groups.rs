@@ -91,3 +91,26 @@ pub fn sunk(stage: &mut Stage) {
         }
     });
 }
+
+/// The last page of a listing of very many groups.
+pub fn listed(stage: &mut Stage) {
+    let (size, ours) = (stage.size, stage.is_ours());
+    if ours {
+        stage.client.ok("DEBOUNCE.CREATE k IDLE 3600000");
+    }
+    for _ in 0..2 {
+        stage.many(size, |requests, n| {
+            // In another order than they were begun in.
+            let n = (n * 7_919) % size;
+            let (name, at) = (format!("group-{n}"), n.to_string());
+            if ours {
+                requests.push(&[b"DEBOUNCE.PUSH", b"k", name.as_bytes(), b"item"]);
+            } else {
+                requests.push(&[b"ZADD", b"k", at.as_bytes(), name.as_bytes()]);
+            }
+        });
+    }
+    let command =
+        if ours { format!("DEBOUNCE.GROUPS k AFTER group-{}", size - 7_919) } else { "ZRANGE k -100 -1".into() };
+    stage.watch(|stage| stage.ask(&[&command]));
+}

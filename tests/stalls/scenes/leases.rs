@@ -10,7 +10,21 @@ pub fn lapsed_one_by_one(stage: &mut Stage) {
     lapse(stage, 1);
 }
 
-fn lapse(stage: &mut Stage, each: usize) {
+/// The options of retry are changed while very many leases have ended by the old ones. It is tried again as long as it is refused.
+pub fn altered(stage: &mut Stage) {
+    let first = lease_all(stage, 1);
+    if !stage.is_ours() {
+        stage.watch(|stage| stage.ask(&["XINFO GROUPS k"]));
+        return;
+    }
+    stage.watch(|stage| {
+        stage.pass_to(first + 3_600_000);
+        stage.until("it is altered", |stage| stage.client.run("TSGEN.ALTER k MAXDELIVERIES 3 BACKOFF 10") == "OK");
+    });
+}
+
+/// So many leases at a time, for an hour. Returns the time of the first.
+fn lease_all(stage: &mut Stage, each: usize) -> i64 {
     let size = stage.size;
     let ours = stage.is_ours();
     if !ours {
@@ -52,7 +66,12 @@ fn lapse(stage: &mut Stage, each: usize) {
             ]);
         }
     });
-    if !ours {
+    first
+}
+
+fn lapse(stage: &mut Stage, each: usize) {
+    let first = lease_all(stage, each);
+    if !stage.is_ours() {
         stage.watch(|stage| stage.ask(&["XPENDING k g - + 1", "XRANGE k - + COUNT 1", "XINFO GROUPS k"]));
         return;
     }
@@ -67,5 +86,26 @@ fn lapse(stage: &mut Stage, each: usize) {
             stage.client.ok("INFO tsgen");
             stage.stat("TSGEN.INFO k", "leased") == 0
         });
+    });
+}
+
+/// One command adds very many elements.
+pub fn added_at_once(stage: &mut Stage) {
+    let size = stage.size;
+    let timestamp = |n: usize| ((n * 7_919) % 1_000_003).to_string();
+    stage.watch(|stage| {
+        if stage.is_ours() {
+            stage.large(&["TSGEN.MADD", "k"], 3 * size, |n| match n % 3 {
+                0 => timestamp(n / 3),
+                1 => format!("id-{}", n / 3),
+                _ => "payload".to_owned(),
+            });
+        } else {
+            stage.large(
+                &["ZADD", "k"],
+                2 * size,
+                |n| if n % 2 == 0 { timestamp(n / 2) } else { format!("id-{}", n / 2) },
+            );
+        }
     });
 }

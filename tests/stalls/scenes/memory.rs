@@ -93,3 +93,29 @@ pub fn forgotten(stage: &mut Stage) {
         }
     });
 }
+
+/// Ids that are remembered are to be forgotten, all at once. The plain server expires as many keys.
+pub fn forgotten_by_alter(stage: &mut Stage) {
+    let size = stage.size;
+    let over = stage.clock.now_ms() + 3_600_000;
+    if stage.is_ours() {
+        stage.client.ok("TSGEN.CREATE k REMEMBER 100h REMEMBERMAX 10000000");
+        stage.client.ok("TSGEN.ADVANCE k 1");
+        stage.many(size, |requests, n| requests.push(&[b"TSGEN.ADD", b"k", b"1", format!("id-{n}").as_bytes()]));
+        while work_off(stage, 1_000) {}
+    } else {
+        let at = over.to_string();
+        stage.many(size, |requests, n| {
+            requests.push(&[b"SET", format!("id-{n}").as_bytes(), b"1", b"PXAT", at.as_bytes()]);
+        });
+    }
+    stage.watch(|stage| {
+        if stage.is_ours() {
+            stage.client.ok("TSGEN.ALTER k REMEMBER 0");
+            stage.until("all are forgotten", |stage| stage.stat("TSGEN.INFO k", "remembered") == 0);
+        } else {
+            stage.pass_to(over + 1_000);
+            stage.until("all are gone", |stage| stage.client.ok("DBSIZE").int() == 0);
+        }
+    });
+}

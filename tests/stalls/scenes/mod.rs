@@ -62,7 +62,7 @@ const fn scene(name: &'static str, what: &'static str, size: usize, times: usize
 }
 
 /// All scenes. Each name has a test of its own.
-pub const SCENES: [Scene; 23] = [
+pub const SCENES: [Scene; 28] = [
     scene(
         "groups_pushed_twice",
         "{n} groups pushed to twice come due, beside listings and INFO",
@@ -81,6 +81,22 @@ pub const SCENES: [Scene; 23] = [
     ),
     scene("leases_that_lapse", "{n} leases have ended, beside listings and INFO", 100_000, 10, leases::lapsed),
     scene("leases_of_one_entry_each", "the same, leased one by one", 100_000, 3, leases::lapsed_one_by_one),
+    scene("options_of_retry", "ALTER of MAXDELIVERIES, {n} leases have ended", 100_000, 10, leases::altered),
+    scene("very_many_elements_in_one_command", "one MADD of {n} elements (ZADD)", 100_000, 3, leases::added_at_once),
+    scene(
+        "very_many_fields_in_one_command",
+        "one MINCR of {n} fields (HSET)",
+        100_000,
+        1,
+        windows::incremented_at_once,
+    ),
+    scene(
+        "the_last_of_very_many_groups",
+        "GROUPS AFTER the last but some of {n} groups (ZRANGE)",
+        100_000,
+        10,
+        groups::listed,
+    ),
     scene("windows_sealed_by_command", "SEAL of a window of {n} fields (COPY of a hash)", 100_000, 1, windows::sealed),
     scene("windows_that_end", "a window of {n} fields ends while a worker waits (HGETALL)", 100_000, 1, windows::ended),
     scene("very_many_keys_in_info", "INFO tsgen with {n} keys", 100_000, 5, listings::info),
@@ -111,5 +127,12 @@ pub const SCENES: [Scene; 23] = [
     scene("a_promotion", "REPLICAOF NO ONE with {n} keys, one of them overdue", 200_000, 10, watched::promoted),
     scene("evicted_watched_keys", "{n} SETs of 10 kB evict watched keys", 30_000, 2, memory::evicted),
     scene("a_drained_key", "all but each 128th of {n} entries are acknowledged", 100_000, 1, memory::drained),
+    scene(
+        "ids_that_are_not_wanted",
+        "REMEMBER 0 with {n} remembered ids (keys expire)",
+        100_000,
+        10,
+        memory::forgotten_by_alter,
+    ),
     scene("ids_that_are_over", "{n} remembered ids are over (keys expire)", 100_000, 10, memory::forgotten),
 ];
