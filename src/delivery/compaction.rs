@@ -26,11 +26,16 @@ impl<F: Content> StoredQueue<F> {
         self.is_wasteful().then(|| UnixMs(unix_ms()).after(PATIENCE))
     }
 
-    /// Gives memory back until `until`, and at least one step. Returns when to go on; `None` if nothing is left to give.
+    /// Gives memory back until `until`; if there is no time at all, not more often than one step in [`PATIENCE`]. Returns when to go on; `None`
+    /// if nothing is left to give.
     pub fn compact(&mut self, now: UnixMs, until: Instant) -> Option<UnixMs> {
         if !self.is_wasteful() {
             return None;
         }
+        if Instant::now() >= until && now.0.abs_diff(self.compacted_at.0) < PATIENCE.0 {
+            return Some(now.after(Millis(1)));
+        }
+        self.compacted_at = now;
         while self.queue.compact(STEP) {
             if Instant::now() >= until {
                 return Some(now.after(Millis(1)));

@@ -34,15 +34,13 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
     F::appeared(value, db, name.bytes());
-    if let Some(at) = value.compact(now, until) {
-        value.schedule(db, name.bytes(), at);
-    }
     if value.is_driven() || value.queue.is_crowded() {
         let is_sorted = value.queue.sort_overdue(now, SORT_STEP);
         let rest = if is_sorted { REPLICA_STEP } else { 0 };
         let at = now.after(Millis(rest.unsigned_abs()));
         value.schedule(db, name.bytes(), again.map_or(at, |again| again.min(at)));
     }
+    compact(db, name, value, now, until);
     true
 }
 
@@ -90,6 +88,13 @@ fn wakes<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, 
     wakes
 }
 
+/// Gives memory back in the time that all else has left: nobody waits for that.
+fn compact<F: Family>(db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs, until: Instant) {
+    if let Some(at) = value.compact(now, until) {
+        value.schedule(db, name.bytes(), at);
+    }
+}
+
 /// Does a long piece of work that gets a turn of its own; false if there is none.
 fn goes_first<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
     if !value.queue.sort_overdue(now, SORT_STEP) {
@@ -123,7 +128,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
     F::appeared(value, db, name.bytes());
-    for at in again.into_iter().chain(value.compact(now, until)) {
+    if let Some(at) = again {
         value.schedule(db, name.bytes(), at);
     }
     let when = Decision::ByTimer { now, heard_since: heard_since(), is_late: is_late() };
@@ -133,6 +138,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     }
     if goes_first(ctx, name, value, now) {
         value.schedule(db, name.bytes(), now);
+        compact(db, name, value, now, until);
         return true;
     }
     let is_swept = sweep_runs::<F>(ctx, name, value, now);
@@ -155,6 +161,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         value.schedule(db, name.bytes(), now);
     }
     value.schedule_runs(db, name.bytes(), now);
+    compact(db, name, value, now, until);
     drop(key);
     if opened {
         ctx.notify(F::VERBS.ready.event, name);

@@ -111,8 +111,12 @@ impl Family for Expiry {
     const CREATE_EXPLAINS: bool = true;
     const BEFORE_READY: &'static CStr = c"waiting";
     const TAKES_MAXLEN: bool = false;
-    const TURN: Turn =
-        Turn { begins: judge::look, is_free: handover::do_jobs, pauses: copies::copy_while_paused, ends: scan::go_on };
+    const TURN: Turn = Turn {
+        begins: judge::look_in_tick,
+        is_free: handover::do_jobs,
+        pauses: copies::copy_while_paused,
+        ends: scan::go_on,
+    };
 
     fn create_options() -> String {
         create_syntax(&OPTIONS)

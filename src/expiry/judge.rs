@@ -176,6 +176,11 @@ pub fn look(ctx: &Ctx) {
     look_until(ctx, Some(Instant::now() + BUDGET));
 }
 
+/// The same for the timer.
+pub fn look_in_tick(ctx: &Ctx, until: Instant) {
+    look_until(ctx, Some(until));
+}
+
 fn look_until(ctx: &Ctx, until: Option<Instant>) {
     if !state().sightings.is_empty() {
         let selected = ctx.db();

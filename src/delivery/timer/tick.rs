@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tsgen_engine::{DueKey, Millis, Schedule, UnixMs};
 
-/// How long a tick may work.
+/// How long a tick may work, at all kinds of work together. Each kind goes on for at least one small step.
 const BUDGET: Duration = Duration::from_millis(1);
 /// The longest sleep of the timer, in ms: short enough to notice a clock that jumps ahead.
 const LONGEST_SLEEP: i64 = 1_000;
@@ -46,8 +46,8 @@ pub struct Driver {
 /// What else the timer does for a kind of key in each tick.
 #[derive(Clone, Copy)]
 pub struct Turn {
-    /// Runs first of all, but not while data is loaded.
-    pub begins: fn(&Ctx),
+    /// Runs first of all, but not while data is loaded; with half of the time.
+    pub begins: fn(&Ctx, Instant),
     /// Does what must be done before any key is driven. False if the time did not suffice for it.
     pub is_free: fn(&Ctx, Instant) -> bool,
     /// Runs instead of driving keys, while nothing may be written.
@@ -57,7 +57,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    pub const NOTHING: Turn = Turn { begins: |_| (), is_free: |_, _| true, pauses: |_, _, _| (), ends: |_, _| () };
+    pub const NOTHING: Turn = Turn { begins: |_, _| (), is_free: |_, _| true, pauses: |_, _, _| (), ends: |_, _| () };
 }
 
 /// The drivers of all kinds of keys.
@@ -271,12 +271,13 @@ fn tick(ctx: &Ctx) {
     SOON.store(false, Ordering::Relaxed);
     let mut tick = Tick { shortest: 1, set_back };
     let flags = ctx.flags();
-    let until = Instant::now() + BUDGET;
+    let began = Instant::now();
+    let until = began + BUDGET;
     if flags.is_loading() {
         tick.shortest = LOADING_STEP;
         return;
     }
-    turns(|turn| (turn.begins)(ctx));
+    turns(|turn| (turn.begins)(ctx, began + BUDGET / 2));
     if !flags.is_master() {
         work(ctx, |driver| driver.on_replica, until);
     } else if must_not_write() {
