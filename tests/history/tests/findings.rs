@@ -113,6 +113,17 @@ fn of_two_deliveries_with_one_token_an_ack_settles_the_one_that_was_there() {
     story.wait(2).claim(&[of(3, "b")]).ack(3).holds();
 }
 
+/// In virtual time much happens at one moment.
+#[test]
+fn an_ack_at_the_moment_of_its_claim_settles_it() {
+    let mut story = Story::new();
+    story.add("a", 5).advance(5).claim(&[of(1, "a")]).ack(1);
+    for call in &mut story.history.calls[2..] {
+        (call.begin, call.end) = (20, 20);
+    }
+    story.holds();
+}
+
 #[test]
 fn an_ack_that_may_be_of_either_of_two_deliveries_excuses_both_and_condemns_neither() {
     // It came without a reply before the loss, or overlaps the second claim: nobody knows what it settled.

@@ -118,12 +118,9 @@ impl<'a> View<'a> {
     /// it, nor what began after another had got the token and kept it.
     fn may_be_about(&self, call: &Call, claim: &Call, token: u64) -> bool {
         let has_passed_on = |other: &&Call| {
-            other.begin > claim.begin
-                && other.begin >= claim.end
-                && other.end <= call.begin
-                && self.history.survives(other, call.begin)
+            other.begin > claim.end && other.end < call.begin && self.history.survives(other, call.begin)
         };
-        call.latest() > claim.begin && !self.claims_of(token).iter().any(has_passed_on)
+        call.latest() >= claim.begin && !self.claims_of(token).iter().any(has_passed_on)
     }
 
     fn claims_of(&self, token: u64) -> &[&'a Call] {
