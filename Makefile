@@ -80,7 +80,7 @@ sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 
 model: ## Explore all states of small worlds around the engine: minutes, some GB (make test has smaller ones)
 	MODEL_LARGE=1 cargo test --release -p tsgen-engine --test exhaustive -- --nocapture --test-threads 1
 
-model-explore: ## Walk through one of them in a browser, on http://127.0.0.1:3000 (MODEL=tsgen; or paused, groups, clock, debounce, tally, expiry)
+model-explore: ## Walk through one of them in a browser, on http://127.0.0.1:3000 (MODEL=tsgen; or paused, groups, fair, sources, remembering, jobs, clock, several, debounce, tally, expiry, evicted, announced)
 	MODEL_EXPLORE=$(or $(MODEL),tsgen) cargo test --release -p tsgen-engine --test exhaustive holds -- --nocapture --test-threads 1
 
 fuzz: ## Have fuzzers try snapshots, words, and histories against the naive model (SECONDS_=60 for each, TARGET="snapshot_tsgen words")

@@ -13,8 +13,12 @@ mod expiry;
 mod family;
 #[path = "exhaustive/history.rs"]
 mod history;
+#[path = "exhaustive/jobs.rs"]
+mod jobs;
 #[path = "sim/keyspace.rs"]
 mod keyspace;
+#[path = "sim/life.rs"]
+mod life;
 #[path = "exhaustive/model.rs"]
 mod model;
 #[path = "sim/node.rs"]
@@ -25,43 +29,55 @@ mod node;
 mod op;
 #[path = "exhaustive/planted.rs"]
 mod planted;
+#[path = "exhaustive/several.rs"]
+mod several;
+#[path = "exhaustive/side.rs"]
+mod side;
+#[path = "exhaustive/sources.rs"]
+mod sources;
 #[path = "exhaustive/state.rs"]
 mod state;
 #[path = "exhaustive/tally.rs"]
 mod tally;
 #[path = "exhaustive/tsgen.rs"]
 mod tsgen;
+#[path = "exhaustive/turns.rs"]
+mod turns;
 #[path = "exhaustive/world.rs"]
 mod world;
+#[path = "exhaustive/worlds.rs"]
+mod worlds;
 
-use bounds::{Bounds, Budget, Database};
+use bounds::{Bounds, Budget};
 use family::Family;
 use planted::Plant;
 use stateright::{Checker, HasDiscoveries, Model};
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::time::Instant;
-use tsgen_engine::{DeliveryOptions, IdleRules, Kind, Millis, WindowRules};
+use tsgen_engine::DeliveryOptions;
 use world::World;
-
-fn options() -> DeliveryOptions {
-    DeliveryOptions { max_deliveries: 2, backoff: Millis(1), ..DeliveryOptions::default() }
-}
-
-/// `make model` sees more.
-fn bounds(large: Budget, small: Budget) -> Bounds {
-    let budget = if std::env::var_os("MODEL_LARGE").is_some() { large } else { small };
-    Bounds { budget, lag: 2, pass: 2, back: 3, lease: Millis(3), counts: &[1] }
-}
+use worlds::*;
 
 fn check<F: Family>(name: &str, world: World<F>) {
+    let bounds = world.bounds.clone();
+    explore(name, world, &bounds);
+}
+
+fn explore<M>(name: &str, model: M, bounds: &dyn Debug)
+where
+    M: Model + Send + Sync + 'static,
+    M::Action: Debug + Send + Sync + Clone + PartialEq,
+    M::State: Debug + Hash + Send + Sync + Clone + PartialEq,
+{
     if let Ok(wanted) = std::env::var("MODEL_EXPLORE") {
         if wanted == name {
-            world.checker().threads(2).serve("127.0.0.1:3000");
+            model.checker().threads(2).serve("127.0.0.1:3000");
         }
         return;
     }
-    let bounds = world.bounds.clone();
     let begun = Instant::now();
-    let checker = world.checker().threads(2).spawn_bfs().join();
+    let checker = model.checker().threads(2).spawn_bfs().join();
     println!(
         "{name}: {} states, {} of them different, depth {}, {:.1} s",
         checker.state_count(),
@@ -73,88 +89,26 @@ fn check<F: Family>(name: &str, world: World<F>) {
     checker.assert_properties();
 }
 
-/// The bug is found, as a breach of this property: by a shortest history, which is printed.
 fn finds<F: Family>(plant: Plant, property: &'static str, world: impl Fn() -> World<F>) {
+    shows(plant, property, || World { plant: Some(plant), ..world() });
+}
+
+/// The bug is found, as a breach of this property: by a shortest history, which is printed.
+fn shows<M>(plant: Plant, property: &'static str, model: impl Fn() -> M)
+where
+    M: Model + Send + Sync + 'static,
+    M::Action: Debug + Send + Sync + Clone + PartialEq,
+    M::State: Debug + Hash + Send + Sync + Clone + PartialEq,
+{
     // The checker tells one of the first histories that it comes to, so it gets no more room than it needs.
     let path = (2..12).find_map(|depth| {
-        let world = World { plant: Some(plant), ..world() };
         let found = HasDiscoveries::AllOf([property].into());
-        world.checker().threads(1).finish_when(found).target_max_depth(depth).spawn_bfs().join().discovery(property)
+        model().checker().threads(1).finish_when(found).target_max_depth(depth).spawn_bfs().join().discovery(property)
     });
     println!("{plant:?} breaks: {property}");
     for action in path.unwrap_or_else(|| panic!("{plant:?} is not found")).into_actions() {
         println!("  {action:?}");
     }
-}
-
-/// What happens in all of them: two claims, so that both workers can have the same; writes of both to the database; one loss.
-const LARGE: Budget = Budget {
-    commands: 6,
-    writes: 3,
-    claims: 2,
-    settles: 2,
-    operates: 1,
-    pauses: 0,
-    works: 2,
-    passes: 1,
-    backs: 0,
-    losses: 1,
-    moves: 0,
-};
-const SMALL: Budget = Budget { commands: 4, writes: 2, settles: 1, ..LARGE };
-
-fn world<F: Family>(family: F, database: Database, bounds: Bounds) -> World<F> {
-    World { family, database, bounds, plant: None, known: Default::default() }
-}
-
-fn tsgen() -> World<tsgen::Elements> {
-    let elements = &[(1, 1), (2, 2)];
-    let family =
-        tsgen::Elements { kind: Kind::External, options: options(), elements, is_grouped: false, advances: &[1, 2] };
-    let bounds = bounds(Budget { moves: 1, ..LARGE }, Budget { moves: 1, ..SMALL });
-    world(family, Database::Fenced, bounds)
-}
-
-/// With an operator who stops it.
-fn paused() -> World<tsgen::Elements> {
-    let budget = Budget { writes: 2, settles: 1, operates: 0, pauses: 2, moves: 1, ..LARGE };
-    let bounds = bounds(budget, Budget { works: 0, ..budget });
-    World { bounds, ..tsgen() }
-}
-
-/// With both elements in one group, of which one may be in hand.
-fn groups() -> World<tsgen::Elements> {
-    let budget = Budget { works: 0, writes: 4, ..LARGE };
-    let bounds = bounds(budget, Budget { commands: 5, writes: 3, settles: 1, ..budget });
-    let family = tsgen::Elements { is_grouped: true, advances: &[2], ..tsgen().family };
-    World { family, bounds, ..tsgen() }
-}
-
-/// One that is added as due, and put off.
-fn clock() -> World<tsgen::Elements> {
-    let elements = &[(1, 10), (1, 13)];
-    let family = tsgen::Elements { kind: Kind::Clock, options: options(), elements, is_grouped: false, advances: &[] };
-    let large = Budget { commands: 5, passes: 2, backs: 1, ..LARGE };
-    world(family, Database::Fenced, bounds(large, Budget { works: 1, passes: 2, backs: 1, ..SMALL }))
-}
-
-fn debounce() -> World<debounce::Publishers> {
-    let rules = IdleRules { idle: Millis(2), max_wait: Millis(3), max_items: 3, unique: true };
-    let family = debounce::Publishers { rules, options: options(), groups: 1 };
-    let large = Budget { commands: 5, passes: 2, backs: 1, ..LARGE };
-    world(family, Database::Fenced, bounds(large, Budget { operates: 0, passes: 2, backs: 1, ..SMALL }))
-}
-
-fn tally() -> World<tally::Clients> {
-    let rules = WindowRules { every: Millis(2), max_fields: 2, ..WindowRules::default() };
-    let family = tally::Clients { rules, options: options(), fields: 2 };
-    let large = Budget { commands: 5, passes: 2, backs: 1, ..LARGE };
-    world(family, Database::Numbered, bounds(large, Budget { operates: 0, passes: 2, works: 1, backs: 1, ..SMALL }))
-}
-
-fn expiry() -> World<expiry::Bookings> {
-    let family = expiry::Bookings { options: options(), keys: 1, lives: &[1, 4] };
-    world(family, Database::Fenced, bounds(Budget { passes: 2, ..LARGE }, Budget { passes: 2, ..SMALL }))
 }
 
 #[test]
@@ -192,12 +146,50 @@ fn tally_holds() {
     check("tally", tally());
 }
 
+#[test]
+fn tsgen_whose_groups_take_turns_holds() {
+    check("fair", fair());
+}
+
+#[test]
+fn tsgen_under_the_least_of_its_sources_holds() {
+    check("sources", sources());
+}
+
+#[test]
+fn tsgen_that_remembers_holds() {
+    check("remembering", remembering());
+}
+
+#[test]
+fn tsgen_that_comes_again_holds() {
+    check("jobs", jobs());
+}
+
+#[test]
+fn expiry_of_what_is_thrown_out_holds() {
+    check("evicted", evicted());
+}
+
+#[test]
+fn expiry_on_a_server_that_announces_what_ends_holds() {
+    check("announced", announced());
+}
+
+#[test]
+fn a_claim_of_several_keys_holds() {
+    let several = several();
+    let bounds = several.budget;
+    explore("several", several, &bounds);
+}
+
 /// No more may happen than one of the planted bugs needs: how to find it with more is no other question.
 const FEW: Budget = Budget {
     commands: 6,
     writes: 2,
     claims: 2,
     settles: 1,
+    joint: 0,
     operates: 0,
     pauses: 0,
     works: 0,
@@ -232,4 +224,24 @@ fn each_planted_bug_is_found() {
     finds(Plant::NumbersByWindow, model::BATCH, || within(tally(), Budget { writes: 3, ..FEW }));
     finds(Plant::LosesSweeps, model::LEVEL, || within(tsgen(), Budget { operates: 1, passes: 2, ..FEW }));
     finds(Plant::MovesWithoutLeases, model::MOVED, || within(tsgen(), Budget { moves: 1, ..FEW }));
+    finds(Plant::ClaimsBeforeItAcks, model::WITHHELD, || within(groups(), Budget { writes: 3, joint: 1, ..FEW }));
+    finds(Plant::TellsOnlyTheClaim, model::LEVEL, || within(fair(), Budget { joint: 1, ..FEW }));
+    finds(Plant::MindsNoTurn, model::TURN, || {
+        // One cannot be taken from a key that has it.
+        let options = DeliveryOptions { fair: false, group_limit: 9, ..fair().family.options };
+        within(World { family: tsgen::Elements { options, ..fair().family }, ..fair() }, Budget { writes: 3, ..FEW })
+    });
+    finds(Plant::CountsTheFirst, model::EARLY, || within(sources(), FEW));
+    finds(Plant::ServesEarly, model::LEFT_OUT, || within(sources(), Budget { losses: 1, ..FEW }));
+    finds(Plant::ForgetsWhatIsDone, model::REMEMBERED, || within(remembering(), FEW));
+    finds(Plant::RemembersForEver, model::REFUSED, || within(remembering(), Budget { passes: 2, ..FEW }));
+    finds(Plant::CountsFromTheAck, model::PERIOD, || within(jobs(), Budget { passes: 2, ..FEW }));
+    finds(Plant::EndsWithADeadRun, model::KEPT, || within(jobs(), FEW));
+    finds(Plant::MakesRunsWhenTheyBegin, model::TWO_RUNS, || within(jobs(), FEW));
+    finds(Plant::TakesEvictionsForDeletions, model::KEPT, || within(evicted(), FEW));
+    finds(Plant::AnnouncesNothing, model::KEPT, || within(announced(), Budget { losses: 1, ..FEW }));
+    shows(Plant::AsksTheLastFirst, model::PRIORITY, || {
+        let plant = Some(Plant::AsksTheLastFirst);
+        several::Several { budget: FEW, plant, ..several() }
+    });
 }

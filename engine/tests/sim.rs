@@ -18,6 +18,8 @@ mod family;
 mod jobs;
 #[path = "sim/keyspace.rs"]
 mod keyspace;
+#[path = "sim/life.rs"]
+mod life;
 #[path = "sim/log.rs"]
 mod log;
 #[path = "sim/node.rs"]

@@ -12,6 +12,8 @@ pub struct Budget {
     pub claims: u8,
     /// ACK, NACK, EXTEND and RELEASE, late and repeated ones too.
     pub settles: u8,
+    /// Of the claims: those that acknowledge in the same step.
+    pub joint: u8,
     /// REQUEUE, DISCARD, PROMOTE, and the timer's SWEEP.
     pub operates: u8,
     /// How often an operator pauses the key, or ends that.

@@ -40,7 +40,7 @@ impl Family for Publishers {
         Node { key, around: (), clock: now }
     }
 
-    fn truth(&self) -> Truth {
+    fn truth(&self, _: UnixMs) -> Truth {
         Truth { rules: self.rules, open: BTreeMap::new(), owed: Vec::new() }
     }
 
@@ -152,7 +152,7 @@ impl family::Truth<Write> for Truth {
         }
     }
 
-    fn settled(&mut self, delivery: &Delivery) {
+    fn settled(&mut self, delivery: &Delivery, _: Option<UnixMs>) {
         let entry = entry(delivery);
         self.owed.retain(|owed| *owed != entry);
     }

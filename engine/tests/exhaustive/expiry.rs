@@ -1,10 +1,12 @@
-//! EXPIRY: customers who book seats for some time, extend, pay or leave; the keys of their bookings are watched. The keyspace is that of
-//! the simulation.
+//! EXPIRY: customers who book seats for some time, extend, pay, leave or are thrown out; the keys of their bookings are watched. The keyspace is
+//! that of the simulation, with the servers that show last values and those that announce what ends.
 
 use crate::family::{self, Before, Family};
 use crate::history::{Broken, Delivery};
 use crate::keyspace::{self, Fire, Keyspace, Write};
+use crate::life::Life;
 use crate::node::{Node, Role, Source};
+use crate::planted::Plant;
 use std::collections::{BTreeMap, BTreeSet};
 use tsgen_engine::{expired, DeliveryOptions, Ending, Expiry, Prefix, Ttl, TtlRules, UnixMs};
 
@@ -15,6 +17,10 @@ pub struct Bookings {
     pub keys: u8,
     /// For how long seats are booked.
     pub lives: &'static [i64],
+    /// The server tells what it tells of a deletion with it, and shows last values. Another announces it, and finds what is over by itself.
+    pub has_units: bool,
+    /// Keys are thrown out; with KEEPEVICTED.
+    pub evictions: Option<bool>,
 }
 
 impl Family for Bookings {
@@ -23,7 +29,9 @@ impl Family for Bookings {
     type Around = Keyspace;
     type Truth = Truth;
 
-    const TICKS: bool = true;
+    fn ticks(&self) -> bool {
+        true
+    }
 
     fn apply(node: &mut Node<Self>, write: &Write, _: UnixMs) -> bool {
         keyspace::apply(node, write);
@@ -31,13 +39,14 @@ impl Family for Bookings {
     }
 
     fn start(&self, now: UnixMs) -> Node<Self> {
-        let rules = TtlRules { prefixes: vec![Prefix([].into())], max_value: 4, keep_evicted: false, max_held: 0 };
+        let keep_evicted = self.evictions == Some(true);
+        let rules = TtlRules { prefixes: vec![Prefix([].into())], max_value: 4, keep_evicted, max_held: 0 };
         let key = Expiry::create(rules, self.options.clone(), [1, 2]).expect("valid");
-        Node { key, around: Keyspace::new(true), clock: now }
+        Node { key, around: Keyspace::new(self.has_units), clock: now }
     }
 
-    fn truth(&self) -> Truth {
-        Truth::default()
+    fn truth(&self, _: UnixMs) -> Truth {
+        Truth { shows_values: self.has_units, keeps_evicted: self.evictions == Some(true), ..Truth::default() }
     }
 
     fn commands(&self, node: &Node<Self>, written: u8, now: UnixMs) -> Vec<Vec<Write>> {
@@ -67,6 +76,10 @@ impl Family for Bookings {
             offer(Write::Del(key));
             if lives.deadline.is_some() {
                 offer(Write::Persist(key));
+                if self.evictions.is_some() {
+                    let told = keyspace::ends(node, key, Ending::Evicted, now);
+                    commands.push(told.before.into_iter().chain(told.after).collect());
+                }
             }
         }
         commands
@@ -77,7 +90,7 @@ impl Family for Bookings {
     }
 
     fn tick(node: &mut Node<Self>, role: Role) -> Vec<Write> {
-        keyspace::tick(node, role, false)
+        keyspace::tick(node, role, !node.around.has_units)
     }
 
     fn saving(node: &mut Node<Self>) {
@@ -92,6 +105,20 @@ impl Family for Bookings {
         keyspace::promoted(node);
     }
 
+    fn spoiled(plant: Plant, write: &Write) -> Option<Write> {
+        match write {
+            Write::Unit(writes) if plant == Plant::TakesEvictionsForDeletions => {
+                let told = writes.iter().filter(|write| !matches!(write, Write::Evict { .. }));
+                Some(Write::Unit(told.cloned().collect())).filter(|told| told != write)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_lost(plant: Plant, write: &Write) -> bool {
+        plant == Plant::AnnouncesNothing && matches!(write, Write::Ends { .. })
+    }
+
     fn is_level(master: &Node<Self>, replica: &Node<Self>) -> bool {
         master.around.keys == replica.around.keys
     }
@@ -102,47 +129,60 @@ type Id = (u8, i64);
 
 #[derive(Clone, Debug, Default, Hash)]
 pub struct Truth {
-    /// Keys with their last values and deadlines.
-    lives: BTreeMap<u8, (u32, Option<i64>)>,
-    /// What ended, with its last value, and was not settled.
-    owed: BTreeMap<Id, u32>,
+    shows_values: bool,
+    keeps_evicted: bool,
+    lives: BTreeMap<u8, Life>,
+    /// What ended and was not settled.
+    owed: BTreeMap<Id, Life>,
     settled: BTreeSet<Id>,
 }
 
 impl Truth {
     fn time_passes(&mut self, now: UnixMs) {
-        let is_over = |deadline: Option<i64>| deadline.filter(|deadline| *deadline < now.0);
-        let over = self.lives.iter().filter_map(|(key, (value, deadline))| Some((*key, is_over(*deadline)?, *value)));
-        for (key, deadline, value) in over.collect::<Vec<_>>() {
-            self.lives.remove(&key);
-            self.owed.insert((key, deadline), value);
+        let is_over = |life: &Life| life.deadline.is_some_and(|deadline| deadline < now.0);
+        let over: Vec<u8> = self.lives.iter().filter(|(_, life)| is_over(life)).map(|(key, _)| *key).collect();
+        for key in over {
+            let life = self.lives.remove(&key).expect("just seen");
+            self.owed.insert((key, life.deadline.expect("it is over")), life);
         }
     }
 
-    fn write(&mut self, write: &Write) {
+    fn write(&mut self, write: &Write, now: UnixMs) {
+        let lives = &mut self.lives;
         match *write {
-            Write::Set { key, value, deadline } => drop(self.lives.insert(key, (value, deadline))),
+            Write::Set { key, value, deadline } => drop(lives.insert(key, Life::new(value, deadline, now.0))),
             Write::Change { key, value } => {
-                self.lives.entry(key).and_modify(|lives| lives.0 = value).or_default().0 = value
+                let life = lives.get_mut(&key).expect("it lives");
+                if self.shows_values {
+                    life.values.clear();
+                }
+                life.values.push((now.0, value));
             }
-            Write::Expire { key, deadline } => self.lives.entry(key).or_default().1 = Some(deadline),
-            Write::Persist(key) => self.lives.entry(key).or_default().1 = None,
-            Write::Del(key) => drop(self.lives.remove(&key)),
-            Write::Unit(ref writes) => writes.iter().for_each(|write| self.write(write)),
+            Write::Expire { key, deadline } => lives.get_mut(&key).expect("it lives").deadline = Some(deadline),
+            Write::Persist(key) => lives.get_mut(&key).expect("it lives").deadline = None,
+            Write::Del(key) => drop(lives.remove(&key)),
+            Write::ThrownOut(key) => lives.get_mut(&key).expect("it lives").evicted = true,
+            Write::Unit(ref writes) => writes.iter().for_each(|write| self.write(write, now)),
             // What the server tells of the end of keys says nothing about when they end.
-            Write::Over(_) | Write::Ends { .. } | Write::Fire(Fire { .. }) => {}
-            Write::ThrownOut(_) | Write::Evict { .. } => unreachable!("nobody is evicted"),
+            Write::Over(_) | Write::Ends { .. } | Write::Evict { .. } | Write::Fire(Fire { .. }) => {}
         }
+    }
+
+    /// Whether a key that had this life may be told so.
+    fn is_right(&self, life: &Life, delivery: &Delivery) -> bool {
+        let told = expired(&delivery.body);
+        let value = told.value.map(|bytes| u32::from_be_bytes(bytes.try_into().expect("four bytes")));
+        let is_right = match value {
+            Some(value) if self.shows_values => life.values.last().is_some_and(|(_, last)| *last == value),
+            Some(value) => life.may_end_with(value),
+            None => life.evicted && !(self.shows_values && self.keeps_evicted),
+        };
+        is_right && told.ending == if life.evicted { Ending::Evicted } else { Ending::Expired }
     }
 }
 
 fn id(delivery: &Delivery) -> Id {
     (delivery.name[0], delivery.key)
-}
-
-fn value(delivery: &Delivery) -> Option<u32> {
-    let bytes = expired(&delivery.body).value?;
-    Some(u32::from_be_bytes(bytes.try_into().expect("four bytes")))
 }
 
 impl family::Truth<Write> for Truth {
@@ -152,7 +192,7 @@ impl family::Truth<Write> for Truth {
 
     fn written(&mut self, write: &Write, now: UnixMs) -> Before {
         self.time_passes(now);
-        self.write(write);
+        self.write(write, now);
         Before::Stands
     }
 
@@ -164,13 +204,13 @@ impl family::Truth<Write> for Truth {
         self.time_passes(now);
         let id = id(delivery);
         match self.owed.get(&id) {
-            Some(last) if value(delivery) == Some(*last) => Ok(()),
+            Some(life) if self.is_right(life, delivery) => Ok(()),
             None if !self.settled.contains(&id) => Err(Broken::Early),
             _ => Err(Broken::Settled),
         }
     }
 
-    fn settled(&mut self, delivery: &Delivery) {
+    fn settled(&mut self, delivery: &Delivery, _: Option<UnixMs>) {
         self.owed.remove(&id(delivery));
         self.settled.insert(id(delivery));
     }
@@ -178,9 +218,8 @@ impl family::Truth<Write> for Truth {
     fn owes(&self, deliveries: &[Delivery], _: &[Write], at: UnixMs) -> bool {
         let mut in_the_end = self.clone();
         in_the_end.time_passes(at);
-        let came: BTreeMap<Id, Option<u32>> =
-            deliveries.iter().map(|delivery| (id(delivery), value(delivery))).collect();
-        came.len() == deliveries.len()
-            && came.into_iter().eq(in_the_end.owed.into_iter().map(|(id, last)| (id, Some(last))))
+        let came: BTreeMap<Id, &Delivery> = deliveries.iter().map(|delivery| (id(delivery), delivery)).collect();
+        let is_right = |(id, life): (&Id, &Life)| came.get(id).is_some_and(|delivery| self.is_right(life, delivery));
+        came.len() == deliveries.len() && came.len() == in_the_end.owed.len() && in_the_end.owed.iter().all(is_right)
     }
 }

@@ -1,13 +1,9 @@
-//! A server with the history that it has: the operations that reached it, and what must be true because of them.
+//! The history that a server has: the operations that reached it, and what must be true because of them.
 
-use crate::family::{Before, Family, Truth};
-use crate::node::Node;
-use crate::op::{apply, Effect, Op};
-use crate::planted::Plant;
+use crate::family::{Before, Truth};
+use crate::op::{Effect, Op};
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, OnceLock};
-use tsgen_engine::{Millis, TokenRange, UnixMs};
+use tsgen_engine::UnixMs;
 
 /// What can be broken. The model has a property for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,11 +30,27 @@ pub enum Broken {
     Level,
     /// A key that was saved and loaded differs.
     Moved,
+    /// A claim got less than it asked for, and something was ready.
+    Withheld,
+    /// A group was served twice while another could have been.
+    Turn,
+    /// A source was left out that was heard, or that could not be heard.
+    LeftOut,
+    /// An id was added again that is remembered as done.
+    Remembered,
+    /// An element was refused for no reason.
+    Refused,
+    /// A run at a time that is none of its element's.
+    Period,
+    /// Two runs of one element in hand.
+    TwoRuns,
+    /// Something of a later key was handed out, and an earlier one had something.
+    Priority,
 }
 
 /// Those that are broken, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Breaches(u16);
+pub struct Breaches(u32);
 
 impl Breaches {
     pub fn add(&mut self, broken: Broken) {
@@ -80,13 +92,15 @@ struct Hand {
 pub struct History<T> {
     last_token: u64,
     is_paused: bool,
+    /// Dead letters were requeued: of what comes again there may be extra runs.
+    has_extras: bool,
     hands: BTreeMap<u64, Hand>,
     truth: T,
 }
 
 impl<T> History<T> {
     pub fn new(truth: T) -> Self {
-        History { last_token: 0, is_paused: false, hands: BTreeMap::new(), truth }
+        History { last_token: 0, is_paused: false, has_extras: false, hands: BTreeMap::new(), truth }
     }
 
     /// The tokens that an operator may name.
@@ -94,8 +108,46 @@ impl<T> History<T> {
         self.hands.keys().copied()
     }
 
+    pub fn truth(&self) -> &T {
+        &self.truth
+    }
+
+    pub fn last_token(&self) -> u64 {
+        self.last_token
+    }
+
+    /// A server with this history is the master from now on.
+    pub fn went_on<W>(&mut self, now: UnixMs)
+    where
+        T: Truth<W>,
+    {
+        self.truth.went_on(now);
+    }
+
+    /// Whether something is ready for sure.
+    pub fn has_fresh<W>(&self, now: UnixMs) -> bool
+    where
+        T: Truth<W>,
+    {
+        let is_free = |name: &Vec<u8>| {
+            let group = self.truth.group(name);
+            group.is_none() || self.hands.values().all(|hand| self.truth.group(&hand.delivery.name) != group)
+        };
+        !self.is_paused && self.truth.fresh(now).iter().any(is_free)
+    }
+
+    /// An operation that changed nothing was done at `now`.
+    pub fn note_refusal<W>(&self, op: &Op<W>, now: UnixMs, broken: &mut Breaches)
+    where
+        T: Truth<W>,
+    {
+        if let Op::Write(write) = op {
+            self.truth.refused(write, now).into_iter().for_each(|breach| broken.add(breach));
+        }
+    }
+
     /// An operation that changed something was done at `now`.
-    fn note<W>(&mut self, op: &Op<W>, effect: &Effect, now: UnixMs, broken: &mut Breaches)
+    pub fn note<W>(&mut self, op: &Op<W>, effect: &Effect, now: UnixMs, broken: &mut Breaches)
     where
         T: Truth<W>,
     {
@@ -110,21 +162,19 @@ impl<T> History<T> {
                 }
                 Before::Removed(name) => self.hands.retain(|_, hand| hand.delivery.name != name || hand.is_superseded),
                 Before::Stands => {}
+                Before::Breaks(breach) => broken.add(breach),
             },
-            Op::Claim { worker, lease, .. } => {
+            Op::Claim { worker, lease, acks, .. } => {
+                if effect.acked > 0 {
+                    self.settle(acks[0].first, Some(now), broken);
+                }
                 self.truth.swept(now);
                 for delivery in &effect.delivered {
                     self.deliver(delivery, *worker, now.after(*lease).0, now, broken);
                 }
             }
-            Op::Ack(tokens) | Op::Discard(tokens) if effect.count > 0 => {
-                let hand = self.hands.remove(&tokens[0].first);
-                match hand.filter(|hand| !hand.is_nacked || matches!(op, Op::Discard(_))) {
-                    Some(hand) if !hand.is_superseded => self.truth.settled(&hand.delivery),
-                    Some(_) => {}
-                    None => broken.add(Broken::Stale),
-                }
-            }
+            Op::Ack(tokens) if effect.count > 0 => self.settle(tokens[0].first, Some(now), broken),
+            Op::Discard(tokens) if effect.count > 0 => self.settle(tokens[0].first, None, broken),
             Op::Nack { tokens, .. } if effect.count > 0 => match self.hands.get_mut(&tokens[0].first) {
                 Some(hand) if !hand.is_nacked => (hand.until, hand.is_nacked) = (None, true),
                 _ => broken.add(Broken::Stale),
@@ -143,8 +193,24 @@ impl<T> History<T> {
                 }
             }
             Op::Pause(paused) => self.is_paused = *paused,
-            Op::RequeueAll | Op::PromoteAll | Op::Sweep => self.truth.swept(now),
+            Op::RequeueAll | Op::PromoteAll | Op::Sweep => {
+                self.truth.swept(now);
+                self.has_extras |= T::COMES_AGAIN && matches!(op, Op::RequeueAll);
+            }
             _ => {}
+        }
+    }
+
+    /// This token has settled something: it was acknowledged at `done_at`, or discarded.
+    fn settle<W>(&mut self, token: u64, done_at: Option<UnixMs>, broken: &mut Breaches)
+    where
+        T: Truth<W>,
+    {
+        let hand = self.hands.remove(&token);
+        match hand.filter(|hand| !hand.is_nacked || done_at.is_none()) {
+            Some(hand) if !hand.is_superseded => self.truth.settled(&hand.delivery, done_at),
+            Some(_) => {}
+            None => broken.add(Broken::Stale),
         }
     }
 
@@ -168,101 +234,20 @@ impl<T> History<T> {
             broken.add(Broken::TwoHands);
         }
         self.hands.retain(|_, hand| !before(hand));
-        let group = self.truth.group(delivery);
-        let beside = |hand: &Hand| hand.until.is_some() && self.truth.group(&hand.delivery) == group;
+        let group = self.truth.group(&delivery.name);
+        let beside = |hand: &Hand| hand.until.is_some() && self.truth.group(&hand.delivery.name) == group;
         if group.is_some() && self.hands.values().any(beside) {
             broken.add(Broken::Group);
+        }
+        let series = self.truth.series(&delivery.name);
+        let beside = |hand: &Hand| {
+            hand.until.is_some() && !hand.is_superseded && self.truth.series(&hand.delivery.name) == series
+        };
+        if series.is_some() && !self.has_extras && self.hands.values().any(beside) {
+            broken.add(Broken::TwoRuns);
         }
         let delivery = delivery.clone();
         let hand = Hand { worker, until: Some(until), is_nacked: false, is_superseded: false, delivery };
         self.hands.insert(hand.delivery.token, hand);
-    }
-}
-
-/// A server, and its history. Never changed: what is done to one makes another.
-pub struct Side<F: Family> {
-    pub node: Node<F>,
-    pub history: History<F::Truth>,
-    /// Of all that is in it, as a file would have it: equal keys have equal bytes.
-    pub digest: u64,
-    /// Of what nodes are compared by.
-    fingerprint: OnceLock<u64>,
-    is_kept: OnceLock<bool>,
-}
-
-/// What came of an operation.
-pub struct Done<F: Family> {
-    pub side: Arc<Side<F>>,
-    /// As it is replicated.
-    pub op: Op<F::Write>,
-    pub changed: bool,
-    pub delivered: Vec<Arc<Delivery>>,
-    pub broken: Breaches,
-}
-
-pub fn hash_of(thing: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    thing.hash(&mut hasher);
-    hasher.finish()
-}
-
-impl<F: Family> Side<F> {
-    pub fn new(node: Node<F>, history: History<F::Truth>) -> Self {
-        let digest = hash_of((node.snapshot(), &node.around, &history));
-        Side { node, history, digest, fingerprint: OnceLock::new(), is_kept: OnceLock::new() }
-    }
-
-    pub fn fingerprint(&self) -> u64 {
-        *self.fingerprint.get_or_init(|| hash_of(self.node.fingerprint()))
-    }
-
-    /// Does `op`, as it was done at `now`, on a server where it is `clock`; `plant` spoils it.
-    pub fn perform(&self, mut op: Op<F::Write>, now: UnixMs, clock: UnixMs, plant: Option<Plant>) -> Done<F> {
-        let mut node = self.node.clone();
-        let planted = plant.and_then(|plant| plant.instead(&mut node, &mut op, now));
-        let mut effect = planted.unwrap_or_else(|| apply::<F>(&mut node, &mut op, now, clock));
-        plant.into_iter().for_each(|plant| plant.spoil(&mut effect, self.history.last_token));
-        let mut history = self.history.clone();
-        let mut broken = Breaches::default();
-        if effect.adopted {
-            broken.add(Broken::Level);
-        }
-        if effect.changed {
-            history.note(&op, &effect, now, &mut broken);
-        }
-        let delivered = effect.delivered.into_iter().map(Arc::new).collect();
-        Done { side: Arc::new(Side::new(node, history)), op, changed: effect.changed, delivered, broken }
-    }
-
-    /// Whether all that was accepted comes, once, when there is nobody but one worker who acknowledges everything, and all the time in the world.
-    pub fn is_kept(&self, family: &F) -> bool {
-        *self.is_kept.get_or_init(|| {
-            let mut node = self.node.clone();
-            let mut now = UnixMs(1_000_000);
-            node.clock = now;
-            let mut last = family.last_writes(&node);
-            last.extend(F::tick(&mut node, crate::node::Role::Master));
-            for write in &last {
-                F::apply(&mut node, write, now);
-            }
-            apply::<F>(&mut node, &mut Op::Pause(false), now, now);
-            let mut all = Vec::new();
-            for _ in 0..20 {
-                now = now.after(Millis(1_000));
-                apply::<F>(&mut node, &mut Op::RequeueAll, now, now);
-                let mut claim = Op::claim(u32::MAX, 10, Millis(1));
-                for delivery in apply::<F>(&mut node, &mut claim, now, now).delivered {
-                    let mut ack = Op::Ack(vec![TokenRange::one(delivery.token)]);
-                    if apply::<F>(&mut node, &mut ack, now, now).count != 1 {
-                        return false;
-                    }
-                    all.push(delivery);
-                }
-                if node.key.is_empty() {
-                    return self.history.truth.owes(&all, &last, now);
-                }
-            }
-            false
-        })
     }
 }

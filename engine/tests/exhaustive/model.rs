@@ -38,6 +38,13 @@ impl<F: Family> Model for World<F> {
             Property::always(BATCH, |_, state: &State<F>| !state.has(Broken::Batch)),
             Property::always(LEVEL, |_, state: &State<F>| !state.has(Broken::Level)),
             Property::always(MOVED, |_, state: &State<F>| !state.has(Broken::Moved)),
+            Property::always(WITHHELD, |_, state: &State<F>| !state.has(Broken::Withheld)),
+            Property::always(TURN, |_, state: &State<F>| !state.has(Broken::Turn)),
+            Property::always(LEFT_OUT, |_, state: &State<F>| !state.has(Broken::LeftOut)),
+            Property::always(REMEMBERED, |_, state: &State<F>| !state.has(Broken::Remembered)),
+            Property::always(REFUSED, |_, state: &State<F>| !state.has(Broken::Refused)),
+            Property::always(PERIOD, |_, state: &State<F>| !state.has(Broken::Period)),
+            Property::always(TWO_RUNS, |_, state: &State<F>| !state.has(Broken::TwoRuns)),
             // What the model must come to, or it shows less than it seems to.
             Property::sometimes("two workers have had something", |_, state: &State<F>| state.has_two_workers()),
         ];
@@ -72,3 +79,11 @@ pub const OLDER_WON: &str = "in a database with a fencing column no older write 
 pub const BATCH: &str = "a batch number has one content";
 pub const LEVEL: &str = "a replica that has repeated everything is equal to its master";
 pub const MOVED: &str = "a key that has moved is the same key";
+pub const WITHHELD: &str = "a claim gets what is ready, with what its ACK makes room for";
+pub const TURN: &str = "while a group could be served and waits, no other is served twice";
+pub const LEFT_OUT: &str = "no source is left out that was heard, or that could not be heard";
+pub const REMEMBERED: &str = "an id that was acknowledged is not added again for as long as it is remembered";
+pub const REFUSED: &str = "an ADD is refused only while its id is in hand or remembered";
+pub const PERIOD: &str = "a run comes at a time of its period, and each later than the last";
+pub const TWO_RUNS: &str = "of an element that comes again one run is in hand";
+pub const PRIORITY: &str = "nothing of a later key is handed out while an earlier one has something";

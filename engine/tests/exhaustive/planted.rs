@@ -33,6 +33,30 @@ pub enum Plant {
     NoFence,
     /// An ACK also settles what was handed back and is dead.
     RevivesStale,
+    /// A claim that acknowledges does so behind the claim.
+    ClaimsBeforeItAcks,
+    /// Of a claim that acknowledges, replicas are told the claim.
+    TellsOnlyTheClaim,
+    /// Groups take no turns.
+    MindsNoTurn,
+    /// A report of one source counts for all.
+    CountsTheFirst,
+    /// An id that was acknowledged is not remembered.
+    ForgetsWhatIsDone,
+    /// An id is remembered for ever.
+    RemembersForEver,
+    /// A period is counted from the time of the ACK.
+    CountsFromTheAck,
+    /// With a run that dies what comes again is over.
+    EndsWithADeadRun,
+    /// The next run is made when one begins.
+    MakesRunsWhenTheyBegin,
+    /// An eviction is taken for a deletion.
+    TakesEvictionsForDeletions,
+    /// A deletion because of a deadline is not announced.
+    AnnouncesNothing,
+    /// Keys are asked in the opposite order.
+    AsksTheLastFirst,
 }
 
 impl Plant {
@@ -63,6 +87,25 @@ impl Plant {
                 node.key.alter_delivery(options, now).expect("it has groups");
                 Some(claimed)
             }
+            (Plant::ClaimsBeforeItAcks, Op::Claim { worker, count, lease, first, acks }) if !acks.is_empty() => {
+                let mut claim = Op::claim(*worker, *count, *lease);
+                let mut effect = apply::<F>(node, &mut claim, now, now);
+                if let Op::Claim { first: given, .. } = claim {
+                    *first = given;
+                }
+                let acked = apply::<F>(node, &mut Op::Ack(acks.clone()), now, now);
+                (effect.acked, effect.changed) = (acked.count, effect.changed || acked.changed);
+                Some(effect)
+            }
+            (Plant::ForgetsWhatIsDone, Op::Ack(tokens)) => {
+                apply::<F>(node, &mut Op::Nack { tokens: tokens.clone(), dead: true }, now, now);
+                Some(apply::<F>(node, &mut Op::Discard(tokens.clone()), now, now))
+            }
+            (Plant::RemembersForEver, Op::Write(_)) => Some(apply::<F>(node, op, UnixMs(0), now)),
+            (_, Op::Write(write)) if F::spoiled(self, write).is_some() => {
+                *write = F::spoiled(self, write).expect("just seen");
+                Some(apply::<F>(node, op, now, now))
+            }
             (Plant::ForgetsWrites, Op::Write(_)) => {
                 let mut other = node.clone();
                 Some(apply::<F>(&mut other, op, now, now))
@@ -92,7 +135,15 @@ impl Plant {
         }
     }
 
-    pub fn is_lost_on_the_way<W>(self, op: &Op<W>) -> bool {
-        self == Plant::LosesSweeps && matches!(op, Op::Sweep)
+    /// What replicas are told of this; none: nothing.
+    pub fn tells<F: Family>(self, op: Op<F::Write>) -> Option<Op<F::Write>> {
+        match (self, op) {
+            (Plant::LosesSweeps, Op::Sweep) => None,
+            (plant, Op::Write(write)) if F::is_lost(plant, &write) => None,
+            (Plant::TellsOnlyTheClaim, Op::Claim { worker, count, lease, first, .. }) => {
+                Some(Op::Claim { worker, count, lease, first, acks: Vec::new() })
+            }
+            (_, op) => Some(op),
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::bounds::{Bounds, Budget};
 use crate::family::Family;
-use crate::history::{Breaches, Broken, Delivery, Side};
+use crate::history::{Breaches, Broken, Delivery};
 use crate::op::Op;
+use crate::side::Side;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Formatter};
 use std::hash::{Hash, Hasher};
@@ -22,7 +23,7 @@ pub enum Action<W> {
     SetBack,
     /// The replica takes over, with so many of the operations that were on their way.
     FailOver(usize),
-    /// kill -9, and a restart from the log, whose end is missing but for so many operations.
+    /// kill -9, and a restart from the log, whose end is missing but for so many operations. What one turn of the loop did is there or not.
     Crash(usize),
     /// The slot of the key moves to another server, which gets a snapshot.
     Move,
@@ -43,12 +44,21 @@ pub struct Row {
     pub body: Vec<u8>,
 }
 
+/// What is on its way to the replica.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Sent<W> {
+    pub op: Op<W>,
+    /// When it was done.
+    pub at: i64,
+    /// The file never ends before the next one.
+    pub has_more: bool,
+}
+
 pub struct State<F: Family> {
     pub now: i64,
     pub master: Arc<Side<F>>,
     pub replica: Arc<Side<F>>,
-    /// What is on its way to the replica, with the time at which it was done.
-    pub on_the_way: Vec<(Op<F::Write>, i64)>,
+    pub on_the_way: Vec<Sent<F::Write>>,
     pub held: [Vec<Held>; 2],
     pub deliveries: u8,
     pub rows: BTreeMap<Vec<u8>, Row>,

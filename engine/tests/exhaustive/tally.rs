@@ -49,7 +49,7 @@ impl Family for Clients {
         Node { key, around: (), clock: now }
     }
 
-    fn truth(&self) -> Truth {
+    fn truth(&self, _: UnixMs) -> Truth {
         Truth { rules: self.rules, open: None, owed: Vec::new(), numbers: BTreeMap::new() }
     }
 
@@ -156,7 +156,7 @@ impl family::Truth<Write> for Truth {
         Ok(())
     }
 
-    fn settled(&mut self, delivery: &Delivery) {
+    fn settled(&mut self, delivery: &Delivery, _: Option<UnixMs>) {
         let content = content(delivery);
         self.numbers.remove(&delivery.name);
         if let Some(at) = self.owed.iter().position(|owed| *owed == content) {

@@ -2,11 +2,12 @@
 
 use crate::bounds::{Bounds, Budget, Database};
 use crate::family::Family;
-use crate::history::{hash_of, Breaches, Broken, Done, History, Side};
-use crate::node::{Role, Source};
+use crate::history::{Breaches, Broken, History};
+use crate::node::{Node, Role, Source};
 use crate::op::Op;
 use crate::planted::Plant;
-use crate::state::{Action, Held, Row, State};
+use crate::side::{hash_of, Done, Side};
+use crate::state::{Action, Held, Row, Sent, State};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tsgen_engine::{Millis, TokenRange, UnixMs};
@@ -41,7 +42,7 @@ impl<F: Family> Known<F> {
 impl<F: Family> World<F> {
     pub fn first(&self) -> State<F> {
         let now = 10;
-        let master = Arc::new(Side::new(self.family.start(UnixMs(now)), History::new(self.family.truth())));
+        let master = Arc::new(Side::new(self.family.start(UnixMs(now)), History::new(self.family.truth(UnixMs(now)))));
         let replica = Arc::new(Side::new(master.node.synchronised(), master.history.clone()));
         State {
             now,
@@ -77,7 +78,8 @@ impl<F: Family> World<F> {
         if state.may_lose(&self.bounds) {
             let some = 0..=state.on_the_way.len();
             actions.extend(some.clone().map(Action::FailOver));
-            actions.extend(some.map(Action::Crash));
+            let is_whole = |kept: &usize| *kept == 0 || !state.on_the_way[kept - 1].has_more;
+            actions.extend(some.filter(is_whole).map(Action::Crash));
         }
         if spent.moves < most.moves {
             actions.push(Action::Move);
@@ -97,6 +99,12 @@ impl<F: Family> World<F> {
             if spent.claims < most.claims {
                 let claim = |count: &usize| Op::claim(worker, *count, lease);
                 actions.extend(self.bounds.counts.iter().map(claim).map(Action::Do));
+            }
+            if spent.claims < most.claims && spent.settles < most.settles && spent.joint < most.joint {
+                for held in &state.held[worker as usize] {
+                    let acks = vec![TokenRange::one(held.delivery.token)];
+                    actions.push(Action::Do(Op::Claim { worker, count: 1, lease, first: None, acks }));
+                }
             }
             if spent.settles < most.settles {
                 for held in &state.held[worker as usize] {
@@ -132,7 +140,11 @@ impl<F: Family> World<F> {
             Action::Do(op) => {
                 spent.commands += 1;
                 match op {
-                    Op::Claim { .. } => spent.claims += 1,
+                    Op::Claim { acks, .. } => {
+                        let joint = u8::from(!acks.is_empty());
+                        spent.claims += 1;
+                        (spent.settles, spent.joint) = (spent.settles + joint, spent.joint + joint);
+                    }
                     Op::Pause(_) => spent.pauses += 1,
                     Op::Ack(_) | Op::Nack { .. } | Op::Extend { .. } | Op::Release { .. } => spent.settles += 1,
                     _ => spent.operates += 1,
@@ -145,13 +157,7 @@ impl<F: Family> World<F> {
             Action::Move => spent.moves += 1,
         }
         match action {
-            Action::Write(writes) => {
-                let mut changed = false;
-                for write in writes {
-                    changed |= self.run(&mut next, &Op::Write(write.clone()));
-                }
-                changed.then_some(next)
-            }
+            Action::Write(writes) => self.run_all(&mut next, writes).then_some(next),
             Action::Do(op) => self.run(&mut next, op).then_some(next),
             Action::Work(worker, token) => self.work(&mut next, *worker, *token).then_some(next),
             Action::Pass => {
@@ -170,7 +176,7 @@ impl<F: Family> World<F> {
                 promoted.clock = next.now();
                 F::promoted(&mut promoted);
                 let history = next.replica.history.clone();
-                self.start_over(&mut next, Side::new(promoted, history));
+                self.start_over(&mut next, promoted, history);
                 Some(next)
             }
             Action::Crash(kept) => {
@@ -181,12 +187,13 @@ impl<F: Family> World<F> {
                 restarted.clock = next.now();
                 F::loaded(&mut restarted, Source::Log);
                 let history = next.replica.history.clone();
-                self.start_over(&mut next, Side::new(restarted, history));
+                self.start_over(&mut next, restarted, history);
                 Some(next)
             }
             Action::Move => {
                 let before = next.master.node.snapshot();
                 let mut moved = next.master.node.copied_by_file();
+                moved.clock = next.now();
                 F::loaded(&mut moved, Source::Snapshot);
                 if self.plant == Some(Plant::MovesWithoutLeases) {
                     moved.key.release(&0u32.to_be_bytes(), next.now());
@@ -196,7 +203,7 @@ impl<F: Family> World<F> {
                 }
                 let history = next.master.history.clone();
                 next.on_the_way.clear();
-                self.start_over(&mut next, Side::new(moved, history));
+                self.start_over(&mut next, moved, history);
                 Some(next)
             }
         }
@@ -222,9 +229,29 @@ impl<F: Family> World<F> {
 
     /// Does an operation on the master. Tells whether anything came of it.
     fn run(&self, next: &mut State<F>, op: &Op<F::Write>) -> bool {
+        let has_come = self.do_on_master(next, op);
+        self.let_arrive(next);
+        has_come
+    }
+
+    /// Does what one turn of the loop does. Tells whether anything came of it.
+    fn run_all(&self, next: &mut State<F>, writes: &[F::Write]) -> bool {
+        let before = next.on_the_way.len();
+        let mut has_come = false;
+        for write in writes {
+            has_come |= self.do_on_master(next, &Op::Write(write.clone()));
+        }
+        if let Some((_last, others)) = next.on_the_way[before..].split_last_mut() {
+            others.iter_mut().for_each(|sent| sent.has_more = true);
+        }
+        self.let_arrive(next);
+        has_come
+    }
+
+    fn do_on_master(&self, next: &mut State<F>, op: &Op<F::Write>) -> bool {
         let now = next.now();
         let done = self.perform(&next.master, op, now, now, self.plant);
-        if !done.changed && done.side.digest == next.master.digest {
+        if !done.changed && done.side.digest == next.master.digest && done.broken == Breaches::default() {
             return false;
         }
         next.master = done.side.clone();
@@ -237,22 +264,31 @@ impl<F: Family> World<F> {
             }
         }
         if done.changed {
-            next.on_the_way.push((done.op.clone(), now.0));
+            next.on_the_way.push(Sent { op: done.op.clone(), at: now.0, has_more: false });
         }
-        // Only what may be lost need be on its way: when the rest arrives makes no difference to anybody.
-        let late = if next.may_lose(&self.bounds) { self.bounds.lag } else { 0 };
-        let arrived = next.on_the_way.len().saturating_sub(late);
-        self.deliver(next, arrived);
         true
+    }
+
+    /// Only what may be lost need be on its way: when the rest arrives makes no difference to anybody.
+    fn let_arrive(&self, next: &mut State<F>) {
+        let late = if next.may_lose(&self.bounds) { self.bounds.lag } else { 0 };
+        let mut arrived = next.on_the_way.len().saturating_sub(late);
+        // What a file has or has not as a whole is on its way as a whole.
+        while arrived > 0 && next.on_the_way[arrived - 1].has_more {
+            arrived -= 1;
+        }
+        self.deliver(next, arrived);
     }
 
     /// So many operations reach the replica.
     fn deliver(&self, next: &mut State<F>, arrived: usize) {
         let clock = next.now();
-        for (op, at) in next.on_the_way.drain(..arrived) {
-            if self.plant.is_some_and(|plant| plant.is_lost_on_the_way(&op)) {
-                continue;
-            }
+        for Sent { op, at, .. } in next.on_the_way.drain(..arrived) {
+            let told = match self.plant {
+                Some(plant) => plant.tells::<F>(op),
+                None => Some(op),
+            };
+            let Some(op) = told else { continue };
             let done = self.perform(&next.replica, &op, UnixMs(at), clock, None);
             if !done.changed {
                 next.broken.add(Broken::Level);
@@ -270,10 +306,11 @@ impl<F: Family> World<F> {
     }
 
     /// Another server is the master, and its replica synchronises with it.
-    fn start_over(&self, next: &mut State<F>, master: Side<F>) {
-        next.lost_at = next.on_the_way.drain(..).map(|(_, at)| at).fold(next.lost_at, i64::max);
-        next.replica = Arc::new(Side::new(master.node.synchronised(), master.history.clone()));
-        next.master = Arc::new(master);
+    fn start_over(&self, next: &mut State<F>, master: Node<F>, mut history: History<F::Truth>) {
+        next.lost_at = next.on_the_way.drain(..).map(|sent| sent.at).fold(next.lost_at, i64::max);
+        history.went_on(next.now());
+        next.replica = Arc::new(Side::new(master.synchronised(), history.clone()));
+        next.master = Arc::new(Side::new(master, history));
         self.tick(next);
     }
 
@@ -301,14 +338,12 @@ impl<F: Family> World<F> {
             let side = Side::new(node, side.history.clone());
             (side, writes)
         };
-        if F::TICKS {
+        if self.family.ticks() {
             let (master, writes) = tick(&next.master, Role::Master);
             next.master = Arc::new(master);
             let (replica, _none) = tick(&next.replica, Role::Replica);
             next.replica = Arc::new(replica);
-            for write in writes {
-                self.run(next, &Op::Write(write));
-            }
+            self.run_all(next, &writes);
         }
     }
 

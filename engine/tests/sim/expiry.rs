@@ -8,7 +8,8 @@
 //! tells, before the timer came. And the value of what was evicted, on servers that do not show it.
 
 use crate::family::{self, options, Delivery};
-use crate::keyspace::{self, Fire, Keyspace, Told, Write, LEAD};
+use crate::keyspace::{self, Fire, Keyspace, Told, Write};
+use crate::life::Life;
 use crate::node::{Node, Role, Source};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -177,23 +178,6 @@ pub struct Truth {
     acked: BTreeSet<Id>,
 }
 
-#[derive(Clone)]
-struct Life {
-    deadline: Option<i64>,
-    evicted: bool,
-    /// With the times from which on it had them.
-    values: Vec<(i64, u32)>,
-}
-
-impl Life {
-    /// Whether this may be told as its last value: nothing that was overwritten before it had to be copied.
-    fn may_end_with(&self, value: u32) -> bool {
-        let copied_at = self.deadline.map_or(i64::MAX, |deadline| deadline - LEAD);
-        let Some(nth) = self.values.iter().position(|(_, written)| *written == value) else { return false };
-        self.evicted || self.values.get(nth + 1).is_none_or(|(overwritten_at, _)| *overwritten_at >= copied_at)
-    }
-}
-
 impl Truth {
     /// What is over at `now` is due.
     fn time_passes(&mut self, now: UnixMs) {
@@ -240,8 +224,7 @@ impl family::Truth<Write> for Truth {
                 if deadline.is_none() {
                     self.excuse_overtaken(key);
                 }
-                let life = Life { deadline, evicted: false, values: vec![(now.0, value)] };
-                self.lives.insert(key, life);
+                self.lives.insert(key, Life::new(value, deadline, now.0));
             }
             Write::Change { key, value } => self.lives.get_mut(&key).expect("it lives").values.push((now.0, value)),
             Write::Expire { key, deadline } => {
