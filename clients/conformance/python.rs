@@ -106,6 +106,9 @@ fn it_installs_and_its_first_program_runs() {
     pip.args(["install", "--quiet", "--disable-pip-version-check"])
         .arg(format!("{}[celery,cron,otel,prometheus,taskiq]", source.display()));
     succeeds(pip);
+    let mut all = mortal(bin.join("python"));
+    all.args(["-c", "import tsgen.celery, tsgen.cron, tsgen.otel, tsgen.prometheus, tsgen.taskiq"]);
+    succeeds(all);
 
     let file = folder.path().join("app.py");
     fs::write(&file, first_program(&library(), "python")).expect("write the program");
