@@ -2,7 +2,7 @@
 //!
 //! `CUTS=50` makes it so many; the figures in docs/guarantees.md are of such a run.
 
-use crate::harness::{aof, scope, wait_until, Client, Clock, Random, Server, Stop};
+use crate::harness::{aof, scope, wait_until, Client, Clock, Random, Reply, Server, Stop};
 use crate::number;
 use crate::pair::Sync;
 use std::time::{Duration, Instant};
@@ -60,6 +60,9 @@ fn cut(sync: Sync, nth: u64) -> Gone {
     server.start_again();
     let kept = server.client().ok("TSGEN.INFO k");
     let waiting = kept.items().chunks(2).find(|pair| pair[0].text() == "waiting").expect("a count")[1].int();
+    // What is gone is the end, and nothing in between.
+    let mut is_there = |id: i64| server.client().ok(&format!("TSGEN.GET k {id}")) != Reply::Nil;
+    assert!(is_there(waiting - 1) && !is_there(waiting), "{waiting} are left");
     let gone = answered.get(waiting as usize..).unwrap_or_default();
     let since = |at: &Instant| cut_at.saturating_duration_since(*at).as_millis() as u64;
     Gone { elements: gone.len(), ms: gone.first().map_or(0, since), since_sync_ms }
