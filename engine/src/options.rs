@@ -41,7 +41,7 @@ pub struct DeliveryOptions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sink {
     /// Name of the stream.
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "crate::snapshot::bytes")]
     pub stream: Box<[u8]>,
     /// Approximate MAXLEN of the stream; 0: unbounded.
     pub max_len: u64,

@@ -9,6 +9,7 @@
 //!
 //! Reading trusts nothing: a length never makes it allocate more than is there, and whatever cannot have been written is refused.
 
+pub(crate) mod bytes;
 mod format;
 mod load;
 

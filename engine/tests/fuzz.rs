@@ -12,6 +12,8 @@ mod expiry;
 #[path = "fuzz/history.rs"]
 mod history;
 #[path = "snapshot/keys.rs"]
+// The fuzzers read whole keys from files.
+#[cfg_attr(not(test), allow(dead_code))]
 mod keys;
 #[path = "model/naive.rs"]
 mod naive;

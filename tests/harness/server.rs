@@ -178,6 +178,18 @@ impl Server {
         signal(self.pid(), name);
     }
 
+    /// Has the kernel refuse this process more memory than it has and these bytes.
+    #[track_caller]
+    pub fn leave_room(&self, bytes: u64) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process");
+        let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("its size");
+        let kilobytes: u64 = size.trim().trim_end_matches(" kB").parse().expect("in kB");
+        let most = Some((kilobytes << 10) + bytes);
+        let limit = rustix::process::Rlimit { current: most, maximum: most };
+        let pid = rustix::process::Pid::from_raw(self.pid() as i32);
+        rustix::process::prlimit(pid, rustix::process::Resource::As, limit).expect("set a limit");
+    }
+
     /// Makes this server a replica and waits until the link is up and everything written so far has arrived.
     #[track_caller]
     pub fn replica_of(&self, master: &Server) {

@@ -50,7 +50,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Its name.
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "crate::snapshot::bytes")]
     pub name: Box<[u8]>,
     /// The highest timestamp it has reported.
     pub timestamp: Option<i64>,

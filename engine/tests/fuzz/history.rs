@@ -8,6 +8,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// Operations beyond these are left out, so that an input takes some milliseconds.
 const MOST_STEPS: usize = 150;
 
+/// How many steps there are between two looks at everything. What a step itself tells is always compared.
+const LOOK_EVERY: usize = 10;
+
 /// Four bytes choose rules and options, and each two that follow one operation among the 65 536 that the model's own strategy makes of them. So the
 /// fuzzer may keep, drop, double and move operations one by one, and no second list of them has to be kept. Rejected: handing the bytes
 /// on to the strategy (`RngAlgorithm::PassThrough`), which gives half of what is left to each choice that is not taken; after one operation nothing is.
@@ -16,7 +19,7 @@ pub fn run<F: Create + 'static>(input: &[u8]) -> bool {
     let (rules, options) = picked(&(F::rules(), F::options()), head);
     let one = op(F::own());
     let ops = rest.chunks(2).take(MOST_STEPS).map(|bytes| picked(&one, bytes)).collect();
-    F::world(rules, options).run(ops);
+    F::world(rules, options).run_looking(ops, LOOK_EVERY);
     !rest.is_empty()
 }
 

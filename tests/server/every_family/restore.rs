@@ -159,6 +159,28 @@ fn a_payload_damaged_behind_lengths_that_fit_is_refused_or_taken_but_never_hurts
     }
 }
 
+/// A payload of some fifty bytes had the server allocate 160 MB, by a length that it promised: where so much is not to be had, that ended the server.
+#[test]
+fn a_length_that_promises_much_allocates_nothing() {
+    for family in &FAMILIES {
+        let mut server = Server::start(&["--tsgen.virtual-clock", "yes"]);
+        let mut c = server.client();
+        let payloads = payloads(family, &mut c);
+        server.leave_room(64 << 20);
+        for payload in &payloads {
+            for (nth, chunk) in payload.chunks.iter().enumerate() {
+                for at in 0..chunk.len() {
+                    let mut chunks = payload.chunks.clone();
+                    // 200 MB, as an integer: below the limit of what a chunk may decode to.
+                    chunks[nth].splice(at..=at, [0xfc, 0, 0, 0, 0x0c]);
+                    c.call(&[b"RESTORE", b"k", b"0", &reseal(&payload.with(&chunks), payload.version), b"REPLACE"]);
+                }
+            }
+        }
+        server.assert_alive();
+    }
+}
+
 /// Each chunk of an input stands behind two bytes that tell its length; the last may be shorter (`engine/tests/fuzz/snapshot.rs`).
 fn unframed(mut input: &[u8]) -> Vec<Vec<u8>> {
     let mut chunks = Vec::new();

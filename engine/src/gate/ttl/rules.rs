@@ -35,7 +35,7 @@ impl From<TtlRules0> for TtlRules {
 
 /// The beginning of a key's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Prefix(#[serde(with = "serde_bytes")] pub Box<[u8]>);
+pub struct Prefix(#[serde(with = "crate::snapshot::bytes")] pub Box<[u8]>);
 
 impl TtlRules {
     /// The default of `max_held`: 64 MiB.
