@@ -1,17 +1,20 @@
 //! What watching costs those who write: the server's CPU of `SET key value EX 1000`, pipelined, of keys that are watched, and of
 //! others beside a watcher; against the same module without a watcher, and that against a plain server. And what a thousand watchers cost
-//! those whose keys none of them watches, against one.
+//! those whose keys none of them watches, against one. What a watcher costs cannot fall below what the server takes for telling a module that
+//! does nothing (`tests/shim/subscriber.rs`): that is shown beside it, against a plain server.
 //!
-//! All five take turns in every round, each on a fresh process, and a round is compared within itself.
+//! All of them take turns in every round, each on a fresh process, and a round is compared within itself.
 
 use crate::gauge;
-use crate::harness::Server;
+use crate::harness::{build_shim, Server};
 use crate::load::{self, KEY, PAYLOAD};
 use crate::pipe::{Pipe, Requests};
 use crate::push::PER_WRITE;
 use crate::rounds::Pair;
 use crate::scale::Scale;
 use crate::table::{Table, Unit};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Two prefixes of the same length, of which the first may be watched.
 const WATCHED: &str = "watched:";
@@ -19,10 +22,18 @@ const ANOTHER: &str = "another:";
 /// As long, and begins as the prefixes of many watchers do, to part from them later on.
 const AMONG_OTHERS: &str = "watchez:";
 
+#[derive(Clone, Copy)]
+enum Module {
+    None,
+    Ours,
+    /// It subscribes to the same, and does nothing.
+    Subscriber,
+}
+
 /// A server, and the keys that are written on it.
 #[derive(Clone, Copy)]
 struct Setting {
-    has_module: bool,
+    module: Module,
     watchers: usize,
     prefix: &'static str,
 }
@@ -35,12 +46,14 @@ const NO_WATCHER: usize = 1;
 const BESIDE: usize = 2;
 const UNDER: usize = 3;
 const AMONG: usize = 4;
-const SETTINGS: [Setting; 5] = [
-    Setting { has_module: false, watchers: 0, prefix: ANOTHER },
-    Setting { has_module: true, watchers: 0, prefix: ANOTHER },
-    Setting { has_module: true, watchers: 1, prefix: ANOTHER },
-    Setting { has_module: true, watchers: 1, prefix: WATCHED },
-    Setting { has_module: true, watchers: MANY, prefix: AMONG_OTHERS },
+const TOLD: usize = 5;
+const SETTINGS: [Setting; 6] = [
+    Setting { module: Module::None, watchers: 0, prefix: ANOTHER },
+    Setting { module: Module::Ours, watchers: 0, prefix: ANOTHER },
+    Setting { module: Module::Ours, watchers: 1, prefix: ANOTHER },
+    Setting { module: Module::Ours, watchers: 1, prefix: WATCHED },
+    Setting { module: Module::Ours, watchers: MANY, prefix: AMONG_OTHERS },
+    Setting { module: Module::Subscriber, watchers: 0, prefix: ANOTHER },
 ];
 
 /// Which keys are written, one after the other, in this order.
@@ -57,6 +70,7 @@ pub fn measure(scale: &Scale, table: &mut Table) {
         ("unwatched, there is a watcher; theirs: none", BESIDE, NO_WATCHER, Some(1.15)),
         ("unwatched, there are a thousand watchers; theirs: one", AMONG, BESIDE, Some(1.3)),
         ("watched; theirs: no watcher", UNDER, NO_WATCHER, Some(1.6)),
+        ("a module that only subscribes; theirs: no module", TOLD, PLAIN, None),
         ("no watcher; theirs: no module", NO_WATCHER, PLAIN, None),
     ] {
         for (write, name) in WRITES.iter().enumerate() {
@@ -78,7 +92,12 @@ fn in_turn(round: usize, sets: usize) -> [Costs; SETTINGS.len()] {
 }
 
 fn cost(setting: Setting, sets: usize) -> Costs {
-    let server = if setting.has_module { Server::start(&[]) } else { Server::plain(&[]) };
+    static SUBSCRIBER: OnceLock<PathBuf> = OnceLock::new();
+    let server = match setting.module {
+        Module::None => Server::plain(&[]),
+        Module::Ours => Server::start(&[]),
+        Module::Subscriber => Server::start_with(SUBSCRIBER.get_or_init(|| build_shim("subscriber")), &[]),
+    };
     let mut client = server.client();
     for nth in 0..setting.watchers {
         // The first watches all of them, the others some each.
