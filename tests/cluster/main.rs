@@ -12,6 +12,7 @@ mod blocking;
 mod failover;
 mod groups;
 mod owners;
+mod recurring;
 mod resharding;
 mod routing;
 mod sentinel;
