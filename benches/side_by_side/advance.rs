@@ -1,4 +1,4 @@
-//! ADVANCE over a million elements against ADVANCE over one: releasing costs the same however many there are, and in however many groups.
+//! ADVANCE over a million elements against ADVANCE over one: releasing costs the same however many there are, and in however many groups (here each in its own).
 //!
 //! "Theirs" is ADVANCE itself, releasing one element of the same key. The operator's way back, `ALTER WATERMARK`, makes it
 //! repeatable: what was ready and unclaimed waits again. One call takes a microsecond or two, which is the resolution of
@@ -25,7 +25,7 @@ pub fn measure(scale: &Scale, table: &mut Table) {
         let grouped = filled(options, count);
         let samples = alternate(scale.rounds, || mean_us(&mut grouped.client(), END), || sample(END));
         let pair = Pair::of(&samples, |us| *us);
-        let what = format!("releasing {count}, each a group of its own, {options}; theirs: without groups");
+        let what = format!("releasing {count} in {options}; theirs: no groups");
         table.ratio(&what, &pair, Unit::Microseconds, Some(1.1));
     }
 }
