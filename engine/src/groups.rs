@@ -306,8 +306,8 @@ impl Groups {
         self.names.fit(from, most, |number| table[number].hash)
     }
 
-    /// Reads something of the group of each of these entries, and of its head, which may have to go to another class, so that the caller then finds
-    /// it in the cache: in loops of their own the reads of cold memory overlap.
+    /// Reads something of the group of each of these entries, and of the group's head, which may have to go to another class, so that the caller
+    /// then finds them in the cache: in loops of their own the reads of cold memory overlap.
     pub(crate) fn warm<'a>(&self, entries: &Entries, handles: impl Iterator<Item = &'a Handle> + Clone) {
         let groups = || handles.clone().filter_map(|handle| self.table.get(entries.group(*handle)));
         let read = groups().fold(0, |sum, group| sum ^ group.details ^ group.hash);
@@ -317,7 +317,7 @@ impl Groups {
         std::hint::black_box(heads.fold(read, |sum, head| sum ^ entries.aux(head)));
     }
 
-    /// Like [`Groups::warm`], for heads that are about to be handed out: reads something of those that follow them.
+    /// Like [`Groups::warm`], for heads that are about to be handed out: reads something of the entries that will be heads then.
     fn warm_next(&self, entries: &Entries, heads: &[Handle]) {
         let groups = || heads.iter().filter_map(|head| self.table.get(entries.group(*head)));
         let read = groups().fold(0, |sum, group| sum ^ group.details);

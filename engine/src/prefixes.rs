@@ -63,7 +63,7 @@ impl<T> Prefixes<T> {
         self.along(name).any(|node| !node.owners.is_empty())
     }
 
-    /// The bytes with which names begin that may begin with one of the prefixes. O(1).
+    /// The first bytes of all names that may begin with one of the prefixes. O(1).
     pub fn first_bytes(&self) -> impl Iterator<Item = u8> + '_ {
         let root = &self.nodes[self.root];
         (0..=u8::MAX).filter(|first| !root.owners.is_empty() || root.below(*first).is_some())

@@ -26,8 +26,8 @@ impl<F: Content> StoredQueue<F> {
         self.is_wasteful().then(|| UnixMs(unix_ms()).after(PATIENCE))
     }
 
-    /// Gives memory back until `until`; if there is no time at all, not more often than one step in [`PATIENCE`]. Returns when to go on; `None`
-    /// if nothing is left to give.
+    /// Gives memory back until `until`. If there is no time at all, it does one step, but no more than one in each [`PATIENCE`]. Returns when to
+    /// go on; `None` if nothing is left to give.
     pub fn compact(&mut self, now: UnixMs, until: Instant) -> Option<UnixMs> {
         if !self.is_wasteful() {
             return None;

@@ -88,7 +88,7 @@ fn wakes<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, 
     wakes
 }
 
-/// Gives memory back in the time that all else has left: nobody waits for that.
+/// Gives memory back in the time that all other work has left, because nobody waits for it.
 fn compact<F: Family>(db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs, until: Instant) {
     if let Some(at) = value.compact(now, until) {
         value.schedule(db, name.bytes(), at);

@@ -43,7 +43,8 @@ pub struct StoredQueue<F: Content> {
 }
 
 /// The name under which a value was seen last, for INFO, which goes through values and not through keys. Redis does not tell the new name of a
-/// value that is renamed, so until somebody opens it there the name is unknown; an INFO that needs it has it looked for. Behind atomics, as `scheduled` is.
+/// value that is renamed, so until somebody opens it there the name is unknown; an INFO that needs the name has it looked for. Behind atomics, as
+/// `scheduled` is.
 #[derive(Default)]
 struct LastName {
     is_known: AtomicBool,

@@ -159,7 +159,7 @@ pub fn no_deletion_comes(ctx: &Ctx) {
     ctx.select_db(selected);
 }
 
-/// A watcher knows that a key was to be evicted, which has not happened.
+/// A key that a watcher knows as evicted lives on: tracks it as any other.
 fn lives_on(ctx: &Ctx, watcher: &Str, key: &Str) {
     let known = with_queue(ctx, watcher, |queue| queue.known(key.bytes())).flatten();
     let evicted = known.filter(|known| known.ended == Some(Ending::Evicted));

@@ -97,7 +97,7 @@ fn state() -> MutexGuard<'static, State> {
 }
 
 impl State {
-    /// Notes what is asked without the lock. To be called after each change.
+    /// Notes what is read without the lock. Must be called after each change.
     fn count(&self) {
         WATCHERS.store(self.dbs.values().map(|watchers| watchers.by_name.len()).sum(), Ordering::Relaxed);
         let mut bits = [0; 4];

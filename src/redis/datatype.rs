@@ -166,8 +166,9 @@ impl<T: Stored> DataType<T> {
         unsafe { Box::from_raw(value) }
     }
 
-    /// Shows all sound values, in no order, until `look` returns false. Panics if any value is lent, and lets none be lent meanwhile. A
-    /// panic damages the value that is shown; the others are shown all the same. `look` must not call anything that could end a value. `_section` proves that this is a callback, and so the main thread.
+    /// Shows all sound values, in no order, until `look` returns false. Panics if any value is lent, and lets none be lent meanwhile. A panic
+    /// of `look` damages the value that is shown; the others are shown all the same. `look` must not call anything that could end a value.
+    /// `_section` proves that this is a callback, and so the main thread.
     pub fn each(&self, _section: &Section, mut look: impl FnMut(&mut T) -> bool) {
         let lender = ptr::from_ref(self).cast_mut().cast::<c_void>();
         lent::assert_none();

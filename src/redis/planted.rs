@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 #[cfg(feature = "planted-panic")]
 pub static AT: Number = Number::new(c"planted-panic", 0, 0, 1_000_000);
 
-/// The same for looks at values that are shown one after the other: tests of `AT` ask INFO, and that shall take no step.
+/// The same for looks at values that are shown one after the other. They are no steps of `AT`, because tests of `AT` ask INFO.
 #[cfg(feature = "planted-panic")]
 pub static AT_LOOK: Number = Number::new(c"planted-panic-at-look", 0, 0, 1_000_000);
 

@@ -1,8 +1,8 @@
 //! Finds the names of keys that INFO could not tell.
 //!
-//! A value knows the name under which it was seen last, and loses it with RENAME and MOVE. To hear of the new name, we would have to subscribe to events for
-//! which every writer of every key pays. So an INFO that lacks a name has it looked for: a walk over all keys, a millisecond of it in each round
-//! of the server's cron. The walk ends after one round over all databases; an INFO that still lacks a name begins another.
+//! A value knows the name under which it was seen last, and loses it with RENAME and MOVE. To hear of the new name, we would have to subscribe
+//! to events for which every writer of every key pays. So an INFO that lacks a name asks for a walk over all keys, a millisecond of it in each
+//! round of the server's cron. The walk ends after one round over all databases; an INFO that still lacks a name begins another.
 
 use crate::redis::key::Kind;
 use crate::redis::scan::Cursor;
@@ -30,7 +30,7 @@ impl Walk {
 static WALK: Mutex<Option<Walk>> = Mutex::new(None);
 static IS_WANTED: AtomicBool = AtomicBool::new(false);
 
-/// A name is wanted that is not known.
+/// Asks for the walk: the name of some value is wanted and not known.
 pub fn look_for() {
     IS_WANTED.store(true, Ordering::Relaxed);
 }

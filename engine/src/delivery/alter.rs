@@ -42,7 +42,8 @@ impl<G: Gate> Queue<G> {
         fate(options) != fate(&self.options)
     }
 
-    /// Whether more is due and not yet swept than one operation should sweep ([`SWEEP_AT_MOST`]); some more may be due that is not counted. O([`SWEEP_AT_MOST`]).
+    /// Whether more is due and not yet swept than one operation should sweep ([`SWEEP_AT_MOST`]), as far as leases and delays tell.
+    /// O([`SWEEP_AT_MOST`]).
     pub fn is_behind(&mut self, now: UnixMs) -> bool {
         if !self.gate.sort_overdue(now, SWEEP_AT_MOST) {
             return true;

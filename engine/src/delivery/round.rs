@@ -1,7 +1,7 @@
 //! MCLAIM: one claim of several keys. Which of them is asked, and for how many entries.
 //!
-//! The keys are asked in the order in which they were given, at one time, each for what those before it left to ask for: so nothing of a later key is
-//! handed out while an earlier one has something to give. It does not know the keys; whoever goes round opens them.
+//! The keys are asked in the order in which they were given, all as of one time, each for what those before it left to ask for. So nothing of a
+//! later key is handed out while an earlier one has something to give. A round does not know the keys: whoever goes round opens them.
 
 use super::claim::{Claim, CLAIM_BYTES};
 use super::sweep::SWEEP_AT_MOST;
@@ -14,7 +14,7 @@ use crate::time::UnixMs;
 pub struct Round {
     wanted: usize,
     left: usize,
-    /// Of names and bodies.
+    /// Bytes of names and bodies that were leased.
     bytes: usize,
     /// Leases, delays and firings that were ended.
     swept: usize,
@@ -31,7 +31,8 @@ impl Round {
         self.left < self.wanted
     }
 
-    /// Whether no further key is asked: all that was asked for was leased, or 4 MiB; or something was, and as much was ended as in one CLAIM at the most.
+    /// Whether no further key is asked: because all entries that were asked for are leased, or 4 MiB of them; or because some are, and as many
+    /// leases and delays were ended as one CLAIM may end.
     pub const fn is_over(&self) -> bool {
         self.left == 0 || self.bytes >= CLAIM_BYTES || (self.is_long() && self.is_served())
     }

@@ -195,7 +195,7 @@ impl Ttl {
         watched
     }
 
-    /// Tracks these many keys with the first deadlines, and no others. Returns what held them all.
+    /// Goes on with the `count` tracked keys that have the first deadlines, and with no others. Returns the memory that held all of them.
     fn keep_first(&mut self, count: usize) -> Rubbish {
         let names = self.names.emptied();
         let all = (

@@ -35,8 +35,8 @@ impl Groups {
         taken
     }
 
-    /// Takes up to `most` heads out of their classes, in the order in which they are to be handed out, as far as serving one cannot put its group
-    /// in front of another: with FAIR because that group's next turn is above all others, with a limit of 1 because it gets no other. Else one.
+    /// Takes up to `most` heads out of their classes, in the order in which they are to be handed out. Several only where a group that is served
+    /// cannot come before another one that was taken: with FAIR its next turn is above all others, with a limit of 1 it gets nothing more.
     fn take_heads(&mut self, entries: &Entries, horizon: i64, most: usize, taken: &mut Vec<Handle>) {
         if self.fair {
             self.take_lowest_turns(horizon, most, taken);

@@ -44,9 +44,9 @@ pub(super) struct Stand {
 
 /// Which groups are taken out.
 pub(super) struct Wanted {
-    /// Those whose heads' keys are at most this.
+    /// Only groups whose heads have place keys of at most this.
     pub horizon: i64,
-    /// Only those with lower turns than this, if there is one.
+    /// Only groups with lower turns than this, if it is set.
     pub below: Option<u64>,
     pub most: usize,
 }
@@ -248,8 +248,8 @@ impl Turns {
         self.lower_root();
     }
 
-    /// Takes groups out, in order of their turns, until there are `wanted.most` in `out`. O(log n), and O(1) a group as long as none in between is
-    /// not wanted.
+    /// Takes wanted groups out, in order of their turns, until there are `wanted.most` in `out`. O(log n), and O(1) a group as long as those taken
+    /// have no unwanted ones between them.
     pub(super) fn take(&mut self, given: &Given, wanted: &Wanted, out: &mut Vec<u32>) {
         if self.is_empty() {
             return;

@@ -87,8 +87,8 @@ impl<G: Gate> Loader<G> {
         }
     }
 
-    /// Like [`Loader::new`], for a key that is to stand in another keyspace than the one it was saved in, from `now` on: what only that node had
-    /// seen, and is still to come, is left behind. It costs no more than to be read.
+    /// Like [`Loader::new`], for a key that is to stand in another keyspace than the one it was saved in, from `now` on. What only that node had
+    /// seen, and is still to come, is read and left behind.
     pub fn elsewhere(seed: [u64; 2], now: UnixMs) -> Self {
         Loader { elsewhere_at: Some(now), ..Loader::new(seed) }
     }

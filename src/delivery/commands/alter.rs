@@ -19,7 +19,7 @@ const BEHIND: Fail = Fail::text(
 /// Strides of the sweep before ALTER says that it is to be tried again: [`SWEEP_AT_MOST`](tsgen_engine::SWEEP_AT_MOST).
 const STRIDES: usize = 10;
 
-/// Ends some of what has ended, by the options as they are. Nothing shows it.
+/// Sweeps some leases and delays that have ended, by the options as they are. No reply shows it.
 fn catch_up<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) {
     for _ in 0..STRIDES {
         if !value.queue.sweep_stride(now) {

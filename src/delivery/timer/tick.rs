@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tsgen_engine::{DueKey, Millis, Schedule, UnixMs};
 
-/// How long a tick may work, at all kinds of work together. Each kind goes on for at least one small step.
+/// How long a tick may work, all kinds of work together. Each kind does at least one small step.
 const BUDGET: Duration = Duration::from_millis(1);
 /// The longest sleep of the timer, in ms: short enough to notice a clock that jumps ahead.
 const LONGEST_SLEEP: i64 = 1_000;
@@ -46,7 +46,7 @@ pub struct Driver {
 /// What else the timer does for a kind of key in each tick.
 #[derive(Clone, Copy)]
 pub struct Turn {
-    /// Runs first of all, but not while data is loaded; with half of the time.
+    /// Runs first of all, for up to half of the time; not while data is loaded.
     pub begins: fn(&Ctx, Instant),
     /// Does what must be done before any key is driven. False if the time did not suffice for it.
     pub is_free: fn(&Ctx, Instant) -> bool,

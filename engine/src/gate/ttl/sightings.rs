@@ -78,7 +78,7 @@ pub struct Sightings {
     ends: PerKey<VecDeque<SeenEnd>>,
     /// The key that is just being ended. The event that says so comes next.
     ending: Option<(KeyId, Ended)>,
-    /// What is of no use any more, beside that of `changes` and `later`.
+    /// The memory of ends that were forgotten; `changes` and `later` keep their own.
     rubbish: Option<Rubbish>,
 }
 
@@ -250,8 +250,8 @@ impl Sightings {
         }
     }
 
-    /// What is of no use any more: very many changes that have been taken, or what [`Sightings::forget`] has forgotten. Only the last of each is
-    /// kept for whoever asks.
+    /// Memory that is of no use any more: that of very many changes which have been taken, or of what [`Sightings::forget`] has forgotten. Of each
+    /// only the last is kept for whoever asks.
     pub fn take_rubbish(&mut self) -> impl Iterator<Item = Rubbish> {
         [self.rubbish.take(), self.changes.take_rubbish(), self.later.take_rubbish()].into_iter().flatten()
     }

@@ -3,7 +3,7 @@
 use super::{Inner, Leaf, Sibling, Stand, INNER, LEAF};
 use std::num::NonZeroU8;
 
-/// In four strands, since each comparison waits for the one before it.
+/// Compares in four strands, since each comparison waits for the one before it.
 fn lowest_of(keys: &[i64]) -> i64 {
     let mut lowest = [i64::MAX; 4];
     let fours = keys.chunks_exact(4);
@@ -50,7 +50,7 @@ impl Leaf {
         self.len = length(len - 1);
     }
 
-    /// Drops all of which `drops` says so, which is asked of each in order. If none would be left, drops nothing and returns true.
+    /// Drops all groups for which `drops` is true; it is asked of each, in order. If none would be left, drops nothing and returns true.
     pub(super) fn drop_all(&mut self, mut drops: impl FnMut(Stand) -> bool) -> bool {
         let mut left = 0;
         for at in 0..self.len() {
