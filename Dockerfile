@@ -19,6 +19,7 @@ WORKDIR /src
 COPY tests tests
 COPY clients/conformance clients/conformance
 COPY clients/rust clients/rust
+COPY cli cli
 COPY benches benches
 COPY examples examples
 COPY scripts/third-party-licences scripts/

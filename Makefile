@@ -41,7 +41,7 @@ matrix: build ## Run the tests of the module on all servers that it supports, an
 
 test-examples: build ## Run the tests of the examples (installs what is missing: PostgreSQL, a client for Python, ...)
 	@scripts/setup examples
-	@scripts/test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients --exclude tsgen-history --exclude tsgen-conformance --exclude tsgen-client
+	@scripts/test --workspace --exclude tsgen --exclude tsgen-engine --exclude tsgen-clients --exclude tsgen-history --exclude tsgen-conformance --exclude tsgen-client --exclude tsgen-cli
 
 test-cluster: build ## Run the tests on clusters of six nodes and under Sentinels (a minute or two)
 	@scripts/test --test cluster
@@ -49,9 +49,9 @@ test-cluster: build ## Run the tests on clusters of six nodes and under Sentinel
 matrix-cluster: build ## The same with the newest Redis and the newest Valkey, and download these (SERVERS="redis-8.x valkey")
 	@TSGEN_SUITE=cluster scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
 
-test-clients: build ## Run one conversation through Redis clients in four languages, and the worker libraries (installs what is missing)
+test-clients: build ## Run one conversation through Redis clients in four languages, the worker libraries and the command line (installs what is missing)
 	@scripts/setup clients
-	@scripts/test --package tsgen-clients --package tsgen-client --package tsgen-conformance
+	@scripts/test --package tsgen-clients --package tsgen-client --package tsgen-conformance --package tsgen-cli
 
 dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
 	@scripts/dist "$(MODULE)"

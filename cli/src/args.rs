@@ -1,0 +1,256 @@
+//! The command line.
+
+use crate::family::Family;
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// See and steer what tsgen holds.
+///
+/// Exit codes: 0 done, 1 refused by the server (or `doctor` has found something), 2 a wrong command line, 3 no server was reached.
+#[derive(Parser, Debug)]
+#[command(name = "tsgen", version, max_term_width = 100)]
+pub struct Args {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where to look, and how to show it.
+#[derive(Group, Debug)]
+pub struct Common {
+    /// redis://user:password@host:port/database, unix://path, sentinel://host:port,…/master, or cluster://host:port,…
+    #[arg(long, global = true, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
+    pub url: String,
+    /// The user, if the URL does not name one
+    #[arg(long, global = true)]
+    pub user: Option<String>,
+    /// A file whose first line is the password, so that it is on no command line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The password, from the variable that redis-cli takes it from, too
+    #[arg(long, env = "REDISCLI_AUTH", hide = true, hide_env_values = true)]
+    pub password: Option<String>,
+    /// Only this database; without it `ls` and `metrics` look at all, and the others at that of the URL
+    #[arg(long, global = true, value_name = "N")]
+    pub db: Option<u32>,
+    /// One JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Ask nothing, for scripts
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// List all keys of the module: a row each
+    Ls(Ls),
+    /// Show where one key stands: gate, states, totals and options
+    Info {
+        /// The key
+        key: String,
+    },
+    /// Show entries of one state with their content; nothing changes
+    Peek(Peek),
+    /// Show dead letters with their reasons
+    Dead(Listing),
+    /// Give dead letters another chance: by token, by pattern of the reason, or all
+    Requeue(Chosen),
+    /// Remove dead letters for good: by token, by pattern of the reason, or all
+    Discard(Chosen),
+    /// End the delays of entries that failed: of these tokens, or of all
+    Promote {
+        /// The key
+        key: String,
+        /// Tokens, as PEEK DELAYED shows them; none: all
+        tokens: Vec<i64>,
+    },
+    /// Hand out nothing until `resume`
+    Pause {
+        /// The key
+        key: String,
+    },
+    /// End a pause
+    Resume {
+        /// The key
+        key: String,
+    },
+    /// Make a key: tsgen create tsgen mails --clock --lease 30s
+    Create {
+        /// The family
+        family: Family,
+        /// The key
+        key: String,
+        /// Options as the server's CREATE takes them, as --option value
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "--OPTION VALUE")]
+        options: Vec<String>,
+    },
+    /// Change options of a key: tsgen alter mails --maxdeliveries 5
+    Alter {
+        /// The key
+        key: String,
+        /// Options as the server's ALTER takes them, as --option value
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "--OPTION VALUE", required = true)]
+        options: Vec<String>,
+    },
+    /// Write all entries of a key as JSON lines; nothing changes
+    Export {
+        /// The key
+        key: String,
+    },
+    /// Add entries that `export` has written: TSGEN, DEBOUNCE and TALLY
+    Import(Import),
+    /// Let a program or a web service do the work of keys: the payload on its standard input, or in a POST
+    Work(Work),
+    /// Look for what endangers delivery; exit code 1 if something is found
+    Doctor,
+    /// Print figures of all keys for Prometheus
+    Metrics(Metrics),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Group, Debug)]
+pub struct Ls {
+    /// Keys that match this pattern of * and ?
+    #[arg(default_value = "*")]
+    pub pattern: String,
+    /// Keys of this family
+    #[arg(long)]
+    pub family: Option<Family>,
+    /// Keys with dead letters
+    #[arg(long)]
+    pub dead: bool,
+    /// Keys that hand out nothing
+    #[arg(long)]
+    pub paused: bool,
+    /// Keys whose oldest ready entry is at least so old: 30s, 5m
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    pub late: Option<std::time::Duration>,
+    /// By what to sort, largest first; by key otherwise
+    #[arg(long, value_enum)]
+    pub sort: Option<Column>,
+    /// Again every so often, with rates, until Ctrl-C
+    #[arg(long, value_name = "EVERY", value_parser = humantime::parse_duration, num_args = 0..=1, default_missing_value = "2s")]
+    pub watch: Option<std::time::Duration>,
+}
+
+/// What rows can be sorted by.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub enum Column {
+    Waiting,
+    Ready,
+    Leased,
+    Delayed,
+    Dead,
+    /// The age of the oldest ready entry
+    Age,
+}
+
+/// The states that can be looked at.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub enum State {
+    Ready,
+    Delayed,
+    Leased,
+    Dead,
+}
+
+#[derive(Group, Debug)]
+pub struct Peek {
+    /// The key
+    pub key: String,
+    /// The state
+    #[arg(default_value = "ready")]
+    pub state: State,
+    /// How many at most
+    #[arg(long, short = 'n', default_value_t = 10)]
+    pub count: usize,
+    /// Entries with this id (group, watched key, batch) that matches this pattern of * and ?
+    #[arg(long, value_name = "PATTERN")]
+    pub id: Option<String>,
+}
+
+#[derive(Group, Debug)]
+pub struct Listing {
+    /// The key
+    pub key: String,
+    /// Those whose reason matches this pattern of * and ?
+    #[arg(long, value_name = "PATTERN")]
+    pub reason: Option<String>,
+    /// How many at most
+    #[arg(long, short = 'n', default_value_t = 100)]
+    pub count: usize,
+    /// How many there are of each reason, instead of each letter
+    #[arg(long)]
+    pub by_reason: bool,
+}
+
+#[derive(Group, Debug)]
+pub struct Chosen {
+    /// The key
+    pub key: String,
+    /// Tokens, as `dead` shows them
+    #[arg(required_unless_present_any = ["reason", "all"])]
+    pub tokens: Vec<i64>,
+    /// All whose reason matches this pattern of * and ?
+    #[arg(long, value_name = "PATTERN", conflicts_with = "tokens")]
+    pub reason: Option<String>,
+    /// All of them
+    #[arg(long, conflicts_with_all = ["tokens", "reason"])]
+    pub all: bool,
+}
+
+#[derive(Group, Debug)]
+pub struct Import {
+    /// The key to add to; it is created with the options that were exported if there is none
+    pub key: String,
+    /// The file; - is the standard input
+    #[arg(default_value = "-")]
+    pub file: PathBuf,
+    /// Add dead letters too, as entries that are tried again
+    #[arg(long)]
+    pub with_dead: bool,
+}
+
+/// Exit code 0 of the program, or a status 2xx: done. 75 (EX_TEMPFAIL), 429, 503 or a Retry-After: tried again later. 65 (EX_DATAERR) or
+/// 410: a dead letter at once. All else has failed, and is tried again by the key's BACKOFF; the reason is the end of the standard error,
+/// or of the body.
+#[derive(Group, Debug)]
+#[command(group = clap::ArgGroup::new("program").required(true))]
+pub struct Work {
+    /// The keys, of one family: as long as an earlier one has something, nothing of a later one
+    #[arg(required = true)]
+    pub keys: Vec<String>,
+    /// A command for the shell. TSGEN_ID, TSGEN_KEY, TSGEN_TOKEN, TSGEN_DELIVERIES, TSGEN_FAMILY and the family's own are variables
+    #[arg(long, group = "program", value_name = "COMMAND")]
+    pub exec: Option<String>,
+    /// An URL to POST to, with headers Tsgen-Id and so on; what they cannot carry is percent-encoded
+    #[arg(long, group = "program", value_name = "URL")]
+    pub http: Option<String>,
+    /// How many at once
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub concurrency: usize,
+    /// How soon another worker takes over if this one dies [default: 30s]
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub lease: Option<std::time::Duration>,
+    /// After how long what may work later is tried again
+    #[arg(long, default_value = "1m", value_parser = humantime::parse_duration)]
+    pub later: std::time::Duration,
+    /// How long the program may go on when this process has to stop; what is not done then is handed back
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+    pub shutdown_timeout: std::time::Duration,
+}
+
+#[derive(Group, Debug)]
+pub struct Metrics {
+    /// At most so many keys have figures of their own, those with most entries; the others are summed up as key="(other)"
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub max_keys: usize,
+}

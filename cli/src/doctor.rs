@@ -1,0 +1,272 @@
+//! `tsgen doctor`: what endangers delivery, and what to do about it.
+
+use crate::args::Common;
+use crate::family::Family;
+use crate::keys::{find, Seen};
+use crate::servers::{field, info, list, text, Place, Servers};
+use crate::{table, Outcome};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// Clocks that differ by more are told of.
+const CLOCKS_MS: i64 = 500;
+/// A timer that comes later than this in one of a hundred cases is told of.
+const LATE_US: i64 = 100_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Grade {
+    /// What is accepted may be lost, or is not delivered.
+    Error,
+    /// It may become one, or is only so if nobody meant it.
+    Warning,
+    /// It could not be looked at.
+    Unknown,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    grade: Grade,
+    /// The node, or the key.
+    place: String,
+    what: String,
+    remedy: String,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, grade: Grade, place: impl ToString, what: impl ToString, remedy: impl ToString) {
+        let (place, what, remedy) = (place.to_string(), what.to_string(), remedy.to_string());
+        self.0.push(Finding { grade, place, what, remedy });
+    }
+
+    fn error(&mut self, place: impl ToString, what: impl ToString, remedy: impl ToString) {
+        self.add(Grade::Error, place, what, remedy);
+    }
+
+    fn warning(&mut self, place: impl ToString, what: impl ToString, remedy: impl ToString) {
+        self.add(Grade::Warning, place, what, remedy);
+    }
+}
+
+/// What is compared between nodes.
+struct Node {
+    name: String,
+    version: String,
+    clock_ms: Option<i64>,
+}
+
+async fn config(place: &Place, name: &str, found: &mut Findings) -> Option<String> {
+    match place.tsgen.command(None, ["CONFIG", "GET", name]).await {
+        Ok(reply) => crate::servers::pairs(&reply).first().map(|(_, value)| text(value)),
+        Err(error) => {
+            found.add(
+                Grade::Unknown,
+                &place.node,
+                format!("CONFIG GET {name}: {error}"),
+                "let this user run CONFIG GET, or look yourself",
+            );
+            None
+        }
+    }
+}
+
+/// By how much the node's clock is ahead of the one here, in ms; half of the time that asking takes is taken off.
+async fn clock(place: &Place) -> Option<i64> {
+    let before = table::now();
+    let reply = place.tsgen.command(None, ["TIME"]).await.ok()?;
+    let [seconds, micros] = list(&reply) else { return None };
+    let here = before + (table::now() - before) / 2;
+    Some(text(seconds).parse::<i64>().ok()? * 1000 + text(micros).parse::<i64>().ok()? / 1000 - here)
+}
+
+async fn node(place: &Place, found: &mut Findings) -> anyhow::Result<Node> {
+    let name = &place.node;
+    let told = info(&place.tsgen, "tsgen").await?;
+    let version = field(&told, "tsgen_version").unwrap_or_default().to_owned();
+    if told.trim().is_empty() {
+        found.error(
+            name,
+            "the module is not loaded",
+            "MODULE LOAD /path/to/libtsgen.so, and a loadmodule line in its configuration",
+        );
+        return Ok(Node { name: name.clone(), version, clock_ms: clock(place).await });
+    }
+    let number = |name: &str| field(&told, name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(0);
+    if number("tsgen_caught-panics") > 0 {
+        found.error(
+            name,
+            format!("{} faults of the module were caught", number("tsgen_caught-panics")),
+            "report them, with the server's log",
+        );
+    }
+    if number("tsgen_damaged-keys") > 0 {
+        found.error(
+            name,
+            format!("{} keys are damaged", number("tsgen_damaged-keys")),
+            "the log names them: docs/recipes/monitoring.md, a damaged key",
+        );
+    }
+    for (errors, last) in
+        [("tsgen_sink-errors", "tsgen_sink-last-error"), ("tsgen_expiry-errors", "tsgen_expiry-last-error")]
+    {
+        if number(errors) > 0 {
+            let last = field(&told, last).unwrap_or_default();
+            found.warning(name, format!("{errors} is {}: {last}", number(errors)), "see whether it rises, and why");
+        }
+    }
+    let late = number("tsgen_timer_lateness_us_p99");
+    if late > LATE_US {
+        found.warning(
+            name,
+            format!("in one of a hundred cases the timer came {} late", table::length(late / 1000)),
+            "SLOWLOG GET and LATENCY DOCTOR tell what holds the server up",
+        );
+    }
+    saving(place, found).await?;
+    Ok(Node { name: name.clone(), version, clock_ms: clock(place).await })
+}
+
+/// How the node keeps what it has accepted.
+async fn saving(place: &Place, found: &mut Findings) -> anyhow::Result<()> {
+    let name = &place.node;
+    if config(place, "appendonly", found).await.as_deref() == Some("no") {
+        found.warning(
+            name,
+            "there is no AOF: a crash loses what was accepted since the last RDB file",
+            "CONFIG SET appendonly yes, and the same in its configuration",
+        );
+    }
+    if let Some(policy) = config(place, "maxmemory-policy", found).await.filter(|policy| policy != "noeviction") {
+        let limit = config(place, "maxmemory", found).await;
+        if limit.is_some_and(|limit| limit != "0") && !policy.starts_with("volatile-") {
+            found.error(
+                name,
+                format!("maxmemory-policy is {policy}: a key that is evicted is lost with all it holds"),
+                "CONFIG SET maxmemory-policy noeviction",
+            );
+        }
+    }
+    let persistence = info(&place.tsgen, "persistence").await?;
+    for status in ["aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"] {
+        if field(&persistence, status).is_some_and(|status| status != "ok") {
+            found.error(name, format!("{status} is not ok"), "the server's log tells why: mostly a full disk");
+        }
+    }
+    let replication = info(&place.tsgen, "replication").await?;
+    if field(&replication, "role") != Some("master") {
+        found.warning(
+            name,
+            "it is a replica: what it says is as old as its link",
+            "give the URL of the master, of Sentinels or of the cluster",
+        );
+    } else if field(&replication, "connected_slaves") == Some("0") {
+        found.warning(name, "it has no replica: the loss of its disk is the loss of all", "add one, if that matters");
+    }
+    Ok(())
+}
+
+fn key(seen: &Seen, found: &mut Findings) {
+    let (info, family) = (&seen.info, seen.family);
+    let place = format!("{family} {} (db {})", seen.key, seen.db);
+    let name = &seen.key;
+    if info.dead > 0 {
+        found.warning(&place, format!("{} dead letters", info.dead), format!("tsgen dead {name} --by-reason"));
+    }
+    if info.paused {
+        found.warning(&place, "it hands out nothing", format!("tsgen resume {name}, if nobody meant it"));
+    }
+    let most = info["maxlen"].integer();
+    let all = info.ready + info.leased + info.delayed + info.dead + info.waiting;
+    if most > 0 && all >= most / 10 * 9 {
+        found.warning(
+            &place,
+            format!("it holds {all} entries of at most {most}"),
+            "more workers, or a larger MAXLEN: writers will get FULL",
+        );
+    }
+    let idle = info["idle-sources"].integer();
+    if idle > 0 {
+        found.warning(
+            &place,
+            format!("{idle} sources are silent and left out of the watermark"),
+            format!("TSGEN.SOURCES {name}"),
+        );
+    }
+    if family == Family::Tsgen
+        && info.gate != "clock"
+        && info.waiting > 0
+        && info["watermark"] == tsgen_client::Figure::Nil
+    {
+        found.warning(
+            &place,
+            "elements wait, and no watermark was ever reported",
+            "TSGEN.ADVANCE, by each of its sources",
+        );
+    }
+}
+
+fn compare(nodes: &[Node], found: &mut Findings) {
+    let versions: BTreeSet<&str> =
+        nodes.iter().map(|node| node.version.as_str()).filter(|version| !version.is_empty()).collect();
+    if versions.len() > 1 {
+        found.warning(
+            "all",
+            format!("nodes have different versions of the module: {versions:?}"),
+            "end the upgrade: docs/recipes/upgrade.md",
+        );
+    }
+    for node in nodes {
+        match node.clock_ms {
+            Some(ahead) if ahead.abs() > CLOCKS_MS => {
+                let way = if ahead > 0 { "ahead of" } else { "behind" };
+                found.warning(
+                    &node.name,
+                    format!("its clock is {} {way} the one here", table::length(ahead.abs())),
+                    "let a time service set both: after a failover the clock of the other node counts",
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
+    let servers = Servers::find(common).await?;
+    let mut found = Findings::default();
+    let mut nodes = Vec::new();
+    for place in servers.nodes().await? {
+        nodes.push(node(&place, &mut found).await?);
+    }
+    compare(&nodes, &mut found);
+    if nodes.iter().all(|node| !node.version.is_empty()) {
+        let keys = find(&servers.places().await?, &Family::ALL).await?;
+        keys.keys.iter().for_each(|seen| key(seen, &mut found));
+        if let Some((count, first)) = &keys.refused {
+            found.add(
+                Grade::Unknown,
+                "keys",
+                format!("{count} keys could not be read; the first: {first}"),
+                "let this user read them (ACL SETUSER … ~* +@read)",
+            );
+        }
+    }
+    let Findings(mut found) = found;
+    found.sort_by_key(|finding| finding.grade);
+    if common.json {
+        table::json(&found)?;
+    } else if found.is_empty() {
+        table::line("nothing found")?;
+    }
+    for finding in found.iter().filter(|_| !common.json) {
+        let grade = match finding.grade {
+            Grade::Error => "error",
+            Grade::Warning => "warning",
+            Grade::Unknown => "unknown",
+        };
+        table::line(format!("{grade}: {}: {}\n    {}", finding.place, finding.what, finding.remedy))?;
+    }
+    Ok(if found.is_empty() { Outcome::Done } else { Outcome::Failed })
+}

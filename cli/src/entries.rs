@@ -1,0 +1,227 @@
+//! `tsgen peek` and `tsgen promote`: entries of a state, with their content.
+
+use crate::args::{Common, Peek, State};
+use crate::bytes::{shortened, Bytes};
+use crate::keys::Known;
+use crate::servers::Servers;
+use crate::{table, with_key, Outcome};
+use anyhow::Context;
+use serde::Serialize;
+use serde_json::{json, Map, Value};
+use tsgen_client::{
+    Batch, Content, Debounce, Elements, Expired, Expiry, Family, Group, Key, Page, Peeked, Raw, Tally, Tsgen,
+};
+use wildmatch::WildMatch;
+
+/// What the families deliver, as bytes.
+pub trait Kind: Family + Sized {
+    type Content: Content<Family = Self>;
+    /// The fields of the content.
+    fn fields(content: &Self::Content) -> Map<String, Value>;
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+impl Kind for Elements {
+    type Content = Raw;
+    fn fields(payload: &Raw) -> Map<String, Value> {
+        object(json!({ "payload": Bytes::from(&payload.0) }))
+    }
+}
+
+impl Kind for Debounce {
+    type Content = Group<Raw>;
+    fn fields(group: &Group<Raw>) -> Map<String, Value> {
+        let items =
+            group.items.iter().map(|item| json!({ "item": Bytes::from(&item.value.0), "pushed_at_ms": item.at }));
+        object(json!({ "reason": group.reason, "items": items.collect::<Value>() }))
+    }
+}
+
+impl Kind for Expiry {
+    type Content = Expired;
+    fn fields(expired: &Expired) -> Map<String, Value> {
+        let value = expired.value.as_ref().map(Bytes::from);
+        object(
+            json!({ "type": expired.kind, "value": value, "deadline_ms": expired.deadline, "reason": expired.reason }),
+        )
+    }
+}
+
+impl Kind for Tally {
+    type Content = Batch;
+    fn fields(batch: &Batch) -> Map<String, Value> {
+        let sums = batch.sums.iter().map(|(field, sum)| json!({ "field": Bytes::from(field), "sum": sum }));
+        object(
+            json!({ "opened_at_ms": batch.opened_at, "sealed_at_ms": batch.sealed_at, "sums": sums.collect::<Value>() }),
+        )
+    }
+}
+
+/// An entry of any family.
+#[derive(Serialize)]
+pub struct Entry {
+    pub token: Option<i64>,
+    pub deliveries: i64,
+    pub id: Bytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub death: Option<Death>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    pub bytes: i64,
+    /// Nothing if it is too large for the server to show.
+    pub content: Option<Map<String, Value>>,
+}
+
+/// How a dead letter died.
+#[derive(Serialize)]
+pub struct Death {
+    pub reason: Bytes,
+    pub at_ms: i64,
+}
+
+impl Entry {
+    fn of<F: Kind>(peeked: &Peeked<F::Content>) -> Self {
+        let reason = peeked.reason.as_ref();
+        // Of a content that the server leaves out there is nothing to read.
+        let is_told = peeked.bytes <= 4 << 20;
+        Self {
+            token: peeked.token,
+            deliveries: peeked.deliveries,
+            id: Bytes::from(&peeked.id),
+            timestamp: (F::NAME == Elements::NAME).then_some(peeked.timestamp),
+            consumer: peeked.consumer.as_ref().map(Bytes::from),
+            until_ms: peeked.until,
+            death: reason.map(|reason| Death { reason: reason.into(), at_ms: peeked.died_at.unwrap_or_default() }),
+            held: peeked.held,
+            bytes: peeked.bytes,
+            content: peeked.content.as_ref().ok().filter(|_| is_told).map(F::fields),
+        }
+    }
+
+    /// The content as one line.
+    fn line(&self) -> String {
+        let Some(content) = &self.content else { return format!("({} bytes)", self.bytes) };
+        match content.get("payload").or_else(|| content.get("value")) {
+            Some(Value::String(text)) => Bytes::from(text).to_string(),
+            Some(Value::Null) => "(no value)".to_owned(),
+            _ => Value::Object(content.clone()).to_string(),
+        }
+    }
+}
+
+impl State {
+    pub fn of_library(self) -> tsgen_client::State {
+        match self {
+            Self::Ready => tsgen_client::State::Ready,
+            Self::Delayed => tsgen_client::State::Delayed,
+            Self::Leased => tsgen_client::State::Leased,
+            Self::Dead => tsgen_client::State::Dead,
+        }
+    }
+}
+
+async fn page<F: Kind>(
+    key: Key<F>,
+    state: State,
+    count: usize,
+    after: &str,
+) -> Result<(Vec<Entry>, String), tsgen_client::Error> {
+    let page: Page<F::Content> = key.peek(state.of_library(), count, after).await?;
+    Ok((page.entries.iter().map(Entry::of::<F>).collect(), page.cursor))
+}
+
+/// All entries of a state, a page at a time, until `take` has enough.
+pub async fn each(known: &Known, state: State, size: usize, mut take: impl FnMut(Entry) -> bool) -> anyhow::Result<()> {
+    let (tsgen, mut cursor): (&Tsgen, _) = (&known.tsgen, "0".to_owned());
+    loop {
+        let name = known.name.clone();
+        let (entries, next) = with_key!(known.family, tsgen, name, key => page(key, state, size, &cursor).await)
+            .with_context(|| known.family.command("PEEK"))?;
+        for entry in entries {
+            if !take(entry) {
+                return Ok(());
+            }
+        }
+        if next == "0" {
+            return Ok(());
+        }
+        cursor = next;
+    }
+}
+
+pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
+    let known = Known::find(&Servers::find(common).await?, &peek.key).await?;
+    let pattern = peek.id.as_deref().map(WildMatch::new);
+    let mut entries = Vec::new();
+    let size = if pattern.is_some() { 1000 } else { peek.count.clamp(1, 1000) };
+    each(&known, peek.state, size, |entry| {
+        if entries.len() < peek.count && pattern.as_ref().is_none_or(|pattern| pattern.matches(&entry.id.to_string())) {
+            entries.push(entry);
+        }
+        entries.len() < peek.count
+    })
+    .await?;
+    if common.json {
+        table::json(&entries)?;
+        return Ok(Outcome::Done);
+    }
+    let rows = entries.iter().map(|entry| {
+        let time = |ms: Option<i64>| ms.map_or(String::new(), |ms| table::length(ms - table::now()));
+        let state = match (peek.state, &entry.death) {
+            (State::Ready, _) if entry.held => "held back".to_owned(),
+            (State::Ready, _) => String::new(),
+            (State::Delayed, _) => format!("back in {}", time(entry.until_ms)),
+            (State::Leased, _) => {
+                let consumer = entry.consumer.as_ref().map(Bytes::to_string).unwrap_or_default();
+                format!("{consumer}, for {}", time(entry.until_ms))
+            }
+            (State::Dead, death) => death.as_ref().map(|death| death.reason.to_string()).unwrap_or_default(),
+        };
+        let token = entry.token.map_or("-".to_owned(), |token| token.to_string());
+        let id = shortened(&entry.id.to_string(), 40);
+        vec![token, entry.deliveries.to_string(), id, shortened(&state, 40), shortened(&entry.line(), 100)]
+    });
+    table::show(&["#token", "#deliveries", "id", "", "content"], rows)?;
+    Ok(Outcome::Done)
+}
+
+pub async fn promote(common: &Common, key: &str, tokens: &[i64]) -> anyhow::Result<Outcome> {
+    let known = Known::find(&Servers::find(common).await?, key).await?;
+    let mut count = 0;
+    if tokens.is_empty() {
+        loop {
+            let name = known.name.clone();
+            let done = with_key!(known.family, known.tsgen, name, key => key.promote_all(10_000).await)?;
+            count += done;
+            if done < 10_000 {
+                break;
+            }
+        }
+    } else {
+        let name = known.name.clone();
+        count = with_key!(known.family, known.tsgen, name, key => key.promote(tokens).await)?;
+    }
+    told(common, "promoted", count)
+}
+
+/// How many were changed.
+pub fn told(common: &Common, what: &str, count: i64) -> anyhow::Result<Outcome> {
+    if common.json {
+        table::json(&json!({ what: count }))?;
+    } else {
+        table::line(format!("{what} {count}"))?;
+    }
+    Ok(Outcome::Done)
+}

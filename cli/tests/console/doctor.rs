@@ -1,0 +1,102 @@
+//! `doctor`.
+
+use crate::harness::*;
+use crate::run::{json, tsgen, tsgen_at, url};
+use serde_json::Value;
+
+fn found(server: &Server) -> Vec<String> {
+    let ran = tsgen(server, &["doctor", "--json"]);
+    let list: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let of = |finding: &Value| {
+        format!("{}: {}", finding["grade"].as_str().expect("a grade"), finding["what"].as_str().expect("what"))
+    };
+    let list: Vec<String> = list.as_array().expect("a list").iter().map(of).collect();
+    assert_eq!(ran.code, i32::from(!list.is_empty()));
+    list
+}
+
+#[track_caller]
+fn finds(server: &Server, what: &str) {
+    let found = found(server);
+    assert!(found.iter().any(|finding| finding.contains(what)), "{what}: {found:?}");
+}
+
+#[test]
+fn a_server_that_is_well_is_said_to_be() {
+    let server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let replica = Server::start(&[]);
+    replica.replica_of(&server);
+    replica.wait_in_sync(&server);
+    server.client().ok("TSGEN.CREATE k CLOCK");
+    assert_eq!(found(&server), Vec::<String>::new());
+    assert_eq!(tsgen(&server, &["doctor"]).done(), "nothing found\n");
+    finds(&replica, "it is a replica");
+}
+
+#[test]
+fn what_endangers_delivery_is_found() {
+    let server = Server::start(&["--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"]);
+    let mut c = server.client();
+    finds(&server, "error: maxmemory-policy is allkeys-lru");
+    finds(&server, "warning: there is no AOF");
+    finds(&server, "warning: it has no replica");
+    c.play("> TSGEN.CREATE k MAXLEN 10\n OK\n > TSGEN.MADD k 1 a x 2 b x 3 c x 4 d x 5 e x 6 f x 7 g x 8 h x 9 i x\n [1 1 1 1 1 1 1 1 1]");
+    finds(&server, "it holds 9 entries of at most 10");
+    finds(&server, "elements wait, and no watermark was ever reported");
+    c.play("> TSGEN.ADVANCE k 1\n 1\n > TSGEN.CLAIM k w\n [[<t> …]]\n > TSGEN.NACK k <t> DEAD REASON x\n 1\n > TSGEN.ALTER k PAUSED yes\n OK");
+    finds(&server, "1 dead letters");
+    finds(&server, "it hands out nothing");
+    // Errors come first, and each has a remedy.
+    let text = tsgen(&server, &["doctor"]).out;
+    assert!(text.starts_with("error: ") && text.contains("CONFIG SET maxmemory-policy noeviction"), "{text}");
+}
+
+#[test]
+fn a_clock_that_differs_is_found() {
+    let mut clock = Clock::new();
+    let server = Server::start_under(&clock, &[]);
+    clock.pass(3_600_000);
+    finds(&server, "its clock is 1h ahead of the one here");
+}
+
+#[test]
+fn a_server_without_the_module_or_none_at_all() {
+    let plain = Server::plain(&[]);
+    finds(&plain, "error: the module is not loaded");
+    assert!(tsgen(&plain, &["ls"]).failed(1).contains("does not have the module tsgen: MODULE LOAD"));
+    // A port that nobody listens on.
+    let gone = { url(&Server::plain(&[])) };
+    assert!(tsgen_at(&gone, &["ls"], "").failed(3).contains("no answer"));
+    assert!(tsgen_at("redis://[", &["ls"], "").failed(1).contains("--url"));
+}
+
+#[test]
+fn a_user_who_may_not_look_at_everything_gets_the_rest() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play(
+        "> TSGEN.CREATE mine\n OK\n > TSGEN.CREATE yours\n OK\n > ACL SETUSER ada on >secret ~mine +@all -config\n OK",
+    );
+    let file = server.folder().join("password");
+    std::fs::write(&file, "secret\n").expect("a file");
+    let file = file.display().to_string();
+    let as_ada = |args: &[&str]| tsgen(&server, &[args, &["--user", "ada", "--password-file", &file]].concat());
+    let listed = as_ada(&["ls", "--json"]);
+    assert_eq!(
+        (listed.code, serde_json::from_str::<Value>(&listed.out).expect("JSON").as_array().expect("a list").len()),
+        (0, 1)
+    );
+    assert!(listed.err.contains("1 keys are left out") && listed.err.contains("NOPERM"), "{}", listed.err);
+    let told = as_ada(&["doctor"]);
+    assert!(
+        told.code == 1 && told.out.contains("unknown: ") && told.out.contains("CONFIG GET appendonly"),
+        "{}",
+        told.out
+    );
+    assert!(as_ada(&["info", "yours"]).failed(1).contains("NOPERM"));
+    std::fs::write(server.folder().join("wrong"), "wrong").expect("a file");
+    let wrong = server.folder().join("wrong").display().to_string();
+    let refused = tsgen(&server, &["ls", "--user", "ada", "--password-file", &wrong]).failed(1);
+    assert!(refused.contains("WRONGPASS") && !refused.contains("wrong\n"), "{refused}");
+    assert_eq!(json(&server, &["ls"]).as_array().expect("a list").len(), 2);
+}

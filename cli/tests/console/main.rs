@@ -1,0 +1,13 @@
+//! The program `tsgen` against real servers, as its users run it.
+
+#[path = "../../../tests/harness/mod.rs"]
+mod harness;
+
+mod doctor;
+mod keys;
+mod letters;
+mod metrics;
+mod places;
+mod run;
+mod transfer;
+mod work;
