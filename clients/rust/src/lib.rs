@@ -20,6 +20,7 @@ mod hooks;
 mod info;
 mod job;
 mod key;
+mod leases;
 mod line;
 mod link;
 mod name;

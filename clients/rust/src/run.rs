@@ -2,15 +2,14 @@
 
 use crate::claims::{Claims, Keyed};
 use crate::error::Error;
-use crate::hands::{by_key, tokens, Hand, Hands, Settled};
+use crate::hands::{tokens, Hand, Hands, Settled};
 use crate::hooks::Hooks;
 use crate::job::{Claimed, Failure, Verdict};
 use crate::key::nack_words;
 use crate::line::{insist, Line, Pause};
 use crate::name::Name;
-use crate::options::ms;
 use crate::recurring::Recurring;
-use crate::reply::{integer, list};
+use crate::reply::list;
 use crate::worker::{Launch, Work, Worker};
 use redis::Value;
 use std::future::Future;
@@ -22,15 +21,15 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout, MissedTickBehavior};
+use tokio::time::{sleep, timeout};
 
 pub(crate) struct Run {
-    worker: Worker,
+    pub(crate) worker: Worker,
     recurring: Vec<Recurring>,
     launch: Launch,
     is_burst: bool,
-    line: Line,
-    hands: Hands,
+    pub(crate) line: Line,
+    pub(crate) hands: Hands,
     /// A hand is free.
     changed: Notify,
     /// There is something to acknowledge.
@@ -289,45 +288,6 @@ impl Run {
         Ok(())
     }
 
-    /// Extends all that is worked on at a third of the lease.
-    async fn keep_leases(&self) -> Result<(), Error> {
-        let mut ticks = tokio::time::interval((self.worker.lease / 3).max(Duration::from_millis(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            for (key, hands) in by_key(self.hands.in_work()) {
-                match self.extend(&key, &hands).await {
-                    Err(error) if !error.passes() => return Err(error),
-                    Err(error) => tracing::warn!(%key, %error, "tsgen: cannot extend leases now"),
-                    Ok(()) => {}
-                }
-            }
-        }
-    }
-
-    async fn extend(&self, key: &Name, hands: &[Arc<Hand>]) -> Result<(), Error> {
-        let count = async |hands: &[Arc<Hand>]| {
-            let command = self.line.command("EXTEND", key.as_ref()).and(ms(self.worker.lease));
-            let reply = self.line.call(&command.and(tokens(hands).words().0)).await?;
-            Ok::<_, Error>(usize::try_from(integer(&reply)).unwrap_or_default())
-        };
-        let all = count(hands).await?;
-        if all == hands.len() {
-            return Ok(());
-        }
-        // Some are lost, or were settled meanwhile: which?
-        for hand in hands.chunks(1) {
-            let is_current = hands.len() > 1 && count(hand).await? == 1;
-            if !is_current && self.hands.lose(&hand[0]) {
-                let job = &hand[0].claimed;
-                tracing::warn!(%key, id = %job.id, "tsgen: lost: somebody else has it");
-                self.tell(|hooks| hooks.on_lost(job));
-                job.lost.cancel();
-            }
-        }
-        Ok(())
-    }
-
     /// Lets handlers end, and hands back the rest.
     async fn wind_up(&self, jobs: &mut JoinSet<()>) {
         let hurry = &self.worker.stopper.hurry;
@@ -362,7 +322,7 @@ impl Run {
         told
     }
 
-    fn tell(&self, each: impl Fn(&dyn Hooks)) {
+    pub(crate) fn tell(&self, each: impl Fn(&dyn Hooks)) {
         for hooks in &self.worker.hooks {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| each(&**hooks))) {
                 tracing::error!("tsgen: a hook failed: {}", Failure::panic(&*payload));
