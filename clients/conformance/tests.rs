@@ -71,24 +71,6 @@ fn the_page_tells_of_every_scenario() {
     assert!(page.contains(&table), "docs/clients.md should have this table:\n{table}");
 }
 
-/// The workers in the README are out of the programs that the libraries' own READMEs begin with, and these are run.
-#[test]
-fn the_readme_shows_lines_of_programs_that_run() {
-    let readme = |path: &str| std::fs::read_to_string(harness::workspace().join(path)).expect("a README");
-    let blocks = |text: &str, language: &str| -> Vec<String> {
-        let begin = format!("```{language}\n");
-        text.split(&begin).skip(1).map(|rest| rest.split("```").next().expect("a block").to_owned()).collect()
-    };
-    for (language, folder) in [("python", "python"), ("js", "node"), ("go", "go"), ("rust", "rust")] {
-        let programs = blocks(&readme(&format!("clients/{folder}/README.md")), language);
-        let shown = blocks(&readme("README.md"), language);
-        assert_eq!(shown.len(), 1, "one worker in {language}");
-        for line in shown[0].lines() {
-            assert!(programs[0].lines().any(|own| own == line), "clients/{folder}/README.md has no line {line:?}");
-        }
-    }
-}
-
 scenarios! {
     a_thousand_jobs
     burst
