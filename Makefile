@@ -8,7 +8,7 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke lint clean
+.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ bench: build ## Measure against sorted sets and streams, side by side (some minu
 
 bench-smoke: build ## Run the benchmark at tiny sizes, only to see that it works
 	TSGEN_BENCH=smoke cargo bench --quiet --bench side_by_side
+
+bench-clients: build ## Measure the worker libraries beside taskiq-redis, Celery, BullMQ and asynq (some minutes; needs Python, Node, Go; ROUNDS=3)
+	@scripts/bench-clients "$(MODULE)"
 
 lint: setup ## Formatting, clippy and go vet (where there is Go), no warnings allowed
 	cargo fmt --all --check

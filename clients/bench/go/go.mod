@@ -1,0 +1,24 @@
+module tsgen/bench
+
+go 1.24.0
+
+// What is measured beside the library for Go.
+require github.com/hibiken/asynq v0.26.0
+
+require (
+	github.com/redis/go-redis/v9 v9.17.3
+	tsgen v0.0.0
+)
+
+require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/robfig/cron/v3 v3.0.1 // indirect
+	github.com/spf13/cast v1.10.0 // indirect
+	golang.org/x/sys v0.37.0 // indirect
+	golang.org/x/time v0.14.0 // indirect
+	google.golang.org/protobuf v1.36.10 // indirect
+)
+
+replace tsgen => ../../go
