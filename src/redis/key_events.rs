@@ -139,7 +139,8 @@ impl KeyListener {
         KeyListener { class, tell, is_told: AtomicBool::new(false) }
     }
 
-    /// Subscribes, once. There is no way back, and with the first listener of a class each of its events costs its writer some 0.45 us.
+    /// Subscribes, once. There is no way back, and with the first listener of a class each of its events costs its writer 0.1 to 0.2 us before the
+    /// listener does anything.
     pub fn listen(&'static self) {
         if self.is_told.load(Ordering::Relaxed) {
             return;
