@@ -37,7 +37,7 @@ fn history<F: Create + 'static>() -> impl Strategy<Value = History<F>> {
 }
 
 fn run<F: Create>((rules, options, ops): History<F>) {
-    F::world(rules, options).run(ops);
+    F::world(rules, options).run_looking(ops, 1);
 }
 
 proptest! {

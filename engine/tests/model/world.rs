@@ -212,11 +212,7 @@ impl<F: Family> World<F> {
         settled.count
     }
 
-    pub fn run(&mut self, ops: Vec<Op<F::Op>>) {
-        self.run_looking(ops, 1);
-    }
-
-    /// The same, but everything is read only behind each so many steps, and at the end: that takes most of the time.
+    /// Everything is read behind each so many steps, and at the end: that takes most of the time.
     pub fn run_looking(&mut self, ops: Vec<Op<F::Op>>, every: usize) {
         for op in ops {
             self.steps += 1;
