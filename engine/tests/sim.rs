@@ -102,4 +102,6 @@ fn histories_that_once_failed_hold() {
     history::<delays::Delayers>(775);
     // A late NACK of a lease that had run out delayed its entry while others of its group were in hand: more than there may be.
     history::<tsgen::Writers>(397);
+    // An eviction was announced and did not come: a replica that took over meanwhile told the end of the key without its value.
+    history::<expiry::Bookings>(4385);
 }
