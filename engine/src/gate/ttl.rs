@@ -10,6 +10,7 @@
 mod judge;
 mod listing;
 mod rules;
+mod saved;
 mod sightings;
 mod tracking;
 
@@ -23,14 +24,14 @@ pub use tracking::{expired, Copied, Ending, Expired, Update};
 use super::Gate;
 use crate::buffers::Mover;
 use crate::compact::{more, Cursor, Step};
-use crate::entries::{Entries, Handle, Place, MAX_NAME};
+use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
 use crate::names::Names;
 use crate::order::Order;
 use crate::rubbish::Rubbish;
 use crate::slab::Slab;
 use crate::time::UnixMs;
-use serde::{Deserialize, Serialize};
+use saved::SavedKey;
 
 /// The gate of an EXPIRY key.
 #[derive(Clone)]
@@ -70,26 +71,6 @@ struct Watched {
     dropped: bool,
     /// Whether its value is shown when it ends, so that no copies are made. Not saved.
     shown: bool,
-}
-
-const IMPOSSIBLE_KEY: &str = "an impossible tracked key";
-
-/// A tracked key in a snapshot.
-#[derive(Serialize, Deserialize)]
-pub struct SavedKey<'a> {
-    #[serde(borrow, with = "serde_bytes")]
-    name: &'a [u8],
-    deadline: UnixMs,
-    #[serde(borrow)]
-    value: Option<SavedValue<'a>>,
-    evicted: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedValue<'a> {
-    kind: u8,
-    #[serde(borrow, with = "serde_bytes")]
-    bytes: Option<&'a [u8]>,
 }
 
 /// A value as far as it may be held.
@@ -214,16 +195,6 @@ impl Ttl {
         Box::new((names, heads, deadlines, watched))
     }
 
-    /// Fails on what no watcher of these prefixes can have tracked.
-    fn check_saved(&self, saved: &SavedKey<'_>) -> Result<(), Error> {
-        let known_kind = saved.value.as_ref().is_none_or(|value| value.kind < tracking::KINDS);
-        let fits = saved.name.len() <= MAX_NAME && saved.deadline.0 >= 0 && known_kind;
-        if !fits || !self.rules.covers(saved.name) {
-            return Err(Error::Damaged(IMPOSSIBLE_KEY));
-        }
-        Ok(())
-    }
-
     /// The value, without its bytes if values of its size are not kept.
     fn within(&self, value: Copied) -> Copied {
         if value.size() as u64 > self.rules.max_value {
@@ -335,13 +306,7 @@ impl Gate for Ttl {
     }
 
     fn collected(&self) -> impl Iterator<Item = (usize, SavedKey<'_>)> {
-        self.deadlines.iter().map(|head| {
-            let (name, watched) = (self.heads.name(head), self.watched(head));
-            let value =
-                watched.value.as_ref().map(|value| SavedValue { kind: value.kind, bytes: value.bytes.as_deref() });
-            let saved = SavedKey { name, deadline: self.deadline(head), value, evicted: watched.evicted };
-            (name.len() + watched.size() + 16, saved)
-        })
+        self.saved_keys()
     }
 
     fn load(rules: TtlRules, seed: [u64; 2]) -> Result<Self, Error> {
@@ -356,12 +321,7 @@ impl Gate for Ttl {
     }
 
     fn adopt_collected(&mut self, saved: SavedKey<'_>) -> Result<Option<u64>, Error> {
-        self.check_saved(&saved)?;
-        if self.find(saved.name).is_some() {
-            return Err(Error::Damaged(IMPOSSIBLE_KEY));
-        }
-        let value = saved.value.map(|value| Copied { kind: value.kind, bytes: value.bytes.map(Into::into) });
-        self.begin(saved.name, saved.deadline, Watched { value, evicted: saved.evicted, ..Watched::default() });
+        self.adopt_key(saved)?;
         Ok(None)
     }
 
