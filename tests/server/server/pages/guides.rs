@@ -11,8 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Guides with nothing to play: they tell how it works, what it is beside others, or what takes more than one server, or another client, to show.
-const WITHOUT_EXAMPLES: [&str; 9] =
-    ["README", "clients", "cluster", "compare", "console", "design", "glossary", "guarantees", "recipes/README"];
+const WITHOUT_EXAMPLES: [&str; 10] = [
+    "README",
+    "benchmarks",
+    "clients",
+    "cluster",
+    "compare",
+    "console",
+    "design",
+    "glossary",
+    "guarantees",
+    "recipes/README",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
