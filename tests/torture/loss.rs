@@ -61,7 +61,7 @@ fn cut(sync: Sync, nth: u64) -> Gone {
     let kept = server.client().ok("TSGEN.INFO k");
     let waiting = kept.items().chunks(2).find(|pair| pair[0].text() == "waiting").expect("a count")[1].int();
     // What is gone is the end, and nothing in between.
-    let mut is_there = |id: i64| server.client().ok(&format!("TSGEN.GET k {id}")) != Reply::Nil;
+    let is_there = |id: i64| server.client().ok(&format!("TSGEN.GET k {id}")) != Reply::Nil;
     assert!(is_there(waiting - 1) && !is_there(waiting), "{waiting} are left");
     let gone = answered.get(waiting as usize..).unwrap_or_default();
     let since = |at: &Instant| cut_at.saturating_duration_since(*at).as_millis() as u64;
