@@ -173,6 +173,18 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
     Some(false)
 }
 
+/// This node has become a master. What it copied as a replica may be older than what its master had written by then and it has got since, so keys
+/// that end soon are copied once more.
+pub fn promoted(ctx: &Ctx) {
+    let now = Mark::at(UnixMs(unix_ms()));
+    watcher_index::for_each(ctx, |watcher| {
+        let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return };
+        if let Ok(Some(value)) = opened.value() {
+            value.local.copied = value.local.copied.map(|mark| mark.min(now));
+        }
+    });
+}
+
 /// A file has been written, so the values that were copied for it are not needed any more.
 pub fn saved(ctx: &Ctx) {
     watcher_index::for_each(ctx, |watcher| forget_values(ctx, watcher));

@@ -42,6 +42,7 @@ pub fn on_event(ctx: &Ctx, event: &Event) {
         Event::Swapped(one, other) => swap(*one, *other),
         Event::BecameMaster => {
             judge::no_deletion_comes(ctx);
+            copies::promoted(ctx);
             scan::promoted(ctx);
         }
         Event::BecameReplica => judge::became_replica(ctx),

@@ -302,6 +302,8 @@ pub fn loaded(node: &mut Node, source: Source) {
 
 pub fn promoted(node: &mut Node) {
     no_deletion_comes(node);
+    // Copies may be of before what has come since.
+    node.around.copied = node.around.copied.min(Mark::at(node.clock));
     keep_overdue(node);
 }
 
