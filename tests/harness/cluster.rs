@@ -165,7 +165,9 @@ impl Cluster {
         command.args(["--cluster", "reshard", &address, "--cluster-yes", "--cluster-pipeline", &batch]);
         command.args(["--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots]);
         let output = command.output().expect("run the command line client");
-        assert!(output.status.success(), "redis-cli --cluster reshard: {}", String::from_utf8_lossy(&output.stdout));
+        // Shown if the test fails: the program's exit code does not tell of all that went wrong.
+        println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "redis-cli --cluster reshard has failed");
         self.wait_until_agreed();
     }
 
