@@ -6,7 +6,7 @@ use crate::token::Token;
 
 /// The last lease, in order of deadline and token, that a reader takes to have ended: it does not look at very many ends that nobody
 /// has swept yet.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cut(UnixMs, Token);
 
 impl Cut {

@@ -86,3 +86,67 @@ fn lapsing_stops_in_the_middle_of_a_grant_when_told_to() {
         [103, 104, 105, 106, 107, 108, 109]
     );
 }
+
+/// Memory is given back, and told, by figures that nothing else is read by.
+#[track_caller]
+fn check_figures(grants: &Grants) {
+    assert_eq!(grants.live, tokens(grants).len());
+    let slots: usize = grants.by_token.values().map(|grant| grant.members.len()).sum();
+    assert_eq!(grants.member_slots, slots);
+    assert_eq!(grants.waste(), slots.saturating_sub(64 * grants.live) * 4);
+}
+
+#[test]
+fn what_is_current_and_what_it_takes_are_counted_whatever_happens() {
+    let mut grants = ten(100, 50);
+    grants.issue(200, (10..13).map(Handle).collect(), terms("v", 60));
+    check_figures(&grants);
+    grants.retime(range(103, 201), Some(UnixMs(90)));
+    check_figures(&grants);
+    grants.take(104);
+    grants.take(201);
+    check_figures(&grants);
+    grants.retime(range(101, 105), None);
+    check_figures(&grants);
+    grants.lapse_next(UnixMs(90), 2);
+    check_figures(&grants);
+    grants.take_range(range(100, 102), &mut Vec::new());
+    check_figures(&grants);
+    grants.take_range(range(0, 1000), &mut Vec::new());
+    check_figures(&grants);
+    assert_eq!(grants.memory(), 0);
+}
+
+#[test]
+fn a_wide_range_is_counted_no_further_than_the_limit_and_a_narrow_one_exactly() {
+    let mut grants = ten(1000, 50);
+    grants.issue(1400, (10..13).map(Handle).collect(), terms("v", 60));
+    assert_eq!(grants.count_range(range(1000, 1500), 5), 10, "the first grant alone is above the limit");
+    assert_eq!(grants.count_range(range(1008, 1401), 500), 4);
+}
+
+#[test]
+fn what_has_ended_is_counted_to_just_above_the_limit() {
+    let mut grants = ten(100, 50);
+    grants.issue(200, (10..13).map(Handle).collect(), terms("v", 60));
+    grants.issue(300, (13..17).map(Handle).collect(), terms("v", 70));
+    let counts = |now: i64, most: usize| grants.count_due(UnixMs(now), most);
+    assert_eq!([counts(49, 9), counts(50, 9), counts(60, 9), counts(70, 100)], [0, 10, 10, 17]);
+    assert_eq!(counts(60, 10), 13, "what is no more than the limit is not above it");
+}
+
+#[test]
+fn a_cut_lies_behind_as_many_leases_as_it_is_told() {
+    let mut grants = ten(100, 50);
+    grants.issue(200, (10..13).map(Handle).collect(), terms("v", 60));
+    grants.take(102);
+    for (most, behind) in [(1, 100), (2, 101), (3, 103), (9, 109), (10, 200), (12, 202)] {
+        assert_eq!(
+            grants.cut(UnixMs(60), most),
+            Cut::after(UnixMs(if behind < 200 { 50 } else { 60 }), behind),
+            "{most}"
+        );
+    }
+    assert_eq!(grants.cut(UnixMs(60), 13), Cut::at(UnixMs(60)));
+    assert_eq!(grants.cut(UnixMs(50), 10), Cut::at(UnixMs(50)));
+}
