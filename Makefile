@@ -83,9 +83,9 @@ model: ## Explore all states of small worlds around the engine: minutes, some GB
 model-explore: ## Walk through one of them in a browser, on http://127.0.0.1:3000 (MODEL=tsgen; or paused, groups, fair, sources, remembering, jobs, clock, several, debounce, tally, expiry, evicted, announced)
 	MODEL_EXPLORE=$(or $(MODEL),tsgen) cargo test --release -p tsgen-engine --test exhaustive holds -- --nocapture --test-threads 1
 
-fuzz: ## Have fuzzers try snapshots, words, and histories against the naive model (SECONDS_=60 for each, TARGET="snapshot_tsgen words")
+fuzz: ## Have fuzzers try snapshots, words, and histories against the naive model (SECONDS_=60 for each, FUZZERS="snapshot_tsgen words")
 	@scripts/setup hostile
-	@scripts/fuzz $(or $(SECONDS_),60) $(TARGET)
+	@scripts/fuzz $(or $(SECONDS_),60) $(FUZZERS)
 
 asan: setup ## Run tests on real servers with the module under AddressSanitizer (TESTS="words" picks those with such names)
 	@scripts/memory asan $(TESTS)
