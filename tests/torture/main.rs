@@ -9,6 +9,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod crowd;
 mod disturb;
 mod keys;
 mod link;
@@ -22,7 +23,8 @@ mod slots;
 mod stage;
 mod writes;
 
-use harness::{same_data, scope, wait_until};
+use crowd::{at_work, CLIENTS};
+use harness::{same_data, wait_until};
 use keys::{IDLE_MS, KEYS, SLACK_MS};
 use load::Load;
 use pair::{Pair, Sync};
@@ -30,8 +32,6 @@ use stage::Stage;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tsgen_history::{judge, Act, Call, Gate, History, Report, Terms};
-
-const CLIENTS: u32 = 4;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().filter(|text| !text.is_empty()).map(|text| text.parse().expect("a number"))
@@ -45,7 +45,7 @@ fn what_was_promised_holds_under_torture() {
     let seeds = first.unwrap_or(1)..first.unwrap_or(1) + schedules;
     let mut total = Report::default();
     for seed in seeds {
-        let history = play(seed, Duration::from_secs(seconds), true);
+        let history = play(seed, Duration::from_secs(seconds));
         let report = judge(&history);
         println!(
             "seed {seed}: {} calls, {} losses, lost as allowed {}",
@@ -62,33 +62,21 @@ fn what_was_promised_holds_under_torture() {
     print!("{total}");
 }
 
-/// Plays one schedule to its end, and tells what clients saw. Undisturbed, it is the same load alone.
-fn play(seed: u64, length: Duration, disturbed: bool) -> History {
+/// Plays one schedule to its end, and tells what clients saw.
+fn play(seed: u64, length: Duration) -> History {
     let sync = if seed % 3 == 0 { Sync::EverySecond } else { Sync::Always };
     let (mut pair, stage) = Pair::start(sync);
     let mut history = History { terms: terms(sync), ..History::default() };
-    let (loads, pauses) = scope(|threads| {
-        let over = stage.ends_with();
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                let load = Load::new(&stage, client, seed);
-                threads.spawn(move || load.run())
-            })
-            .collect();
+    let mut disturber = disturb::Disturber::new(&stage, seed);
+    let client = |number| Load::new(&stage, number, seed);
+    let (loads, ()) = at_work(&stage, client, || {
         let until = Instant::now() + length;
-        let mut disturber = disturb::Disturber::new(&stage, seed);
         while Instant::now() < until {
-            if disturbed {
-                history.losses.extend(disturber.disturb(&mut pair));
-            } else {
-                std::thread::sleep(Duration::from_millis(50));
-            }
+            history.losses.extend(disturber.disturb(&mut pair));
         }
-        drop(over);
-        let loads = clients.into_iter().map(|client| client.join().expect("a client that does not panic"));
-        pair.begun.append(&mut disturber.evicted);
-        (loads.collect::<Vec<_>>(), disturber.pauses)
     });
+    pair.begun.append(&mut disturber.evicted);
+    let pauses = disturber.pauses;
     pair.heal();
     let history = wind_up(pair, &stage, history, loads, seed);
     nothing_while_paused(&history, &pauses);

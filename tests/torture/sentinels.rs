@@ -2,11 +2,12 @@
 //!
 //! What a stopped master still answers once it goes on is lost, unless WAIT had confirmed it: it follows the new one as soon as a Sentinel has told it to.
 
-use crate::harness::{scope, wait_long, Client, Random, Sentinels, Server, Stop};
+use crate::crowd::at_work;
+use crate::harness::{wait_long, Client, Random, Sentinels, Server, Stop};
 use crate::load::Load;
 use crate::pair::{Pair, Sync};
 use crate::stage::Stage;
-use crate::{number, terms, wind_up, CLIENTS};
+use crate::{number, terms, wind_up};
 use std::time::Duration;
 use tsgen_history::{judge, History, Kept, Loss};
 
@@ -30,21 +31,14 @@ fn play(seed: u64) -> History {
     // A Sentinel would take the link away, which leads where the replica says it does not.
     pair.replica.replica_of(&pair.master);
     let sentinels = Sentinels::watch(&pair.master, 1);
-    let mut history = History { terms: terms(Sync::Always), ..History::default() };
-    let loads = scope(|threads| {
-        let over = stage.ends_with();
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                let load = Load::new(&stage, client, seed);
-                threads.spawn(move || load.run())
-            })
-            .collect();
+    let client = |number| Load::new(&stage, number, seed);
+    let (loads, loss) = at_work(&stage, client, || {
         std::thread::sleep(Duration::from_millis(500 + Random::new(seed).below(1_000)));
-        history.losses.push(fail_over(&mut pair, &stage, &sentinels, seed % 2 == 0));
+        let loss = fail_over(&mut pair, &stage, &sentinels, seed % 2 == 0);
         std::thread::sleep(Duration::from_millis(500));
-        drop(over);
-        clients.into_iter().map(|client| client.join().expect("a client that does not panic")).collect::<Vec<_>>()
+        loss
     });
+    let history = History { terms: terms(Sync::Always), losses: vec![loss], ..History::default() };
     wind_up(pair, &stage, history, loads, seed)
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Files are synced before each reply, and nobody takes over without having everything. So nothing that was answered may be lost.
 
-use crate::harness::{aof, same_data, scope, slot_of, wait_long, wait_until, Clock, Cluster, Random, Stop};
+use crate::crowd::{at_work, CLIENTS};
+use crate::harness::{aof, same_data, slot_of, wait_long, wait_until, Clock, Cluster, Random, Stop};
 use crate::load::Load;
 use crate::nodes::Nodes;
 use crate::pair::{assert_clean, begin, Sync};
 use crate::stage::Stage;
-use crate::{finish, number, terms, Played, CLIENTS};
+use crate::{finish, number, terms, Played};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -39,21 +40,14 @@ fn play(seed: u64, length: Duration) -> (History, String) {
     let begun = begin(clock.now_ms(), |line| drop(router.ok(line)));
     let stage = Stage::new(clock, PathBuf::new());
     let history = History { terms: terms(Sync::Always), ..History::default() };
-    let (loads, done) = scope(|threads| {
-        let over = stage.ends_with();
-        let spawn = |client| {
-            let load = Load::among(Nodes::new(nodes.clone()), &stage, client, seed);
-            threads.spawn(move || load.run())
-        };
-        let clients: Vec<_> = (0..CLIENTS).map(spawn).collect();
+    let client = |number| Load::among(Nodes::new(nodes.clone()), &stage, number, seed);
+    let (loads, done) = at_work(&stage, client, || {
         let mut mover = Mover { random: Random::new(seed), done: [0; 5], elected: BTreeSet::new() };
         let until = Instant::now() + length;
         while Instant::now() < until {
             mover.disturb(&mut cluster, &stage);
         }
-        drop(over);
-        let loads = clients.into_iter().map(|client| client.join().expect("a client that does not panic"));
-        (loads.collect::<Vec<_>>(), mover.told())
+        mover.told()
     });
     cluster.wait_until_agreed();
     let mut drainer = Load::among(Nodes::new(nodes), &stage, CLIENTS, seed);

@@ -1,11 +1,11 @@
 //! A client that does what it is told, for stories whose end is known.
 
 use super::{list, Load};
-use crate::keys::{advanced, counted, taken, written, Key, KEYS, SLACK_MS, TAKE};
+use crate::keys::{advanced, counted, taken, written, Key, IDLE_MS, KEYS, SLACK_MS, TAKE};
 use tsgen_history::{Act, Unit};
 
 impl Load<'_> {
-    /// Does and notes one thing by its words: `add key id timestamp`, `count key field delta`, `advance key to`, `claim key`, `ack key`, `seal key`.
+    /// Does and notes one thing by its words: `add key id timestamp`, `push key group item item …`, `count key field delta`, `advance key to`, `claim key`, `ack key`, `seal key`.
     pub fn told(&mut self, words: &[&str]) {
         let at = Key::place(words[1]);
         let key = &KEYS[at];
@@ -15,6 +15,12 @@ impl Load<'_> {
                 let (id, due) = (words[2], words[3].parse().expect("a timestamp"));
                 let act = Act::Write(vec![Unit { name: id.to_owned(), due }]);
                 self.record(key, &format!("{family}.ADD {name} {due} {id}"), act, written);
+            }
+            "push" => {
+                let due = IDLE_MS - SLACK_MS;
+                let units = words[3..].iter().map(|item| Unit { name: (*item).to_owned(), due }).collect();
+                let line = format!("{family}.PUSH {name} {}", words[2..].join(" "));
+                self.record(key, &line, Act::Write(units), written);
             }
             "count" => {
                 let act = Act::Count(vec![(words[2].to_owned(), words[3].parse().expect("a number"))]);
