@@ -1,41 +1,15 @@
-//! The Go library by itself: its own tests, its format, and the first program of its README; and the worker, which is built here.
+//! The Go library by itself: its own tests, its format, and the first program of its README.
 
 use crate::guides::{readme_worker_works, write_readme_worker};
 use crate::harness::*;
-use crate::languages::target;
+use crate::languages::go_tool;
 use crate::packages::succeeds;
 use crate::postgres::Postgres;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 
 fn library() -> PathBuf {
     workspace().join("clients/go")
-}
-
-/// The `go` that scripts/setup has found or installed, or a program beside it.
-fn tool(name: &str, folder: &Path) -> Command {
-    let link = target("clients/library-go/bin/go");
-    let go = fs::canonicalize(&link);
-    let go = go.unwrap_or_else(|_| panic!("run scripts/setup clients first: {} is missing", link.display()));
-    let mut command = mortal(go.with_file_name(name));
-    // What is tested is what go.mod says, with the Go that is here.
-    command.current_dir(folder).env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly").env("GOWORK", "off");
-    command
-}
-
-/// Builds the worker of the scenarios, once: never an older one than its sources.
-pub fn worker() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go-conformance-worker");
-        let mut command = tool("go", &library().join("conformance"));
-        command.arg("build").arg("-o").arg(&program).arg(".");
-        succeeds(command);
-        program
-    };
-    BUILT.get_or_init(build).clone()
 }
 
 /// The library's with the race detector. That takes a C compiler, which scripts/setup sees to.
@@ -44,7 +18,7 @@ fn its_own_tests_pass() {
     let server = Server::start(&["--tsgen.virtual-clock", "yes"]);
     let postgres = Postgres::start();
     for (folder, race) in [(library(), &["-race"][..]), (library().join("conformance"), &[])] {
-        let mut command = tool("go", &folder);
+        let mut command = go_tool("go", &folder);
         command.args(["test", "-count=1"]).args(race).arg("./...");
         command.env("REDIS_URL", format!("redis://127.0.0.1:{}", server.port)).env("POSTGRES_DSN", postgres.url());
         let told = succeeds(command);
@@ -55,11 +29,11 @@ fn its_own_tests_pass() {
 
 #[test]
 fn format_and_vet_hold() {
-    let mut gofmt = tool("gofmt", &library());
+    let mut gofmt = go_tool("gofmt", &library());
     gofmt.args(["-l", "."]);
     assert_eq!(succeeds(gofmt), "", "gofmt -w these");
     for folder in [library(), library().join("conformance")] {
-        let mut vet = tool("go", &folder);
+        let mut vet = go_tool("go", &folder);
         vet.args(["vet", "./..."]);
         succeeds(vet);
     }
@@ -78,7 +52,7 @@ fn its_first_program_runs() {
     let commands = block("sh");
     assert!(commands.contains("clients/go"), "{commands}");
     let script = commands.replace("/path/to/tsgen", &workspace().display().to_string());
-    let go = tool("go", folder.path()).get_program().to_owned();
+    let go = go_tool("go", folder.path()).get_program().to_owned();
     let bin = Path::new(&go).parent().expect("its folder").display().to_string();
     let mut shell = mortal("bash");
     // All lines but the one that starts it: a test needs its process, not that of `go run`.
@@ -86,7 +60,7 @@ fn its_first_program_runs() {
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
     shell.args(["-euc", &lines.join("\n")]).current_dir(folder.path()).env("GOTOOLCHAIN", "local").env("PATH", path);
     succeeds(shell);
-    let mut build = tool("go", folder.path());
+    let mut build = go_tool("go", folder.path());
     build.args(["build", "-o", "app", "."]);
     succeeds(build);
 
@@ -99,7 +73,7 @@ fn its_first_program_runs() {
 
     // And the one that the README of the repository shows.
     write_readme_worker("go", server.port, &folder.path().join("main.go"));
-    let mut build = tool("go", folder.path());
+    let mut build = go_tool("go", folder.path());
     build.args(["build", "-o", "worker", "."]);
     succeeds(build);
     readme_worker_works(&server, App::start_with(folder.path().join("worker"), &[], &[]));

@@ -8,12 +8,15 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub struct App {
     child: Child,
     command: String,
     lines: Lines,
+    /// What reads its stdout and stderr.
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// Lines of stdout and stderr, in order of arrival.
@@ -35,10 +38,12 @@ impl App {
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("start {}: {error}", binary.display()));
         let lines = Lines::default();
-        collect(child.stdout.take().expect("its stdout"), &lines);
-        collect(child.stderr.take().expect("its stderr"), &lines);
+        let readers = vec![
+            collect(child.stdout.take().expect("its stdout"), &lines),
+            collect(child.stderr.take().expect("its stderr"), &lines),
+        ];
         let name = binary.file_name().expect("a file name").to_string_lossy();
-        Self { child, command: format!("{name} {}", args.join(" ")), lines }
+        Self { child, command: format!("{name} {}", args.join(" ")), lines, readers }
     }
 
     pub fn pid(&self) -> u32 {
@@ -48,6 +53,12 @@ impl App {
     /// All it has printed so far.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().expect("its lines").clone()
+    }
+
+    /// All that it has ever printed, once it has ended.
+    pub fn last_lines(&mut self) -> Vec<String> {
+        self.readers.drain(..).for_each(|reader| reader.join().expect("a reader that does not panic"));
+        self.lines()
     }
 
     /// Its lines so far that contain `text`.
@@ -110,12 +121,12 @@ impl Drop for App {
 }
 
 /// Appends to `lines` what comes, in a thread of its own that ends with the process.
-fn collect(from: impl Read + Send + 'static, lines: &Lines) {
+fn collect(from: impl Read + Send + 'static, lines: &Lines) -> JoinHandle<()> {
     let lines = Arc::clone(lines);
     std::thread::spawn(move || {
         for line in BufReader::new(from).split(b'\n') {
             let Ok(line) = line else { return };
             lines.lock().expect("its lines").push(String::from_utf8_lossy(&line).into_owned());
         }
-    });
+    })
 }

@@ -3,7 +3,7 @@
 use super::port::Port;
 use super::process::{mortal, Process};
 use super::programs::programs;
-use super::{wait_until, Client, Server};
+use super::{wait_until, Client, Network, Server};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -25,11 +25,17 @@ impl Sentinels {
     /// Starts them, and waits until they know each other and both the master and its `replicas` replicas.
     #[track_caller]
     pub fn watch(master: &Server, replicas: usize) -> Self {
+        Self::watch_from([None; COUNT], master, replicas)
+    }
+
+    /// The same, each from its network; loopback if there is none.
+    #[track_caller]
+    pub fn watch_from(networks: [Option<&Network>; COUNT], master: &Server, replicas: usize) -> Self {
         let folder = tempfile::Builder::new().prefix("tsgen-sentinel-").tempdir().expect("a temporary folder");
         let mut sentinels = Sentinels { folder, processes: Vec::new(), ports: Vec::new() };
-        for nth in 0..COUNT {
+        for (nth, network) in networks.into_iter().enumerate() {
             let port = Port::reserve();
-            let process = spawn(sentinels.folder.path(), nth, port.number(), master.port);
+            let process = spawn(sentinels.folder.path(), nth, network, port.number(), master);
             sentinels.processes.push(process);
             sentinels.ports.push(port);
         }
@@ -45,6 +51,14 @@ impl Sentinels {
 
     fn socket(&self, nth: usize) -> PathBuf {
         socket(self.folder.path(), nth)
+    }
+
+    /// From now on a master counts as down once it was not heard for so long.
+    #[track_caller]
+    pub fn notice_after(&self, ms: u32) {
+        for nth in 0..COUNT {
+            Client::connect(&self.socket(nth)).ok(&format!("SENTINEL SET {NAME} down-after-milliseconds {ms}"));
+        }
     }
 
     /// Where clients ask them.
@@ -77,16 +91,20 @@ fn socket(folder: &Path, nth: usize) -> PathBuf {
 }
 
 /// A Sentinel keeps its state in its configuration file, so each has one of its own. A master counts as down after a second.
-fn spawn(folder: &Path, nth: usize, port: u16, master: u16) -> Process {
+fn spawn(folder: &Path, nth: usize, network: Option<&Network>, port: u16, master: &Server) -> Process {
     let path = folder.join(format!("sentinel-{nth}.conf"));
     let configuration = format!(
-        "port {port}\nbind 127.0.0.1\nunixsocket {}\nlogfile {}\nsentinel monitor {NAME} 127.0.0.1 {master} 2\n\
+        "port {port}\nbind {}\nprotected-mode no\nunixsocket {}\nlogfile {}\nsentinel monitor {NAME} {} {} 2\n\
          sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 5000\n",
+        network.map_or("127.0.0.1", |network| network.address),
         socket(folder, nth).display(),
         folder.join(format!("log-{nth}")).display(),
+        master.address(),
+        master.port,
     );
     fs::write(&path, configuration).expect("a configuration file");
-    let mut command = mortal(&programs().server);
+    let program = &programs().server;
+    let mut command = network.map_or_else(|| mortal(program), |network| network.mortal(program));
     command.arg(path).arg("--sentinel");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Process::spawn(&mut command).expect("start a sentinel")

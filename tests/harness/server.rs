@@ -6,7 +6,7 @@
 use super::port::Port;
 use super::process::{mortal, signal, Process};
 use super::programs::programs;
-use super::{wait_until, workspace, Client, Clock};
+use super::{wait_until, workspace, Client, Clock, Network};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -37,26 +37,49 @@ pub struct Server {
     may_panic: bool,
 }
 
-/// Variables that only the server sees.
-type Environment = Vec<(&'static str, PathBuf)>;
+/// Where its process lives.
+#[derive(Default)]
+struct Environment {
+    /// Variables that only the server sees.
+    variables: Vec<(&'static str, PathBuf)>,
+    /// Loopback if there is none.
+    network: Option<Network>,
+}
+
+impl Environment {
+    fn under(clock: &Clock) -> Self {
+        Self { variables: clock.environment(), network: None }
+    }
+
+    fn address(&self) -> &'static str {
+        self.network.as_ref().map_or("127.0.0.1", |network| network.address)
+    }
+}
 
 impl Server {
     /// Starts a server with the module. `args` are redis-server options (`"--appendonly", "yes"`) and win over the defaults.
     #[track_caller]
     pub fn start(args: &[&str]) -> Self {
-        Self::launch(args, Some(module()), Vec::new())
+        Self::launch(args, Some(module()), Environment::default())
     }
 
     /// Starts a server with the module that lives by this clock, also after a restart.
     #[track_caller]
     pub fn start_under(clock: &Clock, args: &[&str]) -> Self {
-        Self::launch(args, Some(module()), clock.environment())
+        Self::launch(args, Some(module()), Environment::under(clock))
+    }
+
+    /// The same on another network than loopback.
+    #[track_caller]
+    pub fn start_in(network: &Network, clock: &Clock, args: &[&str]) -> Self {
+        let environment = Environment { network: Some(network.clone()), ..Environment::under(clock) };
+        Self::launch(args, Some(module()), environment)
     }
 
     /// Starts a server with another build of the module, which may panic.
     #[track_caller]
     pub fn start_with(module: &Path, args: &[&str]) -> Self {
-        let mut server = Self::launch(args, Some(module), Vec::new());
+        let mut server = Self::launch(args, Some(module), Environment::default());
         server.may_panic = true;
         server
     }
@@ -64,7 +87,7 @@ impl Server {
     /// The same under a clock.
     #[track_caller]
     pub fn start_with_under(module: &Path, clock: &Clock, args: &[&str]) -> Self {
-        let mut server = Self::launch(args, Some(module), clock.environment());
+        let mut server = Self::launch(args, Some(module), Environment::under(clock));
         server.may_panic = true;
         server
     }
@@ -72,13 +95,13 @@ impl Server {
     /// Starts a server without the module, to test this harness itself.
     #[track_caller]
     pub fn plain(args: &[&str]) -> Self {
-        Self::launch(args, None, Vec::new())
+        Self::launch(args, None, Environment::default())
     }
 
     /// The same under a clock.
     #[track_caller]
     pub fn plain_under(clock: &Clock, args: &[&str]) -> Self {
-        Self::launch(args, None, clock.environment())
+        Self::launch(args, None, Environment::under(clock))
     }
 
     #[track_caller]
@@ -112,6 +135,11 @@ impl Server {
 
     pub fn socket(&self) -> PathBuf {
         self.folder().join("socket")
+    }
+
+    /// Where other servers find it.
+    pub fn address(&self) -> &'static str {
+        self.environment.address()
     }
 
     pub fn pid(&self) -> u32 {
@@ -193,7 +221,7 @@ impl Server {
     /// Makes this server a replica and waits until the link is up and everything written so far has arrived.
     #[track_caller]
     pub fn replica_of(&self, master: &Server) {
-        self.client().ok(&format!("REPLICAOF 127.0.0.1 {}", master.port));
+        self.client().ok(&format!("REPLICAOF {} {}", master.address(), master.port));
         self.wait_in_sync(master);
         // The master believes in a replica only once that has said something.
         let mut there = master.client();
@@ -316,8 +344,9 @@ fn tail(log: &str) -> String {
 fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, environment: &Environment) -> Process {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
     let _ = fs::remove_file(folder.join("socket"));
-    let mut command = mortal(&programs().server);
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    let program = &programs().server;
+    let mut command = environment.network.as_ref().map_or_else(|| mortal(program), |network| network.mortal(program));
+    command.args(["--port", &port.to_string(), "--bind", environment.address()]);
     command.arg("--unixsocket").arg(folder.join("socket")).arg("--dir").arg(folder);
     command.args([
         "--save",
@@ -334,11 +363,15 @@ fn spawn(folder: &Path, port: u16, args: &[String], module: Option<&Path>, envir
         "yes",
     ]);
     command.args(["--repl-diskless-sync-delay", "0", "--latency-monitor-threshold", "0"]);
+    if environment.network.is_some() {
+        // Who is not on loopback is taken for a stranger. Nobody is, on a network of the test's own.
+        command.args(["--protected-mode", "no"]);
+    }
     if let Some(module) = module {
         command.arg("--loadmodule").arg(module);
     }
     command.args(args);
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command.envs(environment.variables.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
     Process::spawn(&mut command).expect("start the server")
 }
