@@ -65,7 +65,7 @@ async fn each(known: &Known, reason: Option<&str>, mut take: impl FnMut(Letter) 
 }
 
 pub async fn list(common: &Common, listing: &Listing) -> anyhow::Result<Outcome> {
-    let known = Known::find(&Servers::find(common).await?, &listing.key).await?;
+    let known = Known::find(&Servers::of(common)?, &listing.key).await?;
     if listing.by_reason {
         return by_reason(common, &known, listing).await;
     }
@@ -126,7 +126,7 @@ async fn by_reason(common: &Common, known: &Known, listing: &Listing) -> anyhow:
 }
 
 pub async fn settle(common: &Common, fate: Fate, chosen: &Chosen) -> anyhow::Result<Outcome> {
-    let known = Known::find(&Servers::find(common).await?, &chosen.key).await?;
+    let known = Known::find(&Servers::of(common)?, &chosen.key).await?;
     let is_listed = chosen.all || chosen.reason.is_some();
     let mut tokens = chosen.tokens.clone();
     if is_listed {

@@ -3,10 +3,11 @@
 use crate::args::Common;
 use crate::family::Family;
 use crate::keys::{find, Seen};
-use crate::servers::{field, info, list, text, Place, Servers};
+use crate::servers::{field, info, Place, Servers};
 use crate::{table, Outcome};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use tsgen_client::reply::{list, pairs, text};
 
 /// Clocks that differ by more are told of.
 const CLOCKS_MS: i64 = 500;
@@ -60,7 +61,7 @@ struct Node {
 
 async fn config(place: &Place, name: &str, found: &mut Findings) -> Option<String> {
     match place.tsgen.command(None, ["CONFIG", "GET", name]).await {
-        Ok(reply) => crate::servers::pairs(&reply).first().map(|(_, value)| text(value)),
+        Ok(reply) => pairs(&reply).first().map(|(_, value)| text(value)),
         Err(error) => {
             found.add(
                 Grade::Unknown,
@@ -234,7 +235,7 @@ fn compare(nodes: &[Node], found: &mut Findings) {
 }
 
 pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
-    let servers = Servers::find(common).await?;
+    let servers = Servers::of(common)?;
     let mut found = Findings::default();
     let mut nodes = Vec::new();
     for place in servers.nodes().await? {

@@ -162,7 +162,7 @@ pub async fn each(known: &Known, state: State, size: usize, mut take: impl FnMut
 }
 
 pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
-    let known = Known::find(&Servers::find(common).await?, &peek.key).await?;
+    let known = Known::find(&Servers::of(common)?, &peek.key).await?;
     let pattern = peek.id.as_deref().map(WildMatch::new);
     let mut entries = Vec::new();
     let size = if pattern.is_some() { 1000 } else { peek.count.clamp(1, 1000) };
@@ -198,7 +198,7 @@ pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
 }
 
 pub async fn promote(common: &Common, key: &str, tokens: &[i64]) -> anyhow::Result<Outcome> {
-    let known = Known::find(&Servers::find(common).await?, key).await?;
+    let known = Known::find(&Servers::of(common)?, key).await?;
     let mut count = 0;
     if tokens.is_empty() {
         loop {

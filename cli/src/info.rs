@@ -33,7 +33,7 @@ fn shown(name: &str, figure: &Figure) -> String {
 }
 
 pub async fn run(common: &Common, key: &str) -> anyhow::Result<Outcome> {
-    let known = Known::find(&Servers::find(common).await?, key).await?;
+    let known = Known::find(&Servers::of(common)?, key).await?;
     let info = known.info().await?;
     if common.json {
         let figures: Map<String, Value> =

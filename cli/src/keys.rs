@@ -2,10 +2,11 @@
 
 use crate::bytes::Bytes;
 use crate::family::Family;
-use crate::servers::{bytes, field, info, list, text, Place, Servers};
+use crate::servers::{field, info, Place, Servers};
 use crate::with_key;
 use anyhow::{bail, Context};
 use futures_util::future::join_all;
+use tsgen_client::reply::{bytes, list, text};
 use tsgen_client::{Info, Name, Tsgen};
 
 /// So many keys are asked at once: a pipeline.

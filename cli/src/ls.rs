@@ -5,11 +5,11 @@ use crate::bytes::{shortened, Bytes};
 use crate::family::Family;
 use crate::keys::{complain, find, Seen};
 use crate::servers::Servers;
+use crate::watch::{Options, Watch};
 use crate::{table, Outcome};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
-use std::time::Instant;
+use tsgen_client::Info;
 use wildmatch::WildMatch;
 
 /// A row, as `--json` has it.
@@ -40,12 +40,26 @@ struct Row {
 
 impl Row {
     fn of(seen: Seen, is_cluster: bool) -> Self {
-        let info = &seen.info;
+        let node = is_cluster.then_some(seen.node);
+        Self::new(node, seen.db, seen.key, seen.family, &seen.info)
+    }
+
+    fn watched(row: &crate::watch::Row, is_cluster: bool) -> Self {
+        let node = is_cluster.then(|| row.node.to_string());
+        let rates = row.rates;
+        Self {
+            delivered_per_second: rates.map(|rates| rates.delivered),
+            acked_per_second: rates.map(|rates| rates.acked),
+            ..Self::new(node, row.id.db, row.id.key.clone(), row.family, &row.info)
+        }
+    }
+
+    fn new(node: Option<String>, db: u32, key: Bytes, family: Family, info: &Info) -> Self {
         let total = |name: &str| info[name].integer();
         Self {
-            node: is_cluster.then_some(seen.node),
-            db: seen.db,
-            family: seen.family,
+            node,
+            db,
+            family,
             waiting: info.waiting,
             ready: info.ready,
             leased: info.leased,
@@ -59,7 +73,7 @@ impl Row {
             died: total("died"),
             delivered_per_second: None,
             acked_per_second: None,
-            key: seen.key,
+            key,
         }
     }
 
@@ -102,49 +116,43 @@ impl Row {
     }
 }
 
-/// The totals of a look, and when it was.
-type Before = (Instant, HashMap<(u32, Bytes), (i64, i64)>);
-
-/// Rates since the look before. A total that has fallen belongs to another key of this name.
-fn rate(rows: &mut [Row], before: &Option<Before>) -> Before {
-    let now = Instant::now();
-    for row in rows.iter_mut() {
-        let Some((then, totals)) = before else { continue };
-        let (delivered, acked) = totals.get(&(row.db, row.key.clone())).copied().unwrap_or((0, 0));
-        let seconds = now.duration_since(*then).as_secs_f64().max(0.001);
-        let rate = |now: i64, then: i64| Some((if now >= then { now - then } else { now }) as f64 / seconds);
-        row.delivered_per_second = rate(row.delivered, delivered);
-        row.acked_per_second = rate(row.acked, acked);
-    }
-    (now, rows.iter().map(|row| ((row.db, row.key.clone()), (row.delivered, row.acked))).collect())
-}
-
 pub async fn run(common: &Common, ls: &Ls) -> anyhow::Result<Outcome> {
-    let servers = Servers::find(common).await?;
+    let servers = Servers::of(common)?;
     let families = ls.family.map_or(Family::ALL.to_vec(), |family| vec![family]);
-    let mut before = None;
+    let places = servers.places().await?;
+    if let Some(every) = ls.watch {
+        return watch(common, ls, servers, Options { every, families, ..Options::default() }).await;
+    }
+    let found = find(&places, &families).await?;
+    complain(&found);
+    show(common, ls, found.keys.into_iter().map(|seen| Row::of(seen, servers.is_cluster)).collect())?;
+    Ok(Outcome::Done)
+}
+
+async fn watch(common: &Common, ls: &Ls, servers: Servers, options: Options) -> anyhow::Result<Outcome> {
+    let mut watch = Watch::start(servers, options);
+    let mut told = Vec::new();
     loop {
-        let found = find(&servers.places().await?, &families).await?;
-        complain(&found);
-        let mut rows: Vec<Row> = found.keys.into_iter().map(|seen| Row::of(seen, servers.is_cluster)).collect();
-        if ls.watch.is_some() {
-            before = Some(rate(&mut rows, &before));
+        let picture = watch.changed().await;
+        let troubles = picture.troubles();
+        // Each once, as long as it lasts.
+        for trouble in troubles.iter().filter(|trouble| !told.contains(*trouble)) {
+            eprintln!("tsgen: {trouble}");
         }
-        rows.retain(|row| row.is_asked_for(ls));
-        if let Some(column) = ls.sort {
-            rows.sort_by_key(|row| std::cmp::Reverse(row.figure(column)));
-        }
-        show(common, ls, &rows)?;
-        let Some(pause) = ls.watch else { return Ok(Outcome::Done) };
-        tokio::time::sleep(pause).await;
+        told = troubles;
+        show(common, ls, picture.rows.iter().map(|row| Row::watched(row, picture.is_cluster)).collect())?;
     }
 }
 
-fn show(common: &Common, ls: &Ls, rows: &[Row]) -> anyhow::Result<()> {
+fn show(common: &Common, ls: &Ls, mut rows: Vec<Row>) -> anyhow::Result<()> {
+    rows.retain(|row| row.is_asked_for(ls));
+    if let Some(column) = ls.sort {
+        rows.sort_by_key(|row| std::cmp::Reverse(row.figure(column)));
+    }
     if common.json {
         return match ls.watch {
             // A line for each look.
-            Some(_) => table::line(serde_json::to_string(rows)?),
+            Some(_) => table::line(serde_json::to_string(&rows)?),
             None => table::json(&rows),
         };
     }

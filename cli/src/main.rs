@@ -16,6 +16,9 @@ mod options;
 mod servers;
 mod table;
 mod transfer;
+// The views that use all of it come one after the other.
+#[allow(dead_code, unused_imports)]
+mod watch;
 mod work;
 
 use args::{Args, Command};

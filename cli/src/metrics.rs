@@ -141,7 +141,7 @@ impl Told {
 }
 
 pub async fn run(common: &Common, metrics: &Metrics) -> anyhow::Result<Outcome> {
-    let servers = Servers::find(common).await?;
+    let servers = Servers::of(common)?;
     let places = servers.places().await?;
     let told = Told::new()?;
     for node in servers.nodes().await? {

@@ -34,7 +34,7 @@ fn done(common: &Common) -> anyhow::Result<Outcome> {
 
 pub async fn create(common: &Common, family: Family, key: &str, options: &[String]) -> anyhow::Result<Outcome> {
     let options = words(options)?;
-    let tsgen = Servers::find(common).await?.tsgen().await?;
+    let tsgen = Servers::of(common)?.tsgen().await?;
     let words = [family.command("CREATE"), key.to_owned()].into_iter().chain(options);
     tsgen.command(Some(key.as_bytes()), words).await?;
     done(common)
@@ -42,13 +42,13 @@ pub async fn create(common: &Common, family: Family, key: &str, options: &[Strin
 
 pub async fn alter(common: &Common, key: &str, options: &[String]) -> anyhow::Result<Outcome> {
     let options = words(options)?;
-    let known = Known::find(&Servers::find(common).await?, key).await?;
+    let known = Known::find(&Servers::of(common)?, key).await?;
     change(&known, key, options).await?;
     done(common)
 }
 
 pub async fn pause(common: &Common, key: &str, is_paused: bool) -> anyhow::Result<Outcome> {
-    let known = Known::find(&Servers::find(common).await?, key).await?;
+    let known = Known::find(&Servers::of(common)?, key).await?;
     let word = if is_paused { "yes" } else { "no" };
     change(&known, key, vec!["PAUSED".to_owned(), word.to_owned()]).await?;
     done(common)

@@ -11,12 +11,13 @@ use crate::confirm::confirm;
 use crate::entries::each;
 use crate::family::Family;
 use crate::keys::Known;
-use crate::servers::{bytes, list, pairs, text, Servers};
+use crate::servers::Servers;
 use crate::{table, Outcome};
 use anyhow::{bail, Context};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Map, Value};
 use std::io::{BufRead, BufReader, Read};
+use tsgen_client::reply::{bytes, list, pairs, text};
 use tsgen_client::{Figure, Info, Name, Tsgen};
 
 /// The first line.
@@ -70,7 +71,7 @@ async fn options(known: &Known, info: &Info) -> anyhow::Result<Vec<Bytes>> {
 }
 
 pub async fn export(common: &Common, key: &str) -> anyhow::Result<Outcome> {
-    let known = Known::find(&Servers::find(common).await?, key).await?;
+    let known = Known::find(&Servers::of(common)?, key).await?;
     let info = known.info().await?;
     let head = Head {
         tsgen_export: 1,
@@ -280,7 +281,7 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
     if family == Family::Expiry {
         bail!("a key of EXPIRY cannot be imported: its entries come from the keys that it watches");
     }
-    let tsgen = Servers::find(common).await?.tsgen().await?;
+    let tsgen = Servers::of(common)?.tsgen().await?;
     let key = import.key.as_str();
     let kind = text(&tsgen.command(Some(key.as_bytes()), ["TYPE", key]).await.context("TYPE")?);
     match kind.as_str() {

@@ -277,7 +277,7 @@ where
 
 pub async fn run(common: &Common, work: &Work) -> anyhow::Result<Outcome> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
-    let servers = Servers::find(common).await?;
+    let servers = Servers::of(common)?;
     let Some(first) = work.keys.first() else { bail!("no key") };
     let known = Known::find(&servers, first).await?;
     let program = match (&work.exec, &work.http) {

@@ -10,4 +10,5 @@ mod metrics;
 mod places;
 mod run;
 mod transfer;
+mod watching;
 mod work;

@@ -27,7 +27,7 @@ mod name;
 mod options;
 mod peek;
 mod recurring;
-mod reply;
+pub mod reply;
 mod run;
 mod server;
 mod stopper;
