@@ -253,4 +253,7 @@ pub struct Metrics {
     /// At most so many keys have figures of their own, those with most entries; the others are summed up as key="(other)"
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub max_keys: usize,
+    /// Serve them at http://ADDR:PORT/metrics, until SIGTERM, instead of printing them once
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<std::net::SocketAddr>,
 }

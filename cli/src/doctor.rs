@@ -2,17 +2,21 @@
 
 use crate::args::Common;
 use crate::family::Family;
-use crate::keys::{find, Seen};
-use crate::servers::{field, info, Place, Servers};
+use crate::sentence::sentence;
+use crate::servers::{field, info, Servers};
+use crate::watch::{self, Refused, Row};
 use crate::{table, Outcome};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tsgen_client::reply::{list, pairs, text};
+use tsgen_client::Tsgen;
 
 /// Clocks that differ by more are told of.
 const CLOCKS_MS: i64 = 500;
 /// A timer that comes later than this in one of a hundred cases is told of.
 const LATE_US: i64 = 100_000;
+
+const NOT_LOADED: &str = "the module is not loaded";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,6 +56,12 @@ impl Findings {
     }
 }
 
+/// A node that answers.
+struct Place {
+    node: String,
+    tsgen: Tsgen,
+}
+
 /// What is compared between nodes.
 struct Node {
     name: String,
@@ -59,16 +69,39 @@ struct Node {
     clock_ms: Option<i64>,
 }
 
+impl Findings {
+    /// What nobody can say, for this user may not ask.
+    fn unknown(&mut self, place: &Place, command: &str, error: impl std::fmt::Display) {
+        self.add(
+            Grade::Unknown,
+            &place.node,
+            format!("{command}: {error}"),
+            format!(
+                "give this user +{}, or look yourself",
+                command.split(' ').next().unwrap_or_default().to_lowercase()
+            ),
+        );
+    }
+}
+
+/// A section of INFO; empty, and told of, if this user may not see it.
+async fn section(place: &Place, name: &str, found: &mut Findings) -> anyhow::Result<String> {
+    match info(&place.tsgen, name).await {
+        Err(error)
+            if matches!(error.downcast_ref::<tsgen_client::Error>(), Some(tsgen_client::Error::Refused { .. })) =>
+        {
+            found.unknown(place, &format!("INFO {name}"), error.root_cause());
+            Ok(String::new())
+        }
+        told => told,
+    }
+}
+
 async fn config(place: &Place, name: &str, found: &mut Findings) -> Option<String> {
     match place.tsgen.command(None, ["CONFIG", "GET", name]).await {
         Ok(reply) => pairs(&reply).first().map(|(_, value)| text(value)),
         Err(error) => {
-            found.add(
-                Grade::Unknown,
-                &place.node,
-                format!("CONFIG GET {name}: {error}"),
-                "let this user run CONFIG GET, or look yourself",
-            );
+            found.unknown(place, &format!("CONFIG GET {name}"), error);
             None
         }
     }
@@ -85,14 +118,11 @@ async fn clock(place: &Place) -> Option<i64> {
 
 async fn node(place: &Place, found: &mut Findings) -> anyhow::Result<Node> {
     let name = &place.node;
-    let told = info(&place.tsgen, "tsgen").await?;
+    let before = found.0.len();
+    let told = section(place, "tsgen", found).await?;
     let version = field(&told, "tsgen_version").unwrap_or_default().to_owned();
-    if told.trim().is_empty() {
-        found.error(
-            name,
-            "the module is not loaded",
-            "MODULE LOAD /path/to/libtsgen.so, and a loadmodule line in its configuration",
-        );
+    if told.trim().is_empty() && found.0.len() == before {
+        found.error(name, NOT_LOADED, "MODULE LOAD /path/to/libtsgen.so, and a loadmodule line in its configuration");
         return Ok(Node { name: name.clone(), version, clock_ms: clock(place).await });
     }
     let number = |name: &str| field(&told, name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(0);
@@ -150,14 +180,14 @@ async fn saving(place: &Place, found: &mut Findings) -> anyhow::Result<()> {
             );
         }
     }
-    let persistence = info(&place.tsgen, "persistence").await?;
+    let persistence = section(place, "persistence", found).await?;
     for status in ["aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"] {
         if field(&persistence, status).is_some_and(|status| status != "ok") {
             found.error(name, format!("{status} is not ok"), "the server's log tells why: mostly a full disk");
         }
     }
-    let replication = info(&place.tsgen, "replication").await?;
-    if field(&replication, "role") != Some("master") {
+    let replication = section(place, "replication", found).await?;
+    if field(&replication, "role").is_some_and(|role| role != "master") {
         found.warning(
             name,
             "it is a replica: what it says is as old as its link",
@@ -169,10 +199,10 @@ async fn saving(place: &Place, found: &mut Findings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn key(seen: &Seen, found: &mut Findings) {
-    let (info, family) = (&seen.info, seen.family);
-    let place = format!("{family} {} (db {})", seen.key, seen.db);
-    let name = &seen.key;
+fn key(row: &Row, found: &mut Findings) {
+    let (info, family) = (&row.info, row.family);
+    let name = &row.id.key;
+    let place = format!("{family} {name} (db {})", row.id.db);
     if info.dead > 0 {
         found.warning(&place, format!("{} dead letters", info.dead), format!("tsgen dead {name} --by-reason"));
     }
@@ -180,7 +210,7 @@ fn key(seen: &Seen, found: &mut Findings) {
         found.warning(&place, "it hands out nothing", format!("tsgen resume {name}, if nobody meant it"));
     }
     let most = info["maxlen"].integer();
-    let all = info.ready + info.leased + info.delayed + info.dead + info.waiting;
+    let all = row.entries();
     if most > 0 && all >= most / 10 * 9 {
         found.warning(
             &place,
@@ -237,21 +267,41 @@ fn compare(nodes: &[Node], found: &mut Findings) {
 pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
     let servers = Servers::of(common)?;
     let mut found = Findings::default();
-    let mut nodes = Vec::new();
-    for place in servers.nodes().await? {
-        nodes.push(node(&place, &mut found).await?);
+    let (mut nodes, mut failure) = (Vec::new(), None);
+    for address in servers.masters().await? {
+        let place = Place { tsgen: servers.open(&address, None)?, node: address };
+        match node(&place, &mut found).await {
+            Ok(node) => nodes.push(node),
+            Err(error) => {
+                found.error(
+                    &place.node,
+                    format!("it is not reached: {}", sentence(&error)),
+                    "see whether it runs, and its log",
+                );
+                failure = Some(error.context(place.node));
+            }
+        }
+    }
+    // Where nobody answers, there is nothing to say.
+    if let Some(error) = failure.filter(|_| nodes.is_empty()) {
+        return Err(error);
     }
     compare(&nodes, &mut found);
-    if nodes.iter().all(|node| !node.version.is_empty()) {
-        let keys = find(&servers.places().await?, &Family::ALL).await?;
-        keys.keys.iter().for_each(|seen| key(seen, &mut found));
-        if let Some((count, first)) = &keys.refused {
+    if found.0.iter().all(|finding| finding.what != NOT_LOADED) {
+        let keys = watch::whole(servers, &Family::ALL).await?;
+        keys.rows.iter().for_each(|row| key(row, &mut found));
+        if let Some(Refused { count, why }) = &keys.refused {
             found.add(
                 Grade::Unknown,
                 "keys",
-                format!("{count} keys could not be read; the first: {first}"),
+                format!("{count} keys could not be read; the first: {why}"),
                 "let this user read them (ACL SETUSER … ~* +@read)",
             );
+        }
+        for node in &keys.nodes {
+            for warning in node.warnings.iter().filter(|warning| !warning.starts_with("INFO")) {
+                found.add(Grade::Unknown, &node.address, warning, "without it there is nothing to say of keys");
+            }
         }
     }
     let Findings(mut found) = found;

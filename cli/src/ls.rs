@@ -3,13 +3,11 @@
 use crate::args::{Column, Common, Ls};
 use crate::bytes::{shortened, Bytes};
 use crate::family::Family;
-use crate::keys::{complain, find, Seen};
 use crate::servers::Servers;
-use crate::watch::{Options, Watch};
+use crate::watch::{self, complain, Options, Picture, Watch};
 use crate::{table, Outcome};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
-use tsgen_client::Info;
 use wildmatch::WildMatch;
 
 /// A row, as `--json` has it.
@@ -39,27 +37,13 @@ struct Row {
 }
 
 impl Row {
-    fn of(seen: Seen, is_cluster: bool) -> Self {
-        let node = is_cluster.then_some(seen.node);
-        Self::new(node, seen.db, seen.key, seen.family, &seen.info)
-    }
-
-    fn watched(row: &crate::watch::Row, is_cluster: bool) -> Self {
-        let node = is_cluster.then(|| row.node.to_string());
-        let rates = row.rates;
+    fn of(row: &watch::Row, is_cluster: bool) -> Self {
+        let info = &row.info;
         Self {
-            delivered_per_second: rates.map(|rates| rates.delivered),
-            acked_per_second: rates.map(|rates| rates.acked),
-            ..Self::new(node, row.id.db, row.id.key.clone(), row.family, &row.info)
-        }
-    }
-
-    fn new(node: Option<String>, db: u32, key: Bytes, family: Family, info: &Info) -> Self {
-        let total = |name: &str| info[name].integer();
-        Self {
-            node,
-            db,
-            family,
+            node: is_cluster.then(|| row.node.to_string()),
+            db: row.id.db,
+            key: row.id.key.clone(),
+            family: row.family,
             waiting: info.waiting,
             ready: info.ready,
             leased: info.leased,
@@ -67,13 +51,12 @@ impl Row {
             dead: info.dead,
             oldest_ready_age_ms: info.oldest_ready_age,
             paused: info.paused,
-            delivered: total("delivered"),
-            redelivered: total("redelivered"),
-            acked: total("acked"),
-            died: total("died"),
-            delivered_per_second: None,
-            acked_per_second: None,
-            key,
+            delivered: row.total("delivered"),
+            redelivered: row.total("redelivered"),
+            acked: row.total("acked"),
+            died: row.total("died"),
+            delivered_per_second: row.rates.map(|rates| rates.delivered),
+            acked_per_second: row.rates.map(|rates| rates.acked),
         }
     }
 
@@ -119,32 +102,29 @@ impl Row {
 pub async fn run(common: &Common, ls: &Ls) -> anyhow::Result<Outcome> {
     let servers = Servers::of(common)?;
     let families = ls.family.map_or(Family::ALL.to_vec(), |family| vec![family]);
-    let places = servers.places().await?;
-    if let Some(every) = ls.watch {
-        return watch(common, ls, servers, Options { every, families, ..Options::default() }).await;
-    }
-    let found = find(&places, &families).await?;
-    complain(&found);
-    show(common, ls, found.keys.into_iter().map(|seen| Row::of(seen, servers.is_cluster)).collect())?;
-    Ok(Outcome::Done)
-}
-
-async fn watch(common: &Common, ls: &Ls, servers: Servers, options: Options) -> anyhow::Result<Outcome> {
-    let mut watch = Watch::start(servers, options);
+    let Some(every) = ls.watch else {
+        let picture = watch::whole(servers, &families).await?;
+        complain(&picture.troubles());
+        show(common, ls, &picture)?;
+        let is_reached = picture.nodes.iter().all(|node| node.trouble.is_none());
+        return Ok(if is_reached { Outcome::Done } else { Outcome::Unreachable });
+    };
+    // Whoever mistypes the address wants to hear of it.
+    servers.check().await?;
+    let mut watch = Watch::start(servers, Options { every, families, ..Options::default() });
     let mut told = Vec::new();
     loop {
         let picture = watch.changed().await;
-        let troubles = picture.troubles();
+        let mut troubles = picture.troubles();
         // Each once, as long as it lasts.
-        for trouble in troubles.iter().filter(|trouble| !told.contains(*trouble)) {
-            eprintln!("tsgen: {trouble}");
-        }
-        told = troubles;
-        show(common, ls, picture.rows.iter().map(|row| Row::watched(row, picture.is_cluster)).collect())?;
+        complain(&troubles.iter().filter(|trouble| !told.contains(*trouble)).cloned().collect::<Vec<_>>());
+        std::mem::swap(&mut told, &mut troubles);
+        show(common, ls, &picture)?;
     }
 }
 
-fn show(common: &Common, ls: &Ls, mut rows: Vec<Row>) -> anyhow::Result<()> {
+fn show(common: &Common, ls: &Ls, picture: &Picture) -> anyhow::Result<()> {
+    let mut rows: Vec<Row> = picture.rows.iter().map(|row| Row::of(row, picture.is_cluster)).collect();
     rows.retain(|row| row.is_asked_for(ls));
     if let Some(column) = ls.sort {
         rows.sort_by_key(|row| std::cmp::Reverse(row.figure(column)));

@@ -13,6 +13,7 @@ mod keys;
 mod ls;
 mod metrics;
 mod options;
+mod sentence;
 mod servers;
 mod table;
 mod transfer;
@@ -50,7 +51,7 @@ async fn main() -> ExitCode {
         // A reader that has seen enough, such as `head`.
         Err(error) if is_broken_pipe(&error) => Outcome::Done.into(),
         Err(error) => {
-            eprintln!("tsgen: {error:#}");
+            eprintln!("tsgen: {}", sentence::sentence(&error));
             let unanswered =
                 error.chain().any(|cause| matches!(cause.downcast_ref(), Some(tsgen_client::Error::Unanswered(_))));
             if unanswered { Outcome::Unreachable } else { Outcome::Failed }.into()

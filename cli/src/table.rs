@@ -38,6 +38,11 @@ pub fn line(text: impl std::fmt::Display) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }
 
+/// Text as it is, with its lines.
+pub fn raw(text: &str) -> anyhow::Result<()> {
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}
+
 /// A length of time in ms in its two largest units: `1h 5m`, `250ms`.
 pub fn length(ms: i64) -> String {
     let of = |ms: u64| humantime::format_duration(Duration::from_millis(ms)).to_string();

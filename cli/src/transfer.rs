@@ -10,7 +10,7 @@ use crate::bytes::Bytes;
 use crate::confirm::confirm;
 use crate::entries::each;
 use crate::family::Family;
-use crate::keys::Known;
+use crate::keys::{Kind, Known};
 use crate::servers::Servers;
 use crate::{table, Outcome};
 use anyhow::{bail, Context};
@@ -283,9 +283,8 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
     }
     let tsgen = Servers::of(common)?.tsgen().await?;
     let key = import.key.as_str();
-    let kind = text(&tsgen.command(Some(key.as_bytes()), ["TYPE", key]).await.context("TYPE")?);
-    match kind.as_str() {
-        "none" => {
+    match Kind::of(&tsgen, key.as_bytes()).await? {
+        Kind::Nothing => {
             let words = [family.command("CREATE").into_bytes(), key.as_bytes().to_vec()];
             let words = words.into_iter().chain(head.options.iter().map(|word| word.0.clone()));
             tsgen.command(Some(key.as_bytes()), words).await.context("the options of the export")?;
@@ -293,8 +292,9 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
                 tsgen.elements(key).advance(watermark).force().await?;
             }
         }
-        kind if kind == family.type_name() => confirm(common, &format!("{key} exists. Add to it?"))?,
-        kind => bail!("{key} is a {kind}, and the export is one of {family}"),
+        Kind::Ours(own) if own == family => confirm(common, &format!("{key} exists. Add to it?"))?,
+        Kind::Ours(own) => bail!("{key} is a key of {own}, and the export is one of {family}"),
+        Kind::Other(kind) => bail!("{key} is a {kind}, and the export is one of {family}"),
     }
     let mut count = Count::default();
     for (number, line) in lines.enumerate() {

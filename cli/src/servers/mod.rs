@@ -11,14 +11,6 @@ use tsgen_client::reply::{list, text};
 use tsgen_client::{Server, Tsgen};
 use url::Url;
 
-/// One database of one master.
-pub struct Place {
-    /// The address of the master, without credentials.
-    pub node: String,
-    pub db: u32,
-    pub tsgen: Tsgen,
-}
-
 /// What is behind the URL of the command line.
 pub struct Servers {
     url: Url,
@@ -144,30 +136,12 @@ impl Servers {
         self.db
     }
 
-    /// Each master, with its database of the URL.
-    pub async fn nodes(&self) -> anyhow::Result<Vec<Place>> {
-        let mut places = Vec::new();
-        for node in self.masters().await? {
-            let url = self.of_node(&node, None);
-            places.push(Place { db: self.db.unwrap_or(url.db()), tsgen: connect(&url).await?, node });
+    /// Whether all masters answer.
+    pub async fn check(&self) -> anyhow::Result<()> {
+        for master in self.masters().await? {
+            connect(&self.of_node(&master, None)).await?;
         }
-        Ok(places)
-    }
-
-    /// Each database that has keys, of each master; or the one of the command line.
-    pub async fn places(&self) -> anyhow::Result<Vec<Place>> {
-        let mut places = Vec::new();
-        for node in self.nodes().await? {
-            let dbs = match self.db {
-                Some(db) => BTreeSet::from([db]),
-                None => databases(&info(&node.tsgen, "keyspace").await?),
-            };
-            for db in dbs {
-                let tsgen = connect(&self.of_node(&node.node, Some(db))).await?;
-                places.push(Place { node: node.node.clone(), db, tsgen });
-            }
-        }
-        Ok(places)
+        Ok(())
     }
 }
 
@@ -203,26 +177,4 @@ pub async fn info(tsgen: &Tsgen, section: &str) -> anyhow::Result<String> {
 /// A line `name:value` of INFO.
 pub fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end)
-}
-
-/// The databases that `INFO keyspace` names; 0 if it names none.
-pub fn databases(keyspace: &str) -> BTreeSet<u32> {
-    let named = keyspace.lines().filter_map(|line| line.strip_prefix("db")?.split_once(':')?.0.parse().ok());
-    let named: BTreeSet<u32> = named.collect();
-    if named.is_empty() {
-        BTreeSet::from([0])
-    } else {
-        named
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn databases_are_those_with_keys() {
-        assert_eq!(databases("# Keyspace\r\ndb0:keys=1,expires=0\r\ndb11:keys=2\r\n"), BTreeSet::from([0, 11]));
-        assert_eq!(databases("# Keyspace\r\n"), BTreeSet::from([0]));
-    }
 }

@@ -89,15 +89,6 @@ impl Url {
             self.hosts.join(",")
         }
     }
-
-    /// The database that it names.
-    pub fn db(&self) -> u32 {
-        if self.is_socket() {
-            let db = self.query.split('&').find_map(|pair| pair.strip_prefix("db="));
-            return db.and_then(|db| db.parse().ok()).unwrap_or(0);
-        }
-        self.path.parse().unwrap_or(0)
-    }
 }
 
 #[cfg(test)]
@@ -137,9 +128,5 @@ mod tests {
     fn a_database_is_named() {
         assert_eq!(Url::parse("redis://h:1/2").in_db(3).text(), "redis://h:1/3");
         assert_eq!(Url::parse("unix:///s?db=2&user=a").in_db(3).text(), "unix:///s?user=a&db=3");
-        assert_eq!(
-            (Url::parse("redis://h/4").db(), Url::parse("unix:///s?db=2").db(), Url::parse("h").db()),
-            (4, 2, 0)
-        );
     }
 }

@@ -14,7 +14,7 @@ mod walk;
 
 pub use node::Node;
 pub use past::{Past, Point, Ring};
-pub use picture::{KeyId, Picture, Refused, Row};
+pub use picture::{complain, KeyId, Picture, Refused, Row};
 pub use rates::Rates;
 
 use crate::family::Family;
@@ -120,6 +120,28 @@ impl Watch {
     }
 }
 
+/// All keys, once, at whatever it costs: one row each, unless [`Picture::troubles`] says otherwise.
+///
+/// # Errors
+///
+/// If no master is reached.
+pub async fn whole(servers: Servers, families: &[Family]) -> anyhow::Result<Picture> {
+    let options = Options { keys_per_second: u32::MAX, families: families.to_vec(), ..Options::default() };
+    let mut sampler = Sampler::new(servers, options);
+    loop {
+        let picture = sampler.look(&HashMap::new()).await;
+        if !picture.is_reached() {
+            // Asked once more for an error that says whether there was an answer.
+            sampler.servers().check().await?;
+            anyhow::bail!("{}", picture.troubles().join("; "));
+        }
+        let may_search = picture.nodes.iter().all(|node| node.warnings.is_empty());
+        if picture.is_whole || (!may_search && picture.unseen == 0) {
+            return Ok(picture);
+        }
+    }
+}
+
 async fn run(mut sampler: Sampler, sender: watch::Sender<Arc<Picture>>, wishes: Arc<Wishes>) {
     loop {
         let began = Instant::now();
@@ -137,5 +159,27 @@ async fn run(mut sampler: Sampler, sender: watch::Sender<Arc<Picture>>, wishes: 
             () = wishes.soon.notified() => tokio::time::sleep(SOONEST.saturating_sub(began.elapsed())).await,
             () = sender.closed() => return,
         }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A key with ready entries, the oldest of which is ready for ten times as many ms.
+    pub fn bare(name: &str, ready: i64) -> Row {
+        Row {
+            node: "h:1".into(),
+            id: KeyId { db: 0, key: name.into() },
+            family: Family::Tsgen,
+            info: rates::tests::info(&[("ready", ready), ("oldest-ready-age", ready * 10)]),
+            sources: Vec::new(),
+            rates: None,
+            seen: Instant::now(),
+        }
+    }
+
+    pub fn row(name: &str, ready: i64) -> Arc<Row> {
+        Arc::new(bare(name, ready))
     }
 }

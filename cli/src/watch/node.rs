@@ -25,7 +25,7 @@ pub struct Node {
     /// In bytes; `maxmemory` 0: no limit.
     pub used_memory: u64,
     pub maxmemory: u64,
-    /// The numbers of `INFO tsgen`, by their names there, without `tsgen_`: `blocked-clients`, `timer_lateness_us_p99`,
+    /// The numbers of `INFO tsgen`, by their plain names there, without `tsgen_` in front: `blocked_clients`, `timer_lateness_us_p99`,
     /// `tally_oldest_ready_age_ms`.
     pub figures: Vec<(String, i64)>,
     /// Databases that have keys.
@@ -78,13 +78,13 @@ impl Node {
             self.dbs.push(db);
         }
         let Some(name) = name.strip_prefix("tsgen_") else { return };
+        let name = name.replace('-', "_");
         if let Ok(n) = value.parse() {
-            self.note(name.to_owned(), n);
-            return;
+            return self.note(name, n);
         }
         for (part, n) in value.split(',').filter_map(|pair| pair.split_once('=')) {
             if let Ok(n) = n.parse() {
-                self.note(format!("{}_{}", name.replace('-', "_"), part.replace('-', "_")), n);
+                self.note(format!("{name}_{}", part.replace('-', "_")), n);
             }
         }
     }
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!((node.role.as_str(), node.replicas, node.used_memory), ("master", 2, 1_190_232));
         assert_eq!((node.module_version.as_deref(), node.dbs.as_slice()), (Some("0.1.0"), &[0, 11][..]));
         assert_eq!(
-            ["blocked-clients", "timer-next-deadline", "timer_lateness_us_p99", "tsgen_counted_keys", "tsgen_ready"]
+            ["blocked_clients", "timer_next_deadline", "timer_lateness_us_p99", "tsgen_counted_keys", "tsgen_ready"]
                 .map(|name| node.figure(name)),
             [Some(3), Some(-1), Some(70), Some(4), Some(1)]
         );

@@ -174,20 +174,11 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rates::tests::info;
     use super::*;
-    use crate::family::Family;
 
     fn row(name: &str, ready: i64, delivered_per_second: f64) -> Arc<Row> {
-        Arc::new(Row {
-            node: "h:1".into(),
-            id: KeyId { db: 0, key: name.into() },
-            family: Family::Tsgen,
-            info: info(&[("ready", ready), ("oldest-ready-age", ready * 10)]),
-            sources: Vec::new(),
-            rates: Some(Rates { delivered: delivered_per_second, ..Rates::default() }),
-            seen: Instant::now(),
-        })
+        let rates = Some(Rates { delivered: delivered_per_second, ..Rates::default() });
+        Arc::new(Row { rates, ..super::super::tests::bare(name, ready) })
     }
 
     /// Notes a look at these rows so many seconds after the beginning.

@@ -70,6 +70,9 @@ pub struct Picture {
     pub rows: Vec<Arc<Row>>,
     /// Keys that are there and were not looked at yet. Their turn comes.
     pub unseen: usize,
+    /// Whether all keys of the masters that are reached were looked at. Not so at first, where there are very many; nor where a user may not
+    /// search.
+    pub is_whole: bool,
     pub refused: Option<Refused>,
     /// Why it is not known which masters there are, in one sentence: those of before are looked at.
     pub trouble: Option<String>,
@@ -94,5 +97,12 @@ impl Picture {
         });
         let refused = self.refused.iter().map(|Refused { count, why }| format!("{count} keys cannot be read: {why}"));
         self.trouble.iter().cloned().chain(of_nodes).chain(refused).collect()
+    }
+}
+
+/// Says on standard error what went wrong.
+pub fn complain(troubles: &[String]) {
+    for trouble in troubles {
+        eprintln!("tsgen: {trouble}");
     }
 }

@@ -4,6 +4,7 @@ use super::node::Node;
 use super::past::{Point, Recorder};
 use super::station::Station;
 use super::{KeyId, Options, Picture, Refused, Row};
+use crate::sentence::sentence;
 use crate::servers::Servers;
 use crate::table;
 use futures_util::future::join_all;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// A look waits so long for a server; then it is said that it does not answer.
+/// A look waits so long for an answer; then it is said that the server does not give one.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 pub struct Sampler {
@@ -26,6 +27,10 @@ pub struct Sampler {
 impl Sampler {
     pub fn new(servers: Servers, options: Options) -> Self {
         Self { servers, options, stations: BTreeMap::new(), recorder: Recorder::default(), nth: 0 }
+    }
+
+    pub fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     pub fn every(&self) -> Duration {
@@ -44,7 +49,7 @@ impl Sampler {
     async fn find_masters(&mut self) -> Option<String> {
         let masters = match timeout(PATIENCE, self.servers.masters()).await {
             Ok(Ok(masters)) => masters,
-            Ok(Err(error)) => return Some(format!("{error:#}")),
+            Ok(Err(error)) => return Some(sentence(&error)),
             Err(_) => return Some(format!("nobody has told within {} s where the masters are", PATIENCE.as_secs())),
         };
         self.stations.retain(|address, _| masters.contains(address));
@@ -64,12 +69,16 @@ impl Sampler {
         rows.iter().for_each(|row| all.add(&Point::of(row)));
         let lateness = nodes.iter().filter_map(|node| node.figure("timer_lateness_us_p99")).max();
         all.lateness_us = lateness.unwrap_or(0);
+        let unseen = self.stations.values().map(Station::unseen).sum();
+        let mut reached = self.stations.values().filter(|station| station.node.trouble.is_none());
+        let is_whole = unseen == 0 && reached.all(|station| station.is_searched(&self.options.families));
         self.nth += 1;
         let mut picture = Picture {
             nth: self.nth,
             at_ms: table::now(),
             is_cluster: self.servers.is_cluster,
-            unseen: self.stations.values().map(Station::unseen).sum(),
+            unseen,
+            is_whole,
             refused: self.refused(),
             trouble,
             nodes,

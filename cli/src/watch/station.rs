@@ -7,11 +7,13 @@ use super::walk::{Walk, Walks};
 use super::{KeyId, Options, Rates, Refused, Row};
 use crate::bytes::Bytes;
 use crate::family::Family;
-use crate::servers::Servers;
+use crate::sentence::sentence;
+use crate::servers::{field, Servers};
 use crate::with_key;
 use anyhow::Context;
 use futures_util::future::join_all;
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -95,18 +97,19 @@ impl Station {
         new + beyond
     }
 
+    /// Whether all keys are known, as far as a search can tell.
+    pub fn is_searched(&self, families: &[Family]) -> bool {
+        families.iter().all(|family| self.node.keys(*family) == Some(0) || self.walks.is_searched(*family))
+    }
+
     /// Looks; what goes wrong is said in the node.
     pub async fn look(&mut self, servers: &Servers, options: &Options, looked_at: &HashMap<KeyId, Instant>) {
         self.node.warnings.clear();
-        self.node.trouble = match timeout(PATIENCE, self.try_look(servers, options, looked_at)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("{error:#}")),
-            Err(_) => {
-                // The connection may be one that nobody hears.
-                self.links.clear();
-                Some(format!("no answer within {} s", PATIENCE.as_secs()))
-            }
-        };
+        self.node.trouble = self.try_look(servers, options, looked_at).await.err().map(|error| {
+            // The connection may be one that nobody hears.
+            self.links.clear();
+            sentence(&error)
+        });
     }
 
     async fn try_look(
@@ -152,10 +155,14 @@ impl Station {
     /// What the server says of itself.
     async fn introduce(&mut self, servers: &Servers) -> anyhow::Result<()> {
         let link = self.link(servers, None)?;
-        let before = std::mem::take(&mut self.node.run_id);
-        match link.command(None, ["INFO", "server", "memory", "replication", "keyspace", "tsgen"]).await {
+        let before = self.node.run_id.clone();
+        let words = ["INFO", "server", "memory", "persistence", "replication", "keyspace", "tsgen"];
+        match patiently(link.command(None, words)).await? {
             Ok(info) => {
-                self.node.read(&text(&info));
+                let info = text(&info);
+                // What it counts while it loads is not what it has.
+                anyhow::ensure!(field(&info, "loading") != Some("1"), "it is loading its data");
+                self.node.read(&info);
                 anyhow::ensure!(
                     self.node.module_version.is_some(),
                     "it does not have the module tsgen: MODULE LOAD /path/to/libtsgen.so"
@@ -195,7 +202,7 @@ impl Station {
             while left > 0 {
                 let Some(Walk { db, cursor }) = self.walks.next(*family, &self.node.dbs) else { break };
                 let link = self.link(servers, Some(db))?;
-                let reply = match super::walk::step(&link, *family, &cursor).await {
+                let reply = match patiently(super::walk::step(&link, *family, &cursor)).await? {
                     Err(error) if error.code() == Some("NOPERM") => {
                         self.node.warnings.push(format!("SCAN: {error}; give this user +scan"));
                         return Ok(());
@@ -251,7 +258,8 @@ impl Station {
                     Ok((info, sources))
                 });
             }
-            for ((id, family), answer) in ids.iter().zip(join_all(asked).await) {
+            let answers = patiently(join_all(asked)).await?;
+            for ((id, family), answer) in ids.iter().zip(answers) {
                 self.note(id, *family, answer)?;
             }
         }
@@ -294,6 +302,11 @@ impl Station {
         }
         Ok(())
     }
+}
+
+/// Waits for an answer for as long as a look waits for a server.
+async fn patiently<T>(answer: impl Future<Output = T>) -> anyhow::Result<T> {
+    timeout(PATIENCE, answer).await.map_err(|_| anyhow::anyhow!("no answer within {} s", PATIENCE.as_secs()))
 }
 
 /// Whether the key is not there any more: deleted, replaced by one of another type, or moved to another node.

@@ -59,6 +59,11 @@ impl Walks {
         }
     }
 
+    /// Whether a whole round was gone.
+    pub fn is_searched(&self, family: Family) -> bool {
+        self.0.get(&family).is_some_and(|round| round.rounds > 0)
+    }
+
     /// The next step; `None`: no database has keys.
     pub fn next(&mut self, family: Family, dbs: &[u32]) -> Option<Walk> {
         let first = *dbs.first()?;

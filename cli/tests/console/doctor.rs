@@ -86,13 +86,21 @@ fn a_user_who_may_not_look_at_everything_gets_the_rest() {
         (listed.code, serde_json::from_str::<Value>(&listed.out).expect("JSON").as_array().expect("a list").len()),
         (0, 1)
     );
-    assert!(listed.err.contains("1 keys are left out") && listed.err.contains("NOPERM"), "{}", listed.err);
+    assert!(listed.err.contains("1 keys cannot be read: yours: NOPERM"), "{}", listed.err);
     let told = as_ada(&["doctor"]);
     assert!(
         told.code == 1 && told.out.contains("unknown: ") && told.out.contains("CONFIG GET appendonly"),
         "{}",
         told.out
     );
+    c.ok("ACL SETUSER ada -info -scan");
+    let told = as_ada(&["doctor"]);
+    for what in ["INFO tsgen: NOPERM", "INFO replication: NOPERM", "SCAN: NOPERM", "give this user +info"] {
+        assert!(told.code == 1 && told.out.contains(what), "{what}: {}{}", told.out, told.err);
+    }
+    let listed = as_ada(&["ls", "--json"]);
+    assert!(listed.code == 0 && listed.err.contains("give this user +scan"), "{}", listed.err);
+    c.ok("ACL SETUSER ada +info +scan");
     assert!(as_ada(&["info", "yours"]).failed(1).contains("NOPERM"));
     std::fs::write(server.folder().join("wrong"), "wrong").expect("a file");
     let wrong = server.folder().join("wrong").display().to_string();

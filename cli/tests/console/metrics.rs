@@ -1,7 +1,7 @@
 //! `metrics`.
 
 use crate::harness::*;
-use crate::run::tsgen;
+use crate::run::{start, tsgen};
 
 #[track_caller]
 fn has(text: &str, line: &str) {
@@ -28,6 +28,65 @@ fn every_key_has_its_figures() {
     );
     assert!(text.contains(r#"tsgen_timer_lateness_seconds{"#) && text.contains("tsgen_blocked_clients{"), "{text}");
     has(&text, "tsgen_keys_refused 0");
+    has(&text, &format!(r#"tsgen_up{{node="127.0.0.1:{}"}} 1"#, server.port));
+    has(&text, &format!(r#"tsgen_keys{{family="DEBOUNCE",node="127.0.0.1:{}"}} 1"#, server.port));
+}
+
+/// What `/metrics` answers.
+fn scrape(served: &App) -> String {
+    let address = served.line_with("tsgen: metrics: http://");
+    let url = address.rsplit(' ').next().expect("an address").to_owned();
+    ureq::get(&url).call().expect("an answer").body_mut().read_to_string().expect("text")
+}
+
+#[test]
+fn figures_survive_their_server() {
+    let mut server = Server::start(&[]);
+    server.client().ok("TSGEN.ADD mails 5 a x");
+    let mut served = start(&server, &["metrics", "--listen", "127.0.0.1:0"]);
+    let up = |n: u8| format!(r#"tsgen_up{{node="127.0.0.1:{}"}} {n}"#, server.port);
+    let (is_up, is_down) = (up(1), up(0));
+    let entries = r#"tsgen_entries{db="0",family="TSGEN",key="mails",state="waiting"}"#;
+    let text = scrape(&served);
+    has(&text, &is_up);
+    has(&text, &format!("{entries} 1"));
+    server.stop(Stop::Kill);
+    wait_until("it is told that it is gone", || scrape(&served).contains(&is_down));
+    has(&scrape(&served), &format!("{entries} 1"));
+    server.start_again();
+    wait_until("it is back, and empty", || {
+        let text = scrape(&served);
+        text.contains(&is_up) && !text.contains(entries)
+    });
+    assert_eq!(served.terminate(), Some(0));
+}
+
+#[test]
+fn a_user_who_may_not_see_everything_gets_the_rest() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE mine\n OK\n > TSGEN.CREATE yours\n OK");
+    let file = server.folder().join("password");
+    std::fs::write(&file, "secret\n").expect("a file");
+    let password = file.display().to_string();
+    let told = |rights: &str| {
+        server.client().ok(&format!("ACL SETUSER ada reset on >secret {rights}"));
+        let ran = tsgen(&server, &["metrics", "--user", "ada", "--password-file", &password]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        (ran.out, ran.err)
+    };
+    let (out, err) = told("~mine +@all");
+    has(&out, r#"tsgen_entries{db="0",family="TSGEN",key="mine",state="ready"} 0"#);
+    has(&out, "tsgen_keys_refused 1");
+    assert!(err.contains("1 keys cannot be read: yours: NOPERM") && err.contains("+tsgen.info and %R~yours"), "{err}");
+    let (out, err) = told("~* +@all -info");
+    has(&out, r#"tsgen_entries{db="0",family="TSGEN",key="yours",state="ready"} 0"#);
+    assert!(err.contains("INFO: NOPERM") && err.contains("give this user +info"), "{err}");
+    let (out, err) = told("~* +@all -scan");
+    has(&out, &format!(r#"tsgen_up{{node="127.0.0.1:{}"}} 1"#, server.port));
+    assert!(err.contains("SCAN: NOPERM") && err.contains("give this user +scan") && !out.contains("mine"), "{err}");
+    let (_, err) = told("~* +@all -tsgen.info");
+    assert!(err.contains("2 keys cannot be read: mine: NOPERM"), "{err}");
 }
 
 #[test]
