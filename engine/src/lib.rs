@@ -60,7 +60,7 @@ pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, OfLife, O
 pub use gate::ttl::{ChangedKey, KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{
     Added, Addition, Advanced, Element, Guard, Kind, Late, RememberRules, Source, SourceChange, Watermark,
-    WatermarkRules, DEFAULT_REMEMBER_MAX, MAX_SOURCES,
+    WatermarkRules, WatermarkSettings, DEFAULT_REMEMBER_MAX, MAX_SOURCES,
 };
 pub use gate::window::{
     batch_number, Batch, Counted, FieldKind, Incremented, OpenWindow, Window, WindowRules, MAX_FIELDS,

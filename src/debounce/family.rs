@@ -1,23 +1,19 @@
 //! The family DEBOUNCE: items that are delivered in groups, once a group has been quiet. This file is what the family adds
 //! to delivery.
 
-use crate::command::args::Args;
 use crate::command::limits::MAX_MS;
 use crate::command::table::Entry;
-use crate::command::Fail;
 use crate::debounce::items::reply_items;
 use crate::debounce::{commands, Debounce, TYPE};
-use crate::delivery::family::{Family, Strings};
+use crate::delivery::family::Family;
 use crate::delivery::fields::{Field, Shown};
-use crate::delivery::gate_options::{
-    alter_syntax, configs, create_syntax, explain, fields, set_defaults, signed, GateOption, Given, Kind, Range,
-};
+use crate::delivery::gate_options::{fields, signed, GateOption, Kind, Range};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
-use crate::redis::config::{Config, Number};
+use crate::redis::config::Number;
 use crate::redis::datatype::DataType;
-use crate::redis::{Ctx, OwnedStr, Str};
+use crate::redis::{Ctx, OwnedStr};
 use std::ffi::CStr;
 use tsgen_engine::{
     fired, Delivered, DeliveryOptions, Error, Extent, Fired, Idle, IdleRules, Millis, Queue, Ready, UnixMs, MAX_ITEMS,
@@ -69,8 +65,9 @@ impl Content for Debounce {
 }
 
 impl Family for Debounce {
-    type Plan = Given<IdleRules>;
-    type Change = Given<IdleRules>;
+    type Rules = IdleRules;
+    type Plan = ();
+    type Change = ();
 
     const VERBS: Verbs = verbs!("DEBOUNCE", "debounce");
     const TYPE_NAME: &'static CStr = c"tsgen-deb";
@@ -78,16 +75,8 @@ impl Family for Debounce {
         "Creates a key for groups of items: each group is delivered as one once nothing was pushed to it for a while";
     const BEFORE_READY: &'static CStr = c"collecting";
 
-    fn create_options() -> String {
-        create_syntax(&OPTIONS)
-    }
-
-    fn alter_options() -> String {
-        alter_syntax(&OPTIONS)
-    }
-
-    fn configs() -> Vec<Config> {
-        configs(&OPTIONS)
+    fn gate_options() -> &'static [GateOption<IdleRules>] {
+        &OPTIONS
     }
 
     fn commands() -> Vec<Entry> {
@@ -98,30 +87,20 @@ impl Family for Debounce {
         &TYPE
     }
 
-    fn plan_option(plan: &mut Self::Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
-        plan.read(&OPTIONS, word, args)
+    fn first_rules() -> IdleRules {
+        IdleRules::default()
     }
 
-    fn create(plan: Self::Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Idle>, Error> {
-        let mut rules = IdleRules::default();
-        set_defaults(&OPTIONS, &mut rules);
-        Queue::<Idle>::create(plan.over(rules), options, seed)
+    fn create(_: (), rules: IdleRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Idle>, Error> {
+        Queue::<Idle>::create(rules, options, seed)
     }
 
-    fn explain_gate(queue: &Queue<Idle>, to: &mut Strings) {
-        explain(&OPTIONS, queue.rules(), to);
+    fn rules(queue: &Queue<Idle>) -> IdleRules {
+        *queue.rules()
     }
 
-    fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-        change.read_change(&OPTIONS, word, args)
-    }
-
-    fn check_change(_: &Queue<Idle>, _: &Self::Change, _: UnixMs) -> Result<(), Fail> {
-        Ok(())
-    }
-
-    fn change(queue: &mut Queue<Idle>, change: Self::Change, _: UnixMs) -> Result<bool, Error> {
-        queue.alter_rules(change.over(*queue.rules()))
+    fn change(queue: &mut Queue<Idle>, _: (), rules: IdleRules, _: UnixMs) -> Result<bool, Error> {
+        queue.alter_rules(rules)
     }
 
     fn opened_between(queue: &mut Queue<Idle>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool {

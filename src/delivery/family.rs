@@ -5,6 +5,7 @@ use crate::command::args::{unknown_option, Args};
 use crate::command::table::Entry;
 use crate::command::Fail;
 use crate::delivery::fields::Field;
+use crate::delivery::gate_options::{self, GateOption, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::Verbs;
@@ -13,13 +14,10 @@ use crate::redis::config::Config;
 use crate::redis::ctx::Role;
 use crate::redis::datatype::DataType;
 use crate::redis::server_events::Event;
-use crate::redis::{Ctx, OwnedStr, Str};
+use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
 use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Extent, Queue, Ready, UnixMs};
-
-/// The arguments of a command that is being built.
-pub type Strings = Vec<OwnedStr>;
 
 /// When something is decided.
 #[derive(Clone, Copy)]
@@ -47,15 +45,17 @@ pub struct Decided {
 
 /// One family of commands.
 pub trait Family: Content {
-    /// The gate options of CREATE.
+    /// What the gate options in the table set.
+    type Rules: 'static;
+    /// What CREATE takes of the gate that is in no table.
     type Plan: Default;
-    /// The gate options of ALTER.
+    /// The same of ALTER.
     type Change: Default;
 
     const VERBS: Verbs;
     /// The name of its data type: nine characters.
     const TYPE_NAME: &'static CStr;
-    /// The key, and what CREATE takes of the gate that is in no table of options.
+    /// The key, and what CREATE takes of the gate that is in no table.
     const CREATE_SYNTAX: &'static str = "key";
     /// Whether CREATE itself names a missing argument, instead of Redis only counting arguments.
     const CREATE_EXPLAINS: bool = false;
@@ -63,25 +63,23 @@ pub trait Family: Content {
     const CREATE_COMPLEXITY: &'static str = "O(1)";
     /// The same of ALTER.
     const ALTER_SYNTAX: &'static str = "key";
-    /// What CREATE takes of the gate that is in a table of options (`gate_options::syntax`); the options of delivery follow.
-    fn create_options() -> String {
-        String::new()
-    }
-    /// The same of ALTER.
-    fn alter_options() -> String {
-        String::new()
-    }
+    /// The table of the gate options that take one value. What CREATE and ALTER take, COMMAND DOCS, the configs and what replicas are told follow.
+    fn gate_options() -> &'static [GateOption<Self::Rules>];
+    /// What CREATE takes that is in no table, and ALTER refuses.
+    const FIXED: &'static [&'static str] = &[];
 
-    /// Its configs, above all the defaults of its gate options.
+    /// Its configs: the defaults of its gate options.
     fn configs() -> Vec<Config> {
-        Vec::new()
+        gate_options::configs(Self::gate_options())
     }
 
     /// Its registered data type.
     fn data_type() -> &'static DataType<StoredQueue<Self>>;
 
-    /// Reads one option of the gate if `word` is one.
-    fn plan_option(plan: &mut Plan<Self>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail>;
+    /// Reads an option of the gate that is in no table if `word` is one.
+    fn plan_option(_plan: &mut Plan<Self>, _word: &Str, _args: &mut Args<'_>, _ctx: &Ctx) -> Result<bool, Fail> {
+        Ok(false)
+    }
     /// The error for a word that is no option.
     fn unknown_option(_plan: &Plan<Self>, word: &Str) -> Fail {
         unknown_option(word)
@@ -94,23 +92,43 @@ pub trait Family: Content {
     fn adjust(defaults: DeliveryOptions) -> DeliveryOptions {
         defaults
     }
+    /// What the table sets, in a new key of which nobody says anything. Options with a config take the default of that.
+    fn first_rules() -> Self::Rules;
     fn create(
         plan: Plan<Self>,
+        rules: Self::Rules,
         options: DeliveryOptions,
         seed: [u64; 2],
     ) -> Result<Queue<Self::Gate>, tsgen_engine::Error>;
-    /// The gate options of CREATE that would make the same gate.
-    fn explain_gate(queue: &Queue<Self::Gate>, to: &mut Strings);
+    /// What the table sets, as it is.
+    fn rules(queue: &Queue<Self::Gate>) -> Self::Rules;
+    /// What CREATE takes that is in no table, and would make the same gate.
+    fn explain_gate(_queue: &Queue<Self::Gate>, _to: &mut Strings) {}
 
-    fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail>;
+    /// Reads an option of the gate that is in no table if `word` is one.
+    fn change_option(_change: &mut Self::Change, _word: &Str, _args: &mut Args<'_>) -> Result<bool, Fail> {
+        Ok(false)
+    }
     /// Fails if `change` has a name that is too long.
     fn check_names(_change: &Self::Change, _ctx: &Ctx) -> Result<(), Fail> {
         Ok(())
     }
-    /// Fails exactly if `change` would fail.
-    fn check_change(queue: &Queue<Self::Gate>, change: &Self::Change, now: UnixMs) -> Result<(), Fail>;
-    /// Applies `change`. True if anything changed.
-    fn change(queue: &mut Queue<Self::Gate>, change: Self::Change, now: UnixMs) -> Result<bool, tsgen_engine::Error>;
+    /// Fails if `change` would fail, for what it has itself or for these rules.
+    fn check_change(
+        _queue: &Queue<Self::Gate>,
+        _change: &Self::Change,
+        _rules: &Self::Rules,
+        _now: UnixMs,
+    ) -> Result<(), Fail> {
+        Ok(())
+    }
+    /// Applies `change`, and these rules. True if anything changed.
+    fn change(
+        queue: &mut Queue<Self::Gate>,
+        change: Self::Change,
+        rules: Self::Rules,
+        now: UnixMs,
+    ) -> Result<bool, tsgen_engine::Error>;
 
     /// Whether the gate opened for anything after `after` and up to `now`. Openings before `master_since` were announced by another node.
     fn opened_between(queue: &mut Queue<Self::Gate>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool;
@@ -166,5 +184,5 @@ pub trait Family: Content {
     }
 }
 
-/// The gate options of a family's CREATE.
+/// What a family's CREATE takes of the gate that is in no table.
 pub type Plan<F> = <F as Family>::Plan;

@@ -1,12 +1,14 @@
-//! The options of a gate that take one value: a family lists them in a table. From it follow what CREATE and ALTER take, COMMAND DOCS, the
+//! The options of a gate that take one value: each family lists its own in a table. From it follow what CREATE and ALTER take, COMMAND DOCS, the
 //! configs, F.INFO, and the CREATE that explains a key to replicas.
 
 use crate::command::args::{is, set, Args};
 use crate::command::Fail;
-use crate::delivery::family::Strings;
 use crate::delivery::fields::{yes_or_no, Field, Shown};
 use crate::redis::config::{Config, Number};
 use crate::redis::{OwnedStr, Str};
+
+/// The arguments of a command that is being built.
+pub type Strings = Vec<OwnedStr>;
 
 /// An option of a gate with the rules `R`.
 pub struct GateOption<R> {
@@ -39,21 +41,27 @@ pub enum Range {
     OfConfig(Number),
     /// From the first to the second.
     Of(i64, i64),
+    /// The same. The third is the default in every version, so nobody is told of it.
+    Unless(i64, i64, i64),
 }
 
 impl Range {
     fn min(&self) -> i64 {
         match self {
             Range::OfConfig(config) => config.min,
-            Range::Of(min, _) => *min,
+            Range::Of(min, _) | Range::Unless(min, ..) => *min,
         }
     }
 
     fn max(&self) -> i64 {
         match self {
             Range::OfConfig(config) => config.max,
-            Range::Of(_, max) => *max,
+            Range::Of(_, max) | Range::Unless(_, max, _) => *max,
         }
+    }
+
+    fn is_told(&self, value: i64) -> bool {
+        !matches!(self, Range::Unless(.., default) if *default == value)
     }
 }
 
@@ -98,6 +106,14 @@ impl<R> GateOption<R> {
         format!(" [{} {value}]", self.word)
     }
 
+    /// Whether a CREATE that makes a key with this value must say so.
+    fn is_told(&self, value: i64) -> bool {
+        match &self.kind {
+            Kind::Number(range) | Kind::Duration(range) | Kind::Bytes(range) => range.is_told(value),
+            Kind::Switch(_) | Kind::Choice(_) => true,
+        }
+    }
+
     fn word_of(&self, value: i64) -> Option<&'static [u8]> {
         match &self.kind {
             Kind::Switch(_) => Some(yes_or_no(value != 0)),
@@ -140,10 +156,10 @@ pub fn fields<R>(options: &[GateOption<R>], rules: &R) -> Vec<Field<'static>> {
     options.iter().map(|option| Field(option.field, shown(option))).collect()
 }
 
-/// The arguments of a CREATE that sets all of these options.
+/// The arguments of a CREATE that makes a key with these values.
 pub fn explain<R>(options: &[GateOption<R>], rules: &R, to: &mut Strings) {
     for option in options {
-        if let Some(value) = (option.get)(rules) {
+        if let Some(value) = (option.get)(rules).filter(|value| option.is_told(*value)) {
             let value = option.word_of(value).map_or_else(|| OwnedStr::number(value), OwnedStr::new);
             to.extend([OwnedStr::new(option.word.as_bytes()), value]);
         }
@@ -170,14 +186,16 @@ impl<R> Given<R> {
         Ok(true)
     }
 
-    /// Reads one of these options for ALTER if `word` is one. Fails on one that is fixed.
+    /// Reads one of these options for ALTER if `word` is one. Fails on one that is fixed, as are those options in no table that `fixed` names.
     pub fn read_change(
         &mut self,
         options: &'static [GateOption<R>],
+        fixed: &[&str],
         word: &Str,
         args: &mut Args<'_>,
     ) -> Result<bool, Fail> {
-        let fixed: Vec<&str> = options.iter().filter(|option| option.is_fixed).map(|option| option.word).collect();
+        let in_table = options.iter().filter(|option| option.is_fixed).map(|option| option.word);
+        let fixed: Vec<&str> = fixed.iter().copied().chain(in_table).collect();
         if fixed.iter().any(|fixed| is(word, fixed)) {
             return Err(fail_fixed(&fixed));
         }
@@ -194,7 +212,7 @@ impl<R> Given<R> {
 }
 
 /// The error of an ALTER of one of these options, none of which it can change.
-pub fn fail_fixed(words: &[&str]) -> Fail {
+fn fail_fixed(words: &[&str]) -> Fail {
     let verb = if words.len() == 1 { "is" } else { "are" };
     let words = match words {
         [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),

@@ -105,7 +105,7 @@ impl<F: Family> Opened<'_, F> {
             return Ok(answer.map(|answer| Written { value, answer, created_event: None }));
         }
         let now = now();
-        let mut queue = F::create(F::Plan::default(), options::defaults::<F>(), seed())?;
+        let mut queue = F::create(F::Plan::default(), options::first_rules::<F>(), options::defaults::<F>(), seed())?;
         let Some(answer) = write(&mut queue)? else { return Ok(None) };
         let value = self.create(StoredQueue::new(queue, now))?;
         replicate::creation(ctx, name, value, now);

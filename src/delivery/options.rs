@@ -4,8 +4,9 @@
 use crate::command::args::{is, set, Args};
 use crate::command::limits::{check_name, MAX_MS};
 use crate::command::{Fail, Outcome};
-use crate::delivery::family::{Family, Strings};
+use crate::delivery::family::Family;
 use crate::delivery::fields::{yes_or_no, Field, Shown};
+use crate::delivery::gate_options::{self, Strings};
 use crate::redis::command::KeySpec;
 use crate::redis::config::{Config, Number};
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -274,6 +275,13 @@ pub fn defaults<F: Family>() -> DeliveryOptions {
     F::adjust(options)
 }
 
+/// What the table of the family sets in a key that is created now without any option.
+pub fn first_rules<F: Family>() -> F::Rules {
+    let mut rules = F::first_rules();
+    gate_options::set_defaults(F::gate_options(), &mut rules);
+    rules
+}
+
 /// Options that were given, in the order of `OPTIONS`.
 #[derive(Default)]
 pub struct Given<'a>([Option<Setting<'a>>; OPTIONS.len()]);
@@ -327,6 +335,7 @@ fn value(setting: &Setting<'_>) -> OwnedStr {
 pub fn explain<F: Family>(queue: &Queue<F::Gate>) -> Strings {
     let mut arguments = Strings::new();
     F::explain_gate(queue, &mut arguments);
+    gate_options::explain(F::gate_options(), &F::rules(queue), &mut arguments);
     explain_delivery::<F>(queue.options(), &mut arguments);
     arguments
 }

@@ -39,7 +39,7 @@ pub fn arrive<F: Family>(value: &StoredQueue<F>, db: i32, name: &Str) {
 
 /// An empty queue, for a damaged value whose content cannot be loaded.
 pub fn damaged<F: Family>() -> Result<Queue<F::Gate>, Error> {
-    F::create(F::plan_of_damaged(), options::defaults::<F>(), seed())
+    F::create(F::plan_of_damaged(), options::first_rules::<F>(), options::defaults::<F>(), seed())
 }
 
 impl<F: Family> StoredQueue<F> {

@@ -8,11 +8,9 @@ use crate::command::limits::check_name;
 use crate::command::limits::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::delivery::family::{Family, Strings};
+use crate::delivery::family::Family;
 use crate::delivery::fields::{Field, Shown};
-use crate::delivery::gate_options::{
-    alter_syntax, create_syntax, explain, fail_fixed, fields, signed, GateOption, Given, Kind, Range,
-};
+use crate::delivery::gate_options::{fields, signed, GateOption, Kind, Range, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::{verbs, Verbs};
@@ -41,7 +39,10 @@ const MAX_VALUE: u64 = 64 * 1024;
 
 const NO_PREFIX: &str = "PREFIX is missing, which says what keys are watched: EXPIRY.CREATE key PREFIX order:";
 
-/// The options of the gate, but for PREFIX, which may be given several times.
+/// What is watched. It may be given several times, and so is in no table.
+const PREFIX: &str = "PREFIX";
+
+/// The other options of the gate.
 static OPTIONS: [GateOption<TtlRules>; 3] = [
     GateOption {
         word: "MAXVALUE",
@@ -69,13 +70,6 @@ static OPTIONS: [GateOption<TtlRules>; 3] = [
     },
 ];
 
-/// The gate options of CREATE.
-#[derive(Default)]
-pub struct Plan {
-    prefixes: Vec<Prefix>,
-    given: Given<TtlRules>,
-}
-
 /// Fails for a user who may not read all keys of a prefix: the watcher would deliver those keys, too.
 fn check_prefix(ctx: &Ctx, prefix: &[u8]) -> Result<(), Fail> {
     // Two names that nobody can foresee, with nothing but the prefix in common: only a pattern that ends with * allows both.
@@ -99,8 +93,9 @@ impl Content for Expiry {
 }
 
 impl Family for Expiry {
-    type Plan = Plan;
-    type Change = Given<TtlRules>;
+    type Rules = TtlRules;
+    type Plan = Vec<Prefix>;
+    type Change = ();
 
     const VERBS: Verbs = verbs!("EXPIRY", "expiry");
     const TYPE_NAME: &'static CStr = c"tsgen-exp";
@@ -111,6 +106,7 @@ impl Family for Expiry {
     const CREATE_EXPLAINS: bool = true;
     const BEFORE_READY: &'static CStr = c"waiting";
     const TAKES_MAXLEN: bool = false;
+    const FIXED: &'static [&'static str] = &[PREFIX];
     const TURN: Turn = Turn {
         begins: judge::look_in_tick,
         is_free: handover::do_jobs,
@@ -118,12 +114,8 @@ impl Family for Expiry {
         ends: scan::go_on,
     };
 
-    fn create_options() -> String {
-        create_syntax(&OPTIONS)
-    }
-
-    fn alter_options() -> String {
-        alter_syntax(&OPTIONS)
+    fn gate_options() -> &'static [GateOption<TtlRules>] {
+        &OPTIONS
     }
 
     fn commands() -> Vec<Entry> {
@@ -134,63 +126,61 @@ impl Family for Expiry {
         &TYPE
     }
 
-    fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail> {
-        if is(word, "PREFIX") {
-            let prefix = args.value_of("PREFIX")?.bytes();
-            check_name(ctx, "PREFIX", prefix)?;
-            let flags = ctx.flags();
-            if !flags.is_replicated() && !flags.is_loading() {
-                check_prefix(ctx, prefix)?;
-            }
-            plan.prefixes.push(Prefix(prefix.into()));
-            return Ok(true);
+    fn plan_option(prefixes: &mut Vec<Prefix>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail> {
+        if !is(word, PREFIX) {
+            return Ok(false);
         }
-        plan.given.read(&OPTIONS, word, args)
+        let prefix = args.value_of(PREFIX)?.bytes();
+        check_name(ctx, PREFIX, prefix)?;
+        let flags = ctx.flags();
+        if !flags.is_replicated() && !flags.is_loading() {
+            check_prefix(ctx, prefix)?;
+        }
+        prefixes.push(Prefix(prefix.into()));
+        Ok(true)
     }
 
-    fn unknown_option(plan: &Plan, word: &Str) -> Fail {
-        if plan.prefixes.is_empty() {
+    fn unknown_option(prefixes: &Vec<Prefix>, word: &Str) -> Fail {
+        if prefixes.is_empty() {
             return Error::OutOfRange(NO_PREFIX).into();
         }
         unknown_option(word)
     }
 
     /// The prefix of all keys; a damaged watcher watches none of them.
-    fn plan_of_damaged() -> Plan {
-        Plan { prefixes: vec![Prefix(Box::default())], ..Plan::default() }
+    fn plan_of_damaged() -> Vec<Prefix> {
+        vec![Prefix(Box::default())]
     }
 
-    fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Ttl>, Error> {
-        if plan.prefixes.is_empty() {
+    fn first_rules() -> TtlRules {
+        let max_value = MAX_VALUE.min(MAX_PAYLOAD_SIZE.get().unsigned_abs());
+        TtlRules { prefixes: Vec::new(), max_value, keep_evicted: false, max_held: TtlRules::MAX_HELD }
+    }
+
+    fn create(
+        prefixes: Vec<Prefix>,
+        rules: TtlRules,
+        options: DeliveryOptions,
+        seed: [u64; 2],
+    ) -> Result<Queue<Ttl>, Error> {
+        if prefixes.is_empty() {
             return Err(Error::OutOfRange(NO_PREFIX));
         }
-        let max_value = MAX_VALUE.min(MAX_PAYLOAD_SIZE.get().unsigned_abs());
-        let options = DeliveryOptions { max_len: 0, ..options };
-        let rules = TtlRules { prefixes: plan.prefixes, max_value, keep_evicted: false, max_held: TtlRules::MAX_HELD };
-        Queue::<Ttl>::create(plan.given.over(rules), options, seed)
+        Queue::<Ttl>::create(TtlRules { prefixes, ..rules }, DeliveryOptions { max_len: 0, ..options }, seed)
+    }
+
+    fn rules(queue: &Queue<Ttl>) -> TtlRules {
+        queue.rules().clone()
     }
 
     fn explain_gate(queue: &Queue<Ttl>, to: &mut Strings) {
-        let rules = queue.rules();
-        for prefix in &rules.prefixes {
-            to.extend([OwnedStr::new(b"PREFIX"), OwnedStr::new(&prefix.0)]);
+        for prefix in &queue.rules().prefixes {
+            to.extend([OwnedStr::new(PREFIX.as_bytes()), OwnedStr::new(&prefix.0)]);
         }
-        explain(&OPTIONS, rules, to);
     }
 
-    fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-        if is(word, "PREFIX") || is(word, "MAXVALUE") {
-            return Err(fail_fixed(&["PREFIX", "MAXVALUE"]));
-        }
-        change.read_change(&OPTIONS, word, args)
-    }
-
-    fn check_change(_: &Queue<Ttl>, _: &Self::Change, _: UnixMs) -> Result<(), Fail> {
-        Ok(())
-    }
-
-    fn change(queue: &mut Queue<Ttl>, change: Self::Change, _: UnixMs) -> Result<bool, Error> {
-        Ok(queue.alter_rules(change.over(queue.rules().clone())))
+    fn change(queue: &mut Queue<Ttl>, _: (), rules: TtlRules, _: UnixMs) -> Result<bool, Error> {
+        Ok(queue.alter_rules(rules))
     }
 
     fn opened_between(_: &mut Queue<Ttl>, _: UnixMs, _: UnixMs, _: UnixMs) -> bool {

@@ -1,21 +1,17 @@
 //! The family TALLY: increments that are summed per field, and delivered as one batch for each window of time. This file is what
 //! the family adds to delivery.
 
-use crate::command::args::Args;
 use crate::command::limits::MAX_MS;
 use crate::command::table::Entry;
-use crate::command::Fail;
-use crate::delivery::family::{Family, Strings};
+use crate::delivery::family::Family;
 use crate::delivery::fields::{Field, Shown};
-use crate::delivery::gate_options::{
-    alter_syntax, configs, create_syntax, explain, fields, set_defaults, signed, GateOption, Given, Kind, Range,
-};
+use crate::delivery::gate_options::{fields, signed, GateOption, Kind, Range};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
-use crate::redis::config::{Config, Number};
+use crate::redis::config::Number;
 use crate::redis::datatype::DataType;
-use crate::redis::{Ctx, OwnedStr, Str};
+use crate::redis::{Ctx, OwnedStr};
 use crate::tally::{commands, Tally, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
@@ -77,8 +73,9 @@ impl Content for Tally {
 }
 
 impl Family for Tally {
-    type Plan = Given<WindowRules>;
-    type Change = Given<WindowRules>;
+    type Rules = WindowRules;
+    type Plan = ();
+    type Change = ();
 
     const VERBS: Verbs = verbs!("TALLY", "tally");
     const TYPE_NAME: &'static CStr = c"tsgen-tal";
@@ -88,16 +85,8 @@ impl Family for Tally {
     const HAS_GROUPS: bool = false;
     const BEFORE_READY: &'static CStr = c"collecting";
 
-    fn create_options() -> String {
-        create_syntax(&OPTIONS)
-    }
-
-    fn alter_options() -> String {
-        alter_syntax(&OPTIONS)
-    }
-
-    fn configs() -> Vec<Config> {
-        configs(&OPTIONS)
+    fn gate_options() -> &'static [GateOption<WindowRules>] {
+        &OPTIONS
     }
 
     fn commands() -> Vec<Entry> {
@@ -108,35 +97,25 @@ impl Family for Tally {
         &TYPE
     }
 
-    fn plan_option(plan: &mut Self::Plan, word: &Str, args: &mut Args<'_>, _: &Ctx) -> Result<bool, Fail> {
-        plan.read(&OPTIONS, word, args)
-    }
-
     /// A dead batch is a sum that the database never gets, so no batch dies unless CREATE says so.
     fn adjust(defaults: DeliveryOptions) -> DeliveryOptions {
         DeliveryOptions { max_deliveries: 0, ..defaults }
     }
 
-    fn create(plan: Self::Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Window>, Error> {
-        let mut rules = WindowRules::default();
-        set_defaults(&OPTIONS, &mut rules);
-        Queue::<Window>::create(plan.over(rules), options, seed)
+    fn first_rules() -> WindowRules {
+        WindowRules::default()
     }
 
-    fn explain_gate(queue: &Queue<Window>, to: &mut Strings) {
-        explain(&OPTIONS, queue.rules(), to);
+    fn create(_: (), rules: WindowRules, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Window>, Error> {
+        Queue::<Window>::create(rules, options, seed)
     }
 
-    fn change_option(change: &mut Self::Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-        change.read_change(&OPTIONS, word, args)
+    fn rules(queue: &Queue<Window>) -> WindowRules {
+        *queue.rules()
     }
 
-    fn check_change(_: &Queue<Window>, _: &Self::Change, _: UnixMs) -> Result<(), Fail> {
-        Ok(())
-    }
-
-    fn change(queue: &mut Queue<Window>, change: Self::Change, _: UnixMs) -> Result<bool, Error> {
-        queue.alter_rules(change.over(*queue.rules()))
+    fn change(queue: &mut Queue<Window>, _: (), rules: WindowRules, _: UnixMs) -> Result<bool, Error> {
+        queue.alter_rules(rules)
     }
 
     fn opened_between(queue: &mut Queue<Window>, after: UnixMs, master_since: UnixMs, now: UnixMs) -> bool {

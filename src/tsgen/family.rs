@@ -1,11 +1,13 @@
 //! The family TSGEN: elements with a timestamp behind a watermark. This file is what the family adds to delivery.
 
 use crate::command::args::{integer, is, set, Args};
-use crate::command::limits::check_name;
+use crate::command::limits::{check_name, MAX_MS};
 use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::delivery::family::{Decided, Decision, Family, Strings};
+use crate::delivery::family::{Decided, Decision, Family};
 use crate::delivery::fields::{Field, Shown};
+use crate::delivery::gate_options::Kind::{Choice, Duration, Number};
+use crate::delivery::gate_options::{fields, signed, GateOption, Range, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::redis::arguments::Arguments;
@@ -15,87 +17,74 @@ use crate::tsgen::silence::{self, Listening};
 use crate::tsgen::{commands, forgetting, Tsgen, TYPE};
 use std::ffi::CStr;
 use tsgen_engine::{
-    Delivered, DeliveryOptions, Error, Extent, Kind, Late, Millis, Queue, Ready, RememberRules, Source, SourceChange,
-    UnixMs, Watermark, WatermarkRules, DEFAULT_REMEMBER_MAX, MAX_SOURCES,
+    Delivered, DeliveryOptions, Error, Extent, Kind, Late, Millis, Queue, Ready, Source, SourceChange, UnixMs,
+    Watermark, WatermarkRules, WatermarkSettings, DEFAULT_REMEMBER_MAX, MAX_SOURCES,
 };
 
-/// The gate options of CREATE.
-#[derive(Default)]
-pub struct Plan {
-    kind: Option<Kind>,
-    late: Option<Late>,
-    source_idle: Option<Millis>,
-    max_jump: Option<u64>,
-    remember: Memory,
-}
+/// The options of a key that take one value.
+static OPTIONS: [GateOption<WatermarkSettings>; 5] = [
+    GateOption {
+        word: "LATE",
+        field: "late",
+        kind: Choice(&["ready", "reject"]),
+        is_fixed: false,
+        get: |settings| Some(i64::from(settings.late == Late::Reject)),
+        set: |settings, to| settings.late = if to == 0 { Late::Ready } else { Late::Reject },
+    },
+    GateOption {
+        word: "SOURCEIDLE",
+        field: "sourceidle",
+        kind: Duration(Range::Unless(0, MAX_MS, 0)),
+        is_fixed: false,
+        get: |settings| signed(settings.source_idle.0),
+        set: |settings, to| settings.source_idle = Millis(to.unsigned_abs()),
+    },
+    GateOption {
+        word: "MAXJUMP",
+        field: "maxjump",
+        kind: Number(Range::Unless(0, i64::MAX, 0)),
+        is_fixed: false,
+        get: |settings| signed(settings.max_jump),
+        set: |settings, to| settings.max_jump = to.unsigned_abs(),
+    },
+    GateOption {
+        word: "REMEMBER",
+        field: "remember",
+        kind: Duration(Range::Unless(0, MAX_MS, 0)),
+        is_fixed: false,
+        get: |settings| signed(settings.remember.keep.0),
+        set: |settings, to| settings.remember.keep = Millis(to.unsigned_abs()),
+    },
+    GateOption {
+        word: "REMEMBERMAX",
+        field: "remembermax",
+        kind: Number(Range::Unless(1, i64::MAX, DEFAULT_REMEMBER_MAX as i64)),
+        is_fixed: false,
+        get: |settings| signed(settings.remember.max),
+        set: |settings, to| settings.remember.max = to.unsigned_abs(),
+    },
+];
 
-/// The gate options of ALTER.
+/// What ALTER does that is in no table.
 #[derive(Default)]
 pub struct Change {
     watermark: Option<i64>,
     /// The name of a source, and the timestamp that counts as its report from now on.
     source: Option<(Box<[u8]>, i64)>,
-    late: Option<Late>,
-    source_idle: Option<Millis>,
-    max_jump: Option<u64>,
-    remember: Memory,
     /// In the order given.
     sources: Vec<SourceChange>,
-}
-
-/// The options of what is remembered of elements that are done.
-#[derive(Default)]
-struct Memory {
-    keep: Option<Millis>,
-    max: Option<u64>,
-}
-
-impl Memory {
-    /// Reads one of them if `word` is one.
-    fn read(&mut self, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-        if is(word, REMEMBER) {
-            set(&mut self.keep, REMEMBER, args.millis_of(REMEMBER, 0)?)?;
-        } else if is(word, REMEMBERMAX) {
-            set(&mut self.max, REMEMBERMAX, args.number_of(REMEMBERMAX, 1, i64::MAX)?.unsigned_abs())?;
-        } else {
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    /// Gives the key these options. True if anything changed.
-    fn apply(&self, queue: &mut Queue<Watermark>) -> Result<bool, Error> {
-        let RememberRules { keep, max } = queue.remember();
-        queue.alter_remember(self.keep.unwrap_or(keep), self.max.unwrap_or(max))
-    }
 }
 
 const BAD_SOURCE: Fail =
     Fail::text("ERR SOURCE must be followed by the name of a source and a timestamp, a signed 64-bit integer");
 
-/// The words of options.
-const SOURCEIDLE: &str = "SOURCEIDLE";
-const MAXJUMP: &str = "MAXJUMP";
+const CLOCK: &str = "CLOCK";
+const SOURCES: &str = "SOURCES";
 const ADDSOURCE: &str = "ADDSOURCE";
 const REMSOURCE: &str = "REMSOURCE";
-const REMEMBER: &str = "REMEMBER";
-const REMEMBERMAX: &str = "REMEMBERMAX";
-
-fn max_jump_option(args: &mut Args<'_>) -> Result<u64, Fail> {
-    Ok(args.number_of(MAXJUMP, 0, i64::MAX)?.unsigned_abs())
-}
-
-fn late_option(args: &mut Args<'_>) -> Result<Late, Fail> {
-    let word = args.value_of("LATE")?;
-    match word {
-        word if is(word, "READY") => Ok(Late::Ready),
-        word if is(word, "REJECT") => Ok(Late::Reject),
-        _ => Err(Fail::text("ERR LATE must be READY or REJECT")),
-    }
-}
 
 fn sources_option(args: &mut Args<'_>, ctx: &Ctx) -> Result<Kind, Fail> {
-    let count = args.value_of("SOURCES")?;
+    let count = args.value_of(SOURCES)?;
     let count = integer(count.bytes()).filter(|count| (1..=MAX_SOURCES as i64).contains(count));
     let count = count
         .ok_or(Fail::text("ERR SOURCES must be followed by the number of names, between 1 and 1000, and the names"))?;
@@ -117,19 +106,25 @@ impl Content for Tsgen {
 }
 
 impl Family for Tsgen {
-    type Plan = Plan;
+    type Rules = WatermarkSettings;
+    /// What moves the watermark.
+    type Plan = Option<Kind>;
     type Change = Change;
 
     const VERBS: Verbs = verbs!("TSGEN", "tsgen");
     const TYPE_NAME: &'static CStr = c"tsgen-tsg";
-    const CREATE_SYNTAX: &'static str =
-        "key [CLOCK | SOURCES n name [name ...]] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n] [REMEMBER duration] [REMEMBERMAX n]";
+    const CREATE_SYNTAX: &'static str = "key [CLOCK | SOURCES n name [name ...]]";
     const CREATE_SUMMARY: &'static str =
         "Creates a key whose elements wait for a watermark: one that you advance, that of several sources, or the server's clock";
     const CREATE_COMPLEXITY: &'static str = "O(N) with N being the number of sources";
+    const FIXED: &'static [&'static str] = &[CLOCK, SOURCES];
     const ALTER_SYNTAX: &'static str =
-        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [ADDSOURCE name ...] [REMSOURCE name ...] [LATE READY|REJECT] [SOURCEIDLE duration] [MAXJUMP n] [REMEMBER duration] [REMEMBERMAX n]";
+        "key [WATERMARK timestamp:integer] [SOURCE name timestamp:integer] [ADDSOURCE name ...] [REMSOURCE name ...]";
     const BEFORE_READY: &'static CStr = c"waiting";
+
+    fn gate_options() -> &'static [GateOption<WatermarkSettings>] {
+        &OPTIONS
+    }
 
     fn commands() -> Vec<Entry> {
         commands::all()
@@ -139,41 +134,36 @@ impl Family for Tsgen {
         &TYPE
     }
 
-    fn plan_option(plan: &mut Plan, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail> {
+    fn plan_option(plan: &mut Option<Kind>, word: &Str, args: &mut Args<'_>, ctx: &Ctx) -> Result<bool, Fail> {
         let kind = match word {
-            word if is(word, "CLOCK") => Kind::Clock,
-            word if is(word, "SOURCES") => sources_option(args, ctx)?,
-            word if is(word, "LATE") => {
-                set(&mut plan.late, "LATE", late_option(args)?)?;
-                return Ok(true);
-            }
-            word if is(word, SOURCEIDLE) => {
-                set(&mut plan.source_idle, SOURCEIDLE, args.millis_of(SOURCEIDLE, 0)?)?;
-                return Ok(true);
-            }
-            word if is(word, MAXJUMP) => {
-                set(&mut plan.max_jump, MAXJUMP, max_jump_option(args)?)?;
-                return Ok(true);
-            }
-            word => return plan.remember.read(word, args),
+            word if is(word, CLOCK) => Kind::Clock,
+            word if is(word, SOURCES) => sources_option(args, ctx)?,
+            _ => return Ok(false),
         };
-        match plan.kind.replace(kind) {
+        match plan.replace(kind) {
             None => Ok(true),
             Some(_) => Err(Fail::text("ERR CLOCK and SOURCES exclude each other and may be given once")),
         }
     }
 
-    fn create(plan: Plan, options: DeliveryOptions, seed: [u64; 2]) -> Result<Queue<Watermark>, Error> {
-        let base = WatermarkRules::default();
-        let rules = WatermarkRules { kind: plan.kind.unwrap_or(base.kind), late: plan.late.unwrap_or(base.late) };
+    fn first_rules() -> WatermarkSettings {
+        WatermarkSettings::default()
+    }
+
+    fn create(
+        kind: Option<Kind>,
+        settings: WatermarkSettings,
+        options: DeliveryOptions,
+        seed: [u64; 2],
+    ) -> Result<Queue<Watermark>, Error> {
+        let rules = WatermarkRules { kind: kind.unwrap_or(Kind::External), late: settings.late };
         let mut queue = Queue::<Watermark>::create(rules, options, seed)?;
-        let (source_idle, max_jump) = (plan.source_idle.unwrap_or_default(), plan.max_jump.unwrap_or_default());
-        queue.check_source_idle(source_idle)?;
-        queue.check_max_jump(max_jump)?;
-        queue.alter_source_idle(source_idle, UnixMs(0));
-        queue.alter_max_jump(max_jump);
-        plan.remember.apply(&mut queue)?;
+        queue.alter_settings(settings, UnixMs(0))?;
         Ok(queue)
+    }
+
+    fn rules(queue: &Queue<Watermark>) -> WatermarkSettings {
+        queue.settings()
     }
 
     fn created(queue: &mut Queue<Watermark>, now: UnixMs) {
@@ -183,51 +173,27 @@ impl Family for Tsgen {
     fn explain_gate(queue: &Queue<Watermark>, to: &mut Strings) {
         match &queue.rules().kind {
             Kind::External => {}
-            Kind::Clock => to.push(OwnedStr::new(b"CLOCK")),
+            Kind::Clock => to.push(OwnedStr::new(CLOCK.as_bytes())),
             Kind::Sources(sources) => {
-                to.extend([OwnedStr::new(b"SOURCES"), OwnedStr::number(sources.len() as i64)]);
+                to.extend([OwnedStr::new(SOURCES.as_bytes()), OwnedStr::number(sources.len() as i64)]);
                 to.extend(sources.iter().map(|source| OwnedStr::new(&source.name)));
-            }
-        }
-        let late: &[u8] = match queue.rules().late {
-            Late::Ready => b"READY",
-            Late::Reject => b"REJECT",
-        };
-        to.extend([OwnedStr::new(b"LATE"), OwnedStr::new(late)]);
-        let RememberRules { keep, max } = queue.remember();
-        let max = if max == DEFAULT_REMEMBER_MAX { 0 } else { max };
-        let numbers =
-            [(SOURCEIDLE, queue.source_idle().0), (MAXJUMP, queue.max_jump()), (REMEMBER, keep.0), (REMEMBERMAX, max)];
-        for (word, number) in numbers {
-            if number != 0 {
-                let number = i64::try_from(number).unwrap_or(i64::MAX);
-                to.extend([OwnedStr::new(word.as_bytes()), OwnedStr::number(number)]);
             }
         }
     }
 
     fn change_option(change: &mut Change, word: &Str, args: &mut Args<'_>) -> Result<bool, Fail> {
-        if is(word, "CLOCK") || is(word, "SOURCES") {
-            return Err(Fail::text("ERR CLOCK and SOURCES are fixed when the key is created"));
-        }
-        if is(word, "LATE") {
-            set(&mut change.late, "LATE", late_option(args)?)?;
-        } else if is(word, "WATERMARK") {
+        if is(word, "WATERMARK") {
             set(&mut change.watermark, "WATERMARK", args.number_of("WATERMARK", i64::MIN, i64::MAX)?)?;
         } else if is(word, "SOURCE") {
             let name = args.value_of("SOURCE")?.bytes();
             let timestamp = args.next().and_then(|text| integer(text.bytes())).ok_or(BAD_SOURCE)?;
             set(&mut change.source, "SOURCE", (name.into(), timestamp))?;
-        } else if is(word, SOURCEIDLE) {
-            set(&mut change.source_idle, SOURCEIDLE, args.millis_of(SOURCEIDLE, 0)?)?;
-        } else if is(word, MAXJUMP) {
-            set(&mut change.max_jump, MAXJUMP, max_jump_option(args)?)?;
         } else if is(word, ADDSOURCE) {
             change.sources.push(SourceChange::Add(args.value_of(ADDSOURCE)?.bytes().into()));
         } else if is(word, REMSOURCE) {
             change.sources.push(SourceChange::Remove(args.value_of(REMSOURCE)?.bytes().into()));
         } else {
-            return change.remember.read(word, args);
+            return Ok(false);
         }
         Ok(true)
     }
@@ -240,16 +206,16 @@ impl Family for Tsgen {
         added.try_for_each(|name| check_name(ctx, ADDSOURCE, name))
     }
 
-    fn check_change(queue: &Queue<Watermark>, change: &Change, now: UnixMs) -> Result<(), Fail> {
+    fn check_change(
+        queue: &Queue<Watermark>,
+        change: &Change,
+        settings: &WatermarkSettings,
+        now: UnixMs,
+    ) -> Result<(), Fail> {
         if let Some((name, to)) = &change.source {
             queue.check_source(name, *to)?;
         }
-        if let Some(after) = change.source_idle {
-            queue.check_source_idle(after)?;
-        }
-        if let Some(most) = change.max_jump {
-            queue.check_max_jump(most)?;
-        }
+        queue.check_settings(settings)?;
         if !change.sources.is_empty() {
             queue.changed_sources(&change.sources, now)?;
         }
@@ -263,19 +229,20 @@ impl Family for Tsgen {
         }
     }
 
-    fn change(queue: &mut Queue<Watermark>, change: Change, now: UnixMs) -> Result<bool, Error> {
+    fn change(
+        queue: &mut Queue<Watermark>,
+        change: Change,
+        settings: WatermarkSettings,
+        now: UnixMs,
+    ) -> Result<bool, Error> {
         let set_back = match change.watermark {
             Some(to) => queue.alter_watermark(to, now)?,
             None => false,
         };
         let source_set_back = change.source.is_some_and(|(name, to)| queue.alter_source(&name, to));
         let sources_changed = queue.change_sources(&change.sources, now)?;
-        let idle_changed = change.source_idle.is_some_and(|after| queue.alter_source_idle(after, now));
-        let jump_changed = change.max_jump.is_some_and(|most| queue.alter_max_jump(most));
-        let memory_changed = change.remember.apply(queue)?;
-        let late_changed = change.late.is_some_and(|late| queue.alter_late(late));
-        Ok([set_back, source_set_back, sources_changed, idle_changed, jump_changed, memory_changed, late_changed]
-            .contains(&true))
+        let settings_changed = queue.alter_settings(settings, now)?;
+        Ok(set_back || source_set_back || sources_changed || settings_changed)
     }
 
     fn opened_between(queue: &mut Queue<Watermark>, after: UnixMs, _: UnixMs, now: UnixMs) -> bool {
@@ -316,27 +283,21 @@ impl Family for Tsgen {
             Kind::Clock => b"clock",
             Kind::Sources(_) => b"sources",
         };
-        let late: &[u8] = match queue.rules().late {
-            Late::Ready => b"ready",
-            Late::Reject => b"reject",
-        };
-        vec![
-            Field("gate", Shown::Word(gate)),
-            Field("watermark", Shown::optional(queue.watermark(now))),
-            Field("late", Shown::Word(late)),
-        ]
+        let mut shown =
+            vec![Field("gate", Shown::Word(gate)), Field("watermark", Shown::optional(queue.watermark(now)))];
+        shown.extend(fields(&OPTIONS[..1], &queue.settings()));
+        shown
     }
 
     fn last_fields(queue: &Queue<Watermark>) -> Vec<Field<'_>> {
-        let RememberRules { keep, max } = queue.remember();
-        vec![
-            Field("sourceidle", Shown::Number(queue.source_idle().0)),
-            Field("idle-sources", Shown::Number(queue.idle_sources() as u64)),
-            Field("maxjump", Shown::Number(queue.max_jump())),
-            Field("remember", Shown::Number(keep.0)),
-            Field("remembermax", Shown::Number(max)),
+        // LATE is above, beside the watermark.
+        let mut shown = fields(&OPTIONS[1..], &queue.settings());
+        // Here these have always stood behind SOURCEIDLE.
+        shown.insert(1, Field("idle-sources", Shown::Number(queue.idle_sources() as u64)));
+        shown.extend([
             Field("remembered", Shown::Number(queue.remembered() as u64)),
             Field("recurring", Shown::Number(queue.recurring() as u64)),
-        ]
+        ]);
+        shown
     }
 }

@@ -14,12 +14,14 @@ mod elements;
 mod extra;
 mod recurring;
 mod remembered;
+mod settings;
 mod sources;
 
 pub use adding::{Added, Addition, Guard};
 pub use elements::{Advanced, Element, RememberRules};
 pub(crate) use extra::Extra;
 pub use remembered::DEFAULT_MAX as DEFAULT_REMEMBER_MAX;
+pub use settings::WatermarkSettings;
 pub use sources::{SourceChange, MAX_SOURCES};
 
 use super::Gate;

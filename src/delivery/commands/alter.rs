@@ -2,6 +2,7 @@
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
+use crate::delivery::gate_options;
 use crate::delivery::keyspace;
 use crate::delivery::options::{self, Given, KEYS};
 use crate::delivery::replicate;
@@ -38,7 +39,7 @@ impl<F: Family> Command for Alter<F> {
         flags: "write getkeys-api",
         keys: KEYS,
         syntax: F::ALTER_SYNTAX,
-        more_syntax: || F::alter_options() + &options::syntax::<F>(),
+        more_syntax: || gate_options::alter_syntax(F::gate_options()) + &options::syntax::<F>(),
         summary: "Changes options of a key, all of them or none; the kind of its gate is fixed",
         complexity: "O(1); if it changes options of retry, O(log(N)) for each lease and delay that ended since the last claim, of which there may be 10000",
         ..Row::WRITE
@@ -46,17 +47,21 @@ impl<F: Family> Command for Alter<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let (mut change, mut given) = (F::Change::default(), Given::default());
+        let (mut change, mut rules, mut given) =
+            (F::Change::default(), gate_options::Given::default(), Given::default());
         let ctx = call.ctx;
         call.args.options(|word, args| {
-            Ok(F::change_option(&mut change, word, args)? || given.read::<F>(word, args, ctx, name)?)
+            Ok(F::change_option(&mut change, word, args)?
+                || rules.read_change(F::gate_options(), F::FIXED, word, args)?
+                || given.read::<F>(word, args, ctx, name)?)
         })?;
         F::check_names(&change, ctx)?;
         let mut key = keyspace::open_write::<F>(call.ctx, name)?;
         let value = key.value()?.ok_or(Fail::NO_KEY)?;
         let now = call.now();
         let options = given.over(value.queue.options().clone())?;
-        F::check_change(&value.queue, &change, now)?;
+        let rules = rules.over(F::rules(&value.queue));
+        F::check_change(&value.queue, &change, &rules, now)?;
         let flags = call.ctx.flags();
         let is_new = !flags.is_replicated() && !flags.is_loading();
         if is_new && value.queue.retries_otherwise(&options) && value.queue.is_behind(now) {
@@ -65,7 +70,7 @@ impl<F: Family> Command for Alter<F> {
         }
         let delivery_changed = value.queue.alter_delivery(options, now)?;
         let ready = value.queue.ready_count(now);
-        let changed = F::change(&mut value.queue, change, now)? || delivery_changed;
+        let changed = F::change(&mut value.queue, change, rules, now)? || delivery_changed;
         let opened = (value.queue.ready_count(now) > ready).then_some(F::VERBS.ready.event);
         call.ctx.reply_simple(c"OK");
         if changed {

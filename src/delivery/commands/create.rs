@@ -2,6 +2,7 @@
 
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
+use crate::delivery::gate_options;
 use crate::delivery::keyspace;
 use crate::delivery::options::{self, Given, KEYS};
 use crate::delivery::persistence::arrive;
@@ -19,7 +20,7 @@ impl<F: Family> Command for Create<F> {
         flags: "write deny-oom fast getkeys-api",
         keys: KEYS,
         syntax: F::CREATE_SYNTAX,
-        more_syntax: || F::create_options() + &options::syntax::<F>(),
+        more_syntax: || gate_options::create_syntax(F::gate_options()) + &options::syntax::<F>(),
         summary: F::CREATE_SUMMARY,
         complexity: F::CREATE_COMPLEXITY,
         explains: F::CREATE_EXPLAINS,
@@ -28,9 +29,10 @@ impl<F: Family> Command for Create<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let (mut plan, mut given) = (F::Plan::default(), Given::default());
+        let (mut plan, mut rules, mut given) = (F::Plan::default(), gate_options::Given::default(), Given::default());
         while let Some(word) = call.args.next() {
             let known = F::plan_option(&mut plan, word, &mut call.args, call.ctx)?
+                || rules.read(F::gate_options(), word, &mut call.args)?
                 || given.read::<F>(word, &mut call.args, call.ctx, name)?;
             if !known {
                 return Err(F::unknown_option(&plan, word));
@@ -42,7 +44,7 @@ impl<F: Family> Command for Create<F> {
             return Err(Fail::BUSY_KEY);
         }
         let now = call.now();
-        let mut queue = F::create(plan, options, seed())?;
+        let mut queue = F::create(plan, rules.over(options::first_rules::<F>()), options, seed())?;
         F::created(&mut queue, now);
         // A CREATE from the master or a file does not tell which openings of the gate were announced already.
         let flags = call.ctx.flags();

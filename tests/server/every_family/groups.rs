@@ -196,7 +196,7 @@ fn replicas_are_told_of_groups_and_of_nothing_where_there_are_none() {
         [1 1]
         "#,
     );
-    let options = "LATE READY LEASE 30000 MAXDELIVERIES 16 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0";
+    let options = "LATE ready LEASE 30000 MAXDELIVERIES 16 BACKOFF 0 MAXBACKOFF 0 MAXLEN 0";
     feed.expect(
         &mut c,
         &[

@@ -85,7 +85,7 @@ fn what_makes_a_run_carries_its_time() {
     feed.expect(
         &mut c,
         &[
-            "TSGEN.AT <_0> TSGEN.CREATE k CLOCK LATE READY …",
+            "TSGEN.AT <_0> TSGEN.CREATE k CLOCK LATE ready …",
             "TSGEN.AT <_1> TSGEN.ADD k EVERY 3600000 <at> a x",
             "TSGEN.AT <_2> TSGEN.CLAIM k w COUNT 1 LEASE 30000 TOKEN <a>",
             "TSGEN.AT <_3> TSGEN.ACK k <a>",

@@ -94,7 +94,7 @@ fn what_depends_on_time_carries_it_and_what_changes_nothing_is_not_told() {
     feed.expect(
         &mut c,
         &[
-            "TSGEN.AT <_0> TSGEN.CREATE k LATE READY REMEMBER 3600000 REMEMBERMAX 10 …",
+            "TSGEN.AT <_0> TSGEN.CREATE k LATE ready REMEMBER 3600000 REMEMBERMAX 10 …",
             "TSGEN.AT <_1> TSGEN.ADVANCE k 9",
             "TSGEN.AT <_2> TSGEN.MADD k 1 a '' 2 b ''",
             "TSGEN.AT <_3> TSGEN.CLAIM k w COUNT 1 LEASE 30000 TOKEN <a>",

@@ -225,7 +225,7 @@ fn at_a_time_of_its_own_a_command_finds_what_the_timer_would_have_decided() {
     feed.expect(
         &mut c,
         &[
-            "TSGEN.AT 4000000000000 TSGEN.CREATE k SOURCES 2 a b LATE READY SOURCEIDLE 60000 …",
+            "TSGEN.AT 4000000000000 TSGEN.CREATE k SOURCES 2 a b LATE ready SOURCEIDLE 60000 …",
             "TSGEN.AT 4000000000000 TSGEN.ADVANCE k 10 SOURCE a",
             "TSGEN.ADD k 10 x",
             "TSGEN.AT 4000000059999 TSGEN.ADVANCE k 20 SOURCE a",

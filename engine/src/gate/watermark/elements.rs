@@ -29,6 +29,18 @@ pub struct RememberRules {
     pub max: u64,
 }
 
+impl RememberRules {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.keep > Millis::MAX_DURATION {
+            return Err(Error::OutOfRange("REMEMBER must be an integer between 0 and 315360000000"));
+        }
+        if self.max == 0 {
+            return Err(Error::OutOfRange("REMEMBERMAX must be at least 1"));
+        }
+        Ok(())
+    }
+}
+
 /// An element as it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element<'a> {
@@ -120,15 +132,11 @@ impl Queue<Watermark> {
     ///
     /// Errors: [`Error::OutOfRange`].
     pub fn alter_remember(&mut self, keep: Millis, max: u64) -> Result<bool, Error> {
-        if keep > Millis::MAX_DURATION {
-            return Err(Error::OutOfRange("REMEMBER must be an integer between 0 and 315360000000"));
-        }
-        if max == 0 {
-            return Err(Error::OutOfRange("REMEMBERMAX must be at least 1"));
-        }
+        let to = RememberRules { keep, max };
+        to.check()?;
         let before = self.remember();
         (self.gate.remembered.keep, self.gate.remembered.max) = (keep, max);
-        Ok(before != RememberRules { keep, max })
+        Ok(before != to)
     }
 
     /// Raises the watermark to `timestamp`, or lets `source` do its part in that; a lower timestamp changes nothing.
