@@ -81,3 +81,32 @@ fn applications_go_on_while_slots_are_resharded() {
         same_data(&cluster.nodes[node], &cluster.nodes[node + 3]);
     }
 }
+
+/// On Valkey a master refuses to open or close a slot if its replica does not confirm it in time. That is no fault of the module, and no reason to fail: the harness sees it.
+#[test]
+fn a_reshard_that_a_master_refuses_is_mended_and_goes_on() {
+    let cluster = Cluster::form();
+    if !cluster.nodes[0].has_valkey("8.0") || cluster.reshards_atomically() {
+        return;
+    }
+    let key = format!("{{{}}}:k", tags(0, 200).next().expect("a tag"));
+    let mut router = cluster.router();
+    router.ok(&format!("TSGEN.ADD {key} 1 a x"));
+    let before = cluster.slots_of(1);
+    scope(|threads| {
+        threads.spawn(|| {
+            let mut c = cluster.nodes[1].client();
+            wait_until("slots move", || cluster.slots_of(1) > before);
+            cluster.nodes[4].signal("STOP");
+            wait_until("it has refused", || c.try_info("errorstats", "errorstat_NOREPLICAS").is_some());
+            cluster.nodes[4].signal("CONT");
+        });
+        cluster.reshard(200, 0, 1, 10);
+    });
+    // The program rounds up.
+    assert!((before + 200..=before + 201).contains(&cluster.slots_of(1)));
+    assert!((0..cluster.nodes.len()).all(|node| cluster.open_slots(node).is_empty()));
+    assert_eq!(router.port_of(&key), cluster.nodes[1].port);
+    assert_eq!(router.ok(&format!("TSGEN.ADVANCE {key} 1")), 1);
+    same_data(&cluster.nodes[1], &cluster.nodes[4]);
+}
