@@ -12,27 +12,18 @@
 use super::NONE;
 use crate::buffers::Mover;
 use crate::slab::Slab;
-use std::num::{NonZeroU32, NonZeroU8};
 
 mod node;
+mod take;
+mod turn;
 
-/// A leaf takes 512 bytes, and 64 of them 32 KiB: sizes that allocators have.
-const LEAF: usize = 42;
-/// An inner node takes 1272 bytes.
-const INNER: usize = 63;
+use node::{Inner, Leaf, Sibling, INNER, LEAF};
+pub(super) use take::Wanted;
+pub(super) use turn::{Given, Turn};
+
 /// Nodes this small look for a neighbour to merge with, and merge when the result leaves a quarter free.
 const SMALL: usize = 12;
 const MERGED: usize = 31;
-
-/// The turns of groups, by their numbers.
-pub(super) type Given = Slab<Turn, { super::CHUNK }>;
-
-/// A turn in two halves, the lower one first. No turn has a lower half of 0, so a slot of a table is no larger than a turn.
-#[derive(Clone, Copy)]
-pub(super) struct Turn {
-    low: NonZeroU32,
-    high: u32,
-}
 
 /// A group that stands in here.
 #[derive(Clone, Copy)]
@@ -40,15 +31,6 @@ pub(super) struct Stand {
     pub number: u32,
     /// The place key of its head.
     pub key: i64,
-}
-
-/// Which groups are taken out.
-pub(super) struct Wanted {
-    /// Only groups whose heads have place keys of at most this.
-    pub horizon: i64,
-    /// Only groups with lower turns than this, if it is set.
-    pub below: Option<u64>,
-    pub most: usize,
 }
 
 /// The tree. It takes about 12 bytes a group if they came in order, about 16 if in any order.
@@ -59,44 +41,6 @@ pub(super) struct Turns {
     /// A leaf if `height` is 0, else an inner node; `NONE` if there is no group.
     root: u32,
     height: usize,
-}
-
-/// A leaf. Nodes are never empty: one that becomes so is removed from its slab. That also makes a slot of the slab no larger than the node.
-#[derive(Clone)]
-struct Leaf {
-    keys: [i64; LEAF],
-    numbers: [u32; LEAF],
-    len: NonZeroU8,
-}
-
-#[derive(Clone)]
-struct Inner {
-    /// For each child a bound, not above any turn in it, and above all turns in the child before. The first means nothing.
-    bounds: [u64; INNER],
-    /// The lowest key below each child.
-    lowest: [i64; INNER],
-    children: [u32; INNER],
-    len: NonZeroU8,
-}
-
-/// A node that has been split off, to the right of the one that was there.
-struct Sibling {
-    bound: u64,
-    lowest: i64,
-    node: u32,
-}
-
-impl Turn {
-    pub(super) const FIRST: Turn = Turn { low: NonZeroU32::MIN, high: 0 };
-
-    /// The turn with this number; `None` if no turn has it.
-    pub(super) fn of(number: u64) -> Option<Self> {
-        NonZeroU32::new(number as u32).map(|low| Turn { low, high: (number >> 32) as u32 })
-    }
-
-    pub(super) fn number(self) -> u64 {
-        u64::from(self.high) << 32 | u64::from(self.low.get())
-    }
 }
 
 impl Turns {
@@ -246,79 +190,6 @@ impl Turns {
             *self = Turns::new();
         }
         self.lower_root();
-    }
-
-    /// Takes wanted groups out, in order of their turns, until there are `wanted.most` in `out`. O(log n), and O(1) a group as long as those taken
-    /// have no unwanted ones between them.
-    pub(super) fn take(&mut self, given: &Given, wanted: &Wanted, out: &mut Vec<u32>) {
-        if self.is_empty() {
-            return;
-        }
-        if self.take_below(self.root, self.height, given, wanted, out).is_none() {
-            *self = Turns::new();
-        }
-        self.lower_root();
-    }
-
-    /// The lowest key that is left below a node; `None` if there is none, and then the node is gone.
-    fn take_below(
-        &mut self,
-        node: u32,
-        level: usize,
-        given: &Given,
-        wanted: &Wanted,
-        out: &mut Vec<u32>,
-    ) -> Option<i64> {
-        if level == 0 {
-            let leaf = &mut self.leaves[node];
-            let is_wanted = |stand: Stand| {
-                let takes = out.len() < wanted.most
-                    && stand.key <= wanted.horizon
-                    && wanted.below.is_none_or(|turn| given[stand.number].number() < turn);
-                if takes {
-                    out.push(stand.number);
-                }
-                takes
-            };
-            if leaf.drop_all(is_wanted) {
-                self.leaves.remove(node);
-                return None;
-            }
-            return Some(leaf.lowest());
-        }
-        // One bit for each child from which something was taken.
-        let (mut at, mut touched) = (0, 0u64);
-        while at < self.inners[node].len() && out.len() < wanted.most {
-            let inner = &self.inners[node];
-            let is_above = |turn| at > 0 && inner.bounds[at] >= turn;
-            if wanted.below.is_some_and(is_above) {
-                break;
-            }
-            if inner.lowest[at] > wanted.horizon {
-                at += 1;
-                continue;
-            }
-            let left = self.take_below(inner.children[at], level - 1, given, wanted, out);
-            let inner = &mut self.inners[node];
-            match left {
-                Some(lowest) => {
-                    inner.lowest[at] = lowest;
-                    touched |= 1 << at;
-                    at += 1;
-                }
-                None if inner.len() == 1 => {
-                    self.inners.remove(node);
-                    return None;
-                }
-                None => inner.drop_at(at),
-            }
-        }
-        while touched != 0 {
-            let at = touched.ilog2();
-            touched ^= 1 << at;
-            self.merge(node, level - 1, at as usize);
-        }
-        Some(self.inners[node].lowest())
     }
 
     fn lower_root(&mut self) {

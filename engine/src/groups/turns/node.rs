@@ -1,7 +1,37 @@
 //! The nodes of the tree as plain arrays: they know their order and their size, not where they are in the tree.
 
-use super::{Inner, Leaf, Sibling, Stand, INNER, LEAF};
+use super::Stand;
 use std::num::NonZeroU8;
+
+/// A leaf takes 512 bytes, and 64 of them 32 KiB: sizes that allocators have.
+pub(super) const LEAF: usize = 42;
+/// An inner node takes 1272 bytes.
+pub(super) const INNER: usize = 63;
+
+/// A leaf. Nodes are never empty: one that becomes so is removed from its slab. That also makes a slot of the slab no larger than the node.
+#[derive(Clone)]
+pub(super) struct Leaf {
+    pub keys: [i64; LEAF],
+    pub numbers: [u32; LEAF],
+    pub len: NonZeroU8,
+}
+
+#[derive(Clone)]
+pub(super) struct Inner {
+    /// For each child a bound, not above any turn in it, and above all turns in the child before. The first means nothing.
+    pub bounds: [u64; INNER],
+    /// The lowest key below each child.
+    pub lowest: [i64; INNER],
+    pub children: [u32; INNER],
+    pub len: NonZeroU8,
+}
+
+/// A node that has been split off, to the right of the one that was there.
+pub(super) struct Sibling {
+    pub bound: u64,
+    pub lowest: i64,
+    pub node: u32,
+}
 
 /// Compares in four strands, since each comparison waits for the one before it.
 fn lowest_of(keys: &[i64]) -> i64 {
