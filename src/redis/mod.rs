@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 
 pub mod acl;
+mod allocator;
 pub mod argument;
 pub mod arguments;
 pub mod block;

@@ -1,5 +1,6 @@
 //! The entry point of the module: `RedisModule_OnLoad`.
 
+use super::allocator::Allocator;
 use super::ctx::is_valkey;
 use super::panics;
 use super::{api, log, Ctx};
@@ -15,7 +16,7 @@ const VALKEY_HANDLE_ATOMIC_SLOT_MIGRATION: u32 = 1 << 5;
 
 /// Allocates all our memory from Redis: it is counted in `used_memory` and subject to maxmemory.
 #[global_allocator]
-static ALLOCATOR: redis_module::alloc::RedisAlloc = redis_module::alloc::RedisAlloc;
+static ALLOCATOR: Allocator = Allocator;
 
 /// The names of functions that this server lacks, among the functions that came last into the API of 7.0.
 fn missing() -> Vec<&'static str> {
