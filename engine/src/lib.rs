@@ -31,6 +31,7 @@ mod error;
 mod gate;
 mod grants;
 mod groups;
+mod hashing;
 mod names;
 mod options;
 mod order;

@@ -6,6 +6,7 @@
 //! which are cold. It does not know what an entry is for.
 
 use crate::entries::{Entries, Handle};
+use crate::hashing::Hashing;
 use crate::shards::{Likely, Shards};
 use siphasher::sip::SipHasher13;
 
@@ -37,6 +38,11 @@ impl Names {
     /// No names. The seed should be secret to the process: clients choose names.
     pub(crate) fn new(seed: [u64; 2]) -> Self {
         Names { hasher: SipHasher13::new_with_keys(seed[0], seed[1]), handles: Shards::new() }
+    }
+
+    /// How names are hashed, for tables that are made for a while.
+    pub(crate) fn hashing(&self) -> Hashing {
+        Hashing(self.hasher)
     }
 
     /// No names; the hashes are the same.

@@ -14,20 +14,20 @@ use tsgen_engine::{Added, Queue, UnixMs, Watermark};
 
 const EVENT: &CStr = c"tsgen.add";
 
-/// What a write has added.
-pub struct Placements<P> {
-    /// The elements, in order.
-    pub placed: P,
+/// What a write has added: for each element, in order, its timestamp as it came, and what became of it.
+pub struct Placements<W, A> {
+    pub whens: W,
+    pub added: A,
     /// The time of the write.
     pub now: UnixMs,
 }
 
-/// An element that was added.
-pub struct Placed {
-    pub when: When,
-    /// The timestamp that `when` meant.
-    pub timestamp: i64,
-    pub added: Added,
+impl<W: AsRef<[When]>, A: AsRef<[Added]>> Placements<W, A> {
+    /// The timestamps of the elements that wait.
+    fn waiting(&self) -> impl Iterator<Item = i64> + '_ {
+        let placed = self.whens.as_ref().iter().zip(self.added.as_ref());
+        placed.filter(|(_, added)| **added == Added::Waits).map(|(when, _)| when.timestamp(self.now))
+    }
 }
 
 /// The group in the argument behind GROUP.
@@ -48,17 +48,15 @@ pub fn time(call: &Call<'_>, queue: &Queue<Watermark>) -> UnixMs {
 }
 
 /// Replicates what was added. The signals are left to send, with `events`.
-pub fn replicate<P: AsRef<[Placed]>>(
+pub fn replicate<W: AsRef<[When]>, A: AsRef<[Added]>>(
     call: &Call<'_>,
     name: &Str,
-    written: &mut Written<'_, Tsgen, Placements<P>>,
+    written: &mut Written<'_, Tsgen, Placements<W, A>>,
 ) -> Signals {
     let mut opens_at = None;
     if written.value.queue.is_clock() {
-        let placed = written.answer.placed.as_ref();
-        replicate_on_clock(call, written.answer.now, placed);
-        let waits = placed.iter().filter(|one| one.added == Added::Waits);
-        opens_at = waits.map(|one| UnixMs(one.timestamp)).min().or(Some(WHEN_SET_BACK));
+        replicate_on_clock(call, written.answer.now, written.answer.whens.as_ref());
+        opens_at = written.answer.waiting().min().map(UnixMs).or(Some(WHEN_SET_BACK));
     } else if written.value.queue.remembers() {
         call.replicate_timed(written.answer.now);
     } else {
@@ -68,10 +66,10 @@ pub fn replicate<P: AsRef<[Placed]>>(
 }
 
 /// The events of what was added.
-pub fn events<P: AsRef<[Placed]>>(
-    written: &Written<'_, Tsgen, Placements<P>>,
-) -> impl Iterator<Item = &'static CStr> + use<P> {
-    let opened = written.answer.placed.as_ref().iter().any(|one| one.added == Added::Ready);
+pub fn events<W, A: AsRef<[Added]>>(
+    written: &Written<'_, Tsgen, Placements<W, A>>,
+) -> impl Iterator<Item = &'static CStr> + use<W, A> {
+    let opened = written.answer.added.as_ref().contains(&Added::Ready);
     let ready = opened.then_some(Tsgen::VERBS.ready.event);
     written.created_event.into_iter().chain([EVENT]).chain(ready)
 }
@@ -89,12 +87,12 @@ fn elements_begin(arguments: &[&Str]) -> usize {
 }
 
 /// Replicates the elements of a write on a CLOCK key with its time, and with absolute timestamps.
-fn replicate_on_clock(call: &Call<'_>, now: UnixMs, placed: &[Placed]) {
-    if placed.iter().all(|one| matches!(one.when, When::At(_))) {
+fn replicate_on_clock(call: &Call<'_>, now: UnixMs, whens: &[When]) {
+    if whens.iter().all(|when| matches!(when, When::At(_))) {
         return call.replicate_timed(now);
     }
-    let absolute = |one: &Placed| (!matches!(one.when, When::At(_))).then(|| OwnedStr::number(one.timestamp));
-    let absolute: Vec<Option<OwnedStr>> = placed.iter().map(absolute).collect();
+    let absolute = |when: &When| (!matches!(when, When::At(_))).then(|| OwnedStr::number(when.timestamp(now)));
+    let absolute: Vec<Option<OwnedStr>> = whens.iter().map(absolute).collect();
     // Each timestamp stands at the front of its element, and the elements are in their order.
     let mut arguments = call.given.to_vec();
     let first = elements_begin(&arguments);

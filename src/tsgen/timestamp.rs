@@ -1,7 +1,7 @@
 //! Timestamps as clients write them.
 
 use crate::command::args::integer;
-use crate::command::{Call, Fail};
+use crate::command::{Call, Fail, Outcome};
 use crate::redis::Str;
 use std::ops::RangeInclusive;
 use tsgen_engine::{duration, Millis, UnixMs};
@@ -46,21 +46,29 @@ impl When {
         }
     }
 
-    /// The timestamp that is meant. Refuses a client's absolute time in another unit than milliseconds on a CLOCK key: its element would be
+    /// Refuses what this key does not take, and a client's absolute time in another unit than milliseconds on a CLOCK key: its element would be
     /// ready at once, or never. Timestamps from a master were checked there.
-    pub fn resolve(self, is_clock: bool, now: UnixMs, call: &Call<'_>) -> Result<i64, Fail> {
+    pub fn check(self, is_clock: bool, call: &Call<'_>) -> Outcome {
         match self {
-            When::At(timestamp) => {
-                let other = OTHER_UNITS.iter().find(|(range, _)| is_clock && range.contains(&timestamp));
+            When::At(timestamp) if is_clock => {
+                let other = OTHER_UNITS.iter().find(|(range, _)| range.contains(&timestamp));
                 match other.filter(|_| call.is_by_client()) {
                     Some((_, unit)) => Err(looks_like(timestamp, unit)),
-                    None => Ok(timestamp),
+                    None => Ok(()),
                 }
             }
-            When::Unix(ms) if is_clock => Ok(i64::try_from(ms.0).unwrap_or(i64::MAX)),
-            When::Unix(_) => Err(UNIT_NEEDS_CLOCK),
-            When::After(delay) if is_clock => Ok(now.after(delay).0),
-            When::After(_) => Err(NEEDS_CLOCK),
+            When::Unix(_) if !is_clock => Err(UNIT_NEEDS_CLOCK),
+            When::After(_) if !is_clock => Err(NEEDS_CLOCK),
+            _ => Ok(()),
+        }
+    }
+
+    /// The timestamp that is meant, in a write at `now`.
+    pub fn timestamp(self, now: UnixMs) -> i64 {
+        match self {
+            When::At(timestamp) => timestamp,
+            When::Unix(ms) => i64::try_from(ms.0).unwrap_or(i64::MAX),
+            When::After(delay) => now.after(delay).0,
         }
     }
 }

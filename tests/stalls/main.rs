@@ -83,6 +83,8 @@ scenes!(
     leases_that_lapse,
     leases_of_one_entry_each,
     options_of_retry,
+    very_many_elements_in_one_command,
+    very_many_fields_in_one_command,
     the_last_of_very_many_groups,
     windows_sealed_by_command,
     windows_that_end,

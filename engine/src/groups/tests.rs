@@ -208,7 +208,7 @@ fn a_held_back_million_is_not_looked_at() {
     let ids: Vec<String> = (0..100_000).map(|n| n.to_string()).collect();
     for chunk in ids.chunks(1_000) {
         let elements: Vec<(i64, &[u8], &[u8])> = chunk.iter().map(|id| (1, id.as_bytes(), &b""[..])).collect();
-        key.madd_into(Some(b"many"), &elements, NOW).expect("room");
+        key.madd_into(Some(b"many"), elements.into_iter(), NOW).expect("room");
     }
     add(&mut key, "few", 2, "one");
     key.advance(2, None, NOW).expect("external");

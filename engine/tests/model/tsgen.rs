@@ -285,7 +285,7 @@ fn madd(world: &mut World<Watermark>, group: Option<u8>, elements: &[(i64, u8)])
     let group = group.as_deref();
     let ids: Vec<_> = elements.iter().map(|(_, id)| name(*id)).collect();
     let args: Vec<_> = elements.iter().zip(&ids).map(|((timestamp, _), id)| (*timestamp, &id[..], &b"p"[..])).collect();
-    let added = world.master.madd_into(group, &args, now);
+    let added = world.master.madd_into(group, args.iter().copied(), now);
     let mut tried = world.naive.clone();
     let expected: Result<Vec<_>, _> = args
         .iter()
@@ -297,7 +297,7 @@ fn madd(world: &mut World<Watermark>, group: Option<u8>, elements: &[(i64, u8)])
         world.naive = tried;
         // What changes nothing is not replicated.
         if expected.as_ref().is_ok_and(|added| added.iter().any(|one| *one != Added::Refused)) {
-            assert_eq!(world.replica.madd_into(group, &args, now), added);
+            assert_eq!(world.replica.madd_into(group, args.iter().copied(), now), added);
         }
     }
     assert_eq!(added.as_ref().ok(), expected.as_ref().ok());

@@ -5,7 +5,7 @@ use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::redis::Str;
-use crate::tsgen::adding::{self, Placed, Placements};
+use crate::tsgen::adding::{self, Placements};
 use crate::tsgen::timestamp::When;
 use crate::tsgen::Tsgen;
 use tsgen_engine::{Added, Addition, Guard, Millis, Queue, Watermark};
@@ -30,14 +30,17 @@ struct Element<'a> {
     payload: Option<&'a [u8]>,
 }
 
+type PlacedOne = Placements<[When; 1], [Added; 1]>;
+
 impl Element<'_> {
     /// `None`: the guard forbids it.
-    fn add_to(&self, queue: &mut Queue<Watermark>, call: &Call<'_>) -> Result<Option<Placements<[Placed; 1]>>, Fail> {
+    fn add_to(&self, queue: &mut Queue<Watermark>, call: &Call<'_>) -> Result<Option<PlacedOne>, Fail> {
         let (now, when) = (adding::time(call, queue), self.when);
-        let timestamp = when.resolve(queue.is_clock(), now, call)?;
+        when.check(queue.is_clock(), call)?;
+        let timestamp = when.timestamp(now);
         let Element { guard, group, every, id, payload, .. } = *self;
         let added = queue.add(&Addition { guard, group, every, timestamp, id, payload }, now)?;
-        Ok((added != Added::Refused).then_some(Placements { placed: [Placed { when, timestamp, added }], now }))
+        Ok((added != Added::Refused).then_some(Placements { whens: [when], added: [added], now }))
     }
 }
 
@@ -91,8 +94,7 @@ impl Command for Add {
             call.ctx.reply_null();
             return Ok(());
         };
-        let [placed] = &written.answer.placed;
-        call.ctx.reply_int(i64::from(placed.added == Added::Waits));
+        call.ctx.reply_int(i64::from(written.answer.added == [Added::Waits]));
         let (signals, events) = (adding::replicate(call, name, &mut written), adding::events(&written));
         drop(key);
         signals.send(call.ctx, name, events);

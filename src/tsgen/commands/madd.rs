@@ -5,68 +5,55 @@ use crate::command::limits::{check_name, check_payload};
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::keyspace;
 use crate::redis::Str;
-use crate::tsgen::adding::{self, Placed, Placements};
+use crate::tsgen::adding::{self, Placements};
 use crate::tsgen::timestamp::When;
 use crate::tsgen::Tsgen;
 use tsgen_engine::{Added, Queue, Watermark};
 
 pub struct Madd;
 
-/// Timestamp, id and payload, as the engine takes them.
-type Element<'a> = (i64, &'a [u8], &'a [u8]);
+type PlacedAll = Placements<Vec<When>, Vec<Added>>;
 
-/// Timestamp, id and payload, as a client writes them.
-#[derive(Clone, Copy)]
-struct Given<'a> {
-    when: When,
-    id: &'a [u8],
-    payload: &'a [u8],
-}
-
-/// The elements, and the group of all of them.
+/// The elements as they were given, and the group of all of them. There may be very many: beside the arguments, which Redis holds, only the
+/// timestamps are kept.
 struct Elements<'a> {
     group: Option<&'a [u8]>,
-    given: Vec<Given<'a>>,
+    given: &'a [&'a Str],
+    whens: Vec<When>,
 }
 
-fn parse<'a>(call: &mut Call<'a>) -> Result<Elements<'a>, Fail> {
-    let mut group = None;
-    while call.args.peek().is_some_and(|word| is(word, "GROUP")) {
-        call.args.required()?;
-        set(&mut group, "GROUP", adding::group(call)?)?;
+impl<'a> Elements<'a> {
+    fn parse(call: &mut Call<'a>) -> Result<Self, Fail> {
+        let mut group = None;
+        while call.args.peek().is_some_and(|word| is(word, "GROUP")) {
+            call.args.required()?;
+            set(&mut group, "GROUP", adding::group(call)?)?;
+        }
+        let given = call.args.take_rest();
+        if given.is_empty() || given.len() % 3 != 0 {
+            return Err(Fail::Groups(
+                "each element is a timestamp, an id and a payload; GROUP stands before the first timestamp",
+            ));
+        }
+        let mut whens = Vec::with_capacity(given.len() / 3);
+        for element in given.chunks_exact(3) {
+            whens.push(When::parse(element[0])?);
+            check_name(call.ctx, "id", element[1].bytes())?;
+            check_payload(call.ctx, "payload", element[2].bytes())?;
+        }
+        Ok(Elements { group, given, whens })
     }
-    let given = call.args.take_rest();
-    if given.is_empty() || given.len() % 3 != 0 {
-        return Err(Fail::Groups(
-            "each element is a timestamp, an id and a payload; GROUP stands before the first timestamp",
-        ));
-    }
-    let element = |element: &[&'a Str]| {
-        let (when, id, payload) = (When::parse(element[0])?, element[1].bytes(), element[2].bytes());
-        check_name(call.ctx, "id", id)?;
-        check_payload(call.ctx, "payload", payload)?;
-        Ok(Given { when, id, payload })
-    };
-    Ok(Elements { group, given: given.chunks_exact(3).map(element).collect::<Result<_, Fail>>()? })
-}
 
-/// Adds all of these elements or, if it fails, none. Elements that are done already are left out; `None`: all of them are.
-fn add_to<'a>(
-    queue: &mut Queue<Watermark>,
-    group: Option<&[u8]>,
-    given: &[Given<'a>],
-    call: &Call<'_>,
-) -> Result<Option<Placements<Vec<Placed>>>, Fail> {
-    let (now, is_clock) = (adding::time(call, queue), queue.is_clock());
-    let element = |given: &Given<'a>| Ok((given.when.resolve(is_clock, now, call)?, given.id, given.payload));
-    let elements: Vec<Element<'_>> = given.iter().map(element).collect::<Result<_, Fail>>()?;
-    let added = queue.madd_into(group, &elements, now)?;
-    if added.iter().all(|one| *one == Added::Refused) {
-        return Ok(None);
+    /// Adds all of these elements or, if it fails, none. Elements that are done already are left out; `None`: all of them are.
+    fn add_to(self, queue: &mut Queue<Watermark>, call: &Call<'_>) -> Result<Option<PlacedAll>, Fail> {
+        let (now, is_clock) = (adding::time(call, queue), queue.is_clock());
+        self.whens.iter().try_for_each(|when| when.check(is_clock, call))?;
+        let elements = self.given.chunks_exact(3).zip(&self.whens);
+        let elements = elements.map(|(given, when)| (when.timestamp(now), given[1].bytes(), given[2].bytes()));
+        let added = queue.madd_into(self.group, elements, now)?;
+        let is_nothing = added.iter().all(|one| *one == Added::Refused);
+        Ok((!is_nothing).then_some(Placements { whens: self.whens, added, now }))
     }
-    let placed = given.iter().zip(elements).zip(added);
-    let placed = placed.map(|((given, (timestamp, ..)), added)| Placed { when: given.when, timestamp, added });
-    Ok(Some(Placements { placed: placed.collect(), now }))
 }
 
 impl Command for Madd {
@@ -81,18 +68,19 @@ impl Command for Madd {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let Elements { group, given } = parse(call)?;
+        let elements = Elements::parse(call)?;
+        let count = elements.whens.len();
         let mut key = keyspace::open_write::<Tsgen>(call.ctx, name)?;
-        let written = key.open_or_create(call.ctx, name, || call.now(), |queue| add_to(queue, group, &given, call))?;
-        call.ctx.reply_array(given.len());
+        let written = key.open_or_create(call.ctx, name, || call.now(), |queue| elements.add_to(queue, call))?;
+        call.ctx.reply_array(count);
         let Some(mut written) = written else {
-            given.iter().for_each(|_| call.ctx.reply_null());
+            (0..count).for_each(|_| call.ctx.reply_null());
             return Ok(());
         };
-        for one in &written.answer.placed {
-            match one.added {
+        for added in &written.answer.added {
+            match added {
                 Added::Refused => call.ctx.reply_null(),
-                added => call.ctx.reply_int(i64::from(added == Added::Waits)),
+                added => call.ctx.reply_int(i64::from(*added == Added::Waits)),
             }
         }
         let (signals, events) = (adding::replicate(call, name, &mut written), adding::events(&written));

@@ -88,3 +88,24 @@ fn lapse(stage: &mut Stage, each: usize) {
         });
     });
 }
+
+/// One command adds very many elements.
+pub fn added_at_once(stage: &mut Stage) {
+    let size = stage.size;
+    let timestamp = |n: usize| ((n * 7_919) % 1_000_003).to_string();
+    stage.watch(|stage| {
+        if stage.is_ours() {
+            stage.large(&["TSGEN.MADD", "k"], 3 * size, |n| match n % 3 {
+                0 => timestamp(n / 3),
+                1 => format!("id-{}", n / 3),
+                _ => "payload".to_owned(),
+            });
+        } else {
+            stage.large(
+                &["ZADD", "k"],
+                2 * size,
+                |n| if n % 2 == 0 { timestamp(n / 2) } else { format!("id-{}", n / 2) },
+            );
+        }
+    });
+}

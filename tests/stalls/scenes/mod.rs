@@ -62,7 +62,7 @@ const fn scene(name: &'static str, what: &'static str, size: usize, times: usize
 }
 
 /// All scenes. Each name has a test of its own.
-pub const SCENES: [Scene; 26] = [
+pub const SCENES: [Scene; 28] = [
     scene(
         "groups_pushed_twice",
         "{n} groups pushed to twice come due, beside listings and INFO",
@@ -82,6 +82,14 @@ pub const SCENES: [Scene; 26] = [
     scene("leases_that_lapse", "{n} leases have ended, beside listings and INFO", 100_000, 10, leases::lapsed),
     scene("leases_of_one_entry_each", "the same, leased one by one", 100_000, 3, leases::lapsed_one_by_one),
     scene("options_of_retry", "ALTER of MAXDELIVERIES, {n} leases have ended", 100_000, 10, leases::altered),
+    scene("very_many_elements_in_one_command", "one MADD of {n} elements (ZADD)", 80_000, 3, leases::added_at_once),
+    scene(
+        "very_many_fields_in_one_command",
+        "one MINCR of {n} fields (HSET)",
+        100_000,
+        1,
+        windows::incremented_at_once,
+    ),
     scene(
         "the_last_of_very_many_groups",
         "GROUPS AFTER the last but some of {n} groups (ZRANGE)",

@@ -41,6 +41,18 @@ pub fn ended(stage: &mut Stage) {
     });
 }
 
+/// One command increments very many fields.
+pub fn incremented_at_once(stage: &mut Stage) {
+    let fields = stage.size.min(99_999);
+    if stage.is_ours() {
+        stage.client.ok("TALLY.CREATE k EVERY 3600000 MAXFIELDS 100000");
+    }
+    stage.watch(|stage| {
+        let words: &[&str] = if stage.is_ours() { &["TALLY.MINCR", "k"] } else { &["HSET", "k"] };
+        stage.large(words, 2 * fields, |n| if n % 2 == 0 { field(n / 2) } else { "7".to_owned() });
+    });
+}
+
 /// Keys with one field each, whose windows end after `every` ms.
 pub fn many_keys(stage: &mut Stage, every: usize) {
     let size = stage.size;

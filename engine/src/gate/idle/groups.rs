@@ -6,23 +6,11 @@ use super::{Collected, Head, Idle, IdleRules, Reason, SORT_AT_MOST};
 use crate::entries::Handle;
 use crate::error::Error;
 use crate::gate::Gate;
+use crate::hashing::Hashing;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Settled};
 use crate::time::UnixMs;
-use siphasher::sip::SipHasher13;
 use std::collections::HashSet;
-use std::hash::BuildHasher;
-
-/// Hashes by the key's own secret.
-struct Hashing(SipHasher13);
-
-impl BuildHasher for Hashing {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        self.0
-    }
-}
 
 /// What a push did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

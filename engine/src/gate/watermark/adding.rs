@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::gate::Gate;
 use crate::queue::Queue;
 use crate::time::{Millis, UnixMs};
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 /// On what condition an element is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,46 +113,49 @@ impl Queue<Watermark> {
         self.add(&Addition { guard, group: None, every: None, timestamp, id, payload: None }, now)
     }
 
-    /// Adds all of these elements or none; tells for each whether it waits. O(log n) an element.
+    /// Adds all of these elements (timestamp, id, payload) or none; tells for each whether it waits. O(log n) an element.
     ///
     /// Errors: [`Error::Late`], [`Error::Full`], [`Error::Exhausted`].
     pub fn madd(&mut self, elements: &[(i64, &[u8], &[u8])], now: UnixMs) -> Result<Vec<Added>, Error> {
-        self.madd_into(None, elements, now)
+        self.madd_into(None, elements.iter().copied(), now)
     }
 
-    /// Like [`Queue::madd`], all into this group.
+    /// Like [`Queue::madd`], all into this group. The elements are read several times: there may be very many, and no list of them is made.
     ///
     /// Errors: also [`Error::NoGroups`].
-    pub fn madd_into(
+    pub fn madd_into<'a>(
         &mut self,
         group: Option<&[u8]>,
-        elements: &[(i64, &[u8], &[u8])],
+        elements: impl ExactSizeIterator<Item = (i64, &'a [u8], &'a [u8])> + Clone,
         now: UnixMs,
     ) -> Result<Vec<Added>, Error> {
         self.check_group(group)?;
         let is_known = |id: &[u8]| self.remembers() && self.is_known(id, self.gate.names.hash(id), self.find(id), now);
-        for (timestamp, id, _) in elements {
+        for (timestamp, id, _) in elements.clone() {
             if !is_known(id) {
-                self.is_late(*timestamp, now)?;
+                self.is_late(timestamp, now)?;
             }
         }
         let mut new = 0;
         if self.options.max_len != 0 {
-            let ids: BTreeSet<&[u8]> = elements.iter().map(|(_, id, _)| *id).filter(|id| !is_known(id)).collect();
-            new = ids.into_iter().filter(|id| self.find(id).is_none()).count();
+            let mut ids = HashSet::with_hasher(self.gate.names.hashing());
+            ids.extend(elements.clone().map(|(_, id, _)| id).filter(|id| !is_known(id) && self.find(id).is_none()));
+            new = ids.len();
         }
         self.check_room(new, elements.len())?;
-        let add = |(timestamp, id, payload): &(i64, &[u8], &[u8])| {
+        let mut added = Vec::with_capacity(elements.len());
+        for (timestamp, id, payload) in elements {
             let hash = self.gate.names.hash(id);
             let old = self.gate.names.get_hashed(&self.entries, id, hash);
             if self.is_known(id, hash, old, now) {
-                return Ok(Added::Refused);
+                added.push(Added::Refused);
+                continue;
             }
-            let late = self.is_late(*timestamp, now)?;
-            self.put(&Addition { group, ..Addition::once(Guard::Always, *timestamp, id, payload) }, hash, old);
-            Ok(self.count_late(late))
-        };
-        elements.iter().map(add).collect()
+            let late = self.is_late(timestamp, now)?;
+            self.put(&Addition { group, ..Addition::once(Guard::Always, timestamp, id, payload) }, hash, old);
+            added.push(self.count_late(late));
+        }
+        Ok(added)
     }
 
     /// Whether the key remembers ids, and the work of this one is in hand or done: then it is not added once more.

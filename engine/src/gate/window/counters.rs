@@ -1,13 +1,14 @@
 //! The operations of TALLY itself: increments, sums that are looked at, and windows that are sealed early.
 
 use super::field::Field;
-use super::{Batch, Open, Sums, Window, WindowRules};
+use super::{Batch, FieldKind, Open, Sums, Window, WindowRules};
 use crate::error::Error;
+use crate::hashing::Hashing;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Settled};
 use crate::time::UnixMs;
 use crate::token::{Token, MAX_TOKEN};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// What came of one increment, or of several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,38 +103,84 @@ impl Queue<Window> {
                 return Ok(Incremented { sum: delta, counted: PLAIN });
             }
         }
-        self.check_windows(&[(field, delta)], now)?;
+        self.check_windows(std::iter::once((field, delta)), now)?;
         let mut counted = PLAIN;
         let sum = self.add(field, delta, now, &mut counted);
         Ok(Incremented { sum, counted })
     }
 
-    /// Like [`Queue::incr`] for several fields at once, in this order, all or none. O(log n) each. A field may be named more than once.
+    /// Like [`Queue::incr`] for several fields at once, in this order, all or none. O(1) each. A field may be named more than once.
     pub fn mincr(&mut self, increments: &[(&[u8], i64)], now: UnixMs) -> Result<Incremented<Vec<i64>>, Error> {
+        self.mincr_each(increments.iter().copied(), now)
+    }
+
+    /// Like [`Queue::mincr`]. The increments are read several times: there may be very many, and no list of them is made.
+    pub fn mincr_each<'a>(
+        &mut self,
+        increments: impl ExactSizeIterator<Item = (&'a [u8], i64)> + Clone,
+        now: UnixMs,
+    ) -> Result<Incremented<Vec<i64>>, Error> {
         let rules = self.gate.rules;
-        let fields: Vec<(Field<'_>, i64)> = increments
-            .iter()
-            .map(|(field, delta)| {
-                rules.check_delta(*delta)?;
-                Ok((rules.field.field(field)?, *delta))
-            })
-            .collect::<Result<_, Error>>()?;
-        let increments: Vec<(&[u8], i64)> = fields.iter().map(|(field, delta)| (field.as_bytes(), *delta)).collect();
-        self.check_windows(&increments, now)?;
+        if rules.field == FieldKind::Any {
+            increments.clone().try_for_each(|(_, delta)| rules.check_delta(delta))?;
+            return self.mincr_stored(increments, now);
+        }
+        let mut fields: Vec<(Field<'_>, i64)> = Vec::with_capacity(increments.len());
+        for (field, delta) in increments {
+            rules.check_delta(delta)?;
+            fields.push((rules.field.field(field)?, delta));
+        }
+        self.mincr_stored(fields.iter().map(|(field, delta)| (field.as_bytes(), *delta)), now)
+    }
+
+    /// Does these increments, whose fields are as they are stored, all or none.
+    fn mincr_stored<'a>(
+        &mut self,
+        increments: impl ExactSizeIterator<Item = (&'a [u8], i64)> + Clone,
+        now: UnixMs,
+    ) -> Result<Incremented<Vec<i64>>, Error> {
+        self.check_windows(increments.clone(), now)?;
         let mut counted = PLAIN;
-        let add = |(field, delta): (&[u8], i64)| self.add(field, delta, now, &mut counted);
-        let sum = increments.into_iter().map(add).collect();
+        let sum = increments.map(|(field, delta)| self.add(field, delta, now, &mut counted)).collect();
         Ok(Incremented { sum, counted })
     }
 
-    /// Simulates these increments: fails if a sum would overflow, or there is no room for the windows that they would open.
-    fn check_windows(&self, increments: &[(&[u8], i64)], now: UnixMs) -> Result<(), Error> {
+    /// Fails if a sum would overflow with these increments, or there is no room for the windows that they would open. O(1) each.
+    fn check_windows<'a>(
+        &self,
+        increments: impl ExactSizeIterator<Item = (&'a [u8], i64)> + Clone,
+        now: UnixMs,
+    ) -> Result<(), Error> {
         let gate = &self.gate;
-        let overdue = gate.is_overdue(now);
-        let mut old = gate.open.as_ref().filter(|_| !overdue).map(|open| &open.sums);
+        let open = gate.open.as_ref().filter(|_| !gate.is_overdue(now)).map(|open| &open.sums);
+        // Nearly always it is this simple: all go into one window, and no sum gets near what a number can hold.
+        let (mut bytes, mut largest) = open.map_or((0, 0), |sums| (sums.size(), sums.largest()));
+        for (field, delta) in increments.clone() {
+            (bytes, largest) = (bytes + field.len(), largest.saturating_add(delta.unsigned_abs()));
+        }
+        let fields = open.map_or(0, Sums::len) + increments.len();
+        let opened = if !gate.rules.is_full(fields, bytes) && largest <= i64::MAX as u64 {
+            usize::from(open.is_none() && increments.len() > 0)
+        } else {
+            self.opened_by(increments, open)?
+        };
+        if opened > 0 && gate.last_batch.max(super::first_token(0, now)) > MAX_TOKEN - 2 - opened as Token {
+            return Err(Error::Exhausted);
+        }
+        self.check_room(opened, opened)
+    }
+
+    /// Simulates these increments, which begin in this window if there is one: how many windows they open. Fails if a sum would overflow.
+    fn opened_by<'a>(
+        &self,
+        increments: impl Iterator<Item = (&'a [u8], i64)>,
+        open: Option<&Sums>,
+    ) -> Result<usize, Error> {
+        let gate = &self.gate;
+        let mut old = open;
         let (mut fields, mut bytes) = old.map_or((0, 0), |sums| (sums.len(), sums.size()));
         let mut is_open = old.is_some();
-        let mut new: BTreeMap<&[u8], i64> = BTreeMap::new();
+        let mut new: HashMap<&'a [u8], i64, Hashing> = HashMap::with_hasher(Hashing(gate.hasher));
         let mut opened = 0;
         for (field, delta) in increments {
             if !is_open {
@@ -142,7 +189,7 @@ impl Queue<Window> {
             }
             let known = new.get(field).copied();
             let known = known.or_else(|| old.and_then(|sums| Some(sums.sum(sums.find(field, gate.hash(field))?))));
-            let sum = known.unwrap_or(0).checked_add(*delta).ok_or(Error::Overflow)?;
+            let sum = known.unwrap_or(0).checked_add(delta).ok_or(Error::Overflow)?;
             new.insert(field, sum);
             if known.is_none() {
                 (fields, bytes) = (fields + 1, bytes + field.len());
@@ -152,10 +199,7 @@ impl Queue<Window> {
                 }
             }
         }
-        if opened > 0 && gate.last_batch.max(super::first_token(0, now)) > MAX_TOKEN - 2 - opened as Token {
-            return Err(Error::Exhausted);
-        }
-        self.check_room(opened, opened)
+        Ok(opened)
     }
 
     /// Does one increment that has been checked, and counts in `counted` what else it does; returns the sum.

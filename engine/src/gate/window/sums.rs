@@ -12,6 +12,8 @@ pub(super) struct Sums {
     /// Where the record of each field ends.
     ends: Vec<u32>,
     index: Shards<Slot>,
+    /// No sum was ever farther from 0 than this.
+    largest: u64,
 }
 
 /// A field under its hash.
@@ -34,7 +36,7 @@ const SUM: usize = size_of::<i64>();
 impl Sums {
     /// No fields.
     pub(super) fn new() -> Self {
-        Sums { records: Vec::new(), ends: Vec::new(), index: Shards::new() }
+        Sums { records: Vec::new(), ends: Vec::new(), index: Shards::new(), largest: 0 }
     }
 
     /// How many fields there are.
@@ -73,15 +75,22 @@ impl Sums {
         self.records[self.start(number)..].first_chunk().map_or(0, |sum| i64::from_le_bytes(*sum))
     }
 
+    /// A bound on how far from 0 any sum is. It never falls.
+    pub(super) fn largest(&self) -> u64 {
+        self.largest
+    }
+
     /// Changes the sum of a field, by its number.
     #[inline]
     pub(super) fn set(&mut self, number: u32, sum: i64) {
+        self.largest = self.largest.max(sum.unsigned_abs());
         let start = self.start(number);
         self.records[start..start + SUM].copy_from_slice(&sum.to_le_bytes());
     }
 
     /// Adds a field that is not there yet. O(1) and O(its bytes), now and then O(1792) for the index.
     pub(super) fn insert(&mut self, name: &[u8], hash: u32, sum: i64) {
+        self.largest = self.largest.max(sum.unsigned_abs());
         let number = self.ends.len() as u32;
         self.records.extend_from_slice(&sum.to_le_bytes());
         self.records.extend_from_slice(name);
