@@ -68,11 +68,13 @@ test-image: ## Build the container image on stand-ins for the stock images, and 
 test-fresh: ## Follow the README on a machine with nothing but Rust, git and make, made in a folder (as root; takes a quarter of an hour)
 	@scripts/test-fresh
 
-torture: build ## Kill, cut, stop, demote, squeeze and move servers under load, and judge what clients saw (SEED=7 repeats one, SCHEDULES=20, SECONDS_=6, CUTS=40)
-	SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) CUTS=$(CUTS) cargo test --test torture -- --nocapture --test-threads 1
+torture: build ## Kill, cut, stop, demote, squeeze and move servers under load, and judge what clients saw (SEED=7 repeats one, SCHEDULES=20, SECONDS_=6, CUTS=40, LIBRARIES=yes has workers of the libraries in it, NETWORK=yes cuts a network, as root; without, what can be had is)
+	@$(if $(LIBRARIES),scripts/setup clients)
+	SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) CUTS=$(CUTS) LIBRARIES=$(LIBRARIES) NETWORK=$(NETWORK) cargo test --test torture -- --nocapture --test-threads 1
 
 matrix-torture: build ## The same on other servers, and download these (SERVERS="redis-8.x valkey", or newest)
-	@SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) CUTS=$(CUTS) RUST_TEST_THREADS=1 TSGEN_SUITE=torture scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
+	@$(if $(LIBRARIES),scripts/setup clients)
+	@SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) CUTS=$(CUTS) LIBRARIES=$(LIBRARIES) NETWORK=$(NETWORK) RUST_TEST_THREADS=1 TSGEN_SUITE=torture scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
 
 sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many, with both from that one on)
 	SEED=$(SEED) SEEDS=$(SEEDS) cargo test --release -p tsgen-engine --test sim -- --nocapture

@@ -26,7 +26,7 @@ const PLAIN: Key = Key {
     remember_ms: 0,
 };
 
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 16] = [
     Key {
         name: "{a}grouped",
         create: "GROUPLIMIT 1 FAIR yes LEASE 200 MAXDELIVERIES 3",
@@ -78,6 +78,9 @@ pub const KEYS: [Key; 14] = [
     Key { name: "{w}ended", family: "EXPIRY", create: "PREFIX {w}sunk: SINK {w}ends", sink: "{w}ends", ..PLAIN },
     Key { name: "{d}fed", create: "CLOCK SINK {d}stream", sink: "{d}stream", gate: Gate::Clock, ..PLAIN },
     Key { name: "{d}summed", family: "TALLY", create: "EVERY 40 SINK {d}sums", sink: "{d}sums", ..PLAIN },
+    // What the workers of the libraries get, too.
+    Key { name: "{l}urgent", create: "CLOCK BACKOFF 5", gate: Gate::Clock, ..PLAIN },
+    Key { name: "{l}work", create: "CLOCK MAXDELIVERIES 0 BACKOFF 5 MAXBACKOFF 20", gate: Gate::Clock, ..PLAIN },
     // A limit, which delivers nothing.
     Key { name: "{d}door", family: "THROTTLE", ..PLAIN },
 ];
@@ -85,6 +88,17 @@ pub const KEYS: [Key; 14] = [
 /// Recurring elements of `{b}jobs`, and their period.
 pub const JOBS: [&str; 3] = ["job-1", "job-2", "job-3"];
 pub const JOB_MS: i64 = 50;
+/// What the handlers of the libraries' workers are told to do, as `clients/conformance/README.md` has it.
+pub const ORDERS: [&str; 8] = [
+    "{}",
+    "{}",
+    r#"{"do":"sleep","ms":4}"#,
+    r#"{"do":"sleep","ms":30}"#,
+    r#"{"do":"fail-once"}"#,
+    r#"{"do":"fail","text":"again"}"#,
+    r#"{"do":"retry","ms":10}"#,
+    r#"{"do":"dead","text":"no"}"#,
+];
 /// How long a group must be quiet.
 pub const IDLE_MS: i64 = 40;
 /// Servers take the time when their loop awakes: it may be so much behind what a client saw.

@@ -50,7 +50,7 @@ impl<'a> Load<'a> {
             calls: Vec::new(),
             unconfirmed: 0,
             loses_reply: false,
-            switches: stage.switches(),
+            switches: stage.switches(client),
             surprises: Vec::new(),
         }
     }
@@ -72,8 +72,8 @@ impl<'a> Load<'a> {
         let at = self.random.below(KEYS.len() as u64) as usize;
         let key = &KEYS[at];
         self.loses_reply = self.random.one_in(200);
-        if self.switches != self.stage.switches() {
-            self.switches = self.stage.switches();
+        if self.switches != self.stage.switches(self.client) {
+            self.switches = self.stage.switches(self.client);
             self.disconnect();
         }
         match self.random.below(100) {
@@ -245,7 +245,7 @@ impl<'a> Load<'a> {
     fn connect(&mut self) -> Option<&mut Client> {
         if self.connection.is_none() {
             self.unconfirmed = self.calls.len();
-            self.connection = Client::try_connect(&self.stage.master()).ok();
+            self.connection = Client::try_connect(&self.stage.master(self.client)).ok();
             if self.connection.is_none() {
                 std::thread::sleep(Duration::from_millis(3));
             }

@@ -1,6 +1,6 @@
 //! A master and its replica, with all keys.
 
-use crate::harness::{aof, wait_until, Client, Clock, Server, Stop};
+use crate::harness::{aof, wait_until, Client, Clock, Networks, Server, Stop};
 use crate::keys::{Key, JOBS, JOB_MS, KEYS};
 use crate::link::Link;
 use crate::stage::Stage;
@@ -32,13 +32,23 @@ impl Pair {
     /// A master, its replica, and all keys; they are safe from any power cut.
     pub fn start(sync: Sync) -> (Self, Stage) {
         let clock = Clock::new().noting_syncs();
-        let how = if sync == Sync::Always { "always" } else { "everysec" };
-        let args = ["--appendonly", "yes", "--appendfsync", how, "--repl-timeout", "600"];
-        let (master, replica) = (Server::start_under(&clock, &args), Server::start_under(&clock, &args));
+        let args = args(sync);
+        let servers = [Server::start_under(&clock, &args), Server::start_under(&clock, &args)];
+        Self::of(servers, sync, clock, Self::follow)
+    }
+
+    /// The same, each on a network of its own, and with no relay between them.
+    pub fn start_in(networks: &Networks, sync: Sync) -> (Self, Stage) {
+        let clock = Clock::new().noting_syncs();
+        let servers = networks.sides.each_ref().map(|side| Server::start_in(side, &clock, &args(sync)));
+        Self::of(servers, sync, clock, |pair| pair.replica.replica_of(&pair.master))
+    }
+
+    fn of([master, replica]: [Server; 2], sync: Sync, clock: Clock, follow: impl Fn(&Self)) -> (Self, Stage) {
         let mut pair = Self { master, replica, sync, link: Link::new(), halves: 0, begun: Vec::new() };
         let mut c = pair.master.client();
         pair.begun = begin(clock.now_ms(), |line| drop(c.ok(line)));
-        pair.follow();
+        follow(&pair);
         pair.replica.wait_in_sync(&pair.master);
         wait_until("the keys are synced", || aof::is_synced(&pair.master, &clock));
         let stage = Stage::new(clock, pair.master.socket());
@@ -106,6 +116,12 @@ impl Pair {
             });
         }
     }
+}
+
+/// Options of both servers.
+fn args(sync: Sync) -> [&'static str; 6] {
+    let how = if sync == Sync::Always { "always" } else { "everysec" };
+    ["--appendonly", "yes", "--appendfsync", how, "--repl-timeout", "600"]
 }
 
 /// Makes all keys, and the jobs; what is added so is told.

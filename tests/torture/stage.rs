@@ -8,15 +8,15 @@ use std::time::Instant;
 
 pub struct Stage {
     start: Instant,
-    /// The socket of the master.
-    master: Mutex<PathBuf>,
+    /// The socket of the master, as clients with even numbers know it, and those with odd ones: they may be on two sides of a cut.
+    masters: Mutex<[PathBuf; 2]>,
     pub clock: RwLock<Clock>,
     /// When the time of day was set, with what it was and what it became.
     steps: Mutex<Vec<(u64, [i64; 2])>>,
     /// About where clients advance watermarks to.
     pub watermark: AtomicI64,
-    /// How often clients were told to connect anew.
-    switches: AtomicU64,
+    /// How often clients were told to connect anew, by side.
+    switches: [AtomicU64; 2],
     is_over: AtomicBool,
 }
 
@@ -24,11 +24,11 @@ impl Stage {
     pub fn new(clock: Clock, master: PathBuf) -> Self {
         Stage {
             start: Instant::now(),
-            master: Mutex::new(master),
+            masters: Mutex::new([master.clone(), master]),
             clock: RwLock::new(clock),
             steps: Mutex::default(),
             watermark: AtomicI64::new(0),
-            switches: AtomicU64::new(0),
+            switches: Default::default(),
             is_over: AtomicBool::new(false),
         }
     }
@@ -58,22 +58,30 @@ impl Stage {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn master(&self) -> PathBuf {
-        self.master.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The master, as this client knows it.
+    pub fn master(&self, client: u32) -> PathBuf {
+        self.masters.lock().unwrap_or_else(PoisonError::into_inner)[client as usize % 2].clone()
     }
 
     pub fn set_master(&self, socket: PathBuf) {
-        *self.master.lock().unwrap_or_else(PoisonError::into_inner) = socket;
+        *self.masters.lock().unwrap_or_else(PoisonError::into_inner) = [socket.clone(), socket];
     }
 
     /// Another master: who is still connected to the old one lets go of it, as clients of Sentinels do.
     pub fn switch_to(&self, socket: PathBuf) {
         self.set_master(socket);
-        self.switches.fetch_add(1, Ordering::AcqRel);
+        self.switches[0].fetch_add(1, Ordering::AcqRel);
+        self.switches[1].fetch_add(1, Ordering::AcqRel);
     }
 
-    pub fn switches(&self) -> u64 {
-        self.switches.load(Ordering::Acquire)
+    /// The same for those on one side alone.
+    pub fn switch_side_to(&self, side: usize, socket: PathBuf) {
+        self.masters.lock().unwrap_or_else(PoisonError::into_inner)[side] = socket;
+        self.switches[side].fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub fn switches(&self, client: u32) -> u64 {
+        self.switches[client as usize % 2].load(Ordering::Acquire)
     }
 
     /// It is over when this goes, also because somebody panicked: clients would try to connect for ever.

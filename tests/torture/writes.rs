@@ -1,7 +1,7 @@
 //! What clients write to the keys, and what that is to the judge.
 
 use crate::harness::Random;
-use crate::keys::{value_of, Key, IDLE_MS, SLACK_MS, TAKE};
+use crate::keys::{value_of, Key, IDLE_MS, ORDERS, SLACK_MS, TAKE};
 use tsgen_history::{Act, Gate, Unit};
 
 impl Key {
@@ -24,6 +24,10 @@ impl Key {
             }
             // Their runs come by themselves.
             ("TSGEN", "jobs") => (format!("TSGEN.INFO {name}"), Act::Write(Vec::new())),
+            ("TSGEN", _) if self.tag() == "{l}" => {
+                let (id, in_ms) = (format!("{client}-{number}"), random.between(0, 80));
+                (format!("TSGEN.ADD {name} +{in_ms} {id} {}", random.pick(&ORDERS)), unit(&id, in_ms - SLACK_MS))
+            }
             ("TSGEN", _) if self.gate == Gate::Clock => {
                 let (id, in_ms) = (format!("{client}-{number}"), random.between(0, 80));
                 (format!("TSGEN.ADD {name} +{in_ms} {id}"), unit(&id, in_ms - SLACK_MS))
@@ -36,8 +40,9 @@ impl Key {
             }
             ("DEBOUNCE", of) => {
                 let group = random.below(8);
-                let items: Vec<String> =
-                    (0..=random.below(2)).map(|nth| format!("s{group}/{client}-{number}-{nth}")).collect();
+                // JSON, which the libraries' workers read.
+                let item = |nth| format!("\"s{group}/{client}-{number}-{nth}\"");
+                let items: Vec<String> = (0..=random.below(2)).map(item).collect();
                 // A group that is bounded may be full, or old, with this push.
                 let due = if of == "scans" { IDLE_MS } else { 0 } - SLACK_MS;
                 let units = items.iter().map(|item| Unit { name: item.clone(), due }).collect();
