@@ -292,6 +292,13 @@ fn a_batch_number_has_one_content() {
     story.count("f", 2).claim(&[batch(1, "7", &[("f", 2)])]).ack(1).count("f", 3);
     story.claim(&[batch(2, "7", &[("f", 3)])]).ack(2);
     assert!(judge(&story.history).kinds().contains(&Kind::BatchReused));
+    // One master had answered before it was lost: the next one may not use its number.
+    let mut after = story.history.clone();
+    after.losses.push(Loss { at: 25, until: 39, kept: Kept::Replicated });
+    assert!(judge(&after).kinds().contains(&Kind::BatchReused));
+    // Two masters at a time may, and the database has one of the two contents.
+    after.losses[0].at = 5;
+    assert!(judge(&after).is_clean(), "{}", judge(&after));
 }
 
 #[test]
