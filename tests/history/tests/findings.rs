@@ -347,6 +347,10 @@ fn no_more_is_taken_than_the_limit_allows() {
         removed.call(Act::Take, Answer::Done);
     }
     removed.holds();
+    // One that was ahead, so that the limit was full again and forgotten, and was set right: time passes anew.
+    let mut set_right = takes(3, 6);
+    set_right.history.calls[..2].iter_mut().for_each(|call| call.clock = (call.clock.0 + 500, call.clock.1 + 500));
+    set_right.holds();
     let mut ahead = takes(3, 12);
     ahead.history.calls[6..].iter_mut().for_each(|call| call.clock = (call.clock.0 + 1_000, call.clock.1 + 1_000));
     ahead.holds();
