@@ -92,6 +92,13 @@ impl Server {
         server
     }
 
+    /// Starts a server whose memory is overwritten when it is freed, so that whoever looks at it afterwards is found out.
+    #[track_caller]
+    pub fn start_where_freed_is_overwritten(args: &[&str]) -> Self {
+        let variables = vec![("MALLOC_CONF", PathBuf::from("junk:free"))];
+        Self::launch(args, Some(module()), Environment { variables, network: None })
+    }
+
     /// Starts a server without the module, to test this harness itself.
     #[track_caller]
     pub fn plain(args: &[&str]) -> Self {

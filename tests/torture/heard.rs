@@ -2,6 +2,7 @@
 
 use crate::harness::Reply;
 use crate::keys::{counted, Key, KEYS, SLACK_MS};
+use std::collections::{BTreeMap, BTreeSet};
 use tsgen_history::{Act, Answer, Call, Delivery};
 
 /// A command, as it was sent.
@@ -119,31 +120,29 @@ fn tokens_by_key(calls: &[Call]) -> Vec<(String, u64)> {
     calls.iter().flat_map(of).collect()
 }
 
-/// What was acknowledged more often than a handler said that it was done: by the name that handlers know it by.
+/// What was acknowledged more often than a handler said that it was done: by the name that handlers know it by, with the tokens.
 pub fn unearned(calls: &[Call], printed: &[String]) -> Vec<String> {
-    let mut acked: Vec<(&str, u64)> = Vec::new();
+    let mut acked: BTreeSet<(&str, u64)> = BTreeSet::new();
+    let mut names: BTreeMap<(&str, u64), BTreeSet<&str>> = BTreeMap::new();
     for call in calls {
-        if let Act::Ack(tokens) = &call.act {
-            acked.extend(tokens.iter().map(|token| (call.key.as_str(), *token)));
+        match &call.act {
+            Act::Ack(tokens) => acked.extend(tokens.iter().map(|token| (&*call.key, *token))),
+            Act::Claim { deliveries, .. } => deliveries.iter().for_each(|got| {
+                names.entry((&*call.key, got.token)).or_default().insert(name_of(&call.key, got));
+            }),
+            _ => {}
         }
     }
-    acked.sort_unstable();
-    acked.dedup();
-    let mut names: Vec<&str> = Vec::new();
-    for call in calls {
-        if let Act::Claim { deliveries, .. } = &call.act {
-            let is_acked = |got: &&Delivery| acked.binary_search(&(call.key.as_str(), got.token)).is_ok();
-            names.extend(deliveries.iter().filter(is_acked).map(|got| name_of(&call.key, got)));
+    let mut earned: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for of in &acked {
+        // A token may mean two things where a history was lost.
+        if let Some([name]) = names.get(of).map(|names| names.iter().copied().collect::<Vec<_>>()).as_deref() {
+            earned.entry(name).or_default().push(of.1);
         }
     }
-    names.sort_unstable();
-    let mut done: Vec<&str> = printed.iter().filter_map(|line| line.strip_prefix("done ")).collect();
-    done.sort_unstable();
-    let count = |all: &[&str], name: &str| all.iter().filter(|other| **other == name).count();
-    let mut unearned: Vec<&str> = names.clone();
-    unearned.dedup();
-    unearned.retain(|name| count(&names, name) > count(&done, name));
-    unearned.into_iter().map(str::to_owned).collect()
+    let done = |name: &str| printed.iter().filter(|line| line.strip_prefix("done ") == Some(name)).count();
+    earned.retain(|name, tokens| tokens.len() > done(name));
+    earned.iter().map(|(name, tokens)| format!("{name}: done {} times, tokens {tokens:?}", done(name))).collect()
 }
 
 fn name_of<'a>(key: &str, got: &'a Delivery) -> &'a str {
@@ -186,6 +185,6 @@ fn what_a_worker_says_is_what_the_judge_is_told() {
     assert!(heard("PING", Some(&Reply::Status("PONG".to_owned()))).is_empty());
 
     // What nobody did was acknowledged.
-    assert_eq!(unearned(&calls, &["done b".to_owned()]), ["a"]);
+    assert_eq!(unearned(&calls, &["done b".to_owned()]), ["a: done 0 times, tokens [8]"]);
     assert!(unearned(&calls, &["done a".to_owned()]).is_empty());
 }

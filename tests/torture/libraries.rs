@@ -103,7 +103,10 @@ impl Libraries {
             let names = unearned(&calls, &printed);
             told.surprises.extend(names.iter().map(|of| format!("{name} acknowledged what it had not done: {of}")));
             if code != Some(0) {
-                told.surprises.push(format!("{name} ended with {code:?}:\n{}", printed.join("\n")));
+                told.surprises.push(format!("{name} ended with {code:?}"));
+            }
+            if !told.surprises.is_empty() {
+                println!("--- {name} printed ---\n{}\n--- and sent ---\n{calls:#?}", printed.join("\n"));
             }
             told.calls.append(&mut calls);
         }
