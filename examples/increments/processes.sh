@@ -34,6 +34,6 @@ curl -i $http/increment -d '{"key": "7f3c1c52-6f0f-4f5e-9d7a-0d4a1c8e5b21", "val
 psql -h $postgres -U postgres -c 'TABLE counters'  # it is there within ten seconds
 $cli -p $port TALLY.GET increments 7f3c1c52-6f0f-4f5e-9d7a-0d4a1c8e5b21  # what is not there yet
 for n in {1..70}; do curl -s $http/increment -d '{"key": "7f3c1c52-6f0f-4f5e-9d7a-0d4a1c8e5b21", "value": 1}'; done  # 60 a minute
-psql -h $postgres -U postgres -c 'TABLE batches'  # which batches have been written
+psql -h $postgres -U postgres -c 'TABLE tsgen_batches'  # which batches have been written
 kill -9 $pid  # worker-1 dies, and nobody notices
 HINT

@@ -2,13 +2,14 @@
 //!
 //! `serve` only writes keys with a time to live; that they are watched shows nowhere in it. `work` is what learns of their ends.
 
-mod lifecycle;
 mod orders;
 mod serve;
 mod work;
 
 use clap::{Parser, Subcommand};
 use orders::Orders;
+use tokio::signal::unix::{signal, SignalKind};
+use tokio_util::sync::CancellationToken;
 
 /// Orders that are held for some seconds, and written off once if nobody pays.
 #[derive(Parser)]
@@ -29,13 +30,26 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // What the worker library says: that it has lost Redis, for example.
+    tracing_subscriber::fmt().without_time().with_target(false).init();
     let Options { orders, command } = Options::parse();
-    let stop = lifecycle::stop_on_signals();
+    let stop = stop_on_signals()?;
     match command {
         Command::Serve(serve) => serve.run(&orders, stop).await,
-        Command::Work(worker) => {
-            lifecycle::keep_going(&worker.name, &stop, async || worker.run(&orders, &stop).await).await;
-            Ok(())
-        }
+        Command::Work(worker) => worker.run(&orders, &stop).await,
     }
+}
+
+/// A token that SIGTERM and Ctrl-C cancel.
+fn stop_on_signals() -> std::io::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind)?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            stop.cancel();
+        });
+    }
+    Ok(stop)
 }

@@ -16,7 +16,7 @@ use axum::http::{header, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::Router;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::ConnectionManager;
 use redis::{cmd, pipe, RedisError};
 use serde_json::{json, Map, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -41,9 +41,6 @@ pub struct Serve {
 impl Serve {
     /// Serves until told to stop, and then answers what it has begun to.
     pub async fn run(&self, orders: &Orders, stop: CancellationToken) -> Result<(), Box<dyn std::error::Error>> {
-        // Connects at the first request, and again after each failure. With a single retry, callers soon get their 503.
-        let config = ConnectionManagerConfig::new().set_number_of_retries(1);
-        let redis = ConnectionManager::new_lazy_with_config(orders.redis.clone(), config)?;
         let app = Router::new()
             .route("/checkout", post(place))
             .route("/checkout/{id}", get(show).delete(settle))
@@ -52,7 +49,7 @@ impl Serve {
                 Refusal::new(StatusCode::METHOD_NOT_ALLOWED, None, "this page does not take that method")
             })
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state(redis);
+            .with_state(orders.connection()?);
         let listener = TcpListener::bind(&self.listen).await?;
         println!("listening on http://{}", listener.local_addr()?);
         axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await?;

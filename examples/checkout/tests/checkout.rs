@@ -17,6 +17,7 @@ fn start(server: &Server, args: &str) -> App {
 fn worker(server: &Server, name: &str, args: &str) -> App {
     let app = start(server, format!("work --name {name} {args}").trim_end());
     app.line_with("waiting");
+    wait_until("the orders are watched", || server.client().ok("EXISTS abandoned") == 1);
     app
 }
 
@@ -212,7 +213,7 @@ fn processes_that_are_told_to_stop_finish_and_leave_the_rest_to_others() {
     slow.signal("CONT");
     slow.line_with("has expired");
     assert_eq!(slow.terminate(), Some(0));
-    slow.line_with("stopped, with 4 orders handed back");
+    slow.line_with("stopped");
     assert_eq!((written_off(&mut c).len(), counts(&mut c)), (1, [0, 4, 0]));
 
     let mut other = worker(&server, "other", "");

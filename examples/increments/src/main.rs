@@ -3,7 +3,6 @@
 //! `serve` and `work` are processes of their own, as many of each as you like, and each of them, Redis and PostgreSQL may be
 //! killed at any time. What was answered with 200 is in the database once, within ten seconds while a worker lives.
 
-mod database;
 mod increment;
 mod serve;
 mod tally;
@@ -34,6 +33,8 @@ enum Command {
 /// The exit code is 0 after SIGTERM or Ctrl-C, once all that was begun is finished, and 1 if that was not possible.
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    // What the worker library says: that it has lost Redis, for example.
+    tracing_subscriber::fmt().without_time().with_target(false).init();
     let Options { tally, command } = Options::parse();
     let stop = stop_on_signals()?;
     match command {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tsgen_client::Error;
 
 /// How long a client waits for Redis before it is told that Redis is away.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,7 +47,7 @@ struct Door {
 impl Serve {
     /// Serves until told to stop, and answers what has been begun.
     pub async fn run(self, tally: Tally, stop: CancellationToken) -> anyhow::Result<()> {
-        let writer = Writer::new(tally, self.rules)?;
+        let writer = Writer::new(&tally, self.rules)?;
         let Some(prepared) = stop.run_until_cancelled(prepare(&writer)).await else { return Ok(()) };
         prepared?;
 
@@ -74,9 +75,11 @@ impl Serve {
 /// Redis may start last, but not without what is needed.
 async fn prepare(writer: &Writer) -> anyhow::Result<()> {
     loop {
-        match timeout(PATIENCE, writer.prepare()).await {
-            Ok(Ok(None)) => return Ok(()),
-            Ok(Ok(Some(missing))) => bail!("this Redis does not know {missing}: is the module tsgen loaded?"),
+        match timeout(PATIENCE, writer.create()).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(Error::Refused { text, .. })) if text.starts_with("unknown command") => {
+                bail!("this Redis does not know TALLY: is the module tsgen loaded?")
+            }
             Ok(Err(error)) => println!("waiting for Redis: {error}"),
             Err(_) => println!("waiting for Redis"),
         }
@@ -100,8 +103,8 @@ async fn increment(
     let client = door.client(peer, &headers);
     match timeout(PATIENCE, door.writer.count(&client, &increment)).await {
         Ok(Ok(Outcome::Counted)) => answer(StatusCode::OK, &json!({ "counted": increment.value })),
-        Ok(Ok(Outcome::TooSoon(ms))) => {
-            let seconds = ms.div_ceil(1000);
+        Ok(Ok(Outcome::TooSoon(length))) => {
+            let seconds = length.as_millis().div_ceil(1000) as u64;
             let error = format!("too many increments; the next one is taken in {seconds} s");
             ([(header::RETRY_AFTER, seconds)], refuse(StatusCode::TOO_MANY_REQUESTS, &error)).into_response()
         }

@@ -1,20 +1,27 @@
 //! Writes batches to the database, one at a time, and acknowledges each once it is in there.
+//!
+//! Redis delivers a batch at least once, and always under the same number. `write_postgres` commits the number and the sums together or
+//! not at all, and no number is committed twice, so the sums are added exactly once: whether a worker dies before or after the COMMIT, the
+//! COMMIT's reply is lost, or two workers have got the same batch. (The second waits until the first has committed, and then adds nothing.)
+//!
+//! It would be wrong to keep only the highest number and skip what is below it: batches do not come in order. One that another worker
+//! holds, or that could not be written at first, comes after batches that were sealed later, and would be lost.
 
-use crate::database::{Batch, Database};
 use crate::tally::Tally;
-use anyhow::Context;
-use redis::aio::MultiplexedConnection;
-use redis::{cmd, AsyncConnectionConfig, RedisResult};
+use anyhow::{bail, Context};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{sleep, timeout, Instant};
+use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::CancellationToken;
+use tsgen_client::{write_postgres, Batch, Failure, Handler, Job, Stopper};
 use uuid::Uuid;
-
-/// How long a CLAIM waits in the server, and so how long a worker with nothing to do takes to notice that it should stop.
-const BLOCK_MS: u64 = 1000;
 
 /// How long a database that hangs is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long the writing of what is ready may take, once it has been told to stop.
+const FINISH_WITHIN: Duration = Duration::from_secs(60);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -37,12 +44,9 @@ pub struct Worker {
     lease_ms: u64,
 }
 
-/// An entry of TALLY.CLAIM: token, deliveries, batch, opened at, sealed at, fields and sums.
-type Entry = (u64, u64, i64, i64, i64, Vec<(String, i64)>);
-
 impl Worker {
-    /// Works until told to stop. After a failure it starts anew, with new connections, after pauses that double from a tenth of a
-    /// second up to three seconds. An error if the failure leaves something unwritten and there is no time to try again.
+    /// Works until told to stop. After a failure it starts anew, with a new connection to the database, after pauses that double from a
+    /// tenth of a second up to three seconds. An error if the failure leaves something unwritten and there is no time to try again.
     pub async fn run(self, tally: Tally, stop: CancellationToken) -> anyhow::Result<()> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -62,86 +66,89 @@ impl Worker {
     /// Writes batches until told to stop, and then those that are ready.
     async fn work(&self, tally: &Tally, stop: &CancellationToken) -> anyhow::Result<()> {
         // First the database: who cannot write should not claim, but leave it to those who can.
-        let connected = timeout(CONNECT_WITHIN, Database::connect(&self.database)).await;
-        let mut database = connected.context("PostgreSQL does not answer")?.context("PostgreSQL")?;
-        let mut redis = self.connect(tally).await.context("Redis")?;
+        let connected = timeout(CONNECT_WITHIN, connect(&self.database)).await;
+        let database = Arc::new(connected.context("PostgreSQL does not answer")?.context("PostgreSQL")?);
         println!("{}: ready", self.name);
-        let mut claim = cmd("TALLY.CLAIM");
-        claim.arg(&tally.key).arg(&self.name).arg("LEASE").arg(self.lease_ms);
-        let mut claim_blocking = claim.clone();
-        claim_blocking.arg("BLOCK").arg(BLOCK_MS);
-        // Gives back what this name holds: by a reply that got lost, or since a worker of this name was killed.
-        let mut release = cmd("TALLY.RELEASE");
-        release.arg(&tally.key).arg(&self.name);
 
-        release.exec_async(&mut redis).await.context("Redis")?;
-        while !stop.is_cancelled() {
-            let entries: Vec<Entry> = claim_blocking.query_async(&mut redis).await.context("Redis")?;
-            for entry in entries {
-                self.settle(entry, tally, &mut database, &mut redis).await?;
-            }
-        }
-        release.exec_async(&mut redis).await.context("Redis")?;
-        loop {
-            let entries: Vec<Entry> = claim.query_async(&mut redis).await.context("Redis")?;
-            let Some(entry) = entries.into_iter().next() else { break };
-            self.settle(entry, tally, &mut database, &mut redis).await?;
-        }
+        let (worker, writer, outcome) = self.worker(tally, &database)?;
+        worker.run_until(writer, stop.cancelled()).await.context("Redis")?;
+        outcome.look()?;
+
+        let (worker, writer, outcome) = self.worker(tally, &database)?;
+        let finished = timeout(FINISH_WITHIN, worker.run_until_empty(writer)).await;
+        finished.context("Redis does not answer")?.context("Redis")?;
+        outcome.look()?;
         println!("{}: stopped", self.name);
         Ok(())
     }
 
-    async fn connect(&self, tally: &Tally) -> RedisResult<MultiplexedConnection> {
-        // The client's own limit, half a second, is shorter than a CLAIM may wait. No limit at all would be wrong too:
-        // nothing else notices a server that has vanished without a word.
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_millis(BLOCK_MS + 3000)));
-        let client = redis::Client::open(tally.redis.as_str())?;
-        client.get_multiplexed_async_connection_with_config(&config).await
+    /// A worker that ends at its first failure, for then the database has to be looked for.
+    fn worker(&self, tally: &Tally, database: &Arc<Client>) -> anyhow::Result<(tsgen_client::Worker, Writer, Outcome)> {
+        let (lease, stopper, outcome) = (Duration::from_millis(self.lease_ms), Stopper::new(), Outcome::default());
+        let worker = tsgen_client::Worker::new(&tally.connection()?, &tally.key)
+            .consumer(&self.name)
+            .lease(lease)
+            .shutdown_timeout(lease)
+            .stopped_by(&stopper);
+        let (name, database, told) = (self.name.clone(), database.clone(), outcome.clone());
+        Ok((worker, Writer { name, database, lease, stopper, outcome: told }, outcome))
     }
+}
 
-    /// Writes a batch and acknowledges it, in this order: what is acknowledged is gone from Redis.
-    async fn settle(
-        &self,
-        entry: Entry,
-        tally: &Tally,
-        database: &mut Database,
-        redis: &mut MultiplexedConnection,
-    ) -> anyhow::Result<()> {
-        let (token, deliveries, number, _opened_at, _sealed_at, sums) = entry;
-        // It is never extended. A database that takes longer than the lease is taken for one that is away; should it commit after
-        // all, the next delivery of the batch finds it there.
-        let written = timeout(Duration::from_millis(self.lease_ms), write(number, sums, tally, database)).await;
-        match written.map_err(anyhow::Error::from).and_then(|written| written) {
+/// Writes a batch.
+struct Writer {
+    name: String,
+    database: Arc<Client>,
+    lease: Duration,
+    stopper: Stopper,
+    outcome: Outcome,
+}
+
+impl Handler<Batch> for Writer {
+    async fn handle(&self, job: Job<Batch>) -> Result<(), Failure> {
+        let (name, number, deliveries) = (&self.name, job.payload.number, job.deliveries);
+        // A database that takes longer than the lease is taken for one that is away; should it commit after all, the next delivery of the
+        // batch finds it there.
+        let written = timeout(self.lease, write_postgres(&*self.database, &job.payload, "counters")).await;
+        match written.map_err(anyhow::Error::from).and_then(|written| Ok(written?)) {
             Ok(is_new) => {
                 let fate = if is_new { "written" } else { "was there already" };
-                println!("{}: batch {number} delivery {deliveries}: {fate}", self.name);
-                let ack = cmd("TALLY.ACK").arg(&tally.key).arg(token).exec_async(redis).await;
-                ack.context("Redis, after the batch was written")
+                println!("{name}: batch {number} delivery {deliveries}: {fate}");
+                Ok(())
             }
+            // Handed back by the library, rather than kept: while this worker connects again, one that still has its connection may write
+            // it, after the key's BACKOFF.
             Err(error) => {
-                // Handed back rather than kept: while this worker connects again, one that still has its connection may write it,
-                // after the key's BACKOFF. A NACK that fails too only means that the lease has to end first.
-                let reason = format!("{error:#}");
-                let mut nack = cmd("TALLY.NACK");
-                nack.arg(&tally.key).arg(token).arg("REASON").arg(&reason);
-                let _ = nack.exec_async(redis).await;
-                Err(error.context(format!("PostgreSQL, batch {number} delivery {deliveries}")))
+                self.outcome.tell(format!("PostgreSQL, batch {number} delivery {deliveries}: {error:#}"));
+                self.stopper.stop();
+                Err(error.into())
             }
         }
     }
 }
 
-/// Replies with whether the batch was not in the database yet.
-async fn write(
-    number: i64,
-    fields: Vec<(String, i64)>,
-    tally: &Tally,
-    database: &mut Database,
-) -> anyhow::Result<bool> {
-    let (mut keys, mut sums) = (Vec::with_capacity(fields.len()), Vec::with_capacity(fields.len()));
-    for (field, sum) in fields {
-        keys.push(Uuid::try_parse(&field)?);
-        sums.push(sum);
+/// What has failed, if anything.
+#[derive(Clone, Default)]
+struct Outcome(Arc<Mutex<Option<String>>>);
+
+impl Outcome {
+    fn tell(&self, failure: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
     }
-    Ok(database.add(&tally.key, &Batch { number, keys, sums }).await?)
+
+    fn look(&self) -> anyhow::Result<()> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(failure) => bail!(failure),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Connects, and makes the tables if they are not there.
+async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    // The connection's end, good or bad, is an error of whatever the client does next.
+    tokio::spawn(connection);
+    client.batch_execute(include_str!("../schema.sql")).await?;
+    Ok(client)
 }

@@ -38,14 +38,17 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> redis::RedisResult<()> {
+async fn main() -> Result<(), tsgen_client::BoxError> {
+    // What the worker library says: that it has lost Redis, for example. What is sent goes to stdout.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false).init();
     let Options { key, command } = Options::parse();
     let stop = stop::on_signals();
     match command {
         Command::Scan(scan) => scan.run(&key).await,
         Command::Publish(publish) => publish.run(&key, &stop).await,
-        Command::Notify(notify) => notify.run(&key, &stop).await,
+        Command::Notify(notify) => return notify.run(&key, &stop).await,
         Command::NotifyStream(notify) => notify.run(&key, &stop).await,
         Command::Bridge(bridge) => bridge.run(&key, &stop).await,
-    }
+    }?;
+    Ok(())
 }

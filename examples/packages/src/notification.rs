@@ -9,7 +9,6 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
-use tokio::time::{interval_at, Instant};
 
 pub struct Notification {
     pub seller: String,
@@ -54,25 +53,8 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends it. Meanwhile `keep` is called three times within a lease, to say that somebody is on it; if it replies that this is not
-    /// our business any more, sending is broken off, and the outcome is None.
-    pub async fn send(&self, it: &Notification, mut keep: impl AsyncFnMut() -> bool) -> Option<Result<(), String>> {
-        let sending = self.hand_over(it);
-        tokio::pin!(sending);
-        let third = (self.lease / 3).max(Duration::from_millis(1));
-        let mut beats = interval_at(Instant::now() + third, third);
-        loop {
-            tokio::select! {
-                outcome = &mut sending => return Some(outcome),
-                _ = beats.tick() => if !keep().await {
-                    return None;
-                }
-            }
-        }
-    }
-
-    /// Your own way of sending goes here.
-    async fn hand_over(&self, it: &Notification) -> Result<(), String> {
+    /// Sends it; dropped, it breaks off. Your own way of sending goes here.
+    pub async fn send(&self, it: &Notification) -> Result<(), String> {
         let text = it.to_json();
         let Some(program) = &self.send else {
             println!("{text}");

@@ -8,6 +8,8 @@ use crate::notification::{Notification, Sender};
 use crate::redis_key::{Connection, Key};
 use crate::stop;
 use redis::{cmd, RedisResult};
+use std::time::Duration;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
@@ -41,19 +43,31 @@ impl NotifyStream {
         let notification = parse(&fields);
         let seller = &notification.seller;
         eprintln!("seller {seller}: entry {id}");
-        let keep = async || {
-            consumer.keep(redis, &id).await.unwrap_or_else(|error| {
-                eprintln!("entry {id}: {error}");
-                true
-            })
+        let sent = tokio::select! {
+            sent = self.sender.send(&notification) => sent,
+            () = self.keep_until_lost(&id, consumer, redis) => {
+                return eprintln!("seller {seller}: broken off, another process has it by now");
+            }
         };
-        match self.sender.send(&notification, keep).await {
-            None => eprintln!("seller {seller}: broken off, another process has it by now"),
-            Some(Err(reason)) => eprintln!("seller {seller}: {reason}"),
-            Some(Ok(())) => {
+        match sent {
+            Err(reason) => eprintln!("seller {seller}: {reason}"),
+            Ok(()) => {
                 redis.insist::<i64>(&consumer.ack(std::slice::from_ref(&id))).await;
                 // There is one group, so nobody needs it any more. Trimming by length could drop what was not sent yet.
                 redis.insist::<i64>(cmd("XDEL").arg(consumer.stream).arg(&id)).await;
+            }
+        }
+    }
+
+    /// Says three times within a lease that somebody is on an entry. Ends when another process has taken it.
+    async fn keep_until_lost(&self, id: &str, consumer: &Consumer<'_>, redis: &mut Connection) {
+        loop {
+            sleep((self.sender.lease / 3).max(Duration::from_millis(1))).await;
+            match consumer.keep(redis, id).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // It may still be ours.
+                Err(error) => eprintln!("entry {id}: {error}"),
             }
         }
     }

@@ -4,6 +4,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{cmd, AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, RedisResult};
 use std::time::Duration;
 use tokio::time::sleep;
+use tsgen_client::{Server, Tsgen};
 
 /// How long a command waits in the server for something to come, and so how long an idle process takes to notice that it should end.
 pub const BLOCK: Duration = Duration::from_secs(2);
@@ -27,6 +28,11 @@ impl Key {
     /// Nothing is connected before the first command.
     pub fn connection(&self) -> RedisResult<Connection> {
         Ok(Connection { client: Client::open(self.redis.as_str())?, open: None })
+    }
+
+    /// The same for the worker library, which connects by itself.
+    pub fn tsgen(&self) -> Result<Tsgen, tsgen_client::Error> {
+        Server::at(&self.redis).map(Tsgen::from)
     }
 
     /// The commands that make the key as it should be, whether or not it is there; `sink` is a stream that Redis is to feed from it.
@@ -54,7 +60,7 @@ impl Key {
     }
 }
 
-/// For one command at a time: while one waits in the server, the others behind it wait too. So every worker has a connection of its own.
+/// For one command at a time: while one waits in the server, the others behind it wait too. So whoever waits has a connection of its own.
 pub struct Connection {
     client: Client,
     open: Option<MultiplexedConnection>,

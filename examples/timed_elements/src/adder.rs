@@ -3,10 +3,10 @@
 use crate::elements::Elements;
 use crate::lifecycle::Role;
 use crate::log::say;
-use redis::{cmd, RedisResult};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tsgen_client::{Added, Error, Raw};
 
 #[derive(clap::Args)]
 pub struct Adder {
@@ -38,22 +38,19 @@ impl Role for Adder {
     }
 
     /// Adds the elements that are still to be added.
-    async fn run(&mut self, elements: &Elements, stop: &CancellationToken) -> RedisResult<()> {
-        let mut redis = elements.connect().await?;
+    async fn run(&mut self, elements: &Elements, stop: &CancellationToken) -> Result<(), Error> {
+        let (_, elements) = elements.open().await?;
         while self.count == 0 || self.added < self.count {
             let n = self.added + 1;
-            let watermark: Option<i64> = cmd("TSGEN.WATERMARK").arg(&elements.key).query_async(&mut redis).await?;
-            let timestamp = self.timestamp(n, watermark.unwrap_or(0));
+            let timestamp = self.timestamp(n, elements.watermark().await?.unwrap_or(0));
             let id = format!("{}/{}/{n}", self.name, self.started_at);
+            let payload = Raw(format!("payload {n} of {}", self.name).into());
             // If the reply is lost with the connection, this is sent again. NX: an element that is still there stays as it is.
             // One that has been worked on meanwhile is added once more: at least once it is.
-            let mut add = cmd("TSGEN.ADD");
-            add.arg(&elements.key).arg("NX").arg(timestamp).arg(&id).arg(format!("payload {n} of {}", self.name));
-            let waits: Option<bool> = add.query_async(&mut redis).await?;
-            let fate = match waits {
-                Some(true) => "it waits",
-                Some(false) => "late, and ready at once",
-                None => "it was there already",
+            let fate = match elements.add(timestamp, &id, &payload).nx().await? {
+                Added::Waits => "it waits",
+                Added::IsReady => "late, and ready at once",
+                Added::Nothing => "it was there already",
             };
             say(&self.name, format_args!("added {id} timestamp={timestamp}: {fate}"));
             self.added = n;

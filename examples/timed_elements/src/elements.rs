@@ -1,17 +1,12 @@
 //! The key that all roles share: where it is, and how it is made.
 
-use redis::aio::MultiplexedConnection;
-use redis::{cmd, AsyncConnectionConfig, RedisResult};
-use std::time::Duration;
-
-/// How long a CLAIM waits in the server, and so how long a worker with nothing to do takes to notice that it should stop.
-pub const BLOCK_MS: u64 = 2000;
+use tsgen_client::{Error, Key, Options, Server, Tsgen};
 
 #[derive(Clone, clap::Args)]
 pub struct Elements {
     /// Where Redis is
-    #[arg(long, global = true, default_value = "redis://127.0.0.1:6379", value_parser = |url: &str| redis::Client::open(url))]
-    redis: redis::Client,
+    #[arg(long, global = true, default_value = "redis://127.0.0.1:6379", value_parser = Server::at)]
+    redis: Server,
     /// The key that holds the elements
     #[arg(long, global = true, default_value = "elements")]
     pub key: String,
@@ -22,18 +17,12 @@ pub struct Elements {
 
 impl Elements {
     /// Connects, and makes the key if it is not there: whoever comes first makes it.
-    ///
-    /// Every role has a connection of its own, for one on which a CLAIM waits serves nobody else.
-    pub async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        // The client's own limit, half a second, is shorter than a CLAIM may wait. No limit at all would be wrong too:
-        // nothing else notices a server that has vanished without a word.
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_millis(BLOCK_MS + 3000)));
-        let mut redis = self.redis.get_multiplexed_async_connection_with_config(&config).await?;
-        let mut create = cmd("TSGEN.CREATE");
-        create.arg(&self.key).arg("SOURCES").arg(self.sources.len()).arg(&self.sources);
-        match create.exec_async(&mut redis).await {
+    pub async fn open(&self) -> Result<(Tsgen, Key<tsgen_client::Elements>), Error> {
+        let redis = Tsgen::from(self.redis.clone());
+        let elements = redis.elements(&self.key);
+        match elements.create(Options::new().sources(&self.sources)).await {
             Err(error) if error.code() != Some("BUSYKEY") => Err(error),
-            _ => Ok(redis),
+            _ => Ok((redis, elements)),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::elements::Elements;
 use crate::log::say;
-use redis::RedisResult;
 use std::time::Duration;
 use tokio::signal::unix::{signal, SignalKind};
 use tokio::time::{sleep, Instant};
 use tokio_util::sync::CancellationToken;
+use tsgen_client::Error;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -31,10 +31,10 @@ pub trait Role {
     fn name(&self) -> &str;
 
     /// Connects and plays. Ends when it is done or told to stop; any failure of Redis may be its end too, and it is run again.
-    async fn run(&mut self, elements: &Elements, stop: &CancellationToken) -> RedisResult<()>;
+    async fn run(&mut self, elements: &Elements, stop: &CancellationToken) -> Result<(), Error>;
 }
 
-/// Runs a role until it is done. After a failure it starts anew, with a new connection, after pauses that double from a tenth
+/// Runs a role until it is done. After a failure it starts anew, after pauses that double from a tenth
 /// of a second up to five seconds. So Redis may restart, or start last.
 pub async fn keep_going(mut role: impl Role, elements: Elements, stop: CancellationToken) {
     let mut pause = FIRST_PAUSE;

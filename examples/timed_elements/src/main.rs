@@ -39,6 +39,8 @@ enum Command {
 
 #[tokio::main]
 async fn main() {
+    // What the library says: that it has lost Redis, for example.
+    tracing_subscriber::fmt().without_time().with_target(false).init();
     let Options { elements, command } = Options::parse();
     let stop = lifecycle::stop_on_signals();
     let mut tasks = JoinSet::new();

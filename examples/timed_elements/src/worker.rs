@@ -3,14 +3,13 @@
 //! The lease is short and extended while the work goes on: when a worker dies, another has its element within `--lease-ms`,
 //! however long the work takes.
 
-use crate::elements::{Elements, BLOCK_MS};
+use crate::elements::Elements;
 use crate::lifecycle::Role;
 use crate::log::say;
-use redis::aio::MultiplexedConnection;
-use redis::{cmd, RedisResult};
 use std::time::Duration;
-use tokio::time::{interval_at, sleep, Instant};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tsgen_client::{Claimed, Error, Failure, Hooks, Job, Raw};
 
 #[derive(clap::Args)]
 pub struct Worker {
@@ -25,65 +24,61 @@ pub struct Worker {
     lease_ms: u64,
 }
 
-/// An entry of TSGEN.CLAIM: token, deliveries, id, timestamp, payload.
-type Entry = (i64, u64, Vec<u8>, i64, Vec<u8>);
-
 impl Role for Worker {
     fn name(&self) -> &str {
         &self.name
     }
 
     /// Works until told to stop, and then finishes what it has begun.
-    async fn run(&mut self, elements: &Elements, stop: &CancellationToken) -> RedisResult<()> {
-        let mut redis = elements.connect().await?;
-        let mut claim = cmd("TSGEN.CLAIM");
-        claim.arg(&elements.key).arg(&self.name).arg("LEASE").arg(self.lease_ms).arg("BLOCK").arg(BLOCK_MS);
-        while !stop.is_cancelled() {
-            let entries: Vec<Entry> = claim.query_async(&mut redis).await?;
-            for entry in entries {
-                if stop.is_cancelled() {
-                    break;
-                }
-                self.process(entry, elements, &mut redis).await?;
+    async fn run(&mut self, elements: &Elements, stop: &CancellationToken) -> Result<(), Error> {
+        let (redis, key) = elements.open().await?;
+        let (name, length) = (self.name.clone(), Duration::from_millis(self.work_ms));
+        let handler = move |job: Job<Raw>| {
+            let (name, key) = (name.clone(), key.clone());
+            async move {
+                let watermark = key.watermark().await?.unwrap_or_default();
+                let Claimed { id, timestamp, token, deliveries, .. } = &job.claimed;
+                say(
+                    &name,
+                    format_args!(
+                        "got {id} timestamp={timestamp} watermark={watermark} token={token} deliveries={deliveries}"
+                    ),
+                );
+                work(&job, length).await
             }
-        }
-        // What has been claimed and not begun: others need not wait for it until its lease ends.
-        cmd("TSGEN.RELEASE").arg(&elements.key).arg(&self.name).exec_async(&mut redis).await
+        };
+        tsgen_client::Worker::new(&redis, &elements.key)
+            .consumer(&self.name)
+            .lease(Duration::from_millis(self.lease_ms))
+            .hooks(Log(self.name.clone()))
+            .run_until(handler, stop.cancelled())
+            .await
     }
 }
 
-impl Worker {
-    async fn process(&self, entry: Entry, elements: &Elements, redis: &mut MultiplexedConnection) -> RedisResult<()> {
-        let (token, deliveries, id, timestamp, _payload) = entry;
-        let id = String::from_utf8_lossy(&id);
-        let watermark: i64 = cmd("TSGEN.WATERMARK").arg(&elements.key).query_async(redis).await?;
-        say(
-            &self.name,
-            format_args!("got {id} timestamp={timestamp} watermark={watermark} token={token} deliveries={deliveries}"),
-        );
+/// Your work goes here. If it writes to a database, hand it the token: a write with a lower one than the element's last is that of a
+/// worker whose lease has ended.
+async fn work(job: &Job<Raw>, length: Duration) -> Result<(), Failure> {
+    tokio::select! {
+        () = sleep(length) => Ok(()),
+        // Another worker has it, or this one has to stop and cannot wait: it makes no sense to go on.
+        why = job.withdrawn() => Err(why.into()),
+    }
+}
 
-        // Your work goes here. If it writes to a database, hand it the token: a write with a lower one than the element's last
-        // is that of a worker whose lease has ended.
-        let work = sleep(Duration::from_millis(self.work_ms));
-        tokio::pin!(work);
-        let half_a_lease = Duration::from_millis(self.lease_ms / 2);
-        let mut extensions = interval_at(Instant::now() + half_a_lease, half_a_lease);
-        loop {
-            tokio::select! {
-                () = &mut work => break,
-                _ = extensions.tick() => {
-                    let extend = cmd("TSGEN.EXTEND").arg(&elements.key).arg(self.lease_ms).arg(token).to_owned();
-                    if !extend.query_async::<bool>(redis).await? {
-                        say(&self.name, format_args!("gives up {id} token={token}: it is not its own any more"));
-                        return Ok(());
-                    }
-                }
-            }
-        }
+/// Says how the work has ended.
+struct Log(String);
 
-        let is_settled: bool = cmd("TSGEN.ACK").arg(&elements.key).arg(token).query_async(redis).await?;
-        let outcome = if is_settled { "done" } else { "too late, for another worker has got it" };
-        say(&self.name, format_args!("finished {id} token={token}: {outcome}"));
-        Ok(())
+impl Hooks for Log {
+    fn on_done(&self, job: &Claimed, _: Duration) {
+        say(&self.0, format_args!("finished {} token={}: done", job.id, job.token));
+    }
+
+    fn on_failed(&self, job: &Claimed, why: &Failure, _: Duration) {
+        say(&self.0, format_args!("failed {} token={}: {why}", job.id, job.token));
+    }
+
+    fn on_lost(&self, job: &Claimed) {
+        say(&self.0, format_args!("gives up {} token={}: it is not its own any more", job.id, job.token));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 #[track_caller]
 fn let_pass(world: &World, length: Duration, batches: usize) {
     let end = Instant::now() + length;
-    let written = || world.postgres.query("SELECT count(*) FROM batches").parse::<usize>().expect("a count");
+    let written = || world.postgres.query("SELECT count(*) FROM tsgen_batches").parse::<usize>().expect("a count");
     wait_until("traffic and workers do their work", || Instant::now() >= end && written() >= batches);
 }
 

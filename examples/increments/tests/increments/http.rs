@@ -117,7 +117,7 @@ fn it_does_not_start_on_a_redis_that_lacks_a_command() {
     let redis = Server::plain(&[]);
     let mut app = start(&["serve", "--listen", "127.0.0.1:0", "--redis", &redis.url()], "");
     assert_eq!(app.end().code(), Some(1));
-    app.line_with("does not know TALLY.INCR");
+    app.line_with("does not know TALLY");
 }
 
 /// Increments that are taken until one is refused, and the refusal.

@@ -42,13 +42,13 @@ impl World {
     /// All counters in the database.
     #[track_caller]
     pub fn counters(&self) -> BTreeMap<String, i64> {
-        self.numbers("SELECT key, value FROM counters")
+        self.numbers("SELECT field, total FROM counters")
     }
 
     /// When each counter was last changed, in Unix milliseconds.
     #[track_caller]
     pub fn committed_at(&self) -> BTreeMap<String, i64> {
-        self.numbers("SELECT key, floor(extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000) FROM counters")
+        self.numbers("SELECT field, floor(extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000) FROM counters")
     }
 
     #[track_caller]
