@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 /// Where to look, and how to show it.
-#[derive(Group, Debug)]
+#[derive(Group, Clone, Debug)]
 pub struct Common {
     /// redis://user:password@host:port/database, unix://path, sentinel://host:port,…/master, or cluster://host:port,…
     #[arg(long, global = true, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
@@ -107,6 +107,10 @@ pub enum Command {
     Doctor,
     /// Print figures of all keys for Prometheus
     Metrics(Metrics),
+    /// Show all of this as pages for a browser, and act from there
+    Web(Web),
+    /// Make a line for the users of `web`: a name, and a password that is kept as argon2
+    WebUser(WebUser),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -256,4 +260,55 @@ pub struct Metrics {
     /// Serve them at http://ADDR:PORT/metrics, until SIGTERM, instead of printing them once
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<std::net::SocketAddr>,
+}
+
+/// Pages for a browser. They are whole without script, ask nothing of any other host, and change what the keys hold only by forms of their own.
+#[derive(Group, Clone, Debug)]
+pub struct Web {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8380", value_name = "ADDR:PORT")]
+    pub listen: std::net::SocketAddr,
+    /// The path below which it is, if a proxy has it beside others
+    #[arg(long, default_value = "", value_name = "PATH")]
+    pub base_path: String,
+    /// A name of the host that it is reached by, besides localhost and addresses; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+    /// Show, and change nothing
+    #[arg(long)]
+    pub read_only: bool,
+    /// A file of users, who log in with a password; `tsgen web-user NAME` makes its lines
+    #[arg(long, value_name = "FILE", conflicts_with = "user_header")]
+    pub users: Option<PathBuf>,
+    /// A header in which a proxy says who it is, such as X-Forwarded-User
+    #[arg(long, value_name = "NAME", requires = "trust_proxy")]
+    pub user_header: Option<String>,
+    /// The address of a proxy, or a network of them, whose headers count: who it is, from where, and whether by https; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub trust_proxy: Vec<Network>,
+    /// At most so many keys have figures of their own at /metrics; the others are summed up as key="(other)"
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub max_keys: usize,
+    /// Let all who can reach it see and do everything, also from other machines
+    #[arg(long, conflicts_with_all = ["users", "user_header"])]
+    pub no_login: bool,
+}
+
+/// An address, or a network in the form 10.0.0.0/8.
+#[derive(Clone, Copy, Debug)]
+pub struct Network(pub ipnet::IpNet);
+
+impl std::str::FromStr for Network {
+    type Err = ipnet::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from).or_else(|_| text.parse()).map(Self)
+    }
+}
+
+/// Prints a line for the file of --users of `tsgen web`. The password is asked for, or the first line of the standard input.
+#[derive(Group, Clone, Debug)]
+pub struct WebUser {
+    /// The name
+    pub name: String,
 }

@@ -20,6 +20,7 @@ mod transfer;
 // The views that use all of it come one after the other.
 #[allow(dead_code, unused_imports)]
 mod watch;
+mod web;
 mod work;
 
 use args::{Args, Command};
@@ -85,6 +86,8 @@ async fn run(args: &Args) -> anyhow::Result<Outcome> {
         Command::Work(work) => work::run(&args.common, work).await,
         Command::Doctor => doctor::run(&args.common).await,
         Command::Metrics(metrics) => metrics::run(&args.common, metrics).await,
+        Command::Web(options) => web::run(&args.common, options).await,
+        Command::WebUser(user) => web::users::make(user),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Args::command(), "tsgen", &mut std::io::stdout());
             Ok(Outcome::Done)

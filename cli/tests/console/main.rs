@@ -3,6 +3,7 @@
 #[path = "../../../tests/harness/mod.rs"]
 mod harness;
 
+mod browse;
 mod doctor;
 mod keys;
 mod letters;
@@ -11,4 +12,6 @@ mod places;
 mod run;
 mod transfer;
 mod watching;
+mod web;
+mod web_guard;
 mod work;

@@ -1,0 +1,123 @@
+//! Actions: a form is sent, perhaps it is asked whether that is meant, it is done, and the page behind it says so.
+//!
+//! ```ignore
+//! async fn discard(key: KeyAt, act: Act) -> Reply {
+//!     let question = Question { title: "Discard all dead letters?", text: "They are gone for good.", button: "Discard", back: &back };
+//!     if let Some(page) = act.ask(&question) {
+//!         return Ok(page);
+//!     }
+//!     act.take("discard", Some(&key), &back, async { …; Ok(format!("{count} discarded")) }).await
+//! }
+//! ```
+//!
+//! What arrives here has passed the guard: it is a form of ours, of whom it was made for, and it is allowed to act.
+
+use super::address::KeyAt;
+use super::layout::{Page, Tab};
+use super::trouble::{Reply, Trouble};
+use super::visit::{Pairs, Visit};
+use super::App;
+use crate::bytes::{shortened, Bytes};
+use crate::table;
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::html;
+use std::future::Future;
+
+/// The field of a form that only a page of ours can know.
+pub const TOKEN: &str = "csrf";
+
+/// The field that says that it is meant.
+const MEANT: &str = "confirmed";
+
+/// A form that was sent: the last argument of every handler of a POST.
+pub struct Act {
+    pub visit: Visit,
+    pub fields: Pairs,
+}
+
+impl FromRequest<App> for Act {
+    type Rejection = Trouble;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Trouble> {
+        let of = request.extensions();
+        match (of.get::<Visit>(), of.get::<Pairs>()) {
+            (Some(visit), Some(fields)) => Ok(Self { visit: visit.clone(), fields: fields.clone() }),
+            _ => Err(Trouble::no_page()),
+        }
+    }
+}
+
+/// What is asked before something that cannot be taken back.
+pub struct Question<'q> {
+    pub title: &'q str,
+    pub text: &'q str,
+    /// What the button says.
+    pub button: &'q str,
+    /// Where the way back leads, without the base path.
+    pub back: &'q str,
+}
+
+impl Act {
+    /// The page that asks whether that is meant; nothing if it has been answered. The same form is sent again then.
+    pub fn ask(&self, question: &Question) -> Option<Response> {
+        if self.fields.get(MEANT) == "yes" {
+            return None;
+        }
+        let visit = &self.visit;
+        let fields = self.fields.0.iter().filter(|(name, _)| name != TOKEN && name != MEANT);
+        let body = html! {
+            p { (question.text) }
+            (visit.form(&visit.path, html! {
+                @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
+                input type="hidden" name=(MEANT) value="yes";
+                button.danger { (question.button) }
+                " "
+                a href=(visit.url(question.back)) { "Back" }
+            }))
+        };
+        Some(visit.page(&Page { title: question.title, tab: Tab::None, is_live: false }, body))
+    }
+
+    /// Does it, writes on standard error who has done what, and leads to the page `back`, which says what came of it.
+    pub async fn take(
+        self,
+        action: &str,
+        key: Option<&KeyAt>,
+        back: &str,
+        work: impl Future<Output = anyhow::Result<String>>,
+    ) -> Reply {
+        let result = work.await;
+        let said = match &result {
+            Ok(said) => said.clone(),
+            Err(error) => format!("{error:#}"),
+        };
+        audit(&self.visit, action, key, result.is_ok(), &said);
+        self.visit.app.watch.soon();
+        match result {
+            Ok(said) => {
+                let mut reply = Redirect::to(&self.visit.url(back)).into_response();
+                self.visit.tell(&mut reply, &said);
+                Ok(reply)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A line on standard error: when, who, from where, what, and what came of it.
+pub fn audit(visit: &Visit, action: &str, key: Option<&KeyAt>, is_done: bool, said: &str) {
+    // Names are those of others: nothing in them ends a line or a quote.
+    let quoted = |text: &str| format!("\"{}\"", shortened(&Bytes::from(text).to_string(), 300).replace('"', "\\\""));
+    let (user, key) =
+        (visit.who.user.as_deref().unwrap_or("-"), key.map(|key| (key.db, Bytes::from(&key.name).to_string())));
+    let of_key = key.map_or(String::new(), |(db, name)| format!(" db={db} key={}", quoted(&name)));
+    let result = if is_done { "done" } else { "failed" };
+    eprintln!(
+        "tsgen: web: time={} user={} address={} action={action}{of_key} result={result} said={}",
+        table::time(table::now()),
+        quoted(user),
+        visit.who.address,
+        quoted(said)
+    );
+}

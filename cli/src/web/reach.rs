@@ -1,0 +1,59 @@
+//! Connections for what is asked or done while a page is made: one for each database, shared, made when it is first needed.
+
+use super::address::KeyAt;
+use super::trouble::Trouble;
+use crate::args::Common;
+use crate::family::Family;
+use crate::keys::Known;
+use crate::servers::Servers;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tsgen_client::reply::text;
+use tsgen_client::{Name, Tsgen};
+
+/// For so long a connection is taken as it is. Then it is found out again where the master is.
+const FRESH: Duration = Duration::from_secs(10);
+/// Databases with a connection of their own; there are seldom more than one or two.
+const MOST: usize = 64;
+
+pub struct Reach {
+    common: Common,
+    ways: Mutex<HashMap<u32, (Instant, Tsgen)>>,
+}
+
+impl Reach {
+    pub fn new(common: &Common) -> Self {
+        Self { common: common.clone(), ways: Mutex::default() }
+    }
+
+    /// The way to a database. In a cluster there is only 0.
+    pub async fn tsgen(&self, db: u32) -> anyhow::Result<Tsgen> {
+        let known = self.ways.lock().unwrap_or_else(PoisonError::into_inner).get(&db).cloned();
+        if let Some((since, tsgen)) = known {
+            if since.elapsed() < FRESH {
+                return Ok(tsgen);
+            }
+        }
+        let servers = Servers::of(&Common { db: Some(db), ..self.common.clone() })?;
+        let tsgen = servers.tsgen().await?;
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.retain(|_, (since, _)| since.elapsed() < FRESH);
+        if ways.len() < MOST {
+            ways.insert(db, (Instant::now(), tsgen.clone()));
+        }
+        Ok(tsgen)
+    }
+
+    /// A key that an address names, as the server has it now.
+    pub async fn key(&self, at: &KeyAt) -> Result<Known, Trouble> {
+        // What `--db` leaves out is not shown, whoever asks for it.
+        if self.common.db.is_some_and(|db| db != at.db) {
+            return Err(Trouble::no_key());
+        }
+        let tsgen = self.tsgen(at.db).await?;
+        let kind = text(&tsgen.command(Some(&at.name), [&b"TYPE"[..], &at.name]).await?);
+        let family = Family::of_type(&kind).ok_or_else(Trouble::no_key)?;
+        Ok(Known { tsgen, family, name: Name(at.name.clone()) })
+    }
+}

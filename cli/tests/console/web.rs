@@ -1,0 +1,169 @@
+//! `web`: the pages of all keys.
+
+use crate::browse::{is_guarded, Seen, Web};
+use crate::harness::*;
+use std::time::{Duration, Instant};
+
+fn server() -> Server {
+    let server = Server::start(&[]);
+    server.client().play(
+        "> TSGEN.CREATE mails MAXDELIVERIES 1\n OK\n > TSGEN.ADVANCE mails 10\n 10
+         > TSGEN.MADD mails 1 mail-1 a 2 mail-2 b 3 mail-3 c 20 mail-4 d\n [0 0 0 1]
+         > DEBOUNCE.CREATE scans IDLE 1h PAUSED yes\n OK\n > DEBOUNCE.PUSH scans seller-1 a b\n 2
+         > TALLY.CREATE likes\n OK\n > TALLY.INCR likes video-1 5\n 5
+         > EXPIRY.CREATE checkouts PREFIX order:\n OK
+         > SET ordinary x\n OK
+         > SELECT 3\n OK\n > TSGEN.CREATE jobs CLOCK\n OK",
+    );
+    server
+}
+
+/// The names of the keys of a page, in its order.
+fn names(page: &Seen) -> Vec<String> {
+    let rows = page.body.split("<td class=\"key\"><a href=\"").skip(1);
+    rows.map(|row| row.split_once('>').expect("a link").1.split('<').next().expect("a name").to_owned()).collect()
+}
+
+/// The overview, once it shows so many keys.
+#[track_caller]
+fn overview(web: &Web, path: &str, count: usize) -> Seen {
+    let mut found = None;
+    wait_until(&format!("{path} has {count} keys"), || {
+        let page = web.get(path);
+        let is_it = page.status == 200 && names(&page).len() == count;
+        found = Some(page);
+        is_it
+    });
+    found.expect("a page")
+}
+
+#[test]
+fn all_keys_have_a_row() {
+    let server = server();
+    let web = Web::start(&server, &[]);
+    let page = overview(&web, "/", 5);
+    assert_eq!(names(&page), ["checkouts", "jobs", "likes", "mails", "scans"]);
+    page.has("paused").has("5 of 5 keys").lacks("ordinary");
+}
+
+#[test]
+fn filters_and_order_live_in_the_address() {
+    let server = server();
+    let web = Web::start(&server, &[]);
+    overview(&web, "/", 5);
+    let of = |path: &str| names(&web.get(path).is(200));
+    assert_eq!(of("/?family=tsgen"), ["jobs", "mails"]);
+    assert_eq!(of("/?db=3"), ["jobs"]);
+    assert_eq!(of("/?name=s%3Fa*"), ["scans"]);
+    assert_eq!(of("/?name=ail"), ["mails"]);
+    assert_eq!(of("/?paused=1"), ["scans"]);
+    assert_eq!(of("/?dead=1"), Vec::<String>::new());
+    assert_eq!(of("/?late=0s"), ["mails"]);
+    assert_eq!(of("/?late=1h"), Vec::<String>::new());
+    assert_eq!(of("/?sort=-ready")[0], "mails");
+    assert_eq!(of("/?sort=-key"), ["scans", "mails", "likes", "jobs", "checkouts"]);
+    assert_eq!(of("/?sort=-db")[0], "jobs");
+    assert_eq!(of("/?sort=nonsense&page=99").len(), 5);
+    web.get("/?late=soon").is(400).has("30s or 5m");
+    web.get("/?db=x").is(400).has("db is a number");
+    web.get("/?family=x").is(400).has("tsgen, debounce, expiry, tally");
+    // A link of a title keeps the filter.
+    web.get("/?family=tsgen&page=2").is(200).has("/?family=tsgen&amp;sort=-dead");
+    web.get("/?refresh=10").is(200).has("<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>");
+}
+
+#[test]
+fn what_happens_is_shown() {
+    let server = server();
+    let web = Web::start(&server, &[]);
+    overview(&web, "/", 5);
+    server.client().play("> TSGEN.CLAIM mails w COUNT 2\n [[<a> …] [<b> …]]\n > TSGEN.NACK mails <a> REASON full\n 1\n > TSGEN.ACK mails <b>\n 1");
+    overview(&web, "/?dead=1", 1).has("/key/0/mails/dead");
+    server.client().ok("DEL likes");
+    overview(&web, "/", 4);
+}
+
+#[test]
+fn hostile_names_are_only_shown() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    let long = vec![b'x'; 65536];
+    let names: [&[u8]; 7] = [
+        b"<script>alert(1)</script>",
+        b"\"><img src=x onerror=alert(1)>",
+        b"\0\xff\n/..?#%",
+        "\u{202e}evil".as_bytes(),
+        b"",
+        b"..",
+        &long,
+    ];
+    for name in names {
+        c.call(&[b"TSGEN.CREATE", name]);
+    }
+    let web = Web::start(&server, &[]);
+    let page = overview(&web, "/", names.len());
+    assert!(page.body.len() < 100_000, "{}", page.body.len());
+    let page = page.lacks("<script>alert").lacks("<img").lacks("\u{202e}").has("&lt;script&gt;alert(1)");
+    // Each link leads to its key.
+    let links: Vec<_> = page
+        .body
+        .split("<td class=\"key\"><a href=\"")
+        .skip(1)
+        .map(|row| row.split('"').next().expect("an address"))
+        .collect();
+    for link in links {
+        let page = web.get(link).is(200);
+        is_guarded(&page);
+        page.lacks("<script>alert").lacks("<img").lacks("\u{202e}");
+        let done = web.browser().act(link, &format!("{link}/pause"), "paused=yes").is(303);
+        assert_eq!(done.header("location"), link);
+    }
+    overview(&web, "/?paused=1", names.len());
+}
+
+#[test]
+fn a_server_that_goes_away_comes_back() {
+    let mut server = server();
+    let web = Web::start(&server, &[]);
+    overview(&web, "/", 5);
+    web.get("/nodes").is(200).has("reached").has("redis");
+    server.stop(Stop::Save);
+    wait_until("it is told", || web.get("/nodes").body.contains("not reached"));
+    let page = overview(&web, "/", 5);
+    page.has("What is shown of it is");
+    let page = web.get("/key/0/mails");
+    assert!(matches!(page.status, 200 | 502), "{page:?}");
+    is_guarded(&page);
+    server.start_again();
+    wait_until("it is back", || !web.get("/nodes").body.contains("not reached"));
+    overview(&web, "/", 5).lacks("What is shown of it is");
+    web.browser().act("/key/0/mails", "/key/0/mails/pause", "paused=yes").is(303);
+}
+
+#[test]
+fn it_starts_before_the_server() {
+    let mut server = server();
+    server.stop(Stop::Save);
+    let web = Web::start(&server, &[]);
+    wait_until("it is told", || web.get("/").is(200).body.contains("127.0.0.1"));
+    server.start_again();
+    overview(&web, "/", 5);
+}
+
+#[test]
+fn ten_thousand_keys_are_shown_in_parts() {
+    let server = Server::start(&[]);
+    server.client().ok("EVAL \"for i = 1, 10000 do redis.call('TSGEN.CREATE', 'k:' .. i) end\" 0");
+    let web = Web::start(&server, &[]);
+    overview(&web, "/", 100);
+    // They are looked at in turn, so that it costs the server little.
+    wait_long("all are seen", || web.get("/").body.contains("10000 of 10000 keys"));
+    // The fastest of several, for the machine may be busy.
+    let took = (0..10).map(|nth| {
+        let began = Instant::now();
+        assert_eq!(names(&web.get(&format!("/?sort=-ready&page={}", nth + 1)).is(200)).len(), 100);
+        began.elapsed()
+    });
+    let fastest = took.min().expect("some");
+    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+}
