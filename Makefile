@@ -51,6 +51,7 @@ matrix-cluster: build ## The same with the newest Redis and the newest Valkey, a
 
 test-clients: build ## Run one conversation through Redis clients in four languages, the worker libraries and the command line (installs what is missing)
 	@scripts/setup clients
+	@scripts/setup console
 	@scripts/test --package tsgen-clients --package tsgen-client --package tsgen-conformance --package tsgen-cli
 
 dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz

@@ -8,6 +8,7 @@ mod doctor;
 mod keys;
 mod letters;
 mod metrics;
+mod monitoring;
 mod places;
 mod run;
 mod transfer;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Guides with nothing to play: they tell how it works, what it is beside others, or what takes more than one server, or another client, to show.
-const WITHOUT_EXAMPLES: [&str; 10] = [
+const WITHOUT_EXAMPLES: [&str; 11] = [
     "README",
     "benchmarks",
     "clients",
@@ -21,6 +21,7 @@ const WITHOUT_EXAMPLES: [&str; 10] = [
     "design",
     "glossary",
     "guarantees",
+    "monitoring/README",
     "recipes/README",
 ];
 
@@ -36,7 +37,8 @@ fn markdown(folder: PathBuf) -> impl Iterator<Item = Page> {
 /// The pages of `docs` but those of the commands, by name as seen from there.
 fn guides() -> Vec<(String, Page)> {
     let docs = root().join("docs");
-    let pages = markdown(docs.clone()).chain(markdown(docs.join("recipes")));
+    let folders = ["", "monitoring", "recipes"].map(|folder| docs.join(folder));
+    let pages = folders.into_iter().flat_map(markdown);
     let name = |page: &Page| page.path.strip_prefix(&docs).unwrap().with_extension("").display().to_string();
     let mut named: Vec<_> = pages.map(|page| (name(&page), page)).collect();
     named.sort_by(|one, other| one.0.cmp(&other.0));
