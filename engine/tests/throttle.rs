@@ -3,6 +3,10 @@
 #[path = "throttle/naive.rs"]
 mod naive;
 
+#[path = "throttle/asked.rs"]
+mod asked;
+
+use asked::{reloaded, take};
 use naive::{Naive, Take};
 use proptest::prelude::*;
 use tsgen_engine::{Millis, Moment, Rate, SavedThrottle, Throttle, UnixMs, MAX_LIMIT};
@@ -18,24 +22,6 @@ fn rate() -> impl Strategy<Value = (u64, u64, u64)> {
     let burst = prop_oneof![8 => 1..20u64, 1 => 1..=MAX_LIMIT];
     (limit, period, burst)
         .prop_map(|(limit, period, burst)| (limit, period, burst.min(Rate::most_burst(limit, Millis(period)))))
-}
-
-fn take(value: &mut Throttle, take: &Take) -> [i64; 4] {
-    let rate = Rate::new(take.limit, Millis(take.period), take.burst).expect("a valid rate");
-    let taken = value.take(&rate, take.cost, Moment { ms: UnixMs(take.now), us: take.us });
-    let number = |number: u64| i64::try_from(number).expect("fits a reply");
-    [
-        i64::from(taken.allowed),
-        number(taken.remaining),
-        taken.retry_after.map_or(-1, |retry_after| number(retry_after.0)),
-        number(taken.reset_after.0),
-    ]
-}
-
-fn reloaded(value: &Throttle) -> Throttle {
-    let mut bytes = Vec::new();
-    value.save(&mut |chunk| bytes.extend_from_slice(chunk));
-    Throttle::load(&bytes).expect("what was saved loads").throttle
 }
 
 /// Within a millisecond.
