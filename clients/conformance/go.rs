@@ -12,13 +12,22 @@ fn library() -> PathBuf {
     workspace().join("clients/go")
 }
 
+/// The folders of its modules: its own, those of its extras, and that of the worker.
+fn modules() -> Vec<PathBuf> {
+    let inside = fs::read_dir(library()).expect("the library").map(|entry| entry.expect("an entry").path());
+    let modules: Vec<_> = [library()].into_iter().chain(inside).filter(|path| path.join("go.mod").exists()).collect();
+    assert_eq!(modules.len(), 4, "{modules:?}");
+    modules
+}
+
 /// The library's with the race detector. That takes a C compiler, which scripts/setup sees to.
 #[test]
 fn its_own_tests_pass() {
     let server = Server::start(&["--tsgen.virtual-clock", "yes"]);
     let postgres = Postgres::start();
-    for (folder, race) in [(library(), &["-race"][..]), (library().join("conformance"), &[])] {
+    for folder in modules() {
         let mut command = go_tool("go", &folder);
+        let race = (folder == library()).then_some("-race");
         command.args(["test", "-count=1"]).args(race).arg("./...");
         command.env("REDIS_URL", format!("redis://127.0.0.1:{}", server.port)).env("POSTGRES_DSN", postgres.url());
         let told = succeeds(command);
@@ -32,7 +41,7 @@ fn format_and_vet_hold() {
     let mut gofmt = go_tool("gofmt", &library());
     gofmt.args(["-l", "."]);
     assert_eq!(succeeds(gofmt), "", "gofmt -w these");
-    for folder in [library(), library().join("conformance")] {
+    for folder in modules() {
         let mut vet = go_tool("go", &folder);
         vet.args(["vet", "./..."]);
         succeeds(vet);

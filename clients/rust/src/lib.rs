@@ -23,6 +23,8 @@ mod key;
 mod leases;
 mod line;
 mod link;
+#[cfg(feature = "prometheus")]
+mod metrics;
 mod name;
 mod options;
 mod peek;
@@ -30,6 +32,8 @@ mod recurring;
 pub mod reply;
 mod run;
 mod server;
+#[cfg(feature = "otel")]
+mod spans;
 mod stopper;
 mod tokens;
 mod tsgen;
@@ -54,11 +58,15 @@ pub use hooks::Hooks;
 pub use info::{Figure, Info};
 pub use job::{Claimed, Dead, Failure, Job, Retry, Undecodable, Withdrawn};
 pub use key::{ClaimOptions, ClaimSeveral, DeadLetter, Key, Pending};
+#[cfg(feature = "prometheus")]
+pub use metrics::Metrics;
 pub use name::Name;
 pub use options::{Bounded, Field, Grouped, Late, Options};
 pub use peek::{Page, Peeked, State};
 pub use recurring::Schedule;
 pub use server::Server;
+#[cfg(feature = "otel")]
+pub use spans::{Linked, Spans, Traced};
 pub use stopper::Stopper;
 pub use tokens::Tokens;
 pub use tsgen::{TakeOptions, Taken, Tsgen};

@@ -9,6 +9,7 @@ mod postgres;
 
 mod calls;
 mod sums;
+mod telemetry;
 mod work;
 
 use harness::Server;
