@@ -46,6 +46,8 @@ pub struct Common {
 pub enum Command {
     /// List all keys of the module: a row each
     Ls(Ls),
+    /// See and steer all keys in a view that fills the terminal
+    Top(Top),
     /// Show where one key stands: gate, states, totals and options
     Info {
         /// The key
@@ -145,6 +147,17 @@ pub struct Ls {
     pub watch: Option<std::time::Duration>,
 }
 
+/// Arrows and Enter move, ? shows all keys. Colours are left out with NO_COLOR.
+#[derive(Group, Debug)]
+pub struct Top {
+    /// How often to look again
+    #[arg(long, value_name = "EVERY", default_value = "2s", value_parser = humantime::parse_duration)]
+    pub every: std::time::Duration,
+    /// Change nothing, whatever is pressed
+    #[arg(long)]
+    pub read_only: bool,
+}
+
 /// What rows can be sorted by.
 #[derive(ValueEnum, Clone, Copy, Debug)]
 pub enum Column {
@@ -158,7 +171,7 @@ pub enum Column {
 }
 
 /// The states that can be looked at.
-#[derive(ValueEnum, Clone, Copy, Debug)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Ready,
     Delayed,

@@ -46,16 +46,21 @@ impl Letter {
 /// Each dead letter whose reason matches, by token, until `take` has enough.
 async fn each(known: &Known, reason: Option<&str>, mut take: impl FnMut(Letter) -> bool) -> anyhow::Result<()> {
     let pattern = reason.map(WildMatch::new);
+    all(known, |letter| {
+        let text = String::from_utf8_lossy(&letter.reason.0);
+        !pattern.as_ref().is_none_or(|pattern| pattern.matches(&text)) || take(Letter::of(letter))
+    })
+    .await
+}
+
+/// Each dead letter, by token, until `take` has enough.
+pub async fn all(known: &Known, mut take: impl FnMut(&DeadLetter) -> bool) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
         let name = known.name.clone();
         let page = with_key!(known.family, known.tsgen, name, key => key.dead(PAGE, after).await)?;
-        for letter in &page {
-            let is_one =
-                pattern.as_ref().is_none_or(|pattern| pattern.matches(&String::from_utf8_lossy(&letter.reason.0)));
-            if is_one && !take(Letter::of(letter)) {
-                return Ok(());
-            }
+        if !page.iter().all(&mut take) {
+            return Ok(());
         }
         match page.last() {
             Some(last) if page.len() == PAGE => after = last.token,
@@ -144,6 +149,11 @@ pub async fn settle(common: &Common, fate: Fate, chosen: &Chosen) -> anyhow::Res
     if !tokens.is_empty() && (is_listed || matches!(fate, Fate::Discard)) {
         confirm(common, &format!("{command} {} dead letters of {}?", tokens.len(), chosen.key))?;
     }
+    told(common, done, apply(&known, fate, &tokens).await?)
+}
+
+/// Does it to dead letters, many at a time. How many there still were.
+pub async fn apply(known: &Known, fate: Fate, tokens: &[i64]) -> anyhow::Result<i64> {
     let mut count = 0;
     for tokens in tokens.chunks(PAGE) {
         let name = known.name.clone();
@@ -152,5 +162,5 @@ pub async fn settle(common: &Common, fate: Fate, chosen: &Chosen) -> anyhow::Res
             Fate::Discard => key.discard(tokens).await,
         })?;
     }
-    told(common, done, count)
+    Ok(count)
 }

@@ -64,7 +64,7 @@ impl Kind for Tally {
 }
 
 /// An entry of any family.
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Entry {
     pub token: Option<i64>,
     pub deliveries: i64,
@@ -85,7 +85,7 @@ pub struct Entry {
 }
 
 /// How a dead letter died.
-#[derive(Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Death {
     pub reason: Bytes,
     pub at_ms: i64,
@@ -142,13 +142,18 @@ async fn page<F: Kind>(
     Ok((page.entries.iter().map(Entry::of::<F>).collect(), page.cursor))
 }
 
+/// A page of at most `size` entries of a state, and the cursor for the next one; "0": there is none.
+pub async fn page_of(known: &Known, state: State, size: usize, after: &str) -> anyhow::Result<(Vec<Entry>, String)> {
+    let (tsgen, name): (&Tsgen, _) = (&known.tsgen, known.name.clone());
+    with_key!(known.family, tsgen, name, key => page(key, state, size, after).await)
+        .with_context(|| known.family.command("PEEK"))
+}
+
 /// All entries of a state, a page at a time, until `take` has enough.
 pub async fn each(known: &Known, state: State, size: usize, mut take: impl FnMut(Entry) -> bool) -> anyhow::Result<()> {
-    let (tsgen, mut cursor): (&Tsgen, _) = (&known.tsgen, "0".to_owned());
+    let mut cursor = "0".to_owned();
     loop {
-        let name = known.name.clone();
-        let (entries, next) = with_key!(known.family, tsgen, name, key => page(key, state, size, &cursor).await)
-            .with_context(|| known.family.command("PEEK"))?;
+        let (entries, next) = page_of(known, state, size, &cursor).await?;
         for entry in entries {
             if !take(entry) {
                 return Ok(());

@@ -20,7 +20,7 @@ pub fn value(figure: &Figure) -> Value {
 }
 
 /// What a person reads: lengths and times have `-age` or `-deadline` in their names.
-fn shown(name: &str, figure: &Figure) -> String {
+pub fn shown(name: &str, figure: &Figure) -> String {
     match figure {
         Figure::Integer(ms) if name.ends_with("-age") => table::length(*ms),
         Figure::Integer(ms) if name == "next-deadline" => {

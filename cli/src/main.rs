@@ -16,6 +16,7 @@ mod options;
 mod sentence;
 mod servers;
 mod table;
+mod top;
 mod transfer;
 // The views that use all of it come one after the other.
 #[allow(dead_code, unused_imports)]
@@ -71,6 +72,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 async fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.command {
         Command::Ls(ls) => ls::run(&args.common, ls).await,
+        Command::Top(top) => top::run(&args.common, top).await,
         Command::Info { key } => info::run(&args.common, key).await,
         Command::Peek(peek) => entries::peek(&args.common, peek).await,
         Command::Dead(listing) => dead::list(&args.common, listing).await,

@@ -43,20 +43,25 @@ pub async fn create(common: &Common, family: Family, key: &str, options: &[Strin
 pub async fn alter(common: &Common, key: &str, options: &[String]) -> anyhow::Result<Outcome> {
     let options = words(options)?;
     let known = Known::find(&Servers::of(common)?, key).await?;
-    change(&known, key, options).await?;
+    change(&known, options).await?;
     done(common)
 }
 
 pub async fn pause(common: &Common, key: &str, is_paused: bool) -> anyhow::Result<Outcome> {
-    let known = Known::find(&Servers::of(common)?, key).await?;
-    let word = if is_paused { "yes" } else { "no" };
-    change(&known, key, vec!["PAUSED".to_owned(), word.to_owned()]).await?;
+    set_paused(&Known::find(&Servers::of(common)?, key).await?, is_paused).await?;
     done(common)
 }
 
-async fn change(known: &Known, key: &str, options: Vec<String>) -> anyhow::Result<()> {
-    let words = [known.family.command("ALTER"), key.to_owned()].into_iter().chain(options);
-    known.tsgen.command(Some(key.as_bytes()), words).await?;
+/// Begins or ends a pause.
+pub async fn set_paused(known: &Known, is_paused: bool) -> anyhow::Result<()> {
+    change(known, ["PAUSED", if is_paused { "yes" } else { "no" }].map(str::to_owned).to_vec()).await
+}
+
+async fn change(known: &Known, options: Vec<String>) -> anyhow::Result<()> {
+    let key = known.name.0.clone();
+    let options = options.into_iter().map(String::into_bytes);
+    let words = [known.family.command("ALTER").into_bytes(), key.clone()].into_iter().chain(options);
+    known.tsgen.command(Some(&key), words).await?;
     Ok(())
 }
 

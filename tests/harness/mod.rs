@@ -43,7 +43,7 @@ pub use example::Example;
 pub use feed::Feed;
 pub use network::{Network, Networks};
 pub use planted::{plant, planted};
-pub use process::{mortal, signal};
+pub use process::{mortal, signal, Process};
 pub use programs::programs;
 pub use random::Random;
 pub use resp::Reply;

@@ -11,6 +11,8 @@ mod metrics;
 mod monitoring;
 mod places;
 mod run;
+mod tmux;
+mod top;
 mod transfer;
 mod watching;
 mod web;
