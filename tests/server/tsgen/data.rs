@@ -1,56 +1,36 @@
-//! Real data: commits of a public repository in the order they arrived, their author times far out of order. Several adders, several
-//! workers, some of which die: in the end every element is acknowledged once, and none was handed out before its watermark.
+//! Real event times: three thousand commits of a public repository in the order in which they arrived. Three in ten were written before they arrived, half of these more
+//! than a day before. Several adders, several workers, some of which die: in the end every element is acknowledged once, and none was handed out before its watermark.
 
 use crate::common::*;
 use crate::harness::*;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::Mutex;
 
-struct Commit {
+struct Event {
     id: String,
-    authored: i64,
-    committed: i64,
+    arrived: i64,
+    happened: i64,
 }
 
-/// The file beside the project if it is there (it is not part of it), else the same kind of data from a seed: a quarter of the events
-/// older than their arrival, a tenth by more than a day.
-fn commits() -> Vec<Commit> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/commits.csv");
-    let Ok(text) = std::fs::read_to_string(file) else {
-        let mut random = Random::new(1);
-        let mut committed = 1_300_000_000;
-        return (0..12_000)
-            .map(|i| {
-                committed += random.between(0, 40_000);
-                let lag = match random.below(20) {
-                    0 | 1 => random.between(86_400, 5_000_000),
-                    2..=4 => random.between(1, 86_400),
-                    _ => 0,
-                };
-                Commit { id: format!("{i:016x}"), authored: committed - lag, committed }
-            })
-            .collect();
+/// In seconds since the first of them arrived.
+fn events() -> Vec<Event> {
+    let text = std::fs::read_to_string(workspace().join("tests/data/arrivals.csv")).expect("the file");
+    let rows = text.lines().skip(1).enumerate();
+    let of = |(nth, row): (usize, &str)| {
+        let (arrived, happened) = row.split_once(',').expect("two columns");
+        let [arrived, happened] = [arrived, happened].map(|text| text.parse().expect("seconds"));
+        Event { id: format!("event-{nth}"), arrived, happened }
     };
-    let rows = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let parse = |row: Vec<&str>| {
-        Some(Commit {
-            id: (*row.first()?).to_owned(),
-            authored: row.get(1)?.parse().ok()?,
-            committed: row.get(2)?.parse().ok()?,
-        })
-    };
-    rows.filter_map(parse).collect()
+    rows.map(of).collect()
 }
 
 #[test]
 fn every_element_is_acknowledged_once_and_none_comes_early() {
-    let commits = commits();
-    let ids: BTreeMap<&str, usize> =
-        commits.iter().enumerate().map(|(index, commit)| (commit.id.as_str(), index)).collect();
+    let events = events();
+    let ids: BTreeMap<&str, usize> = events.iter().enumerate().map(|(nth, event)| (event.id.as_str(), nth)).collect();
     let total = ids.len();
-    assert!(total > 10_000, "{total} commits");
+    assert_eq!(total, 3_000);
     let server = Server::start(&[]);
     server.client().ok("TSGEN.CREATE k LEASE 300 MAXDELIVERIES 0");
     let next = AtomicUsize::new(0);
@@ -62,10 +42,10 @@ fn every_element_is_acknowledged_once_and_none_comes_early() {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut c = server.client();
-                while let Some(commit) = commits.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    c.ok(&format!("TSGEN.ADD k {} {} x", commit.authored, commit.id));
+                while let Some(event) = events.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    c.ok(&format!("TSGEN.ADD k {} {} x", event.happened, event.id));
                     // The bound: events later than a day are late ones.
-                    let to = commit.committed - 86_400;
+                    let to = event.arrived - 86_400;
                     watermark.fetch_max(to, Ordering::SeqCst);
                     c.ok(&format!("TSGEN.ADVANCE k {to}"));
                 }
