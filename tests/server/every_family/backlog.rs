@@ -56,7 +56,6 @@ fn a_clock_that_is_set_back_or_ahead_makes_the_timer_look_everywhere_and_not_lat
         c.ok(&format!("TALLY.CREATE t{n} EVERY 1800000"));
         c.ok(&format!("TALLY.INCR t{n} field"));
     }
-    let ticks = |c: &mut Client| c.info("tsgen", "tsgen_timer-ticks").parse::<i64>().expect("a number");
     let next = |c: &mut Client| c.info("tsgen", "tsgen_timer-next-deadline").parse::<i64>().expect("a number");
     let before = ticks(&mut c);
     clock.step(-3_000);

@@ -22,9 +22,12 @@ fn all_delivered(c: &mut Client, count: usize) -> Vec<Option<Vec<(String, String
     WATCHERS.map(&mut take_from).to_vec()
 }
 
-fn create_all(c: &mut Client) {
+/// All watchers anew, and two keys that they cover.
+fn watch_two(c: &mut Client) {
     c.ok("FLUSHALL");
     WATCHERS.iter().for_each(|watcher| drop(c.ok(&format!("EXPIRY.CREATE {watcher} PREFIX a:"))));
+    c.ok("SET a:1 x EX 1000");
+    c.ok("SET a:2 y EX 1000");
 }
 
 #[test]
@@ -34,9 +37,7 @@ fn a_watcher_that_panics_when_a_file_is_written_leaves_the_values_of_the_others_
     let mut panics = 0;
     for step in 1.. {
         let mut c = server.client();
-        create_all(&mut c);
-        c.ok("SET a:1 x EX 1000");
-        c.ok("SET a:2 y EX 1000");
+        watch_two(&mut c);
         wait_until("all keys are tracked", || WATCHERS.iter().all(|watcher| tracked(&mut c, watcher).len() == 2));
         let caught = info(&mut c, "caught-panics");
         plant(&mut c, step);
@@ -72,9 +73,7 @@ fn a_watcher_that_panics_when_data_was_loaded_leaves_the_others_to_copy_what_is_
     let mut panics = 0;
     for step in 1.. {
         let mut c = server.client();
-        create_all(&mut c);
-        c.ok("SET a:1 x EX 1000");
-        c.ok("SET a:2 y EX 1000");
+        watch_two(&mut c);
         c.ok("BGREWRITEAOF");
         rewritten(&mut c);
         c.ok("APPEND a:1 1");

@@ -82,7 +82,6 @@ fn an_open_window_does_not_keep_the_timer_busy() {
     c.play("> TALLY.CREATE k EVERY 3600000\n OK\n > TALLY.INCR k f\n 1\n > TALLY.CREATE over EVERY 1\n OK\n > TALLY.INCR over f\n 1");
     wait_until("it is over", || batches(&mut c, "over")[1] == 1);
     c.expect("TALLY.CLAIM other w BLOCK 50", "[]");
-    let ticks = |c: &mut Client| c.info("tsgen", "tsgen_timer-ticks").parse::<i64>().expect("a number");
     let before = ticks(&mut c);
     for _ in 0..1_000 {
         c.ok("TALLY.INCR k f");

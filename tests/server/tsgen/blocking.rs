@@ -220,7 +220,6 @@ fn a_due_lease_that_nobody_waits_for_does_not_keep_the_timer_busy() {
     let mut c = server.client();
     c.play("> TSGEN.ADD k 1 a\n 1\n > TSGEN.ADVANCE k 1\n 1\n > TSGEN.CLAIM k w LEASE 1\n [[<t> …]]");
     c.expect("TSGEN.CLAIM other w BLOCK 50", "[]");
-    let ticks = |c: &mut Client| c.info("tsgen", "tsgen_timer-ticks").parse::<i64>().expect("a number");
     let before = ticks(&mut c);
     c.expect("TSGEN.CLAIM other w BLOCK 300", "[]");
     let spent = ticks(&mut c) - before;
