@@ -19,7 +19,8 @@ pub struct Args {
 /// Where to look, and how to show it.
 #[derive(Group, Clone, Debug)]
 pub struct Common {
-    /// redis://user:password@host:port/database, unix://path, sentinel://host:port,…/master, or cluster://host:port,…
+    /// redis://user:password@host:port/database, unix://path, sentinel://host:port,…/master, or cluster://host:port,…; by TLS: rediss,
+    /// sentinels, clusters
     #[arg(long, global = true, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub url: String,
     /// The user, if the URL does not name one
@@ -31,6 +32,21 @@ pub struct Common {
     /// The password, from the variable that redis-cli takes it from, too
     #[arg(long, env = "REDISCLI_AUTH", hide = true, hide_env_values = true)]
     pub password: Option<String>,
+    /// Connect by TLS, as if the URL said so
+    #[arg(long, global = true, help_heading = "TLS")]
+    pub tls: bool,
+    /// Certificates, in PEM, of which one must have signed the server's; without it those that the system trusts
+    #[arg(long, global = true, value_name = "FILE", help_heading = "TLS")]
+    pub cacert: Option<PathBuf>,
+    /// The certificate to show, in PEM
+    #[arg(long, global = true, value_name = "FILE", help_heading = "TLS", requires = "tls_key")]
+    pub cert: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[arg(long = "key", id = "tls_key", global = true, value_name = "FILE", help_heading = "TLS", requires = "cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Take any certificate of the server for its own
+    #[arg(long, global = true, help_heading = "TLS")]
+    pub insecure: bool,
     /// Only this database; without it `ls` and `metrics` look at all, and the others at that of the URL
     #[arg(long, global = true, value_name = "N")]
     pub db: Option<u32>,

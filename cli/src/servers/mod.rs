@@ -1,19 +1,22 @@
 //! Which servers there are behind an URL: one, the master that Sentinels name, or the masters of a cluster; and their databases.
 
+mod tls;
 mod url;
 
 use crate::args::Common;
 use anyhow::{bail, Context};
 use redis::Value;
 use std::collections::BTreeSet;
+use tls::Tls;
 use tokio::sync::Mutex;
 use tsgen_client::reply::{list, text};
-use tsgen_client::{Server, Tsgen};
+use tsgen_client::Tsgen;
 use url::Url;
 
 /// What is behind the URL of the command line.
 pub struct Servers {
     url: Url,
+    tls: Tls,
     db: Option<u32>,
     pub is_cluster: bool,
     /// Whom to ask where the masters are, by address: Sentinels, or nodes of the cluster. Who has answered last is asked first.
@@ -31,44 +34,44 @@ impl Servers {
             anyhow::Ok(text.lines().next().unwrap_or_default().to_owned())
         });
         let password = from_file.transpose()?.or_else(|| common.password.clone());
-        let url = Url::parse(&common.url).with_credentials(common.user.as_deref(), password.as_deref());
-        let is_cluster = url.scheme == "cluster";
+        let mut url = Url::parse(&common.url).with_credentials(common.user.as_deref(), password.as_deref());
+        let tls = Tls::of(common, &mut url)?;
+        let is_cluster = url.is_cluster();
         if is_cluster && common.db.is_some_and(|db| db != 0) {
             bail!("--db: a cluster is looked at in its database 0 only");
         }
-        if url.scheme == "sentinel" && url.path.is_empty() {
+        if url.is_sentinel() && url.path.is_empty() {
             bail!("--url: sentinel://host:port,host:port/master: the name of the master is missing");
         }
-        let guides = match url.scheme.as_str() {
+        let guides: Vec<&String> =
+            if is_cluster || url.is_sentinel() { url.hosts.iter().collect() } else { Vec::new() };
+        let open = |host: &String| {
             // The credentials are those of the master.
-            "sentinel" => url.hosts.iter().map(|host| (host.clone(), format!("redis://{host}"))).collect(),
-            "cluster" => url.hosts.iter().map(|host| (host.clone(), url.one(host).text())).collect(),
-            _ => Vec::new(),
-        };
-        let open = |(host, url): (String, String)| {
-            let server = Server::at(&url).with_context(|| format!("--url: {host}"))?;
-            anyhow::Ok((host, Tsgen::from(server)))
+            let guide = if is_cluster { url.one(host) } else { url.one(host).without_credentials() };
+            anyhow::Ok((host.clone(), Tsgen::from(tls.server(&guide)?)))
         };
         let guides = guides.into_iter().map(open).collect::<anyhow::Result<_>>()?;
-        Ok(Self { url, db: common.db, is_cluster, guides: Mutex::new(guides) })
+        Ok(Self { url, tls, db: common.db, is_cluster, guides: Mutex::new(guides) })
     }
 
     /// Where single keys are looked for.
     pub async fn tsgen(&self) -> anyhow::Result<Tsgen> {
         if self.is_cluster {
-            return connect(&self.url).await;
+            return self.connect(&self.url).await;
         }
         let master = self.masters().await?.swap_remove(0);
-        connect(&self.of_node(&master, self.db)).await
+        self.connect(&self.of_node(&master, self.db)).await
     }
 
     /// The addresses of the masters, as they are now: that of the URL, that which Sentinels name, or those of a cluster that have slots.
     /// Connections to whom it asks are kept.
     pub async fn masters(&self) -> anyhow::Result<Vec<String>> {
-        match self.url.scheme.as_str() {
-            "sentinel" => Ok(vec![self.master().await?]),
-            "cluster" => self.masters_of_cluster().await,
-            _ => Ok(vec![self.url.place()]),
+        if self.is_cluster {
+            self.masters_of_cluster().await
+        } else if self.url.is_sentinel() {
+            Ok(vec![self.master().await?])
+        } else {
+            Ok(vec![self.url.place()])
         }
     }
 
@@ -117,7 +120,7 @@ impl Servers {
 
     /// The URL of a master, and of a database if it is to be another than that of the URL.
     fn of_node(&self, master: &str, db: Option<u32>) -> Url {
-        let is_named = self.is_cluster || self.url.scheme == "sentinel";
+        let is_named = self.is_cluster || self.url.is_sentinel();
         let url = if is_named { self.url.one(master) } else { self.url.clone() };
         match db {
             Some(db) if !self.is_cluster => url.in_db(db),
@@ -127,8 +130,7 @@ impl Servers {
 
     /// A database of a master. It connects when it is first needed.
     pub fn open(&self, master: &str, db: Option<u32>) -> anyhow::Result<Tsgen> {
-        let server = Server::at(&self.of_node(master, db).text()).with_context(|| format!("--url: {master}"))?;
-        Ok(Tsgen::from(server))
+        Ok(Tsgen::from(self.tls.server(&self.of_node(master, db))?))
     }
 
     /// The only database to look at, if it is to be one.
@@ -136,20 +138,19 @@ impl Servers {
         self.db
     }
 
+    async fn connect(&self, url: &Url) -> anyhow::Result<Tsgen> {
+        let tsgen = Tsgen::from(self.tls.server(url)?);
+        tsgen.command(None, ["PING"]).await.with_context(|| url.place())?;
+        Ok(tsgen)
+    }
+
     /// Whether all masters answer.
     pub async fn check(&self) -> anyhow::Result<()> {
         for master in self.masters().await? {
-            connect(&self.of_node(&master, None)).await?;
+            self.connect(&self.of_node(&master, None)).await?;
         }
         Ok(())
     }
-}
-
-async fn connect(url: &Url) -> anyhow::Result<Tsgen> {
-    let server = Server::at(&url.text()).with_context(|| format!("--url: {}", url.place()))?;
-    let tsgen = Tsgen::from(server);
-    tsgen.command(None, ["PING"]).await.with_context(|| url.place())?;
-    Ok(tsgen)
 }
 
 /// The address of the master of a range of slots. A node that does not know its own name is where it was asked.

@@ -12,11 +12,14 @@ pub struct Url {
     /// The database, the name of the master, or the path of a socket.
     pub path: String,
     query: String,
+    /// `#insecure`: by TLS, and whatever certificate the server shows.
+    pub is_insecure: bool,
 }
 
 impl Url {
     pub fn parse(text: &str) -> Self {
         let (scheme, rest) = text.split_once("://").unwrap_or(("redis", text));
+        let (rest, is_insecure) = rest.strip_suffix("#insecure").map_or((rest, false), |rest| (rest, true));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (user, hosts, path) = if scheme.ends_with("unix") {
             ("", "", rest)
@@ -26,7 +29,8 @@ impl Url {
             (user, hosts, path)
         };
         let hosts = hosts.split(',').map(str::to_owned).collect();
-        Self { scheme: scheme.to_owned(), user: user.to_owned(), hosts, path: path.to_owned(), query: query.to_owned() }
+        let [scheme, user, path, query] = [scheme, user, path, query].map(str::to_owned);
+        Self { scheme, user, hosts, path, query, is_insecure }
     }
 
     pub fn text(&self) -> String {
@@ -61,9 +65,14 @@ impl Url {
         self
     }
 
+    pub fn without_credentials(self) -> Self {
+        Self { user: String::new(), query: String::new(), ..self }
+    }
+
     /// The same for one server, at this address.
     pub fn one(&self, host: &str) -> Self {
-        Self { scheme: "redis".to_owned(), hosts: vec![host.to_owned()], path: String::new(), ..self.clone() }
+        let scheme = if self.is_secure() { "rediss" } else { "redis" };
+        Self { scheme: scheme.to_owned(), hosts: vec![host.to_owned()], path: String::new(), ..self.clone() }
     }
 
     /// The same in this database.
@@ -75,6 +84,27 @@ impl Url {
             url.path = db.to_string();
         }
         url
+    }
+
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.scheme.as_str(), "cluster" | "clusters")
+    }
+
+    pub fn is_sentinel(&self) -> bool {
+        matches!(self.scheme.as_str(), "sentinel" | "sentinels")
+    }
+
+    /// Whether it is by TLS.
+    pub fn is_secure(&self) -> bool {
+        matches!(self.scheme.as_str(), "rediss" | "valkeys" | "clusters" | "sentinels")
+    }
+
+    /// The same by TLS; `false` where there is none.
+    pub fn secure(&mut self) -> bool {
+        if !self.is_secure() && !self.is_socket() {
+            self.scheme.push('s');
+        }
+        self.is_secure()
     }
 
     pub fn is_socket(&self) -> bool {
@@ -107,10 +137,32 @@ mod tests {
             "unix:///run/redis.sock?db=2",
             "sentinel://:secret@a:1,b:2/mymaster",
             "cluster://a:1,b:2",
+            "rediss://h:1/3",
+            "clusters://a:1,b:2",
         ] {
             assert_eq!(Url::parse(url).text(), url);
         }
         assert_eq!(Url::parse("host:1").text(), "redis://host:1");
+    }
+
+    #[test]
+    fn a_node_of_an_url_by_tls_is_by_tls() {
+        let secured = |text: &str| {
+            let mut url = Url::parse(text);
+            (url.secure(), url.one("h:9").text())
+        };
+        for text in [
+            "redis://a:1",
+            "rediss://a:1#insecure",
+            "host:1",
+            "cluster://a:1",
+            "clusters://a:1,b:2",
+            "sentinel://a:1/m",
+        ] {
+            assert_eq!(secured(text), (true, "rediss://h:9".to_owned()), "{text}");
+        }
+        assert!(!secured("unix:///s").0 && Url::parse("rediss://h:1/2#insecure").is_insecure);
+        assert_eq!(Url::parse("rediss://h:1/2#insecure").in_db(3).text(), "rediss://h:1/3");
     }
 
     #[test]

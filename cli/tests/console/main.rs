@@ -12,6 +12,7 @@ mod monitoring;
 mod places;
 mod run;
 mod tmux;
+mod tls;
 mod top;
 mod transfer;
 mod watching;

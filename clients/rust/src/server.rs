@@ -47,12 +47,18 @@ impl TryFrom<ClusterClientBuilder> for Server {
 impl Server {
     /// `redis://user:password@host:port/database?protocol=resp3`, `rediss://…` and `unix://…` as redis-rs takes them;
     /// `sentinel://user:password@host:port,host:port/master` (the credentials are those of the master); `cluster://host:port,host:port`.
+    /// `rediss`, `sentinels` and `clusters` are by TLS, and need the feature `tls`; for certificates of your own there are the builders of
+    /// redis-rs.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] if it is something else.
     pub fn at(url: &str) -> Result<Self, Error> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
+        let (scheme, transport) = match scheme {
+            "sentinels" | "clusters" => (&scheme[..scheme.len() - 1], "rediss"),
+            _ => (scheme, "redis"),
+        };
         if !matches!(scheme, "sentinel" | "cluster") {
             return Ok(redis::Client::open(url)?.into());
         }
@@ -60,7 +66,7 @@ impl Server {
         let (user, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
         let (hosts, master) = rest.split_once('/').unwrap_or((rest, ""));
         let at = if user.is_empty() { "" } else { "@" };
-        let full = |host: &str| format!("redis://{user}{at}{host}/?{query}");
+        let full = |host: &str| format!("{transport}://{user}{at}{host}/?{query}");
         if scheme == "cluster" {
             return ClusterClientBuilder::new(hosts.split(',').map(full)).try_into();
         }
@@ -70,9 +76,14 @@ impl Server {
             ));
         }
         let settings = full("localhost").into_connection_info()?.redis_settings().clone();
-        let sentinels = hosts.split(',').map(|host| format!("redis://{host}")).collect();
+        let sentinels = hosts.split(',').map(|host| format!("{transport}://{host}")).collect();
         let master_info = SentinelNodeConnectionInfo::default().set_redis_connection_info(settings);
-        Ok(SentinelClient::build(sentinels, master.to_owned(), Some(master_info), SentinelServerType::Master)?.into())
+        #[cfg(feature = "tls")]
+        let master_info = match transport {
+            "rediss" => master_info.set_tls_mode(redis::TlsMode::Secure),
+            _ => master_info,
+        };
+        Ok(SentinelClient::build(sentinels, master, Some(master_info), SentinelServerType::Master)?.into())
     }
 
     /// A connection of its own. A reply that takes longer than `patience` is an error.
