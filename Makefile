@@ -7,6 +7,9 @@ MODULE := $(TARGET)/release/libtsgen.so
 ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null && echo docker || echo podman)
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
+# How many tests of the module run at a time: they wait for their servers more than they compute.
+AT_A_TIME = $(or $(RUST_TEST_THREADS),$(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN)))))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
 
@@ -34,10 +37,10 @@ example: ## Run an example application with a Redis of its own (NAME=checkout; w
 	@scripts/example "$(NAME)" "$(if $(filter command environment,$(origin PORT)),$(PORT))"
 
 test: build ## Run all tests of the module, those on real servers included (TESTS="words" picks those with such names)
-	@scripts/test $(if $(TESTS),-- $(TESTS))
+	@RUST_TEST_THREADS=$(AT_A_TIME) scripts/test $(if $(TESTS),-- $(TESTS))
 
 matrix: build ## Run the tests of the module on all servers that it supports, and download these (SERVERS="redis-8 valkey", or newest)
-	@scripts/matrix "$(MODULE)" $(SERVERS)
+	@RUST_TEST_THREADS=$(AT_A_TIME) scripts/matrix "$(MODULE)" $(SERVERS)
 
 test-examples: build ## Run the tests of the examples (installs what is missing: PostgreSQL, a client for Python, ...)
 	@scripts/setup examples
@@ -115,7 +118,8 @@ bench-clients: build ## Measure the worker libraries beside taskiq-redis, Celery
 lint: setup ## Formatting, clippy and go vet (where there is Go), no warnings allowed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --test cluster --test torture -- -D warnings
+# The whole workspace here too, or all that they stand on would be checked once more, with other features.
+	cargo clippy --workspace --test cluster --test torture -- -D warnings
 	scripts/lint-go
 
 clean: ## Remove what was built (not ./data)
