@@ -114,6 +114,11 @@ impl Stage<'_> {
             "move" => self.topology.move_slot(name),
             "pass" => pass(name),
             "once" => self.workers.each_once(name.parse().expect("how many jobs")),
+            "memory" => {
+                let (jobs, most) = more.split_once(' ').expect("how many jobs, and KiB");
+                let number = |text: &str| text.parse().expect("a number");
+                self.workers.assert_memory(name, number(jobs), number(most));
+            }
             "apart" => self.workers.assert_apart(),
             "order" => self.workers.assert_order(name, &more.split(' ').collect::<Vec<_>>()),
             _ => panic!("no line of a scenario begins with {verb:?}"),

@@ -103,6 +103,7 @@ scenarios! {
     strict_priority
     tally
     ten_thousand_at_once
+    ten_thousand_in_hand
     too_few_replicas
     without_the_module
     wrong_type

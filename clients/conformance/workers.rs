@@ -14,6 +14,8 @@ pub struct Workers {
 struct Worker {
     app: App,
     proxy: Option<Proxy>,
+    /// Its memory before it has claimed anything, in KiB.
+    memory: u64,
 }
 
 impl Workers {
@@ -22,6 +24,8 @@ impl Workers {
     pub fn start(&mut self, name: &str, language: &Language, config: &str, url: &str, proxy: Option<Proxy>) {
         self.launch(name, language, config, url, proxy);
         self.prints(name, 1, "ready");
+        let worker = self.worker(name);
+        worker.memory = memory(&worker.app, "VmRSS");
     }
 
     /// Starts one. `config` is JSON, to which the address is added.
@@ -34,7 +38,7 @@ impl Workers {
         args.push(config.to_string());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let app = App::start_with(language.program(), &args, &language.environment());
-        let before = self.all.insert(name.to_owned(), Worker { app, proxy });
+        let before = self.all.insert(name.to_owned(), Worker { app, proxy, memory: 0 });
         assert!(before.is_none(), "two workers are called {name}");
     }
 
@@ -87,6 +91,16 @@ impl Workers {
         assert_eq!((names.len(), done().len()), (count, count), "jobs, and how often any was done");
     }
 
+    /// The most memory that a worker has had so far, for each of so many jobs in hand, is at most so many KiB beyond what it began with.
+    #[track_caller]
+    pub fn assert_memory(&mut self, name: &str, jobs: u64, most_kib: u64) {
+        let worker = self.worker(name);
+        let (began, peak) = (worker.memory, memory(&worker.app, "VmHWM"));
+        println!("{name} began with {} MiB; with {jobs} jobs in hand {} MiB", began / 1024, peak / 1024);
+        let each = peak.saturating_sub(began).div_ceil(jobs);
+        assert!(each <= most_kib, "{name} takes {each} KiB for each of {jobs} jobs: {began} KiB, {peak} KiB");
+    }
+
     /// No two handlers ran at the same time, of whatever worker.
     #[track_caller]
     pub fn assert_apart(&self) {
@@ -112,6 +126,14 @@ impl Workers {
         let began: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix("start ")?.split(' ').next()).collect();
         assert_eq!(began, jobs, "what {name} began");
     }
+}
+
+/// A line of what Linux tells of a process, in KiB.
+#[track_caller]
+fn memory(app: &App, line: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", app.pid())).expect("a process that runs");
+    let told = status.lines().find_map(|of| of.strip_prefix(line)?.strip_prefix(':')?.trim().strip_suffix(" kB"));
+    told.expect("a size").parse().expect("a number")
 }
 
 fn count(app: &App, text: &str) -> usize {
