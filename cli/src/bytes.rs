@@ -17,7 +17,7 @@ impl<T: AsRef<[u8]>> From<T> for Bytes {
 }
 
 /// Whether a terminal shows it as it is. Characters that change the direction of what follows are not.
-fn is_plain(c: char) -> bool {
+pub fn is_plain(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -13,10 +13,10 @@ use tsgen_client::DeadLetter;
 use wildmatch::WildMatch;
 
 /// So many are listed or settled by one command.
-const PAGE: usize = 10_000;
+pub const PAGE: usize = 10_000;
 
 /// What becomes of dead letters.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Requeue,
     Discard,
@@ -57,8 +57,7 @@ async fn each(known: &Known, reason: Option<&str>, mut take: impl FnMut(Letter) 
 pub async fn all(known: &Known, mut take: impl FnMut(&DeadLetter) -> bool) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
-        let name = known.name.clone();
-        let page = with_key!(known.family, known.tsgen, name, key => key.dead(PAGE, after).await)?;
+        let page = page(known, PAGE, after).await?;
         if !page.iter().all(&mut take) {
             return Ok(());
         }
@@ -67,6 +66,12 @@ pub async fn all(known: &Known, mut take: impl FnMut(&DeadLetter) -> bool) -> an
             _ => return Ok(()),
         }
     }
+}
+
+/// Up to `count` dead letters behind a token, 0 at first. Fewer are the last.
+pub async fn page(known: &Known, count: usize, after: i64) -> anyhow::Result<Vec<DeadLetter>> {
+    let name = known.name.clone();
+    Ok(with_key!(known.family, known.tsgen, name, key => key.dead(count, after).await)?)
 }
 
 pub async fn list(common: &Common, listing: &Listing) -> anyhow::Result<Outcome> {

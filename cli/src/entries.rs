@@ -2,70 +2,19 @@
 
 use crate::args::{Common, Peek, State};
 use crate::bytes::{shortened, Bytes};
+use crate::carried::{Carried, Kind};
 use crate::keys::Known;
 use crate::servers::Servers;
 use crate::{table, with_key, Outcome};
 use anyhow::Context;
 use serde::Serialize;
 use serde_json::{json, Map, Value};
-use tsgen_client::{
-    Batch, Content, Debounce, Elements, Expired, Expiry, Family, Group, Key, Page, Peeked, Raw, Tally, Tsgen,
-};
+use tsgen_client::{Elements, Family, Key, Page, Peeked, Tsgen};
 use wildmatch::WildMatch;
 
-/// What the families deliver, as bytes.
-pub trait Kind: Family + Sized {
-    type Content: Content<Family = Self>;
-    /// The fields of the content.
-    fn fields(content: &Self::Content) -> Map<String, Value>;
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
-}
-
-impl Kind for Elements {
-    type Content = Raw;
-    fn fields(payload: &Raw) -> Map<String, Value> {
-        object(json!({ "payload": Bytes::from(&payload.0) }))
-    }
-}
-
-impl Kind for Debounce {
-    type Content = Group<Raw>;
-    fn fields(group: &Group<Raw>) -> Map<String, Value> {
-        let items =
-            group.items.iter().map(|item| json!({ "item": Bytes::from(&item.value.0), "pushed_at_ms": item.at }));
-        object(json!({ "reason": group.reason, "items": items.collect::<Value>() }))
-    }
-}
-
-impl Kind for Expiry {
-    type Content = Expired;
-    fn fields(expired: &Expired) -> Map<String, Value> {
-        let value = expired.value.as_ref().map(Bytes::from);
-        object(
-            json!({ "type": expired.kind, "value": value, "deadline_ms": expired.deadline, "reason": expired.reason }),
-        )
-    }
-}
-
-impl Kind for Tally {
-    type Content = Batch;
-    fn fields(batch: &Batch) -> Map<String, Value> {
-        let sums = batch.sums.iter().map(|(field, sum)| json!({ "field": Bytes::from(field), "sum": sum }));
-        object(
-            json!({ "opened_at_ms": batch.opened_at, "sealed_at_ms": batch.sealed_at, "sums": sums.collect::<Value>() }),
-        )
-    }
-}
-
-/// An entry of any family.
+/// An entry of any family, with its content as JSON or as it is.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct Entry<C = Map<String, Value>> {
     pub token: Option<i64>,
     pub deliveries: i64,
     pub id: Bytes,
@@ -81,7 +30,7 @@ pub struct Entry {
     pub held: bool,
     pub bytes: i64,
     /// Nothing if it is too large for the server to show.
-    pub content: Option<Map<String, Value>>,
+    pub content: Option<C>,
 }
 
 /// How a dead letter died.
@@ -91,7 +40,7 @@ pub struct Death {
     pub at_ms: i64,
 }
 
-impl Entry {
+impl<C: From<Carried>> Entry<C> {
     fn of<F: Kind>(peeked: &Peeked<F::Content>) -> Self {
         let reason = peeked.reason.as_ref();
         // Of a content that the server leaves out there is nothing to read.
@@ -106,10 +55,12 @@ impl Entry {
             death: reason.map(|reason| Death { reason: reason.into(), at_ms: peeked.died_at.unwrap_or_default() }),
             held: peeked.held,
             bytes: peeked.bytes,
-            content: peeked.content.as_ref().ok().filter(|_| is_told).map(F::fields),
+            content: peeked.content.as_ref().ok().filter(|_| is_told).map(|content| F::carried(content).into()),
         }
     }
+}
 
+impl Entry {
     /// The content as one line.
     fn line(&self) -> String {
         let Some(content) = &self.content else { return format!("({} bytes)", self.bytes) };
@@ -132,18 +83,23 @@ impl State {
     }
 }
 
-async fn page<F: Kind>(
+async fn page<F: Kind, C: From<Carried>>(
     key: Key<F>,
     state: State,
     count: usize,
     after: &str,
-) -> Result<(Vec<Entry>, String), tsgen_client::Error> {
+) -> Result<(Vec<Entry<C>>, String), tsgen_client::Error> {
     let page: Page<F::Content> = key.peek(state.of_library(), count, after).await?;
     Ok((page.entries.iter().map(Entry::of::<F>).collect(), page.cursor))
 }
 
-/// A page of at most `size` entries of a state, and the cursor for the next one; "0": there is none.
-pub async fn page_of(known: &Known, state: State, size: usize, after: &str) -> anyhow::Result<(Vec<Entry>, String)> {
+/// A page of at most `size` entries of a state, and the cursor for the next one; "0": there is none. It has at most 4 MiB of content.
+pub async fn page_of<C: From<Carried>>(
+    known: &Known,
+    state: State,
+    size: usize,
+    after: &str,
+) -> anyhow::Result<(Vec<Entry<C>>, String)> {
     let (tsgen, name): (&Tsgen, _) = (&known.tsgen, known.name.clone());
     with_key!(known.family, tsgen, name, key => page(key, state, size, after).await)
         .with_context(|| known.family.command("PEEK"))

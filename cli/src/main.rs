@@ -3,6 +3,7 @@
 
 mod args;
 mod bytes;
+mod carried;
 mod confirm;
 mod dead;
 mod doctor;

@@ -57,7 +57,8 @@ pub async fn set_paused(known: &Known, is_paused: bool) -> anyhow::Result<()> {
     change(known, ["PAUSED", if is_paused { "yes" } else { "no" }].map(str::to_owned).to_vec()).await
 }
 
-async fn change(known: &Known, options: Vec<String>) -> anyhow::Result<()> {
+/// Changes options, given as the words of ALTER.
+pub async fn change(known: &Known, options: Vec<String>) -> anyhow::Result<()> {
     let key = known.name.0.clone();
     let options = options.into_iter().map(String::into_bytes);
     let words = [known.family.command("ALTER").into_bytes(), key.clone()].into_iter().chain(options);

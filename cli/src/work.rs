@@ -6,7 +6,7 @@
 
 use crate::args::{Common, Work};
 use crate::bytes::Bytes;
-use crate::entries::Kind;
+use crate::carried::Kind;
 use crate::keys::Known;
 use crate::servers::Servers;
 use crate::{with_key, Outcome};
@@ -81,7 +81,7 @@ impl Given for tsgen_client::Tally {
 
 /// The same document as `peek --json` has it.
 fn json<F: Kind>(content: &F::Content) -> Vec<u8> {
-    text(serde_json::Value::Object(F::fields(content)))
+    text(serde_json::Value::Object(F::carried(content).fields()))
 }
 
 impl Task {

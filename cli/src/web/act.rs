@@ -79,6 +79,15 @@ impl Act {
         Some(visit.page(&Page { title: question.title, tab: Tab::None, is_live: false }, body))
     }
 
+    /// Leads to a page, which tells this once.
+    pub fn leads(&self, path: &str, said: Option<&str>) -> Response {
+        let mut reply = Redirect::to(&self.visit.url(path)).into_response();
+        if let Some(said) = said {
+            self.visit.tell(&mut reply, said);
+        }
+        reply
+    }
+
     /// Does it, writes on standard error who has done what, and leads to the page `back`, which says what came of it.
     pub async fn take(
         self,
@@ -95,11 +104,7 @@ impl Act {
         audit(&self.visit, action, key, result.is_ok(), &said);
         self.visit.app.watch.soon();
         match result {
-            Ok(said) => {
-                let mut reply = Redirect::to(&self.visit.url(back)).into_response();
-                self.visit.tell(&mut reply, &said);
-                Ok(reply)
-            }
+            Ok(said) => Ok(self.leads(back, Some(&said))),
             Err(error) => Err(error.into()),
         }
     }

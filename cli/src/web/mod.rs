@@ -65,6 +65,8 @@ pub struct Shared {
     pub sessions: Sessions,
     pub attempts: Attempts,
     pub secret: Secret,
+    /// What takes many commands, and goes on meanwhile.
+    pub works: pages::Works,
     pub listeners: Arc<Semaphore>,
     /// Where it listens.
     address: SocketAddr,
@@ -126,6 +128,7 @@ pub async fn run(common: &Common, web: &Web) -> anyhow::Result<Outcome> {
         sessions: Sessions::default(),
         attempts: Attempts::default(),
         secret: Secret::new()?,
+        works: pages::Works::default(),
         listeners: Arc::new(Semaphore::new(LISTENERS)),
         address: listener.local_addr()?,
     });

@@ -31,6 +31,11 @@ impl Trouble {
         Self::new(StatusCode::NOT_FOUND, "There is no such key", text)
     }
 
+    pub fn no_entry() -> Self {
+        let text = "It has moved on: it was claimed, settled, or has come back. Find it by its id.";
+        Self::new(StatusCode::NOT_FOUND, "The entry is not there any more", text)
+    }
+
     /// What was sent is wrong.
     pub fn wrong(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "That does not fit", text)

@@ -29,6 +29,11 @@ impl Pairs {
         self.0.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value)
     }
 
+    /// Whether there is one of this name, empty or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(own, _)| own == name)
+    }
+
     pub fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p str> {
         self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
@@ -96,6 +101,18 @@ impl Visit {
         html! {
             @if self.may_act() {
                 form method="post" action=(self.url(path)) {
+                    input type="hidden" name=(TOKEN) value=(self.token());
+                    (inner)
+                }
+            }
+        }
+    }
+
+    /// The same with an id, for fields that stand elsewhere on the page.
+    pub fn form_of(&self, id: &str, path: &str, inner: Markup) -> Markup {
+        html! {
+            @if self.may_act() {
+                form id=(id) method="post" action=(self.url(path)) {
                     input type="hidden" name=(TOKEN) value=(self.token());
                     (inner)
                 }

@@ -1,41 +1,56 @@
 //! The pages of a key. Their paths begin with `/key/{db}/{name}`, which [`KeyAt`] reads.
+//!
+//! - `key` is the first of them: where the key stands. `gate` shows what opens it, `options` changes it.
+//! - `entries` lists those of a state, `letters` those that are dead, `waiting` what is behind the gate; `entry` shows one, `find` looks for ids.
+//! - `content` shows what entries carry, within bounds; `download` hands it out as it is.
+//! - `steer` has the small actions. `work` does what takes many commands, and tells how far it is.
 
-use super::act::Act;
+mod content;
+mod download;
+mod entries;
+mod entry;
+mod find;
+mod frame;
+mod gate;
+mod key;
+mod letters;
+mod moment;
+mod options;
+mod reasons;
+mod steer;
+mod waiting;
+mod work;
+
 use super::address::KeyAt;
-use super::layout::{Page, Tab};
-use super::trouble::Reply;
 use super::visit::Visit;
 use super::App;
-use crate::bytes::{shortened, Bytes};
-use axum::extract::State;
+use crate::args::State;
 use axum::routing::{get, post};
 use axum::Router;
-use maud::html;
+pub use frame::name;
+pub use work::Works;
 
 pub fn routes() -> Router<App> {
-    Router::new().route("/key/{db}/{name}", get(page)).route("/key/{db}/{name}/pause", post(pause))
-}
-
-async fn page(visit: Visit, State(app): State<App>, at: KeyAt) -> Reply {
-    let known = app.reach.key(&at).await?;
-    let info = known.info().await?;
-    let (label, word) = if info.paused { ("Resume", "no") } else { ("Pause", "yes") };
-    let body = html! {
-        p { (known.family) @if info.paused { " " span.badge { "paused" } } }
-        (visit.button(&format!("{}/pause", at.address()), label, &[("paused", word)]))
-    };
-    let title = shortened(&Bytes::from(&at.name).to_string(), 200);
-    Ok(visit.page(&Page { title: &title, tab: Tab::None, is_live: true }, body))
-}
-
-async fn pause(State(app): State<App>, at: KeyAt, act: Act) -> Reply {
-    let is_paused = act.fields.get("paused") == "yes";
-    let (action, word, said) = if is_paused { ("pause", "yes", "Paused.") } else { ("resume", "no", "Resumed.") };
-    let known = app.reach.key(&at).await?;
-    act.take(action, Some(&at), &at.address(), async {
-        let command = known.family.command("ALTER");
-        known.tsgen.command(Some(&at.name), [command.as_bytes(), &at.name, b"PAUSED", word.as_bytes()]).await?;
-        Ok(said.to_owned())
-    })
-    .await
+    let mut routes = Router::new()
+        .route("/key/{db}/{name}", get(key::page))
+        .route("/key/{db}/{name}/dead", get(letters::page))
+        .route("/key/{db}/{name}/waiting", get(waiting::page))
+        .route("/key/{db}/{name}/find", get(find::page))
+        .route("/key/{db}/{name}/options", get(options::page).post(options::alter))
+        .route("/key/{db}/{name}/pause", post(steer::pause))
+        .route("/key/{db}/{name}/resume", post(steer::resume))
+        .route("/key/{db}/{name}/promote", post(steer::promote))
+        .route("/key/{db}/{name}/requeue", post(letters::requeue))
+        .route("/key/{db}/{name}/discard", post(letters::discard))
+        .route("/key/{db}/{name}/work/{number}", get(work::page).post(work::stop));
+    for state in frame::STATES {
+        let path = |rest: &str| format!("/key/{{db}}/{{name}}/{}{rest}", frame::word(state));
+        if !matches!(state, State::Dead) {
+            routes = routes.route(&path(""), get(move |at: KeyAt, visit: Visit| entries::page(at, visit, state)));
+        }
+        routes = routes
+            .route(&path("/entry"), get(move |at: KeyAt, visit: Visit| entry::page(at, visit, state)))
+            .route(&path("/download"), get(move |at: KeyAt, visit: Visit| download::send(at, visit, state)));
+    }
+    routes
 }

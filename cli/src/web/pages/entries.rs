@@ -1,0 +1,216 @@
+//! Entries of a state, page by page, with what they carry.
+
+use super::super::address::KeyAt;
+use super::super::trouble::{Reply, Trouble};
+use super::super::visit::Visit;
+use super::frame::{name, word, Frame};
+use super::{content, key, moment, steer};
+use crate::args::State;
+use crate::carried::Carried;
+use crate::entries::{page_of, Entry};
+use crate::keys::Known;
+use maud::{html, Markup};
+use sha2::{Digest, Sha256};
+use std::time::{Duration, Instant};
+use wildmatch::WildMatch;
+
+/// Entries on a page. With a pattern there may be up to twice as many.
+pub const PAGE: usize = 50;
+/// So long it is looked for what matches. Then there is a link to go on from there.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// An entry, and how to find it again.
+pub struct Listed {
+    pub entry: Entry<Carried>,
+    /// The cursor before the page that it was on.
+    pub after: String,
+}
+
+impl Listed {
+    /// The query that finds it again: the page that it was on, and which of it. Ids may be long, and no text, so a digest of them is there.
+    pub fn query(&self) -> String {
+        let digest = digest(&self.entry.id.0);
+        let token = self.entry.token.map_or(String::new(), |token| format!("&token={token}"));
+        format!("?after={}&entry={digest}{token}", self.after)
+    }
+}
+
+pub fn digest(id: &[u8]) -> String {
+    Sha256::digest(id).iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// What is looked for.
+pub struct Wanted {
+    pub state: State,
+    /// A cursor; "0": from the beginning.
+    pub after: String,
+    /// A pattern of ids.
+    pub id: Option<WildMatch>,
+    /// A pattern of reasons, of dead letters.
+    pub reason: Option<WildMatch>,
+}
+
+/// What was found.
+pub struct Found {
+    pub listed: Vec<Listed>,
+    /// From where to go on, if there is more.
+    pub next: Option<String>,
+}
+
+/// A pattern of a query; none if it is empty.
+pub fn pattern(text: &str) -> Option<WildMatch> {
+    (!text.is_empty()).then(|| WildMatch::new(text))
+}
+
+/// A page of entries: up to [`PAGE`], or with a pattern what is found of it in a moment.
+pub async fn find(known: &Known, wanted: &Wanted) -> anyhow::Result<Found> {
+    let (began, mut after) = (Instant::now(), wanted.after.clone());
+    let is_filtered = wanted.id.is_some() || wanted.reason.is_some();
+    let mut listed = Vec::new();
+    loop {
+        let (entries, next) = page_of::<Carried>(known, wanted.state, PAGE, &after).await?;
+        for entry in entries {
+            let reason =
+                || entry.death.as_ref().map(|death| String::from_utf8_lossy(&death.reason.0)).unwrap_or_default();
+            let is_one = wanted.id.as_ref().is_none_or(|id| id.matches(&entry.id.to_string()))
+                && wanted.reason.as_ref().is_none_or(|pattern| pattern.matches(&reason()));
+            if is_one {
+                listed.push(Listed { entry, after: after.clone() });
+            }
+        }
+        if next == "0" {
+            return Ok(Found { listed, next: None });
+        }
+        let has_enough = if is_filtered { listed.len() >= PAGE } else { !listed.is_empty() };
+        if has_enough || began.elapsed() > PATIENCE {
+            return Ok(Found { listed, next: Some(next) });
+        }
+        after = next;
+    }
+}
+
+/// The cursor of a query.
+pub fn cursor(visit: &Visit) -> Result<String, Trouble> {
+    let after = visit.query.get("after");
+    let is_one = after.len() < 100 && after.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'-'));
+    match after {
+        "" => Ok("0".to_owned()),
+        after if is_one => Ok(after.to_owned()),
+        _ => Err(Trouble::wrong("after: that is no cursor of a page.")),
+    }
+}
+
+pub async fn page(at: KeyAt, visit: Visit, state: State) -> Reply {
+    let after = cursor(&visit)?;
+    let id = visit.query.get("id").to_owned();
+    let frame = Frame::find(at, visit).await?;
+    let wanted = Wanted { state, after: after.clone(), id: pattern(&id), reason: None };
+    let found = find(&frame.known, &wanted).await?;
+    let here = format!("/{}", word(state));
+    let body = html! {
+        p { (lead(&frame, state)) }
+        @if state == State::Delayed && frame.info.delayed > 0 { (steer::promote_all(&frame)) }
+        form.filter method="get" action=(frame.url(&here)) {
+            label { "Pattern of the " (key::id_word(&frame)) input name="id" value=(id) placeholder="order-7*"; }
+            button { "Show" }
+            @if !id.is_empty() { a href=(frame.url(&here)) { "All" } }
+        }
+        (table(&frame, state, &found.listed))
+        (pages(&frame.visit, &after, found.next.as_deref()))
+    };
+    Ok(frame.page(&here, false, body))
+}
+
+fn lead(frame: &Frame, state: State) -> Markup {
+    html! {
+        @match state {
+            State::Ready if frame.info.paused => "What would be handed out next, once the pause ends.",
+            State::Ready => "What is handed out next, first of all the first.",
+            State::Leased => "What somebody has in hand, and until when it is his.",
+            State::Delayed => "What has failed and comes back, next first.",
+            State::Dead => "What will not be delivered again by itself.",
+        }
+    }
+}
+
+/// Where one can go from a page of a listing.
+pub fn pages(visit: &Visit, after: &str, next: Option<&str>) -> Markup {
+    html! {
+        p.pages {
+            @if after != "0" { a href=(visit.with("after", "")) { "First page" } " " }
+            @match next {
+                Some(next) => a rel="next" href=(visit.with("after", next)) { "Next page" },
+                None => "That is all.",
+            }
+        }
+    }
+}
+
+/// Entries with what is known of them in their state.
+pub fn table(frame: &Frame, state: State, listed: &[Listed]) -> Markup {
+    if listed.is_empty() {
+        return html! { p.quiet { "There is none here." } };
+    }
+    let has_timestamp = listed.iter().any(|listed| listed.entry.timestamp.is_some());
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(format!("Entries that are {}", word(state))) { table.entries {
+            thead { tr {
+                th { (key::capital(key::id_word(frame))) }
+                @if has_timestamp { th.n { "Timestamp" } }
+                @match state {
+                    State::Ready => th { "Held back" },
+                    State::Leased => { th { "Consumer" } th { "Lease ends" } },
+                    State::Delayed => th { "Comes back" },
+                    State::Dead => { th { "Reason" } th { "Died" } },
+                }
+                th.n { "Deliveries" } th { "Content" }
+                @if state == State::Delayed && frame.visit.may_act() { th { "Action" } }
+            } }
+            tbody { @for listed in listed { (row(frame, state, listed, has_timestamp)) } }
+        } }
+    }
+}
+
+fn row(frame: &Frame, state: State, listed: &Listed, has_timestamp: bool) -> Markup {
+    let entry = &listed.entry;
+    html! {
+        tr {
+            th scope="row" {
+                a href=(frame.url(&format!("/{}/entry{}", word(state), listed.query()))) { (label(entry)) }
+            }
+            @if has_timestamp { td.n { @if let Some(at) = entry.timestamp { (timestamp(frame, at)) } } }
+            (standing(state, entry))
+            td.n { (entry.deliveries) }
+            td.content { (content::of_entry(frame, state, listed, content::Bound::LISTED)) }
+            @if state == State::Delayed && frame.visit.may_act() {
+                td { @if let Some(token) = entry.token { (steer::promote_one(frame, token)) } }
+            }
+        }
+    }
+}
+
+/// What an entry is called. A batch has no number until it is claimed.
+pub fn label(entry: &Entry<Carried>) -> Markup {
+    html! { @if entry.id.0.is_empty() { span.quiet { "without a name" } } @else { (name(&entry.id)) } }
+}
+
+/// A timestamp: in keys with a clock it is a time.
+pub fn timestamp(frame: &Frame, at: i64) -> Markup {
+    html! { @if frame.info.gate == "clock" { (moment::from_now(at)) } @else { (at) } }
+}
+
+/// Where an entry is: cells of its row.
+pub fn standing(state: State, entry: &Entry<Carried>) -> Markup {
+    let until = |ms: Option<i64>| html! { @if let Some(ms) = ms { (moment::from_now(ms)) } };
+    html! {
+        @match state {
+            State::Ready => td { @if entry.held { "yes: its group is at its limit" } },
+            State::Leased => { td { @if let Some(consumer) = &entry.consumer { (name(consumer)) } } td { (until(entry.until_ms)) } },
+            State::Delayed => td { (until(entry.until_ms)) },
+            State::Dead => {
+                td { @if let Some(death) = &entry.death { (super::reasons::shown(&death.reason)) } }
+                td { (until(entry.death.as_ref().map(|death| death.at_ms))) }
+            },
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `/key/{db}/{name}`: where a key stands.
+
+use super::super::address::KeyAt;
+use super::super::trouble::Reply;
+use super::super::visit::Visit;
+use super::frame::{Frame, STATES};
+use super::{gate, moment, steer};
+use crate::args::State;
+use crate::bytes::Bytes;
+use crate::table;
+use maud::{html, Markup};
+use tsgen_client::{Figure, Info};
+
+pub async fn page(at: KeyAt, visit: Visit) -> Reply {
+    let frame = Frame::find(at, visit).await?;
+    let gate = gate::section(&frame).await?;
+    let body = html! {
+        (lateness(&frame))
+        (steer::actions(&frame))
+        (search(&frame, ""))
+        h2 { "Entries" }
+        (states(&frame))
+        h2 { "Gate" }
+        (gate)
+        h2 { "Totals" }
+        p.quiet { "Since the key was created." }
+        (figures(&frame.info, |name| TOTALS.contains(&name)))
+        h2 { "Options" }
+        (figures(&frame.info, |name| OPTIONS.contains(&name)))
+        p { a href=(frame.url("/options")) { @if frame.visit.may_act() { "Change options" } @else { "What they mean" } } }
+        details {
+            summary { "All that INFO tells" }
+            (figures(&frame.info, |_| true))
+        }
+    };
+    Ok(frame.page("", true, body))
+}
+
+/// How late the key is, in one sentence.
+fn lateness(frame: &Frame) -> Markup {
+    let info = &frame.info;
+    html! {
+        p.lateness {
+            @match info.oldest_ready_age {
+                Some(age) if info.paused => { "The oldest ready entry has been ready for " b { (moment::length(age)) } ": the key is paused, and hands out nothing." }
+                Some(age) => { "Late by " b { (moment::length(age)) } ": for so long the oldest ready entry has been ready." }
+                None => "On time: nothing is ready and waits for a worker.",
+            }
+            @if info.dead > 0 {
+                " " a href=(frame.url("/dead")) { b { (info.dead) } @if info.dead == 1 { " dead letter" } @else { " dead letters" } } "."
+            }
+        }
+    }
+}
+
+/// Looks for an id, whatever its state.
+pub fn search(frame: &Frame, value: &str) -> Markup {
+    html! {
+        form.filter method="get" action=(frame.url("/find")) role="search" {
+            label { "Find an entry by its " (id_word(frame)) input name="id" type="search" required value=(value) placeholder="order-7*"; }
+            button { "Find" }
+        }
+    }
+}
+
+/// What the family calls the name of an entry.
+pub fn id_word(frame: &Frame) -> &'static str {
+    use crate::family::Family;
+    match frame.known.family {
+        Family::Tsgen => "id",
+        Family::Debounce => "group",
+        Family::Expiry => "key",
+        Family::Tally => "batch",
+    }
+}
+
+fn states(frame: &Frame) -> Markup {
+    let told = |state: State| match state {
+        State::Ready => "can be handed out",
+        State::Leased => "somebody has them in hand",
+        State::Delayed => "come back later, after a failed delivery",
+        State::Dead => "will not be delivered again by themselves",
+    };
+    let info = &frame.info;
+    let lease_age = match info["oldest-lease-age"] {
+        Figure::Integer(age) => Some(age),
+        _ => None,
+    };
+    html! {
+        div.wide tabindex="0" role="region" aria-label="Entries by state" { table {
+            thead { tr { th { "State" } th.n { "Entries" } th { "What that means" } } }
+            tbody {
+                tr { th scope="row" {
+                    @if frame.known.family == crate::family::Family::Tally { (frame.waiting_word()) }
+                    @else { a href=(frame.url("/waiting")) { (frame.waiting_word()) } }
+                } td.n { (info.waiting) } td { "behind the gate" } }
+                @for state in STATES {
+                    @let word = super::frame::word(state);
+                    tr {
+                        th scope="row" { a href=(frame.url(&format!("/{word}"))) { (capital(word)) } }
+                        td.n { @if state == State::Dead && info.dead > 0 { b.bad { (info.dead) } } @else { (frame.count(state)) } }
+                        td {
+                            (told(state))
+                            @if let (State::Ready, Some(age)) = (state, info.oldest_ready_age) { "; the oldest since " (moment::length(age)) }
+                            @if let (State::Leased, Some(age)) = (state, lease_age) { "; the oldest since " (moment::length(age)) }
+                        }
+                    }
+                }
+            }
+        } }
+    }
+}
+
+pub fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+const TOTALS: &[&str] =
+    &["delivered", "redelivered", "acked", "died", "late-arrivals", "sink-errors", "values-dropped"];
+
+const OPTIONS: &[&str] = &[
+    "lease",
+    "maxdeliveries",
+    "backoff",
+    "maxbackoff",
+    "maxlen",
+    "sink",
+    "sinkmaxlen",
+    "grouplimit",
+    "fair",
+    "paused",
+];
+
+/// Figures of INFO, as people read them.
+fn figures(info: &Info, is_one: impl Fn(&str) -> bool) -> Markup {
+    html! {
+        dl {
+            @for (name, figure) in info.figures.iter().filter(|(name, _)| is_one(name)) {
+                dt { (name) } dd { (shown(name, figure)) }
+            }
+        }
+    }
+}
+
+/// Lengths of time are told by these names, beside those that end in `-age`.
+pub const LENGTHS: &[&str] = &["lease", "backoff", "maxbackoff", "idle", "maxwait", "every", "sourceidle", "remember"];
+
+pub fn shown(name: &str, figure: &Figure) -> Markup {
+    match figure {
+        Figure::Integer(0)
+            if matches!(name, "maxdeliveries" | "maxbackoff" | "maxlen" | "grouplimit" | "maxjump" | "sinkmaxlen") =>
+        {
+            html! { "no limit" }
+        }
+        Figure::Integer(ms) if name.ends_with("-age") || LENGTHS.contains(&name) => html! { (table::length(*ms)) },
+        Figure::Integer(ms) if matches!(name, "next-deadline" | "opened-at" | "seals-at") => moment::from_now(*ms),
+        Figure::Integer(n) => html! { (n) },
+        Figure::Text(text) if text.0.is_empty() => html! { span.quiet { "none" } },
+        Figure::Text(text) => super::frame::name(&Bytes::from(text)),
+        Figure::Names(names) => html! {
+            @for name in names.iter().take(100) { (super::frame::name(&Bytes::from(name))) " " }
+            @if names.len() > 100 { "and " (names.len() - 100) " more" }
+        },
+        Figure::Nil => html! { span.quiet { "none" } },
+    }
+}

@@ -1,0 +1,226 @@
+//! What takes many commands: it is done step by step, in a task of its own, and a page tells how far it is. It goes on when that page is
+//! closed, and ends with the program. What was done then stays done.
+
+use super::super::act::{audit, Act};
+use super::super::address::KeyAt;
+use super::super::trouble::{Reply, Trouble};
+use super::super::visit::Visit;
+use super::frame::Frame;
+use super::steer;
+use crate::dead::{self, Fate};
+use crate::keys::Known;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use maud::html;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use wildmatch::WildMatch;
+
+/// So many may go on at a time.
+const RUNNING: usize = 8;
+/// So many are remembered.
+const REMEMBERED: usize = 100;
+/// Entries that one command lists or settles: a few ms of the server.
+pub const STEP: usize = 1000;
+/// What is done within so long needs no page of its own.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// Dead letters whose reason matches, up to a token: those that were counted when it was asked. Those that die meanwhile stay.
+    Settle { fate: Fate, reason: Option<String>, until: i64, count: i64 },
+    /// As many delays as there were.
+    Promote { most: i64 },
+}
+
+impl Task {
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Settle { fate: Fate::Requeue, .. } => "requeue",
+            Self::Settle { fate: Fate::Discard, .. } => "discard",
+            Self::Promote { .. } => "promote",
+        }
+    }
+
+    fn done(&self) -> &'static str {
+        match self {
+            Self::Settle { fate: Fate::Requeue, .. } => "requeued",
+            Self::Settle { fate: Fate::Discard, .. } => "discarded",
+            Self::Promote { .. } => "promoted",
+        }
+    }
+
+    /// How many there are, about.
+    fn count(&self) -> i64 {
+        match self {
+            Self::Settle { count, .. } => *count,
+            Self::Promote { most } => *most,
+        }
+    }
+}
+
+/// `3 requeued`.
+pub fn said(done: &str, count: i64) -> String {
+    format!("{count} {done}.")
+}
+
+struct Work {
+    number: u64,
+    at: KeyAt,
+    task: Task,
+    done: AtomicI64,
+    is_stopped: AtomicBool,
+    /// How it ended: what is to be told. Nothing as long as it goes on.
+    end: watch::Sender<Option<Result<String, String>>>,
+}
+
+/// All that goes on or has ended lately.
+#[derive(Default)]
+pub struct Works {
+    last: AtomicU64,
+    all: Mutex<VecDeque<Arc<Work>>>,
+}
+
+impl Works {
+    fn add(&self, at: &KeyAt, task: Task) -> Result<Arc<Work>, Trouble> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.iter().filter(|work| work.end.borrow().is_none()).count() >= RUNNING {
+            let text = "Nothing was done. Wait until something of that has ended.";
+            return Err(Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "Too much is going on", text));
+        }
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let (done, is_stopped) = (AtomicI64::new(0), AtomicBool::new(false));
+        let work = Arc::new(Work { number, at: at.clone(), task, done, is_stopped, end: watch::Sender::new(None) });
+        all.push_back(work.clone());
+        while all.len() > REMEMBERED {
+            // The oldest that has ended: there is one, since few go on.
+            let ended = all.iter().position(|work| work.end.borrow().is_some()).unwrap_or(0);
+            all.remove(ended);
+        }
+        Ok(work)
+    }
+
+    fn find(&self, at: &KeyAt, number: &str) -> Result<Arc<Work>, Trouble> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = all.iter().find(|work| work.number.to_string() == number && work.at == *at);
+        found.cloned().ok_or_else(|| {
+            let text = "It ended long ago, or tsgen was started again meanwhile. What was done stays done.";
+            Trouble::new(StatusCode::NOT_FOUND, "Nothing of that number goes on", text)
+        })
+    }
+}
+
+/// Begins with it. What ends soon leads back at once; else to the page that tells how far it is.
+pub async fn begin(at: KeyAt, act: Act, known: Known, task: Task, back: String) -> Reply {
+    let visit = act.visit.clone();
+    let work = visit.app.works.add(&at, task)?;
+    let (going, mut end) = (work.clone(), work.end.subscribe());
+    tokio::spawn(async move {
+        let result = run(&known, &going).await;
+        let done = going.done.load(Ordering::Relaxed);
+        let said = said(going.task.done(), done);
+        let end = match result {
+            Ok(()) if going.is_stopped.load(Ordering::Relaxed) => Ok(format!("Stopped: {said}")),
+            Ok(()) => Ok(said),
+            Err(error) => Err(format!("{error:#}. Until then: {said}")),
+        };
+        let (is_done, text) = match &end {
+            Ok(text) => (true, text),
+            Err(text) => (false, text),
+        };
+        audit(&visit, going.task.action(), Some(&going.at), is_done, text);
+        going.end.send_replace(Some(end));
+    });
+    let ended = tokio::time::timeout(AT_ONCE, end.wait_for(Option::is_some)).await;
+    let result = match ended {
+        Ok(Ok(end)) => end.clone(),
+        _ => None,
+    };
+    match result {
+        Some(Ok(text)) => Ok(act.leads(&back, Some(&text))),
+        Some(Err(text)) => Err(Trouble::new(StatusCode::CONFLICT, "That was not possible", text)),
+        // Without script it is loaded again, too.
+        None => Ok(act.leads(&format!("{}/work/{}?refresh=2", at.address(), work.number), None)),
+    }
+}
+
+async fn run(known: &Known, work: &Work) -> anyhow::Result<()> {
+    let is_stopped = || work.is_stopped.load(Ordering::Relaxed);
+    match &work.task {
+        Task::Promote { most } => {
+            let mut left = *most;
+            while left > 0 && !is_stopped() {
+                let most = STEP.min(usize::try_from(left).unwrap_or(STEP));
+                let count = steer::promote_some(known, most).await?;
+                work.done.fetch_add(count, Ordering::Relaxed);
+                left -= count;
+                if count == 0 {
+                    break;
+                }
+            }
+        }
+        Task::Settle { fate, reason, until, .. } => {
+            let pattern = reason.as_deref().map(WildMatch::new);
+            let mut after = 0;
+            loop {
+                let page = dead::page(known, STEP, after).await?;
+                let is_last = page.len() < STEP;
+                let tokens: Vec<i64> = page
+                    .iter()
+                    .filter(|letter| letter.token <= *until && matches(pattern.as_ref(), &letter.reason.0))
+                    .map(|letter| letter.token)
+                    .collect();
+                if is_stopped() {
+                    return Ok(());
+                }
+                if !tokens.is_empty() {
+                    work.done.fetch_add(dead::apply(known, *fate, &tokens).await?, Ordering::Relaxed);
+                }
+                match page.last() {
+                    Some(last) if !is_last && last.token < *until => after = last.token,
+                    _ => return Ok(()),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn matches(pattern: Option<&WildMatch>, reason: &[u8]) -> bool {
+    pattern.is_none_or(|pattern| pattern.matches(&String::from_utf8_lossy(reason)))
+}
+
+pub async fn page(at: KeyAt, visit: Visit, Path((_, _, number)): Path<(String, String, String)>) -> Reply {
+    let work = visit.app.works.find(&at, &number)?;
+    let frame = Frame::find(at, visit).await?;
+    let (done, count) = (work.done.load(Ordering::Relaxed), work.task.count());
+    let end = work.end.borrow().clone();
+    let body = html! {
+        h2 { (super::key::capital(work.task.action())) }
+        p #progress {
+            label for="done" { (done) " of " (count) " " (work.task.done()) }
+            " " progress #done max=(count.max(1)) value=(done) {}
+        }
+        @match &end {
+            None => div.actions {
+                p { "It goes on, also if this page is closed." }
+                (frame.visit.button(&frame.path(&format!("/work/{number}")), "Stop", &[]))
+            },
+            Some(Ok(text)) => p.note role="status" { (text) },
+            Some(Err(text)) => p.note.bad role="alert" { (text) },
+        }
+        p { a href=(frame.url("")) { "To the key" } }
+    };
+    Ok(frame.page("/work", end.is_none(), body))
+}
+
+pub async fn stop(at: KeyAt, Path((_, _, number)): Path<(String, String, String)>, act: Act) -> Reply {
+    let work = act.visit.app.works.find(&at, &number)?;
+    work.is_stopped.store(true, Ordering::Relaxed);
+    let path = format!("{}/work/{number}?refresh=2", at.address());
+    Ok(act.leads(&path, Some("It stops before its next step.")))
+}
