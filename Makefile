@@ -11,7 +11,7 @@ IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 AT_A_TIME = $(or $(RUST_TEST_THREADS),$(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
+.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-console test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,10 +52,13 @@ test-cluster: build ## Run the tests on clusters of six nodes and under Sentinel
 matrix-cluster: build ## The same with the newest Redis and the newest Valkey, and download these (SERVERS="redis-8.x valkey")
 	@TSGEN_SUITE=cluster scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
 
-test-clients: build ## Run one conversation through Redis clients in four languages, the worker libraries and the command line (installs what is missing)
+test-clients: build ## Run one conversation through Redis clients in four languages, and the worker libraries (installs what is missing)
 	@scripts/setup clients
+	@scripts/test --package tsgen-clients --package tsgen-client --package tsgen-conformance
+
+test-console: build ## Run the tests of the command line and of its pages, these in Chromium (installs what is missing)
 	@scripts/setup console
-	@scripts/test --package tsgen-clients --package tsgen-client --package tsgen-conformance --package tsgen-cli
+	@scripts/test --package tsgen-cli
 
 dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
 	@scripts/dist "$(MODULE)"

@@ -9,7 +9,7 @@ use crate::carried::Carried;
 use crate::entries::Entry;
 use crate::family::Family;
 use crate::keys::Known;
-use crate::servers::list;
+use tsgen_client::reply::list;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::StatusCode;
@@ -34,7 +34,7 @@ pub fn hold() -> Result<SemaphorePermit<'static>, Trouble> {
 pub async fn payload(known: &Known, id: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
     let words = [&b"TSGEN.GET"[..], known.name.as_ref(), id];
     let reply = known.tsgen.command(Some(known.name.as_ref()), words).await?;
-    let payload = list(&reply).get(2).map(crate::servers::bytes);
+    let payload = list(&reply).get(2).map(tsgen_client::reply::bytes);
     Ok(payload)
 }
 

@@ -7,7 +7,7 @@ use super::entries::{self, Wanted};
 use super::frame::{word, Frame, STATES};
 use super::{content, download, key, moment};
 use crate::family::Family;
-use crate::servers::{bytes, list, text};
+use tsgen_client::reply::{bytes, list, text};
 use maud::{html, Markup};
 
 pub async fn page(at: KeyAt, visit: Visit) -> Reply {

@@ -7,7 +7,7 @@ use super::frame::{name, Frame};
 use super::{content, key, moment};
 use crate::bytes::Bytes;
 use crate::family::Family;
-use crate::servers::{bytes, list, text};
+use tsgen_client::reply::{bytes, list, text};
 use maud::{html, Markup};
 use percent_encoding::{percent_decode_str, percent_encode, NON_ALPHANUMERIC};
 use redis::Value;

@@ -1,0 +1,107 @@
+//! Every page: that it can be read, with script and without, by everybody, and with nothing but a keyboard.
+
+use crate::barriers;
+use crate::demo;
+use crate::site::Site;
+
+/// Each page of keys of all families.
+const PAGES: &[&str] = &[
+    "/",
+    "/key/0/mails",
+    "/key/0/mails/waiting",
+    "/key/0/mails/ready",
+    "/key/0/mails/leased",
+    "/key/0/mails/delayed",
+    "/key/0/mails/dead",
+    "/key/0/mails/dead?reason=*full*",
+    "/key/0/mails/find?id=mail-6*",
+    "/key/0/mails/options",
+    "/key/0/orders",
+    "/key/0/orders/ready",
+    "/key/0/orders/waiting",
+    "/key/0/orders/options",
+    "/key/0/stock-alerts",
+    "/key/0/stock-alerts/waiting",
+    "/key/0/stock-alerts/ready",
+    "/key/0/carts",
+    "/key/0/carts/waiting",
+    "/key/0/views",
+    "/key/0/views/ready",
+];
+
+#[test]
+fn nobody_is_kept_out_of_any_page() {
+    let site = Site::start();
+    demo::fill(&site.server);
+    let tab = site.tab();
+    for page in PAGES {
+        tab.go(page);
+        barriers::none(&tab);
+    }
+}
+
+#[test]
+fn every_page_is_whole_without_script() {
+    let site = Site::start();
+    demo::fill(&site.server);
+    let (with, without) = (site.tab(), site.tab().without_script());
+    for page in PAGES {
+        for tab in [&with, &without] {
+            tab.go(page);
+            assert_eq!(tab.count("h1"), 1, "{page}");
+            // A small window does not need to be moved from side to side.
+            tab.resize(400, 800);
+            assert_eq!(tab.eval("document.documentElement.scrollWidth <= innerWidth"), true, "{page}");
+            tab.resize(1280, 800);
+        }
+    }
+}
+
+#[test]
+fn an_entry_has_a_page_with_its_content() {
+    let site = Site::start();
+    demo::fill(&site.server);
+    for state in ["ready", "leased", "delayed", "dead"] {
+        let tab = site.at(&format!("/key/0/mails/{state}"));
+        let id = tab.text_of("table.entries tbody th a");
+        tab.follow("table.entries tbody th a");
+        tab.shows(&format!("Id {id}"));
+        tab.shows("order-shipped");
+        barriers::none(&tab);
+    }
+}
+
+/// The questions that somebody asks who has never seen the page, by what he can click on.
+#[test]
+fn a_newcomer_finds_out_what_is_wrong_and_puts_it_right() {
+    let site = Site::start();
+    demo::fill(&site.server);
+    // Which key is late, and by how much?
+    let tab = site.at("/");
+    tab.shows("mails");
+    tab.follow("a[href$='/key/0/mails']");
+    tab.shows("Late by 3m");
+    // Which has dead letters, and why?
+    tab.shows("68 dead letters");
+    tab.follow(".lateness a");
+    tab.shows("timeout: mail.example did not answer");
+    let first = tab.text_of("table tbody tr:first-child");
+    assert!(first.starts_with("48"), "{first}");
+    // What is in one of them?
+    tab.shows("customer-1@shop.example");
+    // Who holds an entry, and until when?
+    tab.go("/key/0/mails");
+    tab.fill("input[name=id]", "mail-69");
+    tab.follow("[role=search] button");
+    tab.shows("mailer-1");
+    tab.shows("in 4m");
+    // All that died of one reason get another chance.
+    tab.go("/key/0/mails/dead");
+    tab.follow("table tbody a");
+    tab.shows("All 48 that match");
+    tab.follow("form[action$='/requeue'] button:not([formaction])");
+    tab.shows("Requeue 48 dead letters?");
+    tab.follow("form[action$='/requeue'] button");
+    tab.shows("48 requeued.");
+    assert_eq!(site.server.client().ok("TSGEN.INFO mails").field("dead").int(), 20);
+}
