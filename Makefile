@@ -77,10 +77,12 @@ test-fresh: ## Follow the README on a machine with nothing but Rust, git and mak
 
 torture: build ## Kill, cut, stop, demote, squeeze and move servers under load, and judge what clients saw (SEED=7 repeats one, SCHEDULES=20, SECONDS_=6, CUTS=40, LIBRARIES=yes has workers of the libraries in it, NETWORK=yes cuts a network, as root; without, what can be had is)
 	@$(if $(LIBRARIES),scripts/setup clients)
+	@$(if $(NETWORK),scripts/setup network)
 	SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) CUTS=$(CUTS) LIBRARIES=$(LIBRARIES) NETWORK=$(NETWORK) cargo test --test torture -- --nocapture --test-threads 1
 
 matrix-torture: build ## The same on other servers, and download these (SERVERS="redis-8.x valkey", or newest)
 	@$(if $(LIBRARIES),scripts/setup clients)
+	@$(if $(NETWORK),scripts/setup network)
 	@SEED=$(SEED) SCHEDULES=$(SCHEDULES) SECONDS_=$(SECONDS_) CUTS=$(CUTS) LIBRARIES=$(LIBRARIES) NETWORK=$(NETWORK) RUST_TEST_THREADS=1 TSGEN_SUITE=torture scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
 
 sim: ## Simulate crashes and failovers in virtual time, from many seeds (SEED=7 repeats one, SEEDS=1000 tries so many, with both from that one on)
