@@ -20,6 +20,7 @@ mod tests;
 use crate::args::{Common, Top};
 use crate::bytes::Bytes;
 use crate::keys::Known;
+use crate::sentence::sentence;
 use crate::servers::Servers;
 use crate::watch::{KeyId, Options, Picture, Watch};
 use crate::{table, Outcome};
@@ -46,10 +47,11 @@ pub async fn run(common: &Common, top: &Top) -> anyhow::Result<Outcome> {
     let servers = Arc::new(Servers::of(common)?);
     terminal::must_be_one()?;
     // Who cannot be reached at all is said as by any other command, before the screen is taken.
-    let nodes: Vec<String> = servers.nodes().await?.into_iter().map(|place| place.node).collect();
+    servers.check().await?;
+    let address = servers.masters().await?.join(" ");
     let mut watch = Watch::start(Servers::of(common)?, Options { every: top.every, ..Options::default() });
     let (mut terminated, mut hung_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    let mut model = Model::new(nodes.join(" "), top.read_only);
+    let mut model = Model::new(address, top.read_only);
     let theme = Theme::of_environment();
     let mut asked = Asked::new();
     let mut terminal = Terminal::take()?;
@@ -109,7 +111,7 @@ async fn answer(servers: &Servers, picture: &Picture, ask: &Ask) -> Result<Answe
         let known = Known { tsgen, family: spot.family, name: Name(spot.key.0.clone()) };
         server::answer(&known, ask).await
     };
-    answered.await.map_err(|error: anyhow::Error| format!("{error:#}"))
+    answered.await.map_err(|error: anyhow::Error| sentence(&error))
 }
 
 /// What the model needs of a picture. An error if no server answers.
