@@ -8,8 +8,8 @@ use crate::delivery::keyspace;
 use crate::delivery::serve::{serve, serve_several, Wanted};
 use crate::delivery::stored_queue::StoredQueue;
 use crate::delivery::timer::{slots, tick};
-use crate::delivery::waiters::Waiter;
-use crate::redis::block::{block_on, Wait};
+use crate::delivery::waiters::{self, Waiter};
+use crate::redis::block::{block_on, signals_do_harm, Wait};
 use crate::redis::ctx::{must_not_write, unix_ms};
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::marker::PhantomData;
@@ -60,14 +60,43 @@ pub fn wait_or_reply<F: Family>(
             }
         }
     }
+    let waiter = Waiter::new(ctx.db(), names);
+    let number = waiter.number;
     let waiting = Waiting::<F> {
-        waiter: Some(Waiter::new(ctx.db(), names)),
+        waiter: Some(waiter),
         form,
         consumer: OwnedStr::new(consumer.bytes()),
         wanted,
         _family: PhantomData,
     };
-    block_on(ctx, names, i64::try_from(timeout.0).unwrap_or(0), waiting);
+    let blocked = block_on(ctx, names, i64::try_from(timeout.0).unwrap_or(0), waiting);
+    waiters::is_blocked(number, blocked);
+}
+
+/// Asks those who wait for this key, which has something for them, outside of commands.
+pub fn ask<F: Family>(ctx: &Ctx, db: i32, name: &Str) {
+    if !signals_do_harm() {
+        return ctx.signal_ready(name);
+    }
+    let now = UnixMs(unix_ms());
+    if must_not_write() {
+        return tick::note(db, name.bytes(), now.after(PAUSE_STEP));
+    }
+    if !slots::are_ours(name.bytes()) {
+        return;
+    }
+    for number in waiters::in_order(db, name.bytes()) {
+        let Ok(Some(true)) = Waiting::<F>::look(ctx, name, now, |value| value.queue.has_ready(now)) else { break };
+        if let Some(blocked) = waiters::blocked(number) {
+            blocked.call(name);
+        }
+    }
+    // Those for whom nothing was left.
+    if let Some(mut key) = keyspace::open_read::<F>(ctx, name).filter(|_| waiters::count(db, name.bytes()) > 0) {
+        if let Ok(Some(value)) = key.value() {
+            value.schedule_wakeup(db, name.bytes(), now);
+        }
+    }
 }
 
 impl<F: Family> Wait for Waiting<F> {

@@ -3,6 +3,7 @@
 //! It sweeps leases and delays that are over only where a client or the sink waits for their entries, where work comes again when it is
 //! settled, or where there are very many.
 
+use crate::delivery::blocked;
 use crate::delivery::family::{Decision, Family};
 use crate::delivery::keyspace;
 use crate::delivery::replicate;
@@ -167,7 +168,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         ctx.notify(F::VERBS.ready.event, name);
     }
     if wake {
-        ctx.signal_ready(name);
+        blocked::ask::<F>(ctx, db, name);
     }
     if feed {
         sink::feed::<F>(ctx, db, name, now, until);

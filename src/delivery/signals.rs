@@ -1,8 +1,9 @@
 //! Who is told of a change of a key, beside replicas: WATCH, the timer, subscribers of keyspace events, blocked clients.
 
 use crate::delivery::stored_queue::{Content, StoredQueue};
-use crate::delivery::timer::renames;
+use crate::delivery::timer::{renames, tick};
 use crate::delivery::waiters;
+use crate::redis::block::signals_do_harm;
 use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
 use tsgen_engine::{Millis, UnixMs};
@@ -70,6 +71,15 @@ impl Signals {
     pub fn quiet(ctx: &Ctx, name: &Str) -> Self {
         ctx.signal_modified(name);
         Signals { wake: false }
+    }
+
+    /// The same, perhaps outside of commands: there the timer may have to wake clients.
+    pub fn send_anywhere<'e>(mut self, ctx: &Ctx, name: &Str, events: impl IntoIterator<Item = &'e CStr>) {
+        if self.wake && signals_do_harm() {
+            self.wake = false;
+            tick::note(ctx.db(), name.bytes(), UnixMs(0));
+        }
+        self.send(ctx, name, events);
     }
 
     /// Sends the events and wakes clients, now that the key is closed.

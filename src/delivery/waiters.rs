@@ -2,9 +2,10 @@
 //! client that waits for several keys leaves a key to those who wait for it longer.
 
 use crate::delivery::timer::tick;
+use crate::redis::block::Blocked;
 use crate::redis::{OwnedStr, Str};
 use lazy_static::lazy_static;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tsgen_engine::UnixMs;
@@ -14,6 +15,8 @@ type Waiters = HashMap<i32, HashMap<Box<[u8]>, BTreeSet<u64>>>;
 
 lazy_static! {
     static ref WAITERS: Mutex<Waiters> = Mutex::default();
+    /// Those who wait, by their numbers.
+    static ref BLOCKED: Mutex<BTreeMap<u64, Blocked>> = Mutex::default();
 }
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 /// The number of the next client that waits.
@@ -51,6 +54,22 @@ pub fn data_is_there() {
     }
 }
 
+/// Those who wait for this key, the one who has waited longest first.
+pub fn in_order(db: i32, name: &[u8]) -> Vec<u64> {
+    let all = waiters();
+    all.get(&db).and_then(|keys| keys.get(name)).map_or_else(Vec::new, |numbers| numbers.iter().copied().collect())
+}
+
+/// Who waits under this number, unless that one waits no more.
+pub fn blocked(number: u64) -> Option<Blocked> {
+    BLOCKED.lock().unwrap_or_else(PoisonError::into_inner).get(&number).copied()
+}
+
+/// Takes note of who waits under a number.
+pub fn is_blocked(number: u64, blocked: Blocked) {
+    BLOCKED.lock().unwrap_or_else(PoisonError::into_inner).insert(number, blocked);
+}
+
 /// The keys of a database that clients wait for.
 pub fn names(db: i32) -> Vec<Box<[u8]>> {
     waiters().get(&db).map_or_else(Vec::new, |keys| keys.keys().cloned().collect())
@@ -60,7 +79,7 @@ pub fn names(db: i32) -> Vec<Box<[u8]>> {
 pub struct Waiter {
     pub db: i32,
     pub names: Vec<OwnedStr>,
-    number: u64,
+    pub number: u64,
 }
 
 impl Waiter {
@@ -87,6 +106,7 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         TOTAL.fetch_sub(1, Ordering::Relaxed);
+        BLOCKED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
         let mut all = waiters();
         let Some(keys) = all.get_mut(&self.db) else { return };
         for name in &self.names {

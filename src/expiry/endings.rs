@@ -275,7 +275,7 @@ pub fn signal_ready(ctx: &Ctx, watcher: &Str) {
     let Ok(Some(value)) = opened.value() else { return };
     let signals = Signals::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
     drop(opened);
-    signals.send(ctx, watcher, [Expiry::VERBS.ready.event]);
+    signals.send_anywhere(ctx, watcher, [Expiry::VERBS.ready.event]);
 }
 
 /// Whether any end may be owed; so a check costs nothing as long as none ever was.

@@ -2,9 +2,11 @@
 
 use super::owed::Reply;
 use super::panics;
-use super::{api, Ctx, Str};
+use super::{api, Ctx, OwnedStr, Str};
 use redis_module::raw;
+use std::cell::RefCell;
 use std::os::raw::{c_int, c_void};
+use std::ptr;
 
 /// What a blocked client waits for; dropped once the client waits no more, for whatever reason.
 pub trait Wait: Sized + 'static {
@@ -14,14 +16,44 @@ pub trait Wait: Sized + 'static {
     fn expire(&mut self, ctx: &Ctx);
 }
 
+/// A client that is blocked, until its [`Wait`] is dropped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Blocked(*mut raw::RedisModuleBlockedClient);
+
+// SAFETY: an address, which is used on the thread of Redis only.
+unsafe impl Send for Blocked {}
+
+/// Whether signals that are sent outside of commands do harm: Redis before 7.2 takes the client that it has asked last for the current one, if there was nothing for
+/// that, and looks at it even when CLIENT KILL has freed it. There clients are [called](Blocked::call) one by one instead.
+pub fn signals_do_harm() -> bool {
+    // SAFETY: it takes nothing, and every server that loads the module has it.
+    let version = unsafe { api!(RedisModule_GetServerVersion()) };
+    version < 0x0007_0200
+}
+
+thread_local! {
+    /// The key for which a client is called at this moment.
+    static CALLED: RefCell<Option<OwnedStr>> = const { RefCell::new(None) };
+}
+
+impl Blocked {
+    /// Has the client served for this key, for which there must be something, outside of commands. Nothing happens if it waits no more.
+    pub fn call(self, key: &Str) {
+        CALLED.set(Some(OwnedStr::new(key.bytes())));
+        // SAFETY: whoever has this has not dropped its `Wait`, so Redis has not freed it.
+        unsafe { api!(RedisModule_UnblockClient(self.0, ptr::null_mut())) };
+        CALLED.set(None);
+    }
+}
+
 /// Blocks the client of the current command until one of `keys` is signalled and `wait` is served, or `timeout_ms` are over
 /// (0: never). The caller has made sure that blocking is allowed.
-pub fn block_on<W: Wait>(ctx: &Ctx, keys: &[&Str], timeout_ms: i64, wait: W) {
+pub fn block_on<W: Wait>(ctx: &Ctx, keys: &[&Str], timeout_ms: i64, wait: W) -> Blocked {
     let data = Box::into_raw(Box::new(wait));
     let mut keys: Vec<_> = keys.iter().map(|key| key.raw()).collect();
     let count = c_int::try_from(keys.len()).unwrap_or(c_int::MAX);
     // SAFETY: a live context, names of keys with their number, to which Redis keeps references, and data that `free` takes back.
-    unsafe {
+    let blocked = unsafe {
         api!(RedisModule_BlockClientOnKeys(
             ctx.raw(),
             Some(woken::<W>),
@@ -33,6 +65,7 @@ pub fn block_on<W: Wait>(ctx: &Ctx, keys: &[&Str], timeout_ms: i64, wait: W) {
             data.cast()
         ))
     };
+    Blocked(blocked)
 }
 
 /// # Safety
@@ -78,7 +111,15 @@ unsafe extern "C" fn expired<W: Wait>(
     // SAFETY: registered by `block_on::<W>` only.
     let (ctx, wait) = unsafe { waiting::<W>(ctx) };
     let reply = Reply::begin();
-    if panics::catch("a timeout", || wait.expire(ctx)).is_none() {
+    let called = CALLED.take();
+    let answer = || {
+        // Redis calls who is to be served as if the time were over.
+        let is_served = called.is_some_and(|key| wait.wake(ctx, &key));
+        if !is_served {
+            wait.expire(ctx);
+        }
+    };
+    if panics::catch("the end of a wait", answer).is_none() {
         reply.complete(ctx);
         ctx.close_client();
     }

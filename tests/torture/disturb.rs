@@ -1,6 +1,6 @@
 //! What is done to the servers, and what that may take back.
 
-use crate::harness::{aof, wait_until, Random, Server, Stop};
+use crate::harness::{aof, wait_until, Random, Stop};
 use crate::keys::{Key, KEYS};
 use crate::pair::{Pair, Sync};
 use crate::stage::Stage;
@@ -9,15 +9,6 @@ use tsgen_history::{Act, Answer, Call, Kept, Loss};
 
 /// For how long `everysec` answers without writing, in microseconds: two seconds, while a sync takes its time, and what a busy machine adds.
 pub const HELD_BACK_US: u64 = 3_000_000;
-
-/// All clients lose their connections. Redis 7.0 may not live through it if it is the server that ends them, and is spared that: `not_promised.rs` of `tests/server` shows it.
-pub fn disconnect_all(server: &Server, stage: &Stage) {
-    if server.has_version("7.2") {
-        server.client().ok("CLIENT KILL TYPE normal");
-    } else {
-        stage.switch_to(stage.master(0));
-    }
-}
 
 pub struct Disturber<'a> {
     stage: &'a Stage,
@@ -72,7 +63,7 @@ impl<'a> Disturber<'a> {
                 self.pause(400);
                 pair.link.hold(false);
             }
-            20 => disconnect_all(&pair.master, self.stage),
+            20 => drop(pair.master.client().ok("CLIENT KILL TYPE normal")),
             // The power goes while one part of the file is closed and the next begun.
             21 => {
                 self.rewrite(pair);

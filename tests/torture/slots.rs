@@ -3,7 +3,6 @@
 //! Files are synced before each reply, and nobody takes over without having everything. So nothing that was answered may be lost.
 
 use crate::crowd::{at_work, CLIENTS};
-use crate::disturb::disconnect_all;
 use crate::harness::{aof, same_data, slot_of, wait_long, wait_until, Clock, Cluster, Random, Stop};
 use crate::load::Load;
 use crate::nodes::Nodes;
@@ -109,7 +108,7 @@ impl Mover {
                 std::thread::sleep(Duration::from_millis(self.random.below(300)));
                 node.signal("CONT");
             }
-            _ => disconnect_all(&cluster.nodes[owner(cluster, tag)], stage),
+            _ => drop(cluster.run(owner(cluster, tag), "CLIENT KILL TYPE normal")),
         }
     }
 

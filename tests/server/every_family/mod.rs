@@ -35,6 +35,7 @@ mod replication;
 mod restore;
 mod sink;
 mod sync;
+mod waiting;
 mod words;
 
 use crate::harness::*;

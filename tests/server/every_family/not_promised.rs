@@ -104,26 +104,3 @@ fn what_is_written_behind_half_a_transaction_in_the_aof_may_be_dropped_by_the_ne
         println!("mended {is_mended}: what was written behind it is {}", ["dropped", "kept"][left - 1]);
     }
 }
-
-/// Redis 7.0 takes a client for the current one that it has looked at last for a key that time has made ready, if that client gets nothing; and for ever, once CLIENT KILL has ended it.
-/// What next writes two commands at a time looks at it. From 7.2 on that is mended, and it never was in Valkey.
-#[test]
-fn client_kill_of_a_worker_that_waits_may_end_redis_7_0() {
-    let quiet = ["--appendonly", "yes", "--crash-log-enabled", "no"];
-    let mut server = Server::start_where_freed_is_overwritten(&quiet);
-    // AddressSanitizer's allocator overwrites nothing.
-    let has_fault = !server.has_version("7.2") && std::env::var_os("TSGEN_SANITIZED").is_none();
-    let mut c = server.client();
-    c.play("> TSGEN.CREATE k CLOCK\n OK\n > TALLY.CREATE sums EVERY 400 SINK stream\n OK");
-    let mut first = Blocked::new(&server, "TSGEN.CLAIM k first BLOCK 0");
-    let second = Blocked::new(&server, "TSGEN.CLAIM k second BLOCK 0");
-    c.play("> TALLY.INCR sums f 1\n 1\n > TSGEN.ADD k +50 a\n 1");
-    assert_eq!(first.reply().items().len(), 1);
-    c.expect(&format!("CLIENT KILL ID {}", second.id), "1");
-    if has_fault {
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&server.child_end()), Some(11));
-    } else {
-        wait_until("the window is over", || c.run("XLEN stream") == 1);
-        server.assert_alive();
-    }
-}
