@@ -12,6 +12,7 @@ use crate::entries::{Handle, Place, State, Walk};
 use crate::gate::Gate;
 use crate::order::Order;
 use crate::queue::Queue;
+use crate::rubbish::Rubbish;
 use crate::time::UnixMs;
 use crate::token::Token;
 
@@ -98,7 +99,7 @@ const LEAVES: usize = 63;
 impl<G: Gate> Queue<G> {
     /// About how many bytes a pass would give back, beyond the slack that is tolerated. O(1).
     pub fn waste(&self) -> usize {
-        let groups = self.groups.as_ref().map_or(0, |groups| groups.waste());
+        let groups = self.groups.as_ref().map_or(0, |groups| groups.waste(&self.entries));
         self.entries.waste()
             + self.records.waste()
             + self.order.waste()
@@ -126,7 +127,7 @@ impl<G: Gate> Queue<G> {
                 }
                 None => Step::Done,
             },
-            GROUPS => pass.cursor.through(|from| self.groups.as_mut()?.fit(from, most)),
+            GROUPS => pass.cursor.through(|from| self.groups.as_mut()?.fit(&mut self.entries, from, most)),
             part => self.gate.compact(part - GATE, &mut pass.cursor, most),
         };
         self.pass = match step {
@@ -135,6 +136,11 @@ impl<G: Gate> Queue<G> {
             Step::NoPart => None,
         };
         self.pass.is_some()
+    }
+
+    /// Takes what a pass has emptied and would take long to drop.
+    pub fn take_rubbish(&mut self) -> Option<Rubbish> {
+        self.groups.as_mut()?.take_rubbish()
     }
 
     fn compact_entries(&mut self, cursor: &mut Cursor, most: usize) -> Step {

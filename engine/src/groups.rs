@@ -26,11 +26,13 @@
 mod coming;
 mod line;
 mod lining;
+mod renumbering;
 mod serving;
 mod turns;
 
 use crate::entries::{Entries, Handle};
 use crate::order::Order;
+use crate::rubbish::Heap;
 use crate::shards::Shards;
 use crate::slab::Slab;
 use line::Line;
@@ -42,7 +44,7 @@ use turns::{Given, Turns};
 /// No group, no details.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Groups per chunk of their table. Numbers of groups never change, so a chunk comes back only once none of its groups is left: few to a chunk.
+/// Groups per chunk of their table. A chunk comes back once none of its groups is left, or with a new number for each (`renumbering`): few to a chunk.
 const CHUNK: usize = 64;
 
 type Table = Slab<Group, CHUNK>;
@@ -68,6 +70,8 @@ pub(crate) struct Groups {
     unused: usize,
     /// Bytes of heap of names and lines.
     held: usize,
+    /// What held groups before they got new numbers.
+    rubbish: Heap,
 }
 
 /// A group.
@@ -212,6 +216,7 @@ impl Groups {
             next_turn: 1,
             unused: 0,
             held: 0,
+            rubbish: Heap::default(),
         }
     }
 
@@ -293,17 +298,6 @@ impl Groups {
             + self.classes.len() * per_class
             + heads
             + self.held
-    }
-
-    /// Bytes that [`Groups::fit`] would give back, if they are many. O(1).
-    pub(crate) fn waste(&self) -> usize {
-        self.names.waste()
-    }
-
-    /// Shrinks the tables of names, from the `from`-th on, to what they hold; returns where to go on, if there are more. O(`most`).
-    pub(crate) fn fit(&mut self, from: usize, most: usize) -> Option<usize> {
-        let table = &self.table;
-        self.names.fit(from, most, |number| table[number].hash)
     }
 
     /// Reads something of the group of each of these entries, and of the group's head, which may have to go to another class, so that the caller
