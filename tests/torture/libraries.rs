@@ -78,9 +78,10 @@ impl Libraries {
         }
     }
 
-    /// Waits until each has acknowledged something.
+    /// Waits until each is there, also the one that came in place of another, and has acknowledged something. Before that a signal would end it as any process.
     pub fn wait_until_used(&self) {
         for worker in &self.workers {
+            worker.app.line_with("ready");
             let has_acked = |call: &Call| matches!(&call.act, Act::Ack(tokens) if !tokens.is_empty());
             let what = format!("the worker in {} of {} acknowledges something", worker.work.0.name, worker.work.2);
             wait_until(&what, || worker.listener.calls().iter().any(has_acked));
