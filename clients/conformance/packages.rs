@@ -22,6 +22,15 @@ pub fn first_program(library: &Path, language: &str) -> String {
     program.to_owned()
 }
 
+/// The commands that a library's README shows for it, without the last one, which starts the program: a test needs its process.
+#[track_caller]
+pub fn first_commands(library: &Path) -> String {
+    let readme = fs::read_to_string(library.join("README.md")).expect("the README");
+    let block = readme.split("```").nth(3).expect("what to type");
+    let lines: Vec<_> = block.strip_prefix("sh\n").expect("what to type").trim_end().lines().collect();
+    lines[..lines.len() - 1].join("\n")
+}
+
 /// Copies what is in a folder, without what begins with a dot: a build would write into it.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");

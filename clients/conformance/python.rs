@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use crate::languages::PYTHON;
-use crate::packages::{copy, first_program, succeeds};
+use crate::packages::{copy, first_commands, first_program, succeeds};
 use crate::postgres::Postgres;
 use std::fs;
 use std::path::PathBuf;
@@ -92,15 +92,18 @@ fn types_and_format_hold() {
     succeeds(command);
 }
 
-/// A fresh environment, which gets the package as users do, with all its extras; and the first program of its README in it.
+/// A fresh environment, which gets the package as the README says, and all its extras; and the first program of its README in it.
 #[test]
 fn it_installs_and_its_first_program_runs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let source = folder.path().join("source");
     copy(&library(), &source);
-    let mut venv = mortal("python3");
-    venv.args(["-m", "venv"]).arg(folder.path().join("venv"));
-    succeeds(venv);
+    let commands = first_commands(&library());
+    assert!(commands.contains("/path/to/tsgen/clients/python"), "{commands}");
+    let commands = commands.replace("/path/to/tsgen/clients/python", &source.display().to_string());
+    let mut shell = mortal("bash");
+    shell.args(["-euc", &commands]).current_dir(folder.path());
+    succeeds(shell);
     let bin = folder.path().join("venv/bin");
     let mut pip = mortal(bin.join("pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check"])
