@@ -318,6 +318,9 @@ pub struct Web {
     /// At most so many keys have figures of their own at /metrics; the others are summed up as key="(other)"
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub max_keys: usize,
+    /// So many keys of each node are looked at a second. 250 cost a server at most a hundredth of a core
+    #[arg(long, default_value_t = 250, value_name = "N")]
+    pub keys_per_second: u32,
     /// Let all who can reach it see and do everything, also from other machines
     #[arg(long, conflicts_with_all = ["users", "user_header"])]
     pub no_login: bool,

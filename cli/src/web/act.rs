@@ -13,12 +13,14 @@
 //! What arrives here has passed the guard: it is a form of ours, of whom it was made for, and it is allowed to act.
 
 use super::address::KeyAt;
+use super::events;
 use super::layout::{Page, Tab};
 use super::trouble::{Reply, Trouble};
 use super::visit::{Pairs, Visit};
 use super::App;
 use crate::bytes::{shortened, Bytes};
 use crate::table;
+use crate::watch::KeyId;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
@@ -113,11 +115,16 @@ impl Act {
 /// A line on standard error: when, who, from where, what, and what came of it.
 pub fn audit(visit: &Visit, action: &str, key: Option<&KeyAt>, is_done: bool, said: &str) {
     // Names are those of others: nothing in them ends a line or a quote.
+    let id = key.map(|key| KeyId { db: key.db, key: Bytes::from(&key.name) });
     let quoted = |text: &str| format!("\"{}\"", shortened(&Bytes::from(text).to_string(), 300).replace('"', "\\\""));
     let (user, key) =
         (visit.who.user.as_deref().unwrap_or("-"), key.map(|key| (key.db, Bytes::from(&key.name).to_string())));
     let of_key = key.map_or(String::new(), |(db, name)| format!(" db={db} key={}", quoted(&name)));
     let result = if is_done { "done" } else { "failed" };
+    // Whoever tries passwords is not to push out what has happened.
+    if !matches!(action, "login" | "logout") {
+        visit.app.events.note(events::action(visit, action, id, is_done, said));
+    }
     eprintln!(
         "tsgen: web: time={} user={} address={} action={action}{of_key} result={result} said={}",
         table::time(table::now()),

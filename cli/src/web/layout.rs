@@ -10,11 +10,18 @@ use maud::{html, Markup, DOCTYPE};
 pub enum Tab {
     Overview,
     Nodes,
+    Workers,
+    Events,
     /// A page of a key, an error, a question.
     None,
 }
 
-const TABS: &[(Tab, &str, &str)] = &[(Tab::Overview, "/", "Overview"), (Tab::Nodes, "/nodes", "Nodes")];
+const TABS: &[(Tab, &str, &str)] = &[
+    (Tab::Overview, "/", "Overview"),
+    (Tab::Workers, "/workers", "Workers"),
+    (Tab::Events, "/events", "Events"),
+    (Tab::Nodes, "/nodes", "Nodes"),
+];
 
 /// A page, but for its body.
 pub struct Page<'p> {

@@ -15,6 +15,7 @@ mod act;
 mod address;
 mod assets;
 mod attempts;
+mod events;
 mod graph;
 mod guard;
 mod layout;
@@ -31,6 +32,7 @@ mod trouble;
 pub mod users;
 mod visit;
 mod who;
+mod workers;
 
 use crate::args::{Common, Web};
 use crate::metrics;
@@ -41,6 +43,7 @@ use anyhow::{bail, Context};
 use attempts::Attempts;
 use axum::routing::{get, post};
 use axum::Router;
+use events::Events;
 use reach::Reach;
 use secret::Secret;
 use sessions::Sessions;
@@ -49,6 +52,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use who::Gate;
+use workers::Workers;
 
 /// So many pages may listen for new pictures at a time.
 const LISTENERS: usize = 256;
@@ -61,6 +65,8 @@ pub struct Shared {
     /// The picture of all keys that pages are made from.
     pub watch: Watch,
     pub reach: Reach,
+    pub events: Events,
+    pub workers: Workers,
     pub gate: Gate,
     pub sessions: Sessions,
     pub attempts: Attempts,
@@ -95,6 +101,8 @@ fn base(path: &str) -> anyhow::Result<String> {
 fn router(app: &App) -> Router {
     let own = Router::new()
         .route("/", get(overview::page))
+        .route("/workers", get(workers::page))
+        .route("/events", get(events::page))
         .route("/nodes", get(nodes::page))
         .route("/live", get(live::stream))
         .route("/style.css", get(assets::style))
@@ -119,11 +127,14 @@ fn router(app: &App) -> Router {
 pub async fn run(common: &Common, web: &Web) -> anyhow::Result<Outcome> {
     let (base, gate) = (base(&web.base_path)?, Gate::of(web)?);
     let listener = TcpListener::bind(web.listen).await.with_context(|| format!("--listen {}", web.listen))?;
+    let options = Options { keys_per_second: web.keys_per_second, ..Options::default() };
     let app = Arc::new(Shared {
         web: web.clone(),
         base,
-        watch: Watch::start(Servers::of(common)?, Options::default()),
+        watch: Watch::start(Servers::of(common)?, options),
         reach: Reach::new(common),
+        events: Events::default(),
+        workers: Workers::default(),
         gate,
         sessions: Sessions::default(),
         attempts: Attempts::default(),
@@ -132,6 +143,7 @@ pub async fn run(common: &Common, web: &Web) -> anyhow::Result<Outcome> {
         listeners: Arc::new(Semaphore::new(LISTENERS)),
         address: listener.local_addr()?,
     });
+    app.events.follow(app.watch.clone());
     let address = app.address;
     eprintln!("tsgen: web: http://{address}{}/", app.base);
     serve::serve(listener, router(&app)).await?;

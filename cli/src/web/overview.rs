@@ -185,7 +185,7 @@ fn row(visit: &Visit, picture: &Picture, row: &Row) -> Markup {
 }
 
 /// A name in a row. The page of the key has all of it.
-fn shown(name: &Bytes) -> String {
+pub fn shown(name: &Bytes) -> String {
     // Of 64 KiB only the beginning is looked at.
     let begin = Bytes::from(&name.0[..name.0.len().min(4 * NAME)]);
     match (shortened(&begin.to_string(), NAME), begin.0.len() < name.0.len()) {

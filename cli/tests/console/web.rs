@@ -154,10 +154,10 @@ fn it_starts_before_the_server() {
 fn ten_thousand_keys_are_shown_in_parts() {
     let server = Server::start(&[]);
     server.client().ok("EVAL \"for i = 1, 10000 do redis.call('TSGEN.CREATE', 'k:' .. i) end\" 0");
-    let web = Web::start(&server, &[]);
-    overview(&web, "/", 100);
-    // They are looked at in turn, so that it costs the server little.
-    wait_long("all are seen", || web.get("/").body.contains("10000 of 10000 keys"));
+    // By default they are looked at in turn, so that it costs the server little.
+    let web = Web::start(&server, &["--keys-per-second", "100000"]);
+    wait_long("all are seen", || web.get("/?name=none").body.contains("0 of 10000 keys."));
+    overview(&web, "/", 100).has("Part 1 of 100");
     // The fastest of several, for the machine may be busy.
     let took = (0..10).map(|nth| {
         let began = Instant::now();
@@ -166,4 +166,57 @@ fn ten_thousand_keys_are_shown_in_parts() {
     });
     let fastest = took.min().expect("some");
     assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+}
+
+#[test]
+fn consumers_and_what_they_hold_are_shown() {
+    let server = server();
+    let mut c = server.client();
+    c.play("> TSGEN.CLAIM mails ada COUNT 2 LEASE 1h\n [[<a> …] [<b> …]]\n > TSGEN.CLAIM mails \"<i>\\xff\" LEASE 2h\n [[<c> …]]");
+    let web = Web::start(&server, &[]);
+    wait_until("they are listed", || web.get("/workers").is(200).body.contains("ada"));
+    let page = web.get("/workers").is(200).lacks("<i>").has("&lt;i&gt;\\xff").has("/key/0/mails/leased").has("in 59m");
+    assert_eq!(page.body.matches("<td class=\"n\">2</td>").count(), 1, "{}", page.body);
+    let one = web.get("/workers?consumer=ada").is(200).has("mail-1").has("mail-2").lacks("mail-3");
+    is_guarded(&one);
+    web.get("/workers?consumer=%253Ci%253E%25FF").is(200).has("mail-3").lacks("mail-1").has("in 1h");
+    web.get("/workers?entry=mail-2").is(200).has("mail-2").has("ada").lacks("mail-1");
+    web.get("/workers?entry=x").is(200).has("Nobody holds such an entry");
+    c.ok("TSGEN.RELEASE mails ada");
+    wait_until("it is seen", || !web.get("/workers").is(200).body.contains("ada"));
+}
+
+#[test]
+fn what_has_happened_is_listed() {
+    let mut server = server();
+    let web = Web::start(&server, &[]);
+    overview(&web, "/", 5);
+    let until = |text: &str| wait_until(text, || web.get("/events").is(200).body.contains(text));
+    server.client().play(
+        "> TSGEN.CLAIM mails w\n [[<a> …]]\n > TSGEN.NACK mails <a> REASON full\n 1\n > TSGEN.CREATE \"<b>new\"\n OK",
+    );
+    until("1 entry has become a dead letter.");
+    until("The key is new.");
+    web.get("/events").is(200).has("&lt;b&gt;new").lacks("<b>new");
+    web.browser().act("/key/0/likes", "/key/0/likes/pause", "paused=yes").is(303);
+    until("pause: ");
+    until("Paused.");
+    is_guarded(&web.get("/events?kind=dead").is(200).has("dead letter").lacks("The key is new."));
+    web.get("/events?name=likes").is(200).has("Paused.").lacks("dead letter");
+    server.stop(Stop::Save);
+    until("is not reached");
+    server.start_again();
+    until("is back.");
+    until("has been started again.");
+}
+
+#[test]
+fn metrics_are_beside_the_pages() {
+    let server = server();
+    let web = Web::start(&server, &["--base-path", "/x"]);
+    overview(&web, "/", 5);
+    let text = web.get("/metrics").is(200);
+    is_guarded(&text);
+    assert!(text.header("content-type").starts_with("text/plain"), "{:?}", text.headers);
+    text.has("tsgen_entries{db=\"0\",family=\"TSGEN\",key=\"mails\",state=\"ready\"} 3");
 }

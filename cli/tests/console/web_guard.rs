@@ -186,6 +186,13 @@ fn users_log_in_and_out() {
     eve.post("/key/0/mails/pause", &format!("csrf={token}&paused=no")).is(403);
     assert!(is_paused(&server));
 
+    // What scrapes has no cookies: `printf 'ada:password of ada' | base64`.
+    let scrapes = |code: &str| web.browser().with(&[("Authorization", &format!("Basic {code}"))]);
+    scrapes("YWRhOnBhc3N3b3JkIG9mIGFkYQ==").get("/metrics").is(200).has("tsgen_entries");
+    scrapes("YWRhOnBhc3N3b3JkIG9mIGFkYQ==").get("/").is(303);
+    let refused = scrapes("YWRhOndyb25n").get("/metrics").is(401);
+    assert!(refused.header("www-authenticate").starts_with("Basic "), "{:?}", refused.headers);
+
     let before = ada.cookies.clone();
     ada.act("/", "/logout", "").is(303);
     ada.get("/").is(303);
