@@ -189,7 +189,8 @@ pub fn shown(name: &Bytes) -> String {
     // Of 64 KiB only the beginning is looked at.
     let begin = Bytes::from(&name.0[..name.0.len().min(4 * NAME)]);
     match (shortened(&begin.to_string(), NAME), begin.0.len() < name.0.len()) {
-        (text, _) if text.is_empty() => "(no name)".to_owned(),
+        // One that cannot be seen is between quotes: nobody could click on it.
+        (text, _) if text.trim().is_empty() => format!("\"{text}\""),
         (text, true) if !text.ends_with('…') => text + "…",
         (text, _) => text,
     }

@@ -66,7 +66,8 @@ impl Tab {
 
     /// How often a page was asked for.
     fn departures(&self) -> usize {
-        let is_page = |event: &&Event| event.method == "Network.requestWillBeSent" && event.params["type"] == "Document";
+        let is_page =
+            |event: &&Event| event.method == "Network.requestWillBeSent" && event.params["type"] == "Document";
         self.chromium.events(&self.session).iter().filter(is_page).count()
     }
 

@@ -9,7 +9,6 @@ use crate::carried::Carried;
 use crate::entries::Entry;
 use crate::family::Family;
 use crate::keys::Known;
-use tsgen_client::reply::list;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::StatusCode;
@@ -17,6 +16,7 @@ use axum::response::IntoResponse;
 use futures_util::stream::unfold;
 use std::convert::Infallible;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tsgen_client::reply::list;
 
 /// Contents that are held at a time, until a browser has them. One may have 512 MiB.
 static HELD: Semaphore = Semaphore::const_new(4);

@@ -7,8 +7,8 @@ use super::entries::{self, Wanted};
 use super::frame::{word, Frame, STATES};
 use super::{content, download, key, moment};
 use crate::family::Family;
-use tsgen_client::reply::{bytes, list, text};
 use maud::{html, Markup};
+use tsgen_client::reply::{bytes, list, text};
 
 pub async fn page(at: KeyAt, visit: Visit) -> Reply {
     let id = visit.query.get("id").to_owned();

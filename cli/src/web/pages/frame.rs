@@ -28,11 +28,13 @@ pub fn word(state: State) -> &'static str {
 /// Names on a page are cut behind so many characters. Their title has more.
 const NAME: usize = 120;
 
-/// A name: of a key, an id, a group. One that cannot be seen is between quotes.
+/// A name: of a key, an id, a group. Of 64 KiB only the beginning is looked at. One that cannot be seen is between quotes.
 pub fn name(name: &Bytes) -> Markup {
-    let text = name.to_string();
+    let text = Bytes::from(&name.0[..name.0.len().min(2000)]).to_string();
     let text = if text.trim().is_empty() { format!("\"{text}\"") } else { text };
-    html! { span.bytes title=[(text.len() > NAME).then(|| shortened(&text, 2000))] { (shortened(&text, NAME)) } }
+    let (short, is_cut) = (shortened(&text, NAME), name.0.len() > 2000);
+    let end = if is_cut && !short.ends_with('…') { "…" } else { "" };
+    html! { span.bytes title=[(short.ends_with('…')).then_some(&text)] { (short) (end) } }
 }
 
 /// A key as it stands, for one page.

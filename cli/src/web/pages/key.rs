@@ -1,6 +1,7 @@
 //! `/key/{db}/{name}`: where a key stands.
 
 use super::super::address::KeyAt;
+use super::super::overview::GRAPHS;
 use super::super::trouble::Reply;
 use super::super::visit::Visit;
 use super::frame::{Frame, STATES};
@@ -8,6 +9,7 @@ use super::{gate, moment, steer};
 use crate::args::State;
 use crate::bytes::Bytes;
 use crate::table;
+use crate::watch::KeyId;
 use maud::{html, Markup};
 use tsgen_client::{Figure, Info};
 
@@ -20,6 +22,7 @@ pub async fn page(at: KeyAt, visit: Visit) -> Reply {
         (search(&frame, ""))
         h2 { "Entries" }
         (states(&frame))
+        (graphs(&frame))
         h2 { "Gate" }
         (gate)
         h2 { "Totals" }
@@ -108,6 +111,20 @@ fn states(frame: &Frame) -> Markup {
                 }
             }
         } }
+    }
+}
+
+/// The last hour, as far as it is kept. From now on it is.
+fn graphs(frame: &Frame) -> Markup {
+    let id = KeyId { db: frame.at.db, key: frame.key() };
+    let watch = &frame.visit.app.watch;
+    let picture = watch.now();
+    watch.look_at([id.clone()]);
+    html! {
+        @if let Some(ring) = picture.past.keys.get(&id) {
+            // The last is of the server's timer, which is not of one key.
+            div.graphs { @for graph in &GRAPHS[..GRAPHS.len() - 1] { (graph.figure(ring)) } }
+        }
     }
 }
 

@@ -27,7 +27,6 @@ use super::App;
 use crate::args::State;
 use axum::routing::{get, post};
 use axum::Router;
-pub use frame::name;
 pub use work::Works;
 
 pub fn routes() -> Router<App> {

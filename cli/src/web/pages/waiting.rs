@@ -7,10 +7,10 @@ use super::frame::{name, Frame};
 use super::{content, key, moment};
 use crate::bytes::Bytes;
 use crate::family::Family;
-use tsgen_client::reply::{bytes, list, text};
 use maud::{html, Markup};
 use percent_encoding::{percent_decode_str, percent_encode, NON_ALPHANUMERIC};
 use redis::Value;
+use tsgen_client::reply::{bytes, list, text};
 use tsgen_client::{Figure, Name};
 
 /// Rows on a page.
