@@ -42,14 +42,11 @@ pub fn lines(entry: &Entry, now: i64, columns: usize) -> Vec<Line> {
     if entry.held {
         field("held back", "its group has as many in hand as it may".to_owned());
     }
-    if let Some(token) = entry.token {
-        field("token", token.to_string());
-    }
-    field("deliveries", entry.deliveries.to_string());
+    let token = entry.token.map_or(String::new(), |token| format!(", token {token}"));
+    field("deliveries", format!("{}{token}, {}", entry.deliveries, several_bytes(entry.bytes)));
     if let Some(timestamp) = entry.timestamp {
         field("timestamp", timestamp.to_string());
     }
-    field("bytes", entry.bytes.to_string());
     match &entry.content {
         Some(content) => of_content(content, now, columns, &mut lines),
         None => lines.push(Line::Note("its content is too large for the server to show".to_owned())),
@@ -59,6 +56,10 @@ pub fn lines(entry: &Entry, now: i64, columns: usize) -> Vec<Line> {
         lines.push(Line::Note("… and more, which is left out here".to_owned()));
     }
     lines
+}
+
+fn several_bytes(bytes: i64) -> String {
+    super::text::several(usize::try_from(bytes).unwrap_or(0), "byte")
 }
 
 /// Bytes that came as JSON.
@@ -188,7 +189,7 @@ pub mod tests {
     }
 
     fn shown(payload: impl AsRef<[u8]>, columns: usize) -> Vec<Line> {
-        lines(&entry("a", payload), 0, columns).split_off(4)
+        lines(&entry("a", payload), 0, columns).split_off(3)
     }
 
     #[test]
@@ -236,7 +237,7 @@ pub mod tests {
         let of = |content: Value| {
             let mut entry = entry("a", "");
             entry.content = content.as_object().cloned();
-            lines(&entry, 10_000, 40).split_off(4)
+            lines(&entry, 10_000, 40).split_off(3)
         };
         let group = of(value!({ "reason": "idle", "items": [{ "item": "a", "pushed_at_ms": 8000 }] }));
         assert!(

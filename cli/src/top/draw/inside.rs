@@ -1,6 +1,6 @@
 //! One key: its head, the tabs, and what the chosen one shows.
 
-use super::{below, first, line_of, Theme};
+use super::{below, first, line_of, selected, Theme};
 use crate::bytes::Bytes;
 use crate::entries::Entry;
 use crate::top::content;
@@ -111,7 +111,7 @@ fn reasons(frame: &mut Frame<'_>, area: Rect, model: &Model, inside: &Inside, th
         let text = format!("{:>5} {:>6}  {}", count(reason.count), age((model.now - reason.last_at).max(0)), why);
         let mut line = Line::raw(fit(&text, width));
         if nth == inside.selected {
-            line = line.patch_style(theme.selected());
+            line = selected(line, width, theme);
         }
         frame.render_widget(line, line_of(body, (nth - begin) as u16));
     }
@@ -159,7 +159,7 @@ fn entries(frame: &mut Frame<'_>, area: Rect, model: &Model, inside: &Inside, st
     for (nth, entry) in entries.iter().enumerate().skip(begin).take(usize::from(list)) {
         let mut line = Line::raw(fit(&row(entry, state, model.now, width), width));
         if nth == inside.selected {
-            line = line.patch_style(theme.selected());
+            line = selected(line, width, theme);
         }
         frame.render_widget(line, line_of(body, (nth - begin) as u16));
     }

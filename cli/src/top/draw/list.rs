@@ -1,6 +1,6 @@
 //! The list of all keys.
 
-use super::{below, first, line_of, Theme};
+use super::{below, first, line_of, selected, Theme};
 use crate::top::model::Model;
 use crate::top::rows::{Column, Row};
 use crate::top::text::{age, count, fit, name, plain};
@@ -74,7 +74,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     for (nth, row) in shown.iter().enumerate().skip(begin).take(height) {
         let mut line = Line::from(columns.iter().flat_map(|column| cell(row, *column, key, theme)).collect::<Vec<_>>());
         if nth == place {
-            line = line.patch_style(theme.selected());
+            line = selected(line, usize::from(area.width), theme);
         }
         frame.render_widget(line, line_of(body, (nth - begin) as u16));
     }

@@ -13,6 +13,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 use ratatui::Frame;
 pub use theme::Theme;
+use unicode_width::UnicodeWidthStr;
 
 /// The first line of a list of `length` that is shown on `height` lines, so that the selected one is in the middle wherever that can be.
 fn first(selected: usize, length: usize, height: usize) -> usize {
@@ -22,6 +23,13 @@ fn first(selected: usize, length: usize, height: usize) -> usize {
 /// A line of the area, from the top.
 fn line_of(area: Rect, nth: u16) -> Rect {
     Rect { y: area.y + nth, height: u16::from(nth < area.height), ..area }
+}
+
+/// The line that is selected, in all its width. It has no colours of its own: they would be backgrounds here.
+fn selected(line: Line<'_>, columns: usize, theme: Theme) -> Line<'static> {
+    let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+    let blanks = columns.saturating_sub(text.width());
+    Line::styled(text + &" ".repeat(blanks), theme.selected())
 }
 
 /// What is left below the first lines.
