@@ -1,4 +1,5 @@
-# Redis with the tsgen module: loaded, durable, not root. `make image` builds it, and README.md tells how to run it.
+# Redis with the tsgen module: loaded, durable, not root; and beside it the program `tsgen`, which shows and steers what the module holds.
+# `make image` builds it, and README.md tells how to run it.
 #
 # RUST_IMAGE    what the module is built in: Debian with Rust
 # SERVER_IMAGE  what it runs in: Redis 7.0 or newer, or Valkey 8.0 or newer (SERVER_IMAGE=valkey/valkey:8-bookworm). The module needs
@@ -30,16 +31,20 @@ COPY src src
 # files that were copied from another working tree mislead it. So the project's own code is always built.
 RUN --mount=type=cache,id=tsgen-crates,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=tsgen-target,target=/src/target,sharing=locked \
-    find src engine/src -name '*.rs' -exec touch {} + \
+    find src engine/src cli/src clients/rust/src -type f -exec touch {} + \
     && cargo build --release --locked --package tsgen \
+    && cargo build --profile console --locked --package tsgen-cli \
     && mkdir /built \
     && strip --strip-debug -o /built/libtsgen.so target/release/libtsgen.so \
+    && cp target/console/tsgen /built \
     && scripts/third-party-licences >/built/THIRD-PARTY-LICENCES
 
 FROM ${SERVER_IMAGE}
 ARG SERVER_UID=999
 # Not /usr/local/lib/redis/modules: the entry point of the stock image of Redis 8 loads all that is there, and redis.conf loads this.
 COPY --from=build /built/libtsgen.so /usr/local/lib/tsgen/libtsgen.so
+# docker run … tsgen tsgen web: another program than the server.
+COPY --from=build /built/tsgen /usr/local/bin/tsgen
 COPY --from=build /built/THIRD-PARTY-LICENCES /usr/share/doc/tsgen/
 COPY LICENSE LICENSE-APACHE LICENSE-MIT /usr/share/doc/tsgen/
 COPY redis.conf /usr/local/etc/redis/tsgen.conf

@@ -3,6 +3,8 @@
 PORT ?= 6379
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(TARGET)/release/libtsgen.so
+# The program that shows and steers.
+PROGRAM := $(TARGET)/console/tsgen
 # What builds images: docker if its engine answers (the client alone does not help), else podman, whose own format has no health checks.
 ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null && echo docker || echo podman)
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
@@ -11,7 +13,7 @@ IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 AT_A_TIME = $(or $(RUST_TEST_THREADS),$(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo example test test-cluster matrix-cluster test-clients test-console test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
+.PHONY: help setup build run console web top pictures demo example test test-cluster matrix-cluster test-clients test-console test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,21 @@ run: ## Start the server with the module in the foreground (PORT=6379)
 	@scripts/check-port "$(PORT)" "make run"
 	@$(MAKE) --no-print-directory build
 	@scripts/run "$(PORT)" "$(MODULE)"
+
+console: setup ## Build the program tsgen, which lists, shows and steers what keys hold: target/console/tsgen
+	cargo build --profile console --package tsgen-cli
+
+# The server that they look at.
+web top: export REDIS_URL := $(or $(REDIS_URL),redis://127.0.0.1:$(PORT))
+
+web: console ## See and steer the server of `make run` in a browser, on http://127.0.0.1:8380 (PORT=6379, or REDIS_URL=…)
+	@$(PROGRAM) web
+
+top: console ## The same in this terminal
+	@$(PROGRAM) top
+
+pictures: build console ## Make the pictures of the terminal in docs/pictures anew (installs what is missing)
+	@scripts/picture-top "$(MODULE)" "$(PROGRAM)"
 
 demo: build ## Play a tour of all families on a private server, and show each command with its reply
 	@scripts/demo "$(MODULE)"
@@ -60,11 +77,11 @@ test-console: build ## Run the tests of the command line and of its pages, these
 	@scripts/setup console
 	@scripts/test --package tsgen-cli
 
-dist: build ## Pack the module, its documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
-	@scripts/dist "$(MODULE)"
+dist: build console ## Pack the module, the program tsgen, the documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
+	@scripts/dist "$(MODULE)" "$(PROGRAM)"
 
-test-dist: build ## Pack the tarball, unpack it, and load the module in each way that the README names
-	@scripts/test-dist "$(MODULE)"
+test-dist: build console ## Pack the tarball, unpack it, and use what is in it in each way that the README names
+	@scripts/test-dist "$(MODULE)" "$(PROGRAM)"
 
 image: ## Build the container image, with docker or podman (IMAGE_ARGS='--build-arg SERVER_IMAGE=...')
 	$(ENGINE) build $(IMAGE_FORMAT) --tag tsgen $(IMAGE_ARGS) .
