@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // PostgresTables are the tables that WritePostgres needs. A total that overflows is an error, and then nothing is added. Rows of
@@ -19,7 +20,16 @@ CREATE TABLE IF NOT EXISTS tsgen_batches (
 CREATE TABLE IF NOT EXISTS tallies (field text PRIMARY KEY, total bigint NOT NULL);
 `
 
+// SQLiteTables are the tables that WriteSQLite needs. SQLite would go on with fractions where total overflows, if it were not checked.
+const SQLiteTables = `
+CREATE TABLE IF NOT EXISTS tsgen_batches (
+    key TEXT NOT NULL, batch INTEGER NOT NULL, written_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (key, batch)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tallies (field TEXT PRIMARY KEY, total INTEGER NOT NULL CHECK (typeof(total) = 'integer')) WITHOUT ROWID;
+`
+
 var (
+	errTable  = errors.New("tsgen: a table must be named in letters, digits, _ and .")
 	tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 	quoted    = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 )
@@ -36,7 +46,7 @@ func WritePostgres(ctx context.Context, db interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 }, batch *Batch, table string) (bool, error) {
 	if !tableName.MatchString(table) {
-		return false, errors.New("tsgen: a table must be named in letters, digits, _ and .")
+		return false, errTable
 	}
 	var kind string
 	err := db.QueryRowContext(ctx, `SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = CAST($1::text AS regclass) AND attname = 'field'`, table).Scan(&kind)
@@ -59,4 +69,48 @@ func WritePostgres(ctx context.Context, db interface {
 	}
 	count, err := result.RowsAffected()
 	return count > 0, err
+}
+
+// WriteSQLite does the same in one transaction of SQLite. db is an *sql.DB or *sql.Conn of any driver (modernc.org/sqlite, mattn/go-sqlite3).
+// Its error is the database's, or that a name is not UTF-8, as its text must be; and then nothing has been added.
+func WriteSQLite(ctx context.Context, db interface {
+	BeginTx(context.Context, *sql.TxOptions) (*sql.Tx, error)
+}, batch *Batch, table string) (bool, error) {
+	if !tableName.MatchString(table) {
+		return false, errTable
+	}
+	for _, name := range append([]string{batch.Key}, batch.Fields...) {
+		if !utf8.ValidString(name) {
+			return false, fmt.Errorf("tsgen: a name that is not UTF-8: %q", name)
+		}
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	// Does nothing behind a commit.
+	defer func() { _ = tx.Rollback() }()
+	// It begins with a write, so that it waits for other writers here, and does not fail for them later.
+	result, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO tsgen_batches (key, batch) VALUES (?, ?)", batch.Key, batch.Number)
+	if err != nil {
+		return false, err
+	}
+	if count, err := result.RowsAffected(); err != nil || count == 0 {
+		return false, err
+	}
+	add, err := tx.PrepareContext(ctx, fmt.Sprintf(
+		"INSERT INTO %s (field, total) VALUES (?, ?) ON CONFLICT (field) DO UPDATE SET total = total + excluded.total", table))
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = add.Close() }()
+	for at, field := range batch.Fields {
+		if _, err := add.ExecContext(ctx, field, batch.Sums[at]); err != nil {
+			return false, err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return false, err
+	}
+	return true, nil
 }
