@@ -9,8 +9,6 @@
 //! - `address` tells how keys stand in addresses; the pages of a key are in `pages`.
 //! - `trouble` is an error that a person reads.
 
-#![allow(dead_code)] // until the pages use all of it
-
 mod act;
 mod address;
 mod assets;

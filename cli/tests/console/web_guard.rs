@@ -76,7 +76,7 @@ fn a_form_is_taken_from_its_own_page_only() {
     with("Origin", &own).post(path, &fields).is(303);
     assert!(is_paused(&server));
     // Under the policy of referrers that the page has, browsers send this.
-    with("Origin", "null").post(path, &fields.replace("yes", "no")).is(303);
+    with("Origin", "null").post("/key/0/mails/resume", &fields).is(303);
     assert!(!is_paused(&server));
     let line = web.app.line_with("action=pause");
     assert!(line.contains("user=\"-\" address=127.0.0.1") && line.contains("db=0 key=\"mails\" result=done"), "{line}");
@@ -94,8 +94,8 @@ fn what_was_done_is_told_once() {
         "{:?}",
         done.headers
     );
-    browser.get("/key/0/mails").is(200).has("Paused.");
-    browser.get("/key/0/mails").is(200).lacks("Paused.");
+    browser.get("/key/0/mails").is(200).has("Paused: nothing is handed out");
+    browser.get("/key/0/mails").is(200).lacks("Paused: nothing is handed out");
     // Nobody else can have it tell something.
     let name = format!("tsgen-told-{}", web.port);
     browser.cookies.insert(name, format!("{}.Lies", "0".repeat(64)));
