@@ -284,7 +284,8 @@ mod tests {
         for nth in 0..MOST + 10 {
             kept.note(Event { at_ms: 0, kind: "key", key: None, text: nth.to_string() });
         }
-        assert_eq!((kept.all().len(), kept.all()[0].text.as_str()), (MOST, "10"));
+        let all = kept.all();
+        assert_eq!((all.len(), all[0].text.as_str()), (MOST, "10"));
     }
 
     #[test]
