@@ -29,6 +29,8 @@ impl Tab {
         for domain in ["Page", "Runtime", "Network", "Log"] {
             call(Some(&session), &format!("{domain}.enable"), json!({}));
         }
+        // As the one that somebody looks at, whatever others there are.
+        call(Some(&session), "Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
         let expected = RefCell::default();
         Self { chromium, session, origin: origin.to_owned(), expected }
     }
@@ -185,19 +187,19 @@ impl Tab {
         });
     }
 
-    /// Puts a text in a field, in place of what is there.
+    /// Puts a text in a field, in place of what is there. What is typed while the page is busy may get lost: then it is typed again.
     #[track_caller]
     pub fn fill(&self, selector: &str, text: &str) {
-        let chosen = format!(
-            "(() => {{ const of = document.querySelector({}); of.focus(); of.select?.(); return true; }})()",
-            json!(selector)
-        );
-        self.eval(&chosen);
-        if text.is_empty() {
-            self.press("Delete");
-        } else {
-            self.call("Input.insertText", json!({ "text": text }));
-        }
+        let field = format!("document.querySelector({})", json!(selector));
+        wait_until(&format!("{selector} has {text:?}"), || {
+            self.eval(&format!("{field}.focus(), {field}.select(), true"));
+            if text.is_empty() {
+                self.press("Delete");
+            } else {
+                self.call("Input.insertText", json!({ "text": text }));
+            }
+            self.eval(&format!("{field}.value")) == text
+        });
     }
 
     /// Presses a key: `Tab`, `Shift+Tab`, `Enter`, `Space`, `Delete`, `Escape`, or a letter.
