@@ -83,7 +83,9 @@ impl Server {
             "rediss" => master_info.set_tls_mode(redis::TlsMode::Secure),
             _ => master_info,
         };
-        Ok(SentinelClient::build(sentinels, master.to_owned(), Some(master_info), SentinelServerType::Master)?.into())
+        // A String: without TLS redis-rs takes nothing else.
+        let master = String::from(master);
+        Ok(SentinelClient::build(sentinels, master, Some(master_info), SentinelServerType::Master)?.into())
     }
 
     /// A connection of its own. A reply that takes longer than `patience` is an error.
