@@ -44,8 +44,10 @@ web: console ## See and steer the server of `make run` in a browser, on http://1
 top: console ## The same in this terminal
 	@$(PROGRAM) top
 
-pictures: build console ## Make the pictures of the terminal in docs/pictures anew (installs what is missing)
+pictures: build console ## Make the pictures of the terminal and of the pages in docs/pictures anew (installs what is missing)
 	@scripts/picture-top "$(MODULE)" "$(PROGRAM)"
+	@scripts/setup console
+	cargo test --package tsgen-cli --test pictures
 
 demo: build ## Play a tour of all families on a private server, and show each command with its reply
 	@scripts/demo "$(MODULE)"
@@ -141,7 +143,7 @@ lint: setup ## Formatting, clippy and go vet (where there is Go), no warnings al
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 # The whole workspace here too, or all that they stand on would be checked once more, with other features.
-	cargo clippy --workspace --test cluster --test torture -- -D warnings
+	cargo clippy --workspace --test cluster --test torture --test pictures -- -D warnings
 	scripts/lint-go
 
 clean: ## Remove what was built (not ./data)

@@ -35,14 +35,18 @@ impl Reach {
                 return Ok(tsgen);
             }
         }
-        let servers = Servers::of(&Common { db: Some(db), ..self.common.clone() })?;
-        let tsgen = servers.tsgen().await?;
+        let tsgen = self.alone(db).await?;
         let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
         ways.retain(|_, (since, _)| since.elapsed() < FRESH);
         if ways.len() < MOST {
             ways.insert(db, (Instant::now(), tsgen.clone()));
         }
         Ok(tsgen)
+    }
+
+    /// A way to a database that nobody else takes: for work that goes on for long, behind which pages would have to wait.
+    pub async fn alone(&self, db: u32) -> anyhow::Result<Tsgen> {
+        Servers::of(&Common { db: Some(db), ..self.common.clone() })?.tsgen().await
     }
 
     /// A key that an address names, as the server has it now.

@@ -5,6 +5,8 @@ use crate::demo;
 use crate::harness::*;
 use crate::site::Site;
 use serde_json::json;
+use std::io::Write;
+use std::process::Stdio;
 
 #[test]
 fn read_only_shows_all_and_changes_nothing() {
@@ -55,4 +57,44 @@ fn nothing_is_changed_but_by_forms_of_its_own() {
         (info.field("paused").to_string(), info.field("dead").int(), info.field("delayed").int()),
         ("'no'".to_owned(), 68, 6)
     );
+}
+
+#[test]
+fn who_has_no_password_stays_outside() {
+    let server = Server::start(&[]);
+    demo::fill(&server);
+    let file = server.folder().join("users");
+    let mut made = mortal(env!("CARGO_BIN_EXE_tsgen"));
+    made.args(["web-user", "ada"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut made = made.spawn().expect("start tsgen");
+    made.stdin.take().expect("its input").write_all(b"two books, and no more\n").expect("it reads");
+    std::fs::write(&file, made.wait_with_output().expect("its output").stdout).expect("a file");
+    let site = Site::with(server, &["--users", file.to_str().expect("a path")]);
+    for has_script in [true, false] {
+        let tab = if has_script { site.tab() } else { site.tab().without_script() };
+        // What looks for barriers is a script.
+        let look = || has_script.then(|| barriers::none(&tab));
+        tab.expect("401");
+        tab.expect("403");
+        tab.go("/key/0/mails/dead");
+        assert!(tab.address().starts_with("/login"), "{}", tab.address());
+        assert!(!tab.text().contains("mails"), "{}", tab.text());
+        look();
+        tab.fill("input[name=user]", "ada");
+        tab.fill("input[name=password]", "three books, and no more");
+        tab.follow("form.login button");
+        tab.shows("Log in");
+        assert!(tab.address().starts_with("/login"), "{}", tab.address());
+        assert_eq!(tab.count("[role=alert]"), 1);
+        look();
+        tab.fill("input[name=user]", "ada");
+        tab.fill("input[name=password]", "two books, and no more");
+        tab.follow("form.login button");
+        // It leads to where one wanted to go.
+        assert_eq!(tab.address(), "/key/0/mails/dead");
+        tab.shows("68 entries will not be delivered");
+        tab.follow("header form button");
+        tab.go("/key/0/mails");
+        assert!(tab.address().starts_with("/login"), "{}", tab.address());
+    }
 }

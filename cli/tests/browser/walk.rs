@@ -2,11 +2,19 @@
 
 use crate::barriers;
 use crate::demo;
+use crate::harness::*;
 use crate::site::Site;
 
 /// Each page of keys of all families.
 const PAGES: &[&str] = &[
     "/",
+    "/?dead=1&sort=-dead",
+    "/?name=nothing-is-called-so",
+    "/workers",
+    "/workers?entry=mail-6*",
+    "/events",
+    "/nodes",
+    "/there-is-no-such-page",
     "/key/0/mails",
     "/key/0/mails/waiting",
     "/key/0/mails/ready",
@@ -34,6 +42,7 @@ fn nobody_is_kept_out_of_any_page() {
     let site = Site::start();
     demo::fill(&site.server);
     let tab = site.tab();
+    tab.expect("404");
     for page in PAGES {
         tab.go(page);
         barriers::none(&tab);
@@ -47,6 +56,7 @@ fn every_page_is_whole_without_script() {
     let (with, without) = (site.tab(), site.tab().without_script());
     for page in PAGES {
         for tab in [&with, &without] {
+            tab.expect("404");
             tab.go(page);
             assert_eq!(tab.count("h1"), 1, "{page}");
             // A small window does not need to be moved from side to side.
@@ -68,6 +78,26 @@ fn an_entry_has_a_page_with_its_content() {
         tab.shows(&format!("Id {id}"));
         tab.shows("order-shipped");
         barriers::none(&tab);
+    }
+}
+
+#[test]
+fn keys_are_filtered_and_the_address_says_how() {
+    let site = Site::start();
+    demo::fill(&site.server);
+    for tab in [site.tab(), site.tab().without_script()] {
+        wait_until("all keys are there", || {
+            tab.go("/");
+            tab.count("tbody tr") == 5
+        });
+        tab.fill("form.filter input[name=name]", "mail*");
+        tab.follow("form.filter button");
+        assert_eq!((tab.count("tbody tr"), tab.text_of("tbody a")), (1, "mails".to_owned()));
+        assert!(tab.address().contains("name=mail*"), "{}", tab.address());
+        tab.go("/?sort=-dead");
+        assert_eq!(tab.text_of("tbody a"), "mails");
+        tab.go("/?family=tally");
+        assert_eq!((tab.count("tbody tr"), tab.text_of("tbody a")), (1, "views".to_owned()));
     }
 }
 

@@ -18,4 +18,5 @@ mod transfer;
 mod watching;
 mod web;
 mod web_guard;
+mod web_work;
 mod work;

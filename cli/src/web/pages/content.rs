@@ -225,8 +225,8 @@ fn node(name: Option<&str>, raw: &str, depth: usize, room: &Cell<usize>) -> Mark
         return html! { div { (label) (leaf(raw)) } };
     };
     let (open, close, what) = match raw.starts_with('{') {
-        true => ("{", "}", "names"),
-        false => ("[", "]", "items"),
+        true => ("{", "}", if items.len() == 1 { "name" } else { "names" }),
+        false => ("[", "]", if items.len() == 1 { "item" } else { "items" }),
     };
     if items.is_empty() {
         return html! { div { (label) (open) (close) } };
@@ -238,7 +238,7 @@ fn node(name: Option<&str>, raw: &str, depth: usize, room: &Cell<usize>) -> Mark
                 // One line says so, and nothing of what follows.
                 @if room.get() > 0 {
                     (node(name.as_deref(), value.get(), depth + 1, room))
-                    @if room.get() == 0 && place + 1 < items.len() { p.quiet { (items.len() - place - 1) " more " (what) " are not shown here." } }
+                    @if room.get() == 0 && place + 1 < items.len() { p.quiet { (items.len() - place - 1) " more " (what) " not shown here." } }
                 }
             }
         }

@@ -32,8 +32,11 @@ pub async fn section(frame: &Frame) -> anyhow::Result<Markup> {
                         (Figure::Integer(at), _) => (at),
                         _ => "unset: not all sources have reported, or nobody has raised it",
                     } }
-                    (figure("late")) (figure("maxjump")) (figure("sourceidle"))
-                    (figure("remember")) (figure("remembered")) (figure("recurring"))
+                    (figure("late"))
+                    @if info.gate == "sources" { (figure("sourceidle")) }
+                    @if info.gate == "clock" { (figure("recurring")) } @else { (figure("maxjump")) }
+                    (figure("remember"))
+                    @if info["remember"].integer() > 0 { (figure("remembered")) }
                 }
                 @if !sources.is_empty() { (source_table(&sources)) }
                 (groups(frame))

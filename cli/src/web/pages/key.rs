@@ -170,6 +170,7 @@ pub fn shown(name: &str, figure: &Figure) -> Markup {
         {
             html! { "no limit" }
         }
+        Figure::Integer(0) if matches!(name, "remember" | "sourceidle") => html! { "off" },
         Figure::Integer(ms) if name.ends_with("-age") || LENGTHS.contains(&name) => html! { (table::length(*ms)) },
         Figure::Integer(ms) if matches!(name, "next-deadline" | "opened-at" | "seals-at") => moment::from_now(*ms),
         Figure::Integer(n) => html! { (n) },

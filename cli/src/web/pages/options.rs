@@ -250,7 +250,7 @@ pub async fn alter(at: KeyAt, act: Act) -> Reply {
     }
     let text = words.join(" ");
     let is_grave = |word: &String| matches!(word.as_str(), "WATERMARK" | "REMSOURCE" | "SOURCE" | "SINK");
-    if words.iter().step_by(1).any(is_grave) {
+    if words.iter().any(is_grave) {
         let question = Question {
             title: "Change the gate or the sink?",
             text: &format!("{text}. What has been let through, or has gone to a stream, does not come back by itself."),

@@ -117,6 +117,7 @@ impl Works {
 /// Begins with it. What ends soon leads back at once; else to the page that tells how far it is.
 pub async fn begin(at: KeyAt, act: Act, known: Known, task: Task, back: String) -> Reply {
     let visit = act.visit.clone();
+    let known = Known { tsgen: visit.app.reach.alone(at.db).await?, ..known };
     let work = visit.app.works.add(&at, task)?;
     let (going, mut end) = (work.clone(), work.end.subscribe());
     tokio::spawn(async move {
