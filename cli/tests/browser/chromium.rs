@@ -20,7 +20,7 @@ pub struct Chromium {
     input: Mutex<ChildStdin>,
     inbox: Arc<Inbox>,
     /// Of its settings and caches.
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// What has come from it.
@@ -98,7 +98,7 @@ impl Chromium {
         let inbox = Arc::new(Inbox::default());
         let sorted = Arc::clone(&inbox);
         std::thread::spawn(move || sorted.fill(output));
-        Self { child, input, inbox, _profile: profile }
+        Self { child, input, inbox, profile }
     }
 
     /// Calls a method, of the browser or of a tab. What it refuses is an error.
@@ -137,6 +137,14 @@ impl Drop for Chromium {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A process of its own that keeps the cache may live a moment longer, and make its folder again.
+        for _ in 0..100 {
+            let _ = std::fs::remove_dir_all(self.profile.path());
+            std::thread::sleep(Duration::from_millis(5));
+            if !self.profile.path().exists() {
+                return;
+            }
+        }
     }
 }
 
