@@ -10,7 +10,7 @@ ENGINE ?= $(shell docker info >/dev/null 2>&1 || ! command -v podman >/dev/null 
 IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 
 # How many tests of the module run at a time: they wait for their servers more than they compute.
-AT_A_TIME = $(or $(RUST_TEST_THREADS),$(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN)))))
+AT_A_TIME = $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build run console web top pictures demo example test test-cluster matrix-cluster test-clients test-console test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean

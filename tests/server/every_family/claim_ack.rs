@@ -72,7 +72,9 @@ fn what_it_acknowledges_is_done_while_it_waits() {
         let served = worker.reply();
         assert_eq!(served.items()[0].items()[1], 1, "{served}");
         let told = feed.take(&mut c);
-        assert!(told.last().is_some_and(|last| last.contains(".CLAIM k w COUNT 1 LEASE 30000 TOKEN ")), "{told:?}");
+        // Before Redis 7.2 a key that has expired is told of by the timer, in one transaction with the claim.
+        let last = told.iter().rfind(|line| *line != "EXEC");
+        assert!(last.is_some_and(|last| last.contains(".CLAIM k w COUNT 1 LEASE 30000 TOKEN ")), "{told:?}");
         assert!(!told.iter().any(|line| line.contains(".ACK ")), "{told:?}");
         same_data(&master, &replica);
     }

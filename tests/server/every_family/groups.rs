@@ -63,10 +63,13 @@ fn a_worker_that_waits_is_woken_when_there_is_room() {
             c.ok(&family.on(&makes_room.replace('@', &token.to_string()), "k"));
             assert_eq!(worker.reply().items().len(), 1, "{} {makes_room}", family.name);
         }
-        let server = Server::start(&[]);
+        let mut clock = Clock::new();
+        let server = Server::start_under(&clock, &[]);
         let mut c = server.client();
-        held_back(&mut c, family, "LEASE 50");
+        held_back(&mut c, family, "LEASE 3600000");
         let mut worker = Blocked::new(&server, &family.on("CLAIM # other BLOCK 0", "k"));
+        assert!(worker.is_blocked(&mut c), "{}", family.name);
+        clock.pass(3_600_000);
         assert_eq!(worker.reply().items().len(), 1, "{}: the end of the lease", family.name);
     }
 }
