@@ -19,8 +19,6 @@ mod servers;
 mod table;
 mod top;
 mod transfer;
-// The views that use all of it come one after the other.
-#[allow(dead_code, unused_imports)]
 mod watch;
 mod web;
 mod work;

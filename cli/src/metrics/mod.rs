@@ -6,9 +6,10 @@ mod text;
 use crate::args::{Common, Metrics};
 use crate::family::Family;
 use crate::servers::Servers;
-use crate::watch::{self, complain, Options, Watch};
+use crate::watch::{self, complain, Options, Picture, Watch};
 use crate::{table, Outcome};
 use anyhow::Context;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -20,16 +21,31 @@ pub use text::text;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{signal, SignalKind};
 
-/// `/metrics`, of the picture that a watch has. `max_keys` have figures of their own.
-pub fn routes(watch: Watch, max_keys: usize) -> Router {
-    let choice = Mutex::new(Choice::new(max_keys));
-    Router::new().route("/metrics", get(answer)).with_state(Arc::new((watch, choice)))
+/// What `/metrics` tells, made once of each picture: how often somebody scrapes costs next to nothing.
+struct Page {
+    watch: Watch,
+    told: Mutex<(Choice, Option<(u64, Bytes)>)>,
 }
 
-async fn answer(State(state): State<Arc<(Watch, Mutex<Choice>)>>) -> impl IntoResponse {
-    let (watch, choice) = &*state;
-    let picture = watch.first().await;
-    let body = text(&picture, &mut choice.lock().unwrap_or_else(PoisonError::into_inner));
+impl Page {
+    fn text(&self, picture: &Picture) -> Bytes {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (choice, last) = &mut *told;
+        match last {
+            Some((nth, text)) if *nth == picture.nth => text.clone(),
+            _ => last.insert((picture.nth, text(picture, choice).into())).1.clone(),
+        }
+    }
+}
+
+/// `/metrics`, of the picture that a watch has. `max_keys` have figures of their own.
+pub fn routes(watch: Watch, max_keys: usize) -> Router {
+    let told = Mutex::new((Choice::new(max_keys), None));
+    Router::new().route("/metrics", get(answer)).with_state(Arc::new(Page { watch, told }))
+}
+
+async fn answer(State(page): State<Arc<Page>>) -> impl IntoResponse {
+    let body = page.text(&*page.watch.first().await);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], body)
 }
 

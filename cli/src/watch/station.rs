@@ -24,6 +24,8 @@ use tsgen_client::{Error, Info, Name, Source, Tsgen};
 const TOGETHER: usize = 500;
 /// The first look goes on for so long, however many keys there are: then the first picture is due.
 const FIRST: Duration = Duration::from_millis(700);
+/// So many times the usual number of keys is asked as long as there are some that were not looked at since the start.
+const CATCHING_UP: f64 = 8.0;
 /// A look asks at least so many keys.
 const LEAST: usize = 50;
 /// So many keys of a master are known at most. What is beyond is counted.
@@ -53,6 +55,8 @@ pub struct Station {
     walks: Walks,
     /// Whether a first look has come to its end since the server started.
     is_known: bool,
+    /// Whether all keys were looked at once since then.
+    is_caught_up: bool,
     /// How many keys may be asked, and since when more may.
     allowance: f64,
     looked: Option<Instant>,
@@ -67,6 +71,7 @@ impl Station {
             keys: HashMap::new(),
             walks: Walks::default(),
             is_known: false,
+            is_caught_up: false,
             allowance: 0.0,
             looked: None,
         }
@@ -120,7 +125,8 @@ impl Station {
     ) -> anyhow::Result<()> {
         let began = Instant::now();
         self.introduce(servers).await?;
-        let rate = f64::from(options.keys_per_second);
+        // At first there is a picture to be made whole, which costs more for some seconds.
+        let rate = f64::from(options.keys_per_second) * if self.is_caught_up { 1.0 } else { CATCHING_UP };
         let passed = self.looked.map_or(Duration::ZERO, |looked| began.duration_since(looked));
         self.looked = Some(began);
         self.allowance = (self.allowance + rate * passed.as_secs_f64()).min(rate * options.every.as_secs_f64());
@@ -138,6 +144,7 @@ impl Station {
             }
         }
         self.is_known = true;
+        self.is_caught_up = self.is_caught_up || self.keys.values().all(|kept| kept.looked.is_some());
         self.node.seen = Some(Instant::now());
         Ok(())
     }
@@ -175,7 +182,7 @@ impl Station {
         }
         if before != self.node.run_id && !before.is_empty() {
             // Started anew: nobody knows what it still has.
-            self.is_known = false;
+            (self.is_known, self.is_caught_up) = (false, false);
             self.walks = Walks::default();
             self.keys.values_mut().for_each(|kept| kept.looked = None);
         }

@@ -33,7 +33,7 @@ fn every_key_has_its_figures() {
 }
 
 /// What `/metrics` answers.
-fn scrape(served: &App) -> String {
+pub fn scrape(served: &App) -> String {
     let address = served.line_with("tsgen: metrics: http://");
     let url = address.rsplit(' ').next().expect("an address").to_owned();
     ureq::get(&url).call().expect("an answer").body_mut().read_to_string().expect("text")

@@ -59,3 +59,34 @@ fn a_server_that_hangs_holds_nobody_up() {
     server.client().ok("TSGEN.ADD k 6 b x");
     wait_until("what is new", || rows(&app)[0]["waiting"] == 2);
 }
+
+/// CPU time of a server so far, in seconds.
+fn used(server: &Server) -> f64 {
+    let of = |name| server.client().info("cpu", name).parse::<f64>().expect("seconds");
+    of("used_cpu_user") + of("used_cpu_sys")
+}
+
+#[test]
+fn ten_thousand_keys_with_a_million_entries_cost_little() {
+    let server = Server::start(&[]);
+    server.client().ok(
+        "EVAL \"for i = 1, 10000 do local a = {} for j = 1, 100 do a[#a + 1] = j a[#a + 1] = 'id-' .. j a[#a + 1] = 'x' end \
+         redis.call('TSGEN.MADD', 'k:' .. i, unpack(a)) end\" 0",
+    );
+    let measure = |seconds: u64| {
+        let (before, began) = (used(&server), std::time::Instant::now());
+        std::thread::sleep(std::time::Duration::from_secs(seconds));
+        (used(&server) - before) / began.elapsed().as_secs_f64()
+    };
+    let alone = measure(3);
+    let app = start(&server, &["metrics", "--listen", "127.0.0.1:0"]);
+    let began = std::time::Instant::now();
+    let text = crate::metrics::scrape(&app);
+    // Allowed is 1 s, with a program that is optimized, on a machine that has nothing else to do.
+    assert!(began.elapsed().as_secs() < 10, "the first picture took {:?}", began.elapsed());
+    assert!(text.contains("tsgen_entries{"), "{text}");
+    wait_until("each key was looked at", || crate::metrics::scrape(&app).contains("\ntsgen_keys_unseen 0\n"));
+    let watched = measure(10);
+    // Allowed is a hundredth of a core. The rest is for what measuring adds, and for slow machines.
+    assert!(watched - alone < 0.03, "{watched} of a core, and {alone} without");
+}
