@@ -157,7 +157,9 @@ impl Page {
         let target = |link: String| {
             let (file, _) = link.split_once('#').unwrap_or((&link, ""));
             let path = self.path.parent()?.join(file).canonicalize().ok()?;
-            (path.is_file() && !file.is_empty()).then(|| Page::read(path))
+            // Pictures and configuration are no pages.
+            let is_page = path.is_file() && path.extension().is_some_and(|md| md == "md") && !file.is_empty();
+            is_page.then(|| Page::read(path))
         };
         self.links().into_iter().filter_map(target).collect()
     }
