@@ -15,6 +15,7 @@ mod ls;
 mod metrics;
 mod options;
 mod sentence;
+mod serve;
 mod servers;
 mod table;
 mod top;

@@ -5,6 +5,7 @@ mod text;
 
 use crate::args::{Common, Metrics};
 use crate::family::Family;
+use crate::serve;
 use crate::servers::Servers;
 use crate::watch::{self, complain, Options, Picture, Watch};
 use crate::{table, Outcome};
@@ -19,7 +20,6 @@ pub use choice::Choice;
 use std::sync::{Arc, Mutex, PoisonError};
 pub use text::text;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{signal, SignalKind};
 
 /// What `/metrics` tells, made once of each picture: how often somebody scrapes costs next to nothing.
 struct Page {
@@ -55,18 +55,7 @@ pub async fn run(common: &Common, metrics: &Metrics) -> anyhow::Result<Outcome> 
         let listener = TcpListener::bind(listen).await.with_context(|| format!("--listen {listen}"))?;
         eprintln!("tsgen: metrics: http://{}/metrics", listener.local_addr()?);
         let app = routes(Watch::start(servers, Options::default()), metrics.max_keys);
-        let mut ends = signal(SignalKind::terminate())?;
-        let end = async move {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = ends.recv() => {}
-            }
-        };
-        // A scrape that is half sent may end; one that nobody reads may not hold the process.
-        tokio::select! {
-            served = async { axum::serve(listener, app).await } => served?,
-            () = end => {}
-        }
+        serve::serve(listener, app).await?;
         return Ok(Outcome::Done);
     }
     let picture = watch::whole(servers, &Family::ALL).await?;

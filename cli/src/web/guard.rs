@@ -6,11 +6,11 @@
 
 use super::act::TOKEN;
 use super::layout::{Page, Tab};
-use super::serve::{Peer, PATIENCE};
 use super::trouble::Trouble;
 use super::visit::{Pairs, Visit};
 use super::who::{cookie, text, who, Gate};
 use super::{login, App};
+use crate::serve::{Peer, PATIENCE};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};

@@ -24,7 +24,6 @@ mod overview;
 mod pages;
 mod reach;
 mod secret;
-mod serve;
 mod sessions;
 mod trouble;
 pub mod users;
@@ -34,6 +33,7 @@ mod workers;
 
 use crate::args::{Common, Web};
 use crate::metrics;
+use crate::serve;
 use crate::servers::Servers;
 use crate::watch::{Options, Watch};
 use crate::Outcome;
