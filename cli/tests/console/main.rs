@@ -18,5 +18,6 @@ mod transfer;
 mod watching;
 mod web;
 mod web_guard;
+mod web_key;
 mod web_work;
 mod work;

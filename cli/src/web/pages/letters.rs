@@ -6,7 +6,7 @@ use super::super::trouble::Reply;
 use super::super::visit::Visit;
 use super::entries::{self, Listed, Wanted};
 use super::frame::Frame;
-use super::work::{self, Task, STEP};
+use super::work::{self, Task, Until, STEP};
 use super::{content, moment, reasons, steer};
 use crate::args::State;
 use crate::dead::{self, Fate};
@@ -128,18 +128,19 @@ pub async fn discard(at: KeyAt, act: Act) -> Reply {
     settle(at, act, Fate::Discard).await
 }
 
-/// How many letters match, and the last of them: what is asked about is what is done.
-async fn counted(known: &Known, reason: Option<&str>) -> anyhow::Result<(i64, i64)> {
+/// How many letters match, and how far they reach: what is asked about is what is done.
+async fn counted(known: &Known, reason: Option<&str>) -> anyhow::Result<(i64, Until)> {
     let pattern = reason.map(WildMatch::new);
-    let (mut count, mut last, mut after) = (0, 0, 0);
+    let (mut count, mut until, mut after) = (0, Until { token: 0, died_at: 0 }, 0);
     loop {
         let page = dead::page(known, STEP, after).await?;
         for letter in page.iter().filter(|letter| work::matches(pattern.as_ref(), &letter.reason.0)) {
-            (count, last) = (count + 1, letter.token);
+            count += 1;
+            until = Until { token: letter.token, died_at: until.died_at.max(letter.died_at) };
         }
         match page.last() {
             Some(last) if page.len() == STEP => after = last.token,
-            _ => return Ok((count, last)),
+            _ => return Ok((count, until)),
         }
     }
 }
@@ -176,11 +177,11 @@ async fn settle(at: KeyAt, mut act: Act, fate: Fate) -> Reply {
     let reason = act.fields.has("reason").then(|| act.fields.get("reason").to_owned());
     if act.fields.get("until").is_empty() {
         let (count, until) = counted(&known, reason.as_deref()).await?;
-        act.fields.0.push(("until".to_owned(), until.to_string()));
-        act.fields.0.push(("count".to_owned(), count.to_string()));
+        let asked = [("until", until.token), ("died", until.died_at), ("count", count)];
+        act.fields.0.extend(asked.map(|(name, number)| (name.to_owned(), number.to_string())));
     }
     let number = |name: &str| act.fields.get(name).parse::<i64>().unwrap_or_default();
-    let (until, count) = (number("until"), number("count"));
+    let (until, count) = (Until { token: number("until"), died_at: number("died") }, number("count"));
     if count == 0 {
         return Ok(act.leads(&back, Some("None matches any more, and nothing was done.")));
     }

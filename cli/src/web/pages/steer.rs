@@ -56,7 +56,7 @@ pub fn tokens(act: &Act) -> Result<Vec<i64>, Trouble> {
     act.fields.all("token").map(read).collect()
 }
 
-pub async fn promote(at: KeyAt, act: Act) -> Reply {
+pub async fn promote(at: KeyAt, mut act: Act) -> Reply {
     let (known, tokens) = (act.visit.app.reach.key(&at).await?, tokens(&act)?);
     let back = format!("{}/delayed", at.address());
     if !tokens.is_empty() {
@@ -67,7 +67,11 @@ pub async fn promote(at: KeyAt, act: Act) -> Reply {
         };
         return act.take("promote", Some(&at), &back, work).await;
     }
-    let delayed = known.info().await?.delayed;
+    if act.fields.get("count").is_empty() {
+        act.fields.0.push(("count".to_owned(), known.info().await?.delayed.to_string()));
+    }
+    // As many as were asked about, however many there are by now.
+    let delayed: i64 = act.fields.get("count").parse().unwrap_or_default();
     let question = Question {
         title: "Promote all that are delayed?",
         text: &format!(

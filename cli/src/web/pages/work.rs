@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tsgen_client::DeadLetter;
 use wildmatch::WildMatch;
 
 /// So many may go on at a time.
@@ -31,10 +32,25 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub enum Task {
-    /// Dead letters whose reason matches, up to a token: those that were counted when it was asked. Those that die meanwhile stay.
-    Settle { fate: Fate, reason: Option<String>, until: i64, count: i64 },
+    /// Dead letters whose reason matches: those that were counted when it was asked. Those that die meanwhile stay.
+    Settle { fate: Fate, reason: Option<String>, until: Until, count: i64 },
     /// As many delays as there were.
     Promote { most: i64 },
+}
+
+/// How far those reach that are meant. They are listed by the token of their last delivery, and one that was claimed early may die late: so
+/// that it is among them, its token and its death both have to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Until {
+    pub token: i64,
+    /// Unix ms of the server.
+    pub died_at: i64,
+}
+
+impl Until {
+    fn has(&self, letter: &DeadLetter) -> bool {
+        letter.token <= self.token && letter.died_at <= self.died_at
+    }
 }
 
 impl Task {
@@ -172,7 +188,7 @@ async fn run(known: &Known, work: &Work) -> anyhow::Result<()> {
                 let is_last = page.len() < STEP;
                 let tokens: Vec<i64> = page
                     .iter()
-                    .filter(|letter| letter.token <= *until && matches(pattern.as_ref(), &letter.reason.0))
+                    .filter(|letter| until.has(letter) && matches(pattern.as_ref(), &letter.reason.0))
                     .map(|letter| letter.token)
                     .collect();
                 if is_stopped() {
@@ -182,7 +198,7 @@ async fn run(known: &Known, work: &Work) -> anyhow::Result<()> {
                     work.done.fetch_add(dead::apply(known, *fate, &tokens).await?, Ordering::Relaxed);
                 }
                 match page.last() {
-                    Some(last) if !is_last && last.token < *until => after = last.token,
+                    Some(last) if !is_last && last.token < until.token => after = last.token,
                     _ => return Ok(()),
                 }
             }
