@@ -18,7 +18,7 @@ use super::layout::{Page, Tab};
 use super::trouble::{Reply, Trouble};
 use super::visit::{Pairs, Visit};
 use super::App;
-use crate::bytes::{shortened, Bytes};
+use crate::bytes::Bytes;
 use crate::table;
 use crate::watch::KeyId;
 use axum::extract::{FromRequest, Request};
@@ -114,12 +114,9 @@ impl Act {
 
 /// A line on standard error: when, who, from where, what, and what came of it.
 pub fn audit(visit: &Visit, action: &str, key: Option<&KeyAt>, is_done: bool, said: &str) {
-    // Names are those of others: nothing in them ends a line or a quote.
     let id = key.map(|key| KeyId { db: key.db, key: Bytes::from(&key.name) });
-    let quoted = |text: &str| format!("\"{}\"", shortened(&Bytes::from(text).to_string(), 300).replace('"', "\\\""));
-    let (user, key) =
-        (visit.who.user.as_deref().unwrap_or("-"), key.map(|key| (key.db, Bytes::from(&key.name).to_string())));
-    let of_key = key.map_or(String::new(), |(db, name)| format!(" db={db} key={}", quoted(&name)));
+    let user = visit.who.user.as_deref().unwrap_or("-");
+    let of_key = key.map_or(String::new(), |key| format!(" db={} key={}", key.db, quoted(&key.name)));
     let result = if is_done { "done" } else { "failed" };
     // Whoever tries passwords is not to push out what has happened.
     if !matches!(action, "login" | "logout") {
@@ -128,8 +125,34 @@ pub fn audit(visit: &Visit, action: &str, key: Option<&KeyAt>, is_done: bool, sa
     eprintln!(
         "tsgen: web: time={} user={} address={} action={action}{of_key} result={result} said={}",
         table::time(table::now()),
-        quoted(user),
+        quoted(user.as_bytes()),
         visit.who.address,
-        quoted(said)
+        quoted(said.as_bytes())
     );
+}
+
+/// Between quotes. Names are those of others: nothing in them ends a line or the quote, nor does a `\` at their end.
+fn quoted(text: &[u8]) -> String {
+    let escaped = text.iter().take(300).flat_map(|byte| match byte {
+        b'"' | b'\\' => vec![b'\\', *byte],
+        byte => vec![*byte],
+    });
+    let end = if text.len() > 300 { "…" } else { "" };
+    format!("\"{}{end}\"", Bytes(escaped.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn nothing_leaves_its_quotes() {
+        let quoted = |text: &str| quoted(text.as_bytes());
+        assert_eq!(quoted("two books"), r#""two books""#);
+        assert_eq!(quoted(r#"a" result=done said="x"#), r#""a\" result=done said=\"x""#);
+        assert_eq!(quoted(r#"a\" result=done"#), r#""a\\\" result=done""#);
+        assert_eq!(quoted("a\\"), r#""a\\""#);
+        assert_eq!(quoted("a\nb\x1b[2J"), r#""a\nb\x1b[2J""#);
+        assert!(quoted(&"\"".repeat(400)).ends_with("\\\"…\""));
+    }
 }

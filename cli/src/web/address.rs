@@ -49,6 +49,11 @@ pub struct KeyAt {
 }
 
 impl KeyAt {
+    /// The part of the address of a page that is so many parts behind the name. (axum's own `Path` takes a name that is text only.)
+    pub fn behind(visit: &Visit, place: usize) -> &str {
+        visit.path.split('/').nth(4 + place).unwrap_or_default()
+    }
+
     /// Its address, without the base path.
     pub fn address(&self) -> String {
         key(self.db, &self.name)

@@ -19,6 +19,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use maud::html;
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The bytes of a form at most.
@@ -41,6 +42,7 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
     let (parts, body) = request.into_parts();
     let visit = visit(&app, &parts);
     let mut reply = match admit(&app, &visit, parts, body).await {
+        Ok(request) if request.method() == Method::POST => finished(next.run(request)).await,
         Ok(request) => next.run(request).await,
         Err(reply) => reply,
     };
@@ -58,6 +60,15 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
     }
     reply.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     reply
+}
+
+/// What has begun to change something is done to its end, and told of on standard error, also if the browser has gone by then: a handler ends
+/// with its connection, and half of it may be done.
+async fn finished(handled: impl Future<Output = Response> + Send + 'static) -> Response {
+    tokio::spawn(handled).await.unwrap_or_else(|_| {
+        let text = "A fault of tsgen: what came of it is not known. Its standard error tells more.";
+        Trouble::new(StatusCode::INTERNAL_SERVER_ERROR, "That has failed", text).into_response()
+    })
 }
 
 fn visit(app: &App, parts: &Parts) -> Visit {

@@ -64,3 +64,34 @@ fn as_many_delays_end_as_were_asked_about() {
     browser.get("/key/0/mails").is(200).has("1 promoted.");
     assert_eq!((field(&server, "ready"), field(&server, "delayed")), (1, 1));
 }
+
+#[test]
+fn what_has_begun_is_done_and_told_of_also_if_the_browser_goes() {
+    let (server, web, mut browser) = site(&[]);
+    let token = browser.get("/key/0/mails").is(200).token();
+    server.client().ok("CLIENT PAUSE 1000 ALL");
+    let stream = browser.open("POST", "/key/0/mails/pause", Some(&format!("csrf={token}")));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    drop(stream);
+    let line = web.app.line_with("action=pause");
+    assert!(line.contains("key=\"mails\" result=done"), "{line}");
+    assert_eq!(server.client().ok("TSGEN.INFO mails").field("paused").text(), "yes");
+}
+
+#[test]
+fn a_key_of_any_name_has_a_page_of_what_goes_on() {
+    let (server, web, mut browser) = site(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE \"q\\\\\\\" \\xff\"\n OK\n > TSGEN.ADVANCE \"q\\\\\\\" \\xff\" 10\n 10\n > TSGEN.ADD \"q\\\\\\\" \\xff\" 1 a x\n 0");
+    let token = c.call(&[b"TSGEN.CLAIM", b"q\\\" \xff", b"w"]).items()[0].items()[0].int().to_string();
+    c.call(&[b"TSGEN.NACK", b"q\\\" \xff", token.as_bytes(), b"DEAD"]);
+    let key = "/key/0/q%5C%22%20%FF";
+    let question = browser.act(&format!("{key}/dead"), &format!("{key}/requeue"), "all=yes").is(200);
+    browser.post(&format!("{key}/requeue"), &fields(&question)).is(303);
+    browser.get(&format!("{key}/work/1")).is(200).has("1 requeued.");
+    browser.act(key, &format!("{key}/work/1"), "").is(303);
+    browser.get(&format!("{key}/work/2")).is(404);
+    // Nothing in the name ends the quote that it stands in.
+    let line = web.app.line_with("action=stop");
+    assert!(line.contains(r#"key="q\\\" \xff" result=done"#), "{line}");
+}

@@ -9,7 +9,6 @@ use super::frame::Frame;
 use super::steer;
 use crate::dead::{self, Fate};
 use crate::keys::Known;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use maud::html;
 use std::collections::VecDeque;
@@ -211,8 +210,13 @@ pub fn matches(pattern: Option<&WildMatch>, reason: &[u8]) -> bool {
     pattern.is_none_or(|pattern| pattern.matches(&String::from_utf8_lossy(reason)))
 }
 
-pub async fn page(at: KeyAt, visit: Visit, Path((_, _, number)): Path<(String, String, String)>) -> Reply {
-    let work = visit.app.works.find(&at, &number)?;
+/// The number in the address.
+fn number(visit: &Visit) -> &str {
+    KeyAt::behind(visit, 1)
+}
+
+pub async fn page(at: KeyAt, visit: Visit) -> Reply {
+    let work = visit.app.works.find(&at, number(&visit))?;
     let frame = Frame::find(at, visit).await?;
     let (done, count) = (work.done.load(Ordering::Relaxed), work.task.count());
     let end = work.end.borrow().clone();
@@ -225,7 +229,7 @@ pub async fn page(at: KeyAt, visit: Visit, Path((_, _, number)): Path<(String, S
         @match &end {
             None => div.actions {
                 p { "It goes on, also if this page is closed." }
-                (frame.visit.button(&frame.path(&format!("/work/{number}")), "Stop", &[]))
+                (frame.visit.button(&frame.path(&format!("/work/{}", work.number)), "Stop", &[]))
             },
             Some(Ok(text)) => p.note role="status" { (text) },
             Some(Err(text)) => p.note.bad role="alert" { (text) },
@@ -235,9 +239,10 @@ pub async fn page(at: KeyAt, visit: Visit, Path((_, _, number)): Path<(String, S
     Ok(frame.page("/work", end.is_none(), body))
 }
 
-pub async fn stop(at: KeyAt, Path((_, _, number)): Path<(String, String, String)>, act: Act) -> Reply {
-    let work = act.visit.app.works.find(&at, &number)?;
+pub async fn stop(at: KeyAt, act: Act) -> Reply {
+    let work = act.visit.app.works.find(&at, number(&act.visit))?;
     work.is_stopped.store(true, Ordering::Relaxed);
-    let path = format!("{}/work/{number}?refresh=2", at.address());
-    Ok(act.leads(&path, Some("It stops before its next step.")))
+    let path = format!("{}/work/{}?refresh=2", at.address(), work.number);
+    let said = format!("It stops before its next step: {}.", work.task.action());
+    act.take("stop", Some(&at), &path, async { Ok(said) }).await
 }
