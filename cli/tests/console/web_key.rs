@@ -95,3 +95,49 @@ fn a_key_of_any_name_has_a_page_of_what_goes_on() {
     let line = web.app.line_with("action=stop");
     assert!(line.contains(r#"key="q\\\" \xff" result=done"#), "{line}");
 }
+
+#[test]
+fn patterns_and_reasons_are_bounded() {
+    let (server, _web, mut browser) = site(&[]);
+    let mut c = server.client();
+    let tokens = claimed(&mut c);
+    let reason = format!("{}<b>", "full ".repeat(12_000));
+    c.call(&[
+        b"TSGEN.NACK",
+        b"mails",
+        tokens[0].as_bytes(),
+        tokens[1].as_bytes(),
+        b"DEAD",
+        b"REASON",
+        reason.as_bytes(),
+    ]);
+    let page = browser.get("/key/0/mails/dead").is(200);
+    assert!(page.body.len() < 20_000, "{}", page.body.len());
+    let link = page.body.split("href=\"/key/0/mails/dead?reason=").nth(1).expect("a link").split('"').next();
+    browser.get(&format!("/key/0/mails/dead?reason={}", link.expect("its end"))).is(200).has("All 2 that match");
+    let long = format!("*{}", "a".repeat(1000));
+    for page in ["dead?reason=", "dead?id=", "ready?id=", "find?id="] {
+        browser.get(&format!("/key/0/mails/{page}{long}")).is(400).has("at most 1000 bytes");
+    }
+    browser.act("/key/0/mails", "/key/0/mails/discard", &format!("all=yes&reason={long}")).is(400);
+}
+
+#[test]
+fn a_question_is_not_turned_round_by_what_it_is_about() {
+    let (server, _web, mut browser) = site(&[]);
+    let [token, _] = claimed(&mut server.client());
+    server.client().ok(&format!("TSGEN.NACK mails {token} DEAD REASON \"a\u{202e}b\""));
+    let question = browser.act("/key/0/mails/dead", "/key/0/mails/discard", "all=yes&reason=a%E2%80%AEb").is(200);
+    question.has("matches a\\xe2\\x80\\xaeb. ");
+}
+
+#[test]
+fn large_elements_behind_small_ones_do_not_come_at_once() {
+    let (server, _web, mut browser) = site(&[]);
+    server.client().ok(
+        "EVAL \"for i = 1, 90 do redis.call('TSGEN.ADD', KEYS[1], 100 + i, 'e' .. i, string.rep('x', i < 10 and 10 or 1048576)) end\" 1 mails",
+    );
+    let page = browser.get("/key/0/mails/waiting").is(200).has("so a page has few of them").has(">e9<").lacks(">e20<");
+    let next = page.body.split("rel=\"next\" href=\"").nth(1).expect("a link").split('"').next().expect("its end");
+    browser.get(next).is(200).has("so a page has few of them").lacks(">e9<");
+}

@@ -6,6 +6,7 @@ use super::super::visit::Visit;
 use super::frame::{name, word, Frame};
 use super::{content, key, moment, steer};
 use crate::args::State;
+use crate::bytes::Bytes;
 use crate::carried::Carried;
 use crate::entries::{page_of, Entry};
 use crate::keys::Known;
@@ -18,6 +19,10 @@ use wildmatch::WildMatch;
 pub const PAGE: usize = 50;
 /// So long it is looked for what matches. Then there is a link to go on from there.
 const PATIENCE: Duration = Duration::from_millis(700);
+
+/// The bytes of a pattern at most, and those of an id or a reason that it is compared with.
+pub const PATTERN: usize = 1000;
+const LOOKED_AT: usize = 4096;
 
 /// An entry, and how to find it again.
 pub struct Listed {
@@ -58,8 +63,21 @@ pub struct Found {
 }
 
 /// A pattern of a query; none if it is empty.
-pub fn pattern(text: &str) -> Option<WildMatch> {
-    (!text.is_empty()).then(|| WildMatch::new(text))
+pub fn pattern(text: &str) -> Result<Option<WildMatch>, Trouble> {
+    (!text.is_empty()).then(|| bounded(text)).transpose()
+}
+
+/// A pattern. What it costs to compare grows with its length times that of the text, so both are bounded.
+pub fn bounded(text: &str) -> Result<WildMatch, Trouble> {
+    if text.len() > PATTERN {
+        return Err(Trouble::wrong(format!("A pattern has at most {PATTERN} bytes.")));
+    }
+    Ok(WildMatch::new(text))
+}
+
+/// Whether an id or a reason matches; of a very long one the beginning has to.
+pub fn matches(pattern: &WildMatch, text: &[u8]) -> bool {
+    pattern.matches(&String::from_utf8_lossy(&text[..text.len().min(LOOKED_AT)]))
 }
 
 /// A page of entries: up to [`PAGE`], or with a pattern what is found of it in a moment.
@@ -70,10 +88,10 @@ pub async fn find(known: &Known, wanted: &Wanted) -> anyhow::Result<Found> {
     loop {
         let (entries, next) = page_of::<Carried>(known, wanted.state, PAGE, &after).await?;
         for entry in entries {
-            let reason =
-                || entry.death.as_ref().map(|death| String::from_utf8_lossy(&death.reason.0)).unwrap_or_default();
-            let is_one = wanted.id.as_ref().is_none_or(|id| id.matches(&entry.id.to_string()))
-                && wanted.reason.as_ref().is_none_or(|pattern| pattern.matches(&reason()));
+            let reason = entry.death.as_ref().map(|death| death.reason.0.as_slice()).unwrap_or_default();
+            let id = || Bytes::from(&entry.id.0[..entry.id.0.len().min(LOOKED_AT)]).to_string();
+            let is_one = wanted.id.as_ref().is_none_or(|pattern| matches(pattern, id().as_bytes()))
+                && wanted.reason.as_ref().is_none_or(|pattern| matches(pattern, reason));
             if is_one {
                 listed.push(Listed { entry, after: after.clone() });
             }
@@ -103,8 +121,9 @@ pub fn cursor(visit: &Visit) -> Result<String, Trouble> {
 pub async fn page(at: KeyAt, visit: Visit, state: State) -> Reply {
     let after = cursor(&visit)?;
     let id = visit.query.get("id").to_owned();
+    let by_id = pattern(&id)?;
     let frame = Frame::find(at, visit).await?;
-    let wanted = Wanted { state, after: after.clone(), id: pattern(&id), reason: None };
+    let wanted = Wanted { state, after: after.clone(), id: by_id, reason: None };
     let found = find(&frame.known, &wanted).await?;
     let here = format!("/{}", word(state));
     let body = html! {

@@ -21,7 +21,7 @@ pub async fn page(at: KeyAt, visit: Visit) -> Reply {
         if frame.count(state) == 0 {
             continue;
         }
-        let wanted = Wanted { state, after: "0".to_owned(), id: entries::pattern(&id), reason: None };
+        let wanted = Wanted { state, after: "0".to_owned(), id: entries::pattern(&id)?, reason: None };
         let found = entries::find(&frame.known, &wanted).await?;
         if found.listed.is_empty() && found.next.is_none() {
             continue;

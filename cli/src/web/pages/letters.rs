@@ -9,6 +9,7 @@ use super::frame::Frame;
 use super::work::{self, Task, Until, STEP};
 use super::{content, moment, reasons, steer};
 use crate::args::State;
+use crate::bytes::Bytes;
 use crate::dead::{self, Fate};
 use crate::keys::Known;
 use maud::{html, Markup};
@@ -24,8 +25,8 @@ pub async fn page(at: KeyAt, visit: Visit) -> Reply {
     let wanted = Wanted {
         state: State::Dead,
         after: after.clone(),
-        id: entries::pattern(&id),
-        reason: frame.visit.query.has("reason").then(|| WildMatch::new(&reason)),
+        id: entries::pattern(&id)?,
+        reason: frame.visit.query.has("reason").then(|| entries::bounded(&reason)).transpose()?,
     };
     let found = entries::find(&frame.known, &wanted).await?;
     let counted = reasons::count(&frame.known).await?;
@@ -175,6 +176,7 @@ async fn settle(at: KeyAt, mut act: Act, fate: Fate) -> Reply {
         return act.take(action, Some(&at), &back, work).await;
     }
     let reason = act.fields.has("reason").then(|| act.fields.get("reason").to_owned());
+    reason.as_deref().map(entries::bounded).transpose()?;
     if act.fields.get("until").is_empty() {
         let (count, until) = counted(&known, reason.as_deref()).await?;
         let asked = [("until", until.token), ("died", until.died_at), ("count", count)];
@@ -185,8 +187,10 @@ async fn settle(at: KeyAt, mut act: Act, fate: Fate) -> Reply {
     if count == 0 {
         return Ok(act.leads(&back, Some("None matches any more, and nothing was done.")));
     }
-    let which =
-        reason.as_ref().map_or("all of them".to_owned(), |reason| format!("those whose reason matches {reason}"));
+    let which = reason.as_ref().map_or("all of them".to_owned(), |reason| {
+        // It may have been made from a reason, so it may have what turns the rest of the question round.
+        format!("those whose reason matches {}", Bytes::from(reason))
+    });
     let text = format!("{count} dead letters: {which}. {what} Letters that die from now on stay.");
     let question = Question {
         title: &format!("{title} {count} dead letters?"),

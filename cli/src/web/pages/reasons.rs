@@ -1,6 +1,7 @@
 //! Why entries have died: how many of each reason.
 
 use super::super::visit::Visit;
+use super::entries::PATTERN;
 use super::frame::Frame;
 use super::work::STEP;
 use super::{content, moment};
@@ -12,6 +13,8 @@ use std::collections::HashMap;
 
 /// So many dead letters are counted for one page: some commands of 1000 each.
 const COUNTED: usize = 20_000;
+/// And so many bytes of reasons, or a step more: one has up to 64 KiB.
+const BYTES: usize = 16 << 20;
 /// So many reasons are listed.
 const LISTED: usize = 20;
 
@@ -29,10 +32,11 @@ pub struct Reasons {
 pub async fn count(known: &Known) -> anyhow::Result<Reasons> {
     let mut counts: HashMap<Vec<u8>, (u64, i64)> = HashMap::new();
     let mut reasons = Reasons::default();
-    let mut after = 0;
+    let (mut after, mut bytes) = (0, 0);
     loop {
         let page = dead::page(known, STEP, after).await?;
         reasons.counted += page.len();
+        bytes += page.iter().map(|letter| letter.reason.0.len()).sum::<usize>();
         let last = page.last().map(|last| last.token);
         let is_last = page.len() < STEP;
         for letter in page {
@@ -40,7 +44,7 @@ pub async fn count(known: &Known) -> anyhow::Result<Reasons> {
             (*count, *last) = (*count + 1, letter.died_at.max(*last));
         }
         match last {
-            Some(last) if !is_last && reasons.counted < COUNTED => after = last,
+            Some(last) if !is_last && reasons.counted < COUNTED && bytes < BYTES => after = last,
             _ => {
                 reasons.is_cut = !is_last;
                 break;
@@ -52,9 +56,18 @@ pub async fn count(known: &Known) -> anyhow::Result<Reasons> {
     Ok(reasons)
 }
 
-/// A pattern that a reason matches. What a field of a form cannot hold is `?` there.
+/// A pattern that a reason matches. What a field of a form cannot hold is `?` there, and the rest of a long one `*`.
 pub fn pattern(reason: &[u8]) -> String {
-    String::from_utf8_lossy(reason).chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    let text = String::from_utf8_lossy(&reason[..reason.len().min(PATTERN)]);
+    let mut pattern = String::new();
+    for c in text.chars().map(|c| if c.is_control() { '?' } else { c }) {
+        if pattern.len() >= PATTERN / 2 {
+            pattern.push('*');
+            break;
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 /// A reason as people read it.

@@ -4,19 +4,21 @@ use super::super::address::KeyAt;
 use super::super::trouble::{Reply, Trouble};
 use super::super::visit::Visit;
 use super::frame::{name, Frame};
-use super::{content, key, moment};
+use super::{content, download, key, moment};
 use crate::bytes::Bytes;
 use crate::family::Family;
 use maud::{html, Markup};
 use percent_encoding::{percent_decode_str, percent_encode, NON_ALPHANUMERIC};
 use redis::Value;
-use tsgen_client::reply::{bytes, list, text};
+use tsgen_client::reply::{at as reply_at, bytes, list, maybe_bytes, text};
 use tsgen_client::{Figure, Name};
 
 /// Rows on a page.
 const PAGE: usize = 50;
-/// Elements of TSGEN come with their payloads, and no bound on them: about so many bytes may be asked for at once.
-const BYTES: i64 = 4 << 20;
+/// Elements of TSGEN come with their payloads, and the server has no bound on them: with more bytes than this a page is full.
+const BYTES: usize = 4 << 20;
+/// A key that takes less memory than this is asked for a page at once.
+const SMALL: i64 = 64 << 20;
 
 /// A page of rows, and what the query of the next one says.
 struct Rows {
@@ -58,28 +60,37 @@ fn encoded(name: &[u8]) -> String {
     percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
-/// How many elements may be asked for, so that what comes is no more than some MiB: from the mean of what the key holds.
-async fn affordable(frame: &Frame) -> anyhow::Result<usize> {
+/// Whether all that the key holds could come at once.
+async fn is_small(frame: &Frame) -> bool {
     let words = [&b"MEMORY"[..], b"USAGE", frame.known.name.as_ref()];
-    // Who may not ask for that gets few.
+    // Who may not ask for that does not know.
     let usage = frame.known.tsgen.command(Some(frame.known.name.as_ref()), words).await;
-    let usage: i64 = usage.ok().and_then(|usage| text(&usage).parse().ok()).unwrap_or(i64::MAX);
-    let info = &frame.info;
-    let entries = (info.waiting + info.ready + info.leased + info.delayed + info.dead).max(1);
-    Ok(usize::try_from(BYTES / (usage / entries).max(1)).unwrap_or(PAGE).clamp(1, PAGE))
+    usage.is_ok_and(|usage| text(&usage).parse::<i64>().is_ok_and(|usage| usage < SMALL))
 }
 
-async fn elements(frame: &Frame, behind: &[u8]) -> anyhow::Result<Rows> {
-    let count = affordable(frame).await?;
+async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
+    // Small ones may stand before large ones, so the mean tells nothing: of a large key few are asked for, and then some more.
+    let is_small = is_small(frame).await;
+    let _held = if is_small { None } else { Some(download::hold()?) };
+    let mut count = if is_small { PAGE } else { 1 };
     let behind: Option<i64> = std::str::from_utf8(behind).ok().and_then(|text| text.parse().ok());
     let watermark = match &frame.info["watermark"] {
         Figure::Integer(watermark) => Some(*watermark),
         _ => None,
     };
     let from = behind.into_iter().chain(watermark).max().map_or("-".to_owned(), |from| format!("({from}"));
-    let (command, count_text) = (frame.known.family.command("RANGE"), count.to_string());
-    let words = [command.as_bytes(), frame.known.name.as_ref(), from.as_bytes(), b"+", b"COUNT", count_text.as_bytes()];
-    let reply = frame.known.tsgen.command(Some(frame.known.name.as_ref()), words).await?;
+    let (command, key) = (frame.known.family.command("RANGE"), frame.known.name.as_ref());
+    let reply = loop {
+        let most = count.to_string();
+        let words = [command.as_bytes(), key, from.as_bytes(), b"+", b"COUNT", most.as_bytes()];
+        let reply = frame.known.tsgen.command(Some(key), words).await?;
+        let payload = |row: &Value| maybe_bytes(reply_at(list(row), 2)).map_or(0, <[u8]>::len);
+        let bytes: usize = list(&reply).iter().map(payload).sum();
+        if list(&reply).len() < count || count == PAGE || bytes >= BYTES {
+            break reply;
+        }
+        count = (count + count.div_ceil(4)).min(PAGE);
+    };
     let found = list(&reply);
     let row = |row: &Value| {
         let of = list(row);

@@ -6,7 +6,7 @@ use super::super::address::KeyAt;
 use super::super::trouble::{Reply, Trouble};
 use super::super::visit::Visit;
 use super::frame::Frame;
-use super::steer;
+use super::{entries, steer};
 use crate::dead::{self, Fate};
 use crate::keys::Known;
 use axum::http::StatusCode;
@@ -207,7 +207,7 @@ async fn run(known: &Known, work: &Work) -> anyhow::Result<()> {
 }
 
 pub fn matches(pattern: Option<&WildMatch>, reason: &[u8]) -> bool {
-    pattern.is_none_or(|pattern| pattern.matches(&String::from_utf8_lossy(reason)))
+    pattern.is_none_or(|pattern| entries::matches(pattern, reason))
 }
 
 /// The number in the address.
