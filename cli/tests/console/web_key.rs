@@ -141,3 +141,17 @@ fn large_elements_behind_small_ones_do_not_come_at_once() {
     let next = page.body.split("rel=\"next\" href=\"").nth(1).expect("a link").split('"').next().expect("its end");
     browser.get(next).is(200).has("so a page has few of them").lacks(">e9<");
 }
+
+#[test]
+fn of_keys_that_are_not_watched_nothing_is_told() {
+    let (server, _web, mut browser) = site(&[]);
+    server.client().play(
+        "> EXPIRY.CREATE checkouts PREFIX order:\n OK\n > SET order:1 x EX 1000\n OK\n > SET session:1 x EX 1000\n OK",
+    );
+    browser.get("/key/0/checkouts/find?id=order:1").is(200).has("Its time to live runs out");
+    browser
+        .get("/key/0/checkouts/find?id=session:1")
+        .is(200)
+        .lacks("Its time to live runs out")
+        .has("Nothing of that name");
+}

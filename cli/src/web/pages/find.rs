@@ -8,14 +8,15 @@ use super::frame::{word, Frame, STATES};
 use super::{content, download, key, moment};
 use crate::family::Family;
 use maud::{html, Markup};
-use tsgen_client::reply::{bytes, list, text};
+use tsgen_client::reply::{at, bytes, list, text};
+use tsgen_client::Figure;
 
-pub async fn page(at: KeyAt, visit: Visit) -> Reply {
+pub async fn page(key: KeyAt, visit: Visit) -> Reply {
     let id = visit.query.get("id").to_owned();
     if id.is_empty() {
         return Err(Trouble::wrong("id: what is to be found?"));
     }
-    let frame = Frame::find(at, visit).await?;
+    let frame = Frame::find(key, visit).await?;
     let mut sections = Vec::new();
     for state in STATES {
         if frame.count(state) == 0 {
@@ -66,18 +67,26 @@ async fn behind_gate(frame: &Frame, id: &str) -> Result<Option<Markup>, Trouble>
             }
             let is_waiting = of.first().is_some_and(|state| text(state) == "waiting");
             Ok(is_waiting.then(|| {
-                let at = text(&of[1]).parse().unwrap_or_default();
+                let when = text(at(of, 1)).parse().unwrap_or_default();
                 html! {
                     h2 { "Waiting" }
                     dl {
-                        dt { "timestamp" } dd { (entries::timestamp(frame, at)) }
+                        dt { "timestamp" } dd { (entries::timestamp(frame, when)) }
                         @if let Some(every) = of.get(3) { dt { "comes again every" } dd { (moment::length(text(every).parse().unwrap_or_default())) } }
                     }
-                    (content::show(&bytes(&of[2]), content::Bound::LISTED))
+                    (content::show(&bytes(at(of, 2)), content::Bound::LISTED))
                 }
             }))
         }
         Family::Expiry => {
+            // Of other keys nothing is told.
+            let is_watched = match &frame.info["prefixes"] {
+                Figure::Names(prefixes) => prefixes.iter().any(|prefix| id.as_bytes().starts_with(&prefix.0)),
+                _ => false,
+            };
+            if !is_watched {
+                return Ok(None);
+            }
             let words = [&b"PEXPIRETIME"[..], id.as_bytes()].map(<[u8]>::to_vec);
             // It may be that this user may not ask for that, or that the key is in another slot.
             let Ok(reply) = frame.known.tsgen.command(Some(id.as_bytes()), words).await else { return Ok(None) };
