@@ -50,9 +50,12 @@ impl Attempts {
         Err(over)
     }
 
-    /// It was the right one: nothing is held against the address.
-    pub fn forget(&self, address: IpAddr) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&whose(address));
+    /// It was the right one, and counts for nothing. Those before still do: whoever has a password of his own cannot try others without end.
+    pub fn give_back(&self, address: IpAddr) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full) = all.get_mut(&whose(address)) {
+            *full = full.checked_sub(EVERY).unwrap_or(*full);
+        }
     }
 }
 
@@ -71,8 +74,23 @@ mod tests {
         assert_eq!(attempts.take_at(one, now + EVERY), Ok(()));
         assert!(attempts.take_at(one, now + EVERY).is_err());
         assert_eq!(attempts.take_at(other, now), Ok(()));
-        attempts.forget(one);
-        assert_eq!(attempts.take_at(one, now + EVERY), Ok(()));
+    }
+
+    #[test]
+    fn one_that_is_right_gives_back_itself_only() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        let one: IpAddr = "10.0.0.1".parse().expect("an address");
+        let right = || {
+            let taken = attempts.take_at(one, now);
+            attempts.give_back(one);
+            taken
+        };
+        assert!((0..100).all(|_| right() == Ok(())));
+        for _ in 0..AT_ONCE - 1 {
+            assert_eq!((attempts.take_at(one, now), right()), (Ok(()), Ok(())));
+        }
+        assert_eq!(attempts.take_at(one, now), Ok(()));
+        assert_eq!(attempts.take_at(one, now), Err(EVERY));
     }
 
     #[test]

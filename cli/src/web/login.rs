@@ -74,7 +74,7 @@ async fn is_right(visit: &Visit, users: &Users, user: &str, password: &str) -> R
         Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "Not now", text).into_response()
     })?;
     if is_right {
-        app.attempts.forget(address);
+        app.attempts.give_back(address);
     }
     Ok(is_right)
 }
@@ -88,6 +88,7 @@ pub async fn basic(visit: &Visit, users: &Users, authorization: &str) -> Result<
         if is_right(visit, users, user, password).await? {
             return Ok(());
         }
+        told(visit, users, user, false);
     }
     let trouble = Trouble::new(
         StatusCode::UNAUTHORIZED,
@@ -99,6 +100,14 @@ pub async fn basic(visit: &Visit, users: &Users, authorization: &str) -> Result<
     Err(reply)
 }
 
+/// Writes on standard error who has logged in, or tried.
+fn told(visit: &Visit, users: &Users, user: &str, is_right: bool) {
+    // A name that there is none of may be a password in the wrong field.
+    let mut named = visit.clone();
+    named.who.user = users.has(user).then(|| user.to_owned());
+    audit(&named, "login", None, is_right, if is_right { "" } else { "wrong name or password" });
+}
+
 pub async fn enter(act: Act) -> Reply {
     let visit = &act.visit;
     let Gate::Users(users) = &visit.app.gate else { return Err(Trouble::no_page()) };
@@ -107,14 +116,14 @@ pub async fn enter(act: Act) -> Reply {
         Ok(is_right) => is_right,
         Err(reply) => return Ok(reply),
     };
-    // A name that there is none of may be a password in the wrong field.
-    let mut named = visit.clone();
-    named.who.user = users.has(user).then(|| user.to_owned());
-    audit(&named, "login", None, is_right, if is_right { "" } else { "wrong name or password" });
+    told(visit, users, user, is_right);
     if !is_right {
         let mut reply = form(visit, next(act.fields.get("next")), Some("The name or the password is wrong."));
         *reply.status_mut() = StatusCode::UNAUTHORIZED;
         return Ok(reply);
+    }
+    if let Some(before) = &visit.who.session {
+        visit.app.sessions.end(before);
     }
     let session = visit.app.sessions.begin(user)?;
     let mut reply = Redirect::to(&visit.url(next(act.fields.get("next")))).into_response();

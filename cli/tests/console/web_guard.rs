@@ -192,6 +192,12 @@ fn users_log_in_and_out() {
     scrapes("YWRhOnBhc3N3b3JkIG9mIGFkYQ==").get("/").is(303);
     let refused = scrapes("YWRhOndyb25n").get("/metrics").is(401);
     assert!(refused.header("www-authenticate").starts_with("Basic "), "{:?}", refused.headers);
+    wait_until("it is told", || {
+        web.app
+            .lines_with("action=login")
+            .last()
+            .is_some_and(|line| line.contains("user=\"ada\"") && line.contains("failed"))
+    });
 
     let before = ada.cookies.clone();
     ada.act("/", "/logout", "").is(303);
@@ -218,6 +224,13 @@ fn passwords_cannot_be_tried_without_end() {
     from("203.0.113.8, 10.0.0.1").log_in("ada", "password of ada").is(429);
     let entered = from("203.0.113.7").log_in("ada", "password of ada").is(303);
     assert!(entered.header("set-cookie").contains("Secure"), "{:?}", entered.headers);
+    // Whoever has a password of his own cannot try others without end.
+    let mut last = 0;
+    for _ in 0..15 {
+        from("203.0.113.9").log_in("ada", "password of ada");
+        last = from("203.0.113.9").log_in("ada", "wrong").status;
+    }
+    assert_eq!(last, 429);
 }
 
 #[test]
