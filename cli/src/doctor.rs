@@ -1,6 +1,7 @@
 //! `tsgen doctor`: what endangers delivery, and what to do about it.
 
 use crate::args::Common;
+use crate::bytes::Bytes;
 use crate::family::Family;
 use crate::sentence::sentence;
 use crate::servers::{field, info, Servers};
@@ -317,7 +318,8 @@ pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
             Grade::Warning => "warning",
             Grade::Unknown => "unknown",
         };
-        table::line(format!("{grade}: {}: {}\n    {}", finding.place, finding.what, finding.remedy))?;
+        let [place, what, remedy] = [&finding.place, &finding.what, &finding.remedy].map(Bytes::from);
+        table::line(format!("{grade}: {place}: {what}\n    {remedy}"))?;
     }
     Ok(if found.is_empty() { Outcome::Done } else { Outcome::Failed })
 }

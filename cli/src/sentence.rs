@@ -1,5 +1,6 @@
 //! An error with its causes, in one sentence.
 
+use crate::bytes::Bytes;
 use std::error::Error;
 
 /// Each cause once: what an error has already said with its own words is left out.
@@ -16,7 +17,8 @@ fn causes<'e>(chain: impl Iterator<Item = &'e (dyn Error + 'static)>) -> String 
             said = format!("{said}: {cause}");
         }
     }
-    said.replace(['\r', '\n'], " ")
+    // Some of it is what a server has said, and a terminal obeys some bytes.
+    Bytes::from(said.replace(['\r', '\n'], " ")).to_string()
 }
 
 #[cfg(test)]
@@ -29,5 +31,11 @@ mod tests {
         let error = anyhow::Error::from(refused()).context("no answer: Connection refused").context("h:1");
         assert_eq!(sentence(&error), "h:1: no answer: Connection refused");
         assert_eq!(sentence(&anyhow::Error::from(refused()).context("INFO")), "INFO: Connection refused");
+    }
+
+    #[test]
+    fn nothing_is_said_that_a_terminal_would_obey() {
+        let error = anyhow::anyhow!("-ERR \x1b]0;x\x07\x1b[2J\r\nno \u{202e}such");
+        assert_eq!(sentence(&error), "-ERR \\x1b]0;x\\x07\\x1b[2J  no \\xe2\\x80\\xaesuch");
     }
 }

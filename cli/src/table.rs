@@ -1,5 +1,6 @@
 //! Rows in columns, and one JSON document.
 
+use crate::bytes::Bytes;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 use std::io::Write;
@@ -11,7 +12,8 @@ pub fn show(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> any
     table.load_preset(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(titles.iter().map(|title| title.trim_start_matches('#').to_uppercase()));
     for row in rows {
-        table.add_row(row);
+        // Most of it is what a server has said, and a terminal obeys some bytes.
+        table.add_row(row.iter().map(|cell| Bytes::from(cell).to_string()));
     }
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));

@@ -20,14 +20,11 @@ impl Url {
     pub fn parse(text: &str) -> Self {
         let (scheme, rest) = text.split_once("://").unwrap_or(("redis", text));
         let (rest, is_insecure) = rest.strip_suffix("#insecure").map_or((rest, false), |rest| (rest, true));
+        let is_socket = scheme.ends_with("unix");
+        // First: whatever a password has in it, it is no part of what the server is called.
+        let (user, rest) = if is_socket { ("", rest) } else { rest.rsplit_once('@').unwrap_or(("", rest)) };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (user, hosts, path) = if scheme.ends_with("unix") {
-            ("", "", rest)
-        } else {
-            let (user, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
-            let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
-            (user, hosts, path)
-        };
+        let (hosts, path) = if is_socket { ("", rest) } else { rest.split_once('/').unwrap_or((rest, "")) };
         let hosts = hosts.split(',').map(str::to_owned).collect();
         let [scheme, user, path, query] = [scheme, user, path, query].map(str::to_owned);
         Self { scheme, user, hosts, path, query, is_insecure }
@@ -174,6 +171,16 @@ mod tests {
         assert_eq!(with("cluster://a:1,b:2", None, Some("x")), "cluster://:x@a:1,b:2");
         assert_eq!(with("unix:///s?db=2", Some("ada"), Some("x")), "unix:///s?db=2&user=ada&pass=x");
         assert_eq!(with("redis://h:1", None, None), "redis://h:1");
+    }
+
+    #[test]
+    fn a_place_has_no_password() {
+        for password in ["se?cret", "se/cret", "se#cret", "se@cret", "?", "/x?y=z@w"] {
+            for scheme in ["redis", "rediss", "sentinel", "clusters"] {
+                let url = Url::parse(&format!("{scheme}://ada:{password}@h:1/0"));
+                assert_eq!((url.place().as_str(), url.path.as_str()), ("h:1", "0"), "{password}");
+            }
+        }
     }
 
     #[test]

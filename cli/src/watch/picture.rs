@@ -103,6 +103,6 @@ impl Picture {
 /// Says on standard error what went wrong.
 pub fn complain(troubles: &[String]) {
     for trouble in troubles {
-        eprintln!("tsgen: {trouble}");
+        eprintln!("tsgen: {}", Bytes::from(trouble));
     }
 }
