@@ -139,7 +139,7 @@ pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let rows = entries.iter().map(|entry| {
-        let time = |ms: Option<i64>| ms.map_or(String::new(), |ms| table::length(ms - table::now()));
+        let time = |ms: Option<i64>| ms.map_or(String::new(), |ms| table::length(ms.saturating_sub(table::now())));
         let state = match (peek.state, &entry.death) {
             (State::Ready, _) if entry.held => "held back".to_owned(),
             (State::Ready, _) => String::new(),

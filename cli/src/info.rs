@@ -24,7 +24,7 @@ pub fn shown(name: &str, figure: &Figure) -> String {
     match figure {
         Figure::Integer(ms) if name.ends_with("-age") => table::length(*ms),
         Figure::Integer(ms) if name == "next-deadline" => {
-            format!("{} (in {})", table::time(*ms), table::length(ms - table::now()))
+            format!("{} (in {})", table::time(*ms), table::length(ms.saturating_sub(table::now())))
         }
         Figure::Text(name) => Bytes::from(name).to_string(),
         Figure::Names(names) => names.iter().map(|name| Bytes::from(name).to_string()).collect::<Vec<_>>().join(" "),

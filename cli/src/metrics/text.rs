@@ -122,8 +122,8 @@ impl Told {
         self.up.with_label_values(&of).set(i64::from(node.trouble.is_none()));
         let Some(age) = node.age() else { return };
         self.seen.with_label_values(&of).set((at_ms as f64 / 1000.0 - age.as_secs_f64()).max(0.0));
-        let module = node.module_version.as_deref().unwrap_or_default();
-        self.info.with_label_values(&[of[0], module, &node.server, &node.role]).set(1);
+        let module = label(node.module_version.as_deref().unwrap_or_default());
+        self.info.with_label_values(&[of[0], &module, &label(&node.server), &label(&node.role)]).set(1);
         self.memory.with_label_values(&of).set(i64::try_from(node.used_memory).unwrap_or(i64::MAX));
         for (name, gauge) in &self.gauges {
             if let Some(n) = node.figure(name) {

@@ -31,13 +31,13 @@ pub fn lines(entry: &Entry, now: i64, columns: usize) -> Vec<Line> {
     field("id", name(&entry.id));
     if let Some(death) = &entry.death {
         field("reason", name(&death.reason));
-        field("died", format!("{} ({} ago)", table::time(death.at_ms), table::length(now - death.at_ms)));
+        field("died", format!("{} ({} ago)", table::time(death.at_ms), table::length(now.saturating_sub(death.at_ms))));
     }
     if let Some(consumer) = &entry.consumer {
         field("held by", name(consumer));
     }
     if let Some(until) = entry.until_ms {
-        field("until", format!("{} (in {})", table::time(until), table::length(until - now)));
+        field("until", format!("{} (in {})", table::time(until), table::length(until.saturating_sub(now))));
     }
     if entry.held {
         field("held back", "its group has as many in hand as it may".to_owned());
@@ -69,7 +69,7 @@ fn bytes(value: &Value) -> Option<Bytes> {
 
 fn of_content(content: &Map<String, Value>, now: i64, columns: usize, lines: &mut Vec<Line>) {
     let ago = |value: &Value| match value.as_i64() {
-        Some(at) => format!("{} ({} ago)", table::time(at), table::length(now - at)),
+        Some(at) => format!("{} ({} ago)", table::time(at), table::length(now.saturating_sub(at))),
         None => "-".to_owned(),
     };
     for (field, value) in content {

@@ -21,7 +21,10 @@ use crate::family::Family;
 use crate::servers::Servers;
 use sampler::Sampler;
 use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::{watch, Notify};
 
@@ -142,12 +145,22 @@ pub async fn whole(servers: Servers, families: &[Family]) -> anyhow::Result<Pict
     }
 }
 
+/// Nothing if it panics: a task that ends without a word would leave all views with the last picture, as if nothing had changed since.
+async fn caught<T>(look: impl Future<Output = T>) -> Option<T> {
+    let mut look = std::pin::pin!(look);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| look.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
+}
+
 async fn run(mut sampler: Sampler, sender: watch::Sender<Arc<Picture>>, wishes: Arc<Wishes>) {
     loop {
         let began = Instant::now();
         let looked_at = wishes.looked_at(began);
         let picture = tokio::select! {
-            picture = sampler.look(&looked_at) => picture,
+            picture = caught(sampler.look(&looked_at)) => picture.unwrap_or_else(|| sender.borrow().failed()),
             () = sender.closed() => return,
         };
         if sender.send(Arc::new(picture)).is_err() {
@@ -172,7 +185,7 @@ pub mod tests {
             node: "h:1".into(),
             id: KeyId { db: 0, key: name.into() },
             family: Family::Tsgen,
-            info: rates::tests::info(&[("ready", ready), ("oldest-ready-age", ready * 10)]),
+            info: rates::tests::info(&[("ready", ready), ("oldest-ready-age", ready.saturating_mul(10))]),
             sources: Vec::new(),
             rates: None,
             seen: Instant::now(),
@@ -181,5 +194,18 @@ pub mod tests {
 
     pub fn row(name: &str, ready: i64) -> Arc<Row> {
         Arc::new(bare(name, ready))
+    }
+
+    #[tokio::test]
+    async fn a_look_that_panics_is_told_of() {
+        assert_eq!(caught(async { 7 }).await, Some(7));
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("planted");
+        };
+        assert_eq!(caught::<()>(panics).await, None);
+        let before = Picture { nth: 3, rows: vec![row("mails", 1)], ..Picture::default() };
+        let told = before.failed();
+        assert_eq!((told.nth, told.rows.len(), told.troubles().len()), (4, 1, 1));
     }
 }

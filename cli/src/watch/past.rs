@@ -50,18 +50,23 @@ impl Point {
 
     /// Adds what another key has.
     pub fn add(&mut self, other: &Self) {
-        self.waiting += other.waiting;
-        self.ready += other.ready;
-        self.leased += other.leased;
-        self.delayed += other.delayed;
-        self.dead += other.dead;
+        for (own, other) in [
+            (&mut self.waiting, other.waiting),
+            (&mut self.ready, other.ready),
+            (&mut self.leased, other.leased),
+            (&mut self.delayed, other.delayed),
+            (&mut self.dead, other.dead),
+        ] {
+            // Whatever a server says.
+            *own = own.saturating_add(other);
+        }
         self.oldest_ready_ms = self.oldest_ready_ms.max(other.oldest_ready_ms);
         self.rates += other.rates;
     }
 
     /// Entries that workers are to get yet, or have in hand.
     pub fn backlog(&self) -> i64 {
-        self.ready + self.leased + self.delayed
+        self.ready.saturating_add(self.leased).saturating_add(self.delayed)
     }
 }
 
@@ -203,6 +208,15 @@ mod tests {
         assert_eq!((second.at_ms, second.ready, second.rates.delivered), (15_000, 7, 20.0));
         let key = &past.keys[&KeyId { db: 0, key: "a".into() }];
         assert_eq!((key.len(), key[0].rates.delivered), (1, 20.0));
+    }
+
+    #[test]
+    fn sums_stay_in_their_range() {
+        let mut all = Point::default();
+        for _ in 0..3 {
+            all.add(&Point::of(&row("a", i64::MAX, 1.0)));
+        }
+        assert_eq!((all.ready, all.backlog()), (i64::MAX, i64::MAX));
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Row {
     /// Entries in all states.
     pub fn entries(&self) -> i64 {
         let info = &self.info;
-        info.waiting + info.ready + info.leased + info.delayed + info.dead
+        [info.ready, info.leased, info.delayed, info.dead].into_iter().fold(info.waiting, i64::saturating_add)
     }
 }
 
@@ -57,7 +57,7 @@ pub struct Refused {
     pub why: String,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Picture {
     /// Which look this is of, from 1. 0: there was none yet.
     pub nth: u64,
@@ -80,6 +80,12 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// The next one, where a fault of this program has ended the look: the last that is known.
+    pub fn failed(&self) -> Self {
+        let trouble = "a fault of tsgen has ended this look, and its standard error tells more".to_owned();
+        Self { nth: self.nth + 1, trouble: Some(trouble), ..self.clone() }
+    }
+
     pub fn row(&self, id: &KeyId) -> Option<&Arc<Row>> {
         self.rows.binary_search_by(|row| row.id.cmp(id)).ok().map(|place| &self.rows[place])
     }

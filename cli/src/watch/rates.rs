@@ -22,7 +22,7 @@ impl Rates {
         let rate = |name: &str| {
             let Figure::Integer(now) = now[name] else { return None };
             let before = before[name].integer();
-            Some((if now >= before { now - before } else { now }) as f64 / seconds)
+            Some((if now >= before { now.saturating_sub(before) } else { now }) as f64 / seconds)
         };
         let of = |name| rate(name).unwrap_or(0.0);
         Self {
@@ -96,5 +96,8 @@ pub mod tests {
         // No time at all is a very short one.
         assert!(Rates::between(&before, &now, Duration::ZERO).delivered.is_finite());
         assert_eq!(Rates::between(&info(&[]), &info(&[("added", 6)]), Duration::from_secs(2)).added, Some(3.0));
+        // Nor is anything out of range, whatever the server says.
+        let (least, most) = (info(&[("acked", i64::MIN)]), info(&[("acked", i64::MAX)]));
+        assert!(Rates::between(&least, &most, Duration::from_secs(1)).acked > 0.0);
     }
 }

@@ -9,7 +9,7 @@ use super::trouble::Reply;
 use super::visit::{Pairs, Visit};
 use crate::bytes::{shortened, Bytes};
 use crate::table;
-use crate::watch::{KeyId, Picture, Row, Watch};
+use crate::watch::{KeyId, Picture, Point, Row, Watch};
 use maud::html;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -114,7 +114,7 @@ fn between(before: &Picture, now: &Picture) -> Vec<Event> {
 }
 
 fn of_key(old: &Row, new: &Row, mut told: impl FnMut(&'static str, String)) {
-    let rise = |name: &str| new.total(name) - old.total(name);
+    let rise = |name: &str| new.total(name).saturating_sub(old.total(name));
     let count = |n: i64, one: &str, many: &str| if n == 1 { format!("1 {one}.") } else { format!("{n} {many}.") };
     if old.info.paused != new.info.paused {
         told("key", if new.info.paused { "Paused." } else { "Resumed." }.to_owned());
@@ -131,7 +131,7 @@ fn of_key(old: &Row, new: &Row, mut told: impl FnMut(&'static str, String)) {
             count(new.info.ready, "entry is ready, after there was none", "entries are ready, after there were none"),
         );
     }
-    let backlog = |row: &Row| row.info.ready + row.info.leased + row.info.delayed;
+    let backlog = |row: &Row| Point::of(row).backlog();
     if backlog(old) > 0 && backlog(new) == 0 {
         told("delivery", "All is done: nothing is ready, leased or delayed.".to_owned());
     }

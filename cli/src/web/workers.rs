@@ -68,7 +68,7 @@ impl Workers {
 async fn look(before: &Looked, picture: &Picture, reach: &Reach) -> Looked {
     let mut rows: Vec<&Arc<Row>> = picture.rows.iter().filter(|row| row.info.leased > 0).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.info.leased));
-    let leased = |rows: &[&Arc<Row>]| rows.iter().map(|row| row.info.leased).sum::<i64>();
+    let leased = |rows: &[&Arc<Row>]| rows.iter().map(|row| row.info.leased).fold(0, i64::saturating_add);
     let all = leased(&rows);
     rows.truncate(KEYS);
     let asked = rows.iter().map(|row| async move {
@@ -101,7 +101,7 @@ async fn look(before: &Looked, picture: &Picture, reach: &Reach) -> Looked {
             Err(error) => looked.failure = Some(format!("{}: {error:#}", super::overview::shown(&row.id.key))),
         }
     }
-    looked.more = (all - i64::try_from(looked.held.len()).unwrap_or(i64::MAX)).max(0);
+    looked.more = all.saturating_sub(i64::try_from(looked.held.len()).unwrap_or(i64::MAX)).max(0);
     looked
 }
 
@@ -133,11 +133,11 @@ fn consumers<'l>(held: &[&'l Held]) -> BTreeMap<&'l Bytes, Consumer> {
 }
 
 fn since(ms: i64) -> String {
-    table::length((table::now() - ms).max(0) / 1000 * 1000)
+    table::length(table::now().saturating_sub(ms).max(0) / 1000 * 1000)
 }
 
 fn until(ms: i64) -> Markup {
-    let left = ms - table::now();
+    let left = ms.saturating_sub(table::now());
     html! { time datetime=(table::time(ms)) title=(table::time(ms)) { @if left > 0 { "in " (table::length(left / 1000 * 1000)) } @else { "over" } } }
 }
 

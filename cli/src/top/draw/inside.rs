@@ -108,7 +108,8 @@ fn reasons(frame: &mut Frame<'_>, area: Rect, model: &Model, inside: &Inside, th
     let begin = first(inside.selected, reasons.len(), height);
     for (nth, reason) in reasons.iter().enumerate().skip(begin).take(height) {
         let why = reason_text(&reason.reason);
-        let text = format!("{:>5} {:>6}  {}", count(reason.count), age((model.now - reason.last_at).max(0)), why);
+        let text =
+            format!("{:>5} {:>6}  {}", count(reason.count), age(model.now.saturating_sub(reason.last_at).max(0)), why);
         let mut line = Line::raw(fit(&text, width));
         if nth == inside.selected {
             line = selected(line, width, theme);
@@ -173,7 +174,7 @@ fn entries(frame: &mut Frame<'_>, area: Rect, model: &Model, inside: &Inside, st
 /// An entry in one line.
 fn row(entry: &Entry, state: State, now: i64, width: usize) -> String {
     let id = fit(&name(&entry.id), (width / 3).max(8));
-    let until = entry.until_ms.map_or("-".to_owned(), |until| age(until - now));
+    let until = entry.until_ms.map_or("-".to_owned(), |until| age(until.saturating_sub(now)));
     match (state, &entry.death) {
         (State::Ready, _) => {
             let held = if entry.held { "held back " } else { "" };
@@ -185,7 +186,7 @@ fn row(entry: &Entry, state: State, now: i64, width: usize) -> String {
         }
         (State::Delayed, _) => format!("{until:>6} {:>3} {id}  {}", entry.deliveries, content::line(entry)),
         (State::Dead, death) => {
-            let died = death.as_ref().map_or("-".to_owned(), |death| age((now - death.at_ms).max(0)));
+            let died = death.as_ref().map_or("-".to_owned(), |death| age(now.saturating_sub(death.at_ms).max(0)));
             let reason = death.as_ref().map(|death| reason_text(&death.reason)).unwrap_or_default();
             format!("{died:>6} {:>3} {id}  {reason}", entry.deliveries)
         }

@@ -5,8 +5,8 @@ use maud::{html, Markup};
 
 /// `5m 3s ago`, or `in 20s`; the time itself is in its title.
 pub fn from_now(ms: i64) -> Markup {
-    let left = ms - table::now();
-    let text = if left > 0 { format!("in {}", table::length(rounded(left))) } else { ago(-left) };
+    let left = ms.saturating_sub(table::now());
+    let text = if left > 0 { format!("in {}", table::length(rounded(left))) } else { ago(left.saturating_neg()) };
     html! { time title=(table::time(ms)) { (text) } }
 }
 
