@@ -178,8 +178,9 @@ impl Model {
                 Ok(_) => {}
                 Err(why) => self.say(why, true),
             }
-            // What it has changed is to be seen at once.
-            return vec![Ask::Look];
+            // What it has changed is to be seen at once, also where little is looked at again by itself.
+            let inside = self.inside.as_mut().map(Inside::reload).unwrap_or_default();
+            return [Ask::Look].into_iter().chain(inside).collect();
         }
         self.inside.as_mut().map(|inside| inside.answered(serial, answer)).unwrap_or_default()
     }
