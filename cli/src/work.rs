@@ -14,6 +14,7 @@ use anyhow::{bail, Context};
 use percent_encoding::{utf8_percent_encode, AsciiSet, CONTROLS};
 use rustix::process::{kill_process_group, Pid, Signal};
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -276,7 +277,10 @@ where
 }
 
 pub async fn run(common: &Common, work: &Work) -> anyhow::Result<Outcome> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    // Colours are for terminals, not for files and journals.
+    let has_colours =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(has_colours).with_target(false).init();
     let servers = Servers::of(common)?;
     let Some(first) = work.keys.first() else { bail!("no key") };
     let known = Known::find(&servers, first).await?;
