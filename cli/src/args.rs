@@ -21,13 +21,20 @@ pub struct Args {
 pub struct Common {
     /// redis://user:password@host:port/database, unix://path, sentinel://host:port,…/master, or cluster://host:port,…; by TLS: rediss,
     /// sentinels, clusters
-    #[arg(long, global = true, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "REDIS_URL",
+        default_value = "redis://127.0.0.1:6379",
+        hide_env_values = true,
+        help_heading = "Server"
+    )]
     pub url: String,
     /// The user, if the URL does not name one
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Server")]
     pub user: Option<String>,
     /// A file whose first line is the password, so that it is on no command line
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Server")]
     pub password_file: Option<PathBuf>,
     /// The password, from the variable that redis-cli takes it from, too
     #[arg(long, env = "REDISCLI_AUTH", hide = true, hide_env_values = true)]
@@ -48,7 +55,7 @@ pub struct Common {
     #[arg(long, global = true, help_heading = "TLS")]
     pub insecure: bool,
     /// Only this database; without it `ls` and `metrics` look at all, and the others at that of the URL
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", help_heading = "Server")]
     pub db: Option<u32>,
     /// One JSON document instead of text
     #[arg(long, global = true)]
@@ -69,9 +76,9 @@ pub enum Command {
         /// The key
         key: String,
     },
-    /// Show entries of one state with their content; nothing changes
+    /// Show entries of one state with their content, and who holds them; nothing changes
     Peek(Peek),
-    /// Show dead letters with their reasons
+    /// Show dead letters with their reasons; what is in them shows `peek KEY dead`
     Dead(Listing),
     /// Give dead letters another chance: by token, by pattern of the reason, or all
     Requeue(Chosen),

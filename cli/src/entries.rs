@@ -154,7 +154,13 @@ pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
         let id = shortened(&entry.id.to_string(), 40);
         vec![token, entry.deliveries.to_string(), id, shortened(&state, 40), shortened(&entry.line(), 100)]
     });
-    table::show(&["#token", "#deliveries", "id", "", "content"], rows)?;
+    let state = match peek.state {
+        State::Ready => "",
+        State::Delayed => "delay",
+        State::Leased => "held by",
+        State::Dead => "reason",
+    };
+    table::show(&["#token", "#deliveries", "id", state, "content"], rows)?;
     Ok(Outcome::Done)
 }
 

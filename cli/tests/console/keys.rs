@@ -140,7 +140,8 @@ fn entries_are_shown_with_their_content() {
         (&leased[0]["consumer"], &leased[0]["id"], &leased[0]["deliveries"]),
         (&value!("ada"), &value!("mail-1"), &value!(1))
     );
-    assert!(tsgen(&server, &["peek", "mails", "leased"]).done().contains("ada, for 59m"));
+    let leased = tsgen(&server, &["peek", "mails", "leased"]).done();
+    assert!(leased.contains("HELD BY") && leased.contains("ada, for 59m"), "{leased}");
     assert!(tsgen(&server, &["peek", "mails", "gone"])
         .failed(2)
         .contains("possible values: ready, delayed, leased, dead"));
