@@ -69,13 +69,13 @@ pub async fn page(visit: Visit) -> Reply {
                 thead { tr {
                     th scope="col" { "Node" } th scope="col" { "State" } th scope="col" { "Server" } th scope="col" { "Module" }
                     th scope="col" { "Role" } th.n scope="col" { "Replicas" } th scope="col" { "Up for" } th scope="col" { "Memory" }
-                    th scope="col" { "Timer late, half" } th scope="col" { "99 of 100" } th scope="col" { "most" }
+                    th scope="col" { "Timer late (p50)" } th scope="col" { "p99" } th scope="col" { "most" }
                     th.n scope="col" { "Waiting claims" }
                 } }
                 tbody { @for node in &picture.nodes { (row(node)) } }
             }
         }
-        p.quiet { "How much later than due the timer of the module came, since the server was started. `tsgen doctor` tells what endangers delivery." }
+        p.quiet { "How much later than due the timer of the module came, since the server was started. " code { "tsgen doctor" } " tells what endangers delivery." }
     };
     Ok(visit.page(&Page { title: "Nodes", tab: Tab::Nodes, is_live: true }, body))
 }

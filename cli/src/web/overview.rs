@@ -28,9 +28,9 @@ pub const GRAPHS: [Graph<'static>; 4] = [
     Graph { title: "Backlog", figure: |point| point.backlog() as f64, shown: short },
     Graph { title: "Oldest ready", figure: |point| point.oldest_ready_ms as f64, shown: |ms| table::length(ms as i64) },
     Graph {
-        title: "Timer late, 99 of 100",
+        title: "Timer late (p99)",
         figure: |point| point.lateness_us as f64 / 1000.0,
-        shown: |ms| format!("{} ms", short(ms)),
+        shown: |ms| if ms < 1000.0 { format!("{} ms", short(ms)) } else { table::length(ms as i64) },
     },
 ];
 

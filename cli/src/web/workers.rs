@@ -149,14 +149,14 @@ fn of_all(visit: &Visit, held: &[&Held]) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label="Consumers" {
             table {
-                thead { tr { th scope="col" { "Consumer" } th.n scope="col" { "Holds" } th scope="col" { "Of" } th scope="col" { "For at least" } th scope="col" { "Next lease ends" } } }
+                thead { tr { th scope="col" { "Consumer" } th.n scope="col" { "Holds" } th scope="col" { "Of" } th scope="col" { "Next lease ends" } th scope="col" { "For at least" } } }
                 tbody {
                     @for (name, consumer) in consumers(held).iter().take(PAGE) {
                         tr {
                             td.key { a href=(visit.with("consumer", &address::part(&name.0))) { (super::overview::shown(name)) } }
                             td.n { (consumer.count) }
                             td { @for id in &consumer.keys { (link(visit, id)) " " } }
-                            td { (since(consumer.since)) } td { (until(consumer.until)) }
+                            td { (until(consumer.until)) } td { (since(consumer.since)) }
                         }
                     }
                 }
@@ -170,14 +170,14 @@ fn each(visit: &Visit, held: &[&Held]) -> Markup {
         div.wide tabindex="0" role="region" aria-label="Leases" {
             table {
                 thead { tr {
-                    th scope="col" { "Entry" } th scope="col" { "Key" } th scope="col" { "Consumer" } th.n scope="col" { "Token" }
-                    th.n scope="col" { "Deliveries" } th scope="col" { "For at least" } th scope="col" { "Lease ends" }
+                    th scope="col" { "Entry" } th scope="col" { "Consumer" } th scope="col" { "Lease ends" } th scope="col" { "Key" }
+                    th.n scope="col" { "Deliveries" } th scope="col" { "For at least" } th.n scope="col" { "Token" }
                 } }
                 tbody {
                     @for lease in held.iter().take(PAGE) {
                         tr {
-                            td.key { (super::overview::shown(&lease.entry)) } td.key { (link(visit, &lease.id)) } td.key { (super::overview::shown(&lease.consumer)) }
-                            td.n { (lease.token) } td.n { (lease.deliveries) } td { (since(lease.since)) } td { (until(lease.until)) }
+                            td.key { (super::overview::shown(&lease.entry)) } td.key { (super::overview::shown(&lease.consumer)) } td { (until(lease.until)) } td.key { (link(visit, &lease.id)) }
+                            td.n { (lease.deliveries) } td { (since(lease.since)) } td.n { (lease.token) }
                         }
                     }
                 }
@@ -200,7 +200,7 @@ pub async fn page(visit: Visit) -> Reply {
     let held: Vec<&Held> = looked.held.iter().filter(is_asked_for).collect();
     let body = html! {
         form.filter method="get" action=(visit.url("/workers")) role="search" aria-label="Filter" {
-            label { "Entry" input name="entry" value=(entry) placeholder="order-7*" maxlength="200"; }
+            label { "Who holds the entry with this id" input name="entry" value=(entry) placeholder="order-7*" maxlength="200"; }
             @if !consumer.is_empty() { input type="hidden" name="consumer" value=(consumer); }
             @if !visit.query.get("refresh").is_empty() { input type="hidden" name="refresh" value=(visit.query.get("refresh")); }
             button { "Show" }

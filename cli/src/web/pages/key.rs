@@ -104,8 +104,8 @@ fn states(frame: &Frame) -> Markup {
                         td.n { @if state == State::Dead && info.dead > 0 { b.bad { (info.dead) } } @else { (frame.count(state)) } }
                         td {
                             (told(state))
-                            @if let (State::Ready, Some(age)) = (state, info.oldest_ready_age) { "; the oldest since " (moment::length(age)) }
-                            @if let (State::Leased, Some(age)) = (state, lease_age) { "; the oldest since " (moment::length(age)) }
+                            @if let (State::Ready, Some(age)) = (state, info.oldest_ready_age) { "; the oldest for " (moment::length(age)) }
+                            @if let (State::Leased, Some(age)) = (state, lease_age) { "; the oldest for " (moment::length(age)) }
                         }
                     }
                 }
