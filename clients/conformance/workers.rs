@@ -14,8 +14,8 @@ pub struct Workers {
 struct Worker {
     app: App,
     proxy: Option<Proxy>,
-    /// Its memory before it has claimed anything, in KiB.
-    memory: u64,
+    /// Its memory before it has claimed anything, in KiB; none of one that ends at once.
+    memory: Option<u64>,
 }
 
 impl Workers {
@@ -38,7 +38,7 @@ impl Workers {
         args.push(config.to_string());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let app = App::start_with(language.program(), &args, &language.environment());
-        let before = self.all.insert(name.to_owned(), Worker { app, proxy, memory: 0 });
+        let before = self.all.insert(name.to_owned(), Worker { app, proxy, memory: None });
         assert!(before.is_none(), "two workers are called {name}");
     }
 
@@ -95,7 +95,7 @@ impl Workers {
     #[track_caller]
     pub fn assert_memory(&mut self, name: &str, jobs: u64, most_kib: u64) {
         let worker = self.worker(name);
-        let (began, peak) = (worker.memory, memory(&worker.app, "VmHWM"));
+        let (began, peak) = (worker.memory.expect("it ran"), memory(&worker.app, "VmHWM").expect("it runs"));
         println!("{name} began with {} MiB; with {jobs} jobs in hand {} MiB", began / 1024, peak / 1024);
         let each = peak.saturating_sub(began).div_ceil(jobs);
         assert!(each <= most_kib, "{name} takes {each} KiB for each of {jobs} jobs: {began} KiB, {peak} KiB");
@@ -128,12 +128,11 @@ impl Workers {
     }
 }
 
-/// A line of what Linux tells of a process, in KiB.
-#[track_caller]
-fn memory(app: &App, line: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", app.pid())).expect("a process that runs");
+/// A line of what Linux tells of a process, in KiB; nothing of one that has ended.
+fn memory(app: &App, line: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", app.pid())).ok()?;
     let told = status.lines().find_map(|of| of.strip_prefix(line)?.strip_prefix(':')?.trim().strip_suffix(" kB"));
-    told.expect("a size").parse().expect("a number")
+    told?.parse().ok()
 }
 
 fn count(app: &App, text: &str) -> usize {
