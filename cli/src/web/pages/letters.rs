@@ -179,11 +179,11 @@ async fn settle(at: KeyAt, mut act: Act, fate: Fate) -> Reply {
     reason.as_deref().map(entries::bounded).transpose()?;
     if act.fields.get("until").is_empty() {
         let (count, until) = counted(&known, reason.as_deref()).await?;
-        let asked = [("until", until.token), ("died", until.died_at), ("count", count)];
-        act.fields.0.extend(asked.map(|(name, number)| (name.to_owned(), number.to_string())));
+        act.fields.0.push(("until".to_owned(), until.to_string()));
+        act.fields.0.push(("count".to_owned(), count.to_string()));
     }
-    let number = |name: &str| act.fields.get(name).parse::<i64>().unwrap_or_default();
-    let (until, count) = (Until { token: number("until"), died_at: number("died") }, number("count"));
+    let until = Until::of(act.fields.get("until"))?;
+    let count: i64 = act.fields.get("count").parse().unwrap_or_default();
     if count == 0 {
         return Ok(act.leads(&back, Some("None matches any more, and nothing was done.")));
     }

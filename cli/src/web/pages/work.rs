@@ -12,6 +12,7 @@ use crate::keys::Known;
 use axum::http::StatusCode;
 use maud::html;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,8 +48,22 @@ pub struct Until {
 }
 
 impl Until {
+    /// As a field of a form has it.
+    pub fn of(text: &str) -> Result<Self, Trouble> {
+        let numbers =
+            text.split_once('-').and_then(|(token, died_at)| Some((token.parse().ok()?, died_at.parse().ok()?)));
+        let (token, died_at) = numbers.ok_or_else(|| Trouble::wrong("until: that is none of this page."))?;
+        Ok(Self { token, died_at })
+    }
+
     fn has(&self, letter: &DeadLetter) -> bool {
         letter.token <= self.token && letter.died_at <= self.died_at
+    }
+}
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.token, self.died_at)
     }
 }
 
