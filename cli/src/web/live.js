@@ -11,8 +11,11 @@
   const own = (node, name) =>
     (name === 'open' && node.localName === 'details') || (name === 'value' && node === document.activeElement);
 
+  // The attribute, for the property `id` of a form is its field of that name.
+  const idOf = (node) => node.getAttribute?.('id') ?? '';
+
   const alike = (one, other) =>
-    one.nodeType === other.nodeType && one.nodeName === other.nodeName && (one.id ?? '') === (other.id ?? '');
+    one.nodeType === other.nodeType && one.nodeName === other.nodeName && idOf(one) === idOf(other);
 
   const change = (old, now) => {
     if (old.nodeType !== Node.ELEMENT_NODE) {
@@ -31,10 +34,10 @@
   const children = (old, now) => {
     // Rows with an id keep their element wherever they move.
     const byId = new Map();
-    for (const child of old.children) if (child.id) byId.set(child.id, child);
+    for (const child of old.children) if (idOf(child)) byId.set(idOf(child), child);
     let place = old.firstChild;
     for (const wanted of [...now.childNodes]) {
-      const same = (wanted.id && byId.get(wanted.id)) || (place && alike(place, wanted) ? place : null);
+      const same = (idOf(wanted) && byId.get(idOf(wanted))) || (place && alike(place, wanted) ? place : null);
       if (!same || !alike(same, wanted)) {
         old.insertBefore(document.importNode(wanted, true), place);
         continue;

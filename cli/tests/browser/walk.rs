@@ -135,3 +135,16 @@ fn a_newcomer_finds_out_what_is_wrong_and_puts_it_right() {
     tab.shows("48 requeued.");
     assert_eq!(site.server.client().ok("TSGEN.INFO mails").field("dead").int(), 20);
 }
+
+/// A page that keeps itself up to date takes nothing away from somebody who types.
+#[test]
+fn what_is_typed_stays_when_the_page_learns_something_new() {
+    let site = Site::start();
+    demo::fill(&site.server);
+    let tab = site.at("/key/0/mails");
+    tab.fill("input[name=id]", "mail-69");
+    tab.eval("document.activeElement.blur()");
+    site.server.client().ok("TSGEN.ALTER mails MAXDELIVERIES 4321");
+    tab.shows("4321");
+    assert_eq!(tab.eval("document.querySelector('input[name=id]').value"), "mail-69");
+}
