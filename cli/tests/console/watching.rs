@@ -60,6 +60,66 @@ fn a_server_that_hangs_holds_nobody_up() {
     wait_until("what is new", || rows(&app)[0]["waiting"] == 2);
 }
 
+/// `ls --watch` of what is at this URL.
+fn watched(url: String) -> App {
+    let args = ["ls", "--watch", "50ms", "--json"];
+    App::start_with(env!("CARGO_BIN_EXE_tsgen"), &args, &[("REDIS_URL", url.into())])
+}
+
+#[test]
+fn a_cluster_is_followed_when_a_slot_moves_and_when_a_master_goes() {
+    let mut cluster = Cluster::form();
+    let key = format!("{{{}}}k", tags(0, 1).next().expect("a tag"));
+    cluster.router().ok(&format!("TSGEN.ADD {key} 5 a x"));
+    let address = |cluster: &Cluster, node: usize| format!("127.0.0.1:{}", cluster.nodes[node].port);
+    // Its URL names one node, and that one will be gone.
+    let app = watched(format!("cluster://{}", address(&cluster, 0)));
+    let is_at = |address: &str| rows(&app).iter().any(|row| row["key"] == key.as_str() && row["node"] == address);
+    let first = address(&cluster, 0);
+    wait_until("it is where it was", || is_at(&first));
+    let slot = slot_of(&key);
+    cluster.begin_move(slot, 0, 1);
+    cluster.migrate(&[&key], 0, 1);
+    cluster.end_move(slot, 0, 1);
+    let second = address(&cluster, 1);
+    wait_until("it has moved", || is_at(&second) && rows(&app).len() == 1);
+
+    let other = format!("{{{}}}other", tags(0, 2).nth(1).expect("a tag"));
+    cluster.router().ok(&format!("TSGEN.ADD {other} 5 a x"));
+    wait_until("a second key", || names(&app).len() == 2);
+    wait_until("its replica has it", || cluster.run(3, "DBSIZE") == 1);
+    cluster.be_alert();
+    cluster.nodes[0].stop(Stop::Kill);
+    let successor = address(&cluster, 3);
+    wait_long("its replica is looked at", || {
+        rows(&app).iter().any(|row| row["key"] == other.as_str() && row["node"] == successor.as_str())
+    });
+    assert!(is_at(&second));
+}
+
+#[test]
+fn a_failover_of_sentinels_is_followed() {
+    let mut master = Server::start(&[]);
+    let replica = Server::start(&[]);
+    replica.replica_of(&master);
+    replica.wait_in_sync(&master);
+    let sentinels = Sentinels::watch(&master, 1);
+    master.client().play("> TSGEN.ADD k 5 a x\n 1\n > WAIT 1 10000\n 1");
+    let hosts: Vec<String> = sentinels.ports().iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    let app = watched(format!("sentinel://{}/{}", hosts.join(","), Sentinels::NAME));
+    wait_until("the key", || names(&app) == ["k"]);
+    master.stop(Stop::Kill);
+    wait_long("the replica is master", || {
+        Client::try_connect(&replica.socket())
+            .ok()
+            .and_then(|mut client| client.try_info("replication", "role"))
+            .as_deref()
+            == Some("master")
+    });
+    replica.client().ok("TSGEN.ADD k 6 b x");
+    wait_long("the new master is looked at", || rows(&app).first().is_some_and(|row| row["waiting"] == 2));
+}
+
 /// CPU time of a server so far, in seconds.
 fn used(server: &Server) -> f64 {
     let of = |name| server.client().info("cpu", name).parse::<f64>().expect("seconds");
