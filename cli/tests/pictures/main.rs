@@ -44,7 +44,6 @@ fn of_the_pages() {
     let busy = std::time::Instant::now();
     let mut nth = 0;
     tab.go("/key/0/mails");
-    tab.becomes("!!document.querySelector('.graphs')");
     while busy.elapsed() < std::time::Duration::from_secs(100) {
         nth += 1;
         c.ok(&format!("TSGEN.ADD mails +0 busy-{nth} x"));
