@@ -50,6 +50,12 @@ const COLUMNS: [(&str, &str, bool); 12] = [
     ("died", "Died/s", true),
 ];
 
+/// What somebody looks for: a pattern as `ls` has it; without * and ? a part of the name will do.
+pub fn sought(text: &str) -> WildMatch {
+    let text = shortened(text, 200);
+    WildMatch::new(&if text.contains(['*', '?']) { text } else { format!("*{text}*") })
+}
+
 /// What the address asks for.
 struct Asked {
     family: Option<Family>,
@@ -80,12 +86,10 @@ impl Asked {
         let order = query.get("sort");
         let (sort, is_up) = order.strip_prefix('-').map_or((order, true), |word| (word, false));
         let sort = COLUMNS.iter().find(|(word, ..)| *word == sort).map_or("key", |(word, ..)| word);
-        // Names match as `ls` has it; without * and ? a part of the name will do.
-        let pattern = |text: &str| if text.contains(['*', '?']) { text.to_owned() } else { format!("*{text}*") };
         Ok(Self {
             family: some("family").map(family).transpose()?,
             db: some("db").map(|text| number("db", text)).transpose()?,
-            name: some("name").map(|text| WildMatch::new(&pattern(&shortened(text, 200)))),
+            name: some("name").map(sought),
             has_dead: some("dead").is_some(),
             is_paused: some("paused").is_some(),
             late: some("late").map(late).transpose()?,

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tsgen_client::Name;
-use wildmatch::WildMatch;
 
 /// Keys that are asked, leases of each, and how often.
 const KEYS: usize = 100;
@@ -191,8 +190,7 @@ pub async fn page(visit: Visit) -> Reply {
     let picture = visit.app.watch.now();
     let looked = visit.app.workers.look(&picture, &visit.app.reach).await;
     let (consumer, entry) = (visit.query.get("consumer"), visit.query.get("entry"));
-    let pattern = if entry.contains(['*', '?']) { entry.to_owned() } else { format!("*{entry}*") };
-    let pattern = WildMatch::new(&crate::bytes::shortened(&pattern, 200));
+    let pattern = super::overview::sought(entry);
     let is_asked_for = |lease: &&Held| {
         (consumer.is_empty() || address::part(&lease.consumer.0) == consumer)
             && (entry.is_empty() || pattern.matches(&super::overview::shown(&lease.entry)))
