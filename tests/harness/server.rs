@@ -225,30 +225,6 @@ impl Server {
         rustix::process::prlimit(pid, rustix::process::Resource::As, limit).expect("set a limit");
     }
 
-    /// Makes this server a replica and waits until the link is up and everything written so far has arrived.
-    #[track_caller]
-    pub fn replica_of(&self, master: &Server) {
-        self.client().ok(&format!("REPLICAOF {} {}", master.address(), master.port));
-        self.wait_in_sync(master);
-        // The master believes in a replica only once that has said something.
-        let mut there = master.client();
-        let port = format!("port={},state=online", self.port);
-        wait_until("the replica is online", || there.ok("INFO replication").text().contains(&port));
-    }
-
-    /// Waits until this replica is connected and has applied all that `master` has written.
-    #[track_caller]
-    pub fn wait_in_sync(&self, master: &Server) {
-        let mut here = self.client();
-        let mut there = master.client();
-        wait_until("the replica is in sync", || {
-            let text = here.ok("INFO replication").text();
-            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name).map(|v| v.trim().to_owned()));
-            field("master_link_status:").as_deref() == Some("up")
-                && field("slave_repl_offset:") == Some(there.info("replication", "master_repl_offset"))
-        });
-    }
-
     /// Whether this is Redis of this version or a newer one, or a server compatible with such. Valkey says of itself that it is Redis
     /// 7.2.4, whatever it has learnt since.
     #[track_caller]
@@ -263,18 +239,6 @@ impl Server {
         text.lines()
             .find_map(|line| line.strip_prefix("valkey_version:"))
             .is_some_and(|is| is_as_new(is.trim(), wanted))
-    }
-
-    /// `DEBUG DIGEST-VALUE` of one key.
-    #[track_caller]
-    pub fn digest(&self, key: &str) -> String {
-        self.client().ok(&format!("DEBUG DIGEST-VALUE {key}")).items()[0].text()
-    }
-
-    /// `DEBUG DIGEST`: all databases in one number.
-    #[track_caller]
-    pub fn digest_all(&self) -> String {
-        self.client().ok("DEBUG DIGEST").text()
     }
 
     /// Fails unless the server still answers, and says what it logged if not.
@@ -323,16 +287,6 @@ impl Drop for Server {
 pub fn is_as_new(version: &str, wanted: &str) -> bool {
     let numbers = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>();
     numbers(version) >= numbers(wanted)
-}
-
-/// Waits until both servers hold exactly the same data, and fails with both digests if they never do.
-#[track_caller]
-pub fn same_data(master: &Server, replica: &Server) {
-    // A timer may change the master between two looks.
-    wait_until("master and replica hold the same data", || {
-        replica.wait_in_sync(master);
-        master.digest_all() == replica.digest_all()
-    });
 }
 
 /// How the report of a crash begins, after the name of the server.
