@@ -7,6 +7,7 @@
 //!
 //! A key lives up to and with the millisecond of its deadline: as Redis sees it, it has expired when `now > deadline`.
 
+mod body;
 mod judge;
 mod listing;
 mod rules;
@@ -14,12 +15,13 @@ mod saved;
 mod sightings;
 mod tracking;
 
+pub use body::{expired, Ending, Expired};
 pub use judge::{judge_change, judge_end, Change, End, Known, Life, OfLife, Owed, Then, Verdict, Voice};
 pub use listing::{Mark, Tracked};
 pub(crate) use rules::TtlRules0;
 pub use rules::{Prefix, TtlRules};
 pub use sightings::{ChangedKey, KeyId, Last, SeenEnd, Sightings};
-pub use tracking::{expired, Copied, Ending, Expired, Update};
+pub use tracking::{Copied, Update};
 
 use super::Gate;
 use crate::buffers::Mover;
@@ -270,13 +272,13 @@ impl Gate for Ttl {
     }
 
     fn forget(&mut self, entries: &Entries, handle: Handle) {
-        self.in_entries -= tracking::value_size(entries.body(handle));
+        self.in_entries -= body::value_size(entries.body(handle));
     }
 
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
         let body = entries.body(handle);
-        tracking::check_expired(body)?;
-        self.in_entries += tracking::value_size(body);
+        body::check_expired(body)?;
+        self.in_entries += body::value_size(body);
         Ok(())
     }
 

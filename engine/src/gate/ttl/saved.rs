@@ -1,6 +1,6 @@
 //! Tracked keys in a snapshot.
 
-use super::{tracking, Copied, Ttl, Watched};
+use super::{body, Copied, Ttl, Watched};
 use crate::entries::MAX_NAME;
 use crate::error::Error;
 use crate::time::UnixMs;
@@ -40,7 +40,7 @@ impl Ttl {
 
     /// Fails on what no watcher of these prefixes can have tracked.
     pub(super) fn check_saved(&self, saved: &SavedKey<'_>) -> Result<(), Error> {
-        let known_kind = saved.value.as_ref().is_none_or(|value| value.kind < tracking::KINDS);
+        let known_kind = saved.value.as_ref().is_none_or(|value| value.kind < body::KINDS);
         let fits = saved.name.len() <= MAX_NAME && saved.deadline.0 >= 0 && known_kind;
         if !fits || !self.rules.covers(saved.name) {
             return Err(Error::Damaged(IMPOSSIBLE_KEY));
