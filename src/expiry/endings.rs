@@ -33,20 +33,19 @@ pub const EVICT: &CStr = c"EXPIRY.EVICT";
 pub const ENDS: &CStr = c"EXPIRY.ENDS";
 
 /// The reason in an ENDS that takes back a wrong announcement.
-pub const DELETED: &str = "deleted";
+pub const DELETED: &CStr = c"deleted";
 
-fn ending_word(ending: Ending) -> &'static CStr {
+/// The word for an ending, in entries and between nodes.
+pub fn ending_word(ending: Ending) -> &'static CStr {
     match ending {
         Ending::Expired => c"expired",
         Ending::Evicted => c"evicted",
     }
 }
 
-pub fn ending_name(ending: Ending) -> &'static str {
-    match ending {
-        Ending::Expired => "expired",
-        Ending::Evicted => "evicted",
-    }
+/// The ending that this word stands for.
+pub fn ending_of(word: &Str) -> Option<Ending> {
+    Ending::ALL.into_iter().find(|ending| word.bytes().eq_ignore_ascii_case(ending_word(*ending).to_bytes()))
 }
 
 /// The outcome of a verdict.
@@ -238,7 +237,7 @@ fn replicate_end(
 /// goes out in front of the deletion, so the deletion is never parted from its reason. A panic at one watcher leaves out that one; it may not be
 /// marked as damaged here, because in an event no key may be opened.
 pub fn announce(ctx: &Ctx, watchers: &[OwnedStr], key: &Str, how: Option<Ending>) {
-    let reason = OwnedStr::new(how.map_or(DELETED, ending_name).as_bytes());
+    let reason = OwnedStr::new(how.map_or(DELETED, ending_word).to_bytes());
     for watcher in watchers {
         panics::catch("the announcement of an end", || ctx.replicate_at(AT, unix_ms(), ENDS, &[watcher, key, &reason]));
     }

@@ -15,7 +15,7 @@ use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::expiry::copies;
-use crate::expiry::endings::ending_name;
+use crate::expiry::endings::ending_word;
 use crate::expiry::handover;
 use crate::expiry::judge;
 use crate::expiry::scan;
@@ -228,7 +228,7 @@ impl Family for Expiry {
             }
         }
         ctx.reply_int(entry.key);
-        ctx.reply_bytes(ending_name(expired.ending).as_bytes());
+        ctx.reply_bytes(ending_word(expired.ending).to_bytes());
     }
 
     fn stream_fields(entry: &Ready<'_>, to: &mut Arguments) {
@@ -236,7 +236,7 @@ impl Family for Expiry {
         let (kind, bytes) = (expired.kind.map_or("", type_name), expired.value.unwrap_or_default());
         to.extend([b"key", entry.name, b"type", kind.as_bytes(), b"value", bytes, b"deadline"].map(OwnedStr::new));
         to.push(OwnedStr::number(entry.key));
-        to.extend([b"reason", ending_name(expired.ending).as_bytes()].map(OwnedStr::new));
+        to.extend([b"reason", ending_word(expired.ending).to_bytes()].map(OwnedStr::new));
     }
 
     fn gate_fields(queue: &Queue<Ttl>, _: UnixMs) -> Vec<Field<'_>> {

@@ -1,12 +1,10 @@
 //! `EXPIRY.ENDS`: tells replicas and the AOF why a watched key is going to be deleted. Clients cannot call it.
 
-use crate::command::args::is;
 use crate::command::{Call, Command, Fail, Outcome, Row};
-use crate::expiry::endings::{self, ending_name, DELETED, ENDS};
+use crate::expiry::endings::{self, ending_of, DELETED, ENDS};
 use crate::expiry::lifetime::{life_in_passing, Life};
 use crate::expiry::sightings;
 use crate::expiry::watcher;
-use tsgen_engine::Ending;
 
 /// Announces the deletion of a key and its reason in front of the DEL, where the server lets nothing go out with the DEL.
 pub struct Ends;
@@ -17,8 +15,8 @@ impl Command for Ends {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (ctx, name, watched, reason) =
             (call.ctx, call.args.required()?, call.args.required()?, call.args.required()?);
-        let ending = [Ending::Expired, Ending::Evicted].into_iter().find(|ending| is(reason, ending_name(*ending)));
-        if ending.is_none() && !is(reason, DELETED) {
+        let ending = ending_of(reason);
+        if ending.is_none() && !reason.bytes().eq_ignore_ascii_case(DELETED.to_bytes()) {
             return Err(Fail::text("ERR reason must be expired, evicted or deleted"));
         }
         let is_tracked = endings::note_ends(ctx, name, watched, ending);

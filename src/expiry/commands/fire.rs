@@ -1,14 +1,14 @@
 //! `EXPIRY.FIRE`: tells replicas and the AOF of the end of a watched key. Clients cannot call it.
 
-use crate::command::args::{in_range, is};
+use crate::command::args::in_range;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::signals::Signals;
-use crate::expiry::endings::{ending_name, FIRE};
+use crate::expiry::endings::{ending_of, FIRE};
 use crate::expiry::values::value_named;
 use crate::expiry::Expiry;
-use tsgen_engine::{Ending, UnixMs};
+use tsgen_engine::UnixMs;
 
 /// The life of a key has ended: its entry is made.
 pub struct Fire;
@@ -20,9 +20,7 @@ impl Command for Fire {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, watched) = (call.args.required()?, call.args.required()?);
         let deadline = UnixMs(in_range("deadline", call.args.required()?, i64::MIN, i64::MAX)?);
-        let reason = call.args.required()?;
-        let ending = [Ending::Expired, Ending::Evicted].into_iter().find(|ending| is(reason, ending_name(*ending)));
-        let ending = ending.ok_or(Fail::text("ERR reason must be expired or evicted"))?;
+        let ending = ending_of(call.args.required()?).ok_or(Fail::text("ERR reason must be expired or evicted"))?;
         let value = value_named(call)?;
         let mut key = keyspace::open_write::<Expiry>(call.ctx, name)?;
         let Some(queue) = key.value()? else {

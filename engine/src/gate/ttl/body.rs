@@ -11,6 +11,23 @@ pub enum Ending {
     Evicted,
 }
 
+impl Ending {
+    /// All of them.
+    pub const ALL: [Ending; 2] = [Ending::Expired, Ending::Evicted];
+
+    /// The number that stands for it in the body of an entry.
+    fn code(self) -> u8 {
+        match self {
+            Ending::Expired => 0,
+            Ending::Evicted => 1,
+        }
+    }
+
+    fn of(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.code() == code)
+    }
+}
+
 /// An expiry as its worker sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expired<'a> {
@@ -31,20 +48,20 @@ const HEADER: usize = 4;
 pub(super) fn of(ending: Ending, value: Option<(u8, Option<&[u8]>)>) -> Vec<u8> {
     let (kind, bytes) = value.map_or((None, None), |(kind, bytes)| (Some(kind), bytes));
     let mut body = Vec::with_capacity(HEADER + bytes.map_or(0, <[u8]>::len));
-    body.extend([ending as u8, u8::from(kind.is_some()), kind.unwrap_or(0), u8::from(bytes.is_some())]);
+    body.extend([ending.code(), u8::from(kind.is_some()), kind.unwrap_or(0), u8::from(bytes.is_some())]);
     body.extend_from_slice(bytes.unwrap_or_default());
     body
 }
 
 /// What the body of an entry says. A body from a snapshot must have passed its check.
 pub fn expired(body: &[u8]) -> Expired<'_> {
-    let (ending, kind, value) = match body {
-        [ending, 1, kind, 1, value @ ..] => (*ending, Some(*kind), Some(value)),
-        [ending, 1, kind, ..] => (*ending, Some(*kind), None),
-        [ending, ..] => (*ending, None, None),
+    let (code, kind, value) = match body {
+        [code, 1, kind, 1, value @ ..] => (*code, Some(*kind), Some(value)),
+        [code, 1, kind, ..] => (*code, Some(*kind), None),
+        [code, ..] => (*code, None, None),
         [] => (0, None, None),
     };
-    Expired { ending: if ending == 1 { Ending::Evicted } else { Ending::Expired }, kind, value }
+    Expired { ending: Ending::of(code).unwrap_or(Ending::Expired), kind, value }
 }
 
 /// Bytes of the value that the body of an entry has.
@@ -54,9 +71,10 @@ pub(super) fn value_size(body: &[u8]) -> usize {
 
 /// Fails unless this is the body of an expiry.
 pub(super) fn check_expired(body: &[u8]) -> Result<(), Error> {
-    match body {
-        [0 | 1, 1, kind, 1, ..] | [0 | 1, 1, kind, 0] if *kind < KINDS => Ok(()),
-        [0 | 1, 0, 0, 0] => Ok(()),
-        _ => Err(Error::Damaged("an impossible expiry")),
-    }
+    let is_whole = match body {
+        [_, 1, kind, 1, ..] | [_, 1, kind, 0] => *kind < KINDS,
+        rest => matches!(rest, [_, 0, 0, 0]),
+    };
+    let ending = body.first().and_then(|code| Ending::of(*code));
+    ending.filter(|_| is_whole).map(drop).ok_or(Error::Damaged("an impossible expiry"))
 }
