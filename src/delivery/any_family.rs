@@ -3,7 +3,7 @@
 use crate::command::table::Entry;
 use crate::delivery::commands;
 use crate::delivery::drive::{decide_at, driver};
-use crate::delivery::family::Family;
+use crate::delivery::family::{Family, Figure};
 use crate::delivery::figures::{sum, Sums};
 use crate::delivery::keyspace;
 use crate::delivery::timer::tick::Driver;
@@ -23,6 +23,8 @@ pub struct AnyFamily {
     pub on_event: fn(&Ctx, &Event),
     /// Sums over its keys, as many of them as can be looked at until the given time.
     pub sums: fn(&Section, UnixMs, Instant) -> Sums,
+    /// What INFO shows of it beside those.
+    pub figures: fn() -> Vec<Figure>,
     pub driver: fn() -> Driver,
     /// Looks at a key in passing, so that its value knows its name; false if the key is not of this family.
     pub see: fn(&Ctx, &Str) -> bool,
@@ -38,6 +40,7 @@ impl AnyFamily {
             commands: || F::commands().into_iter().chain(commands::all::<F>()).collect(),
             on_event: F::on_event,
             sums: sum::<F>,
+            figures: F::figures,
             driver: driver::<F>,
             see: keyspace::see::<F>,
             decide_at: decide_at::<F>,

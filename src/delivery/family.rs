@@ -15,7 +15,7 @@ use crate::redis::ctx::Role;
 use crate::redis::datatype::DataType;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, Str};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Extent, Queue, Ready, UnixMs};
 
@@ -30,7 +30,7 @@ pub enum Decision {
         /// What clients have sent meanwhile may not have been looked at.
         is_late: bool,
     },
-    /// At a time that a client names. It goes by the times in the key alone.
+    /// At a time that a client names. The decision goes by the times in the key alone.
     At(UnixMs),
 }
 
@@ -41,6 +41,12 @@ pub struct Decided {
     pub opened: bool,
     /// When there is something to decide next.
     pub again: Option<UnixMs>,
+}
+
+/// A field of INFO that only one family has.
+pub enum Figure {
+    Number(&'static CStr, u64),
+    Text(&'static CStr, CString),
 }
 
 /// One family of commands.
@@ -113,7 +119,7 @@ pub trait Family: Content {
     fn check_names(_change: &Self::Change, _ctx: &Ctx) -> Result<(), Fail> {
         Ok(())
     }
-    /// Fails if `change` would fail, for what it has itself or for these rules.
+    /// Fails if `change` would fail, because of what is in it or because of these rules.
     fn check_change(
         _queue: &Queue<Self::Gate>,
         _change: &Self::Change,
@@ -176,6 +182,10 @@ pub trait Family: Content {
     const HAS_GROUPS: bool = true;
     /// The name in INFO for entries that are not ready yet.
     const BEFORE_READY: &'static CStr;
+    /// What INFO shows of the family beside the sums over its keys.
+    fn figures() -> Vec<Figure> {
+        Vec::new()
+    }
     /// The fields with which F.INFO begins.
     fn gate_fields(queue: &Queue<Self::Gate>, now: UnixMs) -> Vec<Field<'_>>;
     /// The fields with which F.INFO ends.

@@ -8,14 +8,14 @@ use crate::command::limits::check_name;
 use crate::command::limits::{MAX_PAYLOAD_SIZE, PAYLOAD_LIMIT};
 use crate::command::table::Entry;
 use crate::command::Fail;
-use crate::delivery::family::Family;
+use crate::delivery::family::{Family, Figure};
 use crate::delivery::fields::{Field, Shown};
 use crate::delivery::gate_options::{fields, signed, GateOption, Kind, Range, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::Turn;
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::expiry::copies;
-use crate::expiry::endings::ending_word;
+use crate::expiry::endings::{self, ending_word};
 use crate::expiry::handover;
 use crate::expiry::judge;
 use crate::expiry::scan;
@@ -237,6 +237,15 @@ impl Family for Expiry {
         to.extend([b"key", entry.name, b"type", kind.as_bytes(), b"value", bytes, b"deadline"].map(OwnedStr::new));
         to.push(OwnedStr::number(entry.key));
         to.extend([b"reason", ending_word(expired.ending).to_bytes()].map(OwnedStr::new));
+    }
+
+    fn figures() -> Vec<Figure> {
+        let failures = &endings::FAILURES;
+        vec![
+            Figure::Number(c"watchers", watcher_index::count() as u64),
+            Figure::Number(c"expiry-errors", failures.count()),
+            Figure::Text(c"expiry-last-error", failures.last()),
+        ]
     }
 
     fn gate_fields(queue: &Queue<Ttl>, _: UnixMs) -> Vec<Field<'_>> {

@@ -1,12 +1,12 @@
 //! The section `tsgen` of INFO.
 
+use crate::delivery::family::Figure;
 use crate::delivery::figures::{self, Sums};
 use crate::delivery::sink;
 use crate::delivery::timer::lateness;
 use crate::delivery::timer::tick;
 use crate::delivery::verbs::c_text;
 use crate::delivery::waiters;
-use crate::expiry::{endings, watcher_index};
 use crate::redis::ctx::unix_ms;
 use crate::redis::datatype;
 use crate::redis::info::{self, Section};
@@ -38,9 +38,12 @@ fn write(section: &Section) {
     number(section, c"damaged-keys", signed(datatype::damages() as u64));
     number(section, c"sink-errors", signed(sink::FAILURES.count()));
     section.text(c"sink-last-error", &sink::FAILURES.last());
-    number(section, c"watchers", signed(watcher_index::count() as u64));
-    number(section, c"expiry-errors", signed(endings::FAILURES.count()));
-    section.text(c"expiry-last-error", &endings::FAILURES.last());
+    for figure in FAMILIES.iter().flat_map(|family| (family.figures)()) {
+        match figure {
+            Figure::Number(name, value) => number(section, name, signed(value)),
+            Figure::Text(name, text) => section.text(name, &text),
+        }
+    }
     number(section, c"timer-ticks", signed(timer.ticks));
     number(section, c"timer-next-deadline", timer.next.map_or(-1, |next| next.0));
     number(section, c"scheduled-keys", signed(timer.scheduled as u64));
@@ -83,8 +86,8 @@ fn write_families(section: &Section) {
     }
 }
 
-/// Tells a figure; and once more under a plain name, if the name has a dash. Exporters take lines of `name:number`, with names of letters,
-/// digits and underscores.
+/// Tells a figure, and tells it once more under a plain name if its name has a dash. Exporters take lines of `name:number`, with names of
+/// letters, digits and underscores.
 fn number(section: &Section, name: &CStr, value: i64) {
     section.number(name, value);
     let plain = plain(&[name]);
@@ -93,7 +96,7 @@ fn number(section: &Section, name: &CStr, value: i64) {
     }
 }
 
-/// Tells figures that belong together in one line; and each in a line of its own.
+/// Tells figures that belong together: all in one line, and each in a line of its own.
 fn numbers(section: &Section, name: &CStr, numbers: &[(&CStr, i64)]) {
     section.numbers(name, numbers);
     for (of, value) in numbers {
