@@ -5,6 +5,7 @@
 //! `server` knows them all, and is the module that is loaded.
 
 #![deny(unsafe_code)]
+#![warn(clippy::too_many_lines)]
 
 mod command;
 mod debounce;

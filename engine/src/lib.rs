@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+#![warn(clippy::too_many_lines)]
 // What is `pub` is for the module; all else says how far it goes.
 #![warn(unreachable_pub)]
 

@@ -123,6 +123,53 @@ fn sweep_runs<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now:
     is_swept
 }
 
+/// What follows for others from a look at a key, once it is closed.
+struct Due {
+    /// Something has become ready: `ready` is told.
+    opened: bool,
+    /// A client waits and can be served.
+    wakes: bool,
+    /// The sink can take something.
+    feeds: bool,
+}
+
+/// What the clock alone opens in a key.
+struct Openings {
+    /// It has opened something since the last look.
+    opened: bool,
+    /// When it opens something next, or may close again what is open.
+    next: Option<UnixMs>,
+}
+
+fn openings<F: Family>(value: &mut StoredQueue<F>, now: UnixMs) -> Openings {
+    if !F::opens_by_clock(&value.queue) {
+        return Openings { opened: false, next: None };
+    }
+    let opened = F::opened_between(&mut value.queue, value.announced, master_since(), now);
+    value.announced = now;
+    let next = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
+    Openings { opened, next }
+}
+
+/// Sweeps what must be swept, and has the timer come again for what is still to come.
+fn see_to<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> Due {
+    let is_swept = sweep_runs::<F>(ctx, name, value, now);
+    let feeds = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
+    let Openings { opened, next } = openings(value, now);
+    let wakes = wakes(ctx, db, name, value, now);
+    if !feeds {
+        value.schedule_drive(db, name.bytes(), now, next);
+    } else if let Some(at) = next {
+        value.schedule(db, name.bytes(), at);
+    }
+    sweep_backlog(ctx, db, name, value, now);
+    if is_swept {
+        value.schedule(db, name.bytes(), now);
+    }
+    value.schedule_runs(db, name.bytes(), now);
+    Due { opened, wakes, feeds }
+}
+
 fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
     let again = F::tick(ctx, name, now, until, Role::Master);
     let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
@@ -142,35 +189,16 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         compact(db, name, value, now, until);
         return true;
     }
-    let is_swept = sweep_runs::<F>(ctx, name, value, now);
-    let mut opened = decided.opened;
-    let mut opens_at = None;
-    let feed = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
-    if F::opens_by_clock(&value.queue) {
-        opened |= F::opened_between(&mut value.queue, value.announced, master_since(), now);
-        value.announced = now;
-        opens_at = value.queue.next_opening(now).or(value.queue.closes_again().then_some(WHEN_SET_BACK));
-    }
-    let wake = wakes(ctx, db, name, value, now);
-    if !feed {
-        value.schedule_drive(db, name.bytes(), now, opens_at);
-    } else if let Some(at) = opens_at {
-        value.schedule(db, name.bytes(), at);
-    }
-    sweep_backlog(ctx, db, name, value, now);
-    if is_swept {
-        value.schedule(db, name.bytes(), now);
-    }
-    value.schedule_runs(db, name.bytes(), now);
+    let due = see_to(ctx, db, name, value, now);
     compact(db, name, value, now, until);
     drop(key);
-    if opened {
+    if decided.opened || due.opened {
         ctx.notify(F::VERBS.ready.event, name);
     }
-    if wake {
+    if due.wakes {
         blocked::ask::<F>(ctx, db, name);
     }
-    if feed {
+    if due.feeds {
         sink::feed::<F>(ctx, db, name, now, until);
     }
     true

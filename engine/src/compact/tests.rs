@@ -286,6 +286,46 @@ fn batches_move_and_are_still_summed() {
     is_as_good_as_a_reload(&mut key);
 }
 
+/// A key that is compacted, one that never is, and every token that both have handed out.
+struct Pair {
+    key: Tsgen,
+    plain: Tsgen,
+    tokens: Vec<u64>,
+}
+
+impl Pair {
+    /// Does the same to both, and wants the same answer.
+    fn step(&mut self, now: UnixMs, rng: &mut Rng) {
+        let Pair { key, plain, tokens } = self;
+        let id = format!("id-{}", rng.u32(..3_000));
+        match rng.u8(..6) {
+            0 => {
+                let mut terms = ClaimTerms { consumer: b"w", count: rng.usize(1..40), lease: Millis(50), first: None };
+                let claim = key.claim(&terms, now).expect("no sink");
+                tokens.extend(claim.first..claim.first + claim.count as u64);
+                terms.first = Some(claim.first);
+                assert_eq!(plain.claim(&terms, now), Ok(claim));
+            }
+            1 if !tokens.is_empty() => {
+                let first = tokens[rng.usize(..tokens.len())];
+                let ranges = [TokenRange { first, last: first + rng.u64(..60) }];
+                assert_eq!(key.ack(&ranges, UnixMs::EVER), plain.ack(&ranges, UnixMs::EVER));
+            }
+            2 if !tokens.is_empty() => {
+                let ranges = [TokenRange::one(tokens[rng.usize(..tokens.len())])];
+                let how = Nack { delay: Some(Millis(rng.u64(..90))), dead: rng.u8(..4) == 0, reason: b"" };
+                assert_eq!(key.nack(&ranges, &how, now), plain.nack(&ranges, &how, now));
+            }
+            3 => assert_eq!(key.rem(id.as_bytes()), plain.rem(id.as_bytes())),
+            4 => {
+                let added = Addition::once(Guard::Always, rng.i64(..5_000), id.as_bytes(), b"again");
+                assert_eq!(key.add(&added, now), plain.add(&added, now));
+            }
+            _ => drop(key.compact(rng.usize(..300))),
+        }
+    }
+}
+
 /// Nothing between two steps of a pass is lost on either side of it.
 #[test]
 fn operations_come_between_the_steps_of_a_pass() {
@@ -297,54 +337,16 @@ fn operations_come_between_the_steps_of_a_pass() {
             1 => DeliveryOptions { group_limit: 2, ..options },
             _ => DeliveryOptions { fair: true, ..options },
         };
-        let mut key = tsgen(options, 3_000, rng);
-        let mut plain = key.clone();
-        key.advance(2_500, None, NOW).expect("external");
-        plain.advance(2_500, None, NOW).expect("external");
-        let mut tokens = Vec::new();
+        let key = tsgen(options, 3_000, rng);
+        let mut pair = Pair { plain: key.clone(), key, tokens: Vec::new() };
+        pair.key.advance(2_500, None, NOW).expect("external");
+        pair.plain.advance(2_500, None, NOW).expect("external");
         for step in 0..1_500 {
-            let now = UnixMs(NOW.0 + step);
-            let id = format!("id-{}", rng.u32(..3_000));
-            match rng.u8(..6) {
-                0 => {
-                    let count = rng.usize(1..40);
-                    let claim = key
-                        .claim(&ClaimTerms { consumer: b"w", count, lease: Millis(50), first: None }, now)
-                        .expect("no sink");
-                    assert_eq!(
-                        plain.claim(
-                            &ClaimTerms { consumer: b"w", count, lease: Millis(50), first: Some(claim.first) },
-                            now
-                        ),
-                        Ok(claim)
-                    );
-                    tokens.extend(claim.first..claim.first + claim.count as u64);
-                }
-                1 if !tokens.is_empty() => {
-                    let first = tokens[rng.usize(..tokens.len())];
-                    let ranges = [TokenRange { first, last: first + rng.u64(..60) }];
-                    assert_eq!(key.ack(&ranges, UnixMs::EVER), plain.ack(&ranges, UnixMs::EVER));
-                }
-                2 if !tokens.is_empty() => {
-                    let ranges = [TokenRange::one(tokens[rng.usize(..tokens.len())])];
-                    let how = Nack { delay: Some(Millis(rng.u64(..90))), dead: rng.u8(..4) == 0, reason: b"" };
-                    assert_eq!(key.nack(&ranges, &how, now), plain.nack(&ranges, &how, now));
-                }
-                3 => assert_eq!(key.rem(id.as_bytes()), plain.rem(id.as_bytes())),
-                4 => {
-                    let timestamp = rng.i64(..5_000);
-                    let added = key.add(&Addition::once(Guard::Always, timestamp, id.as_bytes(), b"again"), now);
-                    assert_eq!(
-                        added,
-                        plain.add(&Addition::once(Guard::Always, timestamp, id.as_bytes(), b"again"), now)
-                    );
-                }
-                _ => drop(key.compact(rng.usize(..300))),
-            }
+            pair.step(UnixMs(NOW.0 + step), rng);
         }
-        assert!(chunks(&key) == chunks(&plain), "seed {seed}");
-        compacts(&mut key, rng);
-        is_as_good_as_a_reload(&mut key);
+        assert!(chunks(&pair.key) == chunks(&pair.plain), "seed {seed}");
+        compacts(&mut pair.key, rng);
+        is_as_good_as_a_reload(&mut pair.key);
     }
 }
 

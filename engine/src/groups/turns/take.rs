@@ -34,21 +34,7 @@ impl Turns {
         out: &mut Vec<u32>,
     ) -> Option<i64> {
         if level == 0 {
-            let leaf = &mut self.leaves[node];
-            let is_wanted = |stand: Stand| {
-                let takes = out.len() < wanted.most
-                    && stand.key <= wanted.horizon
-                    && wanted.below.is_none_or(|turn| given[stand.number].number() < turn);
-                if takes {
-                    out.push(stand.number);
-                }
-                takes
-            };
-            if leaf.drop_all(is_wanted) {
-                self.leaves.remove(node);
-                return None;
-            }
-            return Some(leaf.lowest());
+            return self.take_from_leaf(node, given, wanted, out);
         }
         // One bit for each child from which something was taken.
         let (mut at, mut touched) = (0, 0u64);
@@ -83,5 +69,24 @@ impl Turns {
             self.merge(node, level - 1, at as usize);
         }
         Some(self.inners[node].lowest())
+    }
+
+    /// The same for a leaf.
+    fn take_from_leaf(&mut self, leaf: u32, given: &Given, wanted: &Wanted, out: &mut Vec<u32>) -> Option<i64> {
+        let stands = &mut self.leaves[leaf];
+        let is_wanted = |stand: Stand| {
+            let takes = out.len() < wanted.most
+                && stand.key <= wanted.horizon
+                && wanted.below.is_none_or(|turn| given[stand.number].number() < turn);
+            if takes {
+                out.push(stand.number);
+            }
+            takes
+        };
+        if stands.drop_all(is_wanted) {
+            self.leaves.remove(leaf);
+            return None;
+        }
+        Some(stands.lowest())
     }
 }

@@ -179,72 +179,110 @@ fn several_ends_of_one_key_are_taken_together_and_in_order() {
 
 type Noted = Vec<(KeyId, Change)>;
 
-/// Random changes, ends and looks at the keys of two databases, which are emptied and exchanged, against lists that are searched from the front.
+/// Changes in lists that are searched from the front: those of this round, and those of the next.
+#[derive(Default)]
+struct Lists {
+    first: Noted,
+    later: Noted,
+}
+
+impl Lists {
+    fn len(&self) -> usize {
+        self.first.len() + self.later.len()
+    }
+
+    fn forget(&mut self, db: i32) {
+        for list in [&mut self.first, &mut self.later] {
+            list.retain(|((of, _), _)| *of != db);
+        }
+    }
+
+    /// Exchanges the two databases.
+    fn swap(&mut self) {
+        self.first.iter_mut().chain(&mut self.later).for_each(|((of, _), _)| *of = 1 - *of);
+    }
+
+    fn note(&mut self, key: KeyId, change: Change) {
+        match self.first.iter_mut().chain(&mut self.later).find(|(noted, _)| *noted == key) {
+            Some((_, known)) => *known = change,
+            None => self.later.push((key, change)),
+        }
+    }
+
+    /// What an end takes with it: the change noted of the key.
+    fn take(&mut self, key: &KeyId) -> Option<Change> {
+        let taken = [&mut self.later, &mut self.first].map(|list| {
+            let at = list.iter().position(|(noted, _)| noted == key);
+            at.map(|at| list.remove(at).1)
+        });
+        taken[1].or(taken[0])
+    }
+
+    fn by_name(self) -> Noted {
+        sorted([self.first, self.later].concat())
+    }
+}
+
+fn sorted(mut all: Noted) -> Noted {
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    all
+}
+
+/// One look at the next changed key: the key that is shown, in whatever order, is one that was noted in this round.
+fn look(seen: &mut Sightings, lists: &mut Lists) {
+    assert_eq!(seen.begins_round(), lists.first.is_empty());
+    if lists.first.is_empty() {
+        std::mem::swap(&mut lists.first, &mut lists.later);
+    }
+    let next = seen.look_at_next().map(|seen| ((seen.db, seen.name.into()), seen.change));
+    assert_eq!(next.is_none(), lists.first.is_empty());
+    if let Some(next) = next {
+        lists.first.remove(lists.first.iter().position(|noted| *noted == next).expect("noted before"));
+        assert_eq!(seen.looked(), Some(next.1));
+    }
+}
+
+/// Random changes, ends and looks at the keys of two databases, which are emptied and exchanged.
 #[test]
 fn changes_are_found_among_few_and_among_many() {
     let mut random = fastrand::Rng::with_seed(7);
     for keys in [3, 40, 5_000] {
-        let mut seen = Sightings::new();
-        let (mut first, mut later): (Noted, Noted) = Default::default();
+        let (mut seen, mut lists) = (Sightings::new(), Lists::default());
         for step in 0..30_000 {
             let (db, name) = (random.i32(0..2), format!("key-{}", random.usize(0..keys)).into_bytes());
             let key: KeyId = (db, name.clone().into());
             match random.u16(0..4_000) {
                 0 => {
                     seen.forget(Some(db));
-                    for list in [&mut first, &mut later] {
-                        list.retain(|((of, _), _)| *of != db);
-                    }
+                    lists.forget(db);
                 }
                 1..=4 => {
                     seen.swap(0, 1);
-                    first.iter_mut().chain(&mut later).for_each(|((of, _), _)| *of = 1 - *of);
+                    lists.swap();
                 }
                 _ => {}
             }
             match random.u8(0..10) {
                 0 => {
                     seen.note_end(db, &name, Ending::Evicted);
-                    let taken = [&mut later, &mut first].map(|list| {
-                        let at = list.iter().position(|(noted, _)| *noted == key);
-                        at.map(|at| list.remove(at).1)
-                    });
-                    let set = match taken[1].or(taken[0]) {
+                    let set = match lists.take(&key) {
                         Some(Change::Set { after, .. }) => Some(after),
                         _ => None,
                     };
                     assert_eq!(take_end(&mut seen).map(|seen| (seen.key, seen.end.set)), Some((key, set)));
                 }
-                1..=3 => {
-                    assert_eq!(seen.begins_round(), first.is_empty());
-                    if first.is_empty() {
-                        std::mem::swap(&mut first, &mut later);
-                    }
-                    let next = seen.look_at_next().map(|seen| ((seen.db, seen.name.into()), seen.change));
-                    assert_eq!(next.is_none(), first.is_empty());
-                    if let Some(next) = next {
-                        first.remove(first.iter().position(|noted| *noted == next).expect("noted before"));
-                        assert_eq!(seen.looked(), Some(next.1));
-                    }
-                }
+                1..=3 => look(&mut seen, &mut lists),
                 kind => {
-                    let change =
-                        if kind == 4 { Change::Unset } else { Change::Set { after: Some(UnixMs(step)), until: None } };
+                    let set = Change::Set { after: Some(UnixMs(step)), until: None };
+                    let change = if kind == 4 { Change::Unset } else { set };
                     seen.note_change(db, &name, change);
-                    match first.iter_mut().chain(&mut later).find(|(noted, _)| *noted == key) {
-                        Some((_, known)) => *known = change,
-                        None => later.push((key, change)),
-                    }
+                    lists.note(key, change);
                 }
             }
-            assert_eq!(seen.changes(), first.len() + later.len());
+            assert_eq!(seen.changes(), lists.len());
         }
-        let by_name = |mut all: Noted| {
-            all.sort_by(|(one, _), (other, _)| one.cmp(other));
-            all
-        };
-        let seen = seen.each_change().map(|seen| ((seen.db, seen.name.into()), seen.change)).collect();
-        assert_eq!(by_name(seen), by_name([first, later].concat()));
+        let left = seen.each_change().map(|seen| ((seen.db, seen.name.into()), seen.change)).collect();
+        assert_eq!(sorted(left), lists.by_name());
     }
 }
 
