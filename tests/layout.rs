@@ -1,4 +1,5 @@
-//! Where a file of the Redis side may stand, and what it may import: the rules of docs/design.md, "The Redis side", read off the source.
+//! Where a file of the Redis side may stand, and what it may import: the rules of docs/design.md, "The Redis side", read off the source. Also
+//! whether that page names every file, and whether one is too long.
 //!
 //! A path behind `crate::`, `super::` or `self::` imports the longest beginning of it that is a file, and so does a path that begins with a child
 //! of the file; only `pub use child::…` hands on, and is no import.
@@ -26,16 +27,34 @@ const FOLDERS: &[(&str, &[&str])] = &[
 fn files_stand_and_import_as_the_design_says() {
     let files = read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let imports = imports(&files);
+    let families: BTreeSet<_> = files.keys().filter_map(|file| folder(file.strip_suffix("/family.rs")?)).collect();
+    let families = &families - &BTreeSet::from(["delivery"]);
+    assert!(families.contains("expiry"), "families were not found");
     let mut found = BTreeSet::new();
     for (file, source) in &files {
         found.extend(misplaced(file, source, &files));
-        found.extend(wrong_imports(file, &imports[file]));
+        found.extend(wrong_imports(file, &imports[file], &families));
         if reaches(file, file, &imports) {
             found.insert(format!("{file} is in a circle"));
         }
     }
     let found: Vec<_> = found.into_iter().map(|breach| format!("    {breach}\n")).collect();
     assert!(found.is_empty(), "against the rules of docs/design.md, \"The Redis side\":\n{}", found.concat());
+}
+
+/// A file is one noun: a longer one has two.
+#[test]
+fn no_file_is_longer_than_400_lines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut long = Vec::new();
+    for folder in ["src", "engine/src", "engine/tests", "tests", "cli/src", "cli/tests", "clients/rust"] {
+        for (file, lines) in rust_files(&root.join(folder)) {
+            if lines.lines().count() > 400 {
+                long.push(format!("{folder}/{file}"));
+            }
+        }
+    }
+    assert!(long.is_empty(), "files of more than 400 lines: {long:?}");
 }
 
 /// Who adds a file says on the page what is in it.
@@ -54,6 +73,30 @@ fn the_design_page_names_every_file() {
         }
     }
     assert!(missing.is_empty(), "not in the table of docs/design.md, \"The Redis side\": {missing:?}");
+}
+
+#[test]
+fn the_design_page_names_every_file_of_the_engine() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/design.md")).expect("the page");
+    let table = page.split("**Engine files.**").nth(1).and_then(|rest| rest.split("**The Redis side**").next());
+    let rows: Vec<(Vec<&str>, BTreeSet<&str>)> = table
+        .expect("the table of engine files")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+        .map(|(of, row)| (of.split('`').skip(1).step_by(2).collect(), row.split('`').skip(1).step_by(2).collect()))
+        .collect();
+    let is_named = |path: &str| {
+        let (_, stem) = path.rsplit_once('/').unwrap_or(("", path));
+        let of = rows.iter().flat_map(|(of, _)| of).filter(|of| format!("{path}/").starts_with(&format!("{of}/")));
+        let longest = of.max_by_key(|of| of.len());
+        longest.is_some_and(|of| *of == path || rows.iter().any(|(all, row)| all.contains(of) && row.contains(stem)))
+    };
+    let files = rust_files(&root.join("engine/src"));
+    let paths = files.keys().map(|file| file.trim_end_matches(".rs"));
+    let code = paths.filter(|path| !path.split('/').any(|part| part == "tests" || part == "lib"));
+    let missing: Vec<_> = code.filter(|path| !is_named(path)).collect();
+    assert!(missing.is_empty(), "not in the table of docs/design.md, \"Engine files\": {missing:?}");
 }
 
 /// What the table of folders has in backticks in the rows of a folder.
@@ -115,8 +158,8 @@ fn misplaced(file: &str, source: &Source, files: &BTreeMap<String, Source>) -> V
     found
 }
 
-/// Imports that point up, or to a command.
-fn wrong_imports(file: &str, imported: &BTreeSet<String>) -> Vec<String> {
+/// Imports that point up, or to a command, or name a family where only the list of them may.
+fn wrong_imports(file: &str, imported: &BTreeSet<String>, families: &BTreeSet<&str>) -> Vec<String> {
     let Some(own) = folder(file) else { return Vec::new() };
     let row = FOLDERS.iter().position(|(folder, _)| *folder == own).expect("a folder of the list");
     let above = FOLDERS[..row].iter().map(|(folder, _)| *folder);
@@ -124,7 +167,8 @@ fn wrong_imports(file: &str, imported: &BTreeSet<String>) -> Vec<String> {
     let is_allowed = |other: &str| {
         let Some(theirs) = folder(other) else { return false };
         let by_list = file.strip_suffix("mod.rs").is_some_and(|list| other.starts_with(list));
-        (theirs == own || allowed.contains(&theirs)) && (!is_command(other) || by_list)
+        let is_named = own == "server" && file != "server/families.rs" && families.contains(theirs);
+        (theirs == own || allowed.contains(&theirs)) && (!is_command(other) || by_list) && !is_named
     };
     imported.iter().filter(|other| !is_allowed(other)).map(|other| format!("{file} imports {other}")).collect()
 }
@@ -146,19 +190,25 @@ fn reaches(from: &str, to: &str, imports: &BTreeMap<String, BTreeSet<String>>) -
 }
 
 fn read_all(src: &Path) -> BTreeMap<String, Source> {
-    let (mut files, mut folders) = (BTreeMap::new(), vec![src.to_owned()]);
+    let files: BTreeMap<_, _> = rust_files(src).into_iter().map(|(file, text)| (file, Source::read(&text))).collect();
+    assert!(files.len() > 50 && files.contains_key("lib.rs"), "src was not read");
+    files
+}
+
+/// The Rust files of a folder and those inside of it, by their paths from there, with their text.
+fn rust_files(root: &Path) -> BTreeMap<String, String> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of src") {
+        for entry in fs::read_dir(&folder).expect("a folder of the project") {
             let path: PathBuf = entry.expect("an entry of a folder").path();
-            if path.is_dir() {
+            let name = path.strip_prefix(root).expect("inside of it").to_string_lossy().replace('\\', "/");
+            if path.is_dir() && !name.split('/').any(|part| part == "target" || part == "node_modules") {
                 folders.push(path);
-            } else {
-                let name = path.strip_prefix(src).expect("inside of src").to_string_lossy().replace('\\', "/");
-                files.insert(name, Source::read(&fs::read_to_string(&path).expect("a source file")));
+            } else if name.ends_with(".rs") {
+                files.insert(name, fs::read_to_string(&path).expect("a source file"));
             }
         }
     }
-    assert!(files.len() > 50 && files.contains_key("lib.rs"), "src was not read");
     files
 }
 
