@@ -238,19 +238,28 @@ pub(crate) fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: imp
     }
 }
 
+/// Whom the parts are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// Whoever loads the key: everything.
+    Loader,
+    /// Whoever compares nodes: what is equal on all of them.
+    Comparer,
+}
+
 impl<G: Gate> Queue<G> {
     /// Emits the key, chunk by chunk. O(n).
     pub fn save(&self, emit: &mut dyn FnMut(&[u8])) {
-        self.write_parts(true, true, emit);
+        self.write_parts(Reader::Loader, emit);
     }
 
     /// Emits what is equal on master and replica, chunk by chunk. That leaves out the stale tokens that only name delayed entries: a replica whose
     /// data come from a version without these tokens has none. O(n).
     pub fn fingerprint(&self, emit: &mut dyn FnMut(&[u8])) {
-        self.write_parts(!G::COLLECTED_IS_LOCAL, false, emit);
+        self.write_parts(Reader::Comparer, emit);
     }
 
-    fn write_parts(&self, with_collected: bool, with_nacked: bool, emit: &mut dyn FnMut(&[u8])) {
+    fn write_parts(&self, reader: Reader, emit: &mut dyn FnMut(&[u8])) {
         let head = Head {
             behaviour: BEHAVIOUR,
             gate: self.gate.save(),
@@ -276,13 +285,13 @@ impl<G: Gate> Queue<G> {
             put(Part::Grouping(SavedGrouping { limit, fair, next_turn: groups.next_turn() }));
         }
         let mut collected = 0;
-        if with_collected {
+        if reader == Reader::Loader || !G::COLLECTED_IS_LOCAL {
             chunked(self.gate.collected(), |chunk| {
                 collected += chunk.len() as u64;
                 put(Part::Collected(chunk));
             });
         }
-        chunked(self.saved_entries(with_nacked), |chunk| put(Part::Entries(chunk)));
+        chunked(self.saved_entries(reader), |chunk| put(Part::Entries(chunk)));
         chunked(self.saved_grants(), |chunk| put(Part::Grants(chunk)));
         if let Some(groups) = &self.groups {
             let (told, members) = self.saved_groups(groups);
@@ -295,9 +304,9 @@ impl<G: Gate> Queue<G> {
         put(Part::End { collected, entries: self.entries.len() as u64 });
     }
 
-    fn saved_entries(&self, with_nacked: bool) -> impl Iterator<Item = (usize, SavedEntry<'_>)> {
+    fn saved_entries(&self, reader: Reader) -> impl Iterator<Item = (usize, SavedEntry<'_>)> {
         self.saved_handles().map(move |handle| {
-            let entry = self.saved(handle, with_nacked);
+            let entry = self.saved(handle, reader);
             (entry.name.len() + entry.body.len() + size_of::<SavedEntry<'_>>() / 2, entry)
         })
     }
@@ -338,19 +347,20 @@ impl<G: Gate> Queue<G> {
         (told, members)
     }
 
-    fn saved(&self, handle: Handle, with_nacked: bool) -> SavedEntry<'_> {
+    fn saved(&self, handle: Handle, reader: Reader) -> SavedEntry<'_> {
         let place = self.entries.place(handle);
         let (name, body) = self.entries.name_and_body(handle);
-        SavedEntry { key: place.key, seq: place.seq, name, body, status: self.saved_status(handle, with_nacked) }
+        SavedEntry { key: place.key, seq: place.seq, name, body, status: self.saved_status(handle, reader) }
     }
 
-    fn saved_status(&self, handle: Handle, with_nacked: bool) -> SavedStatus<'_> {
+    fn saved_status(&self, handle: Handle, reader: Reader) -> SavedStatus<'_> {
         let Some(record) = self.record(handle) else { return SavedStatus::Fresh };
         let (deliveries, token) = (record.deliveries, record.token);
         match self.entries.state(handle) {
             State::Queued => SavedStatus::Queued { deliveries, token },
             State::Delayed => {
-                let token = if with_nacked || !self.nacked.contains_key(&token) { token } else { 0 };
+                let is_told = reader == Reader::Loader || !self.nacked.contains_key(&token);
+                let token = if is_told { token } else { 0 };
                 SavedStatus::Delayed { deliveries, token, until: record.delayed_until }
             }
             State::Leased => SavedStatus::Leased { deliveries, token, superseded: self.entries.superseded(handle) },

@@ -37,18 +37,20 @@ struct Waiting<F> {
     _family: PhantomData<F>,
 }
 
-/// A claim has found nothing in these keys: the client waits for up to `block` (0: for ever) if it asked for that and may, else it gets an empty
-/// reply.
-pub fn wait_or_reply<F: Family>(
-    call: &Call<'_>,
-    names: &[&Str],
-    form: Form,
-    consumer: &Str,
-    wanted: Wanted,
-    block: Option<Millis>,
-    now: UnixMs,
-) {
+/// A claim that has found nothing.
+pub struct Unserved<'a> {
+    pub names: &'a [&'a Str],
+    pub form: Form,
+    pub consumer: &'a Str,
+    pub wanted: Wanted,
+    /// How long to wait; 0: for ever, `None`: not at all.
+    pub block: Option<Millis>,
+}
+
+/// Has the client wait if it asked for that and may; else it gets an empty reply.
+pub fn wait_or_reply<F: Family>(call: &Call<'_>, claim: Unserved<'_>, now: UnixMs) {
     let ctx = call.ctx;
+    let Unserved { names, form, consumer, wanted, block } = claim;
     let Some(timeout) = block.filter(|_| !call.is_repetition() && !ctx.flags().denies_blocking()) else {
         return ctx.reply_array(0);
     };
@@ -73,7 +75,7 @@ pub fn wait_or_reply<F: Family>(
     waiters::is_blocked(number, blocked);
 }
 
-/// Asks those who wait for this key, which has something for them, outside of commands.
+/// Has those served who wait for this key, now that it has something for them. For use outside of commands.
 pub fn ask<F: Family>(ctx: &Ctx, db: i32, name: &Str) {
     if !signals_do_harm() {
         return ctx.signal_ready(name);
@@ -91,7 +93,7 @@ pub fn ask<F: Family>(ctx: &Ctx, db: i32, name: &Str) {
             blocked.call(name);
         }
     }
-    // Those for whom nothing was left.
+    // Nothing was left for those who still wait: the timer comes when that may change.
     if let Some(mut key) = keyspace::open_read::<F>(ctx, name).filter(|_| waiters::count(db, name.bytes()) > 0) {
         if let Ok(Some(value)) = key.value() {
             value.schedule_wakeup(db, name.bytes(), now);
@@ -110,7 +112,7 @@ impl<F: Family> Wait for Waiting<F> {
             return true;
         }
         if is_served {
-            // Others who wait for the same keys are asked before Redis drops this.
+            // It is dropped here, because others who wait for the same keys are asked before Redis drops `self`.
             self.waiter = None;
         }
         is_served

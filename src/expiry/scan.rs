@@ -17,7 +17,7 @@
 use crate::delivery::timer::tick;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::values::string_met;
-use crate::expiry::watcher;
+use crate::expiry::watcher::{self, FoundOverdue};
 use crate::expiry::watcher_index;
 use crate::redis::ctx::unix_ms;
 use crate::redis::key;
@@ -100,7 +100,7 @@ fn walks() -> MutexGuard<'static, BTreeMap<i32, Walk>> {
     WALKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A watcher that is here since `since` wants to be told of the keys that were there before it. It may ask repeatedly.
+/// A watcher that has been here since `since` wants to be told of the keys that were there before it. It may ask repeatedly.
 pub fn join(db: i32, name: &[u8], since: UnixMs) {
     walks().entry(db).or_default().join(name, since);
     ANY.store(true, Ordering::Relaxed);
@@ -262,7 +262,8 @@ fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walk: &Walk) -> bool {
         let tell = || match what {
             What::Found => drop(watcher::found(ctx, db, &watcher, &name, deadline)),
             What::Overdue { value, is_new } => {
-                watcher::found_overdue(ctx, &watcher, &name, deadline, value.as_ref(), is_new);
+                let found = FoundOverdue { deadline, value: value.as_ref(), is_new };
+                watcher::found_overdue(ctx, &watcher, &name, &found);
             }
         };
         key::fenced(ctx, &watcher, "a watcher, on the walk", tell);

@@ -81,9 +81,18 @@ pub fn has_overdue(ctx: &Ctx, watcher: &Str, now: UnixMs) -> bool {
     with_queue(ctx, watcher, |queue| !queue.ending_between(UnixMs(i64::MIN), now, 1).is_empty()).unwrap_or(false)
 }
 
-/// A key that is overdue was found with this deadline and, if it is a string, this value.
-/// `is_new`: the key is tracked from now on, if it is not yet.
-pub fn found_overdue(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs, value: Option<&Copied>, is_new: bool) {
+/// A key that was found when its time was over.
+pub struct FoundOverdue<'a> {
+    pub deadline: UnixMs,
+    /// Its value, if it is a string.
+    pub value: Option<&'a Copied>,
+    /// The key is tracked from now on, if it is not yet.
+    pub is_new: bool,
+}
+
+/// A watcher takes in a key that was found overdue.
+pub fn found_overdue(ctx: &Ctx, watcher: &Str, key: &Str, found: &FoundOverdue<'_>) {
+    let FoundOverdue { deadline, value, is_new } = *found;
     with_queue(ctx, watcher, |queue| {
         let known = queue.known(key.bytes());
         let is_told = known.is_some_and(|known| known.ended == Some(Ending::Expired));

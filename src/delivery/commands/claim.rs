@@ -2,7 +2,7 @@
 
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Outcome, Row};
-use crate::delivery::blocked::{self, Form};
+use crate::delivery::blocked::{self, Form, Unserved};
 use crate::delivery::claim_options::{Acknowledged, ClaimOptions};
 use crate::delivery::family::Family;
 use crate::delivery::serve::serve;
@@ -29,7 +29,8 @@ impl<F: Family> Command for ClaimEntries<F> {
         let ClaimOptions { wanted, block, receipts } = ClaimOptions::read(call, Acknowledged::Of(name))?;
         let now = call.now();
         if !serve::<F>(call.ctx, name, consumer, wanted, receipts.first(), now)? {
-            blocked::wait_or_reply::<F>(call, &[name], Form::Entries, consumer, wanted, block, now);
+            let claim = Unserved { names: &[name], form: Form::Entries, consumer, wanted, block };
+            blocked::wait_or_reply::<F>(call, claim, now);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use crate::command::args::Args;
 use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::acknowledge::{acknowledge_all, check_receipts};
-use crate::delivery::blocked::{self, Form};
+use crate::delivery::blocked::{self, Form, Unserved};
 use crate::delivery::claim_options::{Acknowledged, ClaimOptions};
 use crate::delivery::family::Family;
 use crate::delivery::keyspace;
@@ -52,7 +52,8 @@ impl<F: Family> Command for ClaimFromKeys<F> {
         check_receipts::<F>(call.ctx, &receipts)?;
         acknowledge_all::<F>(call.ctx, &receipts, now)?;
         if !serve_several::<F>(call.ctx, &claimable, consumer, wanted, now) {
-            blocked::wait_or_reply::<F>(call, &names, Form::ByKey, consumer, wanted, block, now);
+            let claim = Unserved { names: &names, form: Form::ByKey, consumer, wanted, block };
+            blocked::wait_or_reply::<F>(call, claim, now);
         }
         Ok(())
     }
