@@ -1,7 +1,7 @@
 //! Buffers that the allocator would rather have elsewhere.
 //!
-//! Defragmentation is the business of whoever allocates: this module shows it the buffers of a key, one after the other, and it may move each.
-//! Contents and handles stay as they are. The buffers shown are those that may be small, which is where allocators fragment: pages and
+//! Defragmentation is the business of whoever allocates. This module shows the buffers of a key to a [`Mover`], one after the other, which may
+//! move each. Contents and handles stay as they are. The buffers shown are those that may be small, which is where allocators fragment: pages and
 //! chunks of small keys, large payloads, items of groups, values of tracked keys, members of grants. The nodes of the standard library's
 //! trees and hash tables are not shown: they have no buffer that could be taken out.
 

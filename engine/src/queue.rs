@@ -171,7 +171,7 @@ impl<G: Gate> Queue<G> {
         Ok(())
     }
 
-    // ---- The steps an entry takes. Each keeps the table above true. ----
+    // From here on: the steps that an entry takes. Each keeps the table above true.
 
     /// Adds a new entry at the last place of its place key; `tag` is the word that the gate keeps with it. It is in the group of its own name.
     pub(crate) fn enter(&mut self, key: i64, name: &[u8], body: &[u8], tag: u32) -> Handle {

@@ -11,7 +11,7 @@ use tsgen_engine::{duration, Millis, MAX_COUNT};
 /// The arguments that are still to be read.
 pub struct Args<'a> {
     rest: &'a [&'a Str],
-    /// The number of arguments at the beginning.
+    /// How many arguments there were before any was read.
     count: usize,
     /// Durations that were written with a unit: their places among the arguments, and their values. They are replicated in milliseconds.
     with_units: Vec<(usize, Millis)>,

@@ -62,7 +62,7 @@ impl Call<'_> {
         }
     }
 
-    /// Replicates the command with its time and with more arguments at its end, which only a repetition has.
+    /// Replicates the command with its time, and with more arguments at its end, which no client sends.
     pub fn replicate_timed_with(&self, now: UnixMs, more: &[&Str]) {
         if self.args.with_units().is_empty() && more.is_empty() {
             return self.replicate_timed_as(now, self.given);
@@ -72,7 +72,7 @@ impl Call<'_> {
         self.replicate_timed_in_ms(now, arguments);
     }
 
-    /// Replicates the command with its time, and with these arguments, which stand where those that came did; durations in milliseconds.
+    /// Replicates the command with its time and these arguments, each in the place of the one that came. Durations go in milliseconds.
     pub fn replicate_timed_in_ms(&self, now: UnixMs, arguments: Vec<&Str>) {
         let with_units = self.args.with_units().iter();
         let number =

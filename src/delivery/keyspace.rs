@@ -89,9 +89,9 @@ impl<F: Family> Opened<'_, F> {
         self.value()?.ok_or(Fail::NO_KEY)
     }
 
-    /// Runs a write that makes its key if there is none. Then the write is tried on a new value with the module's defaults, and the value is
-    /// stored, and replicas are told of it, only if the write has done something. `None` if `write` says that there was nothing to do; then no
-    /// key is made. `now`: the time of the write, asked for only where the key is made.
+    /// Runs a write that makes its key if there is none. A missing key means that the write is tried on a new value with the module's
+    /// defaults; the value is stored, and replicas are told of it, only if the write has done something. `None` if `write` says that there was
+    /// nothing to do; then no key is made. `now`: the time of the write, asked for only where the key is made.
     pub fn open_or_create<R>(
         &mut self,
         ctx: &Ctx,

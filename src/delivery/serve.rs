@@ -80,8 +80,8 @@ pub fn serve<F: Family>(
     Ok(served.is_some())
 }
 
-/// Claims from several keys, each as long as those before it left something to ask for, and replies with the entries by key. The keys were
-/// looked at: none refuses. False if there are no entries; then the client has no reply yet.
+/// Claims from several keys, one after the other, until nothing is left to ask for, and replies with the entries by key. The caller has looked at
+/// the keys: none refuses. False if there are no entries; then the client has no reply yet.
 ///
 /// Ends with the key at which the entries reach 4 MiB. Once there are entries, it also ends with the key at which it has ended as many leases
 /// and delays as one CLAIM may.
@@ -106,7 +106,7 @@ pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], consumer: &Str, wante
     }
     let given = taken.iter().filter(|(_, claim, _)| claim.count > 0);
     if round.is_served() {
-        // Only now, for an array begins with its length.
+        // Not before, because an array begins with its length.
         ctx.reply_array(given.clone().count());
         for (name, claim, _) in given {
             reply_key::<F>(ctx, name, claim);

@@ -173,8 +173,8 @@ pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads:
     Some(false)
 }
 
-/// This node has become a master. What it copied as a replica may be older than what its master had written by then and it has got since, so keys
-/// that end soon are copied once more.
+/// This node has become a master. What it copied as a replica may be older than the values that have come from its master since, so keys that
+/// end soon are copied once more.
 pub fn promoted(ctx: &Ctx) {
     let now = Mark::at(UnixMs(unix_ms()));
     watcher_index::for_each(ctx, |watcher| {

@@ -39,7 +39,8 @@ static LOOKING: AtomicBool = AtomicBool::new(false);
 pub fn note(ctx: &Ctx, key: &Str, what: KeyEvent) {
     let (db, name) = (ctx.db(), key.bytes());
     if !slots::are_ours(name) {
-        // The owner of the slot tells. Above all a Set is not noted: its deadline may be over when it is looked at, as if set to delete the key.
+        // The owner of the slot tells. A Set above all must not be noted: if its deadline were over by the time of the look, the Set would
+        // seem to have deleted the key.
         return;
     }
     let voice = voice(ctx);
@@ -61,7 +62,7 @@ pub fn note(ctx: &Ctx, key: &Str, what: KeyEvent) {
         KeyEvent::Expired => note_end(ctx, key, Ending::Expired),
         KeyEvent::Evicted => note_end(ctx, key, Ending::Evicted),
     }
-    // The timer is asked now: what the look before the next sleep asks of it would come too late for that sleep.
+    // The timer is asked here: asked by the look before the next sleep, it would come only after that sleep.
     tick::come_soon();
 }
 

@@ -70,7 +70,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, role: Role) -> Option<bool
             // A replica waits until its master tells the end.
             Life::Absent if role == Role::Replica => {}
             Life::Absent => {
-                // If the end is not told yet, no key was there that could end, or the key that is there now came later.
+                // The look has told no end of this life: there was no key that it could end, or the key there now came later.
                 let was = move |known: &Known| known.deadline == deadline;
                 let told = carry_out(ctx, watcher, &key, None, Voice::Tells, |known| {
                     let ending = ended.unwrap_or(Ending::Expired);
@@ -101,7 +101,8 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Optio
         value.queue.forget_to_come(now).into_iter().for_each(free_elsewhere);
         value.local = Local::default();
     }
-    // First the copies of keys that end next, then the keys that have ended, and in the time that is left the early copies for bad times.
+    // First the copies of keys that end next; then the keys that have ended; and in the time that is left the early copies, for a server
+    // that is held up.
     let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false);
     let mut due = look_at_due(ctx, name, now, role).unwrap_or(false);
     while due && Instant::now() < until {

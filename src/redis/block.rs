@@ -23,8 +23,8 @@ pub struct Blocked(*mut raw::RedisModuleBlockedClient);
 // SAFETY: an address, which is used on the thread of Redis only.
 unsafe impl Send for Blocked {}
 
-/// Whether signals that are sent outside of commands do harm: Redis before 7.2 takes the client that it has asked last for the current one, if there was nothing for
-/// that, and looks at it even when CLIENT KILL has freed it. There clients are [called](Blocked::call) one by one instead.
+/// Whether signals that are sent outside of commands do harm. Redis before 7.2 takes the client that it asked last, in vain, for the current one,
+/// and looks at it even when CLIENT KILL has freed it. There clients are [called](Blocked::call) one by one instead.
 pub fn signals_do_harm() -> bool {
     // SAFETY: it takes nothing, and every server that loads the module has it.
     let version = unsafe { api!(RedisModule_GetServerVersion()) };
@@ -37,7 +37,7 @@ thread_local! {
 }
 
 impl Blocked {
-    /// Has the client served for this key, for which there must be something, outside of commands. Nothing happens if it waits no more.
+    /// Has the client served from this key, which must have something for it. For use outside of commands. Does nothing if the client waits no more.
     pub fn call(self, key: &Str) {
         CALLED.set(Some(OwnedStr::new(key.bytes())));
         // SAFETY: whoever has this has not dropped its `Wait`, so Redis has not freed it.
@@ -113,7 +113,7 @@ unsafe extern "C" fn expired<W: Wait>(
     let reply = Reply::begin();
     let called = CALLED.take();
     let answer = || {
-        // Redis calls who is to be served as if the time were over.
+        // A client that is called comes this way too: to Redis its time is over.
         let is_served = called.is_some_and(|key| wait.wake(ctx, &key));
         if !is_served {
             wait.expire(ctx);

@@ -7,7 +7,7 @@ use redis_module::raw;
 use std::os::raw::c_void;
 use std::ptr::NonNull;
 
-/// The place of a walk. It may be kept for any time; a key that exists from the begin to the end of the walk is met at least once.
+/// The place of a walk. It may be kept for any time; a key that exists from the beginning to the end of the walk is met at least once.
 pub struct Cursor(NonNull<raw::RedisModuleScanCursor>);
 
 // SAFETY: a plain structure of Redis's heap, used from the main thread and freed from wherever its owner is dropped.

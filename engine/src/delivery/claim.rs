@@ -170,7 +170,7 @@ impl<G: Gate> Queue<G> {
         Ok(token)
     }
 
-    /// Keeps entries until they hold [`CLAIM_BYTES`], the last one whole and so at least one; puts the others back to their places.
+    /// Keeps entries until they hold [`CLAIM_BYTES`], the last one whole and so at least one; puts the others back in their places.
     fn give_back_beyond_bytes(&mut self, members: &mut Vec<Handle>) {
         let mut bytes = 0;
         let fitting = members.iter().take_while(|handle| {

@@ -138,7 +138,7 @@ impl Cursor {
         let until = UnixMs(parts.next()?.parse().ok()?);
         let place = Place { key: parts.next()?.parse().ok()?, seq: parts.next()?.parse().ok()? };
         let read = Cursor { until, place };
-        // There is one way to write a cursor.
+        // There is only one way to write a cursor.
         (read.to_string().as_bytes() == text).then_some(read)
     }
 }

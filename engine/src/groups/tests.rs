@@ -148,7 +148,7 @@ fn a_lease_that_has_run_out_is_not_delayed_if_another_of_the_group_is_in_hand() 
     let delayed = Nack { delay: Some(Millis(1_000)), dead: false, reason: b"" };
     assert_eq!(key.nack(&lapsed, &delayed, later).expect("one token").count, 0);
     assert_eq!((key.stats(NOW).leased, key.stats(NOW).delayed), (1, 0));
-    // What takes no place is done.
+    // A NACK after which the entry is not in hand is done all the same.
     let dead = Nack { dead: true, ..delayed };
     assert_eq!(key.clone().nack(&lapsed, &dead, later).expect("one token").count, 1);
     assert_eq!(

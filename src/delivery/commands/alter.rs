@@ -17,7 +17,7 @@ const BEHIND: Fail = Fail::text(
      not settled yet: the server is at it, try again",
 );
 
-/// Strides of the sweep before ALTER says that it is to be tried again: [`SWEEP_AT_MOST`](tsgen_engine::SWEEP_AT_MOST).
+/// Strides that ALTER sweeps before it asks to be tried again: together [`SWEEP_AT_MOST`](tsgen_engine::SWEEP_AT_MOST).
 const STRIDES: usize = 10;
 
 /// Sweeps some leases and delays that have ended, by the options as they are. No reply shows it.
@@ -76,7 +76,7 @@ impl<F: Family> Command for Alter<F> {
         if changed {
             call.replicate_timed(now);
             F::appeared(value, call.ctx.db(), name.bytes());
-            // The timer looks what there is to wait for by the new options.
+            // The timer finds out what there is to wait for under the new options.
             let opens_at = F::opens_by_clock(&value.queue).then_some(now);
             let signals = Signals::of(call.ctx, name, value, || now, opens_at);
             drop(key);

@@ -73,7 +73,7 @@ fn a_page_holds_no_more_than_its_bytes_and_tells_how_large_the_rest_is() {
         add(&mut key, 1, &[n], payload);
     }
     key.advance(1, None, NOW).expect("external");
-    // With its name a body is one byte more than fits; but the bytes of a name count only for the entry behind it.
+    // The second body and its name are one byte more than fits. It is shown all the same: the bytes of a name count only for the entry behind.
     let (first, after) = names(&mut key, Listing::Ready, None, 10, NOW);
     assert_eq!(first, [[0], [1]]);
     let page = key.peek(Listing::Ready, after, 10, NOW);
@@ -118,7 +118,7 @@ fn groups_and_windows_that_are_over_are_listed_as_what_they_will_be() {
     assert_eq!(*key.peek(Listing::Ready, None, 9, over).entries[0].body, body);
 }
 
-/// One look sorts out 4000 groups. A page ends where it knows no further, and the next one goes on from there.
+/// One look sorts out 4000 groups. A page ends where no more is known, and the next one goes on from there.
 #[test]
 fn very_many_groups_that_come_due_at_once_are_all_listed() {
     let mut key = Debounce::create(IdleRules::default(), DeliveryOptions::default(), [1, 2]).expect("valid rules");
@@ -141,7 +141,7 @@ fn very_many_groups_that_come_due_at_once_are_all_listed() {
     assert!((2..6).contains(&pages), "{pages} pages");
 }
 
-/// Beyond 4000 ends that nothing has swept a reader takes what it finds for leased, or delayed, still: it is listed there.
+/// A reader looks at 4000 ends that nothing has swept. What lies beyond still counts as leased, or delayed, and is listed there.
 #[test]
 fn what_has_ended_is_listed_once_however_much_it_is() {
     let mut key = tsgen();

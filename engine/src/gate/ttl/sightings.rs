@@ -1,4 +1,4 @@
-//! What a node has seen of watched keys since it last looked, put together per key: however often something happens to one, it
+//! What a node has seen of watched keys since it last looked, put together per key: however often something happens to a key, it
 //! takes the memory of one change and of the ends of its lives.
 //!
 //! It knows names and what was seen, and neither watchers nor how the keys stand.

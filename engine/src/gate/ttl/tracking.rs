@@ -161,7 +161,7 @@ impl Queue<Ttl> {
         }
     }
 
-    /// This node is shown the value of a tracked key when that ends, so copies are not needed until the key is set again.
+    /// This node will be shown the value of a tracked key when the key ends, so copies are not needed until the key is set again.
     pub fn note_shown(&mut self, name: &[u8]) {
         if let Some(head) = self.gate.find(name) {
             self.gate.watched_mut(head).shown = true;

@@ -56,7 +56,7 @@ fn a_life_that_nobody_could_look_at_ends_under_the_deadline_that_is_shown_or_a_m
     assert_eq!(judge(end(Expired, Some(990), Some(980)), tracked(9_000)).then, fire(990, Earlier));
     assert_eq!(judge(end(Expired, None, Some(980)), tracked(9_000)).then, fire(999, Earlier));
     assert_eq!(judge(end(Evicted, Some(7_000), Some(980)), tracked(9_000)).then, evict(7_000, Earlier));
-    // When it would have expired nobody can tell.
+    // Nobody can tell when it would have expired.
     assert_eq!(judge(end(Evicted, None, Some(980)), tracked(9_000)).then, Then::Untrack);
     assert_eq!(judge(end(Evicted, None, Some(980)), ended(9_000, Evicted)).then, Then::Nothing);
 }

@@ -183,10 +183,10 @@ fn an_advance_that_goes_too_far_is_told_from_one_that_does_not() {
         assert_eq!(several.check_jump(5 + step * 10, Some(b"a")), Ok(()));
         report(&mut several, "a", 5 + step * 10, 90);
     }
-    // One that was left out catches up with the watermark for nothing.
+    // The way of a source that was left out up to the watermark does not count.
     assert_eq!(decide(&mut several, 100).watermark, Some(195));
     assert_eq!((several.check_jump(205, Some(b"b")), several.check_jump(206, Some(b"b")).is_err()), (Ok(()), true));
-    // What one reports first is free, but not what that would do to a watermark which is there.
+    // A first report may be anything, as long as a watermark that is there does not rise too far by it.
     several.change_sources(&[SourceChange::Add(b"c"[..].into())], UnixMs(100)).expect("room");
     assert_eq!(several.check_jump(1_000, Some(b"c")), Ok(()), "the first one holds the watermark");
     several.change_sources(&[SourceChange::Remove(b"a"[..].into())], UnixMs(100)).expect("others are left");

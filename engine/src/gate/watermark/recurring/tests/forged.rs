@@ -1,11 +1,11 @@
-//! Snapshots that tell of runs what cannot be so.
+//! Snapshots that say of runs what cannot be true.
 
 use super::super::Recurring;
 use super::{chunks, claim, every, fail, key, once_and_no_more};
 use crate::gate::watermark::{Addition, Guard, Watermark, WatermarkRules};
 use crate::{DeliveryOptions, Error, Loader, Millis, Tsgen, UnixMs};
 
-/// What a key that comes back from a snapshot says of its runs is forged here: a sound key has a run that waits, one that is leased, and a dead one.
+/// A sound key has a run that waits, one that is leased, and a dead one. What its snapshot says of these runs is forged here.
 #[test]
 fn forged_recurrences_are_refused() {
     let load = |forge: &dyn Fn(&mut Recurring)| {
