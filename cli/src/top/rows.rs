@@ -3,6 +3,7 @@
 use super::text;
 use crate::bytes::Bytes;
 use crate::family::Family;
+use crate::watch::late_first;
 use std::cmp::Ordering;
 use wildmatch::WildMatch;
 
@@ -175,7 +176,8 @@ impl Order {
             Column::Leased => one.leased.cmp(&other.leased),
             Column::Delayed => one.delayed.cmp(&other.delayed),
             Column::Dead => one.dead.cmp(&other.dead),
-            Column::Oldest => one.oldest.unwrap_or(-1).cmp(&other.oldest.unwrap_or(-1)),
+            // Falling, as all columns of numbers are.
+            Column::Oldest => late_first(other.oldest, other.dead).cmp(&late_first(one.oldest, one.dead)),
             Column::Delivered => rate(one.delivered).total_cmp(&rate(other.delivered)),
             Column::Acked => rate(one.acked).total_cmp(&rate(other.acked)),
         };

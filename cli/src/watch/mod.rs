@@ -4,6 +4,7 @@
 //! the last that is known of it, and is looked at again when it is back. What it costs the servers is bounded: see [`Options`].
 
 mod node;
+mod order;
 mod past;
 mod picture;
 mod rates;
@@ -13,6 +14,7 @@ mod turn;
 mod walk;
 
 pub use node::Node;
+pub use order::late_first;
 pub use past::{Past, Point, Ring};
 pub use picture::{complain, KeyId, Picture, Refused, Row};
 pub use rates::Rates;
