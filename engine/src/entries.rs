@@ -70,7 +70,7 @@ pub struct Entries {
     large: Slab<Box<[u8]>>,
     len: usize,
     large_bytes: usize,
-    /// Bytes behind name and body in each block: 4 for the number of the entry's group, or 0.
+    /// Bytes at the end of each block: 4 for the number of the entry's group, or 0.
     trailer: usize,
 }
 
@@ -131,7 +131,8 @@ impl Entries {
         debug_assert!(name <= MAX_NAME && place.seq <= MAX_SEQ);
         self.len += 1;
         let (handle, block) = self.pages.take(class_of(size + self.trailer));
-        block[size..size + self.trailer].fill(u8::MAX);
+        let end = block.len();
+        block[end - self.trailer..].fill(u8::MAX);
         let lengths = name as u64 | (total << NAME_BITS);
         block[..8].copy_from_slice(&place.key.to_le_bytes());
         block[8..LENGTHS].copy_from_slice(&place.seq.to_le_bytes()[..6]);
@@ -287,20 +288,17 @@ impl Entries {
         self.header_mut(handle)[AUX..].copy_from_slice(&aux.to_le_bytes());
     }
 
-    /// The number of its group, in [`Entries::grouped`]; all ones at first.
+    /// The number of its group, in [`Entries::grouped`]; all ones at first. Reads nothing else of the entry.
     #[inline]
     pub fn group(&self, handle: Handle) -> u32 {
-        let block = self.pages.block(handle);
-        u32::from_le_bytes(*block[group_at(block)..].first_chunk().expect("a block with a group"))
+        u32::from_le_bytes(*self.pages.end_of(handle))
     }
 
     /// Changes the number of its group, in [`Entries::grouped`].
     #[inline]
     pub fn set_group(&mut self, handle: Handle, group: u32) {
         debug_assert!(self.trailer == 4);
-        let block = self.pages.block_mut(handle);
-        let at = group_at(block);
-        block[at..at + 4].copy_from_slice(&group.to_le_bytes());
+        *self.pages.end_of_mut(handle) = group.to_le_bytes();
     }
 
     #[inline]
@@ -338,15 +336,6 @@ impl Default for Entries {
 #[inline]
 fn word(header: &[u8; HEADER], at: usize) -> u64 {
     u64::from_le_bytes(*header[at..].first_chunk().expect("inside the header"))
-}
-
-/// Where in a block the number of the entry's group stands, if the block has one.
-fn group_at(block: &[u8]) -> usize {
-    let lengths = word(block.first_chunk().expect("a live handle"), LENGTHS - 2) >> 16;
-    match (lengths >> NAME_BITS) & TOTAL_MASK {
-        TOTAL_MASK => LARGE_BLOCK,
-        total => HEADER + total as usize,
-    }
 }
 
 fn outside_key(block: &[u8]) -> u32 {

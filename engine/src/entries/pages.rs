@@ -77,6 +77,22 @@ impl Pages {
         &mut page.bytes[index * page.block as usize..]
     }
 
+    /// The last four bytes of a block in use. They stand where the size of the block alone says, so that no other byte of it need be read.
+    #[inline]
+    pub(super) fn end_of(&self, handle: Handle) -> &[u8; 4] {
+        let (number, index) = place_of(handle);
+        let page = &self.pages[number];
+        page.bytes[..(index + 1) * page.block as usize].last_chunk().expect("a block has a header")
+    }
+
+    /// Like [`Pages::end_of`], to change them.
+    #[inline]
+    pub(super) fn end_of_mut(&mut self, handle: Handle) -> &mut [u8; 4] {
+        let (number, index) = place_of(handle);
+        let page = &mut self.pages[number];
+        page.bytes[..(index + 1) * page.block as usize].last_chunk_mut().expect("a block has a header")
+    }
+
     /// A block of this class, with whatever bytes it has. O(1), or half a page when the page grows.
     pub(super) fn take(&mut self, class: usize) -> (Handle, &mut [u8]) {
         if self.roomy[class] == NO_PAGE {
