@@ -41,11 +41,23 @@ pub(super) struct Turns {
     /// A leaf if `height` is 0, else an inner node; `NONE` if there is no group.
     root: u32,
     height: usize,
+    /// The very end, if a group has just come there and none has left the tree since.
+    end: Option<End>,
+}
+
+/// The last leaf. A group that goes behind all others, and whose key is not the lowest there, changes nothing above this leaf.
+#[derive(Clone, Copy)]
+struct End {
+    leaf: u32,
+    /// The lowest key in it.
+    lowest: i64,
+    /// The turn of the last group in it.
+    turn: u64,
 }
 
 impl Turns {
     pub(super) const fn new() -> Self {
-        Turns { leaves: Slab::new(), inners: Slab::new(), root: NONE, height: 0 }
+        Turns { leaves: Slab::new(), inners: Slab::new(), root: NONE, height: 0, end: None }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -125,13 +137,18 @@ impl Turns {
         left
     }
 
-    /// Adds a group, which is not in here. O(log n), reading about six other groups' turns, or one if its turn is the last.
+    /// Adds a group, which is not in here. O(log n), reading about six other groups' turns, or one or none if its turn is the last.
     pub(super) fn insert(&mut self, given: &Given, new: Stand) {
-        if self.is_empty() {
-            self.root = self.leaves.insert(Leaf::of(new));
+        let turn = given[new.number].number();
+        if self.append(new, turn) {
             return;
         }
-        let turn = given[new.number].number();
+        self.end = None;
+        if self.is_empty() {
+            self.root = self.leaves.insert(Leaf::of(new));
+            self.end = Some(End { leaf: self.root, lowest: new.key, turn });
+            return;
+        }
         if let Some(right) = self.insert_below(self.root, self.height, given, new, turn, true) {
             let mut root =
                 Inner::of(&Sibling { bound: 0, lowest: self.lowest(self.root, self.height), node: self.root });
@@ -139,6 +156,19 @@ impl Turns {
             self.root = self.inners.insert(root);
             self.height += 1;
         }
+    }
+
+    /// Adds a group at the very end, if that is known and nothing changes but its leaf. O(1), reading no other group.
+    fn append(&mut self, new: Stand, turn: u64) -> bool {
+        let Some(end) = self.end.as_mut().filter(|end| end.turn < turn && end.lowest <= new.key) else { return false };
+        let leaf = &mut self.leaves[end.leaf];
+        let len = leaf.len();
+        if len == LEAF {
+            return false;
+        }
+        leaf.insert(len, new);
+        end.turn = turn;
+        true
     }
 
     /// Adds a group below a node; returns what had to be split off the node. `last`: no node is behind this one.
@@ -188,12 +218,18 @@ impl Turns {
             true => len,
             false => leaf.numbers[..len].partition_point(before),
         };
+        let is_end = last && at == len;
         if len < LEAF {
             leaf.insert(at, new);
+            if is_end {
+                self.end = Some(End { leaf: node, lowest: leaf.lowest(), turn });
+            }
             return None;
         }
-        if last && at == len {
-            return Some(Sibling { bound: turn, lowest: new.key, node: self.leaves.insert(Leaf::of(new)) });
+        if is_end {
+            let node = self.leaves.insert(Leaf::of(new));
+            self.end = Some(End { leaf: node, lowest: new.key, turn });
+            return Some(Sibling { bound: turn, lowest: new.key, node });
         }
         let mut upper = leaf.split_off(LEAF / 2);
         if at <= LEAF / 2 {
@@ -208,6 +244,7 @@ impl Turns {
     /// Takes out a group, which is in here. O(log n), reading no other group.
     pub(super) fn remove(&mut self, given: &Given, number: u32) {
         let turn = given[number].number();
+        self.end = None;
         if self.remove_below(self.root, self.height, turn, number).is_none() {
             *self = Turns::new();
         }

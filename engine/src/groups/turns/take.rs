@@ -18,6 +18,7 @@ impl Turns {
         if self.is_empty() {
             return;
         }
+        self.end = None;
         if self.take_below(self.root, self.height, given, wanted, out).is_none() {
             *self = Turns::new();
         }

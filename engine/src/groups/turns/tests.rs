@@ -76,6 +76,16 @@ impl World {
             assert_eq!(self.turns.count_down(horizon, wanted), wanted.saturating_sub(within));
         }
         assert_eq!(self.turns.is_empty(), self.stands.is_empty());
+        self.check_end();
+    }
+
+    /// What is said of the very end is so.
+    fn check_end(&self) {
+        let Some(end) = &self.turns.end else { return };
+        let leaf = &self.turns.leaves[end.leaf];
+        let (turn, last) = self.stands.last_key_value().expect("a group at the end");
+        assert_eq!((end.turn, end.lowest), (*turn, leaf.lowest()));
+        assert_eq!(leaf.numbers[leaf.len() - 1], last.number);
     }
 }
 
