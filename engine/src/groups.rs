@@ -166,6 +166,13 @@ impl Group {
     }
 }
 
+impl Details {
+    /// Whether nothing is left in them; then they hold no memory either.
+    fn is_empty(&self) -> bool {
+        self.line.is_empty() && self.name.is_none() && self.dead == 0
+    }
+}
+
 impl Class {
     const fn new(fair: bool) -> Self {
         let heads = if fair { Heads::ByTurn(Turns::new()) } else { Heads::ByPlace(Order::new()) };
@@ -301,22 +308,25 @@ impl Groups {
     }
 
     /// Reads something of the group of each of these entries, and of the group's head, which may have to go to another class, so that the caller
-    /// then finds them in the cache: in loops of their own the reads of cold memory overlap.
-    pub(crate) fn warm<'a>(&self, entries: &Entries, handles: impl Iterator<Item = &'a Handle> + Clone) {
-        let groups = || handles.clone().filter_map(|handle| self.table.get(entries.group(*handle)));
-        let read = groups().fold(0, |sum, group| sum ^ group.details ^ group.hash);
-        let details = || groups().filter_map(|group| self.details.get(group.details));
-        let read = details().fold(read, |sum, details| sum ^ details.dead);
+    /// then finds them in the cache: in loops of their own the reads of cold memory overlap. Only worth it for several.
+    pub(crate) fn warm(&self, entries: &Entries, handles: impl ExactSizeIterator<Item = Handle>) {
+        const SEVERAL: usize = 4;
+        if handles.len() < SEVERAL {
+            return;
+        }
+        let numbers: Vec<u32> = handles.map(|handle| entries.group(handle)).collect();
+        let groups = || numbers.iter().filter_map(|number| self.table.get(*number));
         let heads = groups().filter(|group| group.has_head() && self.is_limited()).map(|group| group.first);
-        std::hint::black_box(heads.fold(read, |sum, head| sum ^ entries.aux(head)));
+        let read = heads.fold(0, |sum, head| sum ^ entries.aux(head));
+        let details = groups().filter_map(|group| self.details.get(group.details));
+        std::hint::black_box(details.fold(read, |sum, details| sum ^ details.dead));
     }
 
-    /// Like [`Groups::warm`], for heads that are about to be handed out: reads something of the entries that will be heads then.
-    fn warm_next(&self, entries: &Entries, heads: &[Handle]) {
-        let groups = || heads.iter().filter_map(|head| self.table.get(entries.group(*head)));
-        let read = groups().fold(0, |sum, group| sum ^ group.details);
-        let next = groups().filter_map(|group| self.details.get(group.details)?.line.first());
-        std::hint::black_box(next.fold(read, |sum, next| sum ^ entries.aux(next)));
+    /// Like [`Groups::warm`], for groups whose heads are about to be handed out: reads something of the entries that will be heads then.
+    fn warm_next(&self, entries: &Entries, numbers: &[u32]) {
+        let groups = numbers.iter().map(|number| &self.table[*number]);
+        let next = groups.filter_map(|group| self.details.get(group.details)?.line.first());
+        std::hint::black_box(next.fold(0, |sum, next| sum ^ entries.aux(next)));
     }
 
     /// Shows the chunks of groups, turns, heads and details with this number; false if there is none.

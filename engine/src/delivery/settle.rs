@@ -73,7 +73,7 @@ impl<G: Gate> Queue<G> {
         }
         self.entries.warm(taken.iter().map(|(_, handle)| *handle));
         if let Some(groups) = &self.groups {
-            groups.warm(&self.entries, taken.iter().map(|(_, handle)| handle));
+            groups.warm(&self.entries, taken.iter().map(|(_, handle)| *handle));
         }
         for (_, handle) in &taken {
             if self.entries.state(*handle) != State::Leased {

@@ -206,9 +206,12 @@ impl Groups {
     /// An entry has left a group: forgets the group if it has no other.
     pub(super) fn tidy(&mut self, entries: &Entries, number: u32, gone: Handle) {
         let group = &self.table[number];
-        let (is_used, dead) = (group.is_used(), self.detail(number).map_or(0, |details| details.dead));
+        let is_used = group.is_used();
         let named_by_it = group.first == gone && !group.has_head();
-        if !is_used && dead == 0 {
+        if is_used && !named_by_it {
+            return;
+        }
+        if !is_used && self.detail(number).is_none_or(|details| details.dead == 0) {
             self.forget(number);
             return;
         }

@@ -25,11 +25,13 @@ impl Groups {
 
     /// Does something to the line of a group that has details, and drops the details if nothing is left in them.
     pub(super) fn in_line<R>(&mut self, number: u32, act: impl FnOnce(&mut Line) -> R) -> R {
-        let line = &mut self.details[self.table[number].details].line;
-        let before = line.memory();
-        let result = act(line);
-        self.held = self.held + line.memory() - before;
-        self.fit_details(number);
+        let details = &mut self.details[self.table[number].details];
+        let before = details.line.memory();
+        let result = act(&mut details.line);
+        self.held = self.held + details.line.memory() - before;
+        if details.is_empty() {
+            self.details.remove(std::mem::replace(&mut self.table[number].details, NONE));
+        }
         result
     }
 
@@ -45,15 +47,6 @@ impl Groups {
             self.table[number].details = self.details.insert(Details::default());
         }
         &mut self.details[self.table[number].details]
-    }
-
-    pub(super) fn fit_details(&mut self, number: u32) {
-        let details = self.table[number].details;
-        let is_empty = |details: &Details| details.line.is_empty() && details.name.is_none() && details.dead == 0;
-        if details != NONE && is_empty(&self.details[details]) {
-            self.held -= self.details.remove(details).line.memory();
-            self.table[number].details = NONE;
-        }
     }
 
     pub(super) fn keep_name(&mut self, number: u32, name: Box<[u8]>) {

@@ -18,40 +18,39 @@ impl Groups {
         while taken.len() < count {
             self.take_heads(entries, horizon, count - taken.len(), &mut round);
             self.warm_next(entries, &round);
-            let fitting = round.iter().take_while(|head| fits(last.replace(**head))).count();
-            for head in round.drain(fitting..) {
-                let number = entries.group(head);
+            let fitting = round.iter().take_while(|number| fits(last.replace(self.table[**number].first))).count();
+            for number in round.drain(fitting..) {
                 self.plant(entries, self.class_of(number), number);
             }
             if fitting == 0 {
                 break;
             }
-            for head in &round {
-                let number = entries.group(*head);
+            for number in round.drain(..) {
+                taken.push(self.table[number].first);
                 self.serve(entries, number, self.class_of(number));
             }
-            taken.append(&mut round);
         }
         taken
     }
 
-    /// Takes up to `most` heads out of their classes, in the order in which they are to be handed out. Several only where a group that is served
+    /// Takes up to `most` groups out of their classes, in the order in which their heads are to be handed out. Several only where a group that is served
     /// cannot come before another one that was taken: with FAIR its next turn is above all others, with a limit of 1 it gets nothing more.
-    fn take_heads(&mut self, entries: &Entries, horizon: i64, most: usize, taken: &mut Vec<Handle>) {
+    fn take_heads(&mut self, entries: &Entries, horizon: i64, most: usize, taken: &mut Vec<u32>) {
         if self.fair {
             self.take_lowest_turns(horizon, most, taken);
         } else if self.limit == 1 {
-            if let Some(Class { heads: Heads::ByPlace(heads), .. }) = self.classes.get_mut(&0) {
-                heads.take_through(entries, horizon, most, taken);
+            if let Some(Class { heads: Heads::ByPlace(order), .. }) = self.classes.get_mut(&0) {
+                let mut heads = Vec::new();
+                order.take_through(entries, horizon, most, &mut heads);
+                taken.extend(heads.into_iter().map(|head| entries.group(head)));
             }
         } else if let Some(number) = self.next(entries, horizon) {
             self.uproot(entries, self.class_of(number), number);
-            taken.push(self.table[number].first);
+            taken.push(number);
         }
     }
 
-    fn take_lowest_turns(&mut self, horizon: i64, most: usize, taken: &mut Vec<Handle>) {
-        let mut numbers = Vec::new();
+    fn take_lowest_turns(&mut self, horizon: i64, most: usize, taken: &mut Vec<u32>) {
         loop {
             let mut nexts = self.open_classes().filter_map(|(class, of)| match &of.heads {
                 Heads::ByTurn(turns) => Some((self.turns[turns.next(horizon)?].number(), class)),
@@ -64,13 +63,12 @@ impl Groups {
                 second = Some(second.map_or(other.0, |turn: u64| turn.min(other.0)));
             }
             if let Some(Class { heads: Heads::ByTurn(turns), .. }) = self.classes.get_mut(&lowest.1) {
-                turns.take(&self.turns, &Wanted { horizon, below: second, most }, &mut numbers);
+                turns.take(&self.turns, &Wanted { horizon, below: second, most }, taken);
             }
-            if numbers.len() >= most {
+            if taken.len() >= most {
                 break;
             }
         }
-        taken.extend(numbers.iter().map(|number| self.table[*number].first));
     }
 
     /// The head of a group, which does not stand in its class any more, is handed out.
