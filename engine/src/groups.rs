@@ -13,7 +13,7 @@
 //! 6. A group gets a new turn, above all others, when it comes into use and whenever one of its entries is handed out. So while a group could be
 //!    served and waits, no other is served twice.
 //!
-//! Groups with a head stand in order of their heads' places, in one order for each number of entries in hand (the [`Class`]), so that the
+//! Groups with a head stand in order of their heads' places, in one order for each number of entries in hand (the [`classes`]), so that the
 //! limit can change at any time without any group being touched: a claim asks only the classes below the limit. Groups at their limit are in
 //! others, and nothing looks there. With FAIR they stand in order of their turns instead, in a tree that knows the lowest key below each node: so the
 //! lowest turn within the horizon is found in O(log n), although ADVANCE moves nothing (`turns`).
@@ -23,6 +23,7 @@
 //!
 //! This module does not know leases, time or gates.
 
+mod classes;
 mod coming;
 mod line;
 mod lining;
@@ -31,15 +32,14 @@ mod serving;
 mod turns;
 
 use crate::entries::{Entries, Handle};
-use crate::order::Order;
 use crate::rubbish::Heap;
 use crate::shards::Shards;
 use crate::slab::Slab;
+use classes::Classes;
 use line::Line;
 use siphasher::sip::SipHasher13;
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use turns::{Given, Turns};
+use turns::Given;
 
 /// No group, no details.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -63,7 +63,7 @@ pub(crate) struct Groups {
     turns: Given,
     details: Slab<Details, CHUNK>,
     /// The classes by their numbers of entries in hand; without a limit all groups are in class 0.
-    classes: BTreeMap<u32, Class>,
+    classes: Classes,
     /// The turn that is given next.
     next_turn: u64,
     /// Groups that are kept only for the sake of dead letters that do not bear their names.
@@ -107,23 +107,6 @@ struct Details {
     name: Option<Box<[u8]>>,
     /// Dead letters in it that do not bear its name.
     dead: u32,
-}
-
-/// Groups with equally many entries in hand.
-#[derive(Clone)]
-struct Class {
-    /// Those with a head.
-    heads: Heads,
-    groups: usize,
-}
-
-/// The order in which groups with a head are looked for.
-#[derive(Clone)]
-enum Heads {
-    /// By the places of their heads.
-    ByPlace(Order),
-    /// By their turns, with FAIR.
-    ByTurn(Turns),
 }
 
 /// How many groups there are, and how they stand.
@@ -173,41 +156,6 @@ impl Details {
     }
 }
 
-impl Class {
-    const fn new(fair: bool) -> Self {
-        let heads = if fair { Heads::ByTurn(Turns::new()) } else { Heads::ByPlace(Order::new()) };
-        Class { heads, groups: 0 }
-    }
-
-    /// The class of this number, which is made if it is not there yet.
-    fn of(classes: &mut BTreeMap<u32, Class>, number: u32, fair: bool) -> &mut Class {
-        classes.entry(number).or_insert_with(|| Class::new(fair))
-    }
-}
-
-impl Heads {
-    const fn is_empty(&self) -> bool {
-        match self {
-            Heads::ByPlace(order) => order.is_empty(),
-            Heads::ByTurn(turns) => turns.is_empty(),
-        }
-    }
-
-    fn memory(&self) -> usize {
-        match self {
-            Heads::ByPlace(order) => order.memory(),
-            Heads::ByTurn(turns) => turns.memory(),
-        }
-    }
-
-    fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
-        match self {
-            Heads::ByPlace(order) => order.show_chunk(number, mover),
-            Heads::ByTurn(turns) => turns.show_chunk(number, mover),
-        }
-    }
-}
-
 impl Groups {
     /// No groups. The seed should be secret to the process: clients choose names.
     pub(crate) fn new(limit: u32, fair: bool, seed: [u64; 2]) -> Self {
@@ -219,7 +167,7 @@ impl Groups {
             table: Slab::new(),
             turns: Slab::new(),
             details: Slab::new(),
-            classes: BTreeMap::new(),
+            classes: Classes::new(fair),
             next_turn: 1,
             unused: 0,
             held: 0,
@@ -250,8 +198,10 @@ impl Groups {
 
     /// Counts. O(distinct numbers of entries in hand).
     pub(crate) fn counts(&self) -> GroupCounts {
-        let full = self.classes.range(self.limit..).map(|(_, class)| class.groups).sum();
-        GroupCounts { groups: self.table.len() - self.unused, at_limit: if self.limit == 0 { 0 } else { full } }
+        GroupCounts {
+            groups: self.table.len() - self.unused,
+            at_limit: if self.limit == 0 { 0 } else { self.classes.groups_from(self.limit) },
+        }
     }
 
     /// The name of the group that an entry is in; `None` if it is the entry's own.
@@ -296,14 +246,11 @@ impl Groups {
 
     /// Bytes of heap asked of the allocator. O(groups / 1000).
     pub(crate) fn memory(&self) -> usize {
-        let per_class = 2 * size_of::<(u32, Class)>();
-        let heads: usize = self.classes.values().map(|class| class.heads.memory()).sum();
         self.names.memory()
             + self.table.memory()
             + self.turns.memory()
             + self.details.memory()
-            + self.classes.len() * per_class
-            + heads
+            + self.classes.memory()
             + self.held
     }
 
@@ -332,7 +279,7 @@ impl Groups {
     /// Shows the chunks of groups, turns, heads and details with this number; false if there is none.
     pub(crate) fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
         let groups = self.table.show_chunk(number, mover, |_, _| {}) | self.turns.show_chunk(number, mover, |_, _| {});
-        let classes = self.classes.values_mut();
+        let classes = self.classes.iter_mut();
         groups
             | classes.fold(false, |any, class| any | class.heads.show_chunk(number, mover))
             | self.details.show_chunk(number, mover, |details, mover| {

@@ -1,7 +1,8 @@
 //! How entries come into groups and leave them, and what that does to the groups.
 
+use super::classes::Heads;
 use super::turns::Turn;
-use super::{name_in, Class, Group, Groups, Heads, Role, NONE};
+use super::{name_in, Group, Groups, Role, NONE};
 use crate::entries::{Entries, Handle, State};
 use std::num::NonZeroU32;
 
@@ -62,7 +63,7 @@ impl Groups {
     pub(super) fn begin(&mut self, number: u32) {
         self.table[number].set_role(Role::Idle);
         self.take_turn(number);
-        Class::of(&mut self.classes, 0, self.fair).groups += 1;
+        self.classes.of(0).groups += 1;
     }
 
     /// Whether a group is kept, and counted, only for the sake of its dead letters.
@@ -194,7 +195,7 @@ impl Groups {
         let group = &mut self.table[number];
         if group.first == old {
             group.first = new;
-            let heads = self.classes.get_mut(&class).filter(|_| group.has_head()).map(|class| &mut class.heads);
+            let heads = self.classes.get_mut(class).filter(|_| group.has_head()).map(|class| &mut class.heads);
             if let Some(Heads::ByPlace(order)) = heads {
                 order.replace(entries, old, new);
             }
@@ -222,7 +223,7 @@ impl Groups {
             self.table[number].first = Handle::NONE;
         }
         if !is_used && !self.is_unused(number) {
-            self.uncount(0);
+            self.classes.uncount(0);
             self.unused += 1;
             self.table[number].set_role(Role::Unused);
         }
@@ -234,7 +235,7 @@ impl Groups {
         if self.is_unused(number) {
             self.unused -= 1;
         } else {
-            self.uncount(0);
+            self.classes.uncount(0);
         }
         if self.fair {
             self.turns.remove(number);

@@ -4,8 +4,9 @@
 //! in keys that have become so small that it takes no longer than a large command. (Rejected: an old number that leads to the new one until a walk has
 //! been everywhere. Each look at a group would pay for that.)
 
+use super::classes::Heads;
 use super::turns::{Stand, Turns};
-use super::{Groups, Heads, NONE};
+use super::{Groups, NONE};
 use crate::entries::{Entries, Walk};
 use crate::order::Order;
 use crate::rubbish::Rubbish;
@@ -35,7 +36,7 @@ impl Groups {
         if entries.len() > AT_ONCE {
             return 0;
         }
-        let heads: usize = self.classes.values().map(|class| class.heads.waste()).sum();
+        let heads: usize = self.classes.iter().map(|class| class.heads.waste()).sum();
         self.table.waste() + self.turns.waste() + self.details.waste() + heads
     }
 
@@ -71,7 +72,7 @@ impl Groups {
         }
         let new = |number: u32| old.binary_search(&number).expect("the number of a group") as u32;
         let mut heads = Vec::new();
-        for class in self.classes.values_mut() {
+        for class in self.classes.iter_mut() {
             let anew = match &class.heads {
                 Heads::ByPlace(order) => {
                     let mut anew = Order::new();

@@ -1,7 +1,8 @@
 //! Which entry is handed out next, and the orders of heads that tell.
 
+use super::classes::{Class, Heads};
 use super::turns::{Stand, Wanted};
-use super::{Class, Groups, Heads};
+use super::Groups;
 use crate::entries::{Entries, Handle};
 
 impl Groups {
@@ -39,7 +40,7 @@ impl Groups {
         if self.fair {
             self.take_lowest_turns(horizon, most, taken);
         } else if self.limit == 1 {
-            if let Some(Class { heads: Heads::ByPlace(order), .. }) = self.classes.get_mut(&0) {
+            if let Some(Class { heads: Heads::ByPlace(order), .. }) = self.classes.get_mut(0) {
                 let mut heads = Vec::new();
                 order.take_through(entries, horizon, most, &mut heads);
                 taken.extend(heads.into_iter().map(|head| entries.group(head)));
@@ -62,7 +63,7 @@ impl Groups {
                 lowest = lowest.min(next);
                 second = Some(second.map_or(other.0, |turn: u64| turn.min(other.0)));
             }
-            if let Some(Class { heads: Heads::ByTurn(turns), .. }) = self.classes.get_mut(&lowest.1) {
+            if let Some(Class { heads: Heads::ByTurn(turns), .. }) = self.classes.get_mut(lowest.1) {
                 turns.take(&self.turns, &Wanted { horizon, below: second, most }, taken);
             }
             if taken.len() >= most {
@@ -116,8 +117,7 @@ impl Groups {
     /// The classes whose groups may have one more entry in hand, and of which some have a head, with their numbers.
     fn open_classes(&self) -> impl Iterator<Item = (u32, &Class)> {
         let below = if self.limit == 0 { 1 } else { self.limit };
-        let classes = self.classes.range(..below).map(|(number, class)| (*number, class));
-        classes.filter(|(_, class)| !class.heads.is_empty())
+        self.classes.below(below).filter(|(_, class)| !class.heads.is_empty())
     }
 
     pub(super) fn class_of(&self, number: u32) -> u32 {
@@ -131,7 +131,7 @@ impl Groups {
     /// Puts a group that has a head into a class, in which it is counted.
     pub(super) fn plant(&mut self, entries: &Entries, class: u32, number: u32) {
         let head = self.table[number].first;
-        match &mut Class::of(&mut self.classes, class, self.fair).heads {
+        match &mut self.classes.of(class).heads {
             Heads::ByPlace(order) => order.insert(entries, head),
             Heads::ByTurn(turns) => turns.insert(&self.turns, Stand { number, key: entries.place(head).key }),
         }
@@ -140,7 +140,7 @@ impl Groups {
     /// Takes a group that has a head out of its class, in which it stays counted.
     pub(super) fn uproot(&mut self, entries: &Entries, class: u32, number: u32) {
         let head = self.table[number].first;
-        match self.classes.get_mut(&class).map(|class| &mut class.heads) {
+        match self.classes.get_mut(class).map(|class| &mut class.heads) {
             Some(Heads::ByPlace(order)) => drop(order.remove(entries, head)),
             Some(Heads::ByTurn(turns)) => turns.remove(&self.turns, number),
             None => {}
@@ -151,17 +151,8 @@ impl Groups {
     fn recount(&mut self, number: u32, was: u32) {
         let class = self.class_of(number);
         if class != was {
-            Class::of(&mut self.classes, class, self.fair).groups += 1;
-            self.uncount(was);
-        }
-    }
-
-    pub(super) fn uncount(&mut self, class: u32) {
-        if let Some(of) = self.classes.get_mut(&class) {
-            of.groups -= 1;
-            if of.groups == 0 {
-                self.classes.remove(&class);
-            }
+            self.classes.of(class).groups += 1;
+            self.classes.uncount(was);
         }
     }
 
