@@ -2,7 +2,7 @@
 
 use super::items::{Hash, Items, Reason};
 use super::{Collected, Idle};
-use crate::entries::{Handle, MAX_NAME};
+use crate::entries::{Handle, MAX_NAME, MAX_SEQ};
 use crate::error::Error;
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,10 @@ impl Idle {
         let hash = self.hash(saved.name);
         if saved.name.len() > MAX_NAME {
             return Err(Error::Damaged("a name too long"));
+        }
+        // Before it is entered: there is no room for a greater one.
+        if saved.seq > MAX_SEQ {
+            return Err(Error::Damaged("impossible place"));
         }
         if self.find(saved.name, hash).is_some() {
             return Err(Error::Damaged("a group stands twice"));

@@ -1,4 +1,5 @@
 use super::{Idle, Items, SavedGroup, MAX_ITEMS};
+use crate::entries::MAX_SEQ;
 use crate::gate::Gate;
 use crate::{
     fired, ClaimTerms, Debounce, DeliveryOptions, Error, Fired, IdleRules, Loader, Millis, Pushed, Settled, UnixMs,
@@ -294,6 +295,18 @@ fn a_snapshot_holds_what_is_collected_whoever_looked_before() {
         assert_eq!(claim(&mut loaded, 4, now), claim(&mut key, 4, now));
     }
     assert_eq!(snapshot(&loaded), snapshot(&key));
+}
+
+#[test]
+fn a_group_at_a_place_for_which_there_is_no_room_is_refused_before_it_is_entered() {
+    let mut told = key(IDLE);
+    push(&mut told, "g", &["a"], 0);
+    for (seq, adopted) in [(MAX_SEQ, Ok(MAX_SEQ)), (MAX_SEQ + 1, Err(Error::Damaged("impossible place")))] {
+        let (_, saved) = told.gate.saved_groups().next().expect("one collects");
+        let mut loaded = key(IDLE);
+        assert_eq!(loaded.gate.adopt_group(&SavedGroup { seq, ..saved }), adopted);
+        assert_eq!(loaded.gate.saved_groups().count(), usize::from(adopted.is_ok()));
+    }
 }
 
 #[test]
