@@ -133,6 +133,12 @@ pub fn ticks(c: &mut Client) -> i64 {
     c.info("tsgen", "tsgen_timer-ticks").parse().expect("a number")
 }
 
+/// Sends all lines at once, so that the server reads them in one turn of its loop.
+#[track_caller]
+pub fn at_once(c: &mut Client, lines: &[impl AsRef<str>]) -> Vec<Reply> {
+    c.pipeline(lines.iter().map(|line| words(line.as_ref())))
+}
+
 /// Runs each command and checks its error and that no data changed.
 #[track_caller]
 pub fn refused(server: &Server, cases: &[(&str, &str)]) {

@@ -17,6 +17,7 @@ mod unit;
 mod values;
 mod watchers;
 
+use crate::common::at_once;
 use crate::harness::*;
 
 /// An entry of EXPIRY.CLAIM.
@@ -111,12 +112,6 @@ pub fn tracked_names(c: &mut Client, watcher: &str) -> Vec<String> {
 pub fn expiries(c: &mut Client, watcher: &str) -> [i64; 5] {
     let info = c.ok(&format!("EXPIRY.INFO {watcher}"));
     ["waiting", "ready", "leased", "delayed", "dead"].map(|state| info.field(state).int())
-}
-
-/// Sends all lines at once, so that the server reads them in one turn of its loop.
-#[track_caller]
-pub fn at_once(c: &mut Client, lines: &[impl AsRef<str>]) -> Vec<Reply> {
-    c.pipeline(lines.iter().map(|line| words(line.as_ref())))
 }
 
 /// No test machine stalls longer. How late it is on one that does not stall, the benchmark tells.
