@@ -178,6 +178,7 @@ impl Grants {
             let Some(grant) = self.by_token.get_mut(&first) else { continue };
             let before = taken.len();
             let slots = grant.slots(first, range);
+            taken.reserve(grant.live.min(slots.len()));
             for (slot, member) in slots.clone().zip(&mut grant.members[slots]) {
                 if *member != Handle::NONE {
                     taken.push((first + slot as Token, *member));

@@ -66,6 +66,8 @@ pub(crate) struct Record {
     pub deliveries: u32,
     /// Until when the entry is delayed, while it is: with its place, its key in `delays`.
     pub delayed_until: UnixMs,
+    /// The word that the gate keeps with an entry. It is in the entry until the record is made, and goes back there when the record goes.
+    pub tag: u32,
 }
 
 /// A dead letter.
@@ -295,9 +297,9 @@ impl<G: Gate> Queue<G> {
     /// Forgets the deliveries of an entry.
     pub(crate) fn forgive(&mut self, handle: Handle) {
         if self.entries.delivered(handle) {
-            self.records.remove(self.entries.aux(handle));
+            let Record { tag, .. } = self.records.remove(self.entries.aux(handle));
+            debug_assert_eq!(tag, self.gate.tag(self.entries.name(handle)), "the word of an entry stays the same");
             self.entries.set_delivered(handle, false);
-            let tag = self.gate.tag(self.entries.name(handle));
             self.entries.set_aux(handle, tag);
         }
     }
@@ -307,6 +309,7 @@ impl<G: Gate> Queue<G> {
         if self.entries.superseded(handle) {
             self.superseded -= 1;
         } else {
+            self.forgive(handle);
             self.gate.forget(&self.entries, handle);
         }
         self.erase_nameless(handle);
@@ -317,6 +320,8 @@ impl<G: Gate> Queue<G> {
         if self.entries.superseded(handle) || self.come_again(handle, now) {
             return self.erase(handle);
         }
+        // The gate finds an entry by its word, without which it would have to hash the name once more.
+        self.forgive(handle);
         self.gate.done(&self.entries, handle, now);
         self.erase_nameless(handle);
     }
@@ -386,9 +391,7 @@ impl<G: Gate> Queue<G> {
 
     /// Erases an entry whose name the gate has already given to another.
     pub(crate) fn erase_nameless(&mut self, handle: Handle) {
-        if self.entries.delivered(handle) {
-            self.records.remove(self.entries.aux(handle));
-        }
+        self.forgive(handle);
         if let Some(groups) = &mut self.groups {
             groups.leave(&self.entries, handle);
         }

@@ -194,7 +194,8 @@ impl<G: Gate> Queue<G> {
                 record.deliveries = record.deliveries.saturating_add(1);
             }
         } else {
-            let record = Record { token, deliveries: 1, delayed_until: UnixMs::NEVER };
+            let tag = self.entries.aux(handle);
+            let record = Record { token, deliveries: 1, delayed_until: UnixMs::NEVER, tag };
             let record = self.records.insert(record);
             self.entries.set_delivered(handle, true);
             self.entries.set_aux(handle, record);

@@ -255,7 +255,8 @@ impl<G: Gate> Loader<G> {
         require(deliveries > 0, "a delivery that never was")?;
         let queue = self.queue_mut()?;
         require(token <= queue.last_token, "a token that was never issued")?;
-        let record = queue.records.insert(Record { token, deliveries, delayed_until: UnixMs::NEVER });
+        let tag = queue.entries.aux(handle);
+        let record = queue.records.insert(Record { token, deliveries, delayed_until: UnixMs::NEVER, tag });
         queue.entries.set_delivered(handle, true);
         queue.entries.set_aux(handle, record);
         Ok(())
