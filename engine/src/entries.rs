@@ -6,7 +6,7 @@
 //! was removed reads some other entry or panics.
 
 use crate::slab::Slab;
-use class::class_of;
+use class::{class_of, HEADER};
 use pages::Pages;
 
 mod class;
@@ -15,7 +15,6 @@ mod pages;
 
 pub(crate) use moving::Walk;
 
-const HEADER: usize = 24;
 /// The largest block. An entry that needs more is kept outside, and its block tells where.
 const MAX_BLOCK: usize = 4096;
 const LARGE_BLOCK: usize = HEADER + 4;

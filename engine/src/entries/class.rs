@@ -1,7 +1,11 @@
 //! The sizes that blocks have, and how many make a page. Only arithmetic, all done by the compiler.
 
-use super::pages::MAX_BLOCKS;
-use super::HEADER;
+/// Bytes of an entry's header, which is the smallest block.
+pub(super) const HEADER: usize = 24;
+/// How many bits of a handle are the index of a block in its page; the others are the number of the page.
+pub(super) const INDEX_BITS: u32 = 9;
+/// The most blocks of a page.
+pub(super) const MAX_BLOCKS: usize = 1 << INDEX_BITS;
 
 // Block sizes: every 8 bytes from 24 to 256, then four to a doubling, as allocators do it.
 const FINE_CLASSES: usize = (256 - HEADER) / 8 + 1;

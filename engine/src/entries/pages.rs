@@ -2,13 +2,9 @@
 //!
 //! It does not know what is in a block in use; a free one starts with the index of the next.
 
-use super::class::{class_of, BLOCKS_PER_PAGE, BLOCK_OF_CLASS, CLASSES};
+use super::class::{class_of, BLOCKS_PER_PAGE, BLOCK_OF_CLASS, CLASSES, INDEX_BITS, MAX_BLOCKS};
 use super::Handle;
 use crate::buffers::Mover;
-
-// A handle is the number of a page and the index of a block in it.
-const INDEX_BITS: u32 = 9;
-pub(super) const MAX_BLOCKS: usize = 1 << INDEX_BITS;
 
 const NO_PAGE: u32 = u32::MAX;
 const NO_BLOCK: u16 = u16::MAX;

@@ -1,5 +1,5 @@
-use super::class::{BLOCKS_PER_PAGE, BLOCK_OF_CLASS, CLASSES};
-use super::pages::{Page, MAX_BLOCKS};
+use super::class::{BLOCKS_PER_PAGE, BLOCK_OF_CLASS, CLASSES, MAX_BLOCKS};
+use super::pages::Page;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
