@@ -72,13 +72,21 @@ impl<'a> Args<'a> {
     }
 
     /// Reads all that is left as options: `read` gets a word and the arguments after it, and returns whether the word is an option.
-    pub fn options(&mut self, mut read: impl FnMut(&'a Str, &mut Self) -> Result<bool, Fail>) -> Outcome {
+    pub fn options(&mut self, read: impl FnMut(&'a Str, &mut Self) -> Result<bool, Fail>) -> Outcome {
+        self.options_until(read)?.map_or(Ok(()), |word| Err(unknown_option(word)))
+    }
+
+    /// Like [`Args::options`], for a caller that has an error of its own: returns the first word that is no option.
+    pub fn options_until(
+        &mut self,
+        mut read: impl FnMut(&'a Str, &mut Self) -> Result<bool, Fail>,
+    ) -> Result<Option<&'a Str>, Fail> {
         while let Some(word) = self.next() {
             if !read(word, self)? {
-                return Err(unknown_option(word));
+                return Ok(Some(word));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Reads `[COUNT n]`.

@@ -30,13 +30,14 @@ impl<F: Family> Command for Create<F> {
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
         let (mut plan, mut rules, mut given) = (F::Plan::default(), gate_options::Given::default(), Given::default());
-        while let Some(word) = call.args.next() {
-            let known = F::plan_option(&mut plan, word, &mut call.args, call.ctx)?
-                || rules.read(F::gate_options(), word, &mut call.args)?
-                || given.read::<F>(word, &mut call.args, call.ctx, name)?;
-            if !known {
-                return Err(F::unknown_option(&plan, word));
-            }
+        let ctx = call.ctx;
+        let unknown = call.args.options_until(|word, args| {
+            Ok(F::plan_option(&mut plan, word, args, ctx)?
+                || rules.read(F::gate_options(), word, args)?
+                || given.read::<F>(word, args, ctx, name)?)
+        })?;
+        if let Some(word) = unknown {
+            return Err(F::unknown_option(&plan, word));
         }
         let options = given.over(options::defaults::<F>())?;
         let mut key = keyspace::open_write::<F>(call.ctx, name)?;
