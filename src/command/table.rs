@@ -7,9 +7,7 @@ use crate::command::fail::Outcome;
 use crate::command::syntax::Syntax;
 use crate::command::{Command, Row};
 use crate::redis::acl::Categories;
-use crate::redis::command::{
-    entry, register as register_command, Entry as RawEntry, Handler, KeyRequest, KeySpec, Registration,
-};
+use crate::redis::command::{register as register_command, EntryPoint, Handler, KeyRequest, KeySpec, Registration};
 use crate::redis::{log, Ctx, Str};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -19,7 +17,7 @@ use std::sync::OnceLock;
 pub struct Entry {
     pub row: &'static Row,
     pub run: fn(&mut Call<'_>) -> Outcome,
-    raw: RawEntry,
+    entry_point: EntryPoint,
     syntax: Syntax,
 }
 
@@ -30,7 +28,7 @@ impl Entry {
             // Redis asks only for the name and the key.
             syntax.arity = -2;
         }
-        Entry { row: C::ROW, run: C::run, raw: entry::<Adapter<C>>, syntax }
+        Entry { row: C::ROW, run: C::run, entry_point: EntryPoint::of::<Adapter<C>>(), syntax }
     }
 
     /// Whether the command may have this number of arguments, its name not counted.
@@ -116,7 +114,7 @@ pub fn register(ctx: &Ctx, mut entries: Vec<Entry>) -> bool {
             keys: row.keys,
             arguments: &entry.syntax.arguments,
         };
-        let registered = register_command(ctx, entry.raw, &registration, categories);
+        let registered = register_command(ctx, entry.entry_point, &registration, categories);
         if !registered {
             log::warn(&format!("this server refuses the command {}", row.name.to_string_lossy()));
         }

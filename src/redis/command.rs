@@ -24,11 +24,17 @@ pub trait Handler {
     fn find_keys(argv: &[&Str], request: &KeyRequest<'_>);
 }
 
-/// A function that Redis can call.
-pub type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
+/// The function by which Redis calls a handler.
+#[derive(Clone, Copy)]
+pub struct EntryPoint(unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int);
 
-/// The function by which Redis calls the handler `H`.
-pub unsafe extern "C" fn entry<H: Handler>(
+impl EntryPoint {
+    pub fn of<H: Handler>() -> Self {
+        EntryPoint(entry::<H>)
+    }
+}
+
+unsafe extern "C" fn entry<H: Handler>(
     ctx: *mut raw::RedisModuleCtx,
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
@@ -107,7 +113,7 @@ pub struct Registration<'a> {
 }
 
 /// Registers a command with Redis; at load. False if Redis refuses it.
-pub fn register(ctx: &Ctx, entry: Entry, command: &Registration<'_>, categories: Categories) -> bool {
+pub fn register(ctx: &Ctx, entry: EntryPoint, command: &Registration<'_>, categories: Categories) -> bool {
     let mut texts = Texts::default();
     let first_key = command.keys.iter().find_map(|key| match key {
         KeySpec::Read(at) | KeySpec::Update(at) | KeySpec::ReadUpdate(at) => Some(*at),
@@ -117,7 +123,7 @@ pub fn register(ctx: &Ctx, entry: Entry, command: &Registration<'_>, categories:
     let flags = texts.keep(command.flags);
     // SAFETY: a live context during load, and C strings that live through the call.
     let created = unsafe {
-        api!(RedisModule_CreateCommand(ctx.raw(), command.name.as_ptr(), Some(entry), flags, first, first, step))
+        api!(RedisModule_CreateCommand(ctx.raw(), command.name.as_ptr(), Some(entry.0), flags, first, first, step))
     };
     created == raw::REDISMODULE_OK as c_int && describe(ctx, command, categories, &mut texts)
 }
