@@ -5,7 +5,7 @@ mod delivery;
 mod errors;
 mod events;
 mod limits;
-mod model;
+mod oracle;
 mod persistence;
 mod replication;
 mod sink;
