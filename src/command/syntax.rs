@@ -74,8 +74,7 @@ fn sequence(words: &mut Words<'_>) -> Vec<Argument> {
     let mut read = Vec::new();
     while let Some(word) = words.next_if(|word| !matches!(*word, "]" | ")" | "|" | "...")) {
         match word {
-            "[" => group(words, &mut read, true),
-            "(" => group(words, &mut read, false),
+            open @ ("[" | "(") => group(open, words, &mut read),
             word if word.starts_with(char::is_uppercase) && !word.contains('|') => {
                 let owned = sequence(words);
                 read.push(Argument::after_word(word, owned));
@@ -86,8 +85,9 @@ fn sequence(words: &mut Words<'_>) -> Vec<Argument> {
     read
 }
 
-/// Reads a group in brackets, up to and including the closing one.
-fn group(words: &mut Words<'_>, before: &mut Vec<Argument>, optional: bool) {
+/// Reads a group behind its opening bracket, up to and including the closing one.
+fn group(open: &str, words: &mut Words<'_>, before: &mut Vec<Argument>) {
+    let optional = open == "[";
     let mut choices = vec![sequence(words)];
     while words.next_if_eq(&"|").is_some() {
         choices.push(sequence(words));

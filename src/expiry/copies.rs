@@ -4,7 +4,7 @@ use crate::delivery::keyspace;
 use crate::expiry::ends;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::scan;
-use crate::expiry::values::{copy_of, string_met, Copy, LEADS, MOST_EARLY};
+use crate::expiry::values::{copy_of, string_met, Copy, Strings, LEADS, MOST_EARLY};
 use crate::expiry::watcher::{keep, with_queue, BATCH};
 use crate::expiry::watcher_index;
 use crate::expiry::Expiry;
@@ -53,7 +53,7 @@ impl ForFile {
             let look = key.look();
             (look.kind(), life_of(&look))
         };
-        let value = (kind == Some(Kind::String)).then(|| copy_of(ctx, name, max, true)).flatten();
+        let value = (kind == Some(Kind::String)).then(|| copy_of(ctx, name, max, Strings::Copied)).flatten();
         let value = if let Some(Copy::Made(copied)) = value { Some(copied) } else { None };
         Some(ForFile { life, value })
     }

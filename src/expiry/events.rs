@@ -80,8 +80,8 @@ fn saving(ctx: &Ctx) {
 fn saw(ctx: &Ctx, event: &CStr, key: &Str) {
     let (db, name, event) = (ctx.db(), key.bytes(), event.to_bytes());
     match event {
-        b"rename_to" => watcher_index::follow(db, name, false),
-        b"move_to" => watcher_index::follow(db, name, true),
+        b"rename_to" => watcher_index::renamed(db, name),
+        b"move_to" => watcher_index::moved(db, name),
         b"rename_from" | b"move_from" => {}
         _ => watcher_index::forget_left(),
     }

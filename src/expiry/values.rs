@@ -58,6 +58,15 @@ pub fn value_named<'a>(call: &mut Call<'a>) -> Result<Option<Value<'a>>, Fail> {
     }
 }
 
+/// What is done with a string whose value is to be copied.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Strings {
+    /// It is copied, as any other type.
+    Copied,
+    /// It is not, because the server shows it at its end.
+    Shown,
+}
+
 /// The outcome of an attempt to copy a value.
 pub enum Copy {
     Made(Copied),
@@ -65,14 +74,14 @@ pub enum Copy {
     NotNeeded,
 }
 
-/// A copy of the value of a key, without its bytes if it is longer than `max`. A string is copied only `if_string`.
-pub fn copy_of(ctx: &Ctx, name: &Str, max: u64, if_string: bool) -> Option<Copy> {
+/// A copy of the value of a key, without its bytes if it is longer than `max`.
+pub fn copy_of(ctx: &Ctx, name: &Str, max: u64, strings: Strings) -> Option<Copy> {
     let (kind, length) = {
         let key = Key::open_silently(ctx, name)?;
         let look = key.look();
         (look.kind()?, look.length())
     };
-    if kind == Kind::String && !if_string {
+    if kind == Kind::String && strings == Strings::Shown {
         return Some(Copy::NotNeeded);
     }
     // Elements are at least a byte each, and a value that takes very much more memory than allowed need not be dumped to see that.

@@ -5,7 +5,7 @@
 use crate::delivery::keyspace;
 use crate::delivery::timer::slots;
 use crate::expiry::lifetime::{life_in_passing, Life};
-use crate::expiry::values::{copy_of, Copy, LEADS, MOST_EARLY};
+use crate::expiry::values::{copy_of, Copy, Strings, LEADS, MOST_EARLY};
 use crate::expiry::watcher_index;
 use crate::expiry::Expiry;
 use crate::redis::ctx::unix_ms;
@@ -141,13 +141,13 @@ pub fn is_soon(deadline: UnixMs, now: UnixMs) -> bool {
 
 /// Copies the value of a tracked key for its entry; not that of a string where the server shows it at its end.
 pub fn keep(ctx: &Ctx, watcher: &Str, name: &Str) {
-    keep_now(ctx, watcher, name, !shows_ends());
+    keep_now(ctx, watcher, name, if shows_ends() { Strings::Shown } else { Strings::Copied });
 }
 
-/// Copies the value of a tracked key; that of a string only `if_string`.
-pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, if_string: bool) {
+/// Copies the value of a tracked key.
+pub fn keep_now(ctx: &Ctx, watcher: &Str, name: &Str, strings: Strings) {
     let max = watcher_index::max_value(ctx.db(), name.bytes()).unwrap_or(0);
-    if let Some(copy) = copy_of(ctx, name, max, if_string) {
+    if let Some(copy) = copy_of(ctx, name, max, strings) {
         with_queue(ctx, watcher, |queue| match copy {
             Copy::Made(copied) => queue.keep(name.bytes(), copied),
             Copy::NotNeeded => queue.note_shown(name.bytes()),

@@ -97,6 +97,15 @@ fn state() -> MutexGuard<'static, State> {
 }
 
 impl State {
+    /// The watcher that left last stands under this name now. False if none has left.
+    fn follow(&mut self, db: i32, name: &[u8]) -> bool {
+        let Some(rules) = self.left.take() else { return false };
+        // If another key was renamed, the wrong entry is dropped when no watcher is found there.
+        self.dbs.entry(db).or_default().insert(name, rules);
+        self.count();
+        true
+    }
+
     /// Notes what is read without the lock. Must be called after each change.
     fn count(&self) {
         WATCHERS.store(self.dbs.values().map(|watchers| watchers.by_name.len()).sum(), Ordering::Relaxed);
@@ -281,16 +290,17 @@ pub fn for_each(ctx: &Ctx, what: impl Fn(&Str)) {
     });
 }
 
-/// A watcher has got this name, by RENAME or MOVE: it goes on watching at once.
-pub fn follow(db: i32, name: &[u8], from_elsewhere: bool) {
+/// A watcher has got this name, by RENAME: it goes on watching at once.
+pub fn renamed(db: i32, name: &[u8]) {
+    state().follow(db, name);
+}
+
+/// A watcher has come into this database, by MOVE: it goes on watching at once, and must forget the keys of the other database.
+pub fn moved(db: i32, name: &[u8]) {
     let mut state = state();
-    let Some(rules) = state.left.take() else { return };
-    // If another key was renamed, the wrong entry is dropped when no watcher is found there.
-    state.dbs.entry(db).or_default().insert(name, rules);
-    if from_elsewhere {
+    if state.follow(db, name) {
         state.moved.insert((db, name.into()));
     }
-    state.count();
 }
 
 /// Whether a watcher stands under this name.

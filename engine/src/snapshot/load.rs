@@ -209,18 +209,19 @@ impl<G: Gate> Loader<G> {
             SavedStatus::Fresh => self.queued(handle),
             SavedStatus::Queued { deliveries, token } => {
                 self.delivered(handle, deliveries, token)?;
-                self.current(handle, token, false)?;
+                self.current(handle, token)?;
                 self.queued(handle)
             }
             SavedStatus::Delayed { deliveries, token, until } => {
                 self.delivered(handle, deliveries, token)?;
-                self.current(handle, token, false)?;
+                self.current(handle, token)?;
                 self.queue_mut()?.rest(handle, until);
                 Ok(())
             }
             SavedStatus::Leased { deliveries, token, superseded } => {
                 self.delivered(handle, deliveries, token)?;
-                self.current(handle, token, true)?;
+                require(token != 0, "a lease without a token")?;
+                self.current(handle, token)?;
                 let queue = self.queue_mut()?;
                 queue.entries.set_state(handle, State::Leased);
                 queue.entries.set_superseded(handle, superseded);
@@ -262,9 +263,10 @@ impl<G: Gate> Loader<G> {
         Ok(())
     }
 
-    fn current(&mut self, handle: Handle, token: Token, needed: bool) -> Result<(), Error> {
+    /// Takes in the token that an entry has, if it has one.
+    fn current(&mut self, handle: Handle, token: Token) -> Result<(), Error> {
         if token == 0 {
-            return require(!needed, "a lease without a token");
+            return Ok(());
         }
         require(self.tokens.insert(token, handle).is_none(), "a token stands twice")
     }

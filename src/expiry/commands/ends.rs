@@ -4,6 +4,7 @@ use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::expiry::endings::{self, ending_of, DELETED, ENDS};
 use crate::expiry::lifetime::{life_in_passing, Life};
 use crate::expiry::sightings;
+use crate::expiry::values::Strings;
 use crate::expiry::watcher;
 
 /// Announces the deletion of a key and its reason in front of the DEL, where the server lets nothing go out with the DEL.
@@ -24,7 +25,7 @@ impl Command for Ends {
         if comes {
             if is_tracked {
                 // This is the last chance to copy the value.
-                watcher::keep_now(ctx, name, watched, true);
+                watcher::keep_now(ctx, name, watched, Strings::Copied);
             }
             sightings::deletion_comes(ctx.db(), watched.bytes());
         }
