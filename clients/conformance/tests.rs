@@ -20,6 +20,7 @@ mod python;
 mod rust;
 mod scenario;
 mod topology;
+mod traces;
 mod workers;
 
 /// A test for each scenario and language.

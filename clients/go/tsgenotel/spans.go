@@ -11,6 +11,7 @@ package tsgenotel
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 
 	"go.opentelemetry.io/otel"
@@ -69,6 +70,17 @@ func split(data []byte) (propagation.MapCarrier, []byte) {
 	return headers, payload
 }
 
+// producerOf is the span that the headers tell of. Of the flags in version 0 of W3C's header only that of sampling is left: producers set one
+// for random trace ids by now, and propagators that do not know it refuse the header, instead of ignoring the flag.
+func producerOf(headers propagation.MapCarrier) trace.SpanContext {
+	if parent := headers["traceparent"]; len(parent) == 55 && parent[:3] == "00-" {
+		if flags, err := hex.DecodeString(parent[53:]); err == nil {
+			headers["traceparent"] = parent[:53] + hex.EncodeToString([]byte{flags[0] & 1})
+		}
+	}
+	return trace.SpanContextFromContext(otel.GetTextMapPropagator().Extract(context.Background(), headers))
+}
+
 // Spans is a handler with a span around each job, of the global tracer tsgen. The span has the error, if there is one; its attributes are
 // those of the messaging conventions.
 func Spans(handler tsgen.Handler) tsgen.Handler {
@@ -84,8 +96,7 @@ func Spans(handler tsgen.Handler) tsgen.Handler {
 			),
 		}
 		headers, _ := split(job.Raw)
-		producer := trace.SpanContextFromContext(otel.GetTextMapPropagator().Extract(context.Background(), headers))
-		if producer.IsValid() {
+		if producer := producerOf(headers); producer.IsValid() {
 			options = append(options, trace.WithLinks(trace.Link{SpanContext: producer}))
 		}
 		ctx, span := otel.Tracer("tsgen").Start(ctx, "process "+job.Key, options...)

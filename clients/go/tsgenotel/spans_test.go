@@ -3,6 +3,7 @@ package tsgenotel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"tsgen"
 )
 
@@ -56,6 +58,11 @@ func TestSpansAreLinkedToThoseOfTheirProducers(t *testing.T) {
 	// What was added by somebody who does not trace is what it is.
 	add("outside", Traced(ctx, mail{"bob"}))
 	add("plain", mail{"cy"})
+	// Of a producer that sets more flags than propagators here may know: random trace id, and one to come.
+	flagged := fmt.Sprintf("tsgen-headers {\"traceparent\":\"00-%032x-%016x-07\"}\n{\"To\":\"di\"}", 1, 2)
+	raw := &tsgen.Tsgen{Client: client, Codec: tsgen.Raw}
+	_, err = raw.DelayQueue("traced").Add(ctx, "flagged", flagged, 0)
+	ok(t, err)
 	found, err := queue.Get(ctx, "plain")
 	ok(t, err)
 	equal(t, string(found.Raw), `{"To":"cy"}`)
@@ -71,7 +78,7 @@ func TestSpansAreLinkedToThoseOfTheirProducers(t *testing.T) {
 		return nil
 	})
 	ok(t, tsgen.NewWorker(client, "traced", Spans(handler), tsgen.WithCodec(Codec(tsgen.JSON))).RunUntilEmpty(ctx))
-	equal(t, seen, []string{"ada", "bob", "cy"})
+	equal(t, seen, []string{"ada", "bob", "cy", "di"})
 
 	spans := map[string]sdk.ReadOnlySpan{}
 	for _, span := range recorder.Ended() {
@@ -88,6 +95,8 @@ func TestSpansAreLinkedToThoseOfTheirProducers(t *testing.T) {
 	first, plain := spans["a"], spans["plain"]
 	equal(t, len(first.Links()), 1)
 	equal(t, first.Links()[0].SpanContext.SpanID(), producer.SpanContext().SpanID())
+	equal(t, len(spans["flagged"].Links()), 1)
+	equal(t, spans["flagged"].Links()[0].SpanContext.SpanID(), trace.SpanID{7: 2})
 	equal(t, []int{len(spans["outside"].Links()), len(plain.Links())}, []int{0, 0})
 	equal(t, []codes.Code{first.Status().Code, plain.Status().Code}, []codes.Code{codes.Unset, codes.Error})
 	equal(t, spans["inside a"].Parent().SpanID(), first.SpanContext().SpanID())

@@ -76,10 +76,23 @@ pub trait Linked: Content {
     }
 }
 
+/// The headers, where of the flags in version 0 of W3C's only that of sampling is left: producers set one for random trace ids by now, and
+/// propagators that do not know it refuse the header, instead of ignoring the flag.
+fn only_sampled(headers: &HashMap<String, String>) -> HashMap<String, String> {
+    let mut headers = headers.clone();
+    if let Some(parent) = headers.get_mut("traceparent").filter(|it| it.len() == 55 && it.starts_with("00-")) {
+        let flags = parent.get(53..).and_then(|flags| u8::from_str_radix(flags, 16).ok());
+        if let Some(flags) = flags {
+            parent.replace_range(53.., &format!("{:02x}", flags & 1));
+        }
+    }
+    headers
+}
+
 impl<T: Decode> Linked for Traced<T> {
     fn producer(&self) -> Option<SpanContext> {
-        let context =
-            get_text_map_propagator(|propagator| propagator.extract_with_context(&Context::new(), &self.headers));
+        let headers = only_sampled(&self.headers);
+        let context = get_text_map_propagator(|propagator| propagator.extract_with_context(&Context::new(), &headers));
         let producer = context.span().span_context().clone();
         producer.is_valid().then_some(producer)
     }

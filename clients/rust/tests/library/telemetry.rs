@@ -54,6 +54,9 @@ async fn spans_are_linked_to_those_of_their_producers() {
     // What was added by somebody who does not trace, or only begins like it, is what it is.
     mails.add("plain", &json!({ "n": 2 }), Duration::ZERO).await.expect("it is added");
     mails.add("odd", &Raw(b"tsgen-headers {\n5".to_vec()), Duration::ZERO).await.expect("it is added");
+    // Of a producer that sets more flags than propagators here may know: random trace id, and one to come.
+    let flagged = format!("tsgen-headers {{\"traceparent\":\"00-{:032x}-{:016x}-07\"}}\n{{\"n\":3}}", 1, 2);
+    mails.add("flagged", &Raw(flagged.into_bytes()), Duration::ZERO).await.expect("it is added");
     let seen = Arc::new(Mutex::new(Vec::new()));
     let told = seen.clone();
     let handler = move |job: Job<Traced<Value>>| {
@@ -68,15 +71,16 @@ async fn spans_are_linked_to_those_of_their_producers() {
         }
     };
     Worker::new(&t, "mails").run_until_empty(Spans(handler)).await.expect("it ends");
-    assert_eq!(*seen.lock().expect("a list"), [json!({ "n": 1 }), json!({ "n": 2 })]);
+    assert_eq!(*seen.lock().expect("a list"), [1, 2, 3].map(|n| json!({ "n": n })));
     assert_eq!(mails.dead(5, 0).await.expect("a list").len(), 2);
 
     provider.force_flush().expect("it is told");
     let spans = exporter.get_finished_spans().expect("spans");
     let named = |name: &str| -> Vec<&SpanData> { spans.iter().filter(|span| span.name == name).collect() };
-    let [first, second] = named("process mails")[..] else { panic!("{spans:?}") };
+    let [first, second, third] = named("process mails")[..] else { panic!("{spans:?}") };
     let links = |span: &SpanData| span.links.iter().map(|link| link.span_context.span_id()).collect::<Vec<_>>();
     assert_eq!((links(first), links(second)), (vec![produced.1], vec![]));
+    assert_eq!(links(third), [opentelemetry::trace::SpanId::from(2)]);
     assert_eq!((&first.span_kind, &first.status), (&SpanKind::Consumer, &Status::Unset));
     assert_eq!(second.status, Status::error("no such address"));
     for attribute in [
