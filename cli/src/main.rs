@@ -14,6 +14,7 @@ mod keys;
 mod ls;
 mod metrics;
 mod options;
+mod pattern;
 mod sentence;
 mod serve;
 mod servers;

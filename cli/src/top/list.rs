@@ -1,7 +1,8 @@
 //! The list of all keys: order, filter, and the row that is selected, which stays the same key whatever moves around it.
 
-use super::rows::{matches, Column, Order, Row, Spot};
+use super::rows::{Column, Order, Row, Spot};
 use crate::family::Family;
+use crate::pattern::{matches, sought};
 use crossterm::event::KeyCode;
 
 pub struct List {
@@ -25,8 +26,9 @@ impl Default for List {
 impl List {
     /// The rows that are shown, in order.
     pub fn shown<'r>(&self, rows: &'r [Row]) -> Vec<&'r Row> {
+        let pattern = sought(&self.filter);
         let is_shown = |row: &&Row| {
-            self.family.is_none_or(|family| row.spot.family == family) && matches(&self.filter, &row.spot.key.0)
+            self.family.is_none_or(|family| row.spot.family == family) && matches(&pattern, &row.spot.key.0)
         };
         let mut shown: Vec<&Row> = rows.iter().filter(is_shown).collect();
         shown.sort_by(|one, other| self.order.compare(one, other));

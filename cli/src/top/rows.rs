@@ -5,7 +5,6 @@ use crate::bytes::Bytes;
 use crate::family::Family;
 use crate::watch::late_first;
 use std::cmp::Ordering;
-use wildmatch::WildMatch;
 
 /// Which key it is. Names are not unique: each database has its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,16 +185,6 @@ impl Order {
     }
 }
 
-/// Whether a text is one that somebody looks for: it contains the words, or matches them where they have `*` or `?`.
-pub fn matches(pattern: &str, text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text);
-    if pattern.contains(['*', '?']) {
-        WildMatch::new(pattern).matches(&text)
-    } else {
-        text.contains(pattern)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,16 +198,5 @@ mod tests {
             assert!(column == Column::Key || usize::from(column.width()) >= title.len());
             assert!(Column::BY_WORTH.contains(&column));
         }
-    }
-
-    #[test]
-    fn words_match_anywhere_and_patterns_as_a_whole() {
-        assert!(
-            matches("ail", b"mails")
-                && matches("m*s", b"mails")
-                && matches("", b"mails")
-                && matches("*\u{fffd}", b"a\xff")
-        );
-        assert!(!matches("x", b"mails") && !matches("m*l", b"mails") && !matches("AIL", b"mails"));
     }
 }

@@ -1,10 +1,11 @@
 //! What the view asks, as commands to the servers.
 
-use super::rows::{matches, Spot};
+use super::rows::Spot;
 use super::talk::{Answer, Ask, Deed, Fate, Filter, Page, Reason, State};
 use crate::bytes::Bytes;
 use crate::entries::{page_of, Entry};
 use crate::keys::Known;
+use crate::pattern::{matches, sought};
 use crate::table;
 use crate::with_key;
 use crate::{dead, info, options};
@@ -63,7 +64,10 @@ async fn overview(known: &Known) -> anyhow::Result<Vec<(String, String)>> {
 fn is_meant(filter: &Filter, id: &[u8], reason: Option<&[u8]>) -> bool {
     match filter {
         Filter::All => true,
-        Filter::Words(words) => matches(words, id) || reason.is_some_and(|reason| matches(words, reason)),
+        Filter::Words(words) => {
+            let pattern = sought(words);
+            matches(&pattern, id) || reason.is_some_and(|reason| matches(&pattern, reason))
+        }
         Filter::Reason(own) => reason == Some(own.0.as_slice()),
     }
 }

@@ -10,6 +10,7 @@ use crate::bytes::Bytes;
 use crate::carried::Carried;
 use crate::entries::{page_of, Entry};
 use crate::keys::Known;
+use crate::pattern::{matches, LOOKED_AT};
 use maud::{html, Markup};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
@@ -20,9 +21,8 @@ pub const PAGE: usize = 50;
 /// So long it is looked for what matches. Then there is a link to go on from there.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// The bytes of a pattern at most, and those of an id or a reason that it is compared with.
+/// The bytes of a pattern at most.
 pub const PATTERN: usize = 1000;
-const LOOKED_AT: usize = 4096;
 
 /// An entry, and how to find it again.
 pub struct Listed {
@@ -73,11 +73,6 @@ pub fn bounded(text: &str) -> Result<WildMatch, Trouble> {
         return Err(Trouble::wrong(format!("A pattern has at most {PATTERN} bytes.")));
     }
     Ok(WildMatch::new(text))
-}
-
-/// Whether an id or a reason matches; of a very long one the beginning has to.
-pub fn matches(pattern: &WildMatch, text: &[u8]) -> bool {
-    pattern.matches(&String::from_utf8_lossy(&text[..text.len().min(LOOKED_AT)]))
 }
 
 /// A page of entries: up to [`PAGE`], or with a pattern what is found of it in a moment.
@@ -197,9 +192,9 @@ fn row(frame: &Frame, state: State, listed: &Listed, has_timestamp: bool) -> Mar
             th scope="row" {
                 a href=(frame.url(&format!("/{}/entry{}", word(state), listed.query()))) { (label(entry)) }
             }
-            @if has_timestamp { td.n { @if let Some(at) = entry.timestamp { (timestamp(frame, at)) } } }
+            @if has_timestamp { td.n data-label="Timestamp" { @if let Some(at) = entry.timestamp { (timestamp(frame, at)) } } }
             (standing(state, entry))
-            td.n { (entry.deliveries) }
+            td.n data-label="Deliveries" { (entry.deliveries) }
             td.content { (content::of_entry(frame, state, listed, content::Bound::LISTED)) }
             @if state == State::Delayed && frame.visit.may_act() {
                 td { @if let Some(token) = entry.token { (steer::promote_one(frame, token)) } }
@@ -223,12 +218,15 @@ pub fn standing(state: State, entry: &Entry<Carried>) -> Markup {
     let until = |ms: Option<i64>| html! { @if let Some(ms) = ms { (moment::from_now(ms)) } };
     html! {
         @match state {
-            State::Ready => td { @if entry.held { "yes: its group is at its limit" } },
-            State::Leased => { td { @if let Some(consumer) = &entry.consumer { (name(consumer)) } } td { (until(entry.until_ms)) } },
-            State::Delayed => td { (until(entry.until_ms)) },
+            State::Ready => td data-label="Held back" { @if entry.held { "yes: its group is at its limit" } },
+            State::Leased => {
+                td data-label="Consumer" { @if let Some(consumer) = &entry.consumer { (name(consumer)) } }
+                td data-label="Lease ends" { (until(entry.until_ms)) }
+            },
+            State::Delayed => td data-label="Comes back" { (until(entry.until_ms)) },
             State::Dead => {
-                td { @if let Some(death) = &entry.death { (super::reasons::shown(&death.reason)) } }
-                td { (until(entry.death.as_ref().map(|death| death.at_ms))) }
+                td.long data-label="Reason" { @if let Some(death) = &entry.death { (super::reasons::shown(&death.reason)) } }
+                td data-label="Died" { (until(entry.death.as_ref().map(|death| death.at_ms))) }
             },
         }
     }

@@ -6,9 +6,10 @@ use super::super::address::KeyAt;
 use super::super::trouble::{Reply, Trouble};
 use super::super::visit::Visit;
 use super::frame::Frame;
-use super::{entries, steer};
+use super::steer;
 use crate::dead::{self, Fate};
 use crate::keys::Known;
+use crate::pattern;
 use axum::http::StatusCode;
 use maud::html;
 use std::collections::VecDeque;
@@ -222,7 +223,7 @@ async fn run(known: &Known, work: &Work) -> anyhow::Result<()> {
 }
 
 pub fn matches(pattern: Option<&WildMatch>, reason: &[u8]) -> bool {
-    pattern.is_none_or(|pattern| entries::matches(pattern, reason))
+    pattern.is_none_or(|pattern| pattern::matches(pattern, reason))
 }
 
 /// The number in the address.
