@@ -325,6 +325,9 @@ pub struct Web {
     /// At most so many keys have figures of their own at /metrics; the others are summed up as key="(other)"
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub max_keys: usize,
+    /// How often to look at the servers; pages that are open follow
+    #[arg(long, value_name = "EVERY", default_value = "2s", value_parser = humantime::parse_duration)]
+    pub every: std::time::Duration,
     /// So many keys of each node are looked at a second. 250 cost a server at most a hundredth of a core
     #[arg(long, default_value_t = 250, value_name = "N")]
     pub keys_per_second: u32,

@@ -29,11 +29,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::{watch, Notify};
+use tokio::time::timeout_at;
 
 /// For how long [`Watch::look_at`] counts.
 const LOOKED_AT: Duration = Duration::from_secs(30);
 /// So many keys can be looked at at once; what is beyond is looked at in turn, as all others are.
 const MOST_LOOKED_AT: usize = 1000;
+/// Figures are never too old to be shown that are younger.
+const FRESH: Duration = Duration::from_secs(1);
 /// Two looks are at least so far apart, however often [`Watch::soon`] is called.
 const SOONEST: Duration = Duration::from_millis(100);
 
@@ -42,8 +45,8 @@ const SOONEST: Duration = Duration::from_millis(100);
 pub struct Options {
     /// How long after the beginning of a look the next one begins.
     pub every: Duration,
-    /// So many keys of each node are asked for their INFO a second; at least 50 a look. With more keys than that those in view and those
-    /// with traffic are asked each time, and the others in turn. The default costs a server less than a hundredth of a core.
+    /// So many keys of each node are asked for their INFO a second; at least 50 a look. With more keys than that those in view are asked each
+    /// time, those with traffic more often, and the others in turn. The default costs a server less than a hundredth of a core.
     pub keys_per_second: u32,
     pub families: Vec<Family>,
 }
@@ -57,6 +60,7 @@ impl Default for Options {
 /// The picture, and how to say what matters of it. Clones share one task, which ends with the last of them.
 #[derive(Clone)]
 pub struct Watch {
+    every: Duration,
     picture: watch::Receiver<Arc<Picture>>,
     wishes: Arc<Wishes>,
 }
@@ -81,9 +85,9 @@ impl Watch {
     /// Starts to look. It has to be called in a runtime of tokio.
     pub fn start(servers: Servers, options: Options) -> Self {
         let (sender, picture) = watch::channel(Arc::new(Picture::default()));
-        let wishes = Arc::new(Wishes::default());
+        let (every, wishes) = (options.every, Arc::new(Wishes::default()));
         tokio::spawn(run(Sampler::new(servers, options), sender, wishes.clone()));
-        Self { picture, wishes }
+        Self { every, picture, wishes }
     }
 
     /// The picture as it is; with `nth` 0, and empty, before the first look has ended.
@@ -98,6 +102,11 @@ impl Watch {
             std::future::pending::<()>().await;
         }
         self.picture.borrow_and_update().clone()
+    }
+
+    /// How long after the beginning of a look the next one begins.
+    pub fn every(&self) -> Duration {
+        self.every
     }
 
     /// The picture, once there is one: after the first look, also if nobody was reached.
@@ -115,6 +124,34 @@ impl Watch {
         for key in keys {
             if looked_at.len() < MOST_LOOKED_AT || looked_at.contains_key(&key) {
                 looked_at.insert(key, until);
+            }
+        }
+    }
+
+    /// The picture that `choose` finds keys in to be shown: one in which their figures are no older than the time between two looks, or a
+    /// second. For that it looks again, but waits no longer than `patience`, also for the first picture; then older ones have to do.
+    pub async fn fresh(&self, patience: Duration, choose: impl Fn(&Picture) -> Vec<Arc<Row>>) -> Arc<Picture> {
+        let until = tokio::time::Instant::now() + patience;
+        let mut watch = self.clone();
+        if let Err(_late) = timeout_at(until, self.first()).await {
+            return self.now();
+        }
+        loop {
+            let picture = watch.picture.borrow_and_update().clone();
+            let rows = choose(&picture);
+            // Those of a master that is not reached would be waited for in vain.
+            let is_old = |row: &Arc<Row>| {
+                row.age() > self.every.max(FRESH)
+                    && picture.nodes.iter().any(|node| *node.address == *row.node && node.trouble.is_none())
+            };
+            let has_old = rows.iter().any(is_old);
+            self.look_at(rows.into_iter().map(|row| row.id.clone()));
+            if !has_old {
+                return picture;
+            }
+            self.soon();
+            if timeout_at(until, watch.changed()).await.is_err() {
+                return self.now();
             }
         }
     }
@@ -190,6 +227,7 @@ pub mod tests {
             info: rates::tests::info(&[("ready", ready), ("oldest-ready-age", ready.saturating_mul(10))]),
             sources: Vec::new(),
             rates: None,
+            ready_since: None,
             seen: Instant::now(),
         }
     }

@@ -1,5 +1,6 @@
 //! What is known of a master as a whole.
 
+use crate::family::Family;
 use std::time::{Duration, Instant};
 
 /// A master as it was when it was last reached.
@@ -28,6 +29,8 @@ pub struct Node {
     /// The numbers of `INFO tsgen`, by their plain names there, without `tsgen_` in front: `blocked_clients`, `timer_lateness_us_p99`,
     /// `tally_oldest_ready_age_ms`.
     pub figures: Vec<(String, i64)>,
+    /// The key of each family whose oldest ready entry is so for longest, as far as the module tells and its name is plain.
+    pub latest: Vec<(Family, String)>,
     /// Databases that have keys.
     pub dbs: Vec<u32>,
 }
@@ -44,7 +47,7 @@ impl Node {
     }
 
     /// So many keys of a family there are, over all databases; `None` if the module does not tell.
-    pub fn keys(&self, family: crate::family::Family) -> Option<i64> {
+    pub fn keys(&self, family: Family) -> Option<i64> {
         self.figure(&format!("{}_keys", family.name().to_lowercase()))
     }
 
@@ -52,6 +55,7 @@ impl Node {
     pub fn read(&mut self, info: &str) {
         self.figures.clear();
         self.dbs.clear();
+        self.latest.clear();
         self.module_version = None;
         for line in info.lines() {
             let Some((name, value)) = line.trim_end().split_once(':') else { continue };
@@ -79,6 +83,10 @@ impl Node {
         }
         let Some(name) = name.strip_prefix("tsgen_") else { return };
         let name = name.replace('-', "_");
+        if let Some(family) = name.strip_suffix("_oldest_ready_key") {
+            let family = Family::ALL.into_iter().find(|own| own.name().eq_ignore_ascii_case(family));
+            return self.latest.extend(family.filter(|_| !value.is_empty()).map(|family| (family, value.to_owned())));
+        }
         if let Ok(n) = value.parse() {
             return self.note(name, n);
         }
@@ -99,7 +107,6 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::family::Family;
 
     #[test]
     fn info_is_read() {
@@ -114,6 +121,7 @@ mod tests {
             [Some(3), Some(-1), Some(70), Some(4), Some(1)]
         );
         assert_eq!((node.keys(Family::Tsgen), node.keys(Family::Tally)), (Some(4), None));
+        assert_eq!(node.latest, [(Family::Tsgen, "jobs".to_owned())]);
         // A server with another name, and without the module.
         node.read("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.0\r\n");
         assert_eq!((node.server.as_str(), &node.module_version, node.dbs.len()), ("valkey 8.1.0", &None, 0));

@@ -27,8 +27,21 @@ pub struct Row {
     pub sources: Vec<Source>,
     /// Since the look before; `None` at the first.
     pub rates: Option<Rates>,
+    /// Since when the oldest ready entry is so, in Unix ms by the clock of this machine; `None`: nothing is ready. It tells who is later also
+    /// of keys that were not looked at in the same moment. It stays as it was where it differs by no more than an answer takes, so that an
+    /// order by it does not change from look to look.
+    pub ready_since: Option<i64>,
     /// When it was looked at.
     pub seen: Instant,
+}
+
+/// Two looks at the same entry find it ready since moments that differ by less, in ms.
+const JITTER: i64 = 500;
+
+/// Since when the oldest ready entry is so, where it was told at `now` that this is for `age`, and the look before found `before`.
+pub fn ready_since(before: Option<i64>, now: i64, age: Option<i64>) -> Option<i64> {
+    let since = now.saturating_sub(age?);
+    before.filter(|before| since.saturating_sub(*before).saturating_abs() < JITTER).or(Some(since))
 }
 
 impl Row {
@@ -110,5 +123,22 @@ impl Picture {
 pub fn complain(troubles: &[String]) {
     for trouble in troubles {
         eprintln!("tsgen: {}", Bytes::from(trouble));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ready_since;
+
+    #[test]
+    fn a_moment_does_not_waver_with_the_time_that_answers_take() {
+        assert_eq!(ready_since(None, 10_000, Some(3000)), Some(7000));
+        assert_eq!(ready_since(Some(7000), 12_040, Some(5000)), Some(7000));
+        // Each is compared with the first, so that many small steps do not add up.
+        assert_eq!(ready_since(Some(7000), 12_499, Some(5000)), Some(7000));
+        // Another entry is the oldest now; or none is.
+        assert_eq!(ready_since(Some(7000), 12_500, Some(5000)), Some(7500));
+        assert_eq!(ready_since(Some(7000), 12_000, Some(6000)), Some(6000));
+        assert_eq!(ready_since(Some(7000), 12_000, None), None);
     }
 }

@@ -16,6 +16,9 @@ use tokio::time::timeout;
 /// A look waits so long for an answer; then it is said that the server does not give one.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
+/// As long as there are keys that were not looked at yet, looks follow each other so soon: each picture has more of them.
+const CATCHING_UP: Duration = Duration::from_millis(250);
+
 pub struct Sampler {
     servers: Servers,
     options: Options,
@@ -33,8 +36,14 @@ impl Sampler {
         &self.servers
     }
 
+    /// How long after the beginning of a look the next one is to begin.
     pub fn every(&self) -> Duration {
-        self.options.every
+        let is_catching_up = self.stations.values().any(Station::is_catching_up);
+        if is_catching_up {
+            CATCHING_UP.min(self.options.every)
+        } else {
+            self.options.every
+        }
     }
 
     /// Looks at all masters at once.

@@ -1,14 +1,16 @@
 //! One master, look by look: what it says of itself, which keys it has, and what their INFO says, in turn.
 
 use super::node::Node;
+use super::picture::ready_since;
 use super::sampler::PATIENCE;
-use super::turn::{chosen, Candidate};
+use super::turn::{chosen, Bounds, Candidate};
 use super::walk::{Walk, Walks};
 use super::{KeyId, Options, Rates, Refused, Row};
 use crate::bytes::Bytes;
 use crate::family::Family;
 use crate::sentence::sentence;
 use crate::servers::{field, Servers};
+use crate::table;
 use crate::with_key;
 use anyhow::Context;
 use futures_util::future::join_all;
@@ -23,9 +25,9 @@ use tsgen_client::{Error, Info, Name, Source, Tsgen};
 /// So many keys are asked at once: a pipeline.
 const TOGETHER: usize = 500;
 /// The first look goes on for so long, however many keys there are: then the first picture is due.
-const FIRST: Duration = Duration::from_millis(700);
+const FIRST: Duration = Duration::from_millis(250);
 /// So many times the usual number of keys is asked as long as there are some that were not looked at since the start.
-const CATCHING_UP: f64 = 8.0;
+const CATCHING_UP: f64 = 16.0;
 /// A look asks at least so many keys.
 const LEAST: usize = 50;
 /// So many keys of a master are known at most. What is beyond is counted.
@@ -55,8 +57,10 @@ pub struct Station {
     walks: Walks,
     /// Whether a first look has come to its end since the server started.
     is_known: bool,
-    /// Whether all keys were looked at once since then.
+    /// Whether all keys were searched, and looked at once, since then.
     is_caught_up: bool,
+    /// Whether the user may not search.
+    is_blind: bool,
     /// How many keys may be asked, and since when more may.
     allowance: f64,
     looked: Option<Instant>,
@@ -72,6 +76,7 @@ impl Station {
             walks: Walks::default(),
             is_known: false,
             is_caught_up: false,
+            is_blind: false,
             allowance: 0.0,
             looked: None,
         }
@@ -100,6 +105,11 @@ impl Station {
         let new = self.keys.values().filter(|kept| kept.row.is_none() && kept.refused.is_none()).count();
         let beyond = if self.keys.len() < MOST_KEYS { 0 } else { self.walks.beyond(&self.node, self.keys.len()) };
         new + beyond
+    }
+
+    /// Whether the next look should come soon, for there are keys that were not looked at yet.
+    pub fn is_catching_up(&self) -> bool {
+        self.node.trouble.is_none() && !self.is_caught_up
     }
 
     /// Whether all keys are known, as far as a search can tell.
@@ -132,11 +142,13 @@ impl Station {
         self.allowance = (self.allowance + rate * passed.as_secs_f64()).min(rate * options.every.as_secs_f64());
         self.discover(servers, options, began).await?;
         if self.is_known {
-            let most = (self.allowance as usize).max(LEAST);
-            self.allowance = (self.allowance - most as f64).max(0.0);
-            self.ask(servers, self.turn(looked_at, most)).await?;
+            let due = options.every / 2;
+            let turn = self.turn(looked_at, Bounds { most: self.allowance as usize, least: LEAST, due });
+            self.allowance = (self.allowance - turn.len() as f64).max(0.0);
+            self.ask(servers, turn).await?;
         } else {
-            for ids in self.turn(looked_at, usize::MAX).chunks(TOGETHER) {
+            let all = Bounds { most: usize::MAX, least: LEAST, due: Duration::ZERO };
+            for ids in self.turn(looked_at, all).chunks(TOGETHER) {
                 self.ask(servers, ids.to_vec()).await?;
                 if began.elapsed() > FIRST {
                     break;
@@ -144,7 +156,9 @@ impl Station {
             }
         }
         self.is_known = true;
-        self.is_caught_up = self.is_caught_up || self.keys.values().all(|kept| kept.looked.is_some());
+        self.is_caught_up = self.is_caught_up
+            || ((self.is_blind || self.is_searched(&options.families))
+                && self.keys.values().all(|kept| kept.looked.is_some()));
         self.node.seen = Some(Instant::now());
         Ok(())
     }
@@ -212,6 +226,7 @@ impl Station {
                 let reply = match patiently(super::walk::step(&link, *family, &cursor)).await? {
                     Err(error) if error.code() == Some("NOPERM") => {
                         self.node.warnings.push(format!("SCAN: {error}; give this user +scan"));
+                        self.is_blind = true;
                         return Ok(());
                     }
                     reply => reply.context("SCAN")?,
@@ -238,18 +253,24 @@ impl Station {
     }
 
     /// Whose turn it is.
-    fn turn(&self, looked_at: &HashMap<KeyId, Instant>, most: usize) -> Vec<(KeyId, Family)> {
+    fn turn(&self, looked_at: &HashMap<KeyId, Instant>, bounds: Bounds) -> Vec<(KeyId, Family)> {
         let ids: Vec<(&KeyId, &Kept)> = self.keys.iter().collect();
         let candidate = |(id, kept): &(&KeyId, &Kept)| Candidate {
             age: kept.looked.map(|looked| looked.elapsed()),
-            is_looked_at: looked_at.contains_key(id),
+            is_looked_at: looked_at.contains_key(id) || (kept.looked.is_none() && self.is_latest(id, kept.family)),
             is_busy: kept
                 .row
                 .as_ref()
                 .is_some_and(|row| row.info.leased > 0 || row.rates.is_some_and(|rates| rates.traffic() > 0.0)),
         };
         let candidates: Vec<Candidate> = ids.iter().map(candidate).collect();
-        chosen(&candidates, most).into_iter().map(|place| (ids[place].0.clone(), ids[place].1.family)).collect()
+        chosen(&candidates, bounds).into_iter().map(|place| (ids[place].0.clone(), ids[place].1.family)).collect()
+    }
+
+    /// Whether the server names it as the one of its family whose oldest ready entry is so for longest: that stands first in most lists, so
+    /// it should not be missing in the first picture.
+    fn is_latest(&self, id: &KeyId, family: Family) -> bool {
+        self.node.latest.iter().any(|(of, name)| *of == family && name.as_bytes() == id.key.0)
     }
 
     /// Asks keys for their INFO, in one pipeline.
@@ -291,8 +312,10 @@ impl Station {
                     }
                     Vec::new()
                 });
+                let before = kept.row.as_ref().and_then(|row| row.ready_since);
+                let ready_since = ready_since(before, table::now(), info.oldest_ready_age);
                 let (node, id) = (self.address.clone(), id.clone());
-                kept.row = Some(Arc::new(Row { node, id, family, info, sources, rates, seen: now }));
+                kept.row = Some(Arc::new(Row { node, id, family, info, sources, rates, ready_since, seen: now }));
                 (kept.refused, kept.looked) = (None, Some(now));
             }
             Err(error) if is_gone(&error) => drop(self.keys.remove(id)),

@@ -24,25 +24,50 @@ impl Candidate {
         }
     }
 
+    /// Whether somebody looks at what is older than he may see.
+    fn is_due(&self, due: Duration) -> bool {
+        self.is_looked_at && self.age.is_none_or(|age| age >= due)
+    }
+
     fn urgency(&self) -> f64 {
         // What was never looked at: as if a minute ago.
         self.weight() * self.age.unwrap_or(Duration::from_secs(60)).as_secs_f64().max(1e-6)
     }
 }
 
-/// The places of those whose turn it is, most urgent first: at most so many.
-pub fn chosen(candidates: &[Candidate], most: usize) -> Vec<usize> {
-    let mut places: Vec<(f64, usize)> =
-        candidates.iter().enumerate().map(|(place, candidate)| (candidate.urgency(), place)).collect();
-    places.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-    places.truncate(most);
-    places.into_iter().map(|(_, place)| place).collect()
+/// How many may be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub most: usize,
+    /// So many have their turn however many are in view: theirs would never come otherwise.
+    pub least: usize,
+    /// What is in view and has figures as old as this is asked in any case.
+    pub due: Duration,
+}
+
+/// The places of those whose turn it is: first all that are in view and due, then the most urgent.
+pub fn chosen(candidates: &[Candidate], bounds: Bounds) -> Vec<usize> {
+    let (mut places, mut others) = (Vec::new(), Vec::new());
+    for (place, candidate) in candidates.iter().enumerate() {
+        let list = if candidate.is_due(bounds.due) { &mut places } else { &mut others };
+        list.push((candidate.urgency(), place));
+    }
+    let order = |one: &(f64, usize), other: &(f64, usize)| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1));
+    let left = bounds.most.saturating_sub(places.len()).max(bounds.least);
+    if others.len() > left {
+        others.select_nth_unstable_by(left, order);
+        others.truncate(left);
+    }
+    places.sort_by(order);
+    others.sort_by(order);
+    places.into_iter().chain(others).map(|(_, place)| place).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const BOUNDS: Bounds = Bounds { most: 0, least: 0, due: Duration::from_secs(1) };
     const IDLE: Candidate = Candidate { age: Some(Duration::from_secs(2)), is_looked_at: false, is_busy: false };
 
     #[test]
@@ -53,9 +78,21 @@ mod tests {
             Candidate { is_looked_at: true, ..IDLE },
             Candidate { age: None, ..IDLE },
         ];
-        assert_eq!(chosen(&keys, 4), [2, 3, 1, 0]);
-        assert_eq!(chosen(&keys, 1), [2]);
-        assert_eq!(chosen(&[], 3), Vec::<usize>::new());
+        let of = |most| chosen(&keys, Bounds { most, ..BOUNDS });
+        assert_eq!(of(4), [2, 3, 1, 0]);
+        assert_eq!(of(1), [2]);
+        assert_eq!(chosen(&[], Bounds { most: 3, ..BOUNDS }), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn all_that_is_in_view_is_due_and_some_others_have_their_turn() {
+        let keys: Vec<Candidate> = (0..2000).map(|nth| Candidate { is_looked_at: nth % 2 == 0, ..IDLE }).collect();
+        let places = chosen(&keys, Bounds { most: 500, least: 50, due: Duration::from_secs(1) });
+        assert_eq!(places.len(), 1050);
+        assert!(places[..1000].iter().all(|place| place % 2 == 0));
+        // What was looked at a moment ago is not asked again because somebody loads a page.
+        let places = chosen(&keys, Bounds { most: 0, least: 50, due: Duration::from_secs(3) });
+        assert_eq!(places.len(), 50);
     }
 
     #[test]
@@ -68,7 +105,7 @@ mod tests {
             for key in &mut keys {
                 key.age = key.age.map(|age| age + Duration::from_secs(2));
             }
-            for place in chosen(&keys, 150) {
+            for place in chosen(&keys, Bounds { most: 150, ..BOUNDS }) {
                 let kind = if place < 100 {
                     0
                 } else if place < 400 {

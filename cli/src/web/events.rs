@@ -1,7 +1,7 @@
 //! What happens, as it is seen: what differs between one picture and the next, and what is done from these pages.
 //!
 //! The events that the server itself publishes are not used: they are off by default, there is one for each key and command, and they tell
-//! only that something is ready.
+//! only that something is ready. So what came and went between two pictures is not told; the page says so.
 
 use super::address;
 use super::layout::{Page, Tab};
@@ -190,19 +190,22 @@ pub async fn page(visit: Visit) -> Reply {
                     tbody {
                         @for event in &events {
                             tr {
-                                td { (table::time(event.at_ms)) }
-                                td class=[(event.kind == "dead").then_some("bad")] { (event.kind) }
-                                td.key { @if let Some(id) = &event.key {
+                                td data-label="When" { (table::time(event.at_ms)) }
+                                td data-label="Kind" class=[(event.kind == "dead").then_some("bad")] { (event.kind) }
+                                td.key data-label="Key" { @if let Some(id) = &event.key {
                                     a href=(visit.url(&address::key(id.db, &id.key.0))) { (super::overview::shown(&id.key)) }
                                 } }
-                                td { (event.text) }
+                                td.long data-label="What" { (event.text) }
                             }
                         }
                     }
                 }
             }
         }
-        p.quiet { "What differed each time the servers were looked at, and what was done from here; the newest " (MOST) " are kept, and " (PAGE) " shown." }
+        p.quiet {
+            "What differed from one look at the servers to the next (every " (table::length(visit.app.watch.every().as_millis() as i64)) "; of idle keys among very many more seldom), and what was done from here. "
+            "What came and went between two looks is not here. The newest " (MOST) " are kept, and " (PAGE) " shown."
+        }
     };
     Ok(visit.page(&Page { title: "Events", tab: Tab::Events, is_live: true }, body))
 }
@@ -243,6 +246,7 @@ mod tests {
             info,
             sources: Vec::new(),
             rates: None,
+            ready_since: None,
             seen: Instant::now(),
         })
     }

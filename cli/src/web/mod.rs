@@ -19,6 +19,7 @@ mod guard;
 mod layout;
 mod live;
 mod login;
+mod moment;
 mod nodes;
 mod overview;
 mod pages;
@@ -125,7 +126,7 @@ fn router(app: &App) -> Router {
 pub async fn run(common: &Common, web: &Web) -> anyhow::Result<Outcome> {
     let (base, gate) = (base(&web.base_path)?, Gate::of(web)?);
     let listener = TcpListener::bind(web.listen).await.with_context(|| format!("--listen {}", web.listen))?;
-    let options = Options { keys_per_second: web.keys_per_second, ..Options::default() };
+    let options = Options { every: web.every, keys_per_second: web.keys_per_second, ..Options::default() };
     let app = Arc::new(Shared {
         web: web.clone(),
         base,

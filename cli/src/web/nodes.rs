@@ -40,7 +40,7 @@ fn row(node: &Node) -> Markup {
     html! {
         tr {
             th.key scope="row" { (node.address) }
-            td {
+            td data-label="State" {
                 @if let Some(trouble) = &node.trouble {
                     span.bad { "not reached" } " " span { (trouble) }
                     @if let Some(age) = node.age() { " " span.quiet { "Last seen " (length(age)) " ago." } }
@@ -50,11 +50,13 @@ fn row(node: &Node) -> Markup {
                 @for warning in &node.warnings { p.warn { (warning) } }
             }
             @if known {
-                td { (node.server) } td { (node.module_version.as_deref().unwrap_or("-")) }
-                td { (node.role) } td.n { (node.replicas) } td { (length(Duration::from_secs(node.uptime_s))) } td { (memory(node)) }
-                td { (lateness(node, "p50").unwrap_or_default()) } td { (lateness(node, "p99").unwrap_or_default()) }
-                td { (lateness(node, "max").unwrap_or_default()) }
-                td.n { (node.figure("blocked-clients").or(node.figure("blocked_clients")).unwrap_or(0)) }
+                td data-label="Server" { (node.server) } td data-label="Module" { (node.module_version.as_deref().unwrap_or("-")) }
+                td data-label="Role" { (node.role) } td.n data-label="Replicas" { (node.replicas) }
+                td data-label="Up for" { (length(Duration::from_secs(node.uptime_s))) } td data-label="Memory" { (memory(node)) }
+                td data-label="Timer late (p50)" { (lateness(node, "p50").unwrap_or_default()) }
+                td data-label="p99" { (lateness(node, "p99").unwrap_or_default()) }
+                td data-label="most" { (lateness(node, "max").unwrap_or_default()) }
+                td.n data-label="Waiting claims" { (node.figure("blocked-clients").or(node.figure("blocked_clients")).unwrap_or(0)) }
             } @else { td colspan="10" {} }
         }
     }

@@ -7,8 +7,8 @@ use super::trouble::{Reply, Trouble};
 use super::visit::{Pairs, Visit};
 use crate::bytes::{shortened, Bytes};
 use crate::family::Family;
-use crate::table;
 use crate::watch::{Picture, Ring, Row};
+use crate::{pattern, table};
 use maud::{html, Markup};
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use wildmatch::WildMatch;
 const PAGE: usize = 100;
 /// The characters of a name in a row.
 const NAME: usize = 80;
-/// The bytes of a name that a pattern looks at: patterns cost more than a comparison.
-const LOOKED_AT: usize = 4096;
+/// So long a page waits for figures that are no older than the time between two looks.
+const PATIENCE: Duration = Duration::from_millis(600);
 
 /// The graphs of all keys, and of one.
 pub const GRAPHS: [Graph<'static>; 4] = [
@@ -50,10 +50,13 @@ const COLUMNS: [(&str, &str, bool); 12] = [
     ("died", "Died/s", true),
 ];
 
-/// What somebody looks for: a pattern as `ls` has it; without * and ? a part of the name will do.
-pub fn sought(text: &str) -> WildMatch {
-    let text = shortened(text, 200);
-    WildMatch::new(&if text.contains(['*', '?']) { text } else { format!("*{text}*") })
+/// The column by which rows are sorted if nothing else is asked for, the largest first.
+const LATE: &str = "oldest";
+
+/// How late a key is, for an order that is the same from picture to picture: keys that are on time come last, of two that are late since the
+/// same second the one with more that is ready comes first.
+fn lateness(row: &Row) -> (i64, Reverse<i64>) {
+    (row.ready_since.map_or(i64::MAX, |since| since.div_euclid(1000)), Reverse(row.info.ready))
 }
 
 /// What the address asks for.
@@ -85,11 +88,13 @@ impl Asked {
         let number = |name: &str, text: &str| text.parse().map_err(|_| Trouble::wrong(format!("{name} is a number.")));
         let order = query.get("sort");
         let (sort, is_up) = order.strip_prefix('-').map_or((order, true), |word| (word, false));
-        let sort = COLUMNS.iter().find(|(word, ..)| *word == sort).map_or("key", |(word, ..)| word);
+        // What is late is what somebody wants to see who has not said anything else.
+        let sort = COLUMNS.iter().find(|(word, ..)| *word == sort).map(|(word, ..)| *word);
+        let (sort, is_up) = sort.map_or((LATE, false), |sort| (sort, is_up));
         Ok(Self {
             family: some("family").map(family).transpose()?,
             db: some("db").map(|text| number("db", text)).transpose()?,
-            name: some("name").map(sought),
+            name: some("name").map(pattern::sought),
             has_dead: some("dead").is_some(),
             is_paused: some("paused").is_some(),
             late: some("late").map(late).transpose()?,
@@ -103,16 +108,25 @@ impl Asked {
     }
 
     fn has(&self, row: &Row) -> bool {
-        let name = |pattern: &WildMatch| {
-            let bytes = &row.id.key.0;
-            pattern.matches(&String::from_utf8_lossy(&bytes[..bytes.len().min(LOOKED_AT)]))
-        };
+        let name = |pattern: &WildMatch| pattern::matches(pattern, &row.id.key.0);
         self.family.is_none_or(|family| family == row.family)
             && self.db.is_none_or(|db| db == row.id.db)
             && (!self.has_dead || row.info.dead > 0)
             && (!self.is_paused || row.info.paused)
             && self.late.is_none_or(|late| row.info.oldest_ready_age.is_some_and(|age| age >= late))
             && self.name.as_ref().is_none_or(name)
+    }
+
+    /// Which page of so many rows is asked for, and which is the last.
+    fn place(&self, rows: usize) -> (usize, usize) {
+        let last = rows.div_ceil(PAGE).max(1);
+        (self.page.min(last), last)
+    }
+
+    /// Those of them that are on this page.
+    fn part<'r, 'p>(&self, rows: &'r [&'p Arc<Row>]) -> &'r [&'p Arc<Row>] {
+        let (page, _) = self.place(rows.len());
+        &rows[(page - 1) * PAGE..rows.len().min(page * PAGE)]
     }
 
     /// The rows that are asked for, in their order.
@@ -128,7 +142,6 @@ impl Asked {
             "leased" => row.info.leased,
             "delayed" => row.info.delayed,
             "dead" => row.info.dead,
-            "oldest" => row.info.oldest_ready_age.unwrap_or(-1),
             "delivered" => rate(row, |rates| rates.delivered),
             "acked" => rate(row, |rates| rates.acked),
             "died" => rate(row, |rates| rates.died),
@@ -138,6 +151,8 @@ impl Asked {
         match (self.sort, self.is_up) {
             ("key", true) => rows.sort_by_key(|row| &row.id.key),
             ("key", false) => rows.sort_by_key(|row| Reverse(&row.id.key)),
+            (LATE, true) => rows.sort_by_key(|row| (Reverse(lateness(row)), &row.id.key)),
+            (LATE, false) => rows.sort_by_key(|row| (lateness(row), &row.id.key)),
             ("family", true) => rows.sort_by_key(|row| row.family),
             ("family", false) => rows.sort_by_key(|row| Reverse(row.family)),
             (_, true) => rows.sort_by_cached_key(|row| number(row)),
@@ -166,6 +181,8 @@ fn titles(visit: &Visit, asked: &Asked) -> Markup {
 }
 
 fn row(visit: &Visit, picture: &Picture, row: &Row) -> Markup {
+    // Half as much again is for the look itself.
+    let is_old = |age: Duration| age > visit.app.watch.every() * 3 / 2 + Duration::from_millis(500);
     let (info, id) = (&row.info, &row.id);
     let rate =
         |of: fn(&crate::watch::Rates) -> f64| row.rates.as_ref().map_or("-".to_owned(), |rates| short(of(rates)));
@@ -174,15 +191,17 @@ fn row(visit: &Visit, picture: &Picture, row: &Row) -> Markup {
     html! {
         tr id={"k" (id.db) "-" (address::part(&id.key.0))} {
             td.key { a href=(visit.url(&address::key(id.db, &id.key.0))) { (shown(&id.key)) } }
-            td { (row.family) } td.n { (id.db) }
-            td.n { (info.waiting) } td.n { (info.ready) } td.n { (info.leased) } td.n { (info.delayed) }
-            td.n { @if info.dead > 0 { a.bad href={(visit.url(&address::key(id.db, &id.key.0))) "/dead"} { (info.dead) } } @else { "0" } }
-            td.n { (info.oldest_ready_age.map_or("-".to_owned(), table::length)) }
-            td.n { (rate(|rates| rates.delivered)) } td.n { (rate(|rates| rates.acked)) } td.n { (rate(|rates| rates.died)) }
+            td data-label="Family" { (row.family) } td.n data-label="DB" { (id.db) }
+            td.n data-label="Waiting" { (info.waiting) } td.n data-label="Ready" { (info.ready) }
+            td.n data-label="Leased" { (info.leased) } td.n data-label="Delayed" { (info.delayed) }
+            td.n data-label="Dead" { @if info.dead > 0 { a.bad href={(visit.url(&address::key(id.db, &id.key.0))) "/dead"} { (info.dead) } } @else { "0" } }
+            td.n data-label="Oldest ready" { (info.oldest_ready_age.map_or("-".to_owned(), table::length)) }
+            td.n data-label="Delivered/s" { (rate(|rates| rates.delivered)) } td.n data-label="Acked/s" { (rate(|rates| rates.acked)) }
+            td.n data-label="Died/s" { (rate(|rates| rates.died)) }
             td { @if let Some(ring) = past { (spark(ring, |point| point.backlog() as f64)) } }
             td {
                 @if info.paused { span.badge.warn { "paused" } " " }
-                @if age > Duration::from_secs(15) { span.quiet { (length(age)) " old" } }
+                @if is_old(age) { span.quiet { (length(age)) " old" } }
             }
         }
     }
@@ -242,12 +261,14 @@ fn pages(visit: &Visit, page: usize, last: usize) -> Markup {
 
 pub async fn page(visit: Visit) -> Reply {
     let asked = Asked::of(&visit.query)?;
-    let picture = visit.app.watch.now();
+    let picture = visit
+        .app
+        .watch
+        .fresh(PATIENCE, |picture| asked.part(&asked.rows(picture)).iter().copied().cloned().collect())
+        .await;
     let rows = asked.rows(&picture);
-    let last = rows.len().div_ceil(PAGE).max(1);
-    let page = asked.page.min(last);
-    let shown = &rows[(page - 1) * PAGE..rows.len().min(page * PAGE)];
-    visit.app.watch.look_at(shown.iter().map(|row| row.id.clone()));
+    let (page, last) = asked.place(rows.len());
+    let shown = asked.part(&rows);
     let nothing = Arc::new(Ring::default());
     let all = if picture.past.all.is_empty() { &nothing } else { &picture.past.all };
     let body = html! {
@@ -260,7 +281,7 @@ pub async fn page(visit: Visit) -> Reply {
         }
         (pages(&visit, page, last))
         div.wide tabindex="0" role="region" aria-label="Keys" {
-            table {
+            table.sorted {
                 thead { tr { (titles(&visit, &asked)) } }
                 tbody { @for one in shown { (row(&visit, &picture, one)) } }
             }

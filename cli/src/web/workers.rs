@@ -5,13 +5,14 @@
 
 use super::address;
 use super::layout::{Page, Tab};
+use super::moment;
 use super::reach::Reach;
 use super::trouble::Reply;
 use super::visit::Visit;
 use crate::bytes::Bytes;
-use crate::table;
 use crate::watch::{KeyId, Picture, Row};
 use crate::with_key;
+use crate::{pattern, table};
 use futures_util::future::join_all;
 use maud::{html, Markup};
 use std::collections::{BTreeMap, HashMap};
@@ -132,12 +133,7 @@ fn consumers<'l>(held: &[&'l Held]) -> BTreeMap<&'l Bytes, Consumer> {
 }
 
 fn since(ms: i64) -> String {
-    table::length(table::now().saturating_sub(ms).max(0) / 1000 * 1000)
-}
-
-fn until(ms: i64) -> Markup {
-    let left = ms.saturating_sub(table::now());
-    html! { time datetime=(table::time(ms)) title=(table::time(ms)) { @if left > 0 { "in " (table::length(left / 1000 * 1000)) } @else { "over" } } }
+    moment::length(table::now().saturating_sub(ms).max(0))
 }
 
 fn link(visit: &Visit, id: &KeyId) -> Markup {
@@ -153,9 +149,10 @@ fn of_all(visit: &Visit, held: &[&Held]) -> Markup {
                     @for (name, consumer) in consumers(held).iter().take(PAGE) {
                         tr {
                             td.key { a href=(visit.with("consumer", &address::part(&name.0))) { (super::overview::shown(name)) } }
-                            td.n { (consumer.count) }
-                            td { @for id in &consumer.keys { (link(visit, id)) " " } }
-                            td { (until(consumer.until)) } td { (since(consumer.since)) }
+                            td.n data-label="Holds" { (consumer.count) }
+                            td data-label="Of" { @for id in &consumer.keys { (link(visit, id)) " " } }
+                            td data-label="Next lease ends" { (moment::from_now(consumer.until)) }
+                            td data-label="For at least" { (since(consumer.since)) }
                         }
                     }
                 }
@@ -175,8 +172,12 @@ fn each(visit: &Visit, held: &[&Held]) -> Markup {
                 tbody {
                     @for lease in held.iter().take(PAGE) {
                         tr {
-                            td.key { (super::overview::shown(&lease.entry)) } td.key { (super::overview::shown(&lease.consumer)) } td { (until(lease.until)) } td.key { (link(visit, &lease.id)) }
-                            td.n { (lease.deliveries) } td { (since(lease.since)) } td.n { (lease.token) }
+                            td.key data-label="Entry" { (super::overview::shown(&lease.entry)) }
+                            td.key data-label="Consumer" { (super::overview::shown(&lease.consumer)) }
+                            td data-label="Lease ends" { (moment::from_now(lease.until)) }
+                            td.key data-label="Key" { (link(visit, &lease.id)) }
+                            td.n data-label="Deliveries" { (lease.deliveries) }
+                            td data-label="For at least" { (since(lease.since)) } td.n data-label="Token" { (lease.token) }
                         }
                     }
                 }
@@ -190,10 +191,10 @@ pub async fn page(visit: Visit) -> Reply {
     let picture = visit.app.watch.now();
     let looked = visit.app.workers.look(&picture, &visit.app.reach).await;
     let (consumer, entry) = (visit.query.get("consumer"), visit.query.get("entry"));
-    let pattern = super::overview::sought(entry);
+    let sought = pattern::sought(entry);
     let is_asked_for = |lease: &&Held| {
         (consumer.is_empty() || address::part(&lease.consumer.0) == consumer)
-            && (entry.is_empty() || pattern.matches(&super::overview::shown(&lease.entry)))
+            && (entry.is_empty() || sought.matches(&super::overview::shown(&lease.entry)))
     };
     let held: Vec<&Held> = looked.held.iter().filter(is_asked_for).collect();
     let body = html! {

@@ -39,6 +39,17 @@ impl Tab {
         self.chromium.call(Some(&self.session), method, params).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// What has to be moved from side to side to be read: the page, or something in it.
+    pub fn too_wide(&self) -> String {
+        self.string(
+            "(() => { const wide = (of) => of.scrollWidth > of.clientWidth + 1;
+              const moves = (of) => ['auto', 'scroll'].includes(getComputedStyle(of).overflowX) && wide(of);
+              const root = document.documentElement;
+              return [...(root.scrollWidth > innerWidth ? [root] : []), ...[...document.body.querySelectorAll('*')].filter(moves)]
+                .map((of) => `${of.outerHTML.slice(0, 200)} (${of.scrollWidth} in ${of.clientWidth})`).join(' | '); })()",
+        )
+    }
+
     /// Switches scripts of pages off.
     pub fn without_script(self) -> Self {
         self.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));

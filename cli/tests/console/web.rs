@@ -41,7 +41,7 @@ fn overview(web: &Web, path: &str, count: usize) -> Seen {
 fn all_keys_have_a_row() {
     let server = server();
     let web = Web::start(&server, &[]);
-    let page = overview(&web, "/", 5);
+    let page = overview(&web, "/?sort=key", 5);
     assert_eq!(names(&page), ["checkouts", "jobs", "likes", "mails", "scans"]);
     page.has("paused").has("5 of 5 keys").lacks("ordinary");
 }
@@ -52,7 +52,7 @@ fn filters_and_order_live_in_the_address() {
     let web = Web::start(&server, &[]);
     overview(&web, "/", 5);
     let of = |path: &str| names(&web.get(path).is(200));
-    assert_eq!(of("/?family=tsgen"), ["jobs", "mails"]);
+    assert_eq!(of("/?family=tsgen&sort=key"), ["jobs", "mails"]);
     assert_eq!(of("/?db=3"), ["jobs"]);
     assert_eq!(of("/?name=s%3Fa*"), ["scans"]);
     assert_eq!(of("/?name=ail"), ["mails"]);
@@ -61,6 +61,11 @@ fn filters_and_order_live_in_the_address() {
     assert_eq!(of("/?late=0s"), ["mails"]);
     assert_eq!(of("/?late=1h"), Vec::<String>::new());
     assert_eq!(of("/?sort=-ready")[0], "mails");
+    // What is late stands first if nothing else is asked for.
+    assert_eq!(of("/"), ["mails", "checkouts", "jobs", "likes", "scans"]);
+    assert_eq!(of("/?sort=-oldest"), of("/"));
+    assert_eq!(of("/?sort=oldest"), ["checkouts", "jobs", "likes", "scans", "mails"]);
+    web.get("/").is(200).has("aria-sort=\"descending\"><a href=\"/?sort=oldest\">Oldest ready</a>");
     assert_eq!(of("/?sort=-key"), ["scans", "mails", "likes", "jobs", "checkouts"]);
     assert_eq!(of("/?sort=-db")[0], "jobs");
     assert_eq!(of("/?sort=nonsense&page=99").len(), 5);
@@ -156,6 +161,8 @@ fn ten_thousand_keys_are_shown_in_parts() {
     server.client().ok("EVAL \"for i = 1, 10000 do redis.call('TSGEN.CREATE', 'k:' .. i) end\" 0");
     // By default they are looked at in turn, so that it costs the server little.
     let web = Web::start(&server, &["--keys-per-second", "100000"]);
+    // The first page has figures, however many keys there are, and says how many have none yet.
+    wait_until("there are some", || names(&web.get("/").is(200)).len() == 100);
     wait_long("all are seen", || web.get("/?name=none").body.contains("0 of 10000 keys."));
     overview(&web, "/", 100).has("Part 1 of 100");
     // The fastest of several, for the machine may be busy.
@@ -168,6 +175,59 @@ fn ten_thousand_keys_are_shown_in_parts() {
     assert!(fastest < Duration::from_secs(1), "{fastest:?}");
 }
 
+/// A key is ready for so many ms.
+fn late(c: &mut Client, key: &str, ms: i64, ready: usize) {
+    c.ok(&format!("TSGEN.CREATE {key} CLOCK"));
+    for nth in 0..ready {
+        c.ok(&format!("TSGEN.ADD {key} {} e-{nth} x", now_ms() - ms));
+    }
+}
+
+#[test]
+fn what_is_late_stands_first_and_stays_there() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    for (key, ms, ready) in [("b-hour", 3_600_000, 1), ("a-minute", 60_000, 9), ("on-time", 0, 0), ("early", 0, 0)] {
+        late(&mut c, key, ms, ready);
+    }
+    // Late since the same second: the one with more that is ready, then the one with the lesser name.
+    let second = now_ms() / 1000 * 1000 - 600_000 + 300;
+    for (key, ready) in [("same-c", 1), ("same-b", 3), ("same-a", 1)] {
+        c.ok(&format!("TSGEN.CREATE {key} CLOCK"));
+        for nth in 0..ready {
+            c.ok(&format!("TSGEN.ADD {key} {second} e-{nth} x"));
+        }
+    }
+    let web = Web::start(&server, &["--every", "20ms"]);
+    let expected = ["b-hour", "same-b", "same-a", "same-c", "a-minute", "early", "on-time"];
+    overview(&web, "/", expected.len());
+    // Meanwhile there are new pictures, with figures of other moments.
+    for _ in 0..100 {
+        assert_eq!(names(&web.get("/").is(200)), expected);
+    }
+}
+
+#[test]
+fn what_somebody_looks_at_is_never_old() {
+    let server = Server::start(&[]);
+    server.client().ok("EVAL \"for i = 1, 3000 do redis.call('TSGEN.CREATE', 'k:' .. i) end\" 0");
+    // At this pace the turn of each comes after two minutes.
+    let web = Web::start(&server, &["--keys-per-second", "25"]);
+    wait_long("all are seen", || web.get("/?name=none").body.contains("0 of 3000 keys."));
+    let is_fresh = |nth: &usize| {
+        let page = web.get(&format!("/?sort=key&page={nth}")).is(200);
+        assert_eq!(names(&page).len(), 100);
+        !page.body.contains(" old</span>")
+    };
+    // Each part is asked for once. A machine that stalls may be late with some.
+    let parts: Vec<usize> = (1..=30).collect();
+    let fresh = parts.iter().filter(|nth| is_fresh(nth)).count();
+    assert!(fresh >= 20, "{fresh} of {}", parts.len());
+    // What goes on where somebody looks is seen at once.
+    server.client().ok("TSGEN.ADD k:2999 1 a x");
+    wait_until("it is seen", || web.get("/?name=k:2999").is(200).body.contains("data-label=\"Waiting\">1</td>"));
+}
+
 #[test]
 fn consumers_and_what_they_hold_are_shown() {
     let server = server();
@@ -176,7 +236,7 @@ fn consumers_and_what_they_hold_are_shown() {
     let web = Web::start(&server, &[]);
     wait_until("they are listed", || web.get("/workers").is(200).body.contains("ada"));
     let page = web.get("/workers").is(200).lacks("<i>").has("&lt;i&gt;\\xff").has("/key/0/mails/leased").has("in 59m");
-    assert_eq!(page.body.matches("<td class=\"n\">2</td>").count(), 1, "{}", page.body);
+    assert_eq!(page.body.matches("data-label=\"Holds\">2</td>").count(), 1, "{}", page.body);
     let one = web.get("/workers?consumer=ada").is(200).has("mail-1").has("mail-2").lacks("mail-3");
     is_guarded(&one);
     web.get("/workers?consumer=%253Ci%253E%25FF").is(200).has("mail-3").lacks("mail-1").has("in 1h");

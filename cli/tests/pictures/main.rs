@@ -58,7 +58,7 @@ fn of_the_pages() {
         }
         std::thread::sleep(std::time::Duration::from_millis(60 + nth % 37 * 4));
     }
-    tab.go("/?sort=-dead");
+    tab.go("/");
     tab.shows("mails");
     draw(&tab, 560, "web-overview.png");
     tab.go("/key/0/mails");

@@ -91,8 +91,8 @@ fn source_table(sources: &[Source]) -> Markup {
                 @for source in sorted {
                     tr {
                         th scope="row" { (name(&Bytes::from(&source.name))) }
-                        td.n { @match source.timestamp { Some(at) => (at), None => "nothing yet" } }
-                        td { @match source.reported_at { Some(at) => (moment::from_now(at)), None => "never" } }
+                        td.n data-label="Timestamp" { @match source.timestamp { Some(at) => (at), None => "nothing yet" } }
+                        td data-label="Reported" { @match source.reported_at { Some(at) => (moment::from_now(at)), None => "never" } }
                         td {
                             @if source.is_idle { span.badge { "idle: left out" } }
                             @else if lowest.is_some_and(|lowest| lowest.timestamp == source.timestamp) { span.badge.warn { "holds the watermark" } }

@@ -96,12 +96,12 @@ fn states(frame: &Frame) -> Markup {
                 tr { th scope="row" {
                     @if frame.known.family == crate::family::Family::Tally { (frame.waiting_word()) }
                     @else { a href=(frame.url("/waiting")) { (frame.waiting_word()) } }
-                } td.n { (info.waiting) } td { "behind the gate" } }
+                } td.n data-label="Entries" { (info.waiting) } td { "behind the gate" } }
                 @for state in STATES {
                     @let word = super::frame::word(state);
                     tr {
                         th scope="row" { a href=(frame.url(&format!("/{word}"))) { (capital(word)) } }
-                        td.n { @if state == State::Dead && info.dead > 0 { b.bad { (info.dead) } } @else { (frame.count(state)) } }
+                        td.n data-label="Entries" { @if state == State::Dead && info.dead > 0 { b.bad { (info.dead) } } @else { (frame.count(state)) } }
                         td {
                             (told(state))
                             @if let (State::Ready, Some(age)) = (state, info.oldest_ready_age) { "; the oldest for " (moment::length(age)) }

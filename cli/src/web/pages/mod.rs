@@ -14,7 +14,6 @@ mod frame;
 mod gate;
 mod key;
 mod letters;
-mod moment;
 mod options;
 mod reasons;
 mod steer;
@@ -22,6 +21,7 @@ mod waiting;
 mod work;
 
 use super::address::KeyAt;
+use super::moment;
 use super::visit::Visit;
 use super::App;
 use crate::args::State;

@@ -91,9 +91,9 @@ pub fn table(frame: &Frame, reasons: &Reasons) -> Markup {
             tbody {
                 @for (reason, count, last) in reasons.by_count.iter().take(LISTED) {
                     tr {
-                        td.n { (count) }
-                        td { (moment::from_now(*last)) }
-                        td { a href=(link(&frame.visit, reason)) { (shown(&Bytes::from(reason))) } }
+                        td.n data-label="Letters" { (count) }
+                        td data-label="Last" { (moment::from_now(*last)) }
+                        td.long { a href=(link(&frame.visit, reason)) { (shown(&Bytes::from(reason))) } }
                     }
                 }
             }

@@ -98,7 +98,7 @@ async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
         let at: i64 = text(at).parse().unwrap_or_default();
         html! { tr {
             th scope="row" { (name(&Bytes(bytes(id)))) }
-            td.n { (super::entries::timestamp(frame, at)) }
+            td.n data-label="Timestamp" { (super::entries::timestamp(frame, at)) }
             td.content { (content::show(&bytes(payload), content::Bound::LISTED)) }
         } }
     };
@@ -117,7 +117,7 @@ async fn groups(frame: &Frame, behind: Vec<u8>) -> anyhow::Result<Rows> {
     let groups = key.groups(PAGE, after.as_ref()).await?;
     let rows = groups.iter().map(|group| {
         html! { tr {
-            th scope="row" { (name(&Bytes::from(&group.name))) } td.n { (group.items) } td { (moment::from_now(group.fires_at)) }
+            th scope="row" { (name(&Bytes::from(&group.name))) } td.n data-label="Items" { (group.items) } td data-label="Fires" { (moment::from_now(group.fires_at)) }
         } }
     });
     Ok(Rows {
@@ -133,7 +133,7 @@ async fn tracked(frame: &Frame, behind: Vec<u8>) -> anyhow::Result<Rows> {
     let key = frame.known.tsgen.expiry(frame.known.name.clone());
     let tracked = key.tracked(PAGE, after.as_ref()).await?;
     let rows = tracked.iter().map(|watched| {
-        html! { tr { th scope="row" { (name(&Bytes::from(&watched.name))) } td { (moment::from_now(watched.deadline)) } } }
+        html! { tr { th scope="row" { (name(&Bytes::from(&watched.name))) } td data-label="Time to live ends" { (moment::from_now(watched.deadline)) } } }
     });
     Ok(Rows {
         head: html! { tr { th { "Key" } th { "Time to live ends" } } },

@@ -7,7 +7,7 @@ use maud::{html, Markup};
 pub fn from_now(ms: i64) -> Markup {
     let left = ms.saturating_sub(table::now());
     let text = if left > 0 { format!("in {}", table::length(rounded(left))) } else { ago(left.saturating_neg()) };
-    html! { time title=(table::time(ms)) { (text) } }
+    html! { time datetime=(table::time(ms)) title=(table::time(ms)) { (text) } }
 }
 
 fn ago(ms: i64) -> String {
