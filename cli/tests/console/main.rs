@@ -19,5 +19,6 @@ mod watching;
 mod web;
 mod web_guard;
 mod web_key;
+mod web_pages;
 mod web_work;
 mod work;
