@@ -17,6 +17,15 @@ const FRESH: Duration = Duration::from_secs(10);
 /// Databases with a connection of their own; there are seldom more than one or two.
 const MOST: usize = 64;
 
+/// So often a key is looked for that has moved to another node, with longer and longer pauses: half a second in all.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(80);
+
+/// Whether the key is on another node, or on the way there.
+pub fn is_elsewhere(error: &tsgen_client::Error) -> bool {
+    matches!(error.code(), Some("MOVED" | "ASK" | "TRYAGAIN"))
+}
+
 pub struct Reach {
     common: Common,
     ways: Mutex<HashMap<u32, (Instant, Tsgen)>>,
@@ -35,6 +44,11 @@ impl Reach {
                 return Ok(tsgen);
             }
         }
+        self.anew(db).await
+    }
+
+    /// A new one in its place, which knows where the master is now, and where the slots of a cluster are.
+    async fn anew(&self, db: u32) -> anyhow::Result<Tsgen> {
         let tsgen = self.alone(db).await?;
         let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
         ways.retain(|_, (since, _)| since.elapsed() < FRESH);
@@ -42,6 +56,13 @@ impl Reach {
             ways.insert(db, (Instant::now(), tsgen.clone()));
         }
         Ok(tsgen)
+    }
+
+    /// What was answered on the way to a database: one that leads to where the key was before is not taken again.
+    pub fn note(&self, db: u32, error: &tsgen_client::Error) {
+        if is_elsewhere(error) {
+            self.ways.lock().unwrap_or_else(PoisonError::into_inner).remove(&db);
+        }
     }
 
     /// A way to a database that nobody else takes: for work that goes on for long, behind which pages would have to wait.
@@ -55,8 +76,18 @@ impl Reach {
         if self.common.db.is_some_and(|db| db != at.db) {
             return Err(Trouble::no_key());
         }
-        let tsgen = self.tsgen(at.db).await?;
-        let kind = text(&tsgen.command(Some(&at.name), [&b"TYPE"[..], &at.name]).await?);
+        let mut tsgen = self.tsgen(at.db).await?;
+        let mut tries = 0;
+        let kind = loop {
+            match tsgen.command(Some(&at.name), [&b"TYPE"[..], &at.name]).await {
+                Err(error) if is_elsewhere(&error) && tries < TRIES => {
+                    // Not all nodes learn at once that a slot has moved.
+                    tokio::time::sleep(PAUSE * tries).await;
+                    (tries, tsgen) = (tries + 1, self.anew(at.db).await?);
+                }
+                kind => break text(&kind?),
+            }
+        };
         let family = Family::of_type(&kind).ok_or_else(Trouble::no_key)?;
         Ok(Known { tsgen, family, name: Name(at.name.clone()) })
     }

@@ -2,6 +2,7 @@
 //!
 //! A handler returns it as its error. It becomes a page only in the guard, which knows who asks: here it travels in the reply.
 
+use super::reach::is_elsewhere;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
@@ -46,6 +47,20 @@ pub async fn no_such_page() -> Trouble {
     Trouble::no_page()
 }
 
+/// Whether the server does not know the command: its module is older than this program.
+fn is_missing(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref()).any(|error| match error {
+        tsgen_client::Error::Refused { text, .. } => text.contains("unknown command"),
+        _ => false,
+    })
+}
+
+/// Whether something cannot be shown, but what is around it can: the server does not know a command, or the user may not send it.
+pub fn is_partial(error: &anyhow::Error) -> bool {
+    let refused = error.chain().find_map(|cause| cause.downcast_ref::<tsgen_client::Error>());
+    is_missing(error) || refused.and_then(tsgen_client::Error::code) == Some("NOPERM")
+}
+
 impl From<anyhow::Error> for Trouble {
     /// The server has refused it, or has not answered.
     fn from(error: anyhow::Error) -> Self {
@@ -53,6 +68,18 @@ impl From<anyhow::Error> for Trouble {
         let (status, title) = match of_server {
             Some(tsgen_client::Error::Refused { code, .. }) if code == "NOPERM" => {
                 (StatusCode::FORBIDDEN, "The server's user may not do that")
+            }
+            Some(error) if is_elsewhere(error) => {
+                let text = "It is on its way from one node of the cluster to another. Try again in a moment.";
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, "The key is moving", text);
+            }
+            _ if is_missing(&error) => {
+                let text = format!("{error:#}. It is older than this program: load a newer one.");
+                return Self::new(
+                    StatusCode::NOT_IMPLEMENTED,
+                    "The module on this server does not know that yet",
+                    text,
+                );
             }
             Some(tsgen_client::Error::Refused { .. } | tsgen_client::Error::Invalid(_)) => {
                 (StatusCode::CONFLICT, "The server has refused it")

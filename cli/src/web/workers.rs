@@ -74,7 +74,8 @@ async fn look(before: &Looked, picture: &Picture, reach: &Reach) -> Looked {
     let asked = rows.iter().map(|row| async move {
         let ask = async {
             let (tsgen, name) = (reach.tsgen(row.id.db).await?, Name(row.id.key.0.clone()));
-            anyhow::Ok(with_key!(row.family, tsgen, name, key => key.pending(None, OF_KEY, 0).await)?)
+            let pending = with_key!(row.family, tsgen, name, key => key.pending(None, OF_KEY, 0).await);
+            anyhow::Ok(pending.inspect_err(|error| reach.note(row.id.db, error))?)
         };
         let pending = tokio::time::timeout(PATIENCE, ask).await;
         (

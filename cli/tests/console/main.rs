@@ -20,5 +20,6 @@ mod web;
 mod web_guard;
 mod web_key;
 mod web_pages;
+mod web_places;
 mod web_work;
 mod work;

@@ -2,7 +2,7 @@
 
 use super::super::act::{Act, Question};
 use super::super::address::KeyAt;
-use super::super::trouble::Reply;
+use super::super::trouble::{is_partial, Reply, Trouble};
 use super::super::visit::Visit;
 use super::entries::{self, Listed, Wanted};
 use super::frame::Frame;
@@ -28,7 +28,11 @@ pub async fn page(at: KeyAt, visit: Visit) -> Reply {
         id: entries::pattern(&id)?,
         reason: frame.visit.query.has("reason").then(|| entries::bounded(&reason)).transpose()?,
     };
-    let found = entries::find(&frame.known, &wanted).await?;
+    let found = match entries::find(&frame.known, &wanted).await {
+        // Their reasons, and what is done about them, need no PEEK.
+        Err(error) if is_partial(&error) => Err(Trouble::from(error)),
+        found => Ok(found?),
+    };
     let counted = reasons::count(&frame.known).await?;
     let is_filtered = frame.visit.query.has("reason") || !id.is_empty();
     let body = html! {
@@ -44,8 +48,13 @@ pub async fn page(at: KeyAt, visit: Visit) -> Reply {
             }
             // What matches by its id is chosen by boxes: the loop over all knows reasons only.
             @if id.is_empty() { (all(&frame, &reason, &counted)) }
-            (list(&frame, &found.listed))
-            (entries::pages(&frame.visit, &after, found.next.as_deref()))
+            @match &found {
+                Ok(found) => {
+                    (list(&frame, &found.listed))
+                    (entries::pages(&frame.visit, &after, found.next.as_deref()))
+                },
+                Err(trouble) => p.note.bad { "The letters themselves cannot be shown. " (trouble.title) ": " (trouble.text) },
+            }
         }
     };
     Ok(frame.page("/dead", false, body))
@@ -113,9 +122,9 @@ fn row(frame: &Frame, listed: &Listed, may_act: bool) -> Markup {
                 td { input type="checkbox" name="token" value=(token) form=(CHOICE) aria-label=(format!("Tick delivery {token}")); }
             }
             th scope="row" { a href=(frame.url(&format!("/dead/entry{}", listed.query()))) { (entries::label(entry)) } }
-            td { @if let Some(death) = death { (reasons::shown(&death.reason)) } }
-            td { @if let Some(death) = death { (moment::from_now(death.at_ms)) } }
-            td.n { (entry.deliveries) }
+            td.long data-label="Reason" { @if let Some(death) = death { (reasons::shown(&death.reason)) } }
+            td data-label="Died" { @if let Some(death) = death { (moment::from_now(death.at_ms)) } }
+            td.n data-label="Deliveries" { (entry.deliveries) }
             td.content { (content::of_entry(frame, State::Dead, listed, content::Bound::LISTED)) }
         }
     }
