@@ -56,7 +56,12 @@ impl App {
     }
 
     /// All that it has ever printed, once it has ended.
+    #[track_caller]
     pub fn last_lines(&mut self) -> Vec<String> {
+        // Whatever it has started may hold its pipes open.
+        wait_until(&format!("nobody holds what `{}` prints to", self.command), || {
+            self.readers.iter().all(JoinHandle::is_finished)
+        });
         self.readers.drain(..).for_each(|reader| reader.join().expect("a reader that does not panic"));
         self.lines()
     }

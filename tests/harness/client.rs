@@ -169,8 +169,8 @@ fn line_of(info: &str, name: &str) -> Option<String> {
     found.map(|value| value.trim().to_owned())
 }
 
-/// A command as it is sent.
-fn request(args: &[impl AsRef<[u8]>]) -> Vec<u8> {
+/// A command as it is sent, and as it stands in an AOF.
+pub fn request(args: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let mut request = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {
         let arg = arg.as_ref();

@@ -4,7 +4,7 @@
 
 use super::programs::programs;
 use super::server::is_as_new;
-use super::{wait_until, Client, Clock, Router, Server};
+use super::{doing, wait_until, Client, Clock, Router, Server};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -358,6 +358,7 @@ pub fn tags(node: usize, slots: u16) -> impl Iterator<Item = String> {
 /// Waits for a condition of another process that may take many seconds, such as an election.
 #[track_caller]
 pub fn wait_long(what: &str, mut condition: impl FnMut() -> bool) {
+    let _at = doing(format!("waits until {what}"));
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "gave up waiting until {what}");

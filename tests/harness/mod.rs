@@ -11,6 +11,7 @@ mod app;
 mod client;
 mod clock;
 mod cluster;
+mod doing;
 mod dump;
 mod events;
 mod example;
@@ -35,9 +36,10 @@ mod terminal;
 mod transcript;
 
 pub use app::App;
-pub use client::{Blocked, Client};
+pub use client::{request, Blocked, Client};
 pub use clock::{build_shim, Clock};
 pub use cluster::{slot_of, tags, wait_long, AtomicMove, Cluster};
+pub use doing::{doing, Deadline};
 pub use dump::{reseal, unseal};
 pub use events::Events;
 pub use example::Example;
@@ -63,6 +65,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Polls `condition` every few milliseconds until it holds; panics with `what` after [`PATIENCE`].
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let _at = doing(format!("waits until {what}"));
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "gave up waiting until {what}");

@@ -112,6 +112,11 @@ impl Started {
         children.push(Arc::downgrade(child));
     }
 
+    /// The numbers of those that are there, but for one whose end is being waited for.
+    pub fn pids(&self) -> Vec<u32> {
+        lock(&self.0).iter().filter_map(Weak::upgrade).filter_map(|child| Some(child.try_lock().ok()?.id())).collect()
+    }
+
     /// Kills them all.
     pub fn kill(&self) {
         for child in lock(&self.0).iter().filter_map(Weak::upgrade) {

@@ -9,7 +9,7 @@ use super::programs::programs;
 use super::{wait_until, workspace, Client, Clock, Network};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -177,6 +177,24 @@ impl Server {
         self.wait_until_ready();
     }
 
+    /// Starts a server that was stopped again; how it ended, if it refused what it found.
+    #[track_caller]
+    pub fn try_start_again(&mut self) -> Option<ExitStatus> {
+        self.process = spawn(self.folder.path(), self.port, &self.args, self.module.as_deref(), &self.environment);
+        let mut ended = None;
+        wait_until("the server answers or ends", || {
+            ended = self.process.has_ended();
+            ended.is_some() || self.answers()
+        });
+        ended
+    }
+
+    fn answers(&self) -> bool {
+        Client::try_connect(&self.socket()).is_ok_and(|mut client| {
+            client.try_send(&[b"PING"]).is_ok() && client.try_read().is_ok_and(|reply| reply == "PONG")
+        })
+    }
+
     /// Starts a server that was stopped again, sees it end by itself, not by a signal, and tells what it logged meanwhile.
     #[track_caller]
     pub fn fails_to_start(&mut self) -> String {
@@ -204,7 +222,7 @@ impl Server {
     }
 
     /// Waits for the end of a process that the test has brought down itself, and says how it ended.
-    pub fn child_end(&mut self) -> std::process::ExitStatus {
+    pub fn child_end(&mut self) -> ExitStatus {
         self.process.end()
     }
 
@@ -257,10 +275,8 @@ impl Server {
             if let Some(status) = self.process.has_ended() {
                 panic!("the server ended while starting: {status}\n{}", tail(&self.log()));
             }
-            if let Ok(mut client) = Client::try_connect(&self.socket()) {
-                if client.try_send(&[b"PING"]).is_ok() && client.try_read().is_ok_and(|reply| reply == "PONG") {
-                    return;
-                }
+            if self.answers() {
+                return;
             }
             assert!(Instant::now() < deadline, "the server does not answer\n{}", tail(&self.log()));
             std::thread::sleep(Duration::from_millis(2));

@@ -1,6 +1,6 @@
 //! What is done to the servers, and what that may take back.
 
-use crate::harness::{aof, wait_until, Random, Stop};
+use crate::harness::{aof, doing, wait_until, Random, Stop};
 use crate::keys::{Key, KEYS};
 use crate::pair::{Pair, Sync};
 use crate::stage::Stage;
@@ -31,7 +31,9 @@ impl<'a> Disturber<'a> {
     /// Lets clients work for a moment, then does one thing. Tells what that may have taken back, if anything.
     pub fn disturb(&mut self, pair: &mut Pair) -> Option<Loss> {
         self.pause(300);
-        match self.random.below(24) {
+        let which = self.random.below(24);
+        let _at = doing(format!("disturbance {which}"));
+        match which {
             0 | 1 => return Some(self.kill(pair, false)),
             2 | 3 => return Some(self.kill(pair, true)),
             4 => return Some(self.promote(pair, false)),

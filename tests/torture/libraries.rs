@@ -3,7 +3,7 @@
 //! They are what `scripts/setup clients` has installed; a language that it has not is left out, which is told, unless `LIBRARIES` insists.
 
 use crate::harness::library::{Language, GO, NODE, PYTHON};
-use crate::harness::{wait_until, App};
+use crate::harness::{doing, wait_until, App};
 use crate::heard::{told_all, unearned};
 use crate::insists;
 use crate::listener::Listener;
@@ -94,6 +94,7 @@ impl Libraries {
         for mut worker in self.workers {
             let (language, family, keys) = worker.work;
             let name = format!("the worker in {} of {family} {keys}", language.name);
+            let _at = doing(format!("the end of {name}"));
             let code = worker.app.terminate();
             let mut printed = worker.printed;
             printed.extend(worker.app.last_lines());

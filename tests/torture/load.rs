@@ -3,7 +3,7 @@
 mod drain;
 mod told;
 
-use crate::harness::{Client, Random, Reply};
+use crate::harness::{doing, Client, Random, Reply};
 use crate::keys::{advanced, counted, taken, written, Key, KEYS, SLACK_MS};
 use crate::nodes::Nodes;
 use crate::stage::Stage;
@@ -254,6 +254,7 @@ impl<'a> Load<'a> {
     }
 
     pub fn send(&mut self, line: &str) -> Option<Reply> {
+        let _at = doing(format!("client {}: {line}", self.client));
         // As if the link had been cut before the reply came.
         let is_cut = std::mem::take(&mut self.loses_reply) && !line.contains("BLOCK");
         let reply = match &mut self.nodes {

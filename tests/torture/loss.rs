@@ -3,8 +3,8 @@
 //! `CUTS=50` makes it so many; the figures in docs/guarantees.md are of such a run.
 
 use crate::harness::{aof, scope, wait_until, Client, Clock, Random, Reply, Server, Stop};
-use crate::number;
 use crate::pair::Sync;
+use crate::{deadline, number};
 use std::time::{Duration, Instant};
 
 /// What was answered and is gone.
@@ -42,6 +42,7 @@ fn a_power_cut_takes_what_everysec_had_not_synced_and_nothing_under_always() {
 }
 
 fn cut(sync: Sync, nth: u64) -> Gone {
+    let _deadline = deadline(&format!("power cut {nth} under {sync:?}"));
     let clock = Clock::new().noting_syncs();
     let how = if sync == Sync::Always { "always" } else { "everysec" };
     let mut server = Server::start_under(&clock, &["--appendonly", "yes", "--appendfsync", how]);

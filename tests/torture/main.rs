@@ -28,7 +28,7 @@ mod stage;
 mod writes;
 
 use crowd::{at_work, CLIENTS};
-use harness::{same_data, wait_until};
+use harness::{doing, same_data, wait_until, Deadline};
 use keys::{IDLE_MS, KEYS, SLACK_MS};
 use libraries::Libraries;
 use load::Load;
@@ -56,7 +56,7 @@ fn what_was_promised_holds_under_torture() {
     let seeds = first.unwrap_or(1)..first.unwrap_or(1) + schedules;
     let mut total = Report::default();
     for seed in seeds {
-        let schedule = Schedule(seed);
+        let schedule = Schedule::of(seed);
         let history = play(seed, Duration::from_secs(seconds()));
         println!(
             "seed {seed}: {} calls, {} of them by libraries, {} losses",
@@ -102,28 +102,41 @@ fn play(seed: u64, length: Duration) -> History {
 }
 
 /// A schedule that is played. Should anybody panic meanwhile, it says how to play it again.
-struct Schedule(u64);
+struct Schedule {
+    seed: u64,
+    _deadline: Deadline,
+}
 
 impl Drop for Schedule {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let server = std::env::var("REDIS_SERVER").map(|path| format!("REDIS_SERVER={path} ")).unwrap_or_default();
-            eprintln!("repeat this schedule with: {server}make torture SEED={} SECONDS_={}", self.0, seconds());
+            eprintln!("repeat this schedule with: {server}make torture SEED={} SECONDS_={}", self.seed, seconds());
         }
     }
 }
 
 impl Schedule {
+    fn of(seed: u64) -> Self {
+        Self { seed, _deadline: deadline(&format!("the schedule of seed {seed}")) }
+    }
+
     /// Adds what the judge says of a history; if that is anything bad, the whole history is kept: a seed repeats what is done, and not how it falls together in time.
     fn judged(&self, history: &History, total: &mut Report) {
+        let _at = doing("the judge");
         let report = judge(history);
         if !report.is_clean() {
-            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("torture-{}.txt", self.0));
+            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("torture-{}.txt", self.seed));
             std::fs::write(&path, format!("{report}\n{history:#?}\n")).expect("write the history");
             panic!("{report}\nthe history is in {}", path.display());
         }
         total.add(report);
     }
+}
+
+/// When `what` must be over: its length, and longer than all that it waits for may take, in its own words (`wait_until`, `wait_long`). What hangs after that has no limit of its own.
+fn deadline(what: &str) -> Deadline {
+    Deadline::after(what, Duration::from_secs(seconds() + 240))
 }
 
 /// How long a schedule lasts.

@@ -31,7 +31,7 @@ fn what_was_promised_holds_across_a_cut_network() {
     let first = number("SEED").unwrap_or(1);
     let mut total = Report::default();
     for seed in first..first + number("SCHEDULES").unwrap_or(4).div_ceil(8) {
-        let schedule = Schedule(seed);
+        let schedule = Schedule::of(seed);
         let history = play(&networks, seed);
         println!("seed {seed}, across a cut network: {} calls", history.calls.len());
         schedule.judged(&history, &mut total);

@@ -8,7 +8,7 @@ use crate::harness::{wait_until, Client};
 use crate::keys::KEYS;
 use crate::load::Load;
 use crate::pair::{Pair, Sync};
-use crate::{terms, wind_up};
+use crate::{deadline, terms, wind_up};
 use std::time::Duration;
 use tsgen_history::{judge, Act, Answer, Call, Delivery, History, Kind};
 
@@ -52,6 +52,7 @@ fn what_a_server_does_and_nobody_asked_for_is_found() {
         ),
     ];
     for (kind, before, meddling, after) in meddled {
+        let _deadline = deadline(&format!("the story of {kind:?}"));
         let (pair, stage) = Pair::start(Sync::Always);
         let mut load = Load::new(&stage, 0, 1);
         before.iter().for_each(|line| told(&mut load, line));

@@ -16,7 +16,7 @@ fn what_was_promised_holds_while_sentinels_fail_over() {
     let first = number("SEED").unwrap_or(1);
     let mut total = Report::default();
     for seed in first..first + number("SCHEDULES").unwrap_or(4).div_ceil(8) {
-        let schedule = Schedule(seed);
+        let schedule = Schedule::of(seed);
         let history = play(seed);
         println!("seed {seed}, under Sentinels: {} calls", history.calls.len());
         schedule.judged(&history, &mut total);

@@ -3,7 +3,7 @@
 //! Files are synced before each reply, and nobody takes over without having everything. So nothing that was answered may be lost.
 
 use crate::crowd::{at_work, CLIENTS};
-use crate::harness::{aof, same_data, slot_of, wait_long, wait_until, Clock, Cluster, Random, Stop};
+use crate::harness::{aof, doing, same_data, slot_of, wait_long, wait_until, Clock, Cluster, Random, Stop};
 use crate::load::Load;
 use crate::nodes::Nodes;
 use crate::pair::{assert_clean, begin, Sync};
@@ -22,7 +22,7 @@ fn what_was_promised_holds_while_slots_move_and_masters_hand_over() {
     let mut total = Report::default();
     // A cluster takes its time: one for four pairs.
     for seed in first..first + number("SCHEDULES").unwrap_or(4).div_ceil(4) {
-        let schedule = Schedule(seed);
+        let schedule = Schedule::of(seed);
         let (history, done) = play(seed, Duration::from_secs(seconds()));
         println!("seed {seed}, in a cluster: {} calls; {done}", history.calls.len());
         schedule.judged(&history, &mut total);
@@ -91,7 +91,9 @@ impl Mover {
     fn disturb(&mut self, cluster: &mut Cluster, stage: &Stage) {
         std::thread::sleep(Duration::from_millis(self.random.below(200)));
         let tag = *self.random.pick(&TAGS);
-        match self.random.below(10) {
+        let which = self.random.below(10);
+        let _at = doing(format!("disturbance {which} of {tag}"));
+        match which {
             0..=3 => self.move_slot(cluster, tag),
             4..=5 => self.hand_over(cluster, tag),
             6 => {

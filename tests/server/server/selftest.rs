@@ -4,6 +4,7 @@ use crate::common::AOF;
 use crate::harness::probe::Probe;
 use crate::harness::*;
 use std::sync::mpsc::{channel, Sender};
+use std::time::Duration;
 
 #[test]
 fn a_transcript_binds_integers_and_compares_replies() {
@@ -247,4 +248,37 @@ fn nothing_of_a_part_of_an_aof_that_has_just_begun_is_synced() {
         let last = aof::increments(&server).pop().expect("a part");
         assert_eq!((aof::length(&last), clock.synced_length(&last)), (0, 0), "{}", last.display());
     }
+}
+
+/// Outside, all that hangs looks alike: the whole program takes too long.
+#[test]
+fn what_hangs_is_told_by_its_name_and_what_is_over_is_not() {
+    let server = Server::plain(&[]);
+    let (teller, told) = channel();
+    let _outer = doing("a schedule");
+    drop(doing("what is over"));
+    let (begun, has_begun) = channel();
+    let (word, never) = channel::<()>();
+    let waiting = std::thread::spawn(move || {
+        let _at = doing("a word that never comes");
+        begun.send(()).expect("somebody who waits for it");
+        never.recv()
+    });
+    has_begun.recv_timeout(PATIENCE).expect("a thread that waits");
+    let tell = teller.clone();
+    let deadline = Deadline::with("the test", Duration::from_millis(20), move |report| {
+        tell.send(report).expect("a listener");
+    });
+    let report = told.recv_timeout(PATIENCE).expect("a report");
+    drop(deadline);
+    for part in ["HANGS: the test", "a schedule", "a word that never comes", &format!("process {}, ", server.pid())] {
+        assert!(report.contains(part), "{part} is not in it: {report}");
+    }
+    assert!(!report.contains("what is over"), "{report}");
+    drop(word);
+    assert!(waiting.join().expect("a thread that ends").is_err());
+
+    // What is over in time is not told of: who could have told it has gone with it.
+    drop(Deadline::with("the rest", PATIENCE, move |report| teller.send(report).expect("a listener")));
+    assert!(told.recv().is_err(), "nobody is left who could tell");
 }
