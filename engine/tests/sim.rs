@@ -1,5 +1,5 @@
 //! One seed drives writers, workers that die, crashes of the server and failovers in virtual time; a checker judges what
-//! happened. `make sim SEED=n` repeats one history of each family, `make sim SEEDS=m` runs so many new ones, and with both it runs `m` from seed `n` on.
+//! happened. `make sim SEED=n` repeats one history of each family, `make sim SEEDS=m` runs so many new ones, and with both it runs `m` from seed `n` on. It tells how many it has run.
 //!
 //! What is judged of every family: nothing is handed out before its gate has opened; what was acknowledged never comes back;
 //! the tokens of an entry rise from delivery to delivery, also across failovers; and in the end everything whose write
@@ -62,6 +62,8 @@ fn histories<F: Family>() {
             std::panic::resume_unwind(panic);
         }
     }
+    let name = std::any::type_name::<F>().rsplit("::").next().unwrap_or_default();
+    println!("{name}: {seeds} seeds from {first} on hold");
 }
 
 #[test]
