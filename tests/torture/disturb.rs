@@ -17,11 +17,13 @@ pub struct Disturber<'a> {
     pub pauses: Vec<(&'static str, u64, u64)>,
     /// What was removed behind the clients' backs.
     pub evicted: Vec<Call>,
+    /// From when until when keys were evicted.
+    pub squeezes: Vec<(u64, u64)>,
 }
 
 impl<'a> Disturber<'a> {
     pub fn new(stage: &'a Stage, seed: u64) -> Self {
-        Disturber { stage, random: Random::new(seed), pauses: Vec::new(), evicted: Vec::new() }
+        Disturber { stage, random: Random::new(seed), pauses: Vec::new(), evicted: Vec::new(), squeezes: Vec::new() }
     }
 
     fn pause(&mut self, most_ms: u64) {
@@ -94,6 +96,7 @@ impl<'a> Disturber<'a> {
         self.pause(60);
         c.ok("CONFIG SET maxmemory 0");
         if evicts {
+            self.squeezes.push((from, self.stage.now()));
             let (name, now) = (KEYS[Key::place("door")].name.to_owned(), self.stage.time_of_day());
             self.evicted.push(Call {
                 client: 0,

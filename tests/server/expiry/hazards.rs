@@ -376,6 +376,28 @@ fn a_key_evicted_in_the_turn_in_which_it_got_its_deadline_is_not_delivered_early
     assert_eq!(pairs(&delivered(&mut c, "w", "k:", 300)), []);
 }
 
+/// Its deadline can be read where a look in the event ends nothing (7.2). Before, nobody has read it when the key is gone: the one eviction that is not told.
+#[test]
+fn a_key_evicted_in_the_turn_in_which_it_got_its_deadline_is_delivered_at_that_from_7_2_on() {
+    let (server, mut c) = watching(&["--maxmemory-policy", "volatile-ttl"]);
+    let set_at = now_ms();
+    // Each command makes room before it runs.
+    at_once(
+        &mut c,
+        &["SET k:1 v PX 400", "CONFIG SET maxmemory 1kb", "EXISTS k:1", "EXISTS k:1", "CONFIG SET maxmemory 0"],
+    );
+    c.expect("EXISTS k:1", "0");
+    assert!(now_ms() < set_at + 400 || !server.has_version("7.2"), "it has expired: this machine stands still");
+    let entries = delivered(&mut c, "w", "k:", 600);
+    let told: Vec<_> = entries.iter().map(|entry| (entry.key.as_str(), entry.reason.as_str())).collect();
+    if server.has_version("7.2") {
+        assert_eq!(told, [("k:1", "evicted")]);
+        assert!(entries[0].deadline >= set_at + 400, "{entries:?}");
+    } else {
+        assert_eq!(told, []);
+    }
+}
+
 #[test]
 fn a_value_that_was_overwritten_is_never_delivered_as_the_last() {
     let (_server, mut c) = watching(&[]);
