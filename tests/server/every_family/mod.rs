@@ -33,6 +33,8 @@ mod persistence;
 mod promote;
 mod replication;
 mod restore;
+mod saved;
+mod shown;
 mod sink;
 mod sync;
 mod waiting;
@@ -56,7 +58,8 @@ pub struct Family {
     pub writes: &'static [&'static str],
     /// Its own commands and options on the filled keys, in their shortest and longest forms, for hostile input.
     pub forms: &'static [&'static str],
-    /// None where it is Redis that ends the time, and each node for itself.
+    /// None where it is Redis that ends the time, and each node for itself, as in EXPIRY. [`Family::make_ready`] does without it there; a family
+    /// of yet another kind says in that how its entries come to be ready.
     pub timed: Option<Timed>,
 }
 
@@ -354,47 +357,5 @@ impl Family {
     pub fn all_on(&self, key: &str) -> Vec<String> {
         let commands = self.reads.iter().chain(self.writes).chain(&DELIVERY_READS).chain(&DELIVERY_WRITES);
         commands.map(|command| self.on(command, key)).collect()
-    }
-
-    /// Everything that commands show of the filled keys, to compare what is seen besides the digest.
-    #[track_caller]
-    pub fn view(&self, c: &mut Client) -> Vec<String> {
-        let mut lines = Vec::new();
-        for key in self.keys {
-            // A clock's watermark moves by itself.
-            let is_clock = matches!(*key, "clock" | "jobs");
-            for command in self.reads.iter().chain(&DELIVERY_READS[1..]) {
-                let is_shown = !(is_clock && command.starts_with("WATERMARK"));
-                lines.extend(is_shown.then(|| c.ok(&self.on(command, key)).to_string()));
-            }
-            let info = c.ok(&self.on("INFO #", key));
-            let moves = |name: &str| name.starts_with("oldest-") || (is_clock && name == "watermark");
-            let fields = info.items().chunks(2).filter(|field| !moves(&field[0].text()));
-            lines.extend(fields.map(|field| format!("{key} {} {}", field[0], field[1])));
-        }
-        lines
-    }
-
-    /// DUMP payloads of the filled keys.
-    #[track_caller]
-    pub fn dumps(&self, c: &mut Client) -> Vec<Vec<u8>> {
-        self.keys.iter().map(|key| c.ok(&format!("DUMP {key}")).bytes().to_vec()).collect()
-    }
-
-    /// The filled keys as [`Self::dumps`] found them, and nothing else.
-    #[track_caller]
-    pub fn restore(&self, c: &mut Client, dumps: &[Vec<u8>]) {
-        c.ok("FLUSHALL");
-        for (key, dump) in self.keys.iter().zip(dumps) {
-            assert_eq!(crate::cmd!(c, "RESTORE", *key, 0, dump), "OK");
-        }
-    }
-
-    /// Exact counts of a key: before the gate, ready, leased, delayed, dead.
-    #[track_caller]
-    pub fn counts(&self, c: &mut Client, key: &str) -> [i64; 5] {
-        let info = c.ok(&self.on("INFO #", key));
-        let before = if matches!(self.name, "DEBOUNCE" | "TALLY") { "collecting" } else { "waiting" };
-        [before, "ready", "leased", "delayed", "dead"].map(|state| info.field(state).int())
     }
 }

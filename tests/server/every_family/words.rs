@@ -66,15 +66,15 @@ struct Maker<'a> {
     seen: Vec<Vec<u8>>,
 }
 
-fn field<'r>(of: &'r Reply, name: &str) -> Option<&'r Reply> {
+pub fn field<'r>(of: &'r Reply, name: &str) -> Option<&'r Reply> {
     of.items().chunks_exact(2).find(|pair| pair[0].text() == name).map(|pair| &pair[1])
 }
 
-fn has_flag(of: &Reply, flag: &str) -> bool {
+pub fn has_flag(of: &Reply, flag: &str) -> bool {
     field(of, "flags").is_some_and(|flags| flags.items().iter().any(|one| one.text() == flag))
 }
 
-fn parts(of: &Reply) -> Vec<Reply> {
+pub fn parts(of: &Reply) -> Vec<Reply> {
     field(of, "arguments").map_or(Vec::new(), |parts| parts.items().to_vec())
 }
 
