@@ -4,10 +4,6 @@ use super::*;
 use crate::common::AOF;
 use crate::harness::*;
 
-fn bytes(words: &[&str]) -> Vec<Vec<u8>> {
-    words.iter().map(|word| word.as_bytes().to_vec()).collect()
-}
-
 /// An expiry that was noticed in the same turn of the loop in which a pause began was told to replicas during the pause, and
 /// Redis asserts that nobody does that.
 #[test]
@@ -60,37 +56,6 @@ fn of_several_deadlines_in_one_turn_of_the_loop_the_last_one_counts() {
         wait_until("only one is tracked", || tracked_names(&mut c, watcher) == ["k:later"]);
     }
     c.expect("EXISTS k:lost k:kept k:later", "3");
-}
-
-/// Sets keys that end at these times, counted from a moment to come, and sees each delivered with its value.
-#[track_caller]
-fn all_have_their_values(ends: impl Iterator<Item = i64>) {
-    let mut clock = Clock::new();
-    let (_server, mut c) = watching_under(&clock, &[]);
-    let begin = clock.now_ms() + AHEAD;
-    let sets: Vec<_> = ends
-        .enumerate()
-        .map(|(n, end)| bytes(&["SET", &format!("k:{n}"), &format!("v{n}"), "PXAT", &(begin + end).to_string()]))
-        .collect();
-    let count = sets.len();
-    c.pipeline(sets);
-    // Before values are copied.
-    clock.pass_to(begin - 800);
-    let entries = take(&mut c, "w", count);
-    let wrong: Vec<_> =
-        entries.iter().map(Entry::pair).filter(|(key, value)| *value != key.replace("k:", "v")).collect();
-    assert!(wrong.is_empty(), "{} of {count} without the value: {:?}…", wrong.len(), &wrong[..wrong.len().min(3)]);
-}
-
-/// Hundreds of keys end at midnight, in the same millisecond.
-#[test]
-fn many_keys_of_one_millisecond_are_all_delivered_with_their_values() {
-    all_have_their_values(std::iter::repeat_n(0, 500));
-}
-
-#[test]
-fn a_burst_of_keys_within_some_milliseconds_is_delivered_with_values() {
-    all_have_their_values((0..6_000).map(|n| n / 150));
 }
 
 /// Names in Redis may be longer than ours.
@@ -149,24 +114,6 @@ fn keys_set_in_the_transaction_that_renames_the_watcher_are_tracked() {
     assert_eq!(pairs(&delivered(&mut c, "v", "k:", 120)), [pair("k:1", "x")]);
 }
 
-/// A server that is held up over a deadline has no time to copy the value before it. Since 7.2.4 Redis shows it when it deletes the key.
-#[test]
-fn the_value_of_a_key_that_ended_while_the_loop_was_held_is_the_last_where_redis_shows_it() {
-    let mut clock = Clock::new();
-    let (server, mut c) = watching_under(&clock, &[]);
-    let at = clock.now_ms() + AHEAD;
-    c.ok(&format!("SET k:1 old PXAT {at}"));
-    c.ok(&format!("SET k:2 old PXAT {at}"));
-    // Values are copied half a second before the end, and once more 20 ms before, unless the loop is held by then.
-    clock.pass_to(at - 480);
-    wait_for_copies(&server, 6);
-    at_once(&mut c, &["APPEND k:1 -and-new", "DEBUG SLEEP 0.6"]);
-    let mut entries: Vec<_> = take(&mut c, "w", 2).iter().map(Entry::pair).collect();
-    entries.sort();
-    let last = if server.has_version("7.2.4") { "old-and-new" } else { "old" };
-    assert_eq!(entries, [pair("k:1", last), pair("k:2", "old")]);
-}
-
 /// Once the value of the second life was delivered for both.
 #[test]
 fn two_lives_that_end_in_one_turn_of_the_loop_have_each_its_own_value() {
@@ -183,33 +130,6 @@ fn two_lives_that_end_in_one_turn_of_the_loop_have_each_its_own_value() {
             assert!(value == own || (may_lack && value == "(nil)"), "{watcher}: {values:?}");
         }
     }
-}
-
-/// The copy of the first life was delivered as the value of the second.
-#[test]
-fn a_copy_of_an_earlier_life_is_not_delivered_with_the_next() {
-    let (_server, mut c) = watching(&[]);
-    // Copied 500 ms before the deadline, which is at once.
-    c.ok("SET k:1 first PX 490");
-    at_once(&mut c, &["DEL k:1", "RPUSH k:1 second", "PEXPIRE k:1 5", "DEBUG SLEEP 0.03"]);
-    assert_eq!(take_one(&mut c, "w").pair(), pair("k:1", "(nil)"));
-}
-
-#[test]
-fn copies_are_made_of_keys_whose_lives_were_cut_short() {
-    // A machine that stalls for some milliseconds may cost values, as documented; it does not do so every time.
-    let all_have_values = || {
-        let (_server, mut c) = watching(&[]);
-        // A key of the same time makes the timer look ahead further than the others live.
-        for n in 0..40 {
-            c.ok("SET k:a x PX 25");
-            c.ok("SET k:long v EX 100");
-            c.ok(&format!("SET k:{n} v PX 4"));
-            c.ok("PEXPIRE k:long 9");
-        }
-        delivered(&mut c, "w", "k:", 60).iter().all(|entry| entry.value.is_some())
-    };
-    assert!((0..10).any(|_| all_have_values()), "entries without values in every one of ten tries");
 }
 
 /// The loop stands still over the deadline, as a slow command makes it.
