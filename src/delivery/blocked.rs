@@ -51,7 +51,10 @@ pub struct Unserved<'a> {
 pub fn wait_or_reply<F: Family>(call: &Call<'_>, claim: Unserved<'_>, now: UnixMs) {
     let ctx = call.ctx;
     let Unserved { names, form, consumer, wanted, block } = claim;
-    let Some(timeout) = block.filter(|_| !call.is_repetition() && !ctx.flags().denies_blocking()) else {
+    let flags = ctx.flags();
+    // A master that waits holds up all that it has to tell. None of ours asks for it.
+    let may_wait = !call.is_repetition() && !flags.denies_blocking() && !flags.is_replicated();
+    let Some(timeout) = block.filter(|_| may_wait) else {
         return ctx.reply_array(0);
     };
     for name in names {

@@ -20,7 +20,8 @@ impl Command for Evict {
         let deadline = UnixMs(in_range("deadline", call.args.required()?, 0, i64::MAX)?);
         let copied = value_named(call)?.map(|(kind, bytes)| Copied { kind, bytes: bytes.map(Into::into) });
         let mut key = keyspace::open_write::<Expiry>(call.ctx, name)?;
-        if let Some(value) = key.value()? {
+        // A watcher that tracked another's key could be saved, and not be loaded again.
+        if let Some(value) = key.value()?.filter(|value| value.queue.rules().covers(watched)) {
             value.queue.track(watched, deadline);
             value.queue.note_evicted(watched);
             if let Some(copied) = copied {

@@ -33,34 +33,35 @@ const KEYS: [&str; 5] = [
 ];
 
 /// A master that sends this file to whoever asks, as often as one does, and then these commands.
-fn master(rdb: Vec<u8>, commands: &'static [&'static str]) -> u16 {
+fn master(rdb: Vec<u8>, commands: &[&str]) -> u16 {
+    let words = |command: &&str| command.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    let commands: Vec<Vec<Vec<u8>>> = commands.iter().map(words).collect();
+    master_with(rdb, &commands)
+}
+
+/// The same, with words of any bytes.
+pub fn master_with(rdb: Vec<u8>, commands: &[Vec<Vec<u8>>]) -> u16 {
+    let stream: Vec<u8> = commands.iter().flat_map(|command| request(command)).collect();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("its number").port();
     std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
+        for replica in listener.incoming().flatten() {
             // A replica that gives up closes its connection.
-            let _ = serve(stream, &rdb, commands);
+            let _ = serve(replica, &rdb, &stream);
         }
     });
     port
 }
 
-fn serve(stream: TcpStream, rdb: &[u8], commands: &[&str]) -> std::io::Result<()> {
-    let mut from = BufReader::new(stream.try_clone()?);
-    let mut to = stream;
+fn serve(mut to: TcpStream, rdb: &[u8], stream: &[u8]) -> std::io::Result<()> {
+    let mut from = BufReader::new(to.try_clone()?);
     loop {
         match Reply::read(&mut from)?.items()[0].text().to_uppercase().as_str() {
             "PING" => to.write_all(b"+PONG\r\n")?,
             "PSYNC" => {
                 write!(to, "+FULLRESYNC {} 0\r\n${}\r\n", "5".repeat(40), rdb.len())?;
                 to.write_all(rdb)?;
-                for command in commands {
-                    let words: Vec<&str> = command.split(' ').collect();
-                    write!(to, "*{}\r\n", words.len())?;
-                    for word in words {
-                        write!(to, "${}\r\n{word}\r\n", word.len())?;
-                    }
-                }
+                to.write_all(stream)?;
             }
             // What a replica says of itself. It expects no answer any more once it is in sync.
             _ => to.write_all(b"+OK\r\n")?,

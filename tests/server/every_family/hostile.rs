@@ -141,7 +141,7 @@ fn a_payload_with_bytes_inserted_removed_or_appended_never_hurts() {
 }
 
 /// The delivery commands in their shortest and longest forms, on the first filled key; and the options of CREATE and ALTER.
-const DELIVERY_FORMS: [&str; 25] = [
+pub const DELIVERY_FORMS: [&str; 25] = [
     "CREATE n LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 SINK s SINKMAXLEN 5 PAUSED yes",
     "ALTER # LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0 PAUSED no",
     "ALTER empty SINK s SINKMAXLEN 5",
@@ -170,7 +170,7 @@ const DELIVERY_FORMS: [&str; 25] = [
 ];
 
 /// One command with each of its arguments replaced by each of `values`, dropped, and doubled.
-fn variants(command: &str, values: &[&[u8]]) -> Vec<Vec<Vec<u8>>> {
+pub fn variants(command: &str, values: &[&[u8]]) -> Vec<Vec<Vec<u8>>> {
     let words = words(command);
     let mut variants = Vec::new();
     for index in 1..words.len() {
@@ -222,10 +222,10 @@ fn abuse(family: &Family, args: &[&str], values: &[&[u8]]) {
     server.assert_alive();
 }
 
-const TEXTS: [&[u8]; 12] =
+pub const TEXTS: [&[u8]; 12] =
     [b"", b"\0", b"a\0b", b"%n%s%n%s%n%s", b"%n", b"\r\n", b"\xff\xfe\x80", b"'\"\\", b"NX", b"ALL", b"COUNT", b"\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9"];
 
-const NUMBERS: [&[u8]; 24] = [
+pub const NUMBERS: [&[u8]; 24] = [
     b"0",
     b"1",
     b"-1",

@@ -19,6 +19,7 @@ mod durations;
 mod errors;
 mod events;
 mod fill;
+mod forged;
 mod golden;
 mod groups;
 mod hostile;

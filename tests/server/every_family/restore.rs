@@ -7,10 +7,10 @@ use crate::harness::*;
 use std::fs;
 
 /// The value of a module as DUMP has it: what names its type, the name of a key with a sink, and the chunks of its snapshot.
-struct Payload {
+pub struct Payload {
     begin: Vec<u8>,
     owner: Vec<u8>,
-    chunks: Vec<Vec<u8>>,
+    pub chunks: Vec<Vec<u8>>,
     version: [u8; 2],
 }
 
@@ -34,7 +34,7 @@ const END: u8 = 0;
 
 impl Payload {
     /// Takes apart what DUMP has given, without compression.
-    fn read(dump: &[u8]) -> Self {
+    pub fn read(dump: &[u8]) -> Self {
         let (value, version) = unseal(dump);
         let mut at = 1 + length(&value[1..]).0;
         let begin = value[..at].to_vec();
@@ -52,7 +52,7 @@ impl Payload {
     }
 
     /// The value of this type with other chunks.
-    fn with(&self, chunks: &[Vec<u8>]) -> Vec<u8> {
+    pub fn with(&self, chunks: &[Vec<u8>]) -> Vec<u8> {
         let mut value = self.begin.clone();
         for chunk in [&self.owner].into_iter().chain(chunks).chain([&Vec::new()]) {
             value.extend([STRING, 0x80]);
@@ -101,7 +101,7 @@ fn endure(c: &mut Client, uses: &[String], value: &[u8], version: [u8; 2]) -> bo
 }
 
 /// One chunk, or the order of them, changed in one of the ways that a hostile writer would.
-fn damaged(chunks: &[Vec<u8>], others: &[Payload], random: &mut Random) -> Vec<Vec<u8>> {
+pub fn damaged(chunks: &[Vec<u8>], others: &[Payload], random: &mut Random) -> Vec<Vec<u8>> {
     let mut chunks: Vec<_> = chunks.iter().filter(|chunk| !chunk.is_empty()).cloned().collect();
     let at = random.below(chunks.len() as u64) as usize;
     let other = random.pick(others).chunks.clone();
@@ -126,8 +126,10 @@ fn damaged(chunks: &[Vec<u8>], others: &[Payload], random: &mut Random) -> Vec<V
     chunks
 }
 
+/// `ROUNDS=20000` goes on for minutes.
 #[test]
 fn a_payload_damaged_behind_lengths_that_fit_is_refused_or_taken_but_never_hurts() {
+    let rounds = std::env::var("ROUNDS").map_or(600, |rounds| rounds.parse().expect("a number"));
     for family in &FAMILIES {
         let mut server = Server::start(&[]);
         let mut c = server.client();
@@ -142,7 +144,7 @@ fn a_payload_damaged_behind_lengths_that_fit_is_refused_or_taken_but_never_hurts
                 endure(&mut c, &uses, &payload.with(&payload.chunks), payload.version),
                 "the undamaged one is taken"
             );
-            for _ in 0..600 {
+            for _ in 0..rounds {
                 let mut chunks = damaged(&payload.chunks, &payloads, &mut random);
                 if random.one_in(3) {
                     chunks = damaged(&chunks, &payloads, &mut random);
@@ -150,7 +152,7 @@ fn a_payload_damaged_behind_lengths_that_fit_is_refused_or_taken_but_never_hurts
                 taken += usize::from(endure(&mut c, &uses, &payload.with(&chunks), payload.version));
             }
         }
-        println!("{}: {taken} were taken", family.name);
+        println!("{}: {taken} of {} were taken", family.name, payloads.len() * rounds);
         assert!(taken > 0, "what is never taken tries the reader alone");
         let peak = memory(&mut c, "used_memory_peak");
         assert!(peak - before < ROOM, "{}: {} bytes more for payloads of some hundred", family.name, peak - before);

@@ -279,45 +279,6 @@ fn what_ends_while_a_new_watcher_walks_over_many_keys_is_delivered_once() {
     assert_eq!(keys, (0..8).map(|n| format!("k:{n}")).collect::<Vec<_>>());
 }
 
-/// Its deadline was never seen, so nobody can say when it would have expired.
-#[test]
-fn a_key_evicted_in_the_turn_in_which_it_got_its_deadline_is_not_delivered_early() {
-    let (_server, mut c) = watching(&["--maxmemory-policy", "volatile-ttl"]);
-    let used: i64 = c.info("memory", "used_memory").parse().expect("a number");
-    c.ok(&format!("CONFIG SET maxmemory {}", used + 1_500_000));
-    for command in ["SET k:1 v EX 1000", "SETRANGE big 3000000 x", "SET other 1"] {
-        c.send(&words(command).iter().map(Vec::as_slice).collect::<Vec<_>>());
-    }
-    for _ in 0..3 {
-        c.read();
-    }
-    c.ok("CONFIG SET maxmemory 0");
-    c.expect("EXISTS k:1", "0");
-    assert_eq!(pairs(&delivered(&mut c, "w", "k:", 300)), []);
-}
-
-/// Its deadline can be read where a look in the event ends nothing (7.2). Before, nobody has read it when the key is gone: the one eviction that is not told.
-#[test]
-fn a_key_evicted_in_the_turn_in_which_it_got_its_deadline_is_delivered_at_that_from_7_2_on() {
-    let (server, mut c) = watching(&["--maxmemory-policy", "volatile-ttl"]);
-    let set_at = now_ms();
-    // Each command makes room before it runs.
-    at_once(
-        &mut c,
-        &["SET k:1 v PX 400", "CONFIG SET maxmemory 1kb", "EXISTS k:1", "EXISTS k:1", "CONFIG SET maxmemory 0"],
-    );
-    c.expect("EXISTS k:1", "0");
-    assert!(now_ms() < set_at + 400 || !server.has_version("7.2"), "it has expired: this machine stands still");
-    let entries = delivered(&mut c, "w", "k:", 600);
-    let told: Vec<_> = entries.iter().map(|entry| (entry.key.as_str(), entry.reason.as_str())).collect();
-    if server.has_version("7.2") {
-        assert_eq!(told, [("k:1", "evicted")]);
-        assert!(entries[0].deadline >= set_at + 400, "{entries:?}");
-    } else {
-        assert_eq!(told, []);
-    }
-}
-
 #[test]
 fn a_value_that_was_overwritten_is_never_delivered_as_the_last() {
     let (_server, mut c) = watching(&[]);

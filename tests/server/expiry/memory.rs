@@ -299,3 +299,42 @@ fn a_file_has_the_values_of_all_tracked_strings_whatever_maxheld_says() {
     let bare = entries.iter().filter(|entry| entry.value.is_none()).count();
     assert_eq!(bare, 0, "{bare} of 20 came without their values");
 }
+
+/// Its deadline was never seen, so nobody can say when it would have expired.
+#[test]
+fn a_key_evicted_in_the_turn_in_which_it_got_its_deadline_is_not_delivered_early() {
+    let (_server, mut c) = watching(&["--maxmemory-policy", "volatile-ttl"]);
+    let used: i64 = c.info("memory", "used_memory").parse().expect("a number");
+    c.ok(&format!("CONFIG SET maxmemory {}", used + 1_500_000));
+    for command in ["SET k:1 v EX 1000", "SETRANGE big 3000000 x", "SET other 1"] {
+        c.send(&words(command).iter().map(Vec::as_slice).collect::<Vec<_>>());
+    }
+    for _ in 0..3 {
+        c.read();
+    }
+    c.ok("CONFIG SET maxmemory 0");
+    c.expect("EXISTS k:1", "0");
+    assert_eq!(pairs(&delivered(&mut c, "w", "k:", 300)), []);
+}
+
+/// Its deadline can be read where a look in the event ends nothing (7.2). Before, nobody has read it when the key is gone: the one eviction that is not told.
+#[test]
+fn a_key_evicted_in_the_turn_in_which_it_got_its_deadline_is_delivered_at_that_from_7_2_on() {
+    let (server, mut c) = watching(&["--maxmemory-policy", "volatile-ttl"]);
+    let set_at = now_ms();
+    // Each command makes room before it runs.
+    at_once(
+        &mut c,
+        &["SET k:1 v PX 400", "CONFIG SET maxmemory 1kb", "EXISTS k:1", "EXISTS k:1", "CONFIG SET maxmemory 0"],
+    );
+    c.expect("EXISTS k:1", "0");
+    assert!(now_ms() < set_at + 400 || !server.has_version("7.2"), "it has expired: this machine stands still");
+    let entries = delivered(&mut c, "w", "k:", 600);
+    let told: Vec<_> = entries.iter().map(|entry| (entry.key.as_str(), entry.reason.as_str())).collect();
+    if server.has_version("7.2") {
+        assert_eq!(told, [("k:1", "evicted")]);
+        assert!(entries[0].deadline >= set_at + 400, "{entries:?}");
+    } else {
+        assert_eq!(told, []);
+    }
+}

@@ -31,7 +31,17 @@ fn named(text: &str) -> Vec<&str> {
     codes.filter(|code| code.contains("::") && !code.ends_with("::")).collect()
 }
 
-/// Whether there is such a test: a function, in the file that its module is.
+/// Whether a file has a test of this name, and not only a function.
+fn has_test(text: &str, function: &str) -> bool {
+    let lines: Vec<&str> = text.lines().collect();
+    let begins = |line: &&str| line.trim_start().starts_with(&format!("fn {function}("));
+    lines.iter().position(begins).is_some_and(|at| {
+        let mut attributes = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with("#["));
+        attributes.any(|line| line.trim() == "#[test]")
+    })
+}
+
+/// Whether there is such a test, in the file that its module is.
 fn exists(name: &str) -> bool {
     let (suite, path) = name.split_once("::").expect("a name with a suite");
     let Some((_, folder)) = SUITES.iter().find(|(of, _)| *of == suite) else { return false };
@@ -41,7 +51,7 @@ fn exists(name: &str) -> bool {
         let text = fs::read_to_string(file).unwrap_or_default();
         // The scenes of stalls are a list, from which their tests are made.
         let is_listed = suite == "stalls" && text.lines().any(|line| line.trim() == format!("{function},"));
-        text.contains("#[test]") && (is_listed || text.contains(&format!("fn {function}(")))
+        (is_listed && text.contains("#[test]")) || has_test(&text, function)
     };
     let file_of = |ending: &str| PathBuf::from(format!("{}{ending}", module.display()));
     // The tests of a suite that is one file beside its folder, too.
