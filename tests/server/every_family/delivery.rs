@@ -1,8 +1,8 @@
 //! The delivery commands and the key as a whole where time makes entries ready, in all families alike: at exact times, in RESP3,
 //! MULTI, scripts and under WATCH.
 
-use super::{timed, FAMILIES};
-use crate::common::virtual_clock;
+use super::{timed, Family, FAMILIES};
+use crate::common::*;
 use crate::harness::*;
 
 /// How the entries of a family look that [`every_delivery_command_works`] moves about.
@@ -168,5 +168,70 @@ fn watch_notices_a_change_and_ignores_what_changes_nothing() {
         c.play(transaction);
         other.ok(&family.add("waits", "a", 3_600_001));
         c.expect("EXEC", "nil");
+    }
+}
+
+/// The token of the one entry that is claimed.
+#[track_caller]
+fn token(c: &mut Client, family: &Family) -> i64 {
+    c.ok(&family.on("CLAIM # w", "k")).items()[0].items()[0].int()
+}
+
+/// What becomes of a key after which it, or another of its name, goes on. It had an older self, which is restored as it was.
+const FATES: [&str; 6] = ["nothing", "DEL k", "RENAME k other", "FLUSHALL", "a restart", "its older self"];
+
+#[test]
+fn tokens_rise_whatever_becomes_of_the_key() {
+    for family in timed() {
+        let mut server = Server::start(&AOF);
+        let mut c = server.client();
+        family.add_ready(&mut c, "k", "a");
+        let older = c.call(&[b"DUMP", b"k"]).bytes().to_vec();
+        let mut last = token(&mut c, family);
+        for fate in FATES {
+            // The first token of a new key is of its millisecond.
+            let now = server_ms(&mut c);
+            wait_until("the clock has moved", || server_ms(&mut c) > now);
+            match fate {
+                "nothing" => {}
+                "a restart" => {
+                    server.restart(Stop::Kill);
+                    c = server.client();
+                }
+                "its older self" => {
+                    assert_eq!(crate::cmd!(c, "RESTORE", "k", 0, &older, "REPLACE"), "OK");
+                }
+                command => drop(c.ok(command)),
+            }
+            if fate != "its older self" {
+                family.add_ready(&mut c, "k", &fate.replace(' ', "-"));
+            }
+            let next = token(&mut c, family);
+            assert!(next > last, "{}: {next} after {last} and {fate}", family.name);
+            last = next;
+        }
+    }
+}
+
+#[test]
+fn the_token_of_what_was_handed_back_settles_nothing() {
+    for family in timed() {
+        let server = Server::start(&[]);
+        let mut c = server.client();
+        family.add_ready(&mut c, "k", "a");
+        for back in ["NACK # <t> DELAY 0", "RELEASE # w"] {
+            let token = token(&mut c, family);
+            let on = |command: &str| family.on(&command.replace("<t>", &token.to_string()), "k");
+            c.expect(&on(back), "1");
+            c.expect(&on("ACK # <t>"), "0");
+            assert_eq!(family.counts(&mut c, "k"), [0, 1, 0, 0, 0], "{} after {back}", family.name);
+            // Nor once somebody else has it.
+            assert_eq!(c.ok(&family.on("CLAIM # other", "k")).items().len(), 1);
+            for late in ["ACK # <t>", "EXTEND # 5 <t>", "NACK # <t> DEAD"] {
+                c.expect(&on(late), "0");
+            }
+            assert_eq!(family.counts(&mut c, "k"), [0, 0, 1, 0, 0], "{} after {back}", family.name);
+            c.expect(&family.on("RELEASE # other", "k"), "1");
+        }
     }
 }

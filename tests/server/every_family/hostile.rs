@@ -1,6 +1,8 @@
 //! What a hostile client can send: damaged payloads behind a correct checksum, NUL and printf directives in every place, numbers at
 //! the edges. The server answers something each time, and lives.
 
+mod forged;
+
 use super::{Family, DELIVERY_READS, FAMILIES};
 use crate::common::*;
 use crate::harness::*;
@@ -141,7 +143,7 @@ fn a_payload_with_bytes_inserted_removed_or_appended_never_hurts() {
 }
 
 /// The delivery commands in their shortest and longest forms, on the first filled key; and the options of CREATE and ALTER.
-pub const DELIVERY_FORMS: [&str; 25] = [
+const DELIVERY_FORMS: [&str; 25] = [
     "CREATE n LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 SINK s SINKMAXLEN 5 PAUSED yes",
     "ALTER # LEASE 5 MAXDELIVERIES 5 BACKOFF 5 MAXBACKOFF 5 MAXLEN 0 PAUSED no",
     "ALTER empty SINK s SINKMAXLEN 5",
@@ -170,7 +172,7 @@ pub const DELIVERY_FORMS: [&str; 25] = [
 ];
 
 /// One command with each of its arguments replaced by each of `values`, dropped, and doubled.
-pub fn variants(command: &str, values: &[&[u8]]) -> Vec<Vec<Vec<u8>>> {
+fn variants(command: &str, values: &[&[u8]]) -> Vec<Vec<Vec<u8>>> {
     let words = words(command);
     let mut variants = Vec::new();
     for index in 1..words.len() {
@@ -222,10 +224,10 @@ fn abuse(family: &Family, args: &[&str], values: &[&[u8]]) {
     server.assert_alive();
 }
 
-pub const TEXTS: [&[u8]; 12] =
+const TEXTS: [&[u8]; 12] =
     [b"", b"\0", b"a\0b", b"%n%s%n%s%n%s", b"%n", b"\r\n", b"\xff\xfe\x80", b"'\"\\", b"NX", b"ALL", b"COUNT", b"\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9\xf0\x9f\x92\xa9"];
 
-pub const NUMBERS: [&[u8]; 24] = [
+const NUMBERS: [&[u8]; 24] = [
     b"0",
     b"1",
     b"-1",

@@ -19,7 +19,6 @@ mod durations;
 mod errors;
 mod events;
 mod fill;
-mod forged;
 mod golden;
 mod groups;
 mod hostile;

@@ -2,11 +2,11 @@
 //!
 //! Clients cannot send the commands that only a master sends; a file and a peer can hold whatever they like.
 
-use super::behaviour::master_with;
-use super::hostile::{variants, DELIVERY_FORMS, NUMBERS, TEXTS};
-use super::restore::{damaged, Payload};
-use super::{Family, FAMILIES};
+use super::{variants, DELIVERY_FORMS, NUMBERS, TEXTS};
 use crate::common::*;
+use crate::every_family::behaviour::master_with;
+use crate::every_family::restore::{damaged, Payload};
+use crate::every_family::{Family, FAMILIES};
 use crate::harness::*;
 use std::fs;
 
