@@ -98,7 +98,9 @@ class Feed(Worker):
         self._failure: BaseException | None = None
 
     def _free(self) -> int:
-        return 0 if self._stopping.is_set() else self._wanted + self._prefetch - self._claimed_count
+        """Many at once: only when somebody waits, or when half of what may be prefetched is used up."""
+        is_low = self._wanted > self._claimed_count or 2 * self._claimed_count <= self._prefetch
+        return self._wanted + self._prefetch - self._claimed_count if is_low and not self._stopping.is_set() else 0
 
     def _start(self, key: str, entry: list[Any], name: str) -> None:
         self._claimed_count += 1
