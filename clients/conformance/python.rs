@@ -1,7 +1,7 @@
 //! The Python library by itself: its own tests, its types and format, and its package.
 
 use crate::harness::*;
-use crate::languages::PYTHON;
+use crate::languages::{target, PYTHON};
 use crate::packages::{copy, first_commands, first_program, succeeds};
 use crate::postgres::Postgres;
 use std::fs;
@@ -63,6 +63,56 @@ fn celery_finds_the_master_that_sentinels_name() {
     let urls: Vec<_> = sentinels.ports().iter().map(|port| format!("sentinel://127.0.0.1:{port}")).collect();
     let environment = [("SENTINELS", urls.join(";")), ("MASTER", Sentinels::NAME.to_owned())];
     tests(&["tests/test_celery_sentinel.py"], &environment.each_ref().map(|(name, value)| (*name, value.as_str())));
+}
+
+/// Tests that a framework ships, with ours plugged in by the plugin of this name: `clients/python/tests/frameworks` tells of them.
+fn tests_of(framework: &str, plugin: &str, args: &[&str]) {
+    let packages = fs::read_dir(target("clients/frameworks")).expect("run scripts/setup clients first");
+    let mut packages = packages.map(|entry| entry.expect("an entry").path());
+    let package = packages.find(|path| path.display().to_string().contains(&format!("/{framework}-")));
+    let package = package.unwrap_or_else(|| panic!("run scripts/setup clients first: {framework} is missing"));
+    let server = Server::start(&[]);
+    let (port, url) = (server.port.to_string(), url(&server));
+    let ours = library().join("tests/frameworks");
+    let mut command = tool("python");
+    command.current_dir(package);
+    command.env("PYTHONPATH", std::env::join_paths([library().join("src"), ours]).expect("two folders"));
+    command.args(["-m", "pytest", "-q", "-W", "ignore", "-p", "no:cacheprovider", "-p", plugin]).args(args);
+    command.envs([("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", &port), ("REDIS_6379_TCP", &port), ("REDIS_URL", &url)]);
+    command.env("TEST_BROKER", format!("tsgen://127.0.0.1:{port}/0")).env("TEST_BACKEND", format!("{url}/1"));
+    println!("{}", succeeds(command));
+}
+
+const TASKIQ: &[&str] = &[
+    "tests/abc",
+    "tests/api/test_receiver_task.py",
+    "tests/depends",
+    "tests/middlewares/test_simple_retry.py",
+    "tests/middlewares/test_task_retry.py",
+    "tests/test_exceptions_flow.py",
+    "tests/test_kicker.py",
+    "tests/test_requeue.py",
+    "tests/test_retry_task.py",
+];
+
+/// All at the same time, each with a server of its own: most of their time they wait.
+#[test]
+fn tests_of_the_frameworks_pass() {
+    let failover = library().join("tests/frameworks/kombu_failover.py").display().to_string();
+    let redis = "t/integration/test_redis.py";
+    let parts: [(&str, &str, &[&str]); 6] = [
+        ("taskiq", "taskiq_tests", TASKIQ),
+        ("kombu", "kombu_tests", &[redis, "-k", "not (Expiration or Health)"]),
+        ("kombu", "kombu_tests", &[redis, "-k", "Expiration or Health"]),
+        ("kombu", "kombu_tests", &["--rootdir", ".", "-c", "setup.cfg", &failover]),
+        ("celery", "celery_tests", &["t/integration/test_tasks.py"]),
+        ("celery", "celery_tests", &["t/integration/test_group_chains.py", "t/integration/test_inspect.py"]),
+    ];
+    std::thread::scope(|scope| {
+        for (framework, plugin, args) in parts {
+            scope.spawn(move || tests_of(framework, plugin, args));
+        }
+    });
 }
 
 /// No test is in a file that nothing runs.

@@ -41,7 +41,9 @@ fn rust() -> Command {
     mortal(env!("CARGO_BIN_EXE_rust-traced"))
 }
 
-const PROGRAMS: [(&str, fn() -> Command); 4] = [("python", python), ("node", node), ("go", go), ("rust", rust)];
+type Program = (&'static str, fn() -> Command);
+
+const PROGRAMS: [Program; 4] = [("python", python), ("node", node), ("go", go), ("rust", rust)];
 
 #[test]
 fn a_span_is_linked_whatever_the_two_languages_are() {
