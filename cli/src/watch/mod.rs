@@ -33,7 +33,7 @@ use tokio::time::timeout_at;
 
 /// For how long [`Watch::look_at`] counts.
 const LOOKED_AT: Duration = Duration::from_secs(30);
-/// So many keys can be looked at at once; what is beyond is looked at in turn, as all others are.
+/// So many keys can be looked at at once; of more those that were shown last.
 const MOST_LOOKED_AT: usize = 1000;
 /// Figures are never too old to be shown that are younger.
 const FRESH: Duration = Duration::from_secs(1);
@@ -79,6 +79,20 @@ impl Wishes {
         keys.retain(|_, until| *until > now);
         keys.clone()
     }
+
+    fn look_at(&self, keys: impl IntoIterator<Item = KeyId>, until: Instant) {
+        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            if looked_at.len() >= MOST_LOOKED_AT && !looked_at.contains_key(&key) {
+                // Those that were shown longest ago make room, some at a time.
+                let mut ends: Vec<Instant> = looked_at.values().copied().collect();
+                let (_, end, _) = ends.select_nth_unstable(MOST_LOOKED_AT / 8);
+                let end = *end;
+                looked_at.retain(|_, until| *until > end);
+            }
+            looked_at.insert(key, until);
+        }
+    }
 }
 
 impl Watch {
@@ -119,13 +133,7 @@ impl Watch {
     /// These keys are in somebody's view for the next half minute: they are looked at each time, and their past is kept. To be called
     /// again whenever they are shown.
     pub fn look_at(&self, keys: impl IntoIterator<Item = KeyId>) {
-        let until = Instant::now() + LOOKED_AT;
-        let mut looked_at = self.wishes.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in keys {
-            if looked_at.len() < MOST_LOOKED_AT || looked_at.contains_key(&key) {
-                looked_at.insert(key, until);
-            }
-        }
+        self.wishes.look_at(keys, Instant::now() + LOOKED_AT);
     }
 
     /// The picture that `choose` finds keys in to be shown: one in which their figures are no older than the time between two looks, or a
@@ -234,6 +242,21 @@ pub mod tests {
 
     pub fn row(name: &str, ready: i64) -> Arc<Row> {
         Arc::new(bare(name, ready))
+    }
+
+    #[test]
+    fn of_very_many_in_view_those_that_were_shown_last_count() {
+        let (wishes, now) = (Wishes::default(), Instant::now());
+        let id = |nth: usize| KeyId { db: 0, key: nth.to_string().as_str().into() };
+        for nth in 0..5000 {
+            wishes.look_at([id(nth)], now + LOOKED_AT + Duration::from_millis(nth as u64 / 100));
+            assert!(wishes.looked_at(now).contains_key(&id(nth)));
+        }
+        let kept = wishes.looked_at(now);
+        assert!(kept.len() <= MOST_LOOKED_AT && (4300..5000).all(|nth| kept.contains_key(&id(nth))), "{}", kept.len());
+        // All at the same moment: no more than there is room for.
+        wishes.look_at((10_000..15_000).map(id), now + 2 * LOOKED_AT);
+        assert!(wishes.looked_at(now).len() <= MOST_LOOKED_AT);
     }
 
     #[tokio::test]

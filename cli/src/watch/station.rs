@@ -23,7 +23,7 @@ use tsgen_client::reply::text;
 use tsgen_client::{Error, Info, Name, Source, Tsgen};
 
 /// So many keys are asked at once: a pipeline.
-const TOGETHER: usize = 500;
+const TOGETHER: usize = 200;
 /// The first look goes on for so long, however many keys there are: then the first picture is due.
 const FIRST: Duration = Duration::from_millis(250);
 /// So many times the usual number of keys is asked as long as there are some that were not looked at since the start.

@@ -20,7 +20,7 @@ const PAGE: usize = 100;
 /// The characters of a name in a row.
 const NAME: usize = 80;
 /// So long a page waits for figures that are no older than the time between two looks.
-const PATIENCE: Duration = Duration::from_millis(600);
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// The graphs of all keys, and of one.
 pub const GRAPHS: [Graph<'static>; 4] = [

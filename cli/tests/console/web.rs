@@ -159,8 +159,7 @@ fn it_starts_before_the_server() {
 fn ten_thousand_keys_are_shown_in_parts() {
     let server = Server::start(&[]);
     server.client().ok("EVAL \"for i = 1, 10000 do redis.call('TSGEN.CREATE', 'k:' .. i) end\" 0");
-    // By default they are looked at in turn, so that it costs the server little.
-    let web = Web::start(&server, &["--keys-per-second", "100000"]);
+    let web = Web::start(&server, &[]);
     // The first page has figures, however many keys there are, and says how many have none yet.
     wait_until("there are some", || names(&web.get("/").is(200)).len() == 100);
     wait_long("all are seen", || web.get("/?name=none").body.contains("0 of 10000 keys."));
@@ -214,15 +213,19 @@ fn what_somebody_looks_at_is_never_old() {
     // At this pace the turn of each comes after two minutes.
     let web = Web::start(&server, &["--keys-per-second", "25"]);
     wait_long("all are seen", || web.get("/?name=none").body.contains("0 of 3000 keys."));
-    let is_fresh = |nth: &usize| {
-        let page = web.get(&format!("/?sort=key&page={nth}")).is(200);
+    for nth in 1..=30 {
+        let began = Instant::now();
+        let mut page = web.get(&format!("/?sort=key&page={nth}")).is(200);
         assert_eq!(names(&page).len(), 100);
-        !page.body.contains(" old</span>")
-    };
-    // Each part is asked for once. A machine that stalls may be late with some.
-    let parts: Vec<usize> = (1..=30).collect();
-    let fresh = parts.iter().filter(|nth| is_fresh(nth)).count();
-    assert!(fresh >= 20, "{fresh} of {}", parts.len());
+        let is_old = |page: &Seen| page.body.contains(" old</span>");
+        // It is fresh at once; but a page does not wait for ever, and a machine may be slow.
+        assert!(!is_old(&page) || began.elapsed() >= Duration::from_millis(400), "part {nth} in {:?}", began.elapsed());
+        wait_until("it is fresh", || {
+            let was_old = is_old(&page);
+            page = web.get(&format!("/?sort=key&page={nth}")).is(200);
+            !was_old
+        });
+    }
     // What goes on where somebody looks is seen at once.
     server.client().ok("TSGEN.ADD k:2999 1 a x");
     wait_until("it is seen", || web.get("/?name=k:2999").is(200).body.contains("data-label=\"Waiting\">1</td>"));
