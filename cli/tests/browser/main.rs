@@ -8,6 +8,7 @@ mod access;
 mod away;
 mod barriers;
 mod chromium;
+mod day;
 mod demo;
 mod hostile;
 mod keyboard;

@@ -39,6 +39,26 @@ impl Tab {
         self.chromium.call(Some(&self.session), method, params).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Runs this in each page that comes, before its own scripts.
+    pub fn before_scripts(&self, script: &str) {
+        self.call("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }));
+    }
+
+    /// What the page keeps alive: nodes of its documents, listeners, and bytes of its script's values, once garbage was collected.
+    pub fn weight(&self) -> [u64; 3] {
+        self.call("Performance.enable", json!({}));
+        // What a collection lets go of may hold more that the next one finds.
+        for _ in 0..3 {
+            self.call("HeapProfiler.collectGarbage", json!({}));
+        }
+        let metrics = self.call("Performance.getMetrics", json!({}));
+        let metrics = metrics["metrics"].as_array().expect("a list");
+        ["Nodes", "JSEventListeners", "JSHeapUsedSize"].map(|name| {
+            let metric = metrics.iter().find(|metric| metric["name"] == name).expect("a metric");
+            metric["value"].as_f64().expect("a number") as u64
+        })
+    }
+
     /// What has to be moved from side to side to be read: the page, or something in it.
     pub fn too_wide(&self) -> String {
         self.string(
