@@ -1,7 +1,10 @@
 //! The command line.
 
+mod flags;
+
 use crate::family::Family;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+pub use flags::declared;
 use std::path::PathBuf;
 
 /// See and steer what tsgen holds.
@@ -57,11 +60,11 @@ pub struct Common {
     /// Only this database; without it `ls` and `metrics` look at all, and the others at that of the URL
     #[arg(long, global = true, value_name = "N", help_heading = "Server")]
     pub db: Option<u32>,
-    /// One JSON document instead of text
-    #[arg(long, global = true)]
+    /// One JSON document instead of text: for commands that take `--json`.
+    #[arg(skip)]
     pub json: bool,
-    /// Ask nothing, for scripts
-    #[arg(long, short, global = true)]
+    /// Ask nothing: for commands that take `--yes`.
+    #[arg(skip)]
     pub yes: bool,
 }
 
@@ -120,10 +123,7 @@ pub enum Command {
         options: Vec<String>,
     },
     /// Write all entries of a key as JSON lines; nothing changes
-    Export {
-        /// The key
-        key: String,
-    },
+    Export(Export),
     /// Add entries that `export` has written: TSGEN, DEBOUNCE and TALLY
     Import(Import),
     /// Let a program or a web service do the work of keys: the payload on its standard input, or in a POST
@@ -248,13 +248,22 @@ pub struct Chosen {
 }
 
 #[derive(Group, Debug)]
+pub struct Export {
+    /// The key
+    pub key: String,
+    /// Of a key of TALLY: seal the open window first (TALLY.SEAL), for what is in it no command lists
+    #[arg(long)]
+    pub seal: bool,
+}
+
+#[derive(Group, Debug)]
 pub struct Import {
     /// The key to add to; it is created with the options that were exported if there is none
     pub key: String,
     /// The file; - is the standard input
     #[arg(default_value = "-")]
     pub file: PathBuf,
-    /// Add dead letters too, as entries that are tried again
+    /// To a key that is there already: add dead letters too, as entries that are tried again
     #[arg(long)]
     pub with_dead: bool,
 }
@@ -280,6 +289,13 @@ pub struct Work {
     /// How soon another worker takes over if this one dies [default: 30s]
     #[arg(long, value_parser = humantime::parse_duration)]
     pub lease: Option<std::time::Duration>,
+    /// The name under which the server shows who holds an entry, of this process alone; at more than one at once also NAME.1 and so on
+    /// [default: of host, process and chance]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub consumer: Option<String>,
+    /// No line on standard error for each entry, only for what concerns the worker itself
+    #[arg(long, short)]
+    pub quiet: bool,
     /// After how long what may work later is tried again
     #[arg(long, default_value = "1m", value_parser = humantime::parse_duration)]
     pub later: std::time::Duration,
@@ -296,6 +312,9 @@ pub struct Metrics {
     /// Serve them at http://ADDR:PORT/metrics, until SIGTERM, instead of printing them once
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<std::net::SocketAddr>,
+    /// A name of the host that it is reached by, besides localhost and addresses; may be repeated
+    #[arg(long, value_name = "NAME", requires = "listen")]
+    pub host: Vec<String>,
 }
 
 /// Pages for a browser. They are whole without script, ask nothing of any other host, and change what the keys hold only by forms of their own.

@@ -1,7 +1,9 @@
 //! What the entries of each family carry, as bytes.
 
 use crate::bytes::Bytes;
-use serde_json::{json, Map, Value};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 use tsgen_client::{Batch, Content, Debounce, Elements, Expired, Expiry, Family, Group, Raw, Tally};
 
 /// What an entry carries.
@@ -17,25 +19,58 @@ pub enum Carried {
     Sums { opened_at: i64, sealed_at: i64, sums: Vec<(Bytes, i64)> },
 }
 
+impl Serialize for Carried {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// A list, an object at a time.
+        struct Each<'c>(&'c [(Bytes, i64)], [&'static str; 2]);
+        impl Serialize for Each<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let Self(pairs, [name, number]) = self;
+                serializer.collect_seq(pairs.iter().map(|(bytes, n)| Pair { name, bytes, number, n: *n }))
+            }
+        }
+        struct Pair<'c> {
+            name: &'static str,
+            bytes: &'c Bytes,
+            number: &'static str,
+            n: i64,
+        }
+        impl Serialize for Pair<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry(self.name, self.bytes)?;
+                map.serialize_entry(self.number, &self.n)?;
+                map.end()
+            }
+        }
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Self::Payload(payload) => map.serialize_entry("payload", payload)?,
+            Self::Group { reason, items } => {
+                map.serialize_entry("reason", reason)?;
+                map.serialize_entry("items", &Each(items, ["item", "pushed_at_ms"]))?;
+            }
+            Self::Key { kind, value, deadline, reason } => {
+                map.serialize_entry("type", kind)?;
+                map.serialize_entry("value", value)?;
+                map.serialize_entry("deadline_ms", deadline)?;
+                map.serialize_entry("reason", reason)?;
+            }
+            Self::Sums { opened_at, sealed_at, sums } => {
+                map.serialize_entry("opened_at_ms", opened_at)?;
+                map.serialize_entry("sealed_at_ms", sealed_at)?;
+                map.serialize_entry("sums", &Each(sums, ["field", "sum"]))?;
+            }
+        }
+        map.end()
+    }
+}
+
 impl Carried {
     /// As JSON.
     pub fn fields(&self) -> Map<String, Value> {
-        let fields = match self {
-            Self::Payload(payload) => json!({ "payload": payload }),
-            Self::Group { reason, items } => {
-                let items = items.iter().map(|(item, at)| json!({ "item": item, "pushed_at_ms": at }));
-                json!({ "reason": reason, "items": items.collect::<Value>() })
-            }
-            Self::Key { kind, value, deadline, reason } => {
-                json!({ "type": kind, "value": value, "deadline_ms": deadline, "reason": reason })
-            }
-            Self::Sums { opened_at, sealed_at, sums } => {
-                let sums = sums.iter().map(|(field, sum)| json!({ "field": field, "sum": sum }));
-                json!({ "opened_at_ms": opened_at, "sealed_at_ms": sealed_at, "sums": sums.collect::<Value>() })
-            }
-        };
-        match fields {
-            Value::Object(fields) => fields,
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
             _ => Map::new(),
         }
     }

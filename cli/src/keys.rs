@@ -48,4 +48,10 @@ impl Known {
         let name = self.name.clone();
         Ok(with_key!(self.family, self.tsgen, name, key => key.info().await)?)
     }
+
+    /// How many bytes the key takes in the server; `None` if this user may not ask.
+    pub async fn memory(&self) -> Option<i64> {
+        let words = [&b"MEMORY"[..], b"USAGE", &self.name.0];
+        text(&self.tsgen.command(Some(&self.name.0), words).await.ok()?).parse().ok()
+    }
 }

@@ -9,9 +9,11 @@ mod dead;
 mod doctor;
 mod entries;
 mod family;
+mod host;
 mod info;
 mod keys;
 mod ls;
+mod manual;
 mod metrics;
 mod options;
 mod pattern;
@@ -26,7 +28,6 @@ mod web;
 mod work;
 
 use args::{Args, Command};
-use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
 /// What the process ends with, for scripts.
@@ -48,7 +49,7 @@ impl From<Outcome> for ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::read();
     match run(&args).await {
         Ok(outcome) => outcome.into(),
         // A reader that has seen enough, such as `head`.
@@ -84,7 +85,7 @@ async fn run(args: &Args) -> anyhow::Result<Outcome> {
         Command::Resume { key } => options::pause(&args.common, key, false).await,
         Command::Create { family, key, options } => options::create(&args.common, *family, key, options).await,
         Command::Alter { key, options } => options::alter(&args.common, key, options).await,
-        Command::Export { key } => transfer::export(&args.common, key).await,
+        Command::Export(export) => transfer::export(&args.common, export).await,
         Command::Import(import) => transfer::import(&args.common, import).await,
         Command::Work(work) => work::run(&args.common, work).await,
         Command::Doctor => doctor::run(&args.common).await,
@@ -92,11 +93,11 @@ async fn run(args: &Args) -> anyhow::Result<Outcome> {
         Command::Web(options) => web::run(&args.common, options).await,
         Command::WebUser(user) => web::users::make(user),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Args::command(), "tsgen", &mut std::io::stdout());
+            clap_complete::generate(*shell, &mut args::declared(), "tsgen", &mut std::io::stdout());
             Ok(Outcome::Done)
         }
         Command::Man => {
-            clap_mangen::Man::new(Args::command()).render(&mut std::io::stdout())?;
+            manual::print()?;
             Ok(Outcome::Done)
         }
     }

@@ -2,6 +2,7 @@
 //! modules work too.
 
 use crate::args::Common;
+use crate::confirm::confirm;
 use crate::family::Family;
 use crate::keys::Known;
 use crate::servers::Servers;
@@ -40,9 +41,15 @@ pub async fn create(common: &Common, family: Family, key: &str, options: &[Strin
     done(common)
 }
 
+/// Options of ALTER that cannot be taken back: what they set back, hand on or forget is gone.
+const FOR_GOOD: [&str; 5] = ["WATERMARK", "SOURCE", "REMSOURCE", "SINK", "REMEMBER"];
+
 pub async fn alter(common: &Common, key: &str, options: &[String]) -> anyhow::Result<Outcome> {
     let options = words(options)?;
     let known = Known::find(&Servers::of(common)?, key).await?;
+    if options.iter().any(|word| FOR_GOOD.contains(&word.as_str())) {
+        confirm(common, &format!("Change {} of {key}? It may not be taken back.", options.join(" ")))?;
+    }
     change(&known, options).await?;
     done(common)
 }

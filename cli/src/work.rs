@@ -2,15 +2,19 @@
 //!
 //! An entry's payload (the value of a key of EXPIRY; of a group or a batch a JSON document) is the program's standard input, or the body of a
 //! POST. What else it carries is in variables `TSGEN_…`, or in headers `Tsgen-…`. The library keeps the lease meanwhile, and hands back
-//! what is not done when the process has to stop.
+//! what is not done when the process has to stop. What came of each entry is a line on standard error.
+
+mod ended;
 
 use crate::args::{Common, Work};
 use crate::bytes::Bytes;
 use crate::carried::Kind;
 use crate::keys::Known;
+use crate::sentence::sentence;
 use crate::servers::Servers;
 use crate::{with_key, Outcome};
 use anyhow::{bail, Context};
+use ended::{log, Ended};
 use percent_encoding::{utf8_percent_encode, AsciiSet, CONTROLS};
 use rustix::process::{kill_process_group, Pid, Signal};
 use std::ffi::OsString;
@@ -18,10 +22,11 @@ use std::io::IsTerminal;
 use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
-use tsgen_client::{Claimed, Content, Dead, Failure, Job, Key, Raw, Retry, Worker};
+use tracing_subscriber::EnvFilter;
+use tsgen_client::{Claimed, Content, Job, Key, Raw, Worker};
 
 /// EX_TEMPFAIL of sysexits.h: it may work later.
 const LATER: i32 = 75;
@@ -136,7 +141,7 @@ fn tail(said: &[u8]) -> String {
     Bytes::from(String::from_utf8_lossy(&said[start..]).trim()).to_string()
 }
 
-async fn exec(command: &str, terms: &Terms, task: Task, claimed: &Claimed) -> Result<(), Failure> {
+async fn exec(command: &str, terms: &Terms, task: Task, claimed: &Claimed) -> Result<Ended, std::io::Error> {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdin(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     for (name, value) in &task.fields {
@@ -172,7 +177,7 @@ async fn exec(command: &str, terms: &Terms, task: Task, claimed: &Claimed) -> Re
         withdrawn = claimed.withdrawn() => {
             group.signal(Signal::TERM);
             let _ = tokio::time::timeout(PATIENCE, work).await;
-            return Err(withdrawn.into());
+            return Ok(Ended::Withdrawn(withdrawn));
         }
     };
     let status = status?;
@@ -184,12 +189,12 @@ async fn exec(command: &str, terms: &Terms, task: Task, claimed: &Claimed) -> Re
             said
         }
     };
-    match status.code() {
-        Some(0) => Ok(()),
-        Some(LATER) => Err(Retry::after(terms.later).because(reason()).into()),
-        Some(HOPELESS) => Err(Dead::because(reason()).into()),
-        _ => Err(reason().into()),
-    }
+    Ok(match status.code() {
+        Some(0) => Ended::Done,
+        Some(LATER) => Ended::Later(terms.later, reason()),
+        Some(HOPELESS) => Ended::Hopeless(reason()),
+        _ => Ended::Failed(reason()),
+    })
 }
 
 /// What a header cannot carry, and `%` itself.
@@ -204,13 +209,7 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     Some(httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-async fn post(
-    client: &reqwest::Client,
-    url: &str,
-    terms: &Terms,
-    task: Task,
-    claimed: &Claimed,
-) -> Result<(), Failure> {
+async fn post(client: &reqwest::Client, url: &str, terms: &Terms, task: Task, claimed: &Claimed) -> Ended {
     let mut request = client.post(url).body(task.input);
     for (name, value) in &task.fields {
         let value = match std::str::from_utf8(value) {
@@ -220,10 +219,14 @@ async fn post(
         request = request.header(format!("Tsgen-{}", name.replace('_', "-")), value);
     }
     let answered = async {
-        let response = request.send().await.map_err(|error| error.without_url())?;
+        let response = match request.send().await {
+            Ok(response) => response,
+            // With its causes, and without the URL, which may have a password.
+            Err(error) => return Ended::Failed(sentence(&error.without_url().into())),
+        };
         let (status, after) = (response.status(), retry_after(&response));
         if status.is_success() {
-            return Ok(());
+            return Ended::Done;
         }
         let body = response.bytes().await.unwrap_or_default();
         let said = Bytes::from(String::from_utf8_lossy(&body[..body.len().min(TAIL)]).trim()).to_string();
@@ -232,15 +235,15 @@ async fn post(
         let is_later =
             status == reqwest::StatusCode::TOO_MANY_REQUESTS || status == reqwest::StatusCode::SERVICE_UNAVAILABLE;
         match after {
-            _ if is_hopeless => Err(Dead::because(reason).into()),
-            Some(after) => Err(Retry::after(after).because(reason).into()),
-            None if is_later => Err(Retry::after(terms.later).because(reason).into()),
-            None => Err(reason.into()),
+            _ if is_hopeless => Ended::Hopeless(reason),
+            Some(after) => Ended::Later(after, reason),
+            None if is_later => Ended::Later(terms.later, reason),
+            None => Ended::Failed(reason),
         }
     };
     tokio::select! {
         ended = answered => ended,
-        withdrawn = claimed.withdrawn() => Err(withdrawn.into()),
+        withdrawn = claimed.withdrawn() => Ended::Withdrawn(withdrawn),
     }
 }
 
@@ -258,19 +261,26 @@ where
         worker = worker.and_then(further);
     }
     worker = worker.concurrency(work.concurrency).shutdown_timeout(work.shutdown_timeout);
+    if let Some(name) = &work.consumer {
+        worker = worker.consumer(name);
+    }
     if let Some(lease) = work.lease {
         worker = worker.lease(lease);
     }
-    let terms = Arc::new(terms);
+    let (terms, tsgen, is_told) = (Arc::new(terms), tsgen.clone(), !work.quiet);
     worker
         .run(move |job: Job<F::Content>| {
-            let terms = terms.clone();
+            let (terms, tsgen) = (terms.clone(), tsgen.clone());
             async move {
-                let (task, claimed) = (Task::of::<F>(&job), &job.claimed);
-                match &terms.program {
-                    Program::Exec(command) => exec(command, &terms, task, claimed).await,
+                let (task, claimed, began) = (Task::of::<F>(&job), &job.claimed, Instant::now());
+                let ended = match &terms.program {
+                    Program::Exec(command) => exec(command, &terms, task, claimed).await.unwrap_or_else(Ended::from),
                     Program::Http(client, url) => post(client, url, &terms, task, claimed).await,
+                };
+                if is_told {
+                    log::<F>(&tsgen, claimed, &ended, began.elapsed()).await;
                 }
+                ended.told()
             }
         })
         .await
@@ -280,7 +290,10 @@ pub async fn run(common: &Common, work: &Work) -> anyhow::Result<Outcome> {
     // Colours are for terminals, not for files and journals.
     let has_colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(has_colours).with_target(false).init();
+    // That something has failed the library says as well, and less of it.
+    let told = EnvFilter::new("info,tsgen_client[{deliveries}]=off");
+    let log = tracing_subscriber::fmt().with_env_filter(told).with_writer(std::io::stderr);
+    log.with_ansi(has_colours).with_target(false).init();
     let servers = Servers::of(common)?;
     let Some(first) = work.keys.first() else { bail!("no key") };
     let known = Known::find(&servers, first).await?;

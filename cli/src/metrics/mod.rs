@@ -5,6 +5,7 @@ mod text;
 
 use crate::args::{Common, Metrics};
 use crate::family::Family;
+use crate::host;
 use crate::serve;
 use crate::servers::Servers;
 use crate::watch::{self, complain, Options, Picture, Watch};
@@ -13,6 +14,7 @@ use anyhow::Context;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::Router;
@@ -55,7 +57,8 @@ pub async fn run(common: &Common, metrics: &Metrics) -> anyhow::Result<Outcome> 
         let listener = TcpListener::bind(listen).await.with_context(|| format!("--listen {listen}"))?;
         eprintln!("tsgen: metrics: http://{}/metrics", listener.local_addr()?);
         let app = routes(Watch::start(servers, Options::default()), metrics.max_keys);
-        serve::serve(listener, app).await?;
+        let guarded = app.layer(from_fn_with_state(Arc::new(metrics.host.clone()), host::guard));
+        serve::serve(listener, guarded).await?;
         return Ok(Outcome::Done);
     }
     let picture = watch::whole(servers, &Family::ALL).await?;

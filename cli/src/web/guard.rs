@@ -10,6 +10,7 @@ use super::trouble::Trouble;
 use super::visit::{Pairs, Visit};
 use super::who::{cookie, text, who, Gate};
 use super::{login, App};
+use crate::host;
 use crate::serve::{Peer, PATIENCE};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -154,25 +155,11 @@ async fn form(app: &App, visit: &Visit, parts: &Parts, body: Body) -> Result<Pai
     Ok(fields)
 }
 
-/// The name of a host without its port.
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
-}
-
-/// An address is nobody's to point elsewhere; a name is.
 fn host(app: &App, parts: &Parts) -> Result<(), Trouble> {
-    let host = parts.uri.host().unwrap_or_else(|| text(&parts.headers, header::HOST));
-    let name = without_port(host).trim_end_matches('.').to_ascii_lowercase();
-    let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-    let is_local = name == "localhost" || name.ends_with(".localhost");
-    if is_address || is_local || app.web.host.iter().any(|own| own.eq_ignore_ascii_case(&name)) {
+    if host::is_meant(parts, &app.web.host) {
         return Ok(());
     }
-    let text = "The name of the host in the address is not one that tsgen was told of: start it with --host NAME for each name it is reached by.";
-    Err(Trouble::new(StatusCode::MISDIRECTED_REQUEST, "Unknown host", text))
+    Err(Trouble::new(StatusCode::MISDIRECTED_REQUEST, "Unknown host", host::UNKNOWN))
 }
 
 /// Browsers say where a form comes from. Those that do not are kept out by the token alone.
@@ -226,15 +213,4 @@ fn page(visit: &Visit, trouble: &Trouble) -> Response {
     let mut reply = visit.page(&Page { title: &trouble.title, tab: Tab::None, is_live: false }, body);
     *reply.status_mut() = trouble.status;
     reply
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_is_no_part_of_a_name() {
-        let names = ["a.b:80", "a.b", "[::1]:8380", "[::1]", "127.0.0.1:1"].map(without_port);
-        assert_eq!(names, ["a.b", "a.b", "[::1]", "[::1]", "127.0.0.1"]);
-    }
 }

@@ -179,6 +179,20 @@ fn keys_are_made_changed_and_paused() {
 
     // What is wrong the server says, and nothing has changed.
     assert!(tsgen(&server, &["create", "tsgen", "jobs"]).failed(1).contains("BUSYKEY"));
+    // What cannot be taken back is asked for, wherever the answer stands.
+    assert!(tsgen(&server, &["alter", "jobs", "--sink", "stream"])
+        .failed(1)
+        .contains("Change SINK stream of jobs? It may not be taken back."));
+    for args in [
+        ["alter", "-y", "jobs", "--sink", "stream"],
+        ["alter", "jobs", "--sink", "stream", "--yes"],
+        ["alter", "jobs", "--yes", "--sink", "stream"],
+    ] {
+        tsgen(&server, &args).done();
+        assert_eq!(json(&server, &["info", "jobs"])["info"]["sink"], "stream", "{args:?}");
+        tsgen(&server, &["alter", "jobs", "--sink", "", "-y"]).done();
+    }
+    assert_eq!(tsgen(&server, &["alter", "jobs", "--lease", "20s", "--json"]).done(), "{\n  \"done\": true\n}\n");
     assert!(tsgen(&server, &["alter", "jobs", "--lease", "0"]).failed(1).contains("LEASE must be"));
     assert!(tsgen(&server, &["alter", "jobs", "lease", "5s"]).failed(1).contains("options of the key begin with --"));
     assert!(tsgen(&server, &["alter", "nothing", "--lease", "5s"]).failed(1).contains("there is no key"));

@@ -102,3 +102,20 @@ fn the_number_of_labels_is_bounded() {
     has(&text, r#"tsgen_entries{db="0",family="TSGEN",key="(other)",state="waiting"} 19"#);
     assert!(!text.contains("key=\"k8\""), "{text}");
 }
+
+/// The status of the answer to a request for a host.
+fn status(url: &str, host: &str) -> u16 {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    agent.get(url).header("Host", host).call().expect("an answer").status().as_u16()
+}
+
+#[test]
+fn a_name_that_somebody_else_has_pointed_here_is_told_nothing() {
+    let server = Server::start(&[]);
+    let served = start(&server, &["metrics", "--listen", "127.0.0.1:0", "--host", "queues.example"]);
+    let url = served.line_with("tsgen: metrics: http://").rsplit(' ').next().expect("an address").to_owned();
+    let statuses = ["127.0.0.1", "localhost:1", "Queues.example:9380", "evil.example", "x.queues.example", ""]
+        .map(|host| status(&url, host));
+    assert_eq!(statuses, [200, 200, 200, 421, 421, 421]);
+    assert!(tsgen(&server, &["metrics", "--host", "x"]).failed(2).contains("--listen"));
+}

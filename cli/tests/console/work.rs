@@ -71,6 +71,43 @@ fn several_keys_and_several_at_once() {
     wait_until("all are acknowledged", || c.ok("TSGEN.INFO low").field("acked").int() == 1);
 }
 
+#[test]
+fn the_log_says_of_each_entry_what_came_of_it_and_why() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k MAXDELIVERIES 2 BACKOFF 1\n OK\n > TSGEN.ADVANCE k 10\n 10\n > TSGEN.MADD k 1 0 x 2 65 x 3 75 x 4 1 x\n [0 0 0 0]");
+    let script = "echo \"mailbox of $TSGEN_ID is full\" >&2; exit $TSGEN_ID";
+    let worker = start(&server, &["work", "k", "--exec", script, "--later", "1h", "--consumer", "postman"]);
+    let line = |id: &str, outcome: &str| worker.line_with(&format!("id=\"{id}\" deliveries={outcome}"));
+    assert!(line("0", "1 outcome=\"done\" took_ms=").contains("INFO entry key=\"k\""));
+    for (id, outcome) in [
+        ("65", "1 outcome=\"dead\""),
+        ("75", "1 outcome=\"retry\""),
+        ("1", "1 outcome=\"retry\""),
+        ("1", "2 outcome=\"dead\""),
+    ] {
+        let line = line(id, outcome);
+        assert!(
+            line.contains("WARN entry key=\"k\"") && line.ends_with(&format!("reason=\"mailbox of {id} is full\"")),
+            "{line}"
+        );
+    }
+    // Once each, and nothing of what the entries carry.
+    assert_eq!(worker.lines_with("id=").len(), 5);
+    assert_eq!(worker.lines_with("id=1").len(), 0);
+    drop(worker);
+
+    let mut quiet = start(
+        &server,
+        &["work", "k", "--exec", "sleep 3600", "--consumer", "clerk", "--quiet", "--shutdown-timeout", "100ms"],
+    );
+    c.ok("TSGEN.ADD k 5 held x");
+    wait_until("it is held", || c.ok("TSGEN.PENDING k").to_string().contains("'clerk'"));
+    assert_eq!(quiet.terminate(), Some(0));
+    assert_eq!(quiet.last_lines(), Vec::<String>::new());
+    tsgen(&server, &["work", "k", "--exec", "true", "--consumer", ""]).failed(2);
+}
+
 /// A web service that answers each request with the status and headers that are its path, and tells what it was asked.
 fn service() -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -1,0 +1,204 @@
+//! `tsgen export`: reads a key, and changes nothing unless it is to seal a window first.
+
+use super::gate::behind;
+use super::{Head, SourceAt, State, FORMAT};
+use crate::args::{self, Common, Export};
+use crate::bytes::Bytes;
+use crate::carried::Carried;
+use crate::entries::{page_of, Entry};
+use crate::family::Family;
+use crate::keys::Known;
+use crate::servers::Servers;
+use crate::Outcome;
+use anyhow::{bail, Context};
+use serde::Serialize;
+use std::io::{BufWriter, StdoutLock, Write};
+use tsgen_client::reply::{list, pairs, text};
+use tsgen_client::{Figure, Info, Raw};
+
+/// So many entries are asked for at a time; the server ends a page at 4 MiB.
+const PAGE: usize = 1000;
+
+/// An entry as a line.
+#[derive(Serialize)]
+pub struct Told {
+    state: State,
+    #[serde(flatten)]
+    entry: Entry<Carried>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_ms: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_run: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_replaced: bool,
+}
+
+impl Told {
+    pub fn of(state: State, entry: Entry<Carried>) -> Self {
+        Self { state, entry, every_ms: None, is_run: false, is_replaced: false }
+    }
+}
+
+/// Where the lines go, and what they lack.
+pub struct Lines {
+    out: BufWriter<StdoutLock<'static>>,
+    lost: Vec<String>,
+}
+
+impl Lines {
+    pub fn write(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
+        Ok(self.out.write_all(b"\n")?)
+    }
+
+    /// Something that the export has not, said at its end.
+    pub fn lost(&mut self, what: String) {
+        self.lost.push(what);
+    }
+}
+
+/// The options with which CREATE makes such a key: those that this server's CREATE has and INFO tells of. A sink is not among them, for the copy
+/// is to do nothing by itself.
+async fn options(known: &Known, info: &Info, sources: &[SourceAt]) -> anyhow::Result<Vec<Bytes>> {
+    let docs = known
+        .tsgen
+        .command(None, ["COMMAND", "DOCS", &known.family.command("CREATE")])
+        .await
+        .context("COMMAND DOCS")?;
+    let arguments = pairs(&docs).into_iter().flat_map(|(_, docs)| pairs(docs)).find(|(name, _)| name == "arguments");
+    let Some((_, arguments)) = arguments else {
+        bail!("COMMAND DOCS does not tell the options of {}", known.family.command("CREATE"))
+    };
+    let mut words = Vec::new();
+    match (info.gate.as_str(), known.family) {
+        ("clock", _) => words.push(Bytes::from("CLOCK")),
+        ("sources", Family::Tsgen) => {
+            words.extend([Bytes::from("SOURCES"), Bytes::from(sources.len().to_string())]);
+            words.extend(sources.iter().map(|source| source.name.clone()));
+        }
+        _ => {}
+    }
+    for argument in list(arguments) {
+        let Some((_, token)) = pairs(argument).into_iter().find(|(name, _)| name == "token") else { continue };
+        let token = text(token);
+        let named = if token == "PREFIX" { "prefixes".to_owned() } else { token.to_lowercase() };
+        let figure = &info[named.as_str()];
+        match figure {
+            _ if token == "SINK" => {}
+            Figure::Text(text) if token == "PAUSED" && text.0 == b"no" => {}
+            Figure::Integer(n) => words.extend([Bytes::from(token), Bytes::from(n.to_string())]),
+            Figure::Text(text) => words.extend([Bytes::from(token), Bytes::from(text)]),
+            // Prefixes: each with its word.
+            Figure::Names(names) => {
+                words.extend(names.iter().flat_map(|name| [Bytes::from(&token), Bytes::from(name)]));
+            }
+            Figure::Nil => {}
+        }
+    }
+    Ok(words)
+}
+
+async fn head(known: &Known, info: &Info) -> anyhow::Result<Head> {
+    let mut sources = Vec::new();
+    if info.gate == "sources" {
+        for source in known.tsgen.elements(known.name.clone()).sources().await? {
+            sources.push(SourceAt { name: Bytes::from(&source.name), timestamp: source.timestamp });
+        }
+    }
+    let watermark = match info["watermark"] {
+        Figure::Integer(watermark) if info.gate != "clock" => Some(watermark),
+        _ => None,
+    };
+    Ok(Head {
+        tsgen_export: FORMAT,
+        family: known.family.name().to_owned(),
+        key: Bytes::from(&known.name),
+        options: options(known, info, &sources).await?,
+        watermark,
+        sources,
+    })
+}
+
+pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome> {
+    let known = Known::find(&Servers::of(common)?, &export.key).await?;
+    if export.seal {
+        match known.family {
+            Family::Tally => known.tsgen.tally(known.name.clone()).seal().await?,
+            family => bail!("--seal is for keys of TALLY, and {} is one of {family}", export.key),
+        };
+    }
+    let info = known.info().await?;
+    let mut lines = Lines { out: BufWriter::new(std::io::stdout().lock()), lost: Vec::new() };
+    lines.write(&head(&known, &info).await?)?;
+    for (state, own) in [
+        (args::State::Ready, State::Ready),
+        (args::State::Delayed, State::Delayed),
+        (args::State::Leased, State::Leased),
+        (args::State::Dead, State::Dead),
+    ] {
+        let mut cursor = "0".to_owned();
+        loop {
+            let (entries, next) = page_of(&known, state, PAGE, &cursor).await?;
+            for entry in entries {
+                told(&known, &info, Told::of(own, entry), &mut lines).await?;
+            }
+            if next == "0" {
+                break;
+            }
+            cursor = next;
+        }
+    }
+    // What is behind the gate comes last: of a group that has fired and collects again, what has fired is older.
+    behind(&known, &info, &mut lines).await?;
+    if matches!(&info["sink"], Figure::Text(sink) if !sink.0.is_empty()) {
+        lines.lost("it feeds a stream (SINK), and a copy of it is to feed none".to_owned());
+    }
+    let grouped = info["grouplimit"].integer() > 0 || matches!(&info["fair"], Figure::Text(fair) if fair.0 == b"yes");
+    if known.family == Family::Tsgen && grouped {
+        lines.lost("no command tells the groups of elements: in a copy each is in the group of its id".to_owned());
+    }
+    lines.out.flush()?;
+    for lost in &lines.lost {
+        eprintln!("tsgen: not exported: {}: {lost}", known.name);
+    }
+    Ok(Outcome::Done)
+}
+
+/// An element of TSGEN as GET finds it by its id.
+async fn found(known: &Known, id: &Bytes) -> anyhow::Result<Option<tsgen_client::Found<Raw>>> {
+    Ok(known.tsgen.elements(known.name.clone()).get(&id.0).await?)
+}
+
+/// How often the element of this id and timestamp comes again, in ms.
+pub async fn every(known: &Known, id: &Bytes, timestamp: i64) -> anyhow::Result<Option<u64>> {
+    let found = found(known, id).await?.filter(|found| found.timestamp == timestamp);
+    Ok(found.and_then(|found| found.every).and_then(|every| u64::try_from(every.as_millis()).ok()))
+}
+
+/// Writes an entry, with what PEEK does not tell of it.
+async fn told(known: &Known, info: &Info, mut told: Told, lines: &mut Lines) -> anyhow::Result<()> {
+    let is_large = told.entry.content.is_none();
+    let is_asked_for = is_large || told.state == State::Leased || info["recurring"].integer() > 0;
+    if known.family == Family::Tsgen && is_asked_for {
+        let found = found(known, &told.entry.id).await?;
+        let is_it = |found: &tsgen_client::Found<Raw>| {
+            found.timestamp == told.entry.timestamp.unwrap_or_default()
+                && (found.state == "dead") == (told.state == State::Dead)
+        };
+        match found {
+            Some(found) if is_it(&found) => {
+                told.every_ms = found.every.and_then(|every| u64::try_from(every.as_millis()).ok());
+                let payload = found.payload.map(|payload| Carried::Payload(Bytes(payload.0)));
+                told.entry.content = told.entry.content.or(payload.ok());
+            }
+            _ if told.state == State::Dead => told.is_run = true,
+            _ if told.state == State::Leased => told.is_replaced = true,
+            _ => {}
+        }
+    }
+    if told.entry.content.is_none() {
+        lines
+            .lost(format!("{}: its content has {} bytes, more than the server shows", told.entry.id, told.entry.bytes));
+    }
+    lines.write(&told)
+}
