@@ -1,5 +1,8 @@
 //! `tsgen doctor`: what endangers delivery, and what to do about it.
 
+mod replicas;
+mod slots;
+
 use crate::args::Common;
 use crate::bytes::Bytes;
 use crate::family::Family;
@@ -7,7 +10,9 @@ use crate::sentence::sentence;
 use crate::servers::{field, info, Servers};
 use crate::watch::{self, Refused, Row};
 use crate::{table, Outcome};
+use replicas::replicas;
 use serde::Serialize;
+use slots::without_their_slot;
 use std::collections::BTreeSet;
 use tsgen_client::reply::{list, pairs, text};
 use tsgen_client::Tsgen;
@@ -272,7 +277,10 @@ pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
     for address in servers.masters().await? {
         let place = Place { tsgen: servers.open(&address, None)?, node: address };
         match node(&place, &mut found).await {
-            Ok(node) => nodes.push(node),
+            Ok(node) => {
+                nodes.push(node);
+                nodes.extend(replicas(&servers, &place, &mut found).await);
+            }
             Err(error) => {
                 found.error(
                     &place.node,
@@ -290,7 +298,12 @@ pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
     compare(&nodes, &mut found);
     if found.0.iter().all(|finding| finding.what != NOT_LOADED) {
         let keys = watch::whole(servers, &Family::ALL).await?;
-        keys.rows.iter().for_each(|row| key(row, &mut found));
+        for row in &keys.rows {
+            key(row, &mut found);
+            if keys.is_cluster {
+                without_their_slot(row, &mut found);
+            }
+        }
         if let Some(Refused { count, why }) = &keys.refused {
             found.add(
                 Grade::Unknown,
@@ -322,4 +335,28 @@ pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
         table::line(format!("{grade}: {place}: {what}\n    {remedy}"))?;
     }
     Ok(if found.is_empty() { Outcome::Done } else { Outcome::Failed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_differ_are_told_of() {
+        let node = |version: &str, clock_ms| Node { name: "n".into(), version: version.into(), clock_ms };
+        let told = |nodes: &[Node]| {
+            let mut found = Findings::default();
+            compare(nodes, &mut found);
+            found.0.into_iter().map(|finding| finding.what).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[node("0.1.0", Some(3)), node("0.1.0", None), node("", Some(-500))]), Vec::<String>::new());
+        let said = told(&[node("0.1.0", Some(-501)), node("0.2.0", Some(0))]);
+        assert_eq!(
+            said,
+            [
+                "nodes have different versions of the module: {\"0.1.0\", \"0.2.0\"}",
+                "its clock is 501ms behind the one here"
+            ]
+        );
+    }
 }

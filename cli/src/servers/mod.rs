@@ -133,6 +133,11 @@ impl Servers {
         Ok(Tsgen::from(self.tls.server(&self.of_node(master, db))?))
     }
 
+    /// Any node at an address, a replica for example.
+    pub fn node(&self, address: &str) -> anyhow::Result<Tsgen> {
+        Ok(Tsgen::from(self.tls.server(&self.url.one(address))?))
+    }
+
     /// The only database to look at, if it is to be one.
     pub fn db(&self) -> Option<u32> {
         self.db
@@ -162,7 +167,7 @@ fn address(range: &Value, own: &str) -> Option<String> {
 }
 
 /// A host and its port. An address of IPv6 has colons of its own.
-fn joined(name: &str, port: &str) -> String {
+pub fn joined(name: &str, port: &str) -> String {
     if name.contains(':') {
         format!("[{name}]:{port}")
     } else {

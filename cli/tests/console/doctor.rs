@@ -52,6 +52,40 @@ fn what_endangers_delivery_is_found() {
 }
 
 #[test]
+fn a_timer_that_came_late_is_found() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut c = server.client();
+    // Due while the server does nothing else, and not looked at for another reason.
+    c.play("> DEBOUNCE.CREATE k IDLE 2s\n OK\n > DEBOUNCE.PUSH k g x\n 1");
+    wait_until("only its deadline is left", || {
+        c.info("tsgen", "tsgen_timer_ticks") != "0" && c.info("tsgen", "tsgen_timer_next_deadline").len() == 13
+    });
+    c.ok("DEBUG SLEEP 4");
+    wait_until("it came", || c.info("tsgen", "tsgen_timer_lateness_us_looks") != "0");
+    finds(&server, "in one of a hundred cases the timer came ");
+}
+
+#[test]
+fn a_replica_that_could_not_take_over_is_found() {
+    let server = Server::start(&[]);
+    let replica = Server::plain(&[]);
+    replica.replica_of(&server);
+    replica.wait_in_sync(&server);
+    finds(&server, "error: the module is not loaded there: it cannot take its master's place");
+    let mut clock = Clock::new();
+    let ahead = Server::start_under(&clock, &[]);
+    clock.pass(3_600_000);
+    ahead.replica_of(&server);
+    ahead.wait_in_sync(&server);
+    finds(&server, "its clock is 1h ahead of the one here");
+    let text = tsgen(&server, &["doctor"]).out;
+    assert!(
+        text.contains(&format!("127.0.0.1:{} (replica of 127.0.0.1:{}): its clock is 1h", ahead.port, server.port)),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_clock_that_differs_is_found() {
     let mut clock = Clock::new();
     let server = Server::start_under(&clock, &[]);

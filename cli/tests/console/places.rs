@@ -33,6 +33,12 @@ fn a_cluster_is_seen_as_a_whole() {
         found.out,
         found.err
     );
+    // A watcher hears of the keys of its own node.
+    let tag = tags(1, 1).next().expect("a tag");
+    router.ok(&format!("EXPIRY.CREATE {{{tag}}}w PREFIX {{{tag}}}: PREFIX order:"));
+    let found = tsgen_at(&url, &["doctor"], "").out;
+    assert!(found.contains(&format!("warning: EXPIRY {{{tag}}}w: of the keys that begin with 'order:'")), "{found}");
+    assert!(!found.contains(&format!("'{{{tag}}}:'")), "{found}");
     assert!(tsgen_at(&url, &["ls", "--db", "1"], "").failed(1).contains("database 0 only"));
 }
 
