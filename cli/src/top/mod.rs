@@ -13,6 +13,7 @@ mod server;
 mod talk;
 mod terminal;
 mod text;
+mod ways;
 
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use crate::sentence::sentence;
 use crate::servers::Servers;
 use crate::watch::{KeyId, Options, Picture, Watch};
 use crate::{table, Outcome};
-use anyhow::{bail, Context};
+use anyhow::Context;
 use crossterm::event::{Event as Typed, EventStream, KeyEventKind};
 use draw::Theme;
 use futures_util::StreamExt;
@@ -36,20 +37,19 @@ use terminal::Terminal;
 use tokio::signal::unix::{signal, SignalKind};
 use tokio::task::JoinSet;
 use tsgen_client::Name;
+use ways::Ways;
 
 /// What is being asked, each with the number of its question.
 type Asked = JoinSet<(u64, Result<Answer, String>)>;
 
 pub async fn run(common: &Common, top: &Top) -> anyhow::Result<Outcome> {
-    if common.json {
-        bail!("top is for people: `tsgen ls --watch --json` prints what programs read");
-    }
-    let servers = Arc::new(Servers::of(common)?);
+    let servers = Servers::of(common)?;
     terminal::must_be_one()?;
     // Who cannot be reached at all is said as by any other command, before the screen is taken.
     servers.check().await?;
     let address = servers.masters().await?.join(" ");
     let mut watch = Watch::start(Servers::of(common)?, Options { every: top.every, ..Options::default() });
+    let ways = Arc::new(Ways::new(servers));
     let (mut terminated, mut hung_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let mut model = Model::new(address, top.read_only);
     let theme = Theme::of_environment();
@@ -83,8 +83,8 @@ pub async fn run(common: &Common, top: &Top) -> anyhow::Result<Outcome> {
                 Ask::Quit => return Ok(Outcome::Done),
                 Ask::Look => watch.soon(),
                 ask => {
-                    let (servers, picture) = (servers.clone(), watch.now());
-                    asked.spawn(async move { (serial, answer(&servers, &picture, &ask).await) });
+                    let (ways, picture) = (ways.clone(), watch.now());
+                    asked.spawn(async move { (serial, answer(&ways, &picture, &ask).await) });
                 }
             }
         }
@@ -101,15 +101,18 @@ fn panic_if_planted(event: &Event) {
 }
 
 /// Asks the master that has the key.
-async fn answer(servers: &Servers, picture: &Picture, ask: &Ask) -> Result<Answer, String> {
+async fn answer(ways: &Ways, picture: &Picture, ask: &Ask) -> Result<Answer, String> {
     let answered = async {
         let spot = server::spot(ask).context("a question without a key")?;
         let id = KeyId { db: spot.db, key: spot.key.clone() };
         let row = picture.row(&id).context("the key is gone")?;
-        // In a cluster the key may have moved meanwhile; that connection follows.
-        let tsgen = if servers.is_cluster { servers.tsgen().await? } else { servers.open(&row.node, Some(spot.db))? };
+        let tsgen = ways.to(row).await?;
         let known = Known { tsgen, family: spot.family, name: Name(spot.key.0.clone()) };
-        server::answer(&known, ask).await
+        let answered = server::answer(&known, ask).await;
+        if answered.is_err() {
+            ways.forget(row);
+        }
+        answered
     };
     answered.await.map_err(|error: anyhow::Error| sentence(&error))
 }

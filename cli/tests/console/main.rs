@@ -15,6 +15,7 @@ mod run;
 mod tls;
 mod tmux;
 mod top;
+mod top_places;
 mod transfer;
 mod watching;
 mod web;

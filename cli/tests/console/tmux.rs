@@ -23,9 +23,10 @@ impl Tmux {
         server.env("TSGEN", env!("CARGO_BIN_EXE_tsgen")).envs(environment.iter().copied());
         let server = Process::spawn(&mut server).expect("start tmux (apt-get install tmux)");
         let tmux = Self { socket, _server: server, _folder: folder };
-        wait_until("tmux listens", || tmux.socket.exists());
+        // Its socket is there before it listens.
+        let options = ["set-option", "-g", "status", "off", ";", "set-option", "-g", "remain-on-exit", "on"];
+        wait_until("tmux listens", || tmux.socket.exists() && tmux.ask(&options).status.success());
         let (columns, lines) = (columns.to_string(), lines.to_string());
-        tmux.tell(&["set-option", "-g", "status", "off", ";", "set-option", "-g", "remain-on-exit", "on"]);
         tmux.tell(&["new-session", "-d", "-x", &columns, "-y", &lines, "exec sh"]);
         tmux.until("a prompt", |screen| !screen.trim().is_empty());
         tmux
