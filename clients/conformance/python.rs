@@ -108,7 +108,7 @@ fn tests_of_the_frameworks_pass() {
         ("celery", "celery_tests", &["t/integration/test_tasks.py"]),
         ("celery", "celery_tests", &["t/integration/test_group_chains.py", "t/integration/test_inspect.py"]),
     ];
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for (framework, plugin, args) in parts {
             scope.spawn(move || tests_of(framework, plugin, args));
         }
