@@ -12,8 +12,10 @@ use std::collections::HashMap;
 use tsgen_client::DeadLetter;
 use wildmatch::WildMatch;
 
-/// So many are listed or settled by one command.
+/// So many are settled by one command.
 pub const PAGE: usize = 10_000;
+/// So many are listed by one: each may have 128 KiB of id and reason.
+const LISTED: usize = 1000;
 
 /// What becomes of dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +59,12 @@ async fn each(known: &Known, reason: Option<&str>, mut take: impl FnMut(Letter) 
 pub async fn all(known: &Known, mut take: impl FnMut(&DeadLetter) -> bool) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
-        let page = page(known, PAGE, after).await?;
+        let page = page(known, LISTED, after).await?;
         if !page.iter().all(&mut take) {
             return Ok(());
         }
         match page.last() {
-            Some(last) if page.len() == PAGE => after = last.token,
+            Some(last) if page.len() == LISTED => after = last.token,
             _ => return Ok(()),
         }
     }

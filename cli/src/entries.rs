@@ -7,6 +7,7 @@ use crate::keys::Known;
 use crate::servers::Servers;
 use crate::{table, with_key, Outcome};
 use anyhow::Context;
+use serde::ser::{SerializeSeq, Serializer};
 use serde::Serialize;
 use serde_json::{json, Map, Value};
 use tsgen_client::{Elements, Family, Key, Page, Peeked, Tsgen};
@@ -122,38 +123,52 @@ pub async fn each(known: &Known, state: State, size: usize, mut take: impl FnMut
     }
 }
 
+/// A row of `peek`.
+fn cells(of: State, entry: &Entry) -> Vec<String> {
+    let time = |ms: Option<i64>| ms.map_or(String::new(), |ms| table::length(ms.saturating_sub(table::now())));
+    let state = match (of, &entry.death) {
+        (State::Ready, _) if entry.held => "held back".to_owned(),
+        (State::Ready, _) => String::new(),
+        (State::Delayed, _) => format!("back in {}", time(entry.until_ms)),
+        (State::Leased, _) => {
+            let consumer = entry.consumer.as_ref().map(Bytes::to_string).unwrap_or_default();
+            format!("{consumer}, for {}", time(entry.until_ms))
+        }
+        (State::Dead, death) => death.as_ref().map(|death| death.reason.to_string()).unwrap_or_default(),
+    };
+    let token = entry.token.map_or("-".to_owned(), |token| token.to_string());
+    let id = shortened(&entry.id.to_string(), 40);
+    vec![token, entry.deliveries.to_string(), id, shortened(&state, 40), shortened(&entry.line(), 100)]
+}
+
 pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
     let known = Known::find(&Servers::of(common)?, &peek.key).await?;
     let pattern = peek.id.as_deref().map(WildMatch::new);
-    let mut entries = Vec::new();
     let size = if pattern.is_some() { 1000 } else { peek.count.clamp(1, 1000) };
+    // Contents may be large, so none is kept for longer than it takes to show it.
+    let (mut left, mut rows, mut failure) = (peek.count, Vec::new(), None);
+    let mut serializer = serde_json::Serializer::pretty(std::io::stdout().lock());
+    let mut list = if common.json { Some(serializer.serialize_seq(None)?) } else { None };
     each(&known, peek.state, size, |entry| {
-        if entries.len() < peek.count && pattern.as_ref().is_none_or(|pattern| pattern.matches(&entry.id.to_string())) {
-            entries.push(entry);
+        if left > 0 && pattern.as_ref().is_none_or(|pattern| pattern.matches(&entry.id.to_string())) {
+            left -= 1;
+            match &mut list {
+                Some(list) => failure = list.serialize_element(&entry).err(),
+                None => rows.push(cells(peek.state, &entry)),
+            }
         }
-        entries.len() < peek.count
+        left > 0 && failure.is_none()
     })
     .await?;
-    if common.json {
-        table::json(&entries)?;
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
+    if let Some(list) = list {
+        list.end()?;
+        drop(serializer);
+        table::line("")?;
         return Ok(Outcome::Done);
     }
-    let rows = entries.iter().map(|entry| {
-        let time = |ms: Option<i64>| ms.map_or(String::new(), |ms| table::length(ms.saturating_sub(table::now())));
-        let state = match (peek.state, &entry.death) {
-            (State::Ready, _) if entry.held => "held back".to_owned(),
-            (State::Ready, _) => String::new(),
-            (State::Delayed, _) => format!("back in {}", time(entry.until_ms)),
-            (State::Leased, _) => {
-                let consumer = entry.consumer.as_ref().map(Bytes::to_string).unwrap_or_default();
-                format!("{consumer}, for {}", time(entry.until_ms))
-            }
-            (State::Dead, death) => death.as_ref().map(|death| death.reason.to_string()).unwrap_or_default(),
-        };
-        let token = entry.token.map_or("-".to_owned(), |token| token.to_string());
-        let id = shortened(&entry.id.to_string(), 40);
-        vec![token, entry.deliveries.to_string(), id, shortened(&state, 40), shortened(&entry.line(), 100)]
-    });
     let state = match peek.state {
         State::Ready => "",
         State::Delayed => "delay",

@@ -222,6 +222,21 @@ fn payloads_of_64_mib_take_no_more_memory_than_two_of_them() {
 }
 
 #[test]
+fn however_many_are_shown_a_few_are_in_memory() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok("TSGEN.ADVANCE k 10");
+    for id in 0..6 {
+        c.ok(&format!("EVAL \"for i = 1, 40 do redis.call('TSGEN.ADD', KEYS[1], 1, i .. '-{id}', string.rep(string.rep('x', 1024), 1024)) end\" 1 k"));
+    }
+    for command in ["peek k -n 1000", "peek k -n 1000 --json"] {
+        bounded(&server, 250, &format!("{command} > shown"));
+        let shown = std::fs::read_to_string(server.folder().join("shown")).expect("what was shown");
+        assert_eq!(shown.matches("40-5").count(), 1, "{command}");
+    }
+}
+
+#[test]
 fn many_elements_of_one_time_are_exported_once_each() {
     let server = Server::start(&[]);
     let mut c = server.client();
