@@ -13,7 +13,7 @@ IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 AT_A_TIME = $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run console web top pictures demo example test test-cluster matrix-cluster test-clients test-console test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
+.PHONY: help setup build run console web top pictures demo example test test-cluster matrix-cluster test-clients test-frameworks test-console test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ matrix-cluster: build ## The same with the newest Redis and the newest Valkey, a
 test-clients: build ## Run one conversation through Redis clients in four languages, and the worker libraries (installs what is missing)
 	@scripts/setup clients
 	@scripts/test --package tsgen-clients --package tsgen-client --package tsgen-conformance
+
+test-frameworks: build ## Run the tests that kombu and Celery ship, with our transport (some minutes; they may repeat a test that they call flaky)
+	@scripts/setup clients
+	@scripts/test --package tsgen-conformance --test conformance -- --ignored ship_pass
 
 test-console: build ## Run the tests of the command line and of its pages, these in Chromium (installs what is missing)
 	@scripts/setup console
