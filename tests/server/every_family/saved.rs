@@ -34,12 +34,12 @@ fn options(c: &mut Client, family: &str) -> Vec<Vec<String>> {
     options.iter().map(forms).collect()
 }
 
-/// What INFO shows of a key, but for the watermark, which may be the clock.
+/// What INFO shows of a key, but for what time alone changes: the watermark, which may be the clock, and sources that fall silent.
 #[track_caller]
 fn info(c: &mut Client, family: &str, key: &str) -> Vec<(String, String)> {
     let info = c.ok(&format!("{family}.INFO {key}"));
     let fields = info.items().chunks_exact(2).map(|pair| (pair[0].text(), pair[1].to_string()));
-    fields.filter(|(name, _)| name != "watermark").collect()
+    fields.filter(|(name, _)| !["watermark", "idle-sources"].contains(&name.as_str())).collect()
 }
 
 /// Creates a key. True if this is allowed.
