@@ -110,7 +110,7 @@ unsafe extern "C" fn key_ends(_: *mut raw::RedisModuleCtx, _: raw::RedisModuleEv
     });
 }
 
-/// Classes of keyspace events. No event is of two of them.
+/// Classes of keyspace events. No event of the server is of two of them; one of another module that is comes twice.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// Class `g`: del, expire, rename, restore, …
@@ -166,7 +166,7 @@ impl KeyListener {
         let last = listeners().last().map_or(&FIRST, |last| &last.next);
         last.get_or_init(|| self);
         if is_first {
-            // SAFETY: a live context; the callback matches. It is called once for each event, because no event is of two classes.
+            // SAFETY: a live context; the callback matches.
             unsafe { api!(RedisModule_SubscribeToKeyspaceEvents(ctx.raw(), self.class.events(), Some(key_event))) };
         }
     }

@@ -81,7 +81,9 @@ pub trait Linked: Content {
 fn only_sampled(headers: &HashMap<String, String>) -> HashMap<String, String> {
     let mut headers = headers.clone();
     if let Some(parent) = headers.get_mut("traceparent").filter(|it| it.len() == 55 && it.starts_with("00-")) {
-        let flags = parent.get(53..).and_then(|flags| u8::from_str_radix(flags, 16).ok());
+        // It takes a sign, too.
+        let digits = parent.get(53..).filter(|flags| flags.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let flags = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         if let Some(flags) = flags {
             parent.replace_range(53.., &format!("{:02x}", flags & 1));
         }

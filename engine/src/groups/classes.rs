@@ -51,7 +51,7 @@ impl Classes {
         self.idle.groups == 0 && self.busy.is_empty()
     }
 
-    /// The class of this number, if any group is in it.
+    /// The class of this number: that of 0 always, another one if any group is in it.
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Class> {
         match number {
             0 => Some(&mut self.idle),
