@@ -3,7 +3,7 @@
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::{renames, tick};
 use crate::delivery::waiters;
-use crate::redis::block::signals_do_harm;
+use crate::redis::block::{is_calling, signals_do_harm};
 use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
 use tsgen_engine::{Millis, UnixMs};
@@ -82,13 +82,16 @@ impl Signals {
         self.send(ctx, name, events);
     }
 
-    /// Sends the events and wakes clients, now that the key is closed.
+    /// Sends the events and wakes clients, now that the key is closed. A client that the timer has called is served outside of commands: what it leaves for
+    /// others is the timer's to hand on.
     pub fn send<'e>(self, ctx: &Ctx, name: &Str, events: impl IntoIterator<Item = &'e CStr>) {
         for event in events {
             ctx.notify(event, name);
         }
-        if self.wake {
-            ctx.signal_ready(name);
+        match self.wake {
+            true if is_calling() => tick::note(ctx.db(), name.bytes(), UnixMs(0)),
+            true => ctx.signal_ready(name),
+            false => {}
         }
     }
 }

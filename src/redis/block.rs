@@ -4,7 +4,7 @@ use super::owed::Reply;
 use super::panics;
 use super::{api, Ctx, OwnedStr, Str};
 use redis_module::raw;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::raw::{c_int, c_void};
 use std::ptr;
 
@@ -34,14 +34,22 @@ pub fn signals_do_harm() -> bool {
 thread_local! {
     /// The key for which a client is called at this moment.
     static CALLED: RefCell<Option<OwnedStr>> = const { RefCell::new(None) };
+    static IS_CALLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a client is being called, outside of commands.
+pub fn is_calling() -> bool {
+    IS_CALLING.get()
 }
 
 impl Blocked {
     /// Has the client served from this key, which must have something for it. For use outside of commands. Does nothing if the client waits no more.
     pub fn call(self, key: &Str) {
         CALLED.set(Some(OwnedStr::new(key.bytes())));
+        IS_CALLING.set(true);
         // SAFETY: whoever has this has not dropped its `Wait`, so Redis has not freed it.
         unsafe { api!(RedisModule_UnblockClient(self.0, ptr::null_mut())) };
+        IS_CALLING.set(false);
         CALLED.set(None);
     }
 }
