@@ -6,9 +6,9 @@ use crate::site::Site;
 use crate::tab::Tab;
 use std::time::Instant;
 
-/// So many pictures a page gets in a tenth of a day, one each two seconds. A whole day takes a minute, and shows no more: what is left behind is
+/// So many pictures a page gets in a twentieth of a day, one each two seconds. A whole day takes minutes, and shows no more: what is left behind is
 /// left behind by each.
-const PICTURES: u64 = 24 * 60 * 60 / 2 / 10;
+const PICTURES: u64 = 24 * 60 * 60 / 2 / 20;
 const SOME: u64 = 240;
 
 /// In place of the stream of events and of most of the replies: each time the page asks for what is new, there is something newer, so that it is
