@@ -28,6 +28,7 @@ mod web;
 mod work;
 
 use args::{Args, Command};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What the process ends with, for scripts.
@@ -55,7 +56,8 @@ async fn main() -> ExitCode {
         // A reader that has seen enough, such as `head`.
         Err(error) if is_broken_pipe(&error) => Outcome::Done.into(),
         Err(error) => {
-            eprintln!("tsgen: {}", sentence::sentence(&error));
+            // Nobody may read it; the exit code is the same.
+            let _ = writeln!(std::io::stderr(), "tsgen: {}", sentence::sentence(&error));
             let unanswered =
                 error.chain().any(|cause| matches!(cause.downcast_ref(), Some(tsgen_client::Error::Unanswered(_))));
             if unanswered { Outcome::Unreachable } else { Outcome::Failed }.into()

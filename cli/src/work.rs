@@ -293,7 +293,8 @@ pub async fn run(common: &Common, work: &Work) -> anyhow::Result<Outcome> {
     // That something has failed the library says as well, and less of it.
     let told = EnvFilter::new("info,tsgen_client[{deliveries}]=off");
     let log = tracing_subscriber::fmt().with_env_filter(told).with_writer(std::io::stderr);
-    log.with_ansi(has_colours).with_target(false).init();
+    // Nobody may read it, and that must not fail: by default the failure is printed, which panics, and a panic in a job fails its entry.
+    log.with_ansi(has_colours).with_target(false).log_internal_errors(false).init();
     let servers = Servers::of(common)?;
     let Some(first) = work.keys.first() else { bail!("no key") };
     let known = Known::find(&servers, first).await?;

@@ -62,6 +62,15 @@ pub fn json(server: &Server, args: &[&str]) -> serde_json::Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+/// Starts it, to run beside the test, with a standard error that nobody reads.
+#[track_caller]
+pub fn start_unheard(server: &Server, args: &[&str]) -> Process {
+    let mut command = command(&url(server), args);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    Process::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer)).expect("start tsgen")
+}
+
 /// Starts it, to run beside the test.
 #[track_caller]
 pub fn start(server: &Server, args: &[&str]) -> App {

@@ -1,7 +1,7 @@
 //! `work`.
 
 use crate::harness::*;
-use crate::run::{start, tsgen};
+use crate::run::{start, start_unheard, tsgen};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
@@ -106,6 +106,17 @@ fn the_log_says_of_each_entry_what_came_of_it_and_why() {
     assert_eq!(quiet.terminate(), Some(0));
     assert_eq!(quiet.last_lines(), Vec::<String>::new());
     tsgen(&server, &["work", "k", "--exec", "true", "--consumer", ""]).failed(2);
+}
+
+#[test]
+fn what_is_done_is_acknowledged_though_nobody_reads_the_log() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k MAXDELIVERIES 2 BACKOFF 1\n OK\n > TSGEN.ADVANCE k 10\n 10\n > TSGEN.MADD k 1 a x 2 b x 3 c x 4 d x 5 e x\n [0 0 0 0 0]");
+    let script = "echo \"$TSGEN_ID is read\" >&2";
+    let _worker = start_unheard(&server, &["work", "k", "--exec", script]);
+    wait_until("all have ended", || info(&mut c, "acked") + info(&mut c, "dead") == 5);
+    assert_eq!((info(&mut c, "acked"), info(&mut c, "died")), (5, 0));
 }
 
 /// A web service that answers each request with the status and headers that are its path, and tells what it was asked.
