@@ -6,6 +6,7 @@ use crate::family::Family;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub use flags::declared;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// See and steer what tsgen holds.
 ///
@@ -17,6 +18,16 @@ pub struct Args {
     pub common: Common,
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// A time between two looks at the servers.
+fn every(text: &str) -> Result<Duration, String> {
+    const RANGE: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(86_400);
+    let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match RANGE.contains(&every) {
+        true => Ok(every),
+        false => Err("EVERY must be between 100ms and 1day".to_owned()),
+    }
 }
 
 /// Where to look, and how to show it.
@@ -166,7 +177,7 @@ pub struct Ls {
     #[arg(long, value_enum)]
     pub sort: Option<Column>,
     /// Again every so often, with rates, until Ctrl-C
-    #[arg(long, value_name = "EVERY", value_parser = humantime::parse_duration, num_args = 0..=1, default_missing_value = "2s")]
+    #[arg(long, value_name = "EVERY", value_parser = every, num_args = 0..=1, default_missing_value = "2s")]
     pub watch: Option<std::time::Duration>,
 }
 
@@ -174,7 +185,7 @@ pub struct Ls {
 #[derive(Group, Debug)]
 pub struct Top {
     /// How often to look again
-    #[arg(long, value_name = "EVERY", default_value = "2s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "EVERY", default_value = "2s", value_parser = every)]
     pub every: std::time::Duration,
     /// Change nothing, whatever is pressed
     #[arg(long)]
@@ -345,7 +356,7 @@ pub struct Web {
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub max_keys: usize,
     /// How often to look at the servers; pages that are open follow
-    #[arg(long, value_name = "EVERY", default_value = "2s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "EVERY", default_value = "2s", value_parser = every)]
     pub every: std::time::Duration,
     /// So many keys of each node are looked at a second. 250 cost a server at most a hundredth of a core
     #[arg(long, default_value_t = 250, value_name = "N")]

@@ -94,7 +94,7 @@ fn a_listing_is_filtered_and_sorted() {
 #[test]
 fn a_listing_that_is_watched_tells_rates() {
     let server = server();
-    let watched = start(&server, &["ls", "mails", "--watch", "50ms", "--json", "--db", "0"]);
+    let watched = start(&server, &["ls", "mails", "--watch", "100ms", "--json", "--db", "0"]);
     let row = |line: &str| serde_json::from_str::<Value>(line).expect("a list a line")[0].clone();
     assert_eq!(row(&watched.line_with("mails"))["acked_per_second"], Value::Null);
     server.client().play("> TSGEN.CLAIM mails w\n [[<t> …]]\n > TSGEN.ACK mails <t>\n 1");

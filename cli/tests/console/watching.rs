@@ -19,7 +19,7 @@ fn keys_that_come_and_go_are_followed() {
     let server = Server::start(&[]);
     let mut c = server.client();
     c.ok("TSGEN.CREATE a");
-    let app = start(&server, &["ls", "--watch", "50ms", "--json"]);
+    let app = start(&server, &["ls", "--watch", "100ms", "--json"]);
     wait_until("the first key", || names(&app) == ["a"]);
     c.play("> TALLY.CREATE b\n OK\n > SELECT 5\n OK\n > EXPIRY.CREATE c PREFIX x\n OK\n > SELECT 0\n OK");
     wait_until("new ones", || names(&app) == ["a", "b", "c"]);
@@ -34,7 +34,7 @@ fn keys_that_come_and_go_are_followed() {
 fn a_server_that_goes_away_is_told_of_and_looked_at_again_when_it_is_back() {
     let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     server.client().ok("TSGEN.ADD k 5 a x");
-    let app = start(&server, &["ls", "--watch", "50ms", "--json"]);
+    let app = start(&server, &["ls", "--watch", "100ms", "--json"]);
     wait_until("a row", || names(&app) == ["k"]);
     server.stop(Stop::Kill);
     app.line_with("no answer");
@@ -50,7 +50,7 @@ fn a_server_that_goes_away_is_told_of_and_looked_at_again_when_it_is_back() {
 fn a_server_that_hangs_holds_nobody_up() {
     let server = Server::start(&[]);
     server.client().ok("TSGEN.ADD k 5 a x");
-    let app = start(&server, &["ls", "--watch", "50ms", "--json"]);
+    let app = start(&server, &["ls", "--watch", "100ms", "--json"]);
     wait_until("a row", || names(&app) == ["k"]);
     signal(server.pid(), "STOP");
     app.line_with("no answer within 2 s");
@@ -62,7 +62,7 @@ fn a_server_that_hangs_holds_nobody_up() {
 
 /// `ls --watch` of what is at this URL.
 fn watched(url: String) -> App {
-    let args = ["ls", "--watch", "50ms", "--json"];
+    let args = ["ls", "--watch", "100ms", "--json"];
     App::start_with(env!("CARGO_BIN_EXE_tsgen"), &args, &[("REDIS_URL", url.into())])
 }
 

@@ -2,6 +2,7 @@
 
 use crate::browse::{is_guarded, Seen, Web};
 use crate::harness::*;
+use crate::run::tsgen;
 use std::time::{Duration, Instant};
 
 fn server() -> Server {
@@ -197,12 +198,25 @@ fn what_is_late_stands_first_and_stays_there() {
             c.ok(&format!("TSGEN.ADD {key} {second} e-{nth} x"));
         }
     }
-    let web = Web::start(&server, &["--every", "20ms"]);
+    let web = Web::start(&server, &["--every", "100ms"]);
     let expected = ["b-hour", "same-b", "same-a", "same-c", "a-minute", "early", "on-time"];
     overview(&web, "/", expected.len());
     // Meanwhile there are new pictures, with figures of other moments.
     for _ in 0..100 {
         assert_eq!(names(&web.get("/").is(200)), expected);
+    }
+}
+
+#[test]
+fn the_time_between_two_looks_has_bounds() {
+    let server = Server::start(&[]);
+    for args in [&["web", "--listen", "127.0.0.1:0", "--every"][..], &["top", "--every"], &["ls", "--watch"]] {
+        for every in ["0s", "99ms", "25h", "500000000000years"] {
+            let said = tsgen(&server, &[args, &[every]].concat()).failed(2);
+            let has_range = said.contains("EVERY must be between 100ms and 1day");
+            let is_named = said.contains(args.last().expect("an option"));
+            assert!(is_named && (has_range || every.ends_with("years")), "{said}");
+        }
     }
 }
 
