@@ -80,7 +80,7 @@ impl Sampler {
         all.lateness_us = lateness.unwrap_or(0);
         let unseen = self.stations.values().map(Station::unseen).sum();
         let mut reached = self.stations.values().filter(|station| station.node.trouble.is_none());
-        let is_whole = unseen == 0 && reached.all(|station| station.is_searched(&self.options.families));
+        let is_whole = unseen == 0 && reached.all(|station| station.is_searched(&self.servers, &self.options.families));
         self.nth += 1;
         let mut picture = Picture {
             nth: self.nth,

@@ -113,8 +113,20 @@ impl Station {
     }
 
     /// Whether all keys are known, as far as a search can tell.
-    pub fn is_searched(&self, families: &[Family]) -> bool {
-        families.iter().all(|family| self.node.keys(*family) == Some(0) || self.walks.is_searched(*family))
+    pub fn is_searched(&self, servers: &Servers, families: &[Family]) -> bool {
+        families.iter().all(|family| {
+            let told = self.told(servers, *family);
+            self.node.keys(*family) == Some(0) || self.walks.is_searched(*family, told, || self.known(*family))
+        })
+    }
+
+    /// How many keys of a family there are; `None` if the module does not tell, or counts others too.
+    fn told(&self, servers: &Servers, family: Family) -> Option<i64> {
+        self.node.keys(family).filter(|_| servers.db().is_none())
+    }
+
+    fn known(&self, family: Family) -> usize {
+        self.keys.values().filter(|kept| kept.family == family).count()
     }
 
     /// Looks; what goes wrong is said in the node.
@@ -157,7 +169,7 @@ impl Station {
         }
         self.is_known = true;
         self.is_caught_up = self.is_caught_up
-            || ((self.is_blind || self.is_searched(&options.families))
+            || ((self.is_blind || self.is_searched(servers, &options.families))
                 && self.keys.values().all(|kept| kept.looked.is_some()));
         self.node.seen = Some(Instant::now());
         Ok(())
@@ -210,15 +222,12 @@ impl Station {
 
     /// Looks for keys that are not known yet, some steps of SCAN a look, and only if there are any.
     async fn discover(&mut self, servers: &Servers, options: &Options, began: Instant) -> anyhow::Result<()> {
-        let counts_all = servers.db().is_none();
         for family in &options.families {
-            let told = self.node.keys(*family);
-            if told == Some(0) {
+            if self.node.keys(*family) == Some(0) {
                 self.keys.retain(|_, kept| kept.family != *family);
                 continue;
             }
-            let known = || self.keys.values().filter(|kept| kept.family == *family).count();
-            let mut left = self.walks.steps(*family, told.filter(|_| counts_all), known());
+            let mut left = self.walks.steps(*family, self.told(servers, *family), self.known(*family));
             let is_first = !self.is_known;
             while left > 0 {
                 let Some(Walk { db, cursor }) = self.walks.next(*family, &self.node.dbs) else { break };

@@ -47,21 +47,27 @@ pub async fn step(tsgen: &Tsgen, family: Family, cursor: &str) -> Result<Step, E
     Ok(Step { cursor: if next.is_empty() { "0".to_owned() } else { next }, names })
 }
 
+/// Whether so many known keys are all that the module counts.
+fn is_all(told: i64, known: usize) -> bool {
+    usize::try_from(told).is_ok_and(|told| told <= known)
+}
+
 impl Walks {
     /// How many steps to go in this look. `told`: how many keys of the family there are, if that is known.
     pub fn steps(&self, family: Family, told: Option<i64>, known: usize) -> usize {
         let Some(round) = self.0.get(&family) else { return MISSING };
         match told {
-            Some(told) if usize::try_from(told).is_ok_and(|told| told <= known) => 0,
+            Some(told) if is_all(told, known) => 0,
             Some(_) if !round.is_fruitless => MISSING,
             None if round.rounds == 0 => MISSING,
             _ => UNKNOWN,
         }
     }
 
-    /// Whether a whole round was gone.
-    pub fn is_searched(&self, family: Family) -> bool {
-        self.0.get(&family).is_some_and(|round| round.rounds > 0)
+    /// Whether a search has nothing left to find: a whole round was gone, or as many keys are known as there are. A round that has found
+    /// them all goes no further, so the second must do for itself.
+    pub fn is_searched(&self, family: Family, told: Option<i64>, known: impl FnOnce() -> usize) -> bool {
+        self.0.get(&family).is_some_and(|round| round.rounds > 0) || told.is_some_and(|told| is_all(told, known()))
     }
 
     /// The next step; `None`: no database has keys.
@@ -127,6 +133,20 @@ mod tests {
         // The database of the walk has lost its last key.
         walks.went(OF, &[2], "3".to_owned());
         assert_eq!(walks.next(OF, &[4]), Some(Walk { db: 4, cursor: "0".to_owned() }));
+    }
+
+    #[test]
+    fn a_round_that_has_found_all_is_as_good_as_at_its_end() {
+        let mut walks = Walks::default();
+        walks.next(OF, &[0]);
+        walks.found(OF);
+        // Far from its end, among keys of others.
+        walks.went(OF, &[0], "17".to_owned());
+        assert_eq!(walks.steps(OF, Some(1), 1), 0);
+        assert!(walks.is_searched(OF, Some(1), || 1));
+        assert!(!walks.is_searched(OF, Some(2), || 1) && !walks.is_searched(OF, None, || 1));
+        walks.went(OF, &[0], "0".to_owned());
+        assert!(walks.is_searched(OF, Some(2), || 1) && walks.is_searched(OF, None, || 1));
     }
 
     #[test]

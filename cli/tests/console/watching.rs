@@ -120,6 +120,33 @@ fn a_failover_of_sentinels_is_followed() {
     wait_long("the new master is looked at", || rows(&app).first().is_some_and(|row| row["waiting"] == 2));
 }
 
+/// How often a server was sent each of these commands so far.
+fn calls<const N: usize>(c: &mut Client, commands: [&str; N]) -> [u64; N] {
+    let text = c.ok("INFO commandstats").text();
+    commands.map(|command| {
+        let stat = text.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        stat.and_then(|stat| stat.split(',').next()).map_or(0, |calls| calls.parse().expect("a number"))
+    })
+}
+
+#[test]
+fn a_few_keys_among_very_many_others_are_found_and_then_nobody_searches() {
+    let server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut c = server.client();
+    // So many that the first look does not come to their end.
+    c.ok("DEBUG POPULATE 600000");
+    c.play("> TSGEN.CREATE a\n OK\n > TSGEN.CREATE b\n OK\n > TSGEN.CREATE c\n OK");
+    let before = calls(&mut c, ["info", "scan"]);
+    let mut listed = start(&server, &["ls"]);
+    assert!(listed.end().success());
+    let found = listed.last_lines();
+    assert!(["a ", "b ", "c "].iter().all(|name| found.iter().any(|line| line.contains(name))), "{found:?}");
+    let after = calls(&mut c, ["info", "scan"]);
+    let (info, scan) = (after[0] - before[0], after[1] - before[1]);
+    // A thousand keys a step, twenty steps a look; some more, for a server that has other things to do grows its table.
+    assert!(info <= 60 && scan <= 1300, "{info} INFO, {scan} SCAN");
+}
+
 /// CPU time of a server so far, in seconds.
 fn used(server: &Server) -> f64 {
     let of = |name| server.client().info("cpu", name).parse::<f64>().expect("seconds");
