@@ -40,11 +40,13 @@ pub struct Kept {
     /// What the server says in place of its INFO.
     refused: Option<String>,
     looked: Option<Instant>,
+    /// Since when it has been known that the server has it.
+    found: Instant,
 }
 
 impl Kept {
     pub fn new(family: Family) -> Self {
-        Self { family, row: None, refused: None, looked: None }
+        Self { family, row: None, refused: None, looked: None, found: Instant::now() }
     }
 }
 
@@ -210,7 +212,7 @@ impl Station {
             // Started anew: nobody knows what it still has.
             (self.is_known, self.is_caught_up) = (false, false);
             self.walks = Walks::default();
-            self.keys.values_mut().for_each(|kept| kept.looked = None);
+            self.keys.values_mut().for_each(|kept| (kept.looked, kept.found) = (None, Instant::now()));
         }
         if let Some(db) = servers.db() {
             self.node.dbs = vec![db];
@@ -265,7 +267,8 @@ impl Station {
     fn turn(&self, looked_at: &HashMap<KeyId, Instant>, bounds: Bounds) -> Vec<(KeyId, Family)> {
         let ids: Vec<(&KeyId, &Kept)> = self.keys.iter().collect();
         let candidate = |(id, kept): &(&KeyId, &Kept)| Candidate {
-            age: kept.looked.map(|looked| looked.elapsed()),
+            age: kept.looked.unwrap_or(kept.found).elapsed(),
+            is_new: kept.looked.is_none(),
             is_looked_at: looked_at.contains_key(id) || (kept.looked.is_none() && self.is_latest(id, kept.family)),
             is_busy: kept
                 .row

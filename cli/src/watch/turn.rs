@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+/// A key that has no figures yet counts as one where something goes on, and as so much older than it has been known for.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// A key that waits for its turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
-    /// How old its figures are; `None`: there are none yet.
-    pub age: Option<Duration>,
+    /// How old its figures are; of one that has none yet, for how long it has been known.
+    pub age: Duration,
+    /// Whether it was never looked at.
+    pub is_new: bool,
     /// Whether somebody has it in view.
     pub is_looked_at: bool,
     /// Whether something went on when it was looked at last.
@@ -14,10 +19,10 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// How much its age counts. Ages grow without end, so the turn of everyone comes: of one that is idle after at most eight times as
-    /// long as of a busy one.
+    /// How much its age counts. Ages grow without end, those of new ones too, so the turn of everyone comes: of one that is idle after at
+    /// most eight times as long as of a busy one.
     fn weight(&self) -> f64 {
-        match (self.is_looked_at, self.is_busy) {
+        match (self.is_looked_at, self.is_busy || self.is_new) {
             (true, _) => 1000.0,
             (false, true) => 8.0,
             (false, false) => 1.0,
@@ -26,12 +31,12 @@ impl Candidate {
 
     /// Whether somebody looks at what is older than he may see.
     fn is_due(&self, due: Duration) -> bool {
-        self.is_looked_at && self.age.is_none_or(|age| age >= due)
+        self.is_looked_at && (self.is_new || self.age >= due)
     }
 
     fn urgency(&self) -> f64 {
-        // What was never looked at: as if a minute ago.
-        self.weight() * self.age.unwrap_or(Duration::from_secs(60)).as_secs_f64().max(1e-6)
+        let age = if self.is_new { self.age + AHEAD } else { self.age };
+        self.weight() * age.as_secs_f64().max(1e-6)
     }
 }
 
@@ -68,16 +73,13 @@ mod tests {
     use super::*;
 
     const BOUNDS: Bounds = Bounds { most: 0, least: 0, due: Duration::from_secs(1) };
-    const IDLE: Candidate = Candidate { age: Some(Duration::from_secs(2)), is_looked_at: false, is_busy: false };
+    const IDLE: Candidate =
+        Candidate { age: Duration::from_secs(2), is_new: false, is_looked_at: false, is_busy: false };
+    const NEW: Candidate = Candidate { age: Duration::ZERO, is_new: true, is_looked_at: false, is_busy: false };
 
     #[test]
     fn what_is_in_view_comes_first_then_what_is_new_then_what_is_busy() {
-        let keys = [
-            IDLE,
-            Candidate { is_busy: true, ..IDLE },
-            Candidate { is_looked_at: true, ..IDLE },
-            Candidate { age: None, ..IDLE },
-        ];
+        let keys = [IDLE, Candidate { is_busy: true, ..IDLE }, Candidate { is_looked_at: true, ..IDLE }, NEW];
         let of = |most| chosen(&keys, Bounds { most, ..BOUNDS });
         assert_eq!(of(4), [2, 3, 1, 0]);
         assert_eq!(of(1), [2]);
@@ -103,7 +105,7 @@ mod tests {
         let mut oldest = [Duration::ZERO; 3];
         for _ in 0..1000 {
             for key in &mut keys {
-                key.age = key.age.map(|age| age + Duration::from_secs(2));
+                key.age += Duration::from_secs(2);
             }
             for place in chosen(&keys, Bounds { most: 150, ..BOUNDS }) {
                 let kind = if place < 100 {
@@ -113,13 +115,44 @@ mod tests {
                 } else {
                     2
                 };
-                oldest[kind] = oldest[kind].max(keys[place].age.expect("an age"));
-                keys[place].age = Some(Duration::ZERO);
+                oldest[kind] = oldest[kind].max(keys[place].age);
+                keys[place].age = Duration::ZERO;
             }
         }
         assert_eq!(oldest[0], Duration::from_secs(4), "the two of the beginning, and two");
         // 50 looks are for the others: 15 s and 120 s if they were evenly spread.
         assert!(oldest[1] <= Duration::from_secs(30), "{oldest:?}");
         assert!(oldest[2] <= Duration::from_secs(240), "{oldest:?}");
+    }
+
+    /// Looks every two seconds at 500 keys, of so many that are idle and so many that are busy, with `new` more that are found before each of
+    /// the looks after the warming up. The most looks that one of them waits for its first.
+    fn longest_wait(idle: usize, busy: usize, new: usize) -> usize {
+        let mut keys: Vec<Candidate> = (0..idle + busy).map(|nth| Candidate { is_busy: nth >= idle, ..IDLE }).collect();
+        let (warming_up, mut longest) = (2 * (idle + busy) / 500, 0);
+        for nth in 0..warming_up + 40 {
+            keys.iter_mut().for_each(|key| key.age += Duration::from_secs(2));
+            if nth >= warming_up {
+                keys.extend(std::iter::repeat_n(NEW, new));
+            }
+            for place in chosen(&keys, Bounds { most: 500, ..BOUNDS }) {
+                if keys[place].is_new {
+                    longest = longest.max(keys[place].age.as_secs() as usize / 2);
+                }
+                keys[place] = Candidate { age: Duration::ZERO, is_new: false, ..keys[place] };
+            }
+        }
+        let waiting = keys.iter().filter(|key| key.is_new).map(|key| key.age.as_secs() as usize / 2);
+        waiting.max().unwrap_or(0).max(longest)
+    }
+
+    #[test]
+    fn a_new_key_is_looked_at_soon_however_many_others_there_are() {
+        assert_eq!(longest_wait(20_000, 0, 1), 0);
+        assert_eq!(longest_wait(20_000, 500, 100), 0);
+        // Here a busy one has to wait for a minute and a half.
+        assert!(longest_wait(0, 20_000, 1) <= 15);
+        // Nearly as many new ones as have their turn.
+        assert_eq!(longest_wait(2000, 0, 400), 0);
     }
 }
