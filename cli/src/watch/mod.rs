@@ -33,12 +33,15 @@ use tokio::time::timeout_at;
 
 /// For how long [`Watch::look_at`] counts.
 const LOOKED_AT: Duration = Duration::from_secs(30);
-/// So many keys can be looked at at once; of more those that were shown last.
+/// So many keys can be looked at at once; of more those that were shown last. And so many are asked at most, because they are in view, in the
+/// time between two looks, however many more looks there are in it.
 const MOST_LOOKED_AT: usize = 1000;
 /// Figures are never too old to be shown that are younger.
 const FRESH: Duration = Duration::from_secs(1);
 /// Two looks are at least so far apart, however often [`Watch::soon`] is called.
 const SOONEST: Duration = Duration::from_millis(100);
+/// Two looks for pages that would show what is old are at least so far apart, however many are opened.
+const SOONEST_FOR_PAGES: Duration = Duration::from_secs(1);
 
 /// How often to look, and at how much.
 #[derive(Clone, Debug)]
@@ -46,7 +49,8 @@ pub struct Options {
     /// How long after the beginning of a look the next one begins.
     pub every: Duration,
     /// So many keys of each node are asked for their INFO a second; at least 50 a look. With more keys than that those in view are asked each
-    /// time, those with traffic more often, and the others in turn. The default costs a server less than a hundredth of a core.
+    /// time, up to 1000 of them, new ones soon, those with traffic more often, and the others in turn. The default costs a server less than a
+    /// hundredth of a core.
     pub keys_per_second: u32,
     pub families: Vec<Family>,
 }
@@ -70,7 +74,10 @@ pub struct Watch {
 struct Wishes {
     /// The keys in view, and until when.
     looked_at: Mutex<HashMap<KeyId, Instant>>,
+    /// Somebody has changed something.
     soon: Notify,
+    /// Somebody would be shown what is old.
+    is_stale: Notify,
 }
 
 impl Wishes {
@@ -137,7 +144,8 @@ impl Watch {
     }
 
     /// The picture that `choose` finds keys in to be shown: one in which their figures are no older than the time between two looks, or a
-    /// second. For that it looks again, but waits no longer than `patience`, also for the first picture; then older ones have to do.
+    /// second. For that it looks again, but not more often than once a second for all who ask, and waits no longer than `patience`, also for
+    /// the first picture; then older ones have to do.
     pub async fn fresh(&self, patience: Duration, choose: impl Fn(&Picture) -> Vec<Arc<Row>>) -> Arc<Picture> {
         let until = tokio::time::Instant::now() + patience;
         let mut watch = self.clone();
@@ -157,7 +165,7 @@ impl Watch {
             if !has_old {
                 return picture;
             }
-            self.soon();
+            self.wishes.is_stale.notify_one();
             if timeout_at(until, watch.changed()).await.is_err() {
                 return self.now();
             }
@@ -203,6 +211,8 @@ async fn caught<T>(look: impl Future<Output = T>) -> Option<T> {
 }
 
 async fn run(mut sampler: Sampler, sender: watch::Sender<Arc<Picture>>, wishes: Arc<Wishes>) {
+    // When a look has begun for a page.
+    let mut hurried: Option<Instant> = None;
     loop {
         let began = Instant::now();
         let looked_at = wishes.looked_at(began);
@@ -214,9 +224,15 @@ async fn run(mut sampler: Sampler, sender: watch::Sender<Arc<Picture>>, wishes: 
             return;
         }
         let every = sampler.every();
+        let for_a_page = async {
+            wishes.is_stale.notified().await;
+            let left = hurried.map_or(Duration::ZERO, |hurried| SOONEST_FOR_PAGES.saturating_sub(hurried.elapsed()));
+            tokio::time::sleep(left.max(SOONEST.saturating_sub(began.elapsed()))).await;
+        };
         tokio::select! {
             () = tokio::time::sleep(every.saturating_sub(began.elapsed()).max(SOONEST.min(every))) => {}
             () = wishes.soon.notified() => tokio::time::sleep(SOONEST.saturating_sub(began.elapsed())).await,
+            () = for_a_page => hurried = Some(Instant::now()),
             () = sender.closed() => return,
         }
     }

@@ -3,9 +3,9 @@
 use super::node::Node;
 use super::picture::ready_since;
 use super::sampler::PATIENCE;
-use super::turn::{chosen, Bounds, Candidate};
+use super::turn::{chosen, Bounds, Candidate, Chosen};
 use super::walk::{Walk, Walks};
-use super::{KeyId, Options, Rates, Refused, Row};
+use super::{KeyId, Options, Rates, Refused, Row, MOST_LOOKED_AT};
 use crate::bytes::Bytes;
 use crate::family::Family;
 use crate::sentence::sentence;
@@ -50,6 +50,14 @@ impl Kept {
     }
 }
 
+/// Keys whose turn it is.
+struct Turn {
+    /// Those in view and due first.
+    ids: Vec<(KeyId, Family)>,
+    /// How many these are.
+    due: usize,
+}
+
 pub struct Station {
     pub node: Node,
     address: Arc<str>,
@@ -65,6 +73,8 @@ pub struct Station {
     is_blind: bool,
     /// How many keys may be asked, and since when more may.
     allowance: f64,
+    /// How many of those that are in view and due may be asked.
+    allowance_in_view: f64,
     looked: Option<Instant>,
 }
 
@@ -80,6 +90,7 @@ impl Station {
             is_caught_up: false,
             is_blind: false,
             allowance: 0.0,
+            allowance_in_view: MOST_LOOKED_AT as f64,
             looked: None,
         }
     }
@@ -153,16 +164,22 @@ impl Station {
         let rate = f64::from(options.keys_per_second) * if self.is_caught_up { 1.0 } else { CATCHING_UP };
         let passed = self.looked.map_or(Duration::ZERO, |looked| began.duration_since(looked));
         self.looked = Some(began);
-        self.allowance = (self.allowance + rate * passed.as_secs_f64()).min(rate * options.every.as_secs_f64());
+        let every = options.every.as_secs_f64();
+        self.allowance = (self.allowance + rate * passed.as_secs_f64()).min(rate * every);
+        // As many as can be in view, once every time that is between two looks: not at each look, for pages bring more of them.
+        let most_in_view = MOST_LOOKED_AT as f64;
+        let more_in_view = most_in_view * passed.as_secs_f64() / every.max(1e-3);
+        self.allowance_in_view = (self.allowance_in_view + more_in_view).min(most_in_view);
         self.discover(servers, options, began).await?;
         if self.is_known {
-            let due = options.every / 2;
-            let turn = self.turn(looked_at, Bounds { most: self.allowance as usize, least: LEAST, due });
-            self.allowance = (self.allowance - turn.len() as f64).max(0.0);
-            self.ask(servers, turn).await?;
+            let (most, most_due) = (self.allowance as usize, self.allowance_in_view as usize);
+            let turn = self.turn(looked_at, Bounds { most, least: LEAST, due: options.every / 2, most_due });
+            self.allowance = (self.allowance - turn.ids.len() as f64).max(0.0);
+            self.allowance_in_view -= turn.due as f64;
+            self.ask(servers, turn.ids).await?;
         } else {
-            let all = Bounds { most: usize::MAX, least: LEAST, due: Duration::ZERO };
-            for ids in self.turn(looked_at, all).chunks(TOGETHER) {
+            let all = Bounds { most: usize::MAX, least: LEAST, due: Duration::ZERO, most_due: usize::MAX };
+            for ids in self.turn(looked_at, all).ids.chunks(TOGETHER) {
                 self.ask(servers, ids.to_vec()).await?;
                 if began.elapsed() > FIRST {
                     break;
@@ -264,7 +281,7 @@ impl Station {
     }
 
     /// Whose turn it is.
-    fn turn(&self, looked_at: &HashMap<KeyId, Instant>, bounds: Bounds) -> Vec<(KeyId, Family)> {
+    fn turn(&self, looked_at: &HashMap<KeyId, Instant>, bounds: Bounds) -> Turn {
         let ids: Vec<(&KeyId, &Kept)> = self.keys.iter().collect();
         let candidate = |(id, kept): &(&KeyId, &Kept)| Candidate {
             age: kept.looked.unwrap_or(kept.found).elapsed(),
@@ -276,7 +293,9 @@ impl Station {
                 .is_some_and(|row| row.info.leased > 0 || row.rates.is_some_and(|rates| rates.traffic() > 0.0)),
         };
         let candidates: Vec<Candidate> = ids.iter().map(candidate).collect();
-        chosen(&candidates, bounds).into_iter().map(|place| (ids[place].0.clone(), ids[place].1.family)).collect()
+        let Chosen { due, others } = chosen(&candidates, bounds);
+        let id = |place: &usize| (ids[*place].0.clone(), ids[*place].1.family);
+        Turn { ids: due.iter().chain(&others).map(id).collect(), due: due.len() }
     }
 
     /// Whether the server names it as the one of its family whose oldest ready entry is so for longest: that stands first in most lists, so

@@ -46,33 +46,48 @@ pub struct Bounds {
     pub most: usize,
     /// So many have their turn however many are in view: theirs would never come otherwise.
     pub least: usize,
-    /// What is in view and has figures as old as this is asked in any case.
+    /// What is in view and has figures as old as this is asked first.
     pub due: Duration,
+    /// So many of these at most, whoever else looks: the rest has its turn at the next look.
+    pub most_due: usize,
 }
 
-/// The places of those whose turn it is: first all that are in view and due, then the most urgent.
-pub fn chosen(candidates: &[Candidate], bounds: Bounds) -> Vec<usize> {
-    let (mut places, mut others) = (Vec::new(), Vec::new());
+/// Whose turn it is, by their places.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// In view and due.
+    pub due: Vec<usize>,
+    /// Others, and such as are in view and not due.
+    pub others: Vec<usize>,
+}
+
+/// First those that are in view and due, then others; of each the most urgent.
+pub fn chosen(candidates: &[Candidate], bounds: Bounds) -> Chosen {
+    let (mut due, mut others) = (Vec::new(), Vec::new());
     for (place, candidate) in candidates.iter().enumerate() {
-        let list = if candidate.is_due(bounds.due) { &mut places } else { &mut others };
+        let list = if candidate.is_due(bounds.due) { &mut due } else { &mut others };
         list.push((candidate.urgency(), place));
     }
+    let due = most_urgent(due, bounds.most_due);
+    let others = most_urgent(others, bounds.most.saturating_sub(due.len()).max(bounds.least));
+    Chosen { due, others }
+}
+
+fn most_urgent(mut list: Vec<(f64, usize)>, most: usize) -> Vec<usize> {
     let order = |one: &(f64, usize), other: &(f64, usize)| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1));
-    let left = bounds.most.saturating_sub(places.len()).max(bounds.least);
-    if others.len() > left {
-        others.select_nth_unstable_by(left, order);
-        others.truncate(left);
+    if list.len() > most {
+        list.select_nth_unstable_by(most, order);
+        list.truncate(most);
     }
-    places.sort_by(order);
-    others.sort_by(order);
-    places.into_iter().chain(others).map(|(_, place)| place).collect()
+    list.sort_by(order);
+    list.into_iter().map(|(_, place)| place).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { most: 0, least: 0, due: Duration::from_secs(1) };
+    const BOUNDS: Bounds = Bounds { most: 0, least: 0, due: Duration::from_secs(1), most_due: 1000 };
     const IDLE: Candidate =
         Candidate { age: Duration::from_secs(2), is_new: false, is_looked_at: false, is_busy: false };
     const NEW: Candidate = Candidate { age: Duration::ZERO, is_new: true, is_looked_at: false, is_busy: false };
@@ -81,20 +96,25 @@ mod tests {
     fn what_is_in_view_comes_first_then_what_is_new_then_what_is_busy() {
         let keys = [IDLE, Candidate { is_busy: true, ..IDLE }, Candidate { is_looked_at: true, ..IDLE }, NEW];
         let of = |most| chosen(&keys, Bounds { most, ..BOUNDS });
-        assert_eq!(of(4), [2, 3, 1, 0]);
-        assert_eq!(of(1), [2]);
-        assert_eq!(chosen(&[], Bounds { most: 3, ..BOUNDS }), Vec::<usize>::new());
+        assert_eq!(of(4), Chosen { due: vec![2], others: vec![3, 1, 0] });
+        assert_eq!(of(1), Chosen { due: vec![2], others: vec![] });
+        assert_eq!(chosen(&[], Bounds { most: 3, ..BOUNDS }), Chosen::default());
     }
 
     #[test]
-    fn all_that_is_in_view_is_due_and_some_others_have_their_turn() {
+    fn what_is_in_view_is_due_within_bounds_and_some_others_have_their_turn() {
         let keys: Vec<Candidate> = (0..2000).map(|nth| Candidate { is_looked_at: nth % 2 == 0, ..IDLE }).collect();
-        let places = chosen(&keys, Bounds { most: 500, least: 50, due: Duration::from_secs(1) });
-        assert_eq!(places.len(), 1050);
-        assert!(places[..1000].iter().all(|place| place % 2 == 0));
+        let bounds = Bounds { most: 500, least: 50, ..BOUNDS };
+        let turn = chosen(&keys, bounds);
+        assert_eq!((turn.due.len(), turn.others.len()), (1000, 50));
+        assert!(turn.due.iter().all(|place| place % 2 == 0));
+        // Others do not make up for those in view that have to wait.
+        let turn = chosen(&keys, Bounds { most_due: 600, ..bounds });
+        assert_eq!((turn.due.len(), turn.others.len()), (600, 50));
+        assert!(turn.others.iter().all(|place| place % 2 == 1));
         // What was looked at a moment ago is not asked again because somebody loads a page.
-        let places = chosen(&keys, Bounds { most: 0, least: 50, due: Duration::from_secs(3) });
-        assert_eq!(places.len(), 50);
+        let turn = chosen(&keys, Bounds { most: 0, due: Duration::from_secs(3), ..bounds });
+        assert_eq!((turn.due.len(), turn.others.len()), (0, 50));
     }
 
     #[test]
@@ -107,7 +127,8 @@ mod tests {
             for key in &mut keys {
                 key.age += Duration::from_secs(2);
             }
-            for place in chosen(&keys, Bounds { most: 150, ..BOUNDS }) {
+            let turn = chosen(&keys, Bounds { most: 150, ..BOUNDS });
+            for place in turn.due.into_iter().chain(turn.others) {
                 let kind = if place < 100 {
                     0
                 } else if place < 400 {
@@ -135,7 +156,7 @@ mod tests {
             if nth >= warming_up {
                 keys.extend(std::iter::repeat_n(NEW, new));
             }
-            for place in chosen(&keys, Bounds { most: 500, ..BOUNDS }) {
+            for place in chosen(&keys, Bounds { most: 500, ..BOUNDS }).others {
                 if keys[place].is_new {
                     longest = longest.max(keys[place].age.as_secs() as usize / 2);
                 }

@@ -1,5 +1,6 @@
 //! What looks for longer than once: servers that go and come back, keys that come and go, budgets.
 
+use crate::browse::Web;
 use crate::harness::*;
 use crate::run::start;
 use serde_json::Value;
@@ -177,3 +178,33 @@ fn ten_thousand_keys_with_a_million_entries_are_asked_in_turn() {
 
 /// What looks send most of.
 const SAMPLED: [&str; 3] = ["info", "tsgen.info", "scan"];
+
+#[test]
+fn many_visitors_who_look_at_different_keys_cost_little_more() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok("EVAL \"for i = 1, 5000 do redis.call('TSGEN.CREATE', 'k:' .. i) end\" 0");
+    let web = Web::start(&server, &[]);
+    wait_long("each key was looked at", || web.get("/").body.contains("of 5000 keys."));
+    std::thread::sleep(Duration::from_secs(2));
+    let (before, began) = (calls(&mut c, SAMPLED), Instant::now());
+    std::thread::scope(|scope| {
+        for visitor in 0..4 {
+            let web = &web;
+            scope.spawn(move || {
+                let mut nth = visitor * 6;
+                while began.elapsed() < Duration::from_secs(10) {
+                    nth += 1;
+                    web.get(&format!("/?sort=key&page={}", 1 + nth % 25)).is(200);
+                }
+            });
+        }
+    });
+    let (after, seconds) = (calls(&mut c, SAMPLED), began.elapsed().as_secs() + 1);
+    let [info, of_keys, _] = std::array::from_fn(|nth| after[nth] - before[nth]);
+    // A look every two seconds, and for pages one a second.
+    assert!(info <= seconds / 2 + seconds + 4, "{info} INFO in {seconds} s");
+    // Those in view: a thousand in two seconds, and a thousand saved up. Others: 250 a second, or 50 a look.
+    let most = (500 * seconds + 1000) + (250 * seconds + 500) + 50 * info;
+    assert!(of_keys <= most && of_keys >= 1000, "{of_keys} of keys in {seconds} s, {most} allowed");
+}
