@@ -1,6 +1,6 @@
 //! `tsgen export`: reads a key, and changes nothing unless it is to seal a window first.
 
-use super::gate::behind;
+use super::gate::{behind, Gate};
 use super::{Head, SourceAt, State, FORMAT};
 use crate::args::{self, Common, Export};
 use crate::bytes::Bytes;
@@ -130,6 +130,11 @@ pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome>
     let info = known.info().await?;
     let mut lines = Lines { out: BufWriter::new(std::io::stdout().lock()), lost: Vec::new() };
     lines.write(&head(&known, &info).await?)?;
+    // What comes due while entries are read is above this, and so is read at the latest behind the gate.
+    let mut gate = Gate::default();
+    if known.family == Family::Tsgen {
+        gate.watermark = known.tsgen.elements(known.name.clone()).watermark().await?;
+    }
     for (state, own) in [
         (args::State::Ready, State::Ready),
         (args::State::Delayed, State::Delayed),
@@ -140,6 +145,7 @@ pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome>
         loop {
             let (entries, next) = page_of(&known, state, PAGE, &cursor).await?;
             for entry in entries {
+                gate.passed(&entry);
                 told(&known, &info, Told::of(own, entry), &mut lines).await?;
             }
             if next == "0" {
@@ -149,7 +155,7 @@ pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome>
         }
     }
     // What is behind the gate comes last: of a group that has fired and collects again, what has fired is older.
-    behind(&known, &info, &mut lines).await?;
+    behind(&known, &info, &gate, &mut lines).await?;
     if matches!(&info["sink"], Figure::Text(sink) if !sink.0.is_empty()) {
         lines.lost("it feeds a stream (SINK), and a copy of it is to feed none".to_owned());
     }

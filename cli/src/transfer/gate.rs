@@ -25,9 +25,26 @@ const SOME: usize = 100;
 /// More than these RANGE does not list.
 const MOST: usize = 10_000;
 
-pub async fn behind(known: &Known, info: &Info, lines: &mut Lines) -> anyhow::Result<()> {
+/// The gate of a key of TSGEN as it was before its entries were read.
+#[derive(Default)]
+pub struct Gate {
+    pub watermark: Option<i64>,
+    /// What has come due since, and is written already.
+    passed: HashSet<(Vec<u8>, i64)>,
+}
+
+impl Gate {
+    /// An entry is written that is no longer behind the gate.
+    pub fn passed<C>(&mut self, entry: &Entry<C>) {
+        if let Some(at) = entry.timestamp.filter(|at| self.watermark.is_none_or(|watermark| *at > watermark)) {
+            self.passed.insert((entry.id.0.clone(), at));
+        }
+    }
+}
+
+pub async fn behind(known: &Known, info: &Info, gate: &Gate, lines: &mut Lines) -> anyhow::Result<()> {
     match known.family {
-        Family::Tsgen => waiting(known, info, lines).await,
+        Family::Tsgen => waiting(known, info, gate, lines).await,
         Family::Debounce => collecting(known, lines).await,
         Family::Expiry => tracked(known, lines).await,
         Family::Tally if info.waiting > 0 => {
@@ -41,10 +58,9 @@ pub async fn behind(known: &Known, info: &Info, lines: &mut Lines) -> anyhow::Re
     }
 }
 
-/// Elements above the watermark, in their order. RANGE also lists what is ready; that is exported with its state.
-async fn waiting(known: &Known, info: &Info, lines: &mut Lines) -> anyhow::Result<()> {
-    let watermark = known.tsgen.elements(known.name.clone()).watermark().await?;
-    let mut from = watermark.map_or("-".to_owned(), |watermark| format!("({watermark}"));
+/// Elements above the watermark, in their order, but those that have come due since and are written with their state.
+async fn waiting(known: &Known, info: &Info, gate: &Gate, lines: &mut Lines) -> anyhow::Result<()> {
+    let mut from = gate.watermark.map_or("-".to_owned(), |watermark| format!("({watermark}"));
     let page = match known.memory().await {
         Some(bytes) if bytes < SMALL => MANY,
         Some(bytes) if bytes / info.waiting.max(1) < LIGHT => SOME,
@@ -72,6 +88,9 @@ async fn waiting(known: &Known, info: &Info, lines: &mut Lines) -> anyhow::Resul
                 seen.clear();
             }
             if !seen.insert(id.clone()) {
+                continue;
+            }
+            if gate.passed.contains(&(id.clone(), timestamp)) {
                 continue;
             }
             let payload = Bytes(bytes(payload));
