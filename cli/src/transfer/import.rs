@@ -4,7 +4,7 @@
 //! delivered already is brought back as long as nothing else is there to be claimed: dead letters first, then what is delayed or was in hand. All
 //! others follow in the order of the lines, what is behind the gate last.
 
-use super::restore::{commands, restore, was_delivered, Restored, Terms, MOST_DELIVERIES};
+use super::restore::{commands, restore, was_delivered, Restored, Terms, CONSUMER, MOST_DELIVERIES};
 use super::{Head, Line, State, FORMAT};
 use crate::args::{Common, Import};
 use crate::bytes::Bytes;
@@ -22,12 +22,11 @@ use tsgen_client::reply::{list, text};
 use tsgen_client::{Name, Tsgen};
 
 /// Options that a key has only once all that is imported is there: until then nothing is refused, dropped or handed on for them.
-const LAST: [(&str, &str); 11] = [
+const LAST: [(&str, &str); 10] = [
     ("LATE", "READY"),
     ("MAXDELIVERIES", "0"),
     ("MAXLEN", "0"),
     ("MAXJUMP", "0"),
-    ("PAUSED", "no"),
     ("IDLE", "315360000000"),
     ("MAXWAIT", "0"),
     ("MAXITEMS", "0"),
@@ -126,7 +125,17 @@ fn terms(family: Family, gate: &[Bytes], options: &[(String, Bytes)]) -> Terms {
         std::str::from_utf8(&value.0).ok()?.parse().ok()
     };
     let is_clock = gate.first().is_some_and(|word| word.0 == b"CLOCK");
-    Terms { family, is_clock, min: of("MIN").unwrap_or(i64::MIN), max: of("MAX").unwrap_or(i64::MAX) }
+    let is_paused = options.iter().any(|(word, value)| word == "PAUSED" && value.0 == b"yes");
+    Terms { family, is_clock, is_paused, min: of("MIN").unwrap_or(i64::MIN), max: of("MAX").unwrap_or(i64::MAX) }
+}
+
+/// The options of the export that are kept for the end, as words of ALTER.
+fn last(options: &[(String, Bytes)]) -> Vec<String> {
+    let own = options
+        .iter()
+        .filter(|(word, value)| LAST.iter().any(|(own, _)| own == word) && (word != "GROUPLIMIT" || value.0 != b"0"));
+    // None of them is anything but a number or a word.
+    own.flat_map(|(word, value)| [word.clone(), value.to_string()]).collect()
 }
 
 /// The server's clock less the one here.
@@ -174,7 +183,17 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
     let target = Target { known: Known { tsgen, family, name: Name::from(key) }, terms, is_new, ahead_ms };
     let mut count = Count::default();
     let done = target.fill(&mut source, &head, latest, import, &mut count).await;
-    done.with_context(|| format!("{} entries were imported before this", count.imported))?;
+    done.with_context(|| {
+        let missing = last(&options).join(" ");
+        let missing = match is_new && !missing.is_empty() {
+            true => format!(
+                "; {key}, if it is there, may lack its own options: {} {key} {missing}",
+                family.command("ALTER")
+            ),
+            false => String::new(),
+        };
+        format!("{} entries were imported before this{missing}", count.imported)
+    })?;
     told(common, &count, is_new && options.iter().any(|(word, value)| word == "PAUSED" && value.0 == b"yes"), key)
 }
 
@@ -262,13 +281,9 @@ impl Target {
         Ok(())
     }
 
-    /// The options of the export that were kept for the end.
+    /// Sets what was kept for the end.
     async fn last(&self, options: &[(String, Bytes)]) -> anyhow::Result<()> {
-        let own = options.iter().filter(|(word, value)| {
-            LAST.iter().any(|(own, _)| own == word) && (word != "GROUPLIMIT" || value.0 != b"0")
-        });
-        // None of them is anything but a number or a word.
-        let words: Vec<String> = own.flat_map(|(word, value)| [word.clone(), value.to_string()]).collect();
+        let words = last(options);
         if words.is_empty() {
             return Ok(());
         }
@@ -299,6 +314,9 @@ impl Target {
         for tokens in aside.chunks(10_000) {
             with_key!(self.known.family, tsgen, name.clone(), key => key.promote(tokens).await)?;
         }
+        let release =
+            [self.known.family.command("RELEASE").as_bytes(), &name.0, CONSUMER.as_bytes()].map(<[u8]>::to_vec);
+        tsgen.command(Some(&name.0), release).await.context("RELEASE")?;
         Ok(())
     }
 

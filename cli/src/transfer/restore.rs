@@ -9,6 +9,8 @@ use anyhow::{bail, Context};
 use tsgen_client::reply::maybe_integer;
 use tsgen_client::Tsgen;
 
+/// Who claims in the script.
+pub const CONSUMER: &str = "tsgen import";
 const SCRIPT: &str = include_str!("restore.lua");
 
 /// More deliveries than these are not counted: each takes a CLAIM of its own.
@@ -26,6 +28,8 @@ pub struct Terms {
     pub family: Family,
     /// Its watermark is the server's clock.
     pub is_clock: bool,
+    /// Nothing of it is handed out but in the script.
+    pub is_paused: bool,
     /// MIN and MAX of a key of TALLY.
     pub min: i64,
     pub max: i64,
@@ -39,7 +43,7 @@ fn timestamp(line: &Line, is_clock: bool) -> Vec<u8> {
 
 /// The commands that add an entry, each without its key: its name, and what stands behind the key.
 pub fn commands(terms: Terms, line: &Line) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
-    let Terms { family, is_clock, min, max } = terms;
+    let Terms { family, is_clock, min, max, .. } = terms;
     let Some(content) = &line.content else { bail!("its content is missing") };
     let words = |name: &str, words: Vec<Vec<u8>>| [vec![family.command(name).into_bytes()], words].concat();
     Ok(match family {
@@ -102,8 +106,10 @@ pub async fn restore(tsgen: &Tsgen, key: &[u8], terms: Terms, line: &Line, now: 
     let id = if family == Family::Tally { Vec::new() } else { line.id.0.clone() };
     let deliveries = line.deliveries.min(MOST_DELIVERIES).to_string().into_bytes();
     let is_run = if line.is_run { b"1" } else { b"0" };
-    let head: [&[u8]; 10] =
-        [b"EVAL", SCRIPT.as_bytes(), b"1", key, family.name().as_bytes(), &id, &deliveries, fate, &what, is_run];
+    let is_paused = if terms.is_paused { b"1" } else { b"0" };
+    let family = family.name().as_bytes();
+    let head: [&[u8]; 11] =
+        [b"EVAL", SCRIPT.as_bytes(), b"1", key, family, &id, &deliveries, fate, &what, is_run, is_paused];
     let mut words: Vec<Vec<u8>> = head.iter().map(|word| word.to_vec()).collect();
     for command in commands(terms, line)? {
         words.push(command.len().to_string().into_bytes());

@@ -274,6 +274,54 @@ fn what_comes_due_during_an_export_is_in_it() {
     }
 }
 
+/// Who waits for entries of a key gets none while they are imported, if the exported key was paused.
+#[test]
+fn an_import_of_a_paused_key_hands_out_nothing() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k BACKOFF 1\n OK\n > TSGEN.ADVANCE k 10\n 10\n > TSGEN.MADD k 1 a x 2 b x 3 c x\n [0 0 0]\n > TSGEN.CLAIM k w COUNT 2\n [[<a> …] [<b> …]]\n > TSGEN.NACK k <a> DELAY 0\n 1\n > TSGEN.ALTER k PAUSED yes\n OK");
+    let export = tsgen(&server, &["export", "k"]).done();
+    let there = Server::start(&[]);
+    let worker = Blocked::new(&there, "TSGEN.CLAIM k w BLOCK 0");
+    tsgen_at(&url(&there), &["import", "k"], &export).done();
+    let mut c = there.client();
+    assert!(worker.is_blocked(&mut c));
+    assert_eq!(c.ok("TSGEN.INFO k").field("leased").int(), 0);
+    assert_eq!(c.ok("TSGEN.INFO k").field("ready").int(), 3);
+}
+
+/// However many entries are ready beside one that is brought back, it is found, and they count as never delivered.
+#[test]
+fn an_entry_is_brought_back_beside_many_that_are_ready() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok("EVAL \"redis.call('TSGEN.ADVANCE', KEYS[1], 10) for i = 1, 1500 do redis.call('TSGEN.ADD', KEYS[1], 1, 'r' .. i, 'x') end\" 1 k");
+    let script = include_str!("../../src/transfer/restore.lua");
+    let words = [
+        "EVAL",
+        script,
+        "1",
+        "k",
+        "TSGEN",
+        "last",
+        "2",
+        "DELAY",
+        "3600000",
+        "0",
+        "0",
+        "4",
+        "TSGEN.ADD",
+        "5",
+        "last",
+        "x",
+    ];
+    c.call(&words.map(str::as_bytes));
+    let delayed = c.ok("TSGEN.PENDING k DELAYED").to_string();
+    assert!(delayed.contains("'last'"), "{delayed}");
+    c.ok("TSGEN.RELEASE k \"tsgen import\"");
+    c.expect("TSGEN.CLAIM k w", "[[<t2> 1 'r1' …]]");
+}
+
 #[test]
 fn what_cannot_be_imported_is_said_by_line() {
     let server = Server::start(&[]);
