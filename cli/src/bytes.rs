@@ -4,6 +4,7 @@ use base64::prelude::{Engine, BASE64_STANDARD};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::io::{self, Write};
 
 /// Bytes. As text they show what a terminal would take for a command of its own, and what is not UTF-8, as `\x…`; in JSON they are a
 /// string, or `{"base64": "…"}` if they are not UTF-8, and so come back exactly.
@@ -65,6 +66,36 @@ impl<'de> Deserialize<'de> for Bytes {
             Either::Text(text) => Ok(Self(text.into_bytes())),
             Either::Encoded(encoded) => BASE64_STANDARD.decode(encoded.base64).map(Self).map_err(D::Error::custom),
         }
+    }
+}
+
+/// Takes JSON, and passes it on with `\u…` for what a terminal would obey or turn around. Such a character can only be in a string, so the
+/// document is equal.
+pub struct PlainJson<W>(pub W);
+
+impl<W: Write> Write for PlainJson<W> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        self.write_all(json)?;
+        Ok(json.len())
+    }
+
+    /// serde_json writes strings in pieces that end between characters.
+    fn write_all(&mut self, json: &[u8]) -> io::Result<()> {
+        let Ok(text) = std::str::from_utf8(json) else { return self.0.write_all(json) };
+        let mut from = 0;
+        for (at, c) in text.char_indices().filter(|(_, c)| !c.is_ascii() && !is_plain(*c)) {
+            self.0.write_all(&json[from..at])?;
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                write!(self.0, "\\u{unit:04x}")?;
+            }
+            from = at + c.len_utf8();
+        }
+        self.0.write_all(&json[from..])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tsgen peek` and `tsgen promote`: entries of a state, with their content.
 
 use crate::args::{Common, Peek, State};
-use crate::bytes::{shortened, Bytes};
+use crate::bytes::{shortened, Bytes, PlainJson};
 use crate::carried::{Carried, Kind};
 use crate::keys::Known;
 use crate::servers::Servers;
@@ -147,7 +147,7 @@ pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
     let size = if pattern.is_some() { 1000 } else { peek.count.clamp(1, 1000) };
     // Contents may be large, so none is kept for longer than it takes to show it.
     let (mut left, mut rows, mut failure) = (peek.count, Vec::new(), None);
-    let mut serializer = serde_json::Serializer::pretty(std::io::stdout().lock());
+    let mut serializer = serde_json::Serializer::pretty(PlainJson(std::io::stdout().lock()));
     let mut list = if common.json { Some(serializer.serialize_seq(None)?) } else { None };
     each(&known, peek.state, size, |entry| {
         if left > 0 && pattern.as_ref().is_none_or(|pattern| pattern.matches(&entry.id.to_string())) {

@@ -1,6 +1,6 @@
 //! Rows in columns, and one JSON document.
 
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, PlainJson};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 use std::io::Write;
@@ -31,7 +31,7 @@ pub fn show(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> any
 /// One document, and the end of its line.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
+    serde_json::to_writer_pretty(PlainJson(&mut out), value)?;
     Ok(writeln!(out)?)
 }
 

@@ -3,7 +3,7 @@
 use super::gate::{behind, Gate};
 use super::{Head, SourceAt, State, FORMAT};
 use crate::args::{self, Common, Export};
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, PlainJson};
 use crate::carried::Carried;
 use crate::entries::{page_of, Entry};
 use crate::family::Family;
@@ -47,7 +47,7 @@ pub struct Lines {
 
 impl Lines {
     pub fn write(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
-        serde_json::to_writer(&mut self.out, line)?;
+        serde_json::to_writer(PlainJson(&mut self.out), line)?;
         Ok(self.out.write_all(b"\n")?)
     }
 

@@ -274,6 +274,19 @@ fn what_comes_due_during_an_export_is_in_it() {
     }
 }
 
+/// JSON that a terminal shows is text, too.
+#[test]
+fn json_has_no_character_that_a_terminal_obeys() {
+    let server = Server::start(&[]);
+    server.client().ok("TSGEN.ADD k 1 \"\\xc2\\x9b2J\" \"a\\xe2\\x80\\xaeb \\xc3\\xbc\"");
+    server.client().ok("TSGEN.ADVANCE k 1");
+    for args in [&["export", "k"][..], &["peek", "k", "--json"]] {
+        let said = tsgen(&server, args).done();
+        assert!(said.contains("\\u009b2J") && said.contains("a\\u202eb \u{fc}"), "{said}");
+        assert!(!said.contains(['\u{9b}', '\u{202e}']), "{said}");
+    }
+}
+
 /// Who waits for entries of a key gets none while they are imported, if the exported key was paused.
 #[test]
 fn an_import_of_a_paused_key_hands_out_nothing() {
