@@ -81,6 +81,10 @@ impl<W: Write> Write for PlainJson<W> {
 
     /// serde_json writes strings in pieces that end between characters.
     fn write_all(&mut self, json: &[u8]) -> io::Result<()> {
+        // Nearly always: contents may be large.
+        if json.is_ascii() {
+            return self.0.write_all(json);
+        }
         let Ok(text) = std::str::from_utf8(json) else { return self.0.write_all(json) };
         let mut from = 0;
         for (at, c) in text.char_indices().filter(|(_, c)| !c.is_ascii() && !is_plain(*c)) {

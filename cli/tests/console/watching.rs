@@ -188,7 +188,7 @@ fn many_visitors_who_look_at_different_keys_cost_little_more() {
     wait_long("each key was looked at", || web.get("/").body.contains("of 5000 keys."));
     std::thread::sleep(Duration::from_secs(2));
     let (before, began) = (calls(&mut c, SAMPLED), Instant::now());
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for visitor in 0..4 {
             let web = &web;
             scope.spawn(move || {
