@@ -210,9 +210,10 @@ fn a_probe_sees_a_stall_whenever_it_is_asked() {
     let server = Server::plain(&[]);
     let (mut c, probe) = (server.client(), Probe::start(&server));
     probe.take();
-    c.send(&[b"DEBUG", b"SLEEP", b"0.1"]);
+    c.send(&[b"DEBUG", b"SLEEP", b"0.5"]);
     let longest = probe.take();
-    assert!(longest.wall >= 90.0, "{:.1} ms of 100", longest.wall);
+    // A busy machine may let the probe run only when the stall is half over.
+    assert!(longest.wall >= 200.0, "{:.1} ms of 500", longest.wall);
     c.read();
 }
 
