@@ -175,10 +175,15 @@ async fn found(known: &Known, id: &Bytes) -> anyhow::Result<Option<tsgen_client:
     Ok(known.tsgen.elements(known.name.clone()).get(&id.0).await?)
 }
 
+/// How often a found element comes again, in ms.
+fn every_ms(found: &tsgen_client::Found<Raw>) -> Option<u64> {
+    found.every.and_then(|every| u64::try_from(every.as_millis()).ok())
+}
+
 /// How often the element of this id and timestamp comes again, in ms.
 pub async fn every(known: &Known, id: &Bytes, timestamp: i64) -> anyhow::Result<Option<u64>> {
     let found = found(known, id).await?.filter(|found| found.timestamp == timestamp);
-    Ok(found.and_then(|found| found.every).and_then(|every| u64::try_from(every.as_millis()).ok()))
+    Ok(found.as_ref().and_then(every_ms))
 }
 
 /// Writes an entry, with what PEEK does not tell of it.
@@ -193,7 +198,7 @@ async fn told(known: &Known, info: &Info, mut told: Told, lines: &mut Lines) -> 
         };
         match found {
             Some(found) if is_it(&found) => {
-                told.every_ms = found.every.and_then(|every| u64::try_from(every.as_millis()).ok());
+                told.every_ms = every_ms(&found);
                 let payload = found.payload.map(|payload| Carried::Payload(Bytes(payload.0)));
                 told.entry.content = told.entry.content.or(payload.ok());
             }
