@@ -81,6 +81,7 @@ scenes!(
     a_claim_of_the_largest_group,
     a_sink_of_the_largest_groups,
     leases_that_lapse,
+    leases_of_very_many_groups,
     leases_of_one_entry_each,
     options_of_retry,
     very_many_elements_in_one_command,
@@ -102,6 +103,7 @@ scenes!(
     a_promotion,
     evicted_watched_keys,
     a_drained_key,
+    a_drained_key_of_groups,
     ids_that_are_not_wanted,
     ids_that_are_over,
 );

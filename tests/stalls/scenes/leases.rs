@@ -6,6 +6,14 @@ pub fn lapsed(stage: &mut Stage) {
     lapse(stage, 10_000);
 }
 
+/// Each entry is in a group of its own, and each group at its limit until the lease ends.
+pub fn lapsed_in_groups(stage: &mut Stage) {
+    if stage.is_ours() {
+        stage.client.ok("TSGEN.CREATE k GROUPLIMIT 1 FAIR yes");
+    }
+    lapse(stage, 10_000);
+}
+
 pub fn lapsed_one_by_one(stage: &mut Stage) {
     lapse(stage, 1);
 }

@@ -34,8 +34,20 @@ pub fn evicted(stage: &mut Stage) {
 
 /// Entries of 600 bytes, most of which are acknowledged; their memory comes back. The plain server deletes as many keys.
 pub fn drained(stage: &mut Stage) {
-    let (size, payload) = (stage.size, vec![b'p'; 600]);
+    drain(stage, 600, "");
+}
+
+/// The same with small entries, each in a group of its own: what held the groups comes back too.
+pub fn drained_of_groups(stage: &mut Stage) {
+    drain(stage, 16, " GROUPLIMIT 1 FAIR yes");
+}
+
+fn drain(stage: &mut Stage, bytes: usize, options: &str) {
+    let (size, payload) = (stage.size, vec![b'p'; bytes]);
     let ours = stage.is_ours();
+    if ours {
+        stage.client.ok(&format!("TSGEN.CREATE k{options}"));
+    }
     let empty = stage.memory("used_memory");
     stage.many(size, |requests, n| {
         let name = format!("id-{n}");

@@ -62,7 +62,7 @@ const fn scene(name: &'static str, what: &'static str, size: usize, times: usize
 }
 
 /// All scenes. Each name has a test of its own.
-pub const SCENES: [Scene; 28] = [
+pub const SCENES: [Scene; 30] = [
     scene(
         "groups_pushed_twice",
         "{n} groups pushed to twice come due, beside listings and INFO",
@@ -80,7 +80,20 @@ pub const SCENES: [Scene; 28] = [
         groups::sunk,
     ),
     scene("leases_that_lapse", "{n} leases have ended, beside listings and INFO", 100_000, 10, leases::lapsed),
-    scene("leases_of_one_entry_each", "the same, leased one by one", 100_000, 3, leases::lapsed_one_by_one),
+    scene(
+        "leases_of_very_many_groups",
+        "the same, each entry in a group of its own",
+        100_000,
+        10,
+        leases::lapsed_in_groups,
+    ),
+    scene(
+        "leases_of_one_entry_each",
+        "the same without groups, leased one by one",
+        100_000,
+        3,
+        leases::lapsed_one_by_one,
+    ),
     scene("options_of_retry", "ALTER of MAXDELIVERIES, {n} leases have ended", 100_000, 10, leases::altered),
     scene("very_many_elements_in_one_command", "one MADD of {n} elements (ZADD)", 80_000, 3, leases::added_at_once),
     scene(
@@ -127,6 +140,13 @@ pub const SCENES: [Scene; 28] = [
     scene("a_promotion", "REPLICAOF NO ONE with {n} keys, one of them overdue", 200_000, 10, watched::promoted),
     scene("evicted_watched_keys", "{n} SETs of 10 kB evict watched keys", 30_000, 2, memory::evicted),
     scene("a_drained_key", "all but each 128th of {n} entries are acknowledged", 100_000, 1, memory::drained),
+    scene(
+        "a_drained_key_of_groups",
+        "the same, each of {n} entries in a group of its own",
+        100_000,
+        10,
+        memory::drained_of_groups,
+    ),
     scene(
         "ids_that_are_not_wanted",
         "REMEMBER 0 with {n} remembered ids (keys expire)",
