@@ -7,16 +7,18 @@
 use crate::buffers::Mover;
 use std::ops::{Index, IndexMut};
 
-/// No slot, no chunk: the end of a list.
+/// No chunk: the end of a list.
 const NONE: u32 = u32::MAX;
+/// No slot: the end of the list of a chunk's free slots.
+const NO_SLOT: u16 = u16::MAX;
 
 /// Values under `u32` keys; a key is free for reuse once its value is removed.
 ///
 /// Holds up to 2^32 - `CHUNK` values. Operations are O(1), except one that needs an empty chunk: it looks for the lowest among all emptied
 /// chunks, which is O(emptied chunks), once for a whole chunk of values. (A million values in chunks of 1024 have at most 1000 chunks. A heap
 /// would take 16 bytes more of every slab, of which a key has many.) Of the others the longest copies half a chunk, or 40 bytes per chunk
-/// when the list of chunks grows. `CHUNK` is a power of two. A slot is as large as `T` when `T` has a niche (a `NonZero`, a `Box`, an enum),
-/// else larger by `T`'s alignment.
+/// when the list of chunks grows. `CHUNK` is a power of two. A slot is as large as `T` when `T` has a niche (a `NonZero`, a `Box`, an enum)
+/// and two bytes beside it, else larger by `T`'s alignment.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T, const CHUNK: usize = 1024> {
     chunks: Vec<Chunk<T>>,
@@ -35,7 +37,7 @@ pub(crate) struct Slab<T, const CHUNK: usize = 1024> {
 struct Chunk<T> {
     slots: Vec<Slot<T>>,
     /// First free slot, linked through the free slots.
-    free: u32,
+    free: u16,
     live: u32,
     prev: u32,
     next: u32,
@@ -43,13 +45,13 @@ struct Chunk<T> {
 
 #[derive(Clone, Debug)]
 enum Slot<T> {
-    Free(u32),
+    Free(u16),
     Used(T),
 }
 
 impl<T, const CHUNK: usize> Slab<T, CHUNK> {
     const SHIFT: u32 = {
-        assert!(CHUNK.is_power_of_two() && CHUNK <= 1 << 16);
+        assert!(CHUNK.is_power_of_two() && CHUNK < NO_SLOT as usize);
         CHUNK.trailing_zeros()
     };
 
@@ -80,7 +82,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         }
         let number = self.roomy;
         let chunk = &mut self.chunks[number as usize];
-        let index = if chunk.free == NONE {
+        let index = if chunk.free == NO_SLOT {
             if chunk.slots.len() == chunk.slots.capacity() {
                 let old = chunk.slots.capacity();
                 chunk.slots.reserve_exact((old * 2).clamp(1, CHUNK) - old);
@@ -90,12 +92,12 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
             chunk.slots.len() as u32 - 1
         } else {
             let index = chunk.free;
-            let slot = &mut chunk.slots[index as usize];
+            let slot = &mut chunk.slots[usize::from(index)];
             if let Slot::Free(next) = *slot {
                 chunk.free = next;
             }
             *slot = Slot::Used(value);
-            index
+            index.into()
         };
         chunk.live += 1;
         if chunk.live as usize == CHUNK {
@@ -114,7 +116,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         let slot = &mut chunk.slots[key as usize & (CHUNK - 1)];
         assert!(matches!(slot, Slot::Used(_)), "a removed slab key");
         let Slot::Used(value) = std::mem::replace(slot, Slot::Free(chunk.free)) else { unreachable!() };
-        chunk.free = key & (CHUNK as u32 - 1);
+        chunk.free = key as u16 & (CHUNK as u16 - 1);
         chunk.live -= 1;
         self.len -= 1;
         let live = chunk.live;
@@ -242,7 +244,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
 
     fn open_chunk(&mut self) {
         let number = if self.vacant == NONE {
-            let chunk = Chunk { slots: Vec::new(), free: NONE, live: 0, prev: NONE, next: NONE };
+            let chunk = Chunk { slots: Vec::new(), free: NO_SLOT, live: 0, prev: NONE, next: NONE };
             self.chunks.push(chunk);
             self.chunks.len() as u32 - 1
         } else {
@@ -279,7 +281,7 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         let chunk = &mut self.chunks[number as usize];
         self.capacity -= chunk.slots.capacity();
         chunk.slots = Vec::new();
-        chunk.free = NONE;
+        chunk.free = NO_SLOT;
         chunk.next = self.vacant;
         self.vacant = number;
         self.lowest_vacant = self.lowest_vacant.min(number);
