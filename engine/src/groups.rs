@@ -41,7 +41,7 @@ use siphasher::sip::SipHasher13;
 use std::num::NonZeroU32;
 use turns::Given;
 
-/// No group, no details.
+/// No group, no node.
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Groups per chunk of their table. A chunk comes back once none of its groups is left, or with a new number for each (`renumbering`): few to a chunk.
@@ -49,7 +49,7 @@ const CHUNK: usize = 64;
 
 type Table = Slab<Group, CHUNK>;
 
-/// The groups of one key. About 45 bytes a group, beside names that their entries do not bear and lines of more than one entry.
+/// The groups of one key. About 43 bytes a group, beside names that their entries do not bear and lines of more than one entry.
 #[derive(Clone)]
 pub(crate) struct Groups {
     /// Most entries of one group in hand; 0: unbounded.
@@ -79,11 +79,24 @@ pub(crate) struct Groups {
 struct Group {
     /// The head if there is one; else an entry in hand that bears the group's name, or none.
     first: Handle,
-    details: u32,
     /// The hash of its name.
     hash: u32,
-    /// Its role, at least 1, in the lowest two bits, and above these how many of its entries are in hand.
+    /// Its role, at least 1, in the lowest two bits; above these [`HAS_DETAILS`], and what is said of [`Rest`].
     standing: NonZeroU32,
+}
+
+const HAS_DETAILS: u32 = 1 << 2;
+const REST_SHIFT: u32 = 3;
+/// The greatest number in a [`Rest`].
+const MOST: u32 = u32::MAX >> REST_SHIFT;
+
+/// What a group has beside its role: few have details, which then know the rest.
+#[derive(Clone, Copy)]
+enum Rest {
+    /// No details. So many of its entries are in hand, at most [`MOST`].
+    InHand(u32),
+    /// The number of its details, at most [`MOST`].
+    Details(u32),
 }
 
 /// What a group is there for.
@@ -107,6 +120,8 @@ struct Details {
     name: Option<Box<[u8]>>,
     /// Dead letters in it that do not bear its name.
     dead: u32,
+    /// How many of its entries are in hand.
+    in_hand: u32,
 }
 
 /// How many groups there are, and how they stand.
@@ -119,40 +134,56 @@ pub struct GroupCounts {
 }
 
 impl Group {
+    /// A group with nothing queued and nothing in hand.
+    fn of(first: Handle, hash: u32) -> Self {
+        let mut group = Group { first, hash, standing: NonZeroU32::MIN };
+        group.set_role(Role::Idle);
+        group
+    }
+
     fn is(&self, role: Role) -> bool {
         self.standing.get() & 3 == role as u32
     }
 
     fn set_role(&mut self, role: Role) {
-        self.stand(role as u32, self.in_hand());
-    }
-
-    fn in_hand(&self) -> u32 {
-        self.standing.get() >> 2
-    }
-
-    /// `count` is below 2^30, because there are not so many entries.
-    fn set_in_hand(&mut self, count: u32) {
-        self.stand(self.standing.get() & 3, count);
-    }
-
-    fn stand(&mut self, role: u32, in_hand: u32) {
-        self.standing = NonZeroU32::new(in_hand << 2 | role).expect("no role is 0");
+        self.standing = NonZeroU32::new(self.standing.get() & !3 | role as u32).expect("no role is 0");
     }
 
     fn has_head(&self) -> bool {
         self.is(Role::Queued)
     }
 
-    fn is_used(&self) -> bool {
-        self.has_head() || self.in_hand() > 0
+    fn rest(&self) -> Rest {
+        let rest = self.standing.get() >> REST_SHIFT;
+        if self.standing.get() & HAS_DETAILS == 0 {
+            Rest::InHand(rest)
+        } else {
+            Rest::Details(rest)
+        }
+    }
+
+    fn set_rest(&mut self, rest: Rest) {
+        let (rest, has_details) = match rest {
+            Rest::InHand(count) => (count, 0),
+            Rest::Details(number) => (number, HAS_DETAILS),
+        };
+        assert!(rest <= MOST, "no key has so many groups of several entries");
+        self.standing =
+            NonZeroU32::new(rest << REST_SHIFT | has_details | self.standing.get() & 3).expect("no role is 0");
+    }
+
+    fn details(&self) -> Option<u32> {
+        match self.rest() {
+            Rest::InHand(_) => None,
+            Rest::Details(number) => Some(number),
+        }
     }
 }
 
 impl Details {
-    /// Whether nothing is left in them; then they hold no memory either.
+    /// Whether nothing is left in them that the group cannot tell by itself; then they hold no memory either.
     fn is_empty(&self) -> bool {
-        self.line.is_empty() && self.name.is_none() && self.dead == 0
+        self.line.is_empty() && self.name.is_none() && self.dead == 0 && self.in_hand <= MOST
     }
 }
 
@@ -215,14 +246,14 @@ impl Groups {
     pub(crate) fn turn_of(&self, entries: &Entries, handle: Handle) -> u64 {
         match entries.group(handle) {
             NONE => 0,
-            number if self.fair && self.table[number].is_used() => self.turns[number].number(),
+            number if self.fair && self.is_in_use(number) => self.turns[number].number(),
             _ => 0,
         }
     }
 
     /// Whether the group of an entry is in use. The entry must have the number of its group.
     pub(crate) fn is_used(&self, entries: &Entries, handle: Handle) -> bool {
-        self.table[entries.group(handle)].is_used()
+        self.is_in_use(entries.group(handle))
     }
 
     /// The number of the group of this name, if there is one. O(1).
@@ -236,12 +267,12 @@ impl Groups {
 
     /// Whether one more entry of this group may be in hand, once `ended` of its entries no longer are.
     pub(crate) fn has_room_for(&self, number: u32, ended: u32) -> bool {
-        self.limit == 0 || self.table[number].in_hand().saturating_sub(ended) < self.limit
+        self.limit == 0 || self.in_hand(number).saturating_sub(ended) < self.limit
     }
 
     /// Whether one more entry of the group of this entry may be in hand.
     pub(crate) fn has_room(&self, entries: &Entries, handle: Handle) -> bool {
-        self.limit == 0 || self.table[entries.group(handle)].in_hand() < self.limit
+        self.limit == 0 || self.in_hand(entries.group(handle)) < self.limit
     }
 
     /// Bytes of heap asked of the allocator. O(groups / 1000).
@@ -265,14 +296,14 @@ impl Groups {
         let groups = || numbers.iter().filter_map(|number| self.table.get(*number));
         let heads = groups().filter(|group| group.has_head() && self.is_limited()).map(|group| group.first);
         let read = heads.fold(0, |sum, head| sum ^ entries.aux(head));
-        let details = groups().filter_map(|group| self.details.get(group.details));
+        let details = groups().filter_map(|group| self.details.get(group.details()?));
         std::hint::black_box(details.fold(read, |sum, details| sum ^ details.dead));
     }
 
     /// Like [`Groups::warm`], for groups whose heads are about to be handed out: reads something of the entries that will be heads then.
     fn warm_next(&self, entries: &Entries, numbers: &[u32]) {
         let groups = numbers.iter().map(|number| &self.table[*number]);
-        let next = groups.filter_map(|group| self.details.get(group.details)?.line.first());
+        let next = groups.filter_map(|group| self.details.get(group.details()?)?.line.first());
         std::hint::black_box(next.fold(0, |sum, next| sum ^ entries.aux(next)));
     }
 
@@ -293,10 +324,7 @@ impl Groups {
 /// The name of a group.
 fn name_in<'a>(table: &'a Table, details: &'a Slab<Details, CHUNK>, entries: &'a Entries, number: u32) -> &'a [u8] {
     let group = &table[number];
-    let own = match group.details {
-        NONE => None,
-        number => details[number].name.as_deref(),
-    };
+    let own = group.details().and_then(|number| details[number].name.as_deref());
     own.unwrap_or_else(|| entries.name(group.first))
 }
 

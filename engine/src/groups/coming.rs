@@ -4,7 +4,6 @@ use super::classes::Heads;
 use super::turns::Turn;
 use super::{name_in, Group, Groups, Role, NONE};
 use crate::entries::{Entries, Handle, State};
-use std::num::NonZeroU32;
 
 impl Groups {
     /// Puts a new entry into the group of this name; `None`: into the group of the entry's own name. O(1).
@@ -18,13 +17,10 @@ impl Groups {
                 .find(hash, |number| table[number].hash == hash && name_in(table, details, entries, number) == name)
         };
         let number = known.unwrap_or_else(|| {
-            let standing = NonZeroU32::MIN;
-            let mut group = Group { first: handle, details: NONE, hash, standing };
-            group.stand(Role::Idle as u32, 0);
             if self.fair {
                 self.turns.insert(Turn::FIRST);
             }
-            self.table.insert(group)
+            self.table.insert(Group::of(handle, hash))
         });
         if !bears && self.detail(number).is_none_or(|details| details.name.is_none()) {
             let own: Box<[u8]> = match (known, name) {
@@ -38,7 +34,7 @@ impl Groups {
             let table = &self.table;
             self.names.insert(hash, number, |number| table[number].hash);
             self.begin(number);
-        } else if !self.table[number].is_used() {
+        } else if !self.is_in_use(number) {
             // Either the group is there only for its dead letters, and comes into use now; or its last entry is just changing its state, and the
             // group keeps its turn.
             if self.is_unused(number) {
@@ -90,7 +86,7 @@ impl Groups {
     /// Gives the group of an entry this turn, which a snapshot has kept and no other group has.
     pub(crate) fn set_turn(&mut self, entries: &Entries, handle: Handle, turn: u64) {
         let number = entries.group(handle);
-        if number != NONE && self.table[number].is_used() {
+        if number != NONE && self.is_in_use(number) {
             let class = self.class_of(number);
             let stands = self.table[number].has_head();
             if stands {
@@ -134,7 +130,7 @@ impl Groups {
             if self.table[number].has_head() {
                 self.plant(entries, class, number);
             }
-        } else if group.details != NONE {
+        } else {
             self.in_line(number, |line| line.remove(entries, handle));
         }
     }
@@ -167,7 +163,7 @@ impl Groups {
             return;
         }
         self.detail_mut(number).dead -= 1;
-        if !self.table[number].is_used() && self.is_unused(number) {
+        if !self.is_in_use(number) && self.is_unused(number) {
             self.unused -= 1;
             self.begin(number);
         }
@@ -199,7 +195,7 @@ impl Groups {
             if let Some(Heads::ByPlace(order)) = heads {
                 order.replace(entries, old, new);
             }
-        } else if entries.state(old) == State::Queued && group.details != NONE {
+        } else if entries.state(old) == State::Queued {
             self.in_line(number, |line| line.replace(entries, old, new));
         }
     }
@@ -207,7 +203,7 @@ impl Groups {
     /// An entry has left a group: forgets the group if it has no other.
     pub(super) fn tidy(&mut self, entries: &Entries, number: u32, gone: Handle) {
         let group = &self.table[number];
-        let is_used = group.is_used();
+        let is_used = self.is_in_use(number);
         let named_by_it = group.first == gone && !group.has_head();
         if is_used && !named_by_it {
             return;
@@ -240,8 +236,7 @@ impl Groups {
         if self.fair {
             self.turns.remove(number);
         }
-        let details = self.table.remove(number).details;
-        if details != NONE {
+        if let Some(details) = self.table.remove(number).details() {
             let details = self.details.remove(details);
             self.held -= details.line.memory() + details.name.map_or(0, |name| name.len());
         }

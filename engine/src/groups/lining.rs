@@ -1,16 +1,13 @@
-//! What few groups have: a line behind the head, a name of their own, dead letters.
+//! What few groups have, a line behind the head, a name of their own, dead letters; and how many entries are in hand, which their details know then.
 
 use super::line::Line;
-use super::{Details, Groups, Role, NONE};
+use super::{Details, Groups, Rest, Role, MOST};
 use crate::entries::{Entries, Handle};
 
 impl Groups {
     /// The head of a group has gone: the next in line is the head, if there is one.
     pub(super) fn follow(&mut self, entries: &Entries, number: u32) {
-        let next = match self.table[number].details {
-            NONE => None,
-            _ => self.in_line(number, |line| line.pop_first(entries)),
-        };
+        let next = self.in_line(number, |line| line.pop_first(entries)).flatten();
         let group = &mut self.table[number];
         match next {
             Some(next) => group.first = next,
@@ -23,30 +20,68 @@ impl Groups {
         self.in_line(number, |line| line.insert(entries, handle));
     }
 
-    /// Does something to the line of a group that has details, and drops the details if nothing is left in them.
-    pub(super) fn in_line<R>(&mut self, number: u32, act: impl FnOnce(&mut Line) -> R) -> R {
-        let details = &mut self.details[self.table[number].details];
+    /// Does something to the line of a group, if it has details, and drops these if nothing is left in them.
+    pub(super) fn in_line<R>(&mut self, number: u32, act: impl FnOnce(&mut Line) -> R) -> Option<R> {
+        let group = &mut self.table[number];
+        let at = group.details()?;
+        let details = &mut self.details[at];
         let before = details.line.memory();
         let result = act(&mut details.line);
         self.held = self.held + details.line.memory() - before;
         if details.is_empty() {
-            self.details.remove(std::mem::replace(&mut self.table[number].details, NONE));
+            group.set_rest(Rest::InHand(details.in_hand));
+            self.details.remove(at);
         }
-        result
+        Some(result)
     }
 
     pub(super) fn detail(&self, number: u32) -> Option<&Details> {
-        match self.table[number].details {
-            NONE => None,
-            details => Some(&self.details[details]),
-        }
+        self.table[number].details().map(|details| &self.details[details])
     }
 
     pub(super) fn detail_mut(&mut self, number: u32) -> &mut Details {
-        if self.table[number].details == NONE {
-            self.table[number].details = self.details.insert(Details::default());
+        let group = &mut self.table[number];
+        let at = match group.rest() {
+            Rest::Details(at) => at,
+            Rest::InHand(in_hand) => {
+                let at = self.details.insert(Details { in_hand, ..Details::default() });
+                group.set_rest(Rest::Details(at));
+                at
+            }
+        };
+        &mut self.details[at]
+    }
+
+    /// How many entries of a group are in hand.
+    pub(super) fn in_hand(&self, number: u32) -> u32 {
+        match self.table[number].rest() {
+            Rest::InHand(count) => count,
+            Rest::Details(details) => self.details[details].in_hand,
         }
-        &mut self.details[self.table[number].details]
+    }
+
+    /// So many more entries of a group are in hand. Returns how many were before.
+    pub(super) fn add_in_hand(&mut self, number: u32, more: i32) -> u32 {
+        let group = &mut self.table[number];
+        match group.rest() {
+            Rest::InHand(before) => {
+                let count = before.wrapping_add_signed(more);
+                if count <= MOST {
+                    group.set_rest(Rest::InHand(count));
+                } else {
+                    self.detail_mut(number).in_hand = count;
+                }
+                before
+            }
+            Rest::Details(details) => {
+                let count = &mut self.details[details].in_hand;
+                std::mem::replace(count, count.wrapping_add_signed(more))
+            }
+        }
+    }
+
+    pub(super) fn is_in_use(&self, number: u32) -> bool {
+        self.table[number].has_head() || self.in_hand(number) > 0
     }
 
     pub(super) fn keep_name(&mut self, number: u32, name: Box<[u8]>) {

@@ -6,7 +6,7 @@
 
 use super::classes::Heads;
 use super::turns::{Stand, Turns};
-use super::{Groups, NONE};
+use super::{Groups, Rest, NONE};
 use crate::entries::{Entries, Walk};
 use crate::order::Order;
 use crate::rubbish::Rubbish;
@@ -57,8 +57,8 @@ impl Groups {
         let mut old = Vec::with_capacity(table.len());
         for (number, group) in table.numbered() {
             let mut group = group.clone();
-            if group.details != NONE {
-                group.details = self.details.insert(details.remove(group.details));
+            if let Some(at) = group.details() {
+                group.set_rest(Rest::Details(self.details.insert(details.remove(at))));
             }
             if self.fair {
                 self.turns.insert(turns[number]);

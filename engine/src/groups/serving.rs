@@ -28,7 +28,7 @@ impl Groups {
             }
             for number in round.drain(..) {
                 taken.push(self.table[number].first);
-                self.serve(entries, number, self.class_of(number));
+                self.serve(entries, number);
             }
         }
         taken
@@ -73,14 +73,13 @@ impl Groups {
     }
 
     /// The head of a group, which does not stand in its class any more, is handed out.
-    fn serve(&mut self, entries: &Entries, number: u32, class: u32) {
+    fn serve(&mut self, entries: &Entries, number: u32) {
         self.follow(entries, number);
-        let group = &mut self.table[number];
-        group.set_in_hand(group.in_hand() + 1);
-        self.recount(number, class);
+        let before = self.add_in_hand(number, 1);
+        let class = self.recount(before, before + 1);
         self.take_turn(number);
         if self.table[number].has_head() {
-            self.plant(entries, self.class_of(number), number);
+            self.plant(entries, class, number);
         }
     }
 
@@ -124,7 +123,7 @@ impl Groups {
         if self.limit == 0 {
             0
         } else {
-            self.table[number].in_hand()
+            self.in_hand(number)
         }
     }
 
@@ -147,26 +146,25 @@ impl Groups {
         }
     }
 
-    /// A group is in another class than this one, in which it was counted.
-    fn recount(&mut self, number: u32, was: u32) {
-        let class = self.class_of(number);
-        if class != was {
-            self.classes.of(class).groups += 1;
-            self.classes.uncount(was);
+    /// A group has another number of entries in hand than before, and is counted in its class from now on, which is returned.
+    fn recount(&mut self, before: u32, in_hand: u32) -> u32 {
+        if self.limit == 0 {
+            return 0;
         }
+        self.classes.of(in_hand).groups += 1;
+        self.classes.uncount(before);
+        in_hand
     }
 
     pub(super) fn count(&mut self, entries: &Entries, number: u32, by: i32) {
-        let class = self.class_of(number);
+        let before = self.add_in_hand(number, by);
         let moves = self.limit != 0 && self.table[number].has_head();
         if moves {
-            self.uproot(entries, class, number);
+            self.uproot(entries, before, number);
         }
-        let group = &mut self.table[number];
-        group.set_in_hand(group.in_hand().wrapping_add_signed(by));
-        self.recount(number, class);
+        let class = self.recount(before, before.wrapping_add_signed(by));
         if moves {
-            self.plant(entries, self.class_of(number), number);
+            self.plant(entries, class, number);
         }
     }
 }

@@ -217,19 +217,57 @@ fn a_held_back_million_is_not_looked_at() {
     assert_eq!(table.table.len(), 2);
 }
 
+/// Adds so many elements of 16 bytes, each in a group of its own.
+fn add_groups(key: &mut Tsgen, numbers: std::ops::Range<i64>) {
+    for n in numbers {
+        let id = format!("order-{n:010}");
+        key.add(&Addition::once(Guard::Always, n, id.as_bytes(), b""), NOW).expect("room");
+    }
+}
+
 #[test]
-fn a_group_takes_at_most_48_bytes() {
-    let plain = |groups| {
-        let mut key = if groups { key(1, true) } else { self::key(0, false) };
-        for n in 0..100_000 {
-            let id = format!("order-{n:010}");
-            key.add(&Addition::once(Guard::Always, n, id.as_bytes(), b""), NOW).expect("room");
+fn a_group_and_its_number_in_an_entry_take_at_most_51_bytes() {
+    const GROUPS: i64 = 100_000;
+    /// Bytes of a key with so many groups; and after twice as many have gone and come.
+    fn bytes(group_limit: u32, fair: bool) -> [f64; 2] {
+        const STEP: i64 = 1_000;
+        let mut key = key(group_limit, fair);
+        add_groups(&mut key, 0..GROUPS);
+        let at_first = key.memory();
+        key.advance(i64::MAX, None, NOW).expect("external");
+        for begin in (GROUPS..3 * GROUPS).step_by(STEP as usize) {
+            assert_eq!(claim(&mut key, STEP as usize).len(), STEP as usize);
+            key.ack(&[TokenRange { first: 1, last: key.last_token }], UnixMs::EVER).expect("few");
+            add_groups(&mut key, begin..begin + STEP);
         }
-        key.memory()
-    };
-    let per_group = (plain(true) - plain(false)) as f64 / 1e5;
+        [at_first, key.memory()].map(|bytes| bytes as f64 / GROUPS as f64)
+    }
+    let plain = bytes(0, false);
     // Eight of these bytes are those of the number of the group in its entry.
-    assert!(per_group <= 48.0 + 8.0, "{per_group} bytes a group");
+    for (limit, fair, most) in [(0, true, [51.0, 54.0]), (1, true, [51.0, 54.0]), (1, false, [35.0, 38.0])] {
+        let with = bytes(limit, fair);
+        for when in [0, 1] {
+            let per_group = with[when] - plain[when];
+            assert!(per_group <= most[when], "GROUPLIMIT {limit} FAIR {fair}: {per_group} bytes a group");
+        }
+    }
+}
+
+#[test]
+fn however_many_are_in_hand_a_group_knows_it() {
+    let mut key = key(1, true);
+    add(&mut key, "g", 1, "one");
+    add_groups(&mut key, 0..1);
+    let groups = key.groups.as_mut().expect("groups");
+    for number in [0, 1] {
+        let (mut count, most) = (0, MOST as i32);
+        for more in [1, most - 1, 1, most, 1, -most, -most, 1, -2] {
+            assert_eq!(groups.add_in_hand(number, more), count);
+            count = count.wrapping_add_signed(more);
+            assert_eq!(groups.in_hand(number), count);
+            assert!(groups.table[number].has_head());
+        }
+    }
 }
 
 #[test]
