@@ -41,6 +41,8 @@ use siphasher::sip::SipHasher13;
 use std::num::NonZeroU32;
 use turns::Given;
 
+pub(crate) use turns::{LAST_CALL, MAX_TURN};
+
 /// No group, no node.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -49,7 +51,7 @@ const CHUNK: usize = 64;
 
 type Table = Slab<Group, CHUNK>;
 
-/// The groups of one key. About 43 bytes a group, beside names that their entries do not bear and lines of more than one entry.
+/// The groups of one key. About 41 bytes a group, beside names that their entries do not bear and lines of more than one entry.
 #[derive(Clone)]
 pub(crate) struct Groups {
     /// Most entries of one group in hand; 0: unbounded.
@@ -220,6 +222,11 @@ impl Groups {
     /// The turn that is given next.
     pub(crate) fn next_turn(&self) -> u64 {
         self.next_turn
+    }
+
+    /// Whether there are turns left for what can be refused.
+    pub(crate) fn has_turns(&self) -> bool {
+        self.next_turn < LAST_CALL
     }
 
     /// Goes on giving turns from this one.

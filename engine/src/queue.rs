@@ -161,16 +161,21 @@ impl<G: Gate> Queue<G> {
         1 + self.entries.len() / 64 + self.entries.outside_bytes() / (64 * 1024) + self.gate.free_effort()
     }
 
-    /// Fails if there is no room for `wanted` more entries, or if there are not enough sequence numbers for `places` new places.
+    /// Fails if there is no room for `wanted` more entries, or if there are not enough sequence numbers for `places` new places, or no more turns.
     pub(crate) fn check_room(&self, wanted: usize, places: usize) -> Result<(), Error> {
         let max = self.options.max_len;
         if max != 0 && wanted > 0 && (self.len() + wanted) as u64 > max {
             return Err(Error::Full);
         }
-        if self.next_seq + places as u64 > MAX_SEQ {
+        if self.next_seq + places as u64 > MAX_SEQ || !self.has_turns() {
             return Err(Error::Exhausted);
         }
         Ok(())
+    }
+
+    /// Whether there are turns left, if groups take turns.
+    pub(crate) fn has_turns(&self) -> bool {
+        self.groups.as_ref().is_none_or(|groups| groups.has_turns())
     }
 
     // From here on: the steps that an entry takes. Each keeps the table above true.

@@ -164,7 +164,7 @@ impl<G: Gate> Queue<G> {
         }
         let possible = first.filter(|given| *given > self.last_token && *given <= MAX_TOKEN);
         let token = possible.unwrap_or_else(|| first_token(self.last_token, now));
-        if token > MAX_TOKEN - MAX_COUNT as Token {
+        if token > MAX_TOKEN - MAX_COUNT as Token || !self.has_turns() {
             return Err(Error::Exhausted);
         }
         Ok(token)

@@ -20,6 +20,7 @@ mod turn;
 use node::{Inner, Leaf, Sibling, INNER, LEAF};
 pub(super) use take::Wanted;
 pub(super) use turn::{Given, Turn};
+pub(crate) use turn::{LAST_CALL, MAX_TURN};
 
 /// Nodes this small look for a neighbour to merge with, and merge when the result leaves a quarter free.
 const SMALL: usize = 12;

@@ -6,13 +6,10 @@ use super::require;
 use crate::entries::{Entries, Handle, MAX_NAME};
 use crate::error::Error;
 use crate::gate::Gate;
-use crate::groups::{Groups, NONE};
+use crate::groups::{Groups, LAST_CALL, MAX_TURN, NONE};
 use crate::queue::Queue;
 use crate::snapshot::{SavedGroup, SavedGrouping, SavedMembers};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-/// More turns than any key has given.
-const MAX_TURN: u64 = u64::MAX >> 2;
 
 /// What a snapshot tells of groups.
 pub(super) struct Told {
@@ -75,10 +72,25 @@ impl Told {
             }
         }
         require(next.len() == 0, "an entry without a group")?;
+        if self.next_turn >= LAST_CALL {
+            self.lower_turns();
+        }
         self.give_turns(&queue.entries, &handles)?;
         self.groups.set_next_turn(self.next_turn);
         queue.groups = Some(Box::new(self.groups));
         Ok(())
+    }
+
+    /// Replaces the turns that were told by the lowest in the same order. Only years of turns, or a forged snapshot, come to where this is needed.
+    fn lower_turns(&mut self) {
+        let mut told: Vec<u64> = self.names.iter().map(|(_, turn)| *turn).filter(|turn| *turn != 0).collect();
+        told.sort_unstable();
+        for (_, turn) in &mut self.names {
+            if let Ok(before) = told.binary_search(turn) {
+                *turn = before as u64 + 1;
+            }
+        }
+        self.next_turn = told.len() as u64 + 1;
     }
 
     /// Gives all groups the turns that were told. Fails if any is missing, or was told and is not there.
