@@ -51,9 +51,8 @@ pub fn measure(scale: &Scale, table: &mut Table) {
     for (name, options) in [("GROUPLIMIT 1", "GROUPLIMIT 1"), ("FAIR", "FAIR yes")] {
         let each = Queue { options, elements: groups, groups };
         let (ours, theirs) = (memory(each), memory(Queue { options: "", ..each }));
-        // 48 are those of the group, and 8 those of its number in the element.
         let what = format!("{name}: memory of a group, and of its number in an element, {groups} groups");
-        table.limit(&what, ours - theirs, None, Unit::Bytes, Some(56.0));
+        table.limit(&what, ours - theirs, None, Unit::Bytes, Some(48.0));
     }
 }
 

@@ -47,11 +47,13 @@ pub(crate) use turns::{LAST_CALL, MAX_TURN};
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Groups per chunk of their table. A chunk comes back once none of its groups is left, or with a new number for each (`renumbering`): few to a chunk.
-const CHUNK: usize = 64;
+/// With fewer, the chunks' own 40 bytes, and the slack of the list of them, would be more than a byte a group.
+const CHUNK: usize = 128;
 
 type Table = Slab<Group, CHUNK>;
 
-/// The groups of one key. About 41 bytes a group, beside names that their entries do not bear and lines of more than one entry.
+/// The groups of one key. About 40 bytes a group with FAIR and 26 without, and 3 more once as many have gone as are there; beside names that their
+/// entries do not bear and lines of more than one entry.
 #[derive(Clone)]
 pub(crate) struct Groups {
     /// Most entries of one group in hand; 0: unbounded.
