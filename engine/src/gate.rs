@@ -11,7 +11,7 @@ use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
 use crate::order::Order;
 use crate::time::UnixMs;
-use serde::{de::DeserializeOwned, Deserialize, Serialize};
+use serde::{de::DeserializeOwned, Deserialize, Deserializer, Serialize};
 use watermark::Extra;
 
 /// A collected thing that is due and has not fired yet, for a reader who must not fire it.
@@ -60,11 +60,13 @@ pub struct Foretold<'a> {
 ///
 /// A gate may also *collect*: hold things that are not entries yet. One of them becomes an entry when it *fires*. Those whose
 /// deadline has passed are fired by the sweep, like a lease that has ended.
+///
+/// A method without a default is one that no gate may forget: what is saved, counted, freed and given back, and when the gate opens next. The
+/// others are for gates that do such a thing at all. A gate whose things the sweep fires has five of them, which belong together:
+/// [`Gate::overdue`], [`Gate::first_due`] and [`Gate::fire`]; and for those who only look, [`Gate::due_from`] and [`Gate::foretell`].
 pub trait Gate: Clone + Sized {
     /// What a snapshot keeps of the gate.
-    type Saved: Serialize + DeserializeOwned + From<Self::Saved0>;
-    /// What format 0 keeps of the gate. Never changes.
-    type Saved0: DeserializeOwned;
+    type Saved: Serialize + DeserializeOwned;
     /// What a snapshot keeps of one thing that is being collected.
     type Collected<'a>: Serialize + Deserialize<'a>
     where
@@ -84,8 +86,11 @@ pub trait Gate: Clone + Sized {
         None
     }
 
-    /// Whether a clock that steps back would make something wait again that is ready or due.
-    fn closes_again(&self, order: &Order) -> bool;
+    /// Whether a clock that steps back would make something wait again that is ready or due. By default whatever is being collected would: its
+    /// deadline lies ahead again.
+    fn closes_again(&self, _order: &Order) -> bool {
+        self.collecting() > 0
+    }
 
     /// Since when entries with this place key have been ready, as far as is known.
     fn open_since(&self, key: i64) -> Option<UnixMs> {
@@ -143,14 +148,20 @@ pub trait Gate: Clone + Sized {
     fn collecting(&self) -> usize;
 
     /// Sorts out up to `most` collected things as overdue, or as overdue no longer, so that they can be counted. False if
-    /// some are left. Changes nothing that shows.
-    fn sort_overdue(&mut self, now: UnixMs, most: usize) -> bool;
+    /// some are left. Changes nothing that shows. By default there is nothing to sort: what is overdue can be counted as it is.
+    fn sort_overdue(&mut self, _now: UnixMs, _most: usize) -> bool {
+        true
+    }
 
-    /// How many collected things are overdue.
-    fn overdue(&mut self, now: UnixMs) -> usize;
+    /// How many collected things are overdue. By default none ever is: the sweep fires nothing.
+    fn overdue(&mut self, _now: UnixMs) -> usize {
+        0
+    }
 
-    /// The earliest deadline of a collected thing, if it has come.
-    fn first_due(&mut self, now: UnixMs) -> Option<UnixMs>;
+    /// The earliest deadline of a collected thing, if it has come. What is due fires: see [`Gate::fire`].
+    fn first_due(&mut self, _now: UnixMs) -> Option<UnixMs> {
+        None
+    }
 
     /// Up to `most` collected things that are due, from this place on. O(log n + those), and some milliseconds where very many have come due at
     /// once. Changes nothing that shows.
@@ -169,7 +180,9 @@ pub trait Gate: Clone + Sized {
     }
 
     /// Makes an entry of the collected thing with the earliest deadline, if that has come. O(log n), and O(what it is made of).
-    fn fire(&mut self, now: UnixMs, entries: &mut Entries) -> Option<Handle>;
+    fn fire(&mut self, _now: UnixMs, _entries: &mut Entries) -> Option<Handle> {
+        None
+    }
 
     /// Notes that an entry has a new handle; it can be read by both. The entry is not superseded.
     fn moved(&mut self, _entries: &Entries, _old: Handle, _new: Handle) {}
@@ -188,6 +201,11 @@ pub trait Gate: Clone + Sized {
 
     /// What a snapshot must keep of all that is being collected, in order of sequence numbers, each with about how many bytes it takes.
     fn collected(&self) -> impl Iterator<Item = (usize, Self::Collected<'_>)>;
+
+    /// Reads what format 0 kept of the gate. Only a gate that was kept otherwise then than it is today has to say how.
+    fn read_format_0<'de, D: Deserializer<'de>>(from: D) -> Result<Self::Saved, D::Error> {
+        Self::Saved::deserialize(from)
+    }
 
     /// The gate of a snapshot. Fails on a state that no gate can be in.
     fn load(saved: Self::Saved, seed: [u64; 2]) -> Result<Self, Error>;

@@ -169,30 +169,6 @@ struct SavedMembers {
 /// A part of the snapshot of a key with this gate.
 type PartOf<'a, G> = Part<'a, <G as Gate>::Saved, <G as Gate>::Collected<'a>>;
 
-/// A part of a snapshot in [format 0](Format::Unmarked).
-type PartOf0<'a, G> = Part<'a, <G as Gate>::Saved0, <G as Gate>::Collected<'a>>;
-
-impl<'a, S, C> Part<'a, S, C> {
-    /// The same part, with its gate as it is saved today.
-    fn renewed<T: From<S>>(self) -> Part<'a, T, C> {
-        match self {
-            Part::Head(Head { behaviour, gate, options, totals, next_seq, last_token }) => {
-                Part::Head(Head { behaviour, gate: gate.into(), options, totals, next_seq, last_token })
-            }
-            Part::Collected(collected) => Part::Collected(collected),
-            Part::Entries(entries) => Part::Entries(entries),
-            Part::Grants(grants) => Part::Grants(grants),
-            Part::End { collected, entries } => Part::End { collected, entries },
-            Part::Paused => Part::Paused,
-            Part::Extra(extra) => Part::Extra(extra),
-            Part::Extras(count) => Part::Extras(count),
-            Part::Grouping(grouping) => Part::Grouping(grouping),
-            Part::Groups(groups) => Part::Groups(groups),
-            Part::Members(members) => Part::Members(members),
-        }
-    }
-}
-
 struct Chunk(Vec<u8>);
 
 impl bincode::enc::write::Writer for Chunk {

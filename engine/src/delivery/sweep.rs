@@ -115,7 +115,10 @@ impl<G: Gate> Queue<G> {
     }
 
     fn fire(&mut self, now: UnixMs) -> usize {
-        let Some(handle) = self.gate.fire(now, &mut self.entries) else { return 0 };
+        let Some(handle) = self.gate.fire(now, &mut self.entries) else {
+            debug_assert!(false, "what is due fires");
+            return 0;
+        };
         self.take_in(handle);
         1
     }

@@ -248,16 +248,11 @@ fn leaf(groups: &Slab<Collected>) -> impl Fn(u32) -> Key + '_ {
 
 impl Gate for Idle {
     type Saved = IdleRules;
-    type Saved0 = IdleRules;
     type Collected<'a> = SavedGroup<'a>;
 
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
         self.sort_overdue(now, SORT_AT_MOST);
         Some(self.deadlines.first()).filter(|first| *first != NONE).map(|(at, _)| UnixMs(at))
-    }
-
-    fn closes_again(&self, _: &Order) -> bool {
-        !self.heads.is_empty()
     }
 
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {

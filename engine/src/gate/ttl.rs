@@ -18,7 +18,6 @@ mod tracking;
 pub use body::{expired, Ending, Expired};
 pub use judge::{judge_change, judge_end, Change, End, Known, Life, OfLife, Owed, Then, Verdict, Voice};
 pub use listing::{Mark, Tracked};
-pub(crate) use rules::TtlRules0;
 pub use rules::{Prefix, TtlRules};
 pub use sightings::{ChangedKey, KeyId, Last, SeenEnd, Sightings};
 pub use tracking::{Copied, Update};
@@ -33,7 +32,9 @@ use crate::order::Order;
 use crate::rubbish::Rubbish;
 use crate::slab::Slab;
 use crate::time::UnixMs;
+use rules::TtlRules0;
 use saved::SavedKey;
+use serde::{Deserialize, Deserializer};
 
 /// The gate of an EXPIRY key.
 #[derive(Clone)]
@@ -253,9 +254,9 @@ impl Watched {
     }
 }
 
+/// The sweep fires nothing: an overdue key waits for the node that can tell whether it has really expired.
 impl Gate for Ttl {
     type Saved = TtlRules;
-    type Saved0 = TtlRules0;
     type Collected<'a> = SavedKey<'a>;
 
     const COLLECTED_IS_LOCAL: bool = true;
@@ -286,29 +287,16 @@ impl Gate for Ttl {
         self.heads.len()
     }
 
-    fn sort_overdue(&mut self, _: UnixMs, _: usize) -> bool {
-        true
-    }
-
-    /// None: an overdue key waits for the node that can tell whether it has really expired.
-    fn overdue(&mut self, _: UnixMs) -> usize {
-        0
-    }
-
-    fn first_due(&mut self, _: UnixMs) -> Option<UnixMs> {
-        None
-    }
-
-    fn fire(&mut self, _: UnixMs, _: &mut Entries) -> Option<Handle> {
-        None
-    }
-
     fn save(&self) -> TtlRules {
         self.rules.clone()
     }
 
     fn collected(&self) -> impl Iterator<Item = (usize, SavedKey<'_>)> {
         self.saved_keys()
+    }
+
+    fn read_format_0<'de, D: Deserializer<'de>>(from: D) -> Result<TtlRules, D::Error> {
+        TtlRules0::deserialize(from).map(TtlRules::from)
     }
 
     fn load(rules: TtlRules, seed: [u64; 2]) -> Result<Self, Error> {

@@ -174,7 +174,6 @@ pub enum Nothing {}
 /// It collects nothing: an element is an entry from the start.
 impl Gate for Watermark {
     type Saved = Saved;
-    type Saved0 = Saved;
     type Collected<'a> = Nothing;
 
     fn horizon(&self, now: UnixMs) -> Option<i64> {
@@ -285,22 +284,6 @@ impl Gate for Watermark {
 
     fn collecting(&self) -> usize {
         0
-    }
-
-    fn sort_overdue(&mut self, _: UnixMs, _: usize) -> bool {
-        true
-    }
-
-    fn overdue(&mut self, _: UnixMs) -> usize {
-        0
-    }
-
-    fn first_due(&mut self, _: UnixMs) -> Option<UnixMs> {
-        None
-    }
-
-    fn fire(&mut self, _: UnixMs, _: &mut Entries) -> Option<Handle> {
-        None
     }
 
     fn collected(&self) -> impl Iterator<Item = (usize, Nothing)> {

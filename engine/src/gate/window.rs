@@ -193,7 +193,6 @@ pub fn batch_number(name: &[u8]) -> Option<Token> {
 
 impl Gate for Window {
     type Saved = SavedWindow;
-    type Saved0 = SavedWindow;
     type Collected<'a> = SavedSum<'a>;
 
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
@@ -204,10 +203,6 @@ impl Gate for Window {
         if let Some(number) = batch_number(entries.name(handle)) {
             self.batches.remove(&number);
         }
-    }
-
-    fn closes_again(&self, _: &Order) -> bool {
-        self.open.is_some()
     }
 
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
@@ -221,10 +216,6 @@ impl Gate for Window {
 
     fn collecting(&self) -> usize {
         usize::from(self.open.is_some())
-    }
-
-    fn sort_overdue(&mut self, _: UnixMs, _: usize) -> bool {
-        true
     }
 
     fn overdue(&mut self, now: UnixMs) -> usize {

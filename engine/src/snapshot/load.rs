@@ -3,9 +3,8 @@
 
 mod groups;
 
-use super::{
-    decode, Format, Head, Part, PartOf, PartOf0, SavedEntry, SavedGrant, SavedGrouping, SavedStatus, BEHAVIOUR,
-};
+use super::format::PartOf0;
+use super::{decode, Format, Head, Part, PartOf, SavedEntry, SavedGrant, SavedGrouping, SavedStatus, BEHAVIOUR};
 use crate::entries::{Handle, Place, State, MAX_NAME, MAX_SEQ};
 use crate::error::Error;
 use crate::gate::watermark::Extra;
