@@ -167,17 +167,21 @@ impl Idle {
         group
     }
 
-    /// Moves a group into `overdue`, or back from there.
-    fn set_overdue(&mut self, head: Head, is_overdue: bool) {
+    /// Moves a group into `overdue`.
+    fn set_overdue(&mut self, head: Head) {
         let old = leaf(&self.groups)(head.number);
         let group = &mut self.groups[head.number];
-        if std::mem::replace(&mut group.is_overdue, is_overdue) {
-            self.overdue.remove(&self.heads, head.handle);
-        }
-        if is_overdue {
-            self.heads.set_key(head.handle, group.fires_at.0);
-            self.overdue.insert(&self.heads, head.handle);
-        }
+        group.is_overdue = true;
+        self.heads.set_key(head.handle, group.fires_at.0);
+        self.overdue.insert(&self.heads, head.handle);
+        self.deadlines.changed(head.number, old, leaf(&self.groups));
+    }
+
+    /// Moves a group back from `overdue`: the clock has stepped back.
+    fn unset_overdue(&mut self, head: Head) {
+        let old = leaf(&self.groups)(head.number);
+        self.groups[head.number].is_overdue = false;
+        self.overdue.remove(&self.heads, head.handle);
         self.deadlines.changed(head.number, old, leaf(&self.groups));
     }
 
@@ -185,7 +189,7 @@ impl Idle {
     fn set_deadline(&mut self, head: Head, deadline: Deadline) {
         if self.groups[head.number].is_overdue {
             // It was overdue before the clock stepped back.
-            self.set_overdue(head, false);
+            self.unset_overdue(head);
         }
         let old = leaf(&self.groups)(head.number);
         let group = &mut self.groups[head.number];
@@ -267,14 +271,14 @@ impl Gate for Idle {
         for _ in 0..most {
             // After a step back of the clock, a group in `overdue` may be so no longer.
             if let Some(handle) = self.overdue.first_after(&self.heads, now.0) {
-                self.set_overdue(self.head(handle), false);
+                self.unset_overdue(self.head(handle));
                 continue;
             }
             if self.deadlines.first().0 > now.0 {
                 return true;
             }
             let Some(number) = self.deadlines.first_number(leaf(&self.groups)) else { return true };
-            self.set_overdue(self.head_of(number), true);
+            self.set_overdue(self.head_of(number));
         }
         false
     }
