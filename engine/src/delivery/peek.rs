@@ -7,7 +7,7 @@ mod groups;
 
 use super::view::UNSWEPT;
 use crate::entries::{Handle, Place};
-use crate::gate::{Due, Extent, Foretold, Gate};
+use crate::gate::{AllDue, Due, Extent, Foretold, Gate};
 use crate::queue::Queue;
 use crate::time::UnixMs;
 use crate::token::Token;
@@ -156,15 +156,13 @@ impl<G: Gate> Queue<G> {
         let from = after.map_or(Cursor::START, Cursor::beyond);
         // One more tells whether anything is left.
         let wanted = count.saturating_add(1);
-        let (due, unknown_from) = match listing {
+        let mut is_cut = false;
+        let found = match listing {
             Listing::Ready => {
                 let due = self.gate.due_from(from.place, wanted, now);
-                (due.things, due.unknown_from)
+                is_cut = due.unknown_from.is_some();
+                self.ready_from(from.place, due, wanted, now)
             }
-            _ => (Vec::new(), None),
-        };
-        let found = match listing {
-            Listing::Ready => self.ready_from(from.place, due, unknown_from, wanted, now),
             Listing::Delayed => {
                 let delayed = self.delayed_from((from.until, from.place), wanted, now);
                 let found = |((until, place), handle)| Found {
@@ -184,18 +182,12 @@ impl<G: Gate> Queue<G> {
                 self.dead_from(from.place.seq, wanted, now).into_iter().map(found).collect()
             }
         };
-        self.page(found, count, after, unknown_from.is_some(), now)
+        self.page(found, count, after, is_cut, now)
     }
 
     /// Ready entries and what is due, merged.
-    fn ready_from(
-        &self,
-        from: Place,
-        due: Vec<Due>,
-        unknown_from: Option<Place>,
-        count: usize,
-        now: UnixMs,
-    ) -> Vec<Found<'_>> {
+    fn ready_from(&self, from: Place, due: AllDue, count: usize, now: UnixMs) -> Vec<Found<'_>> {
+        let AllDue { things: due, unknown_from } = due;
         let Some(horizon) = self.gate.horizon(now) else { return Vec::new() };
         let known = |place: Place| unknown_from.is_none_or(|unknown| place < unknown);
         let is_wanted = |place: Place| place >= from && place.key <= horizon && known(place);
