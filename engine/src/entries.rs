@@ -48,7 +48,9 @@ impl Handle {
 /// Where an entry stands in order: by key, among equal keys by sequence number (at most [`MAX_SEQ`]).
 #[derive(Copy, Clone, Eq, PartialEq, Ord, PartialOrd, Debug)]
 pub struct Place {
+    /// The place key: the number by which the gate opens.
     pub key: i64,
+    /// The sequence number. No two entries of a queue ever have the same.
     pub seq: u64,
 }
 

@@ -54,10 +54,10 @@ pub use delivery::{
 };
 pub use delivery::{CLAIM_BYTES, SINK_BATCH, SWEEP_AT_MOST};
 pub use duration::{duration, Duration};
-pub use entries::MAX_NAME;
+pub use entries::{Place, MAX_NAME};
 pub use error::Error;
 pub use gate::idle::{fired, Collecting, Fired, Group, Idle, IdleRules, Pushed, Reader, Reason, MAX_ITEMS};
-pub use gate::ttl::{expired, Copied, Ending, Expired, Mark, Prefix, Tracked, Ttl, TtlRules, Update};
+pub use gate::ttl::{expired, Copied, Ending, Expired, LastValue, Mark, Prefix, Tracked, Ttl, TtlRules, Update};
 pub use gate::ttl::{judge_change, judge_end, Change, End, Known, Life, OfLife, Owed, Then, Verdict, Voice};
 pub use gate::ttl::{ChangedKey, KeyId, Last, SeenEnd, Sightings};
 pub use gate::watermark::{

@@ -6,7 +6,7 @@ use crate::delivery::family::Family;
 use crate::delivery::options;
 use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::{Ctx, OwnedStr, Str};
-use tsgen_engine::{Claim, ClaimTerms, TokenRange, UnixMs};
+use tsgen_engine::{Claim, ClaimTerms, Place, TokenRange, UnixMs};
 
 /// Replicates a key that was made at `now`, by CREATE or by its first write, as a CREATE with every option written out.
 ///
@@ -74,9 +74,9 @@ pub fn sweep_for<F: Family>(ctx: &Ctx, name: &Str, wanted: usize, now: UnixMs) {
 }
 
 /// Replicates that the entries at these places have left for the sink; they were not the oldest.
-pub fn drop_taken<F: Family>(ctx: &Ctx, name: &Str, places: &[(i64, u64)], now: UnixMs) {
+pub fn drop_taken<F: Family>(ctx: &Ctx, name: &Str, places: &[Place], now: UnixMs) {
     let number = |number: u64| OwnedStr::number(i64::try_from(number).unwrap_or(i64::MAX));
-    let pairs = places.iter().flat_map(|(key, seq)| [OwnedStr::number(*key), number(*seq)]);
+    let pairs = places.iter().flat_map(|place| [OwnedStr::number(place.key), number(place.seq)]);
     let numbers: Vec<OwnedStr> = std::iter::once(number(places.len() as u64)).chain(pairs).collect();
     let arguments: Vec<&Str> = std::iter::once(name).chain(numbers.iter().map(|number| &**number)).collect();
     ctx.replicate_at(AT, now.0, F::VERBS.drop_ready.name, &arguments);

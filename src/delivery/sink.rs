@@ -14,7 +14,7 @@ use crate::redis::arguments::Arguments;
 use crate::redis::call::write;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::time::Instant;
-use tsgen_engine::{Ready, ReadyBatch, Sink, UnixMs, SINK_BATCH};
+use tsgen_engine::{Place, Ready, ReadyBatch, Sink, UnixMs, SINK_BATCH};
 
 /// Appends that have failed.
 pub static FAILURES: Failures = Failures::of("an append to the stream of a SINK");
@@ -71,7 +71,7 @@ fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
 /// The XADD of one ready entry.
 struct Append {
     /// Where in its queue the entry is.
-    place: (i64, u64),
+    place: Place,
     arguments: Arguments,
 }
 
@@ -93,7 +93,7 @@ fn appends<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> Option<Appends> {
     let append = |entry: Ready<'_>| {
         let mut arguments = xadd(&sink);
         F::stream_fields(&entry, &mut arguments);
-        Append { place: (entry.key, entry.seq), arguments }
+        Append { place: entry.place(), arguments }
     };
     let appends = entries.into_iter().map(append).collect();
     if swept {

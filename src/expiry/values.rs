@@ -6,7 +6,7 @@ use crate::redis::call::{memory_usage, read};
 use crate::redis::key::{Key, Kind, Look};
 use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
-use tsgen_engine::Copied;
+use tsgen_engine::{Copied, LastValue};
 
 /// The leads, in ms before the deadline, at which a value is copied: early, to have something should the server be held up; in good time;
 /// and at the last moment, to have what was written last.
@@ -44,15 +44,12 @@ pub fn type_word(number: u8) -> &'static CStr {
     TYPES.get(usize::from(number)).copied().unwrap_or(c"module")
 }
 
-/// The number of a type, and a value.
-pub type Value<'a> = (u8, Option<&'a [u8]>);
-
 /// The type and the value at the end of a command, if they are given.
-pub fn value_named<'a>(call: &mut Call<'a>) -> Result<Option<Value<'a>>, Fail> {
+pub fn value_named<'a>(call: &mut Call<'a>) -> Result<Option<LastValue<'a>>, Fail> {
     match call.args.next() {
         Some(kind) => {
             let kind = type_of(kind).ok_or(Fail::text("ERR type must be that of a key"))?;
-            Ok(Some((kind, call.args.next().map(Str::bytes))))
+            Ok(Some(LastValue { kind, bytes: call.args.next().map(Str::bytes) }))
         }
         None => Ok(None),
     }

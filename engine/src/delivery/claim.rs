@@ -76,6 +76,13 @@ pub struct Ready<'a> {
     pub body: &'a [u8],
 }
 
+impl Ready<'_> {
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place { key: self.key, seq: self.seq }
+    }
+}
+
 /// The next ready entries, for the sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadyBatch<'a> {
@@ -312,18 +319,17 @@ impl<G: Gate> Queue<G> {
         merged
     }
 
-    /// Drops what the sink has taken: the entries at these places (`key` and `seq` of [`Ready`]), and no others, whatever has happened to
-    /// the key meanwhile. An entry that is not queued any more is left alone. O(log n) an entry.
-    pub fn drop_taken(&mut self, places: &[(i64, u64)], now: UnixMs) -> Sunk {
+    /// Drops what the sink has taken: the entries at these places ([`Ready::place`]), and no others, whatever has happened to the key
+    /// meanwhile. An entry that is not queued any more is left alone. O(log n) an entry.
+    pub fn drop_taken(&mut self, places: &[Place], now: UnixMs) -> Sunk {
         // No key with groups has a sink.
         let places = if self.groups.is_none() { places } else { &[] };
-        let at = |(key, seq): &(i64, u64)| {
-            let place = Place { key: *key, seq: *seq };
-            self.order.first_from(&self.entries, place).filter(|handle| self.entries.place(*handle) == place)
+        let at = |place: &Place| {
+            self.order.first_from(&self.entries, *place).filter(|handle| self.entries.place(*handle) == *place)
         };
         let taken: Vec<Handle> = places.iter().filter_map(at).collect();
         let are_ready = match (self.gate.horizon(now), places.iter().max()) {
-            (Some(horizon), Some((last, _))) => *last <= horizon,
+            (Some(horizon), Some(last)) => last.key <= horizon,
             _ => false,
         };
         let oldest = are_ready && self.order.iter().take(taken.len()).eq(taken.iter().copied());

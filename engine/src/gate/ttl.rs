@@ -15,7 +15,7 @@ mod saved;
 mod sightings;
 mod tracking;
 
-pub use body::{expired, Ending, Expired};
+pub use body::{expired, Ending, Expired, LastValue};
 pub use judge::{judge_change, judge_end, Change, End, Known, Life, OfLife, Owed, Then, Verdict, Voice};
 pub use listing::{Mark, Tracked};
 pub use rules::{Prefix, TtlRules};

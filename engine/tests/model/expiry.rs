@@ -253,7 +253,7 @@ fn expire(world: &mut World<Ttl>, name: &[u8], at: Option<i64>) {
         .end_life(name, Owed { deadline: UnixMs(deadline), ending }, None, OfLife::This)
         .expect("there are places");
     assert_eq!(told, kept);
-    let value = kept.as_ref().map(|kept| (kept.kind, kept.bytes.as_deref()));
+    let value = kept.as_ref().map(Copied::as_last);
     world.replica.expire(name, UnixMs(deadline), ending, value).expect("there are places");
     for replica in [false, true] {
         gate(world, replica).ended(name, deadline);

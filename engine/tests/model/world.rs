@@ -362,7 +362,7 @@ impl<F: Family> World<F> {
             content: F::content(ready.body),
         });
         let shown: Vec<_> = handed.collect();
-        let places: Vec<_> = batch.entries.iter().take(count).map(|ready| (ready.key, ready.seq)).collect();
+        let places: Vec<_> = batch.entries.iter().take(count).map(|ready| ready.place()).collect();
         let dropped = self.master.drop_taken(&places, now);
         if swept {
             assert!(self.replica.sweep_for(SINK_BATCH, now));

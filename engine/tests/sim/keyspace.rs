@@ -4,7 +4,7 @@
 use crate::expiry::Bookings;
 use crate::node::{Role, Source};
 use std::collections::BTreeMap;
-use tsgen_engine::{judge_change, judge_end, Change, Copied, End, Ending, Life, Mark, Then, UnixMs, Voice};
+use tsgen_engine::{judge_change, judge_end, Change, Copied, End, Ending, LastValue, Life, Mark, Then, UnixMs, Voice};
 
 type Node = crate::node::Node<Bookings>;
 
@@ -136,7 +136,7 @@ pub fn apply(node: &mut Node, write: &Write) {
         }
         Write::Fire(Fire { key, deadline, ending, value }) => {
             let bytes = value.map(u32::to_be_bytes);
-            let value = bytes.as_ref().map(|bytes| (0, Some(&bytes[..])));
+            let value = bytes.as_ref().map(|bytes| LastValue { kind: 0, bytes: Some(&bytes[..]) });
             node.key.expire(&[key], UnixMs(deadline), ending, value).expect("there are places");
         }
         Write::Unit(ref writes) => writes.iter().for_each(|write| apply(node, write)),

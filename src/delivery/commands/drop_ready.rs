@@ -6,7 +6,7 @@ use crate::delivery::apply::apply;
 use crate::delivery::family::Family;
 use crate::redis::Str;
 use std::marker::PhantomData;
-use tsgen_engine::Settled;
+use tsgen_engine::{Place, Settled};
 
 /// The half of a sink's step that takes entries out of the key. It is replicated beside the XADDs, in one MULTI/EXEC.
 pub struct DropReady<F>(PhantomData<F>);
@@ -25,9 +25,9 @@ impl<F: Family> Command for DropReady<F> {
         }
         let place = |pair: &[&Str]| {
             let key = in_range("place", pair[0], i64::MIN, i64::MAX)?;
-            Ok((key, in_range("sequence", pair[1], 0, i64::MAX)?.unsigned_abs()))
+            Ok(Place { key, seq: in_range("sequence", pair[1], 0, i64::MAX)?.unsigned_abs() })
         };
-        let places: Vec<(i64, u64)> = given.chunks_exact(2).map(place).collect::<Result<_, Fail>>()?;
+        let places: Vec<Place> = given.chunks_exact(2).map(place).collect::<Result<_, Fail>>()?;
         apply::<F>(call, name, &[F::VERBS.drop_ready.event], |queue, now| {
             if places.is_empty() {
                 return Ok(queue.drop_ready(count, now));

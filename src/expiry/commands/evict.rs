@@ -18,7 +18,7 @@ impl Command for Evict {
     fn run(call: &mut Call<'_>) -> Outcome {
         let (name, watched) = (call.args.required()?, call.args.required()?.bytes());
         let deadline = UnixMs(in_range("deadline", call.args.required()?, 0, i64::MAX)?);
-        let copied = value_named(call)?.map(|(kind, bytes)| Copied { kind, bytes: bytes.map(Into::into) });
+        let copied = value_named(call)?.map(|last| Copied { kind: last.kind, bytes: last.bytes.map(Into::into) });
         let mut key = keyspace::open_write::<Expiry>(call.ctx, name)?;
         // A watcher that tracked another's key could be saved, and not be loaded again.
         if let Some(value) = key.value()?.filter(|value| value.queue.rules().covers(watched)) {

@@ -25,7 +25,7 @@ fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() 
     assert_eq!(batch(&mut key, 0), (vec![1, 2], false));
     let mut replica = key.clone();
     assert_eq!(batch(&mut key, 50), (vec![0, 1, 2], true), "what rests is ready again in its old place");
-    let places: Vec<_> = key.ready_batch(UnixMs(50)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
+    let places: Vec<_> = key.ready_batch(UnixMs(50)).entries.iter().map(|ready| ready.place()).collect();
     assert_eq!(key.drop_taken(&places[..2], UnixMs(50)), Sunk { count: 2, oldest: true });
     assert_eq!(batch(&mut key, 50), (vec![2], false));
     assert!(replica.sweep_for(SINK_BATCH, UnixMs(50)));
@@ -36,7 +36,7 @@ fn a_sink_takes_the_place_of_claim_and_cannot_be_set_while_entries_are_leased() 
 #[test]
 fn what_leaves_for_the_sink_is_what_it_has_taken_whatever_has_come_in_between() {
     let mut key = ready(3, unbounded());
-    let places: Vec<_> = key.ready_batch(UnixMs(0)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
+    let places: Vec<_> = key.ready_batch(UnixMs(0)).entries.iter().map(|ready| ready.place()).collect();
     // Other code runs: one comes in front, one of those that were taken is gone, and one has been replaced.
     key.add(&Addition::once(Guard::Always, -1, b"before", b""), UnixMs(0)).expect("room");
     assert!(key.rem(&[0]));

@@ -39,14 +39,23 @@ pub struct Expired<'a> {
     pub value: Option<&'a [u8]>,
 }
 
+/// The value that a key ended with, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastValue<'a> {
+    /// The type of the key, as whoever saw the value numbers types.
+    pub kind: u8,
+    /// The value, if it was kept.
+    pub bytes: Option<&'a [u8]>,
+}
+
 /// How many types of keys there are.
 pub(super) const KINDS: u8 = 7;
 
 const HEADER: usize = 4;
 
 /// The body of the entry of a key that has ended like this; with its type, and its value, if these are known.
-pub(super) fn of(ending: Ending, value: Option<(u8, Option<&[u8]>)>) -> Vec<u8> {
-    let (kind, bytes) = value.map_or((None, None), |(kind, bytes)| (Some(kind), bytes));
+pub(super) fn of(ending: Ending, value: Option<LastValue<'_>>) -> Vec<u8> {
+    let (kind, bytes) = (value.map(|value| value.kind), value.and_then(|value| value.bytes));
     let mut body = Vec::with_capacity(HEADER + bytes.map_or(0, <[u8]>::len));
     body.extend([ending.code(), u8::from(kind.is_some()), kind.unwrap_or(0), u8::from(bytes.is_some())]);
     body.extend_from_slice(bytes.unwrap_or_default());

@@ -73,7 +73,7 @@ fn a_new_deadline_moves_a_key_and_its_value_stays() {
 fn an_expiry_is_delivered_with_its_value_and_once() {
     let mut key = watcher();
     key.track(b"order:1", UnixMs(100));
-    key.expire(b"order:1", UnixMs(100), Ending::Expired, Some((1, Some(b"one")))).expect("room");
+    key.expire(b"order:1", UnixMs(100), Ending::Expired, Some(copied("one").as_last())).expect("room");
     assert_eq!(listed(&key), []);
     assert_eq!(claim(&mut key), [("order:1".into(), 100, Ending::Expired, Some("one".into()))]);
 }
@@ -181,8 +181,8 @@ fn no_more_bytes_are_held_than_allowed_and_what_is_dropped_is_counted() {
     // The room that a key's copy takes counts for the key's next copy.
     key.keep(b"order:1", copied("now5!"));
     for name in [b"order:1", b"order:2", b"order:3"] {
-        let kept = key.kept(name).cloned().map(|copied| (copied.kind, copied.bytes));
-        let told = kept.as_ref().map(|(kind, bytes)| (*kind, bytes.as_deref()));
+        let kept = key.kept(name).cloned();
+        let told = kept.as_ref().map(Copied::as_last);
         key.expire(name, UnixMs(100), Ending::Expired, told).expect("a place");
     }
     assert_eq!((key.held_bytes(), key.values_dropped()), (8, 1));

@@ -1,6 +1,6 @@
 //! The operations of EXPIRY itself: what a node sees of watched keys, and expiries.
 
-use super::{body, Admitted, Ending, Known, OfLife, Owed, Ttl, TtlRules, Watched, NO_NUMBER};
+use super::{body, Admitted, Ending, Known, LastValue, OfLife, Owed, Ttl, TtlRules, Watched, NO_NUMBER};
 use crate::entries::{Handle, Place, MAX_NAME};
 use crate::error::Error;
 use crate::options::DeliveryOptions;
@@ -19,6 +19,11 @@ pub struct Copied {
 }
 
 impl Copied {
+    /// The copy, as the value that its key ended with.
+    pub fn as_last(&self) -> LastValue<'_> {
+        LastValue { kind: self.kind, bytes: self.bytes.as_deref() }
+    }
+
     pub(super) fn without_bytes(self) -> Self {
         Copied { bytes: None, ..self }
     }
@@ -275,11 +280,11 @@ impl Queue<Ttl> {
         name: &[u8],
         deadline: UnixMs,
         ending: Ending,
-        value: Option<(u8, Option<&[u8]>)>,
+        value: Option<LastValue<'_>>,
     ) -> Result<(), Error> {
         self.check_room(0, 1)?;
         if let Some(watched) = self.untrack_until(name, deadline) {
-            let comes_without = value.is_none_or(|(_, bytes)| bytes.is_none());
+            let comes_without = value.is_none_or(|value| value.bytes.is_none());
             self.gate.dropped += u64::from(watched.dropped && comes_without);
         }
         self.enter_expiry(name, deadline, ending, value);
@@ -314,8 +319,7 @@ impl Queue<Ttl> {
             (None, None) => (None, false),
         };
         self.gate.dropped += u64::from(dropped);
-        let told = value.as_ref().map(|value| (value.kind, value.bytes.as_deref()));
-        self.enter_expiry(name, end.deadline, end.ending, told);
+        self.enter_expiry(name, end.deadline, end.ending, value.as_ref().map(Copied::as_last));
         Ok(value)
     }
 
@@ -324,7 +328,7 @@ impl Queue<Ttl> {
         Some(self.gate.end(head))
     }
 
-    fn enter_expiry(&mut self, name: &[u8], deadline: UnixMs, ending: Ending, value: Option<(u8, Option<&[u8]>)>) {
+    fn enter_expiry(&mut self, name: &[u8], deadline: UnixMs, ending: Ending, value: Option<LastValue<'_>>) {
         let body = body::of(ending, value);
         self.gate.in_entries += body::value_size(&body);
         self.enter(deadline.0, name, &body, 0);

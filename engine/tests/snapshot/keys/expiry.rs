@@ -2,7 +2,7 @@
 
 use super::{check_states, fail_some, lose_some, Family};
 use std::collections::BTreeSet;
-use tsgen_engine::{expired, Copied, DeliveryOptions, Ending, Expiry, Mark, Prefix, Ttl, TtlRules, UnixMs};
+use tsgen_engine::{expired, Copied, DeliveryOptions, Ending, Expiry, LastValue, Mark, Prefix, Ttl, TtlRules, UnixMs};
 
 impl Family for Ttl {
     /// With values of every kind, none, and too large ones; with keys that end together, are overdue, and were evicted.
@@ -15,7 +15,7 @@ impl Family for Ttl {
         let endings = [Ending::Expired, Ending::Evicted];
         for n in 0..20u8 {
             let value = vec![n; usize::from(n)];
-            let value = (n % 7, (n % 5 != 0).then_some(&value[..]));
+            let value = LastValue { kind: n % 7, bytes: (n % 5 != 0).then_some(&value[..]) };
             let deadline = UnixMs(900 + i64::from(n / 2));
             let known = (n % 4 != 0).then_some(value);
             key.expire(&[b"k:", &[n; 3][..]].concat(), deadline, endings[usize::from(n % 2)], known).expect("room");
@@ -51,7 +51,7 @@ impl Family for Ttl {
         let mut refused = false;
         for name in &names {
             let kept = key.kept(name).cloned();
-            let value = kept.as_ref().map(|kept| (kept.kind, kept.bytes.as_deref()));
+            let value = kept.as_ref().map(Copied::as_last);
             if let Some(deadline) = key.tracked_until(name) {
                 refused |= key.expire(name, deadline, Ending::Expired, value).is_err();
             }

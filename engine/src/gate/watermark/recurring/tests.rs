@@ -247,7 +247,7 @@ fn what_the_sink_takes_is_settled() {
     key.add(&every(10, 100, "a"), UnixMs(0)).expect("room");
     assert_eq!((key.drop_ready(9, UnixMs(99)).count, key.drop_ready(9, UnixMs(123)).count), (0, 1));
     assert_eq!((get(&key, "a", 123), key.drop_ready(9, UnixMs(124)).count), (Some(("waiting", 130, Some(10))), 0));
-    let places: Vec<_> = key.ready_batch(UnixMs(131)).entries.iter().map(|ready| (ready.key, ready.seq)).collect();
+    let places: Vec<_> = key.ready_batch(UnixMs(131)).entries.iter().map(|ready| ready.place()).collect();
     assert_eq!(
         (key.drop_taken(&places, UnixMs(131)).count, get(&key, "a", 131)),
         (1, Some(("waiting", 140, Some(10))))
