@@ -18,14 +18,17 @@ pub struct Receipts<'a> {
 }
 
 impl Receipts<'_> {
-    /// Replicates these as an ACK of their own, as the client wrote them.
-    pub fn replicate<F: Family>(&self, ctx: &Ctx) {
-        ctx.replicate_on(F::VERBS.ack.name, self.name, self.given);
+    /// Replicates these as an ACK of their own: with its time where that matters to the key (`timed_at`), else as the client wrote them.
+    pub fn replicate<F: Family>(&self, ctx: &Ctx, timed_at: Option<UnixMs>) {
+        match timed_at {
+            Some(at) => replicate::acknowledged_at::<F>(ctx, self.name, self.tokens.as_slice(), at),
+            None => ctx.replicate_on(F::VERBS.ack.name, self.name, self.given),
+        }
     }
 }
 
-/// Acknowledges deliveries of one key, and tells everybody; `as_given` tells replicas what the client wrote, if anything changed. Returns how
-/// many were current.
+/// Acknowledges deliveries of one key, and tells everybody; `as_given` tells replicas what the client wrote, if anything changed and its time
+/// does not matter. Returns how many were current.
 pub fn acknowledge<F: Family>(
     ctx: &Ctx,
     name: &Str,
@@ -39,9 +42,11 @@ pub fn acknowledge<F: Family>(
     let timed_at = value.queue.times_acks().then(&now);
     let settled = value.queue.ack(tokens.as_slice(), timed_at.unwrap_or(UnixMs::EVER))?;
     if settled.changed {
-        replicate::acknowledged::<F>(ctx, name, tokens, timed_at, as_given);
         if let Some(at) = timed_at {
+            replicate::acknowledged_at::<F>(ctx, name, tokens.as_slice(), at);
             value.schedule_drive(ctx.db(), name.bytes(), at, None);
+        } else {
+            as_given();
         }
         let signals = Signals::of_leaving(ctx, name, value, || timed_at.unwrap_or_else(now));
         drop(key);
@@ -69,7 +74,7 @@ pub fn check_receipts<F: Family>(ctx: &Ctx, receipts: &[Receipts<'_>]) -> Outcom
 /// Acknowledges all of these, which were checked. Each key is replicated as an ACK of its own.
 pub fn acknowledge_all<F: Family>(ctx: &Ctx, receipts: &[Receipts<'_>], now: UnixMs) -> Outcome {
     for each in receipts {
-        acknowledge::<F>(ctx, each.name, &each.tokens, || each.replicate::<F>(ctx), || now)?;
+        acknowledge::<F>(ctx, each.name, &each.tokens, || each.replicate::<F>(ctx, None), || now)?;
     }
     Ok(())
 }

@@ -33,7 +33,8 @@ struct Waiting<F> {
     waiter: Option<Waiter>,
     form: Form,
     consumer: OwnedStr,
-    wanted: Wanted,
+    count: usize,
+    lease: Option<Millis>,
     _family: PhantomData<F>,
 }
 
@@ -41,8 +42,7 @@ struct Waiting<F> {
 pub struct Unserved<'a> {
     pub names: &'a [&'a Str],
     pub form: Form,
-    pub consumer: &'a Str,
-    pub wanted: Wanted,
+    pub wanted: Wanted<'a>,
     /// How long to wait; 0: for ever, `None`: not at all.
     pub block: Option<Millis>,
 }
@@ -50,7 +50,7 @@ pub struct Unserved<'a> {
 /// Has the client wait if it asked for that and may; else it gets an empty reply.
 pub fn wait_or_reply<F: Family>(call: &Call<'_>, claim: Unserved<'_>, now: UnixMs) {
     let ctx = call.ctx;
-    let Unserved { names, form, consumer, wanted, block } = claim;
+    let Unserved { names, form, wanted, block } = claim;
     let flags = ctx.flags();
     // A master that waits holds up all that it has to tell. None of ours asks for it.
     let may_wait = !call.is_repetition() && !flags.denies_blocking() && !flags.is_replicated();
@@ -70,8 +70,9 @@ pub fn wait_or_reply<F: Family>(call: &Call<'_>, claim: Unserved<'_>, now: UnixM
     let waiting = Waiting::<F> {
         waiter: Some(waiter),
         form,
-        consumer: OwnedStr::new(consumer.bytes()),
-        wanted,
+        consumer: OwnedStr::new(wanted.consumer.bytes()),
+        count: wanted.count,
+        lease: wanted.lease,
         _family: PhantomData,
     };
     let blocked = block_on(ctx, names, i64::try_from(timeout.0).unwrap_or(0), waiting);
@@ -127,6 +128,11 @@ impl<F: Family> Wait for Waiting<F> {
 }
 
 impl<F: Family> Waiting<F> {
+    /// The claim of the client. It has no token: who repeats a claim does not wait.
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { consumer: &self.consumer, count: self.count, lease: self.lease, token: None }
+    }
+
     /// Serves the client if there is something for it, now that this key was signalled. True if it has its reply; false if nothing has changed.
     fn try_to_serve(&self, ctx: &Ctx, waiter: &Waiter, signalled: &Str) -> Result<bool, Fail> {
         if ctx.flags().is_loading() {
@@ -153,8 +159,8 @@ impl<F: Family> Waiting<F> {
         let names = self.worth_trying(ctx, waiter, signalled, now)?;
         match (self.form, names.first()) {
             (_, None) => Ok(false),
-            (Form::Entries, Some(name)) => serve::<F>(ctx, name, &self.consumer, self.wanted, None, now),
-            (Form::ByKey, _) => Ok(serve_several::<F>(ctx, &names, &self.consumer, self.wanted, now)),
+            (Form::Entries, Some(name)) => serve::<F>(ctx, name, &self.wanted(), None, now),
+            (Form::ByKey, _) => Ok(serve_several::<F>(ctx, &names, &self.wanted(), now)),
         }
     }
 

@@ -1,6 +1,7 @@
-//! What CLAIM and MCLAIM are asked for beside keys and consumer.
+//! What CLAIM and MCLAIM are asked for beside keys.
 
 use crate::command::args::{is, set, Args};
+use crate::command::limits::check_name;
 use crate::command::tokens::BAD_TOKEN;
 use crate::command::{Call, Fail};
 use crate::delivery::acknowledge::Receipts;
@@ -13,7 +14,7 @@ const ACK_OF_NOTHING: Fail = Fail::text("ERR ACK needs at least one token, as CL
 const ACK_OF_ANOTHER: Fail = Fail::text("ERR ACK takes one of the keys of the command, and then tokens of that key");
 
 pub struct ClaimOptions<'a> {
-    pub wanted: Wanted,
+    pub wanted: Wanted<'a>,
     /// How long to wait if nothing is ready; `None`: not at all.
     pub block: Option<Millis>,
     /// What is acknowledged before the claim.
@@ -30,8 +31,10 @@ pub enum Acknowledged<'k, 'a> {
 }
 
 impl<'a> ClaimOptions<'a> {
-    /// Reads all that is left.
+    /// Reads the consumer, and all that is left behind it.
     pub fn read(call: &mut Call<'a>, acknowledged: Acknowledged<'_, 'a>) -> Result<Self, Fail> {
+        let consumer = call.args.required()?;
+        check_name(call.ctx, "consumer", consumer.bytes())?;
         let (mut count, mut lease, mut block, mut token) = (None, None, None, None);
         let mut receipts: Vec<Receipts<'a>> = Vec::new();
         let is_repetition = call.is_repetition();
@@ -60,7 +63,7 @@ impl<'a> ClaimOptions<'a> {
             }
             Ok(true)
         })?;
-        let wanted = Wanted { count: count.unwrap_or(1), lease, token };
+        let wanted = Wanted { consumer, count: count.unwrap_or(1), lease, token };
         Ok(ClaimOptions { wanted, block, receipts })
     }
 }

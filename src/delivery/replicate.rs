@@ -1,7 +1,6 @@
 //! What replicas and the AOF cannot learn from the client's command: the options of a new key, the tokens of a claim, what the timer did.
 
 use crate::command::call::AT;
-use crate::command::tokens::Tokens;
 use crate::delivery::family::Family;
 use crate::delivery::options;
 use crate::delivery::stored_queue::StoredQueue;
@@ -18,24 +17,9 @@ pub fn creation<F: Family>(ctx: &Ctx, name: &Str, value: &StoredQueue<F>, now: U
     ctx.replicate_at(AT, now.0, F::VERBS.create.name, &arguments);
 }
 
-/// Replicates an acknowledgement of these tokens: with its time where that matters to the key (`timed_at`), else by `as_given`, which repeats
-/// what the client wrote.
-pub fn acknowledged<F: Family>(
-    ctx: &Ctx,
-    name: &Str,
-    tokens: &Tokens,
-    timed_at: Option<UnixMs>,
-    as_given: impl FnOnce(),
-) {
-    match timed_at {
-        Some(now) => acknowledged_at::<F>(ctx, name, tokens.as_slice(), now),
-        None => as_given(),
-    }
-}
-
 /// Replicates an acknowledgement at a key to which its time matters, because the key remembers ids or has recurring elements. Tokens that
 /// were listed one by one go out as ranges: to copy each of them would cost as much as to settle it.
-fn acknowledged_at<F: Family>(ctx: &Ctx, name: &Str, tokens: &[TokenRange], now: UnixMs) {
+pub fn acknowledged_at<F: Family>(ctx: &Ctx, name: &Str, tokens: &[TokenRange], now: UnixMs) {
     let range = |range: &TokenRange| match range.first == range.last {
         true => OwnedStr::number(i64::try_from(range.first).unwrap_or(i64::MAX)),
         false => OwnedStr::new(format!("{}-{}", range.first, range.last).as_bytes()),
@@ -45,21 +29,24 @@ fn acknowledged_at<F: Family>(ctx: &Ctx, name: &Str, tokens: &[TokenRange], now:
     ctx.replicate_at(AT, now.0, F::VERBS.ack.name, &arguments);
 }
 
-/// Replicates a claim, with the tokens that it handed out, and those of deliveries that it acknowledged before. `names`: the key and the
-/// consumer.
-pub fn claim<F: Family>(
-    ctx: &Ctx,
-    names: [&Str; 2],
-    terms: &ClaimTerms<'_>,
-    claim: &Claim,
-    acknowledged: &[&Str],
-    now: UnixMs,
-) {
+/// A claim that has changed its key.
+pub struct ServedClaim<'a> {
+    pub name: &'a Str,
+    pub consumer: &'a Str,
+    pub terms: &'a ClaimTerms<'a>,
+    pub claim: Claim,
+    /// The tokens of deliveries that it acknowledged before, as the client wrote them.
+    pub acknowledged: &'a [&'a Str],
+}
+
+/// Replicates a claim, with the tokens that it handed out.
+pub fn claim<F: Family>(ctx: &Ctx, served: &ServedClaim<'_>, now: UnixMs) {
+    let ServedClaim { name, consumer, terms, claim, acknowledged } = *served;
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let (count, lease) = (number(terms.count as u64), number(terms.lease.0));
     let options = [(c"COUNT", count), (c"LEASE", lease), (c"TOKEN", number(claim.first))];
     let more = (!acknowledged.is_empty()).then_some((c"ACK", acknowledged));
-    ctx.replicate_at_with((AT, now.0, F::VERBS.claim.name), names, options, more);
+    ctx.replicate_at_with((AT, now.0, F::VERBS.claim.name), [name, consumer], options, more);
 }
 
 /// Replicates one stride of the timer's sweep over leases and delays that have ended.

@@ -5,15 +5,16 @@ use crate::delivery::acknowledge::Receipts;
 use crate::delivery::family::Family;
 use crate::delivery::figures::count_adopted_token;
 use crate::delivery::keyspace;
-use crate::delivery::replicate;
+use crate::delivery::replicate::{self, ServedClaim};
 use crate::delivery::signals::Signals;
 use crate::delivery::stored_queue::StoredQueue;
 use crate::redis::{Ctx, Str};
 use tsgen_engine::{Claim, ClaimTerms, DeliveryOptions, Error, Millis, Round, Token, UnixMs};
 
-/// What a claim asks for.
+/// Who claims, and what.
 #[derive(Clone, Copy)]
-pub struct Wanted {
+pub struct Wanted<'a> {
+    pub consumer: &'a Str,
     pub count: usize,
     /// The lease that was asked for; `None`: the key's own lease.
     pub lease: Option<Millis>,
@@ -21,11 +22,11 @@ pub struct Wanted {
     pub token: Option<Token>,
 }
 
-impl Wanted {
+impl<'a> Wanted<'a> {
     /// The terms of the claim, at a key with these options.
-    fn terms<'a>(self, consumer: &'a Str, options: &DeliveryOptions) -> ClaimTerms<'a> {
+    fn terms(&self, options: &DeliveryOptions) -> ClaimTerms<'a> {
         let lease = self.lease.unwrap_or(options.lease);
-        ClaimTerms { consumer: consumer.bytes(), count: self.count, lease, first: self.token }
+        ClaimTerms { consumer: self.consumer.bytes(), count: self.count, lease, first: self.token }
     }
 }
 
@@ -34,8 +35,7 @@ impl Wanted {
 pub fn serve<F: Family>(
     ctx: &Ctx,
     name: &Str,
-    consumer: &Str,
-    wanted: Wanted,
+    wanted: &Wanted<'_>,
     receipts: Option<&Receipts<'_>>,
     now: UnixMs,
 ) -> Result<bool, Fail> {
@@ -49,7 +49,7 @@ pub fn serve<F: Family>(
             acknowledged = given;
         }
     }
-    let terms = wanted.terms(consumer, value.queue.options());
+    let terms = wanted.terms(value.queue.options());
     let claim = take::<F>(value, &terms, now)?;
     let has_claimed = claim.is_some_and(|claim| claim.changed);
     let has_acknowledged = !acknowledged.is_empty();
@@ -60,11 +60,10 @@ pub fn serve<F: Family>(
         // The command came in an envelope that says everything already.
         _ if wanted.token.is_some() => ctx.replicate_verbatim(),
         Some(claim) if claim.changed => {
-            replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, acknowledged, now);
+            let consumer = wanted.consumer;
+            replicate::claim::<F>(ctx, &ServedClaim { name, consumer, terms: &terms, claim, acknowledged }, now);
         }
-        _ => receipts.into_iter().for_each(|these| {
-            replicate::acknowledged::<F>(ctx, name, &these.tokens, timed_at, || these.replicate::<F>(ctx));
-        }),
+        _ => receipts.into_iter().for_each(|these| these.replicate::<F>(ctx, timed_at)),
     }
     if let Some(at) = timed_at.filter(|_| has_acknowledged) {
         value.schedule_drive(ctx.db(), name.bytes(), at, None);
@@ -80,39 +79,47 @@ pub fn serve<F: Family>(
     Ok(served.is_some())
 }
 
+/// What was claimed of one key, and is still to be told.
+struct Taken<'n> {
+    name: &'n Str,
+    claim: Claim,
+    signals: Signals,
+}
+
 /// Claims from several keys, one after the other, until nothing is left to ask for, and replies with the entries by key. The caller has looked at
 /// the keys: none refuses. False if there are no entries; then the client has no reply yet.
 ///
 /// Ends with the key at which the entries reach 4 MiB. Once there are entries, it also ends with the key at which it has ended as many leases
 /// and delays as one CLAIM may.
-pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], consumer: &Str, wanted: Wanted, now: UnixMs) -> bool {
+pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], wanted: &Wanted<'_>, now: UnixMs) -> bool {
     let mut taken = Vec::new();
     let mut round = Round::of(wanted.count);
-    for name in names {
+    for &name in names {
         if round.is_over() {
             break;
         }
         let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { continue };
         let Ok(Some(value)) = key.value() else { continue };
         let Some(count) = round.asks(&mut value.queue, now) else { continue };
-        let terms = Wanted { count, ..wanted }.terms(consumer, value.queue.options());
+        let terms = Wanted { count, ..*wanted }.terms(value.queue.options());
         let Ok(Some(claim)) = take::<F>(value, &terms, now) else { continue };
         round.took(&value.queue, &claim);
         if claim.changed {
-            replicate::claim::<F>(ctx, [name, consumer], &terms, &claim, &[], now);
+            let consumer = wanted.consumer;
+            replicate::claim::<F>(ctx, &ServedClaim { name, consumer, terms: &terms, claim, acknowledged: &[] }, now);
             let signals = Signals::of(ctx, name, value, || now, None);
-            taken.push((*name, claim, signals));
+            taken.push(Taken { name, claim, signals });
         }
     }
-    let given = taken.iter().filter(|(_, claim, _)| claim.count > 0);
+    let given = taken.iter().filter(|taken| taken.claim.count > 0);
     if round.is_served() {
         // Not before, because an array begins with its length.
         ctx.reply_array(given.clone().count());
-        for (name, claim, _) in given {
-            reply_key::<F>(ctx, name, claim);
+        for taken in given {
+            reply_key::<F>(ctx, taken.name, &taken.claim);
         }
     }
-    for (name, claim, signals) in taken {
+    for Taken { name, claim, signals } in taken {
         signals.send(ctx, name, (claim.count > 0).then_some(F::VERBS.claim.event));
     }
     round.is_served()

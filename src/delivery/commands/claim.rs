@@ -1,6 +1,5 @@
 //! `F.CLAIM`: leases ready entries to a consumer, or waits for some.
 
-use crate::command::limits::check_name;
 use crate::command::{Call, Command, Outcome, Row};
 use crate::delivery::blocked::{self, Form, Unserved};
 use crate::delivery::claim_options::{Acknowledged, ClaimOptions};
@@ -24,12 +23,11 @@ impl<F: Family> Command for ClaimEntries<F> {
     };
 
     fn run(call: &mut Call<'_>) -> Outcome {
-        let (name, consumer) = (call.args.required()?, call.args.required()?);
-        check_name(call.ctx, "consumer", consumer.bytes())?;
+        let name = call.args.required()?;
         let ClaimOptions { wanted, block, receipts } = ClaimOptions::read(call, Acknowledged::Of(name))?;
         let now = call.now();
-        if !serve::<F>(call.ctx, name, consumer, wanted, receipts.first(), now)? {
-            let claim = Unserved { names: &[name], form: Form::Entries, consumer, wanted, block };
+        if !serve::<F>(call.ctx, name, &wanted, receipts.first(), now)? {
+            let claim = Unserved { names: &[name], form: Form::Entries, wanted, block };
             blocked::wait_or_reply::<F>(call, claim, now);
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! `F.MCLAIM`: leases ready entries of several keys to a consumer, those of the first key first, or waits for some.
 
 use crate::command::args::Args;
-use crate::command::limits::check_name;
 use crate::command::{Call, Command, Fail, Outcome, Row};
 use crate::delivery::acknowledge::{acknowledge_all, check_receipts};
 use crate::delivery::blocked::{self, Form, Unserved};
@@ -35,8 +34,6 @@ impl<F: Family> Command for ClaimFromKeys<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let names = read_keys(&mut call.args)?;
-        let consumer = call.args.required()?;
-        check_name(call.ctx, "consumer", consumer.bytes())?;
         let ClaimOptions { wanted, block, receipts } = ClaimOptions::read(call, Acknowledged::OfOne(&names))?;
         let now = call.now();
         let mut claimable = Vec::new();
@@ -51,8 +48,8 @@ impl<F: Family> Command for ClaimFromKeys<F> {
         }
         check_receipts::<F>(call.ctx, &receipts)?;
         acknowledge_all::<F>(call.ctx, &receipts, now)?;
-        if !serve_several::<F>(call.ctx, &claimable, consumer, wanted, now) {
-            let claim = Unserved { names: &names, form: Form::ByKey, consumer, wanted, block };
+        if !serve_several::<F>(call.ctx, &claimable, &wanted, now) {
+            let claim = Unserved { names: &names, form: Form::ByKey, wanted, block };
             blocked::wait_or_reply::<F>(call, claim, now);
         }
         Ok(())
