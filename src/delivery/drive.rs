@@ -9,11 +9,10 @@ use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::sink;
 use crate::delivery::stored_queue::StoredQueue;
-use crate::delivery::timer::tick::{heard_since, is_late, master_since, Driver, WHEN_SET_BACK};
+use crate::delivery::timer::tick::{heard_since, is_late, master_since, Driver, Visit, WHEN_SET_BACK};
 use crate::delivery::waiters;
 use crate::redis::ctx::Role;
 use crate::redis::{Ctx, Str};
-use std::time::Instant;
 use tsgen_engine::{Millis, UnixMs};
 
 /// Milliseconds between two looks at a key on a replica: keys only stay in the index, for the day the replica is promoted.
@@ -29,8 +28,9 @@ pub fn driver<F: Family>() -> Driver {
 }
 
 /// On a replica: keys that will need the timer after a promotion stay in the index, other keys leave it.
-fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
-    let again = F::tick(ctx, name, now, until, Role::Replica);
+fn keep<F: Family>(ctx: &Ctx, visit: &Visit<'_>) -> bool {
+    let Visit { db, name, now, .. } = *visit;
+    let again = F::tick(ctx, visit, Role::Replica);
     let Some(mut key) = keyspace::open_read::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
@@ -41,7 +41,7 @@ fn keep<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) 
         let at = now.after(Millis(rest.unsigned_abs()));
         value.schedule(db, name.bytes(), again.map_or(at, |again| again.min(at)));
     }
-    compact(db, name, value, now, until);
+    compact(visit, value);
     true
 }
 
@@ -60,7 +60,7 @@ pub fn decide_at<F: Family>(ctx: &Ctx, name: &Str, now: UnixMs) -> bool {
 
 /// Sweeps very many leases and delays that have ended, stride by stride, even if nobody waits: otherwise every reader would have to look at
 /// them.
-fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) {
+fn sweep_backlog<F: Family>(ctx: &Ctx, &Visit { db, name, now, .. }: &Visit<'_>, value: &mut StoredQueue<F>) {
     if value.queue.has_backlog(now) && value.queue.sweep_stride(now) {
         replicate::sweep::<F>(ctx, name, now);
         ctx.signal_modified(name);
@@ -71,7 +71,7 @@ fn sweep_backlog<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQu
 }
 
 /// Whether a client waits for the key and can be served now. If one waits and cannot be, the timer is asked to come again.
-fn wakes<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
+fn wakes<F: Family>(ctx: &Ctx, &Visit { db, name, now, .. }: &Visit<'_>, value: &mut StoredQueue<F>) -> bool {
     if waiters::count(db, name.bytes()) == 0 {
         return false;
     }
@@ -90,14 +90,14 @@ fn wakes<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, 
 }
 
 /// Gives memory back in the time that all other work has left, because nobody waits for it.
-fn compact<F: Family>(db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs, until: Instant) {
-    if let Some(at) = value.compact(now, until) {
-        value.schedule(db, name.bytes(), at);
+fn compact<F: Family>(visit: &Visit<'_>, value: &mut StoredQueue<F>) {
+    if let Some(at) = value.compact(visit.now, visit.until) {
+        value.schedule(visit.db, visit.name.bytes(), at);
     }
 }
 
 /// Does a long piece of work that gets a turn of its own; false if there is none.
-fn goes_first<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
+fn goes_first<F: Family>(ctx: &Ctx, &Visit { name, now, .. }: &Visit<'_>, value: &mut StoredQueue<F>) -> bool {
     if !value.queue.sort_overdue(now, SORT_STEP) {
         // Very many groups have come due at once. Whatever else is done would have to look at all of them.
         return true;
@@ -114,7 +114,7 @@ fn goes_first<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now:
 
 /// Sweeps leases that have ended in a key with recurring elements, even if nobody waits: a run that dies makes the next one, and without the
 /// sweep nobody would be told when that one is ready. True if there may be more such leases.
-fn sweep_runs<F: Family>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> bool {
+fn sweep_runs<F: Family>(ctx: &Ctx, &Visit { name, now, .. }: &Visit<'_>, value: &mut StoredQueue<F>) -> bool {
     let is_swept = value.queue.recurs() && value.queue.sweep_stride(now);
     if is_swept {
         replicate::sweep::<F>(ctx, name, now);
@@ -152,17 +152,18 @@ fn openings<F: Family>(value: &mut StoredQueue<F>, now: UnixMs) -> Openings {
 }
 
 /// Sweeps what must be swept, and has the timer come again for what is still to come.
-fn see_to<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>, now: UnixMs) -> Due {
-    let is_swept = sweep_runs::<F>(ctx, name, value, now);
+fn see_to<F: Family>(ctx: &Ctx, visit: &Visit<'_>, value: &mut StoredQueue<F>) -> Due {
+    let Visit { db, name, now, .. } = *visit;
+    let is_swept = sweep_runs(ctx, visit, value);
     let feeds = value.has_sink() && value.queue.claimable(now) && !value.sink_rests(now);
     let Openings { opened, next } = openings(value, now);
-    let wakes = wakes(ctx, db, name, value, now);
+    let wakes = wakes(ctx, visit, value);
     if !feeds {
         value.schedule_drive(db, name.bytes(), now, next);
     } else if let Some(at) = next {
         value.schedule(db, name.bytes(), at);
     }
-    sweep_backlog(ctx, db, name, value, now);
+    sweep_backlog(ctx, visit, value);
     if is_swept {
         value.schedule(db, name.bytes(), now);
     }
@@ -170,8 +171,9 @@ fn see_to<F: Family>(ctx: &Ctx, db: i32, name: &Str, value: &mut StoredQueue<F>,
     Due { opened, wakes, feeds }
 }
 
-fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> bool {
-    let again = F::tick(ctx, name, now, until, Role::Master);
+fn drive<F: Family>(ctx: &Ctx, visit: &Visit<'_>) -> bool {
+    let Visit { db, name, now, .. } = *visit;
+    let again = F::tick(ctx, visit, Role::Master);
     let Ok(mut key) = keyspace::open_write::<F>(ctx, name) else { return false };
     let Ok(Some(value)) = key.value() else { return false };
     value.unschedule();
@@ -184,13 +186,13 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
     if let Some(at) = decided.again {
         value.schedule(db, name.bytes(), at);
     }
-    if goes_first(ctx, name, value, now) {
+    if goes_first(ctx, visit, value) {
         value.schedule(db, name.bytes(), now);
-        compact(db, name, value, now, until);
+        compact(visit, value);
         return true;
     }
-    let due = see_to(ctx, db, name, value, now);
-    compact(db, name, value, now, until);
+    let due = see_to(ctx, visit, value);
+    compact(visit, value);
     drop(key);
     if decided.opened || due.opened {
         ctx.notify(F::VERBS.ready.event, name);
@@ -199,7 +201,7 @@ fn drive<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant)
         blocked::ask::<F>(ctx, db, name);
     }
     if due.feeds {
-        sink::feed::<F>(ctx, db, name, now, until);
+        sink::feed::<F>(ctx, visit);
     }
     true
 }

@@ -7,7 +7,7 @@ use crate::command::Fail;
 use crate::delivery::fields::Field;
 use crate::delivery::gate_options::{self, GateOption, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
-use crate::delivery::timer::tick::Turn;
+use crate::delivery::timer::tick::{Turn, Visit};
 use crate::delivery::verbs::Verbs;
 use crate::redis::arguments::Arguments;
 use crate::redis::config::Config;
@@ -16,7 +16,6 @@ use crate::redis::datatype::DataType;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, Str};
 use std::ffi::{CStr, CString};
-use std::time::Instant;
 use tsgen_engine::{Delivered, DeliveryOptions, Extent, Queue, Ready, UnixMs};
 
 /// When something is decided.
@@ -150,7 +149,7 @@ pub trait Family: Content {
     /// A server event has happened to this node; delivery handles the event afterwards.
     fn on_event(_ctx: &Ctx, _event: &Event) {}
     /// What the timer does for a key of this family beside delivery. Returns when the timer shall come again.
-    fn tick(_ctx: &Ctx, _name: &Str, _now: UnixMs, _until: Instant, _role: Role) -> Option<UnixMs> {
+    fn tick(_ctx: &Ctx, _visit: &Visit<'_>, _role: Role) -> Option<UnixMs> {
         None
     }
     /// What a master decides, and replicates, about a key because time has passed; before it looks at what is ready. Called once in each look

@@ -10,6 +10,7 @@ use crate::delivery::keyspace;
 use crate::delivery::replicate;
 use crate::delivery::signals::Signals;
 use crate::delivery::stored_queue::SINK_REST;
+use crate::delivery::timer::tick::Visit;
 use crate::redis::arguments::Arguments;
 use crate::redis::call::write;
 use crate::redis::{Ctx, OwnedStr, Str};
@@ -19,13 +20,14 @@ use tsgen_engine::{Place, Ready, ReadyBatch, Sink, UnixMs, SINK_BATCH};
 /// Appends that have failed.
 pub static FAILURES: Failures = Failures::of("an append to the stream of a SINK");
 
-/// Moves ready entries until none is left, an append fails, or `until` is reached; then asks the timer for another look if needed.
-pub fn feed<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) {
-    while step::<F>(ctx, db, name, now, until).unwrap_or(false) && Instant::now() < until {}
+/// Moves ready entries until none is left, an append fails, or the time of the visit is over; then asks the timer to come again if needed.
+pub fn feed<F: Family>(ctx: &Ctx, visit: &Visit<'_>) {
+    while step::<F>(ctx, visit).unwrap_or(false) && Instant::now() < visit.until {}
 }
 
-/// Sweeps, appends the next ready entries to the stream, and takes them out of the key. True if there is more to do at once.
-fn step<F: Family>(ctx: &Ctx, db: i32, name: &Str, now: UnixMs, until: Instant) -> Option<bool> {
+/// Sweeps, appends the next ready entries to the stream, and takes them out of the key. True if there is more to do at once; `None` if the key
+/// has gone.
+fn step<F: Family>(ctx: &Ctx, &Visit { db, name, now, until }: &Visit<'_>) -> Option<bool> {
     let Appends { identity: of, appends } = appends::<F>(ctx, name, now)?;
     let (mut taken, mut failed) = (Vec::with_capacity(appends.len()), false);
     for append in &appends {

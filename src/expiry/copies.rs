@@ -1,6 +1,7 @@
 //! Copies of the values of watched keys, made before they end: afterwards there is nothing left to read.
 
 use crate::delivery::keyspace;
+use crate::delivery::timer::tick::Visit;
 use crate::expiry::ends;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::scan;
@@ -129,13 +130,9 @@ pub fn forget_values(ctx: &Ctx, watcher: &Str) {
     with_queue(ctx, watcher, |queue| queue.forget_values(soon));
 }
 
-/// Copies values of keys that end soon, at every lead.
-pub fn copy_all_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant) {
-    copy_values(ctx, watcher, now, until, 0..LEADS.len());
-}
-
-/// Copies values of keys that end soon, at these leads and until `until`. True if there are more to copy.
-pub fn copy_values(ctx: &Ctx, watcher: &Str, now: UnixMs, until: Instant, leads: Range<usize>) -> Option<bool> {
+/// Copies values of a watcher's keys that end soon, at these leads. True if there are more to copy; `None` if there is no such watcher.
+pub fn copy_values(ctx: &Ctx, visit: &Visit<'_>, leads: Range<usize>) -> Option<bool> {
+    let Visit { name: watcher, now, until, .. } = *visit;
     for nth in leads.rev() {
         let lead = LEADS[nth];
         let mut horizon = UnixMs(now.0.saturating_add(lead));
@@ -193,6 +190,6 @@ pub fn saved(ctx: &Ctx) {
 /// Copies values while nothing may be written: deadlines come near all the same.
 pub fn copy_while_paused(ctx: &Ctx, now: UnixMs, until: Instant) {
     watcher_index::for_each(ctx, |watcher| {
-        copy_all_values(ctx, watcher, now, until);
+        copy_values(ctx, &Visit { db: ctx.db(), name: watcher, now, until }, 0..LEADS.len());
     });
 }

@@ -12,7 +12,7 @@ use crate::delivery::family::{Family, Figure};
 use crate::delivery::fields::{Field, Shown};
 use crate::delivery::gate_options::{fields, signed, GateOption, Kind, Range, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
-use crate::delivery::timer::tick::Turn;
+use crate::delivery::timer::tick::{Turn, Visit};
 use crate::delivery::verbs::{verbs, Verbs};
 use crate::expiry::copies;
 use crate::expiry::endings::{self, ending_word};
@@ -31,7 +31,6 @@ use crate::redis::freeing::free_elsewhere;
 use crate::redis::server_events::Event;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
-use std::time::Instant;
 use tsgen_engine::{expired, Delivered, DeliveryOptions, Error, Extent, Prefix, Queue, Ready, Ttl, TtlRules, UnixMs};
 
 /// The default of MAXVALUE: a longer value, in bytes, is not kept.
@@ -210,8 +209,8 @@ impl Family for Expiry {
         events::on_event(ctx, event);
     }
 
-    fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Option<UnixMs> {
-        tick::tick(ctx, name, now, until, role)
+    fn tick(ctx: &Ctx, visit: &Visit<'_>, role: Role) -> Option<UnixMs> {
+        tick::tick(ctx, visit, role)
     }
 
     const ENTRY_FIELDS: usize = 5;

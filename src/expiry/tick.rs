@@ -2,6 +2,7 @@
 
 use crate::delivery::keyspace;
 use crate::delivery::timer::slots;
+use crate::delivery::timer::tick::Visit;
 use crate::expiry::copies::{copy_values, early};
 use crate::expiry::endings::{carry_out, track};
 use crate::expiry::ends;
@@ -88,13 +89,14 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, role: Role) -> Option<bool
 }
 
 /// What the timer does for a watcher. Returns when the timer shall come again.
-pub fn tick(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Option<UnixMs> {
-    let next = judge::looking(|| look(ctx, name, now, until, role));
+pub fn tick(ctx: &Ctx, visit: &Visit<'_>, role: Role) -> Option<UnixMs> {
+    let next = judge::looking(|| look(ctx, visit, role));
     ends::signal_fired(ctx);
     next
 }
 
-fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Option<UnixMs> {
+fn look(ctx: &Ctx, visit: &Visit<'_>, role: Role) -> Option<UnixMs> {
+    let Visit { name, now, until, .. } = *visit;
     if watcher_index::has_moved(ctx.db(), name.bytes()) {
         let mut opened = keyspace::open_quietly::<Expiry>(ctx, name)?;
         let value = opened.value().ok()??;
@@ -103,7 +105,7 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Optio
     }
     // First the copies of keys that end next; then the keys that have ended; and in the time that is left the early copies, for a server
     // that is held up.
-    let more = copy_values(ctx, name, now, until, 1..LEADS.len()).unwrap_or(false);
+    let more = copy_values(ctx, visit, 1..LEADS.len()).unwrap_or(false);
     let mut due = look_at_due(ctx, name, now, role).unwrap_or(false);
     while due && Instant::now() < until {
         due = look_at_due(ctx, name, now, role).unwrap_or(false);
@@ -111,7 +113,7 @@ fn look(ctx: &Ctx, name: &Str, now: UnixMs, until: Instant, role: Role) -> Optio
     if role == Role::Replica && !shows_ends() && has_uncopied(ctx, name, UnixMs(now.0 - 1)) {
         scan::look_for_overdue(ctx.db());
     }
-    let more = copy_values(ctx, name, now, until, 0..1).unwrap_or(false) || due || more;
+    let more = copy_values(ctx, visit, 0..1).unwrap_or(false) || due || more;
     if more {
         return Some(now);
     }

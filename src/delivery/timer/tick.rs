@@ -32,8 +32,19 @@ pub const WHEN_SET_BACK: UnixMs = UnixMs(i64::MAX - 1);
 /// Keys that were put aside are looked at again at this interval, should no event tell that their slot has come.
 const ASIDE: Millis = Millis(1_000);
 
-/// Drives a key whose time has come. Arguments: database, name, the time, and until when to work. True if the key is of the driver's kind.
-pub type Drive = fn(&Ctx, i32, &Str, UnixMs, Instant) -> bool;
+/// The timer's visit to a key whose time has come.
+#[derive(Clone, Copy)]
+pub struct Visit<'a> {
+    /// The database of the key; it is selected.
+    pub db: i32,
+    pub name: &'a Str,
+    pub now: UnixMs,
+    /// Until when the timer may work.
+    pub until: Instant,
+}
+
+/// Drives a key whose time has come. True if the key is of the driver's kind.
+pub type Drive = fn(&Ctx, &Visit<'_>) -> bool;
 
 /// Drives the keys of one kind.
 pub struct Driver {
@@ -322,8 +333,9 @@ fn work(ctx: &Ctx, how: impl Fn(&Driver) -> Drive, until: Instant) {
             slots::is_taken_up(db, &name);
             let name = OwnedStr::new(&name);
             // A key whose driver panics is not looked at again; the other keys are.
+            let visit = Visit { db, name: &name, now, until };
             key::fenced(ctx, &name, "the timer, at one key", || {
-                drivers().iter().any(|driver| how(driver)(ctx, db, &name, now, until))
+                drivers().iter().any(|driver| how(driver)(ctx, &visit))
             });
         }
         if Instant::now() >= until {
