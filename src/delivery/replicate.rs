@@ -4,6 +4,7 @@ use crate::command::call::AT;
 use crate::delivery::family::Family;
 use crate::delivery::options;
 use crate::delivery::stored_queue::StoredQueue;
+use crate::redis::ctx::Envelope;
 use crate::redis::{Ctx, OwnedStr, Str};
 use tsgen_engine::{Claim, ClaimTerms, Place, TokenRange, UnixMs};
 
@@ -46,7 +47,8 @@ pub fn claim<F: Family>(ctx: &Ctx, served: &ServedClaim<'_>, now: UnixMs) {
     let (count, lease) = (number(terms.count as u64), number(terms.lease.0));
     let options = [(c"COUNT", count), (c"LEASE", lease), (c"TOKEN", number(claim.first))];
     let more = (!acknowledged.is_empty()).then_some((c"ACK", acknowledged));
-    ctx.replicate_at_with((AT, now.0, F::VERBS.claim.name), [name, consumer], options, more);
+    let envelope = Envelope { at: AT, ms: now.0, command: F::VERBS.claim.name };
+    ctx.replicate_at_with(envelope, [name, consumer], options, more);
 }
 
 /// Replicates one stride of the timer's sweep over leases and delays that have ended.

@@ -11,7 +11,7 @@ use crate::expiry::lifetime::{life_in_passing, Life};
 use crate::expiry::values::type_word;
 use crate::expiry::watcher::{first_look, is_soon, keep, with_queue, with_queue_of_command};
 use crate::expiry::Expiry;
-use crate::redis::ctx::unix_ms;
+use crate::redis::ctx::{unix_ms, Envelope};
 use crate::redis::panics;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
@@ -63,17 +63,27 @@ pub enum Told {
     Waits,
 }
 
-/// Judges a key by what a watcher knows of it, and carries out the verdict. `last`: the value that the key ended with, if it is known.
-///
-/// `None` if there is no such watcher; so for the functions below.
-pub fn carry_out(
-    ctx: &Ctx,
-    watcher: &Str,
-    key: &Str,
-    last: Option<&Copied>,
-    voice: Voice,
-    judge: impl FnOnce(Option<Known>) -> Verdict,
-) -> Option<Told> {
+/// A key that is to be judged by what one watcher knows of it.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    pub watcher: &'a Str,
+    pub key: &'a Str,
+    /// Whether this node may say now what has ended.
+    pub voice: Voice,
+    /// The value that the key ended with, if it is known.
+    pub last: Option<&'a Copied>,
+}
+
+impl<'a> Case<'a> {
+    /// A case in which no last value is known.
+    pub fn new(watcher: &'a Str, key: &'a Str, voice: Voice) -> Self {
+        Case { watcher, key, voice, last: None }
+    }
+}
+
+/// Judges a key, and carries out the verdict. `None` if there is no such watcher; so for the functions below.
+pub fn carry_out(ctx: &Ctx, case: &Case<'_>, judge: impl FnOnce(Option<Known>) -> Verdict) -> Option<Told> {
+    let Case { watcher, key, voice, last } = *case;
     let name = key.bytes();
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
@@ -87,27 +97,27 @@ pub fn carry_out(
         Then::Nothing | Then::Untrack | Then::Fire { .. } => None,
     };
     looks_at.into_iter().for_each(|at| value.schedule(ctx.db(), watcher.bytes(), at));
-    let evicted = match verdict.then {
-        Then::Evict { deadline, .. } => Some((deadline, value.queue.kept(name).cloned())),
+    let kept = match verdict.then {
+        Then::Evict { .. } => value.queue.kept(name).cloned(),
         _ => None,
     };
     drop(opened);
     for Made { end, value } in first.into_iter().chain(made) {
         match value {
             Ok(copied) => {
-                replicate_end(ctx, FIRE, [watcher, key], end.deadline, Some(end.ending), copied.as_ref());
+                replicate_fired(ctx, case, end, copied.as_ref());
                 told = Told::Fired;
             }
             // Without room the entry is lost, and the key is not tracked any more: the entry could not be made later either.
             Err(error) => FAILURES.note(watcher.bytes(), &error.to_string()),
         }
     }
-    match (verdict.then, evicted) {
-        (Then::Track(deadline), _) if is_soon(deadline, UnixMs(unix_ms())) => keep(ctx, watcher, key),
-        (_, Some((deadline, copied))) => {
+    match verdict.then {
+        Then::Track(deadline) if is_soon(deadline, UnixMs(unix_ms())) => keep(ctx, watcher, key),
+        Then::Evict { deadline, .. } => {
             expect_owed();
             if voice == Voice::Tells {
-                replicate_end(ctx, EVICT, [watcher, key], deadline, None, copied.as_ref());
+                replicate_evicted(ctx, case, deadline, kept.as_ref());
             }
         }
         _ => {}
@@ -210,7 +220,8 @@ pub fn carry_out_changes(
     value.schedule(ctx.db(), watcher.bytes(), earliest);
     drop(opened);
     for changed in rest {
-        match carry_out(ctx, watcher, &OwnedStr::new(changed.name), None, voice, |known| judge(changed, known))? {
+        let key = OwnedStr::new(changed.name);
+        match carry_out(ctx, &Case::new(watcher, &key, voice), |known| judge(changed, known))? {
             Told::Waits => waits(changed),
             Told::Fired => told = Told::Fired,
             Told::Nothing | Told::Untracked | Told::Noted => {}
@@ -219,18 +230,25 @@ pub fn carry_out_changes(
     Some(told)
 }
 
-/// Tells replicas and the AOF of an end, with its value if there is one.
-fn replicate_end(
-    ctx: &Ctx,
-    command: &CStr,
-    names: [&Str; 2],
-    deadline: UnixMs,
-    ending: Option<Ending>,
-    copied: Option<&Copied>,
-) {
-    let words = [ending.map(ending_word), copied.map(|copied| type_word(copied.kind))];
-    let bytes = copied.and_then(|copied| copied.bytes.as_deref());
-    ctx.replicate_end((AT, unix_ms(), command), names, deadline.0, words, bytes);
+/// Tells replicas and the AOF of an end for which an entry was made, with the value in the entry if it has one.
+fn replicate_fired(ctx: &Ctx, case: &Case<'_>, end: Owed, copied: Option<&Copied>) {
+    let reason = Some(ending_word(end.ending));
+    let envelope = Envelope { at: AT, ms: unix_ms(), command: FIRE };
+    ctx.replicate_end(envelope, [case.watcher, case.key], end.deadline.0, [reason, type_of(copied)], bytes_of(copied));
+}
+
+/// Tells replicas and the AOF that a key was evicted, with its value if that is kept.
+fn replicate_evicted(ctx: &Ctx, case: &Case<'_>, deadline: UnixMs, kept: Option<&Copied>) {
+    let envelope = Envelope { at: AT, ms: unix_ms(), command: EVICT };
+    ctx.replicate_end(envelope, [case.watcher, case.key], deadline.0, [None, type_of(kept)], bytes_of(kept));
+}
+
+fn type_of(copied: Option<&Copied>) -> Option<&'static CStr> {
+    copied.map(|copied| type_word(copied.kind))
+}
+
+fn bytes_of(copied: Option<&Copied>) -> Option<&[u8]> {
+    copied.and_then(|copied| copied.bytes.as_deref())
 }
 
 /// Tells replicas and the AOF that a key is going to be deleted, and why; or (`None`) that it was no such end after all. The announcement
@@ -262,7 +280,7 @@ pub fn note_ends(ctx: &Ctx, watcher: &Str, key: &Str, ending: Option<Ending>) ->
 /// Tells the end that is owed of a key, if one is.
 pub fn tell_owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Told> {
     let now = UnixMs(unix_ms());
-    carry_out(ctx, watcher, key, None, Voice::Tells, |known| Verdict {
+    carry_out(ctx, &Case::new(watcher, key, Voice::Tells), |known| Verdict {
         first: known.and_then(|known| known.owed(now)),
         then: Then::Nothing,
     })
@@ -292,7 +310,8 @@ pub fn may_owe() -> bool {
 
 /// Tracks a key that lives until `deadline`. If that is soon, its value is copied at once.
 pub fn track(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
-    carry_out(ctx, watcher, key, None, Voice::Waits, |_| Verdict { first: None, then: Then::Track(deadline) }).map(drop)
+    let verdict = Verdict { first: None, then: Then::Track(deadline) };
+    carry_out(ctx, &Case::new(watcher, key, Voice::Waits), |_| verdict).map(drop)
 }
 
 /// The deadline of a tracked key, confirmed by a look at the key itself; `None` if it has no deadline any more.

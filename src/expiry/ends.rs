@@ -1,6 +1,6 @@
 //! The ends that were seen: has the engine judge them, and tells them.
 
-use crate::expiry::endings::{self, Told};
+use crate::expiry::endings::{self, Case, Told};
 use crate::expiry::handover;
 use crate::expiry::sightings::state;
 use crate::expiry::watcher_index;
@@ -75,8 +75,8 @@ pub fn judge_the_ends(ctx: &Ctx, key: &Str, ends: &VecDeque<SeenEnd>, voice: Voi
         handover::adopt(ctx, &watchers, key, seen.end.deadline);
         for watcher in (0..seen.times).flat_map(|_| &watchers) {
             let judge = |known| judge_end(&seen.end, known, voice, now);
-            let told =
-                fenced(ctx, watcher, || endings::carry_out(ctx, watcher, key, seen.value.as_ref(), voice, judge));
+            let case = Case { last: seen.value.as_ref(), ..Case::new(watcher, key, voice) };
+            let told = fenced(ctx, watcher, || endings::carry_out(ctx, &case, judge));
             let is_none =
                 told == Some(Told::Untracked) || (told == Some(Told::Nothing) && seen.end.how == Ending::Expired);
             if is_none && voice == Voice::Tells && !has_units() {

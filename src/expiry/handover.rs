@@ -192,7 +192,7 @@ fn look_at(ctx: &Ctx, db: i32, key: &Str) {
     match life(ctx, key) {
         Life::Until(deadline) if came.is_none_or(|came| deadline >= came.since) => {
             for watcher in &watchers {
-                key::fenced(ctx, watcher, WATCHER, || watcher::found(ctx, db, watcher, key, deadline));
+                key::fenced(ctx, watcher, WATCHER, || watcher::found(ctx, watcher, key, deadline));
                 tick::note(db, watcher.bytes(), UnixMs(0));
             }
         }

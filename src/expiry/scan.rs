@@ -260,7 +260,7 @@ fn step(ctx: &Ctx, db: i32, cursor: &mut Cursor, walk: &Walk) -> bool {
     for Met { watcher, name, deadline, what } in all {
         let (watcher, name) = (OwnedStr::new(&watcher), OwnedStr::new(&name));
         let tell = || match what {
-            What::Found => drop(watcher::found(ctx, db, &watcher, &name, deadline)),
+            What::Found => drop(watcher::found(ctx, &watcher, &name, deadline)),
             What::Overdue { value, is_new } => {
                 let found = FoundOverdue { deadline, value: value.as_ref(), is_new };
                 watcher::found_overdue(ctx, &watcher, &name, &found);

@@ -4,7 +4,7 @@ use crate::delivery::keyspace;
 use crate::delivery::timer::slots;
 use crate::delivery::timer::tick::Visit;
 use crate::expiry::copies::{copy_values, early};
-use crate::expiry::endings::{carry_out, track};
+use crate::expiry::endings::{carry_out, track, Case};
 use crate::expiry::ends;
 use crate::expiry::judge;
 use crate::expiry::lifetime::{life, Life};
@@ -73,7 +73,7 @@ fn look_at_due(ctx: &Ctx, watcher: &Str, now: UnixMs, role: Role) -> Option<bool
             Life::Absent => {
                 // The look has told no end of this life: there was no key that it could end, or the key there now came later.
                 let was = move |known: &Known| known.deadline == deadline;
-                let told = carry_out(ctx, watcher, &key, None, Voice::Tells, |known| {
+                let told = carry_out(ctx, &Case::new(watcher, &key, Voice::Tells), |known| {
                     let ending = ended.unwrap_or(Ending::Expired);
                     Verdict { first: known.filter(was).map(|_| Owed { deadline, ending }), then: Then::Nothing }
                 });

@@ -37,12 +37,12 @@ impl Default for Local {
 }
 
 /// A key that was there before the watcher lives until `deadline`. If that is soon, its value is copied at once.
-pub fn found(ctx: &Ctx, db: i32, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
+pub fn found(ctx: &Ctx, watcher: &Str, key: &Str, deadline: UnixMs) -> Option<()> {
     let mut opened = keyspace::open_quietly::<Expiry>(ctx, watcher)?;
     let value = opened.value().ok()??;
     // A value that is already known of the key came with the watcher, and is of the same life.
     value.queue.track(key.bytes(), deadline);
-    value.schedule(db, watcher.bytes(), first_look(deadline));
+    value.schedule(ctx.db(), watcher.bytes(), first_look(deadline));
     drop(opened);
     let now = UnixMs(unix_ms());
     // To look at a key that is over would end it.

@@ -30,6 +30,14 @@ pub enum Role {
     Replica,
 }
 
+/// How a command begins that is replicated with its time: `AT ms command`.
+#[derive(Clone, Copy)]
+pub struct Envelope<'a> {
+    pub at: &'a CStr,
+    pub ms: i64,
+    pub command: &'a CStr,
+}
+
 /// What Redis tells of itself and of the caller.
 #[derive(Clone, Copy)]
 pub struct Flags(c_int);
@@ -207,7 +215,7 @@ impl Ctx {
     /// Replicates `AT ms command names… word number … [word strings…]` without building strings: for commands that come often.
     pub fn replicate_at_with(
         &self,
-        (at, ms, command): (&CStr, i64, &CStr),
+        Envelope { at, ms, command }: Envelope<'_>,
         names: [&Str; 2],
         options: [(&CStr, i64); 3],
         more: Option<(&CStr, &[&Str])>,
@@ -242,7 +250,7 @@ impl Ctx {
     /// Replicates `AT ms command names… number [words…] [bytes]`, without building strings. `words` are at most two.
     pub fn replicate_end(
         &self,
-        (at, ms, command): (&CStr, i64, &CStr),
+        Envelope { at, ms, command }: Envelope<'_>,
         names: [&Str; 2],
         number: i64,
         words: [Option<&CStr>; 2],
