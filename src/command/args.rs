@@ -8,13 +8,19 @@ use crate::command::limits::MAX_MS;
 use crate::redis::Str;
 use tsgen_engine::{duration, Millis, MAX_COUNT};
 
+/// A duration that was written with a unit, for which replicas are told milliseconds.
+pub struct WithUnit {
+    /// Its place among the arguments.
+    pub place: usize,
+    pub read: Millis,
+}
+
 /// The arguments that are still to be read.
 pub struct Args<'a> {
     rest: &'a [&'a Str],
     /// How many arguments there were before any was read.
     count: usize,
-    /// Durations that were written with a unit: their places among the arguments, and their values. They are replicated in milliseconds.
-    with_units: Vec<(usize, Millis)>,
+    with_units: Vec<WithUnit>,
 }
 
 impl<'a> Args<'a> {
@@ -22,8 +28,8 @@ impl<'a> Args<'a> {
         Args { rest, count: rest.len(), with_units: Vec::new() }
     }
 
-    /// The durations read so far that have a unit: their places, and their values.
-    pub fn with_units(&self) -> &[(usize, Millis)] {
+    /// The durations read so far that have a unit.
+    pub fn with_units(&self) -> &[WithUnit] {
         &self.with_units
     }
 
@@ -153,7 +159,7 @@ impl<'a> Args<'a> {
             Fail::from(format!("ERR {name} must be {range} (ms), or one with a unit: 30s, 5m, 2h, 7d"))
         })?;
         if read.has_unit {
-            self.with_units.push((self.count - self.rest.len() - 1, read.ms));
+            self.with_units.push(WithUnit { place: self.count - self.rest.len() - 1, read: read.ms });
         }
         Ok(read.ms)
     }

@@ -3,11 +3,11 @@
 //! The rule is in docs/design.md: a command that does not depend on time is replicated as it came; the others are replicated with their
 //! time, inside of `TSGEN.AT`; a command that changed nothing is not replicated.
 
-use crate::command::args::Args;
+use crate::command::args::{Args, WithUnit};
 use crate::redis::ctx::unix_ms;
 use crate::redis::{Ctx, OwnedStr, Str};
 use std::ffi::CStr;
-use tsgen_engine::{Millis, UnixMs};
+use tsgen_engine::UnixMs;
 
 /// The envelope: runs one command at a given time.
 pub const AT: &CStr = c"TSGEN.AT";
@@ -74,12 +74,11 @@ impl Call<'_> {
 
     /// Replicates the command with its time and these arguments, each in the place of the one that came. Durations go in milliseconds.
     pub fn replicate_timed_in_ms(&self, now: UnixMs, arguments: Vec<&Str>) {
-        let with_units = self.args.with_units().iter();
-        let number =
-            |(place, ms): &(usize, Millis)| (*place, OwnedStr::number(i64::try_from(ms.0).unwrap_or(i64::MAX)));
-        let numbers: Vec<(usize, OwnedStr)> = with_units.map(number).collect();
+        let with_units = self.args.with_units();
+        let number = |with_unit: &WithUnit| OwnedStr::number(i64::try_from(with_unit.read.0).unwrap_or(i64::MAX));
+        let numbers: Vec<OwnedStr> = with_units.iter().map(number).collect();
         let mut arguments = arguments;
-        numbers.iter().for_each(|(place, number)| arguments[*place] = number);
+        with_units.iter().zip(&numbers).for_each(|(with_unit, number)| arguments[with_unit.place] = number);
         self.replicate_timed_as(now, &arguments);
     }
 

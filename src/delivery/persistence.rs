@@ -13,7 +13,7 @@ use crate::delivery::timer::renames;
 use crate::delivery::timer::tick;
 use crate::delivery::waiters;
 use crate::redis::ctx::unix_ms;
-use crate::redis::datatype::{DataType, Health, Stored};
+use crate::redis::datatype::{DataType, Health, Loaded, Stored};
 use crate::redis::defrag::Defrag;
 use crate::redis::freeing::free_elsewhere;
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
@@ -43,7 +43,7 @@ pub fn damaged<F: Family>() -> Result<Queue<F::Gate>, Error> {
 }
 
 impl<F: Family> StoredQueue<F> {
-    fn read(from: &mut Reader<'_>) -> Result<(Self, Health), String> {
+    fn read(from: &mut Reader<'_>) -> Result<Loaded<Self>, String> {
         let over = || "it ends too early".to_owned();
         let owner = from.take().ok_or_else(over)?;
         let loader = match from.is_of_file() {
@@ -76,7 +76,7 @@ impl<F: Family> StoredQueue<F> {
         if !under_its_name || feeds_itself {
             queue.drop_sink();
         }
-        Ok((StoredQueue::new(queue, UnixMs(i64::MIN)), health))
+        Ok(Loaded { value: Box::new(StoredQueue::new(queue, UnixMs(i64::MIN))), health })
     }
 }
 
@@ -104,18 +104,18 @@ impl<F: Family> Stored for StoredQueue<F> {
         to.put(b"");
     }
 
-    fn load(from: &mut Reader<'_>, version: i32) -> Option<(Box<Self>, Health)> {
+    fn load(from: &mut Reader<'_>, version: i32) -> Option<Loaded<Self>> {
         let read = if version == Self::VERSION {
             Self::read(from)
         } else {
             Err(format!("unknown encoding version {version}"))
         };
         match read {
-            Ok((value, health)) => {
-                if let Some(name) = from.key_name().filter(|_| health == Health::Sound) {
-                    arrive(&value, from.db(), name);
+            Ok(loaded) => {
+                if let Some(name) = from.key_name().filter(|_| loaded.health == Health::Sound) {
+                    arrive(&loaded.value, from.db(), name);
                 }
-                Some((Box::new(value), health))
+                Some(loaded)
             }
             Err(why) => {
                 log::warn(&format!("a value of type {} cannot be loaded: {why}", Self::NAME.to_string_lossy()));

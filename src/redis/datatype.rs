@@ -50,6 +50,12 @@ pub fn damages() -> usize {
     all_of_ours().map(|ours| (ours.damages)()).sum()
 }
 
+/// A value that was loaded.
+pub struct Loaded<T> {
+    pub value: Box<T>,
+    pub health: Health,
+}
+
 /// A value that Redis keeps for us.
 pub trait Stored: Sized + Send + 'static {
     /// Exactly nine characters.
@@ -67,7 +73,7 @@ pub trait Stored: Sized + Send + 'static {
     /// Saves the value. A damaged value writes its mark ([`Saver::put_damaged`]) before anything that could panic.
     fn save(&self, health: Health, to: &mut Saver<'_>);
     /// Loads a value. `None` if the bytes are not a value; the reason has been logged.
-    fn load(from: &mut Reader<'_>, version: c_int) -> Option<(Box<Self>, Health)>;
+    fn load(from: &mut Reader<'_>, version: c_int) -> Option<Loaded<Self>>;
     fn rewrite(&self, key: &Str, to: &mut Rewriter<'_>);
     fn digest(&self, digest: &mut Digest);
     fn copy(&self, to: &CopyTarget) -> Box<Self>;
@@ -264,7 +270,7 @@ unsafe fn borrow<'a, T: Stored>(value: *const c_void) -> &'a T {
 unsafe extern "C" fn load<T: Stored>(io: *mut raw::RedisModuleIO, version: c_int) -> *mut c_void {
     // SAFETY: Redis lends the stream until we return.
     let mut reader = unsafe { Reader::new(io) };
-    let Some((value, health)) = panics::catch("rdb_load", || T::load(&mut reader, version)).flatten() else {
+    let Some(Loaded { value, health }) = panics::catch("rdb_load", || T::load(&mut reader, version)).flatten() else {
         return ptr::null_mut();
     };
     let value = T::data_type().hand_over(value);

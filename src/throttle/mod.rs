@@ -7,7 +7,7 @@ pub mod commands;
 use crate::command::behaviour;
 use crate::command::wrong_type;
 use crate::command::{Fail, Outcome};
-use crate::redis::datatype::{DataType, Health, Stored};
+use crate::redis::datatype::{DataType, Health, Loaded, Stored};
 use crate::redis::io::{CopyTarget, Digest, Reader, Rewriter, Saver};
 use crate::redis::key::Key;
 use crate::redis::{log, Ctx, Str};
@@ -39,18 +39,18 @@ pub fn store(key: &mut Key<'_>, value: Throttle) -> Outcome {
     Ok(())
 }
 
-fn read(from: &mut Reader<'_>, version: i32) -> Result<(Throttle, Health), String> {
+fn read(from: &mut Reader<'_>, version: i32) -> Result<Loaded<Throttle>, String> {
     if version != <Throttle as Stored>::VERSION {
         return Err(format!("unknown encoding version {version}"));
     }
     let bytes = from.take().ok_or("it ends too early")?;
     if bytes.is_damaged() {
         from.take().ok_or("it ends too early")?;
-        return Ok((Throttle::default(), Health::Damaged));
+        return Ok(Loaded { value: Box::default(), health: Health::Damaged });
     }
     let SavedThrottle { throttle, behaviour } = Throttle::load(&bytes).map_err(|error| error.to_string())?;
     behaviour::check_behaviour(behaviour)?;
-    Ok((throttle, Health::Sound))
+    Ok(Loaded { value: Box::new(throttle), health: Health::Sound })
 }
 
 /// An RDB object and a DUMP payload are one byte string, which the engine makes. For a damaged value they are the mark and an empty string.
@@ -73,9 +73,9 @@ impl Stored for Throttle {
         }
     }
 
-    fn load(from: &mut Reader<'_>, version: i32) -> Option<(Box<Self>, Health)> {
+    fn load(from: &mut Reader<'_>, version: i32) -> Option<Loaded<Self>> {
         match read(from, version) {
-            Ok((value, health)) => Some((Box::new(value), health)),
+            Ok(loaded) => Some(loaded),
             Err(why) => {
                 log::warn(&format!("a value of type {} cannot be loaded: {why}", Self::NAME.to_string_lossy()));
                 None
