@@ -21,7 +21,7 @@ pub static CONFIGS: [Config; 2] = [Config::Number(&MAX_NAME_SIZE), Config::Numbe
 /// Fails if a name that is about to be stored (id, consumer, reason, …) is longer than configured. Names from a master or our AOF were
 /// checked when a client sent them.
 pub fn check_name(ctx: &Ctx, what: &str, name: &[u8]) -> Outcome {
-    check_size(ctx, what, name, MAX_NAME_SIZE.get(), NAME_LIMIT)
+    check_size(ctx, what, name, &MAX_NAME_SIZE)
 }
 
 /// Fails if a name that is only looked up is longer than `NAME_LIMIT`: the name may have been stored before the configured limit was lowered.
@@ -33,17 +33,17 @@ pub fn check_sought(what: &str, name: &[u8]) -> Outcome {
 }
 
 pub fn check_payload(ctx: &Ctx, what: &str, payload: &[u8]) -> Outcome {
-    check_size(ctx, what, payload, MAX_PAYLOAD_SIZE.get(), MAX_PAYLOAD_SIZE.max)
+    check_size(ctx, what, payload, &MAX_PAYLOAD_SIZE)
 }
 
 #[inline]
-fn check_size(ctx: &Ctx, what: &str, bytes: &[u8], allowed: i64, limit: i64) -> Outcome {
-    let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+fn check_size(ctx: &Ctx, what: &str, bytes: &[u8], limit: &Number) -> Outcome {
+    let (length, allowed) = (i64::try_from(bytes.len()).unwrap_or(i64::MAX), limit.get());
     if length <= allowed {
         return Ok(());
     }
     let flags = ctx.flags();
-    if length <= limit && (flags.is_replicated() || flags.is_loading()) {
+    if length <= limit.max && (flags.is_replicated() || flags.is_loading()) {
         return Ok(());
     }
     Err(format!("ERR {what} must be at most {allowed} bytes").into())
