@@ -9,7 +9,7 @@ use crate::delivery::gate_options::{self, GateOption, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::timer::tick::{Turn, Visit};
 use crate::delivery::verbs::Verbs;
-use crate::redis::arguments::Arguments;
+use crate::redis::call_arguments::Arguments;
 use crate::redis::config::Config;
 use crate::redis::ctx::Role;
 use crate::redis::datatype::DataType;

@@ -24,7 +24,7 @@ use crate::expiry::values::type_name;
 use crate::expiry::watcher::Local;
 use crate::expiry::watcher_index;
 use crate::expiry::{commands, events, Expiry, TYPE};
-use crate::redis::arguments::Arguments;
+use crate::redis::call_arguments::Arguments;
 use crate::redis::ctx::{random_seed, unix_ms, Role};
 use crate::redis::datatype::DataType;
 use crate::redis::freeing::free_elsewhere;

@@ -16,9 +16,9 @@
 pub mod acl;
 mod allocator;
 pub mod argument;
-pub mod arguments;
 pub mod block;
 pub mod call;
+pub mod call_arguments;
 pub mod cluster;
 pub mod command;
 pub mod config;

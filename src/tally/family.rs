@@ -8,7 +8,7 @@ use crate::delivery::fields::{Field, Shown};
 use crate::delivery::gate_options::{fields, signed, GateOption, Kind, Range};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
-use crate::redis::arguments::Arguments;
+use crate::redis::call_arguments::Arguments;
 use crate::redis::config::Number;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr};

@@ -10,7 +10,7 @@ use crate::delivery::gate_options::Kind::{Choice, Duration, Number};
 use crate::delivery::gate_options::{fields, signed, GateOption, Range, Strings};
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::delivery::verbs::{verbs, Verbs};
-use crate::redis::arguments::Arguments;
+use crate::redis::call_arguments::Arguments;
 use crate::redis::datatype::DataType;
 use crate::redis::{Ctx, OwnedStr, Str};
 use crate::tsgen::silence::{self, Listening};
