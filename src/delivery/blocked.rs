@@ -7,7 +7,7 @@ use crate::delivery::family::Family;
 use crate::delivery::keyspace;
 use crate::delivery::serve::{serve, serve_several, Wanted};
 use crate::delivery::stored_queue::StoredQueue;
-use crate::delivery::timer::{slots, tick};
+use crate::delivery::timer::{deadlines, slots};
 use crate::delivery::waiters::{self, Waiter};
 use crate::redis::block::{block_on, signals_do_harm, Wait};
 use crate::redis::ctx::{must_not_write, unix_ms};
@@ -86,7 +86,7 @@ pub fn ask<F: Family>(ctx: &Ctx, db: i32, name: &Str) {
     }
     let now = UnixMs(unix_ms());
     if must_not_write() {
-        return tick::note(db, name.bytes(), now.after(PAUSE_STEP));
+        return deadlines::note(db, name.bytes(), now.after(PAUSE_STEP));
     }
     if !slots::are_ours(name.bytes()) {
         return;
@@ -149,7 +149,7 @@ impl<F: Family> Waiting<F> {
         let now = UnixMs(unix_ms());
         if must_not_write() {
             // A claim would replicate, and replicating now would abort the server. The timer repeats the signal, so that it is not lost.
-            tick::note(waiter.db, signalled.bytes(), now.after(PAUSE_STEP));
+            deadlines::note(waiter.db, signalled.bytes(), now.after(PAUSE_STEP));
             return Ok(false);
         }
         if !slots::are_ours(signalled.bytes()) {

@@ -9,8 +9,8 @@ use crate::command::behaviour;
 use crate::delivery::family::Family;
 use crate::delivery::options;
 use crate::delivery::stored_queue::{seed, StoredQueue};
+use crate::delivery::timer::deadlines;
 use crate::delivery::timer::renames;
-use crate::delivery::timer::tick;
 use crate::delivery::waiters;
 use crate::redis::ctx::unix_ms;
 use crate::redis::datatype::{DataType, Health, Loaded, Stored};
@@ -167,7 +167,7 @@ impl<F: Family> Stored for StoredQueue<F> {
         let at = self.unschedule();
         self.lost_its_name();
         if let Some(name) = name {
-            tick::forget_key(db, name.bytes(), at);
+            deadlines::forget_key(db, name.bytes(), at);
             F::left(db, name.bytes());
         }
     }

@@ -1,7 +1,7 @@
 //! Who is told of a change of a key, beside replicas: WATCH, the timer, subscribers of keyspace events, blocked clients.
 
 use crate::delivery::stored_queue::{Content, StoredQueue};
-use crate::delivery::timer::{renames, tick};
+use crate::delivery::timer::{deadlines, renames};
 use crate::delivery::waiters;
 use crate::redis::block::{is_calling, signals_do_harm};
 use crate::redis::{Ctx, Str};
@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use tsgen_engine::{Millis, UnixMs};
 
 /// The `opens_at` of a change after which nothing waits for time: only a clock that is set back would make its ready entries wait again.
-pub use crate::delivery::timer::tick::WHEN_SET_BACK;
+pub use crate::delivery::timer::deadlines::WHEN_SET_BACK;
 
 /// Remembered ids whose time is over are forgotten this much later, many of them together.
 pub const FORGETS_AFTER: Millis = Millis(1_000);
@@ -77,7 +77,7 @@ impl Signals {
     pub fn send_anywhere<'e>(mut self, ctx: &Ctx, name: &Str, events: impl IntoIterator<Item = &'e CStr>) {
         if self.wake && signals_do_harm() {
             self.wake = false;
-            tick::note(ctx.db(), name.bytes(), UnixMs(0));
+            deadlines::note(ctx.db(), name.bytes(), UnixMs(0));
         }
         self.send(ctx, name, events);
     }
@@ -89,7 +89,7 @@ impl Signals {
             ctx.notify(event, name);
         }
         match self.wake {
-            true if is_calling() => tick::note(ctx.db(), name.bytes(), UnixMs(0)),
+            true if is_calling() => deadlines::note(ctx.db(), name.bytes(), UnixMs(0)),
             true => ctx.signal_ready(name),
             false => {}
         }

@@ -2,7 +2,7 @@
 //!
 //! Nothing beside the queue is saved, replicated or compared.
 
-use crate::delivery::timer::tick;
+use crate::delivery::timer::deadlines;
 use crate::redis::ctx::random_seed;
 use crate::redis::Str;
 use lazy_static::lazy_static;
@@ -122,7 +122,7 @@ impl<F: Content> StoredQueue<F> {
     pub fn schedule(&self, db: i32, name: &[u8], at: UnixMs) {
         if at.0 < self.scheduled.load(Ordering::Relaxed) {
             self.scheduled.store(at.0, Ordering::Relaxed);
-            tick::note(db, name, at);
+            deadlines::note(db, name, at);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which clients wait for which key, in the order in which they were blocked. The timer wakes clients only at keys where one is blocked, and a
 //! client that waits for several keys leaves a key to those who wait for it longer.
 
-use crate::delivery::timer::tick;
+use crate::delivery::timer::deadlines;
 use crate::redis::block::Blocked;
 use crate::redis::{OwnedStr, Str};
 use lazy_static::lazy_static;
@@ -50,7 +50,7 @@ pub fn data_is_there() {
     let all: Vec<(i32, Box<[u8]>)> =
         waiters().iter().flat_map(|(db, keys)| keys.keys().map(|name| (*db, name.clone()))).collect();
     for (db, name) in all {
-        tick::note(db, &name, UnixMs(0));
+        deadlines::note(db, &name, UnixMs(0));
     }
 }
 

@@ -3,8 +3,8 @@
 //! The timer does nothing else until that is done: a watcher that still remembered keys of a slot that went and came back would report keys
 //! that other nodes have deleted meanwhile.
 
+use crate::delivery::timer::deadlines;
 use crate::delivery::timer::slots::{self, each, Id, Slots, LATELY};
-use crate::delivery::timer::tick;
 use crate::expiry::lifetime::{life, Life};
 use crate::expiry::scan;
 use crate::expiry::watcher::{self, with_queue, BATCH};
@@ -86,7 +86,7 @@ pub fn do_jobs(ctx: &Ctx, until: Instant) -> bool {
         });
         if is_done != Some(true) {
             jobs().push_front(job);
-            tick::come_soon();
+            deadlines::come_soon();
             break false;
         }
         HAS_JOBS.store(!jobs().is_empty(), Ordering::Relaxed);
@@ -193,7 +193,7 @@ fn look_at(ctx: &Ctx, db: i32, key: &Str) {
         Life::Until(deadline) if came.is_none_or(|came| deadline >= came.since) => {
             for watcher in &watchers {
                 key::fenced(ctx, watcher, WATCHER, || watcher::found(ctx, watcher, key, deadline));
-                tick::note(db, watcher.bytes(), UnixMs(0));
+                deadlines::note(db, watcher.bytes(), UnixMs(0));
             }
         }
         Life::Endless => {

@@ -7,8 +7,8 @@
 //! (7.2), the end is told in the unit of the command or of the deletion; elsewhere `EXPIRY.ENDS` announces the deletion in front of it.
 //! A replica, and a node that reads its files, looks at each key in the event: a look ends no key there, even if its clock is ahead.
 
+use crate::delivery::timer::deadlines;
 use crate::delivery::timer::slots;
-use crate::delivery::timer::tick;
 use crate::expiry::endings::{self, Changed};
 use crate::expiry::ends::{
     fenced, judge_the_ends, signal_fired, tell_end_of, tell_ends, tell_ends_until, took_note, voice,
@@ -63,7 +63,7 @@ pub fn note(ctx: &Ctx, key: &Str, what: KeyEvent) {
         KeyEvent::Evicted => note_end(ctx, key, Ending::Evicted),
     }
     // The timer is asked here: asked by the look before the next sleep, it would come only after that sleep.
-    tick::come_soon();
+    deadlines::come_soon();
 }
 
 fn note_end(ctx: &Ctx, key: &Str, how: Ending) {
@@ -220,7 +220,7 @@ fn look_at_changes(ctx: &Ctx, until: Option<Instant>) {
     }
     // During a pause the server's own timer comes often enough.
     if voice == Voice::Tells && !state().sightings.is_empty() {
-        tick::come_soon();
+        deadlines::come_soon();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys whose deadlines passed while nobody could look: while the server was down, and while data was loaded.
 
-use crate::delivery::timer::tick;
+use crate::delivery::timer::deadlines;
 use crate::expiry::endings::expect_owed;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::values::{string_met, LEADS};
@@ -17,7 +17,7 @@ use tsgen_engine::{Copied, Ending, Queue, Ttl, UnixMs};
 /// gone. If any tracked key is overdue, this may walk over all keys (before 7.2), which takes some part of the time that loading them took.
 pub fn keep_overdue(ctx: &Ctx) {
     watcher_index::for_each_db(ctx, |watchers| {
-        watchers.iter().for_each(|watcher| tick::note(ctx.db(), watcher.bytes(), UnixMs(0)));
+        watchers.iter().for_each(|watcher| deadlines::note(ctx.db(), watcher.bytes(), UnixMs(0)));
         keep_overdue_of(ctx, watchers);
     });
 }

@@ -14,7 +14,7 @@
 //! A walk goes on in the ticks of the timer, with the time that due keys leave, and no due key waits for it. It does not know what becomes
 //! of the keys that it meets.
 
-use crate::delivery::timer::tick;
+use crate::delivery::timer::deadlines;
 use crate::expiry::lifetime::{life_of, Life};
 use crate::expiry::values::string_met;
 use crate::expiry::watcher::{self, FoundOverdue};
@@ -104,7 +104,7 @@ fn walks() -> MutexGuard<'static, BTreeMap<i32, Walk>> {
 pub fn join(db: i32, name: &[u8], since: UnixMs) {
     walks().entry(db).or_default().join(name, since);
     ANY.store(true, Ordering::Relaxed);
-    tick::come_soon();
+    deadlines::come_soon();
 }
 
 /// This node has become a master. It walks a little at once, because Redis soon ends keys that are over, too.
@@ -124,7 +124,7 @@ pub fn look_for_overdue(db: i32) {
     walk.overdue = Some(Overdue { until: UnixMs(unix_ms()), last_round: walk.whole_round() });
     drop(walks);
     ANY.store(true, Ordering::Relaxed);
-    tick::come_soon();
+    deadlines::come_soon();
 }
 
 /// Keys with deadlines up to the returned one must not be looked at yet.
@@ -188,7 +188,7 @@ pub fn go_on(ctx: &Ctx, until: Instant) {
     if walks().is_empty() {
         ANY.store(false, Ordering::Relaxed);
     } else {
-        tick::come_soon();
+        deadlines::come_soon();
     }
 }
 
@@ -302,5 +302,8 @@ fn with_overdue(ctx: &Ctx, now: UnixMs) -> BTreeSet<i32> {
 
 /// The timer looks at all watchers of a database now.
 fn look_at_all(db: i32) {
-    watcher_index::all().iter().filter(|(of, _)| *of == db).for_each(|(_, watcher)| tick::note(db, watcher, UnixMs(0)));
+    watcher_index::all()
+        .iter()
+        .filter(|(of, _)| *of == db)
+        .for_each(|(_, watcher)| deadlines::note(db, watcher, UnixMs(0)));
 }

@@ -3,8 +3,8 @@
 use crate::delivery::family::Figure;
 use crate::delivery::figures::{self, Sums};
 use crate::delivery::sink;
+use crate::delivery::timer::deadlines;
 use crate::delivery::timer::lateness;
-use crate::delivery::timer::tick;
 use crate::delivery::verbs::c_text;
 use crate::delivery::waiters;
 use crate::redis::ctx::unix_ms;
@@ -29,7 +29,7 @@ pub fn register(ctx: &Ctx) -> bool {
 }
 
 fn write(section: &Section) {
-    let timer = tick::figures();
+    let timer = deadlines::figures();
     let late = lateness::figures();
     section.text(c"version", VERSION);
     number(section, c"blocked-clients", signed(waiters::total() as u64));

@@ -1,6 +1,6 @@
 //! What happens as soon as slots of a cluster have moved: the timer takes up keys again, and a listener is told.
 
-use crate::delivery::timer::{slots, tick};
+use crate::delivery::timer::{deadlines, slots};
 use crate::redis::cluster::{self, Move, Ranges};
 use crate::redis::ctx::unix_ms;
 use crate::redis::Ctx;
@@ -25,10 +25,10 @@ pub fn on_move(listener: MoveListener) {
 
 fn moved(_: &Ctx, what: Move, ranges: Ranges) {
     for (db, name) in slots::note(what, &ranges, UnixMs(unix_ms())) {
-        tick::note(db, &name, UnixMs(0));
+        deadlines::note(db, &name, UnixMs(0));
     }
     if let Some(listener) = LISTENER.get() {
         listener(what, &ranges);
     }
-    tick::come_soon();
+    deadlines::come_soon();
 }

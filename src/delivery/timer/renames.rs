@@ -3,7 +3,7 @@
 //! The subscription begins only once there is such a key, because every SET EX, DEL and EXPIRE of the server pays for it. (COPY and RESTORE
 //! need no subscription: they call the data type.)
 
-use crate::delivery::timer::tick;
+use crate::delivery::timer::deadlines;
 use crate::redis::key_events::{Class, KeyListener};
 use crate::redis::{Ctx, Str};
 use std::ffi::CStr;
@@ -19,6 +19,6 @@ pub fn follow() {
 /// Never opens the key: opening could expire it here and now, and the replica would differ.
 fn renamed(ctx: &Ctx, event: &CStr, key: &Str) {
     if matches!(event.to_bytes(), b"rename_to" | b"move_to") {
-        tick::note(ctx.db(), key.bytes(), UnixMs(0));
+        deadlines::note(ctx.db(), key.bytes(), UnixMs(0));
     }
 }
