@@ -30,10 +30,25 @@ const WATCHER: &str = "a watcher, after slots have moved";
 
 /// Work that is to be done about slots that have moved.
 enum Job {
-    /// These watchers shall forget their keys of slots that have gone; the last watcher has done so up to the mark.
-    Forget(Slots, Vec<Id>, Mark),
-    /// Keys of these slots shall be found: the slots in `left` are still to be listed, the keys in `listed` still to be looked at.
-    Find { slots: Slots, left: Vec<u16>, listed: Vec<Id> },
+    Forget(Forgetting),
+    Find(Finding),
+}
+
+/// Watchers shall forget their keys of slots that have gone.
+struct Forgetting {
+    slots: Slots,
+    /// The watchers that have not done so yet; the last of them has up to the mark.
+    watchers: Vec<Id>,
+    mark: Mark,
+}
+
+/// Keys of slots that have come shall be found.
+struct Finding {
+    slots: Slots,
+    /// The slots that are still to be listed.
+    left: Vec<u16>,
+    /// The keys that are still to be looked at.
+    listed: Vec<Id>,
 }
 
 /// The jobs, in the order in which slots moved.
@@ -50,8 +65,13 @@ fn jobs() -> MutexGuard<'static, VecDeque<Job>> {
 pub fn moved(what: Move, ranges: &Ranges) {
     let job = match what {
         Move::Begins | Move::Fails => return,
-        Move::Arrived => Job::Find { slots: Slots::of(ranges), left: each(ranges).collect(), listed: Vec::new() },
-        Move::Left => Job::Forget(Slots::of(ranges), watcher_index::all(), Mark::at(UnixMs(i64::MIN))),
+        Move::Arrived => {
+            Job::Find(Finding { slots: Slots::of(ranges), left: each(ranges).collect(), listed: Vec::new() })
+        }
+        Move::Left => {
+            let (watchers, mark) = (watcher_index::all(), Mark::at(UnixMs(i64::MIN)));
+            Job::Forget(Forgetting { slots: Slots::of(ranges), watchers, mark })
+        }
     };
     jobs().push_back(job);
     HAS_JOBS.store(true, Ordering::Relaxed);
@@ -81,8 +101,8 @@ pub fn do_jobs(ctx: &Ctx, until: Instant) -> bool {
         let Some(mut job) = jobs().pop_front() else { break true };
         // The part of the job that panics was taken out of it before, so only the rest of the job is tried again.
         let is_done = panics::catch("slots that have moved", || match &mut job {
-            Job::Forget(slots, watchers, mark) => forget(ctx, slots, watchers, mark, until),
-            Job::Find { slots, left, listed } => find(ctx, slots, left, listed, until),
+            Job::Forget(forgetting) => forgetting.go_on(ctx, until),
+            Job::Find(finding) => finding.go_on(ctx, until),
         });
         if is_done != Some(true) {
             jobs().push_front(job);
@@ -95,9 +115,14 @@ pub fn do_jobs(ctx: &Ctx, until: Instant) -> bool {
     is_done
 }
 
-/// One watcher forgets some of its keys of these slots, from the mark on. Returns where to go on, if there are more; the outer `None` if
-/// there is no such watcher.
-fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Option<Mark>> {
+/// How far a watcher has forgotten its keys.
+enum Forgotten {
+    All,
+    UpTo(Mark),
+}
+
+/// One watcher forgets some of its keys of these slots, from the mark on. `None` if there is no such watcher.
+fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Forgotten> {
     let forget = |queue: &mut Queue<Ttl>| {
         let page = queue.ending_behind(from, UnixMs::NEVER, BATCH);
         let gone: Vec<Box<[u8]>> =
@@ -106,70 +131,75 @@ fn forget_some(ctx: &Ctx, slots: &Slots, watcher: &Str, from: Mark) -> Option<Op
         for name in gone {
             queue.untrack(&name);
         }
-        next
+        next.map_or(Forgotten::All, Forgotten::UpTo)
     };
     with_queue(ctx, watcher, forget)
 }
 
-/// The watchers forget their keys of these slots, and watchers that went with their slots leave the index. True if all is done.
-fn forget(ctx: &Ctx, slots: &Slots, watchers: &mut Vec<Id>, mark: &mut Mark, until: Instant) -> bool {
-    while let Some((db, watcher)) = watchers.pop() {
-        let from = std::mem::replace(mark, Mark::at(UnixMs(i64::MIN)));
-        let name = OwnedStr::new(&watcher);
-        let work = || forget_some(ctx, slots, &name, from);
-        // A panic damages the watcher: if it still tracked keys of slots that have gone, it would tell lies.
-        let told = if ctx.select_db(db) { key::fenced(ctx, &name, WATCHER, work).flatten() } else { None };
-        match told {
-            Some(Some(next)) => {
-                *mark = next;
-                watchers.push((db, watcher));
+impl Forgetting {
+    /// The watchers forget their keys, and watchers that went with their slots leave the index. True if all is done.
+    fn go_on(&mut self, ctx: &Ctx, until: Instant) -> bool {
+        let Forgetting { slots, watchers, mark } = self;
+        while let Some((db, watcher)) = watchers.pop() {
+            let from = std::mem::replace(mark, Mark::at(UnixMs(i64::MIN)));
+            let name = OwnedStr::new(&watcher);
+            let work = || forget_some(ctx, slots, &name, from);
+            // A panic damages the watcher: if it still tracked keys of slots that have gone, it would tell lies.
+            let told = if ctx.select_db(db) { key::fenced(ctx, &name, WATCHER, work).flatten() } else { None };
+            match told {
+                Some(Forgotten::UpTo(next)) => {
+                    *mark = next;
+                    watchers.push((db, watcher));
+                }
+                Some(Forgotten::All) => {}
+                // The watcher went without an event: it leaves the index, so that no event is compared with its prefixes in vain.
+                None => watcher_index::remove(db, &watcher),
             }
-            Some(None) => {}
-            // The watcher went without an event: it leaves the index, so that no event is compared with its prefixes in vain.
-            None => watcher_index::remove(db, &watcher),
-        }
-        if Instant::now() >= until && !watchers.is_empty() {
-            return false;
-        }
-    }
-    true
-}
-
-/// Finds the watched keys of slots that have come, for the watchers that were here before; watchers that came with the slots walk over all
-/// keys. True if all is done.
-fn find(ctx: &Ctx, slots: &Slots, left: &mut Vec<u16>, listed: &mut Vec<Id>, until: Instant) -> bool {
-    let (watchers, now) = (watcher_index::all(), UnixMs(unix_ms()));
-    let dbs: BTreeSet<i32> = watchers.iter().map(|(db, _)| *db).collect();
-    loop {
-        while let Some((db, name)) = listed.pop() {
-            if ctx.select_db(db) {
-                look_at(ctx, db, &OwnedStr::new(&name));
-            }
-            if listed.len() % BATCH == 0 && Instant::now() >= until {
+            if Instant::now() >= until && !watchers.is_empty() {
                 return false;
             }
         }
-        let Some(slot) = left.pop() else { break };
-        let mut is_large = false;
-        for db in dbs.iter().filter(|db| ctx.select_db(**db)) {
-            // The walk also finds the keys of a slot that cannot be listed.
-            let names = panics::catch("the keys of a slot", || keys_in_slot(ctx, slot, LISTED));
-            is_large |= names.as_ref().is_none_or(|names| names.len() == LISTED);
-            listed.extend(names.into_iter().flatten().map(|name| (*db, name.into_boxed_slice())));
-        }
-        let since = slots::came(slot).map_or(now, |came| came.since);
-        for (db, watcher) in watchers.iter().filter(|_| is_large) {
-            walk_anew(ctx, *db, watcher, since);
-        }
-        // The clock is read here too, because most slots of a large move may be empty.
-        if left.len() % BATCH == 0 && !left.is_empty() && Instant::now() >= until {
-            return false;
-        }
+        true
     }
-    for (db, watcher) in watchers.iter().filter(|(_, watcher)| slots.has(watcher)) {
-        walk_anew(ctx, *db, watcher, now);
+}
+
+impl Finding {
+    /// Finds the watched keys, for the watchers that were here before; watchers that came with the slots walk over all keys. True if all is done.
+    fn go_on(&mut self, ctx: &Ctx, until: Instant) -> bool {
+        let Finding { slots, left, listed } = self;
+        let (watchers, now) = (watcher_index::all(), UnixMs(unix_ms()));
+        let dbs: BTreeSet<i32> = watchers.iter().map(|(db, _)| *db).collect();
+        loop {
+            while let Some((db, name)) = listed.pop() {
+                if ctx.select_db(db) {
+                    look_at(ctx, db, &OwnedStr::new(&name));
+                }
+                if listed.len() % BATCH == 0 && Instant::now() >= until {
+                    return false;
+                }
+            }
+            let Some(slot) = left.pop() else { break };
+            let mut is_large = false;
+            for db in dbs.iter().filter(|db| ctx.select_db(**db)) {
+                // The walk also finds the keys of a slot that cannot be listed.
+                let names = panics::catch("the keys of a slot", || keys_in_slot(ctx, slot, LISTED));
+                is_large |= names.as_ref().is_none_or(|names| names.len() == LISTED);
+                listed.extend(names.into_iter().flatten().map(|name| (*db, name.into_boxed_slice())));
+            }
+            let since = slots::came(slot).map_or(now, |came| came.since);
+            for (db, watcher) in watchers.iter().filter(|_| is_large) {
+                walk_anew(ctx, *db, watcher, since);
+            }
+            // The clock is read here too, because most slots of a large move may be empty.
+            if left.len() % BATCH == 0 && !left.is_empty() && Instant::now() >= until {
+                return false;
+            }
+        }
+        for (db, watcher) in watchers.iter().filter(|(_, watcher)| slots.has(watcher)) {
+            walk_anew(ctx, *db, watcher, now);
+        }
+        true
     }
-    true
 }
 
 fn walk_anew(ctx: &Ctx, db: i32, watcher: &[u8], since: UnixMs) {
