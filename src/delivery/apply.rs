@@ -27,7 +27,7 @@ pub fn apply<F: Family>(
         call.replicate_timed(now);
         // After the clock was set back, the place of an entry that returns to the queue may lie in the future.
         let opens_at = value.queue.next_release(now);
-        let signals = Signals::of(call.ctx, name, value, || now, opens_at);
+        let signals = Signals::of_opening(call.ctx, name, value, || now, opens_at);
         drop(key);
         signals.send(call.ctx, name, events.iter().copied().filter(|_| settled.count > 0));
     }

@@ -72,7 +72,7 @@ pub fn serve<F: Family>(
     if let Some(claim) = served {
         reply_entries::<F>(ctx, value, &claim);
     }
-    let signals = Signals::of(ctx, name, value, || now, None);
+    let signals = Signals::of(ctx, name, value, || now);
     drop(key);
     let events = [has_acknowledged.then_some(F::VERBS.ack.event), served.map(|_| F::VERBS.claim.event)];
     signals.send(ctx, name, events.into_iter().flatten());
@@ -107,7 +107,7 @@ pub fn serve_several<F: Family>(ctx: &Ctx, names: &[&Str], wanted: &Wanted<'_>, 
         if claim.changed {
             let consumer = wanted.consumer;
             replicate::claim::<F>(ctx, &ServedClaim { name, consumer, terms: &terms, claim, acknowledged: &[] }, now);
-            let signals = Signals::of(ctx, name, value, || now, None);
+            let signals = Signals::of(ctx, name, value, || now);
             taken.push(Taken { name, claim, signals });
         }
     }

@@ -21,8 +21,13 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes note of a change while the key is open. `opens_at`: when time alone will open the gate because of this change.
-    pub fn of<F: Content>(
+    /// Takes note of a change while the key is open.
+    pub fn of<F: Content>(ctx: &Ctx, name: &Str, value: &mut StoredQueue<F>, now: impl FnOnce() -> UnixMs) -> Self {
+        Signals::of_opening(ctx, name, value, now, None)
+    }
+
+    /// The same, of a change because of which time alone will open the gate, at `opens_at`.
+    pub fn of_opening<F: Content>(
         ctx: &Ctx,
         name: &Str,
         value: &mut StoredQueue<F>,
@@ -64,7 +69,7 @@ impl Signals {
         if value.queue.options().group_limit == 0 && !value.queue.recurs() {
             return Signals::quiet(ctx, name);
         }
-        Signals::of(ctx, name, value, now, None)
+        Signals::of(ctx, name, value, now)
     }
 
     /// The signals of a change that makes nothing ready, now or later.

@@ -290,7 +290,7 @@ pub fn tell_owed(ctx: &Ctx, watcher: &Str, key: &Str) -> Option<Told> {
 pub fn signal_ready(ctx: &Ctx, watcher: &Str) {
     let Some(mut opened) = keyspace::open_quietly::<Expiry>(ctx, watcher) else { return };
     let Ok(Some(value)) = opened.value() else { return };
-    let signals = Signals::of(ctx, watcher, value, || UnixMs(unix_ms()), None);
+    let signals = Signals::of(ctx, watcher, value, || UnixMs(unix_ms()));
     drop(opened);
     signals.send_anywhere(ctx, watcher, [Expiry::VERBS.ready.event]);
 }

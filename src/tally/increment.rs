@@ -38,7 +38,7 @@ pub fn finish(call: &Call<'_>, name: &Str, mut key: Opened<'_, Tally>, now: Unix
     }
     call.replicate_timed(now);
     let Some(value) = key.value()? else { return Ok(()) };
-    let signals = Signals::of(call.ctx, name, value, || now, counted.opened_until);
+    let signals = Signals::of_opening(call.ctx, name, value, || now, counted.opened_until);
     drop(key);
     let ready = (counted.sealed > 0).then_some(Tally::VERBS.ready.event);
     signals.send(call.ctx, name, [EVENT].into_iter().chain(ready));

@@ -62,7 +62,7 @@ pub fn replicate<W: AsRef<[When]>, A: AsRef<[Added]>>(
     } else {
         call.replicate();
     }
-    Signals::of(call.ctx, name, written.value, || call.now(), opens_at)
+    Signals::of_opening(call.ctx, name, written.value, || call.now(), opens_at)
 }
 
 /// The events of what was added.

@@ -38,7 +38,7 @@ impl Command for Push {
         let Some(Written { value, answer: pushed, created_event }) = written else { return Ok(()) };
         call.ctx.reply_int(i64::try_from(pushed.collecting).unwrap_or(i64::MAX));
         call.replicate_timed(now);
-        let signals = Signals::of(call.ctx, name, value, || now, pushed.fires_at);
+        let signals = Signals::of_opening(call.ctx, name, value, || now, pushed.fires_at);
         drop(key);
         let opened = (pushed.filled > 0).then_some(Debounce::VERBS.ready.event);
         signals.send(call.ctx, name, created_event.into_iter().chain([EVENT]).chain(opened));

@@ -78,7 +78,7 @@ impl<F: Family> Command for Alter<F> {
             F::appeared(value, call.ctx.db(), name.bytes());
             // The timer finds out what there is to wait for under the new options.
             let opens_at = F::opens_by_clock(&value.queue).then_some(now);
-            let signals = Signals::of(call.ctx, name, value, || now, opens_at);
+            let signals = Signals::of_opening(call.ctx, name, value, || now, opens_at);
             drop(key);
             signals.send(call.ctx, name, [F::VERBS.alter.event].into_iter().chain(opened));
         }

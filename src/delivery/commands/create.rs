@@ -54,7 +54,7 @@ impl<F: Family> Command for Create<F> {
         arrive(value, call.ctx.db(), name);
         replicate::creation(call.ctx, name, value, now);
         call.ctx.reply_simple(c"OK");
-        let signals = Signals::of(call.ctx, name, value, || now, None);
+        let signals = Signals::of(call.ctx, name, value, || now);
         drop(key);
         signals.send(call.ctx, name, [F::VERBS.create.event]);
         Ok(())

@@ -31,7 +31,7 @@ impl Command for Fire {
         call.ctx.reply_int(1);
         call.replicate();
         let now = call.now();
-        let signals = Signals::of(call.ctx, name, queue, || now, None);
+        let signals = Signals::of(call.ctx, name, queue, || now);
         drop(key);
         signals.send(call.ctx, name, [Expiry::VERBS.ready.event]);
         Ok(())

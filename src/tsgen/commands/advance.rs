@@ -55,7 +55,7 @@ impl Command for Advance {
         call.replicate_timed(now);
         // Only a key whose sources may fall silent has anything to wait for.
         let opens_at = value.queue.next_silence(now);
-        let signals = Signals::of(call.ctx, name, value, || now, opens_at);
+        let signals = Signals::of_opening(call.ctx, name, value, || now, opens_at);
         drop(key);
         let opened = advanced.released.then_some(Tsgen::VERBS.ready.event);
         signals.send(call.ctx, name, created_event.into_iter().chain([EVENT]).chain(opened));
