@@ -24,12 +24,27 @@ pub fn start(tick: fn(&Ctx)) {
     TICK.get_or_init(|| tick);
 }
 
+/// The timer, which comes at `at`.
+struct Alarm {
+    at: UnixMs,
+    armed: Armed,
+}
+
+/// A moment by two clocks.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// The time of day, in ms.
+    ms: i64,
+    /// The server's monotonic clock, in microseconds, which nobody sets.
+    monotonic_us: u64,
+}
+
 #[derive(Default)]
 struct State {
     schedule: Schedule,
-    armed: Option<(UnixMs, Armed)>,
-    /// The time of day when the clock was last read, and the same moment by the server's monotonic clock (µs), which nobody sets.
-    clock: Option<(i64, u64)>,
+    alarm: Option<Alarm>,
+    /// When the clock was last read.
+    read_at: Option<Moment>,
     /// A tick is running; it arms the timer when it is done.
     ticking: bool,
     /// A tick is wanted at once, whatever the schedule says.
@@ -65,20 +80,22 @@ impl State {
     /// Reads the clock. If it has been set back, all keys are looked at: a look that has no deadline of an entry behind it would otherwise wait
     /// until its time of day comes again.
     fn read_clock(&mut self) -> ClockRead {
-        let now = (unix_ms(), monotonic_us());
-        let Some(before) = self.clock.replace(now) else { return ClockRead { now: now.0, set_back: false } };
-        let passed = i64::try_from(now.1.saturating_sub(before.1) / 1_000).unwrap_or(i64::MAX);
-        let set_back = now.0 < before.0;
-        if set_back || now.0 - before.0 > passed.saturating_add(OVERDUE) {
-            lateness::clock_set(UnixMs(now.0));
-            HEARD_SINCE.store(now.0, Ordering::Relaxed);
+        let (now, monotonic_us) = (unix_ms(), monotonic_us());
+        let Some(before) = self.read_at.replace(Moment { ms: now, monotonic_us }) else {
+            return ClockRead { now, set_back: false };
+        };
+        let passed = i64::try_from(monotonic_us.saturating_sub(before.monotonic_us) / 1_000).unwrap_or(i64::MAX);
+        let set_back = now < before.ms;
+        if set_back || now - before.ms > passed.saturating_add(OVERDUE) {
+            lateness::clock_set(UnixMs(now));
+            HEARD_SINCE.store(now, Ordering::Relaxed);
         }
         if set_back {
             // What fires by the new time is news, even if another master announced it by the old time.
-            MASTER_SINCE.fetch_min(now.0, Ordering::Relaxed);
+            MASTER_SINCE.fetch_min(now, Ordering::Relaxed);
             self.schedule.look_at_all();
         }
-        ClockRead { now: now.0, set_back }
+        ClockRead { now, set_back }
     }
 
     fn arm(&mut self, shortest: i64) {
@@ -87,15 +104,17 @@ impl State {
         let now = unix_ms();
         let delay = next.0.saturating_sub(now).clamp(shortest, LONGEST_SLEEP.max(shortest));
         let at = UnixMs(now.saturating_add(delay));
-        if let Some((armed_at, _)) = &self.armed {
-            if *armed_at <= at {
-                return;
-            }
+        if self.alarm.as_ref().is_some_and(|alarm| alarm.at <= at) {
+            return;
         }
-        if let Some((_, armed)) = self.armed.take() {
-            armed.disarm();
+        self.disarm();
+        self.alarm = TICK.get().and_then(|tick| arm(delay, *tick)).map(|armed| Alarm { at, armed });
+    }
+
+    fn disarm(&mut self) {
+        if let Some(alarm) = self.alarm.take() {
+            alarm.armed.disarm();
         }
-        self.armed = TICK.get().and_then(|tick| arm(delay, *tick)).map(|armed| (at, armed));
     }
 }
 
@@ -103,11 +122,9 @@ impl State {
 pub fn mind_the_clock() {
     let mut state = state();
     let ClockRead { now, set_back } = state.read_clock();
-    let overdue = state.armed.as_ref().is_some_and(|(armed_at, _)| armed_at.0 < now - OVERDUE);
+    let overdue = state.alarm.as_ref().is_some_and(|alarm| alarm.at.0 < now - OVERDUE);
     if set_back || overdue {
-        if let Some((_, armed)) = state.armed.take() {
-            armed.disarm();
-        }
+        state.disarm();
     }
     state.arm(1);
 }
@@ -225,12 +242,12 @@ impl Tick {
     pub fn begin() -> Self {
         let set_back = {
             let mut state = state();
-            let armed = state.armed.take();
+            let alarm = state.alarm.take();
             state.ticking = true;
             state.soon = false;
             state.ticks += 1;
             let ClockRead { now, set_back } = state.read_clock();
-            LATE.store(armed.is_some_and(|(at, _)| at.0 < now - OVERDUE), Ordering::Relaxed);
+            LATE.store(alarm.is_some_and(|alarm| alarm.at.0 < now - OVERDUE), Ordering::Relaxed);
             set_back
         };
         SOON.store(false, Ordering::Relaxed);
