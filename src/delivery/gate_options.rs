@@ -39,29 +39,35 @@ pub enum Kind {
 pub enum Range {
     /// That of the config which has the default.
     OfConfig(Number),
-    /// From the first to the second.
-    Of(i64, i64),
-    /// The same. The third is the default in every version, so nobody is told of it.
-    Unless(i64, i64, i64),
+    Of {
+        min: i64,
+        max: i64,
+    },
+    /// The same, with a default that is the same in every version, so nobody is told of it.
+    WithDefault {
+        min: i64,
+        max: i64,
+        default: i64,
+    },
 }
 
 impl Range {
     fn min(&self) -> i64 {
         match self {
             Range::OfConfig(config) => config.min,
-            Range::Of(min, _) | Range::Unless(min, ..) => *min,
+            Range::Of { min, .. } | Range::WithDefault { min, .. } => *min,
         }
     }
 
     fn max(&self) -> i64 {
         match self {
             Range::OfConfig(config) => config.max,
-            Range::Of(_, max) | Range::Unless(_, max, _) => *max,
+            Range::Of { max, .. } | Range::WithDefault { max, .. } => *max,
         }
     }
 
     fn is_told(&self, value: i64) -> bool {
-        !matches!(self, Range::Unless(.., default) if *default == value)
+        !matches!(self, Range::WithDefault { default, .. } if *default == value)
     }
 }
 

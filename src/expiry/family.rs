@@ -46,7 +46,7 @@ static OPTIONS: [GateOption<TtlRules>; 3] = [
     GateOption {
         word: "MAXVALUE",
         field: "maxvalue",
-        kind: Kind::Bytes(Range::Of(0, PAYLOAD_LIMIT)),
+        kind: Kind::Bytes(Range::Of { min: 0, max: PAYLOAD_LIMIT }),
         is_fixed: true,
         get: |rules| signed(rules.max_value),
         set: |rules, to| rules.max_value = to.unsigned_abs(),
@@ -62,7 +62,7 @@ static OPTIONS: [GateOption<TtlRules>; 3] = [
     GateOption {
         word: "MAXHELD",
         field: "maxheld",
-        kind: Kind::Bytes(Range::Of(0, i64::MAX)),
+        kind: Kind::Bytes(Range::Of { min: 0, max: i64::MAX }),
         is_fixed: false,
         get: |rules| signed(rules.max_held),
         set: |rules, to| rules.max_held = to.unsigned_abs(),

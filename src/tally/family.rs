@@ -40,7 +40,7 @@ static OPTIONS: [GateOption<WindowRules>; 5] = [
     GateOption {
         word: "MIN",
         field: "min",
-        kind: Kind::Number(Range::Of(i64::MIN, i64::MAX)),
+        kind: Kind::Number(Range::Of { min: i64::MIN, max: i64::MAX }),
         is_fixed: true,
         get: |rules| rules.min,
         set: |rules, to| rules.min = Some(to),
@@ -48,7 +48,7 @@ static OPTIONS: [GateOption<WindowRules>; 5] = [
     GateOption {
         word: "MAX",
         field: "max",
-        kind: Kind::Number(Range::Of(i64::MIN, i64::MAX)),
+        kind: Kind::Number(Range::Of { min: i64::MIN, max: i64::MAX }),
         is_fixed: true,
         get: |rules| rules.max,
         set: |rules, to| rules.max = Some(to),

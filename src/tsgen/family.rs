@@ -34,7 +34,7 @@ static OPTIONS: [GateOption<WatermarkSettings>; 5] = [
     GateOption {
         word: "SOURCEIDLE",
         field: "sourceidle",
-        kind: Duration(Range::Unless(0, MAX_MS, 0)),
+        kind: Duration(Range::WithDefault { min: 0, max: MAX_MS, default: 0 }),
         is_fixed: false,
         get: |settings| signed(settings.source_idle.0),
         set: |settings, to| settings.source_idle = Millis(to.unsigned_abs()),
@@ -42,7 +42,7 @@ static OPTIONS: [GateOption<WatermarkSettings>; 5] = [
     GateOption {
         word: "MAXJUMP",
         field: "maxjump",
-        kind: Number(Range::Unless(0, i64::MAX, 0)),
+        kind: Number(Range::WithDefault { min: 0, max: i64::MAX, default: 0 }),
         is_fixed: false,
         get: |settings| signed(settings.max_jump),
         set: |settings, to| settings.max_jump = to.unsigned_abs(),
@@ -50,7 +50,7 @@ static OPTIONS: [GateOption<WatermarkSettings>; 5] = [
     GateOption {
         word: "REMEMBER",
         field: "remember",
-        kind: Duration(Range::Unless(0, MAX_MS, 0)),
+        kind: Duration(Range::WithDefault { min: 0, max: MAX_MS, default: 0 }),
         is_fixed: false,
         get: |settings| signed(settings.remember.keep.0),
         set: |settings, to| settings.remember.keep = Millis(to.unsigned_abs()),
@@ -58,7 +58,7 @@ static OPTIONS: [GateOption<WatermarkSettings>; 5] = [
     GateOption {
         word: "REMEMBERMAX",
         field: "remembermax",
-        kind: Number(Range::Unless(1, i64::MAX, DEFAULT_REMEMBER_MAX as i64)),
+        kind: Number(Range::WithDefault { min: 1, max: i64::MAX, default: DEFAULT_REMEMBER_MAX as i64 }),
         is_fixed: false,
         get: |settings| signed(settings.remember.max),
         set: |settings, to| settings.remember.max = to.unsigned_abs(),
