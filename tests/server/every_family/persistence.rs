@@ -77,7 +77,7 @@ fn copy_makes_an_independent_key_without_a_sink() {
         c.ok(&family.on("NACK # 1-4611686018427387904 DEAD", "copy"));
         assert_ne!(server.digest("copy"), digest, "{}", family.name);
         assert_eq!(server.digest(family.keys[0]), digest, "{}", family.name);
-        // (Valkey 8.1 leaves a client in the other database, see README.)
+        // (Valkey 8.1 leaves a client in the other database, see docs/servers.md.)
         c.play("> COPY piped copy REPLACE\n 1\n > COPY piped copy DB 3\n 1\n > SELECT 0\n OK");
         assert_eq!(c.ok(&family.on("INFO #", "copy")).field("sink").to_string(), "''", "{}", family.name);
         assert_eq!(c.ok(&family.on("INFO #", "piped")).field("sink").to_string(), "'stream'", "{}", family.name);

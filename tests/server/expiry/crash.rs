@@ -233,7 +233,7 @@ fn what_was_over_when_an_rdb_file_was_read_is_told_though_its_keys_are_set_anew_
 #[test]
 fn a_deadline_before_1970_is_saved_and_loaded() {
     let (master, mut c) = watching(&[]);
-    // Valkey 8.1 crashes by such a deadline on a replica that takes writes, without any module, too (see README).
+    // Valkey 8.1 crashes by such a deadline on a replica that takes writes, without any module, too (see docs/servers.md).
     let before_1970 = if master.has_valkey("8.1") && !master.has_valkey("9.0") { "5" } else { "-5" };
     let mut replica = Server::start(&["--replica-read-only", "no"]);
     replica.replica_of(&master);

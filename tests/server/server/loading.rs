@@ -77,7 +77,7 @@ fn loadex_sets_configs() {
     assert_eq!(c.ok("TSGEN.INFO k").field("lease").int(), 1234);
 }
 
-/// (A config that does not exist is no concern of ours: the server tries to unload the module, and some crash; README.)
+/// (A config that does not exist is no concern of ours: the server tries to unload the module, and some crash; docs/servers.md.)
 #[test]
 fn loadex_with_a_value_out_of_range_is_refused_and_can_be_repeated() {
     let server = Server::plain(&[]);

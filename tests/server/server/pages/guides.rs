@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Guides with nothing to play: they tell how it works, what it is beside others, or what takes more than one server, or another client, to show.
-const WITHOUT_EXAMPLES: [&str; 11] = [
+const WITHOUT_EXAMPLES: [&str; 12] = [
     "README",
     "benchmarks",
     "clients",
@@ -23,6 +23,7 @@ const WITHOUT_EXAMPLES: [&str; 11] = [
     "guarantees",
     "monitoring/README",
     "recipes/README",
+    "servers",
 ];
 
 fn root() -> &'static Path {
