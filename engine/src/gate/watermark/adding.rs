@@ -72,7 +72,7 @@ impl Queue<Watermark> {
             _ if self.is_known(id, hash, old, now) => return Ok(Added::Refused),
             _ => {}
         }
-        let late = self.is_late(timestamp, now)?;
+        let added = self.placed(timestamp, now)?;
         self.check_room(usize::from(old.is_none()), 1)?;
         let present = old.filter(|_| guard == Guard::IfPresent);
         let kept_group = match (&self.groups, present, group) {
@@ -84,7 +84,8 @@ impl Queue<Watermark> {
         let group = group.or(kept_group.as_deref());
         let payload = payload.or(kept_payload.as_deref());
         self.put(&Addition { group, every, payload, ..*addition }, hash, old);
-        Ok(self.count_late(late))
+        self.totals.late += u64::from(added == Added::Ready);
+        Ok(added)
     }
 
     fn check_every(&self, every: Option<Millis>) -> Result<(), Error> {
@@ -133,7 +134,7 @@ impl Queue<Watermark> {
         let is_known = |id: &[u8]| self.remembers() && self.is_known(id, self.gate.names.hash(id), self.find(id), now);
         for (timestamp, id, _) in elements.clone() {
             if !is_known(id) {
-                self.is_late(timestamp, now)?;
+                self.placed(timestamp, now)?;
             }
         }
         let mut new = 0;
@@ -151,9 +152,10 @@ impl Queue<Watermark> {
                 added.push(Added::Refused);
                 continue;
             }
-            let late = self.is_late(timestamp, now)?;
+            let placed = self.placed(timestamp, now)?;
             self.put(&Addition { group, ..Addition::once(Guard::Always, timestamp, id, payload) }, hash, old);
-            added.push(self.count_late(late));
+            self.totals.late += u64::from(placed == Added::Ready);
+            added.push(placed);
         }
         Ok(added)
     }
@@ -167,20 +169,13 @@ impl Queue<Watermark> {
             }
     }
 
-    fn is_late(&self, timestamp: i64, now: UnixMs) -> Result<bool, Error> {
-        let late = self.gate.horizon(now).is_some_and(|watermark| timestamp <= watermark);
-        if late && self.gate.rules.late == Late::Reject {
-            return Err(Error::Late);
-        }
-        Ok(late)
-    }
-
-    fn count_late(&mut self, late: bool) -> Added {
-        self.totals.late += u64::from(late);
-        if late {
-            Added::Ready
-        } else {
-            Added::Waits
+    /// What becomes of a new element with this timestamp. Fails if the element is late and the key takes no such elements.
+    fn placed(&self, timestamp: i64, now: UnixMs) -> Result<Added, Error> {
+        let is_late = self.gate.horizon(now).is_some_and(|watermark| timestamp <= watermark);
+        match self.gate.rules.late {
+            Late::Reject if is_late => Err(Error::Late),
+            Late::Ready if is_late => Ok(Added::Ready),
+            Late::Ready | Late::Reject => Ok(Added::Waits),
         }
     }
 
