@@ -243,9 +243,10 @@ func (k Key) Dead(ctx context.Context, count int, after int64) (found []DeadLett
 	return found, err
 }
 
-// Peek lists entries of a state (READY, DELAYED, LEASED or DEAD) with their content, and changes nothing. Each is a map by the server's
-// names: token, deliveries, entry (what CLAIM has behind these), and what applies of consumer, until, reason, died-at and bytes. count is
-// 1 to 10000; a page has at most 4 MiB of content. The cursor is for after, and "0" at the beginning and at the end.
+// Peek lists entries of a state (READY, DELAYED, LEASED or DEAD; of TSGEN also WAITING) with their content, and changes nothing. Each is a
+// map by the server's names: token, deliveries, bytes, entry (what CLAIM has behind the deliveries), and what applies of held, group,
+// consumer, until, reason and died-at. count is 1 to 10000; a page has at most 4 MiB of content. The cursor is for after, and "0" at the
+// beginning and at the end.
 func (k Key) Peek(ctx context.Context, state string, count int, after string) (cursor string, page []map[string]any, err error) {
 	words := []any{state, "COUNT", count}
 	if after != "" && after != "0" {

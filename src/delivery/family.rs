@@ -179,6 +179,8 @@ pub trait Family: Content {
     const TAKES_MAXLEN: bool = true;
     /// Whether entries of a key can be in groups.
     const HAS_GROUPS: bool = true;
+    /// Whether entries are stored before they are ready, so that PEEK can list them.
+    const LISTS_WAITING: bool = false;
     /// The name in INFO for entries that are not ready yet.
     const BEFORE_READY: &'static CStr;
     /// What INFO shows of the family beside the sums over its keys.

@@ -255,6 +255,8 @@ impl Family for Tsgen {
         Decided { again: decided.again.into_iter().chain(forgets_at).min(), ..decided }
     }
 
+    const LISTS_WAITING: bool = true;
+
     const ENTRY_FIELDS: usize = 3;
 
     fn reply_fields(ctx: &Ctx, entry: &Delivered<'_>, extent: Extent) {

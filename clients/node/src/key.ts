@@ -140,11 +140,11 @@ export abstract class Key<F extends Family, P = any> {
   }
 
   /**
-   * Entries with their content, changing nothing. The cursor for `after`, null at the end, and a page: `count` (1 to 10000; 10) entries, but
+   * Entries with their content, changing nothing (WAITING: of TSGEN only). The cursor for `after`, null at the end, and a page: `count` (1 to 10000; 10) entries, but
    * at most 4 MiB of contents.
    */
   async peek(
-    state: 'READY' | 'DELAYED' | 'LEASED' | 'DEAD',
+    state: 'WAITING' | 'READY' | 'DELAYED' | 'LEASED' | 'DEAD',
     options: Page<Name> = {},
   ): Promise<{ cursor: string | null; entries: Peeked[] }> {
     const { count, after } = options;
@@ -204,6 +204,7 @@ function peeked(row: Reply): Peeked {
     entry,
   };
   if (fields.has('held')) found.isHeld = num(fields.get('held')) === 1;
+  if (fields.has('group')) found.group = text(fields.get('group'));
   if (fields.has('consumer')) found.consumer = text(fields.get('consumer'));
   if (fields.has('until')) found.until = num(fields.get('until'));
   if (fields.has('reason')) found.reason = bytes(fields.get('reason')).toString();

@@ -40,6 +40,8 @@ export interface Peeked extends Named {
   entry: Reply[];
   /** READY, in keys with GROUPLIMIT: whether its group has as many in hand as it may, so that CLAIM passes it over. */
   isHeld?: boolean;
+  /** In keys with GROUPLIMIT or FAIR. */
+  group?: string;
   /** LEASED: who holds it. */
   consumer?: string;
   /** LEASED and DELAYED: when that ends, Unix ms. */

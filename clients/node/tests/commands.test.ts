@@ -93,6 +93,10 @@ test('every command has a call', async () => {
   ];
   assert.deepEqual(await grouped.madd(pair, { group: 'g' }), ['waiting', 'waiting']);
   assert.equal(await grouped.add(3, 'c', null, { group: 'h' }), 'waiting');
+  assert.deepEqual(
+    (await grouped.peek('WAITING')).entries.map(({ group }) => group),
+    ['g', 'g', 'h'],
+  );
   await grouped.advance(5);
   assert.deepEqual(
     (await grouped.peek('READY')).entries.map(({ isHeld }) => isHeld),

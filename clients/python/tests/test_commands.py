@@ -92,6 +92,7 @@ def test_every_command_has_a_call(t):
     grouped.create(grouplimit=1, fair=True)
     assert grouped.madd([(1, "a", 1), (2, "b", 2)], group="g") == [True, True]
     assert grouped.add(3, "c", group="h") is True
+    assert [entry["group"] for entry in grouped.peek("WAITING")[1]] == [b"g", b"g", b"h"]
     assert (grouped.advance(5), [entry[2] for entry in grouped.claim("me", count=5)]) == (5, [b"a", b"c"])
     sources = t.tsgen("sources")
     sources.create(sources=["east", "west"])

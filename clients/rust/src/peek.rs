@@ -7,9 +7,11 @@ use crate::reply::{at, integer, list, maybe_bytes, maybe_integer, name, pairs, t
 use redis::Value;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// Where an entry behind the gate is.
+/// Where an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// It waits for the watermark; of TSGEN only.
+    Waiting,
     /// It can be claimed.
     Ready,
     /// It comes back later.
@@ -23,6 +25,7 @@ pub enum State {
 impl State {
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Self::Waiting => "WAITING",
             Self::Ready => "READY",
             Self::Delayed => "DELAYED",
             Self::Leased => "LEASED",
@@ -57,6 +60,8 @@ pub struct Peeked<T> {
     pub died_at: Option<i64>,
     /// Whether its group is at its limit, so that it is held back.
     pub held: bool,
+    /// Its group, in keys with GROUPLIMIT or FAIR.
+    pub group: Option<Name>,
     /// How large its content is, in bytes.
     pub bytes: i64,
     /// Its id, group, watched key or batch.
@@ -88,6 +93,7 @@ impl<T: Content> Peeked<T> {
             reason: maybe_bytes(find("reason")).map(Name::from),
             died_at: maybe_integer(find("died-at")),
             held: integer(find("held")) == 1,
+            group: maybe_bytes(find("group")).map(Name::from),
             bytes: integer(find("bytes")),
             id: name(at(entry, 0)),
             timestamp: maybe_integer(at(entry, 1)).unwrap_or_default(),

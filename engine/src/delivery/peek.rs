@@ -21,6 +21,8 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Which entries are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
+    /// Those that are stored and that the gate does not let through yet, in their order. What a gate collects is not among them.
+    Waiting,
     /// Those that can be claimed, in the order in which they are handed out; where groups have a limit, those that are held back come last on
     /// each page.
     Ready,
@@ -63,6 +65,8 @@ pub struct Peeked<'a> {
     pub key: i64,
     /// Its name; empty for a batch that is still to be sealed, because its number is made then.
     pub name: &'a [u8],
+    /// The name of its group; `None` in keys without groups.
+    pub group: Option<&'a [u8]>,
     /// Its body; of one that is too large, perhaps only the beginning.
     pub body: Cow<'a, [u8]>,
     /// How much of the body is there.
@@ -74,6 +78,8 @@ pub struct Peeked<'a> {
 /// Where an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeekedAt<'a> {
+    /// Its place is beyond what the gate lets through.
+    Waiting,
     /// It can be claimed, unless its group holds it back.
     Ready {
         /// Whether its group has as many entries in hand as it may; `None` where groups have no limit.
@@ -163,6 +169,7 @@ impl<G: Gate> Queue<G> {
                 is_cut = due.unknown_from.is_some();
                 self.ready_from(from.place, due, wanted, now)
             }
+            Listing::Waiting => self.waiting_from(from.place, wanted, now),
             Listing::Delayed => {
                 let delayed = self.delayed_from((from.until, from.place), wanted, now);
                 let found = |((until, place), handle)| Found {
@@ -185,6 +192,28 @@ impl<G: Gate> Queue<G> {
         self.page(found, count, after, is_cut, now)
     }
 
+    /// What is queued beyond the horizon.
+    fn waiting_from(&self, from: Place, count: usize, now: UnixMs) -> Vec<Found<'_>> {
+        let from = match self.gate.horizon(now).map(|horizon| horizon.checked_add(1)) {
+            // The gate has let nothing through yet.
+            None => from,
+            Some(Some(key)) => from.max(Place { key, seq: 0 }),
+            Some(None) => return Vec::new(),
+        };
+        let stored = self.order.iter_from_place(&self.entries, from);
+        let queued = self.with_returned(stored, now, |place| place >= from, count);
+        queued.into_iter().map(|(place, handle)| self.found(place, handle, PeekedAt::Waiting)).collect()
+    }
+
+    /// A queued entry, or the next run of one, which is at this place.
+    fn found<'a>(&self, place: Place, handle: Handle, at: PeekedAt<'a>) -> Found<'a> {
+        let what = match self.entries.place(handle) == place {
+            true => What::Entry(handle),
+            false => What::NextRun(handle, place),
+        };
+        Found { cursor: Cursor::of_place(place), what, at }
+    }
+
     /// Ready entries and what is due, merged.
     fn ready_from(&self, from: Place, due: AllDue, count: usize, now: UnixMs) -> Vec<Found<'_>> {
         let AllDue { things: due, unknown_from } = due;
@@ -193,18 +222,14 @@ impl<G: Gate> Queue<G> {
         let is_wanted = |place: Place| place >= from && place.key <= horizon && known(place);
         let stored = self.order.iter_from_place(&self.entries, from);
         let queued = self.with_returned(stored, now, is_wanted, count);
-        let what = |place: Place, handle: Handle| match self.entries.place(handle) == place {
-            true => What::Entry(handle),
-            false => What::NextRun(handle, place),
-        };
-        let queued = queued.into_iter().map(|(place, handle)| (place, what(place, handle)));
-        let due = due.into_iter().map(|due| (due.place, What::Due(due))).filter(|(place, _)| known(*place));
+        let at = PeekedAt::Ready { held_back: None };
+        let queued = queued.into_iter().map(|(place, handle)| self.found(place, handle, at));
+        let found = |due: Due| Found { cursor: Cursor::of_place(due.place), what: What::Due(due), at };
+        let due = due.into_iter().filter(|due| known(due.place)).map(found);
         let mut all: Vec<_> = queued.chain(due).collect();
-        all.sort_unstable_by_key(|(place, _)| *place);
+        all.sort_unstable_by_key(|found| found.cursor.place);
         all.truncate(count);
-        let found =
-            |(place, what)| Found { cursor: Cursor::of_place(place), what, at: PeekedAt::Ready { held_back: None } };
-        all.into_iter().map(found).collect()
+        all
     }
 
     fn leased_from(&self, from: Token, count: usize, now: UnixMs) -> Vec<Found<'_>> {
@@ -237,7 +262,7 @@ impl<G: Gate> Queue<G> {
                 break;
             }
             let peeked = self.peeked(what, at, extent, size);
-            bytes += room + peeked.name.len();
+            bytes += room + peeked.name.len() + peeked.group.map_or(0, <[u8]>::len);
             entries.push(peeked);
             what_is.push(what);
             last = Some(cursor);
@@ -264,18 +289,22 @@ impl<G: Gate> Queue<G> {
     }
 
     fn peeked<'a>(&'a self, what: What, at: PeekedAt<'a>, extent: Extent, size: usize) -> Peeked<'a> {
+        let groups = self.groups.as_deref();
+        let group = |handle, name| groups.map(|groups| groups.name_of(&self.entries, handle).unwrap_or(name));
         match what {
             What::Entry(handle) => {
                 let (name, body) = self.entries.name_and_body(handle);
                 // A stale token names an entry only while the entry is delayed: the sweep that ends the delay forgets the token.
-                let is_forgotten =
-                    |token: &Token| matches!(at, PeekedAt::Ready { .. }) && self.nacked.contains_key(token);
+                let is_forgotten = |token: &Token| {
+                    matches!(at, PeekedAt::Ready { .. } | PeekedAt::Waiting) && self.nacked.contains_key(token)
+                };
                 Peeked {
                     token: self.last_token_of(handle).filter(|token| !is_forgotten(token)),
                     deliveries: self.deliveries(handle),
                     at,
                     key: self.entries.place(handle).key,
                     name,
+                    group: group(handle, name),
                     body: Cow::Borrowed(body),
                     extent,
                     size,
@@ -283,11 +312,13 @@ impl<G: Gate> Queue<G> {
             }
             What::NextRun(handle, place) => {
                 let (name, body) = self.entries.name_and_body(handle);
-                Peeked { token: None, deliveries: 0, at, key: place.key, name, body: body.into(), extent, size }
+                let (key, group) = (place.key, group(handle, name));
+                Peeked { token: None, deliveries: 0, at, key, name, group, body: body.into(), extent, size }
             }
             What::Due(due) => {
                 let Foretold { name, body } = self.gate.foretell(&due, extent);
-                Peeked { token: None, deliveries: 0, at, key: due.place.key, name, body: body.into(), extent, size }
+                let (key, group) = (due.place.key, groups.map(|_| name));
+                Peeked { token: None, deliveries: 0, at, key, name, group, body: body.into(), extent, size }
             }
         }
     }

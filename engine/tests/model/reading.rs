@@ -18,7 +18,7 @@ impl<F: Family> World<F> {
         check_stats(key, &naive, self.now);
         check_listings(key, &naive, self.now);
         let (mut peeked, count) = (key.clone(), [1, 3, 1000][self.steps % 3]);
-        for listing in [Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead] {
+        for listing in [Listing::Waiting, Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead] {
             check_peek(&mut peeked, &naive, listing, count, self.now);
         }
         F::check(key, &naive, self.now);
@@ -118,6 +118,7 @@ struct Told<C> {
     token: Option<u64>,
     deliveries: u32,
     key: i64,
+    group: Option<Vec<u8>>,
     content: C,
     /// Consumer or reason, and the time that goes with the state.
     at: (Vec<u8>, i64),
@@ -126,13 +127,15 @@ struct Told<C> {
 fn told<F: Family>(entry: &Peeked<'_>) -> Told<Content<F>> {
     assert_eq!((entry.extent, entry.size), (Extent::Whole, entry.body.len()));
     let at = match entry.at {
+        PeekedAt::Waiting => (Vec::new(), 0),
         PeekedAt::Ready { held_back } => (Vec::new(), held_back.map_or(0, |is_held_back| 1 + i64::from(is_held_back))),
         PeekedAt::Delayed { until } => (Vec::new(), until.0),
         PeekedAt::Leased { consumer, until } => (consumer.to_vec(), until.0),
         PeekedAt::Dead { died_at, reason } => (reason.to_vec(), died_at.0),
     };
     let Peeked { token, deliveries, key, .. } = *entry;
-    Told { token, deliveries, key, content: F::content(&entry.body), at }
+    let group = entry.group.map(<[u8]>::to_vec);
+    Told { token, deliveries, key, group, content: F::content(&entry.body), at }
 }
 
 /// All that is listed, in pages of up to `count`: each entry once, in order.
@@ -142,6 +145,9 @@ fn check_peek<F: Family>(key: &mut Queue<F>, naive: &Naive<F::Naive>, listing: L
     let is_held_back = |entry: &Entry<Content<F>>| has_limit && !naive.has_room_in_hand(&entry.group);
     let listed = |entry: &Entry<Content<F>>| -> Option<(Order, (Vec<u8>, i64))> {
         match (&entry.state, listing) {
+            (State::Queued, Listing::Waiting) if !naive.is_ready(entry, now) => {
+                Some(((0, entry.key, entry.seq), (Vec::new(), 0)))
+            }
             (State::Queued, Listing::Ready) if naive.is_ready(entry, now) => {
                 let held = i64::from(has_limit) + i64::from(is_held_back(entry));
                 Some(((0, entry.key, entry.seq), (Vec::new(), held)))
@@ -180,6 +186,7 @@ fn check_peek<F: Family>(key: &mut Queue<F>, naive: &Naive<F::Naive>, listing: L
             token: Some(entry.token.max(entry.nacked)).filter(|token| *token != 0),
             deliveries: entry.deliveries,
             key: entry.key,
+            group: key.options().has_groups().then(|| entry.group.clone()),
             content: entry.content.clone(),
             at: at.clone(),
         };

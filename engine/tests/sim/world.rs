@@ -200,7 +200,8 @@ impl<F: Family> World<F> {
         if self.rng.bool() {
             self.master.key.stats(self.now);
         }
-        let listing = [Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead][self.rng.usize(0..4)];
+        let all = [Listing::Waiting, Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead];
+        let listing = all[self.rng.usize(0..5)];
         let first = self.master.key.peek(listing, None, self.rng.usize(1..9), self.now).next;
         self.master.key.peek(listing, first, 100, self.now);
     }

@@ -276,7 +276,7 @@ pub fn exercise<F: Family>(mut key: Queue<F>, load: impl Fn(&[Vec<u8>]) -> Queue
     key.claimable(later);
     key.pending(None, None, 100, later);
     key.dead(None, 100, later);
-    for listing in [Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead] {
+    for listing in [Listing::Waiting, Listing::Ready, Listing::Delayed, Listing::Leased, Listing::Dead] {
         let next = key.peek(listing, None, 5, later).next;
         key.peek(listing, next, 100, later);
     }

@@ -13,8 +13,14 @@ const DEFAULT_COUNT: usize = 10;
 /// The cursor before the first page, and behind the last.
 const ENDS: &[u8] = b"0";
 
-const LISTINGS: [(&str, Listing); 4] =
-    [("READY", Listing::Ready), ("DELAYED", Listing::Delayed), ("LEASED", Listing::Leased), ("DEAD", Listing::Dead)];
+/// The first is only for families with [`Family::LISTS_WAITING`].
+const LISTINGS: [(&str, Listing); 5] = [
+    ("WAITING", Listing::Waiting),
+    ("READY", Listing::Ready),
+    ("DELAYED", Listing::Delayed),
+    ("LEASED", Listing::Leased),
+    ("DEAD", Listing::Dead),
+];
 
 /// What a client asks for.
 struct Options {
@@ -23,10 +29,14 @@ struct Options {
     after: Option<Cursor>,
 }
 
-fn parse(call: &mut Call<'_>) -> Result<Options, Fail> {
+fn parse<F: Family>(call: &mut Call<'_>) -> Result<Options, Fail> {
     let word = call.args.required()?;
-    let listing = LISTINGS.iter().find(|(name, _)| is(word, name));
-    let (_, listing) = listing.ok_or(Fail::text("ERR what to show must be READY, DELAYED, LEASED or DEAD"))?;
+    let listings = if F::LISTS_WAITING { &LISTINGS[..] } else { &LISTINGS[1..] };
+    let listing = listings.iter().find(|(name, _)| is(word, name));
+    let (_, listing) = listing.ok_or(Fail::text(match F::LISTS_WAITING {
+        true => "ERR what to show must be WAITING, READY, DELAYED, LEASED or DEAD",
+        false => "ERR what to show must be READY, DELAYED, LEASED or DEAD",
+    }))?;
     let (mut count, mut after) = (None, None);
     call.args.options(|word, args| {
         if is(word, "COUNT") {
@@ -54,7 +64,10 @@ pub struct Peek<F>(PhantomData<F>);
 impl<F: Family> Command for Peek<F> {
     const ROW: &'static Row = &Row {
         name: F::VERBS.peek.name,
-        syntax: "key READY|DELAYED|LEASED|DEAD [COUNT n] [AFTER cursor]",
+        syntax: match F::LISTS_WAITING {
+            true => "key WAITING|READY|DELAYED|LEASED|DEAD [COUNT n] [AFTER cursor]",
+            false => "key READY|DELAYED|LEASED|DEAD [COUNT n] [AFTER cursor]",
+        },
         summary:
             "Lists entries with their content, page by page: what would be handed out, comes back, is leased or is dead",
         complexity: "O(log(N)+M) with M being the number of entries listed or ended since the last claim",
@@ -63,7 +76,7 @@ impl<F: Family> Command for Peek<F> {
 
     fn run(call: &mut Call<'_>) -> Outcome {
         let name = call.args.required()?;
-        let options = parse(call)?;
+        let options = parse::<F>(call)?;
         let (ctx, now) = (call.ctx, call.now());
         let mut key = keyspace::open_read::<F>(ctx, name);
         let value = keyspace::value(&mut key)?;
@@ -83,16 +96,17 @@ impl<F: Family> Command for Peek<F> {
 /// Replies with a map. An entry in every listing has token, deliveries, bytes and entry.
 fn reply_entry<F: Family>(ctx: &Ctx, entry: &Peeked<'_>) {
     let more = match entry.at {
-        PeekedAt::Ready { held_back: None } => 0,
+        PeekedAt::Waiting | PeekedAt::Ready { held_back: None } => 0,
         PeekedAt::Ready { held_back: Some(_) } | PeekedAt::Delayed { .. } => 1,
         PeekedAt::Leased { .. } | PeekedAt::Dead { .. } => 2,
     };
-    ctx.reply_map(4 + more);
+    ctx.reply_map(4 + more + usize::from(entry.group.is_some()));
     ctx.reply_bytes(b"token");
     ctx.reply_optional_int(entry.token.map(|token| token as i64));
     ctx.reply_bytes(b"deliveries");
     ctx.reply_int(i64::from(entry.deliveries));
     match entry.at {
+        PeekedAt::Waiting => {}
         PeekedAt::Ready { held_back } => {
             if let Some(is_held_back) = held_back {
                 ctx.reply_bytes(b"held");
@@ -110,6 +124,10 @@ fn reply_entry<F: Family>(ctx: &Ctx, entry: &Peeked<'_>) {
             ctx.reply_bytes(reason);
             reply_time(ctx, b"died-at", died_at);
         }
+    }
+    if let Some(group) = entry.group {
+        ctx.reply_bytes(b"group");
+        ctx.reply_bytes(group);
     }
     ctx.reply_bytes(b"bytes");
     ctx.reply_int(entry.size as i64);

@@ -40,7 +40,7 @@ const BAD_OPTIONS: &[(&str, &str)] = &[
     ("ALTER # SINK other", "leased"),
     ("ALTER # SINK #", "SINK must be another key"),
     ("INFO none", "no such key"),
-    ("PEEK # WAITING", "what to show must be READY, DELAYED, LEASED or DEAD"),
+    ("PEEK # ALL", "READY, DELAYED, LEASED or DEAD"),
     ("PEEK # READY COUNT 0", "COUNT must be an integer between 1 and 10000"),
     ("PEEK # READY COUNT 1 COUNT 1", "COUNT given twice"),
     ("PEEK # READY AFTER", "AFTER needs a value"),

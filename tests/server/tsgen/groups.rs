@@ -190,6 +190,54 @@ fn what_is_held_back_is_peeked_at_last() {
     );
 }
 
+/// In every state, also where the group is known by its name only: of a dead letter that bears it, and of what is stored elsewhere.
+#[test]
+fn peek_tells_groups_in_keys_that_have_some() {
+    let server = Server::start(&[]);
+    server.client().play(
+        r#"
+        > TSGEN.CREATE k FAIR yes
+        OK
+        > TSGEN.MADD k GROUP "g\xff" 1 a "" 2 b "" 3 c "" 9 e ""
+        [1 1 1 1]
+        > TSGEN.ADD k 4 d
+        1
+        > TSGEN.ADVANCE k 5
+        5
+        > TSGEN.CLAIM k w COUNT 9
+        [[<a> 1 'a' …] [<d> 1 'd' …] [<b> 1 'b' …] [<c> 1 'c' …]]
+        > TSGEN.NACK k <b> DELAY 1h
+        1
+        > TSGEN.NACK k <c> <d> DEAD
+        2
+        > TSGEN.ADD k GROUP h 5 f
+        0
+        > TSGEN.PEEK k WAITING
+        ['0' [['token' nil 'deliveries' 0 'group' 'g\xff' 'bytes' 0 'entry' ['e' 9 '']]]]
+        > TSGEN.PEEK k READY
+        ['0' [['token' nil 'deliveries' 0 'group' 'h' 'bytes' 0 'entry' ['f' 5 '']]]]
+        > TSGEN.PEEK k DELAYED
+        ['0' [['token' <b> 'deliveries' 1 'until' … 'group' 'g\xff' 'bytes' 0 'entry' ['b' 2 '']]]]
+        > TSGEN.PEEK k LEASED
+        ['0' [['token' <a> 'deliveries' 1 'consumer' 'w' 'until' … 'group' 'g\xff' 'bytes' 0 'entry' ['a' 1 '']]]]
+        > TSGEN.PEEK k DEAD
+        ['0' [[… 'group' 'd' 'bytes' 0 'entry' ['d' 4 '']] [… 'group' 'g\xff' 'bytes' 0 'entry' ['c' 3 '']]]]
+        > TSGEN.ADD plain 1 a
+        1
+        > TSGEN.PEEK plain WAITING
+        ['0' [['token' nil 'deliveries' 0 'bytes' 0 'entry' ['a' 1 '']]]]
+        > DEBOUNCE.CREATE d GROUPLIMIT 1
+        OK
+        > DEBOUNCE.PUSH d x 1
+        1
+        > DEBOUNCE.FLUSH d x
+        1
+        > DEBOUNCE.PEEK d READY
+        ['0' [['token' nil 'deliveries' 0 'held' 0 'group' 'x' 'bytes' … 'entry' ['x' …]]]]
+        "#,
+    );
+}
+
 #[test]
 fn group_is_refused_where_there_are_none() {
     let server = Server::start(&[]);

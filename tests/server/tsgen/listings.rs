@@ -1,4 +1,4 @@
-//! Replies of PENDING and DEAD: their order, filters and pages, at times the test chooses.
+//! Replies of PENDING, DEAD and PEEK WAITING: their order, filters and pages, at times the test chooses.
 
 use crate::common::*;
 use crate::harness::*;
@@ -94,4 +94,77 @@ fn what_a_backoff_delays_is_listed_and_promoted_by_its_current_token() {
         0
         "#,
     );
+}
+
+/// What the gate does not let through is listed in the order in which it will: also what comes back above a watermark that was set back, and a
+/// next run that nothing has made yet.
+#[test]
+fn what_waits_is_shown_as_if_all_that_has_ended_were_back() {
+    let server = virtual_clock();
+    server.client().play(
+        r#"
+        > TSGEN.PEEK none WAITING
+        ['0' []]
+        > TSGEN.MADD k 5 a x 5 b y 7 c z 1 d w
+        [1 1 1 1]
+        > TSGEN.PEEK k WAITING COUNT 3
+        ['0:5:1' [[… ['d' 1 'w']] [… ['a' 5 'x']] ['token' nil 'deliveries' 0 'bytes' 1 'entry' ['b' 5 'y']]]]
+        > TSGEN.PEEK k WAITING COUNT 3 AFTER 0:5:1
+        ['0' [[… ['c' 7 'z']]]]
+        > TSGEN.AT 1000 TSGEN.ADVANCE k 5
+        5
+        > TSGEN.PEEK k WAITING
+        ['0' [[… ['c' 7 'z']]]]
+        > TSGEN.PEEK k WAITING AFTER 0:5:1
+        ['0' [[… ['c' 7 'z']]]]
+        > TSGEN.AT 1000 TSGEN.CLAIM k w LEASE 100 COUNT 3
+        [[<d> …] [<a> …] [<b> …]]
+        > TSGEN.AT 1000 TSGEN.ALTER k WATERMARK 4
+        OK
+        > TSGEN.AT 1099 TSGEN.PEEK k WAITING
+        ['0' [[… ['c' 7 'z']]]]
+        > TSGEN.AT 1100 TSGEN.PEEK k WAITING
+        ['0' [[… 'deliveries' 1 … ['a' 5 'x']] [… 'deliveries' 1 … ['b' 5 'y']] [… ['c' 7 'z']]]]
+        > TSGEN.AT 1100 TSGEN.PEEK k READY
+        ['0' [[… 'deliveries' 1 … ['d' 1 'w']]]]
+        > TSGEN.AT 1000 TSGEN.CREATE c CLOCK MAXDELIVERIES 1
+        OK
+        > TSGEN.AT 1000 TSGEN.ADD c EVERY 100 +50 r x
+        1
+        > TSGEN.AT 1049 TSGEN.PEEK c WAITING
+        ['0' [['token' nil 'deliveries' 0 'bytes' 1 'entry' ['r' 1050 'x']]]]
+        > TSGEN.AT 1050 TSGEN.PEEK c WAITING
+        ['0' []]
+        > TSGEN.AT 1050 TSGEN.CLAIM c w LEASE 10
+        [[… 'r' 1050 'x']]
+        > TSGEN.AT 1060 TSGEN.PEEK c WAITING
+        ['0' [['token' nil 'deliveries' 0 'bytes' 1 'entry' ['r' 1150 'x']]]]
+        "#,
+    );
+}
+
+/// RANGE has no cursor among elements of one timestamp, and no bound on what they hold.
+#[test]
+fn what_waits_at_one_time_is_shown_page_by_page() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok(
+        "EVAL \"for i = 1, 10 do redis.call('TSGEN.ADD', KEYS[1], 5, 'e' .. i, string.rep('x', 1048000)) end\" 1 large",
+    );
+    c.ok("EVAL \"for i = 1, 12000 do redis.call('TSGEN.ADD', KEYS[1], 5, 'e' .. i) end\" 1 many");
+    for (key, expected) in [("large", vec![4, 4, 2]), ("many", vec![5000, 5000, 2000])] {
+        let (mut cursor, mut pages, mut ids) = ("0".to_owned(), Vec::new(), Vec::new());
+        loop {
+            let page = c.ok(&format!("TSGEN.PEEK {key} WAITING COUNT 5000 AFTER {cursor}"));
+            let entries = page.items()[1].items();
+            pages.push(entries.len());
+            ids.extend(entries.iter().map(|entry| entry.field("entry").items()[0].text()));
+            cursor = page.items()[0].text();
+            if cursor == "0" {
+                break;
+            }
+        }
+        let expected_ids: Vec<String> = (1..=ids.len()).map(|nth| format!("e{nth}")).collect();
+        assert_eq!((pages, ids), (expected, expected_ids), "{key}");
+    }
 }

@@ -30,7 +30,7 @@ async fn delivery<T: Content<Family = F>, F: Family>(t: &Tsgen, key: &Key<F>, id
     let [peeked] = &page.entries[..] else { panic!("{} entries", page.entries.len()) };
     assert_eq!((page.cursor.as_str(), peeked.token, peeked.deliveries), ("0", Some(job.token), 1));
     assert_eq!((peeked.consumer.clone(), peeked.id.to_string()), (Some("me".into()), id.to_owned()));
-    assert!(peeked.content.is_ok() && peeked.until.is_some());
+    assert!(peeked.content.is_ok() && peeked.until.is_some() && peeked.group.is_none());
     let pending = key.pending(Some(&"me".into()), 5, 0).await.expect("a list");
     assert_eq!((pending.len(), pending[0].token, &pending[0].consumer), (1, job.token, &Some("me".into())));
     assert!(key.pending(None, 5, job.token).await.expect("a list").is_empty());
@@ -143,6 +143,9 @@ async fn elements(t: &Tsgen) {
     grouped.create(Options::new().group_limit(1).fair(true)).await.expect("it is created");
     grouped.add_all(&[(1, "a", 1), (2, "b", 2)]).group("g").await.expect("answers");
     grouped.add(3, "c", &()).group("h").await.expect("an answer");
+    let waiting = grouped.peek::<Option<i64>>(State::Waiting, 5, "0").await.expect("a page");
+    let groups: Vec<_> = waiting.entries.into_iter().map(|entry| entry.group).collect();
+    assert_eq!(groups, [Some("g".into()), Some("g".into()), Some("h".into())]);
     grouped.advance(5).await.expect("an answer");
     assert_eq!(grouped.claim::<Option<i64>>("me").count(5).await.expect("a claim").len(), 2);
     let ready = grouped.peek::<i64>(State::Ready, 5, "0").await.expect("a page");
