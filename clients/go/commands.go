@@ -169,12 +169,8 @@ func (k Key) Ack(ctx context.Context, tokens ...any) (int64, error) {
 // Nack: these deliveries have failed. They come back as the verdict says: nil is the key's BACKOFF, else RetryAfter or Dead. An error's
 // text is the reason, of at most 65536 bytes. How many of the tokens were current.
 func (k Key) Nack(ctx context.Context, why error, tokens ...any) (int64, error) {
-	var said *verdict
-	if errors.As(why, &said) && said.dead {
-		tokens = append(tokens, "DEAD")
-	} else if said != nil {
-		tokens = append(tokens, "DELAY", ms(said.after))
-	}
+	_, how := verdictOf(why)
+	tokens = append(tokens, how...)
 	if why != nil && why.Error() != "" {
 		tokens = append(tokens, "REASON", why.Error())
 	}

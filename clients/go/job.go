@@ -207,6 +207,18 @@ func (v *verdict) Error() string {
 
 func (v *verdict) Unwrap() error { return v.err }
 
+// verdictOf tells whether an error makes a dead letter, and what NACK is told of it.
+func verdictOf(err error) (isDead bool, how []any) {
+	var said *verdict
+	switch {
+	case !errors.As(err, &said):
+		return false, nil
+	case said.dead:
+		return true, []any{"DEAD"}
+	}
+	return false, []any{"DELAY", ms(said.after)}
+}
+
 // RetryAfter is returned by a handler: try again after so long (0 to ten years) instead of the key's BACKOFF. The delivery counts. err may be nil.
 func RetryAfter(after time.Duration, err error) error {
 	return &verdict{err: err, after: max(0, after)}

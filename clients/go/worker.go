@@ -377,16 +377,10 @@ func (r *run) failed(held *hand, err error, took time.Duration) error {
 		}
 	})
 	r.log.Warn("tsgen: failed", "key", job.Key, "id", job.ID, "deliveries", job.Deliveries, "type", fmt.Sprintf("%T", err))
-	words := []any{job.Key, job.Token}
-	var said *verdict
-	isVerdict := errors.As(err, &said)
-	if isVerdict && said.dead {
-		words = append(words, "DEAD")
-	} else if isVerdict {
-		words = append(words, "DELAY", ms(said.after))
-	}
+	isDead, how := verdictOf(err)
+	words := append([]any{job.Key, job.Token}, how...)
 	nack := func(words ...any) error {
-		if schedule := r.scheduleOf(job); schedule != nil && isVerdict && said.dead {
+		if schedule := r.scheduleOf(job); schedule != nil && isDead {
 			return r.line.insist(r.life, func(ctx context.Context) error { return r.plan(ctx, *schedule, job, "NACK", words...) })
 		}
 		_, err := r.line.insistOn(r.life, "NACK", words...)
