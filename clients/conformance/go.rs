@@ -1,9 +1,9 @@
-//! The Go library by itself: its own tests, its format, and the first program of its README.
+//! The Go library by itself: its own tests, its format, and the first programs of its README.
 
 use crate::guides::{readme_worker_works, write_readme_worker};
 use crate::harness::*;
 use crate::languages::go_tool;
-use crate::packages::succeeds;
+use crate::packages::{first_commands, first_program, succeeds};
 use crate::postgres::Postgres;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,42 +48,49 @@ fn format_and_vet_hold() {
     }
 }
 
-/// A fresh module that has the library as the README tells, and the first program in it.
+/// A fresh module that has the library as the README tells, the first program in it, and the one that gives it work.
 #[test]
 fn its_first_program_runs() {
     let readme = fs::read_to_string(library().join("README.md")).expect("the README");
-    let block = |language: &str| {
-        let start = readme.find(&format!("```{language}\n")).expect("a block") + 4 + language.len();
-        readme[start..].split("```").next().expect("its end").to_owned()
-    };
+    let producer = readme.split("```go\n").nth(2).and_then(|rest| rest.split("```").next()).expect("a second program");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    fs::write(folder.path().join("main.go"), block("go")).expect("write the program");
-    let commands = block("sh");
+    let app = folder.path();
+    fs::write(app.join("main.go"), first_program(&library(), "go")).expect("write the program");
+    fs::create_dir(app.join("add")).expect("a folder");
+    fs::write(app.join("add/main.go"), producer).expect("write the program");
+    let mut gofmt = go_tool("gofmt", app);
+    gofmt.args(["-l", "."]);
+    assert_eq!(succeeds(gofmt), "", "the format of the programs in the README");
+    let commands = first_commands(&library());
     assert!(commands.contains("clients/go"), "{commands}");
     let script = commands.replace("/path/to/tsgen", &workspace().display().to_string());
-    let go = go_tool("go", folder.path()).get_program().to_owned();
+    let go = go_tool("go", app).get_program().to_owned();
     let bin = Path::new(&go).parent().expect("its folder").display().to_string();
     let mut shell = mortal("bash");
-    // All lines but the one that starts it: a test needs its process, not that of `go run`.
-    let lines: Vec<_> = script.lines().filter(|line| !line.starts_with("go run")).collect();
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
-    shell.args(["-euc", &lines.join("\n")]).current_dir(folder.path()).env("GOTOOLCHAIN", "local").env("PATH", path);
+    shell.args(["-euc", &script]).current_dir(app).env("GOTOOLCHAIN", "local").env("PATH", path);
     succeeds(shell);
-    let mut build = go_tool("go", folder.path());
-    build.args(["build", "-o", "app", "."]);
-    succeeds(build);
+    build(app, ".", "app");
+    build(app, "./add", "producer");
 
     let server = Server::start(&[]);
-    let address = [("REDIS_ADDR", PathBuf::from(format!("127.0.0.1:{}", server.port)))];
-    let mut app = App::start_with(folder.path().join("app"), &[], &address);
-    app.line_with("to ada@example.org");
-    assert_eq!(app.terminate(), Some(0));
+    let url = [("REDIS_URL", PathBuf::from(format!("redis://127.0.0.1:{}", server.port)))];
+    let mut worker = App::start_with(app.join("app"), &[], &url);
+    let mut producer = mortal(app.join("producer"));
+    producer.env(url[0].0, &url[0].1);
+    assert_eq!(succeeds(producer), "");
+    worker.line_with("to ada@example.org");
+    assert_eq!(worker.terminate(), Some(0));
     assert_eq!(server.client().ok("TSGEN.INFO mails").field("acked"), &Reply::Int(1));
 
     // And the one that the README of the repository shows.
-    write_readme_worker("go", server.port, &folder.path().join("main.go"));
-    let mut build = go_tool("go", folder.path());
-    build.args(["build", "-o", "worker", "."]);
+    write_readme_worker("go", server.port, &app.join("main.go"));
+    build(app, ".", "app");
+    readme_worker_works(&server, App::start_with(app.join("app"), &[], &[]));
+}
+
+fn build(folder: &Path, package: &str, program: &str) {
+    let mut build = go_tool("go", folder);
+    build.args(["build", "-o", program, package]);
     succeeds(build);
-    readme_worker_works(&server, App::start_with(folder.path().join("worker"), &[], &[]));
 }

@@ -1,5 +1,6 @@
 //! What the tests of all libraries' packages need.
 
+use crate::harness::workspace;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -12,14 +13,25 @@ pub fn succeeds(mut command: Command) -> String {
     told
 }
 
-/// The program that a library's README begins with: a worker, complete, and short.
+/// The program that a library's README begins with: a worker, complete, and short, on the server that the environment names.
 #[track_caller]
 pub fn first_program(library: &Path, language: &str) -> String {
     let readme = fs::read_to_string(library.join("README.md")).expect("the README");
     let block = readme.split("```").nth(1).expect("a first program");
     let program = block.strip_prefix(&format!("{language}\n")).expect("a first program in this language");
-    assert!(program.lines().filter(|line| !line.is_empty()).count() <= 15, "the first program is too long");
+    let lines = program.lines().count();
+    assert!(lines <= 15, "the first program in {language} has {lines} lines");
+    assert!(program.contains("\"mails\"") || program.contains("'mails'"), "the key of the worker in {language}");
+    assert!(program.contains("REDIS_URL"), "the first program in {language} does not ask REDIS_URL");
     program.to_owned()
+}
+
+/// What the tests of the packages run is what each README begins with, without building anything.
+#[test]
+fn the_first_program_of_each_library_is_short() {
+    for (library, language) in [("python", "python"), ("node", "js"), ("go", "go"), ("rust", "rust")] {
+        first_program(&workspace().join("clients").join(library), language);
+    }
 }
 
 /// The commands that a library's README shows for it, without the last one, which starts the program: a test needs its process.

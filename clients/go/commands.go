@@ -13,7 +13,8 @@ import (
 
 // Tsgen is the way in: keys of all families. Each call returns a redis.Error with the server's text if it is refused (WRONGTYPE for a key
 // of another family, OOM, NOPERM, FULL, …), and a network error if it was not answered. Whether one is repeated by itself is up to the
-// client's MaxRetries, by default three times: an Incr may count twice then, and an Add with NX say that it added nothing.
+// client's MaxRetries: never with Open, three times with a client that is not told otherwise. An Incr may count twice then, and an Add with
+// NX say that it added nothing.
 type Tsgen struct {
 	Client redis.UniversalClient
 	// Codec writes and reads payloads and items: JSON.

@@ -3,8 +3,11 @@
 //
 // A handler is a function. It returns nil, and the entry is acknowledged; it returns an error, and the entry is tried again.
 //
-//	worker := tsgen.NewWorker(client, "mails", tsgen.HandlerFunc(send), tsgen.Concurrency(8))
-//	err := tsgen.Run(ctx, worker) // until ctx ends, or SIGTERM
+//	t, err := tsgen.Open("redis://localhost:6379") // or tsgen.New(client), with a client of your own
+//	worker := t.Worker("mails", tsgen.HandlerFunc(send), tsgen.Concurrency(8))
+//	err = tsgen.Run(ctx, worker) // until ctx ends, or SIGTERM
+//
+// Main does all of this in one call.
 //
 // Lengths of time are time.Duration; the server counts whole milliseconds, so they are rounded up to these. Times in replies are Unix
 // milliseconds of the server's clock, except the timestamps of TSGEN keys without a clock, which are in a unit of your own. Names,

@@ -20,7 +20,7 @@ type Hooks struct {
 	OnLost func(job *Job)
 }
 
-// A WorkerOption is given to NewWorker.
+// A WorkerOption is given to NewWorker, and to Main.
 type WorkerOption func(*Worker)
 
 // Family is what the keys are: "TSGEN", unless you say "DEBOUNCE", "EXPIRY" or "TALLY".

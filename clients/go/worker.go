@@ -55,6 +55,11 @@ func NewWorker(client redis.UniversalClient, key string, handler Handler, option
 	return w
 }
 
+// Worker is NewWorker with the client, the codec and the virtual clock of this Tsgen.
+func (t *Tsgen) Worker(key string, handler Handler, options ...WorkerOption) *Worker {
+	return NewWorker(t.Client, key, handler, append([]WorkerOption{WithCodec(t.Codec), WithClock(t.Clock)}, options...)...)
+}
+
 // SinceLastClaim is for a health probe: how long ago CLAIM was answered, if only with nothing. Above 30 s while hands are free, something
 // is wrong.
 func (w *Worker) SinceLastClaim() time.Duration { return time.Since(time.Unix(0, w.lastClaim.Load())) }

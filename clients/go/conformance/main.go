@@ -10,12 +10,9 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/robfig/cron/v3"
-
 	"tsgen"
 )
 
@@ -38,19 +35,6 @@ type config struct {
 func say(words ...any) { os.Stdout.WriteString(fmt.Sprintln(words...)) }
 
 func micros() int64 { return time.Now().UnixMicro() }
-
-func connect(address string) redis.UniversalClient {
-	scheme, rest, _ := strings.Cut(address, "://")
-	names, master, _ := strings.Cut(rest, "/")
-	hosts := strings.Split(names, ",")
-	switch scheme {
-	case "sentinel":
-		return redis.NewFailoverClient(&redis.FailoverOptions{MasterName: master, SentinelAddrs: hosts})
-	case "cluster":
-		return redis.NewClusterClient(&redis.ClusterOptions{Addrs: hosts})
-	}
-	return redis.NewClient(&redis.Options{Addr: hosts[0]})
-}
 
 // content is what the handler got, as JSON.
 func content(job *tsgen.Job) any {
@@ -156,7 +140,11 @@ func main() {
 		}
 		options = append(options, tsgen.Recurring(job.Name, schedule, nil))
 	}
-	worker := tsgen.NewWorker(connect(settings.URL), settings.Keys[0], tsgen.HandlerFunc(handle), options...)
+	t, err := tsgen.Open(settings.URL)
+	if err != nil {
+		panic(err)
+	}
+	worker := t.Worker(settings.Keys[0], tsgen.HandlerFunc(handle), options...)
 	run := func() error { return tsgen.Run(context.Background(), worker) }
 	if settings.Burst {
 		run = func() error { return worker.RunUntilEmpty(context.Background()) }

@@ -1,8 +1,8 @@
 // Package tsgenotel makes a span for each job, linked to that of its producer:
 //
-//	t := &tsgen.Tsgen{Client: client, Codec: tsgenotel.Codec(tsgen.JSON)}
+//	t.Codec = tsgenotel.Codec(tsgen.JSON)
 //	t.DelayQueue("mails").Add(ctx, "mail-1", tsgenotel.Traced(ctx, payload), time.Hour)
-//	tsgen.NewWorker(client, "mails", tsgenotel.Spans(handler), tsgen.WithCodec(t.Codec))
+//	t.Worker("mails", tsgenotel.Spans(handler))
 //
 // A traced payload is a line `tsgen-headers {"traceparent": …}`, and behind it the payload as the other codec writes it: the same in all
 // libraries. What has no such line is read as it is, so producers may begin or end to trace at any time, if all workers use the codec.

@@ -1,7 +1,7 @@
 // Package tsgenprom has hooks for Prometheus:
 //
 //	hooks, err := tsgenprom.Hooks(prometheus.DefaultRegisterer)
-//	worker := tsgen.NewWorker(client, "mails", handler, tsgen.WithHooks(hooks))
+//	worker := t.Worker("mails", handler, tsgen.WithHooks(hooks))
 package tsgenprom
 
 import (

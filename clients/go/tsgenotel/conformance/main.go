@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -44,7 +43,7 @@ func work(t *tsgen.Tsgen, key string, recorder *tracetest.SpanRecorder) error {
 		seen[job.ID] = payload.To
 		return nil
 	})
-	worker := tsgen.NewWorker(t.Client, key, tsgenotel.Spans(note), tsgen.WithCodec(t.Codec))
+	worker := t.Worker(key, tsgenotel.Spans(note))
 	if err := worker.RunUntilEmpty(context.Background()); err != nil {
 		return err
 	}
@@ -67,11 +66,11 @@ func run(url, what string, rest []string) error {
 	recorder := tracetest.NewSpanRecorder()
 	otel.SetTracerProvider(sdk.NewTracerProvider(sdk.WithSpanProcessor(recorder)))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	options, err := redis.ParseURL(url)
+	t, err := tsgen.Open(url)
 	if err != nil {
 		return err
 	}
-	t := &tsgen.Tsgen{Client: redis.NewClient(options), Codec: tsgenotel.Codec(tsgen.JSON)}
+	t.Codec = tsgenotel.Codec(tsgen.JSON)
 	if what == "add" {
 		return add(t, rest[0], rest[1:])
 	}
