@@ -12,6 +12,7 @@ import redis
 
 import tsgen.options
 from tsgen import RAW, AsyncTsgen, Found, Tsgen
+from tsgen.connection import connect_async
 from tsgen.jobs import to_ms
 
 DOCS = Path(__file__).parents[3] / "docs/commands"
@@ -194,6 +195,19 @@ def test_errors_are_the_servers(t):
 def test_durations_are_never_cut_short():
     assert [to_ms(d) for d in (0, 1, 0.0011, timedelta(microseconds=1), timedelta(days=1))] == [0, 1000, 2, 1, 86_400_000]
     assert to_ms(0.1 + 0.2) == 300
+
+
+def test_urls_of_sentinels_and_clusters():
+    master = connect_async("sentinel://ada:p%40ss@10.0.0.7,10.0.0.8:7/main/3").connection_pool
+    assert (master.service_name, master.connection_kwargs["password"], master.connection_kwargs["db"]) == ("main", "p@ss", 3)
+    sentinels = [sentinel.connection_pool.connection_kwargs for sentinel in master.sentinel_manager.sentinels]
+    assert [(place["host"], place["port"]) for place in sentinels] == [("10.0.0.7", 26379), ("10.0.0.8", 7)]
+    cluster = connect_async("cluster://ada:p%40ss@10.0.0.7,10.0.0.8:7001")
+    # Any of them tells of the others.
+    assert set(cluster.nodes_manager.startup_nodes) == {"10.0.0.7:6379", "10.0.0.8:7001"}
+    assert cluster.connection_kwargs["password"] == "p@ss"
+    # What redis-py knows is not looked into here.
+    assert connect_async("redis://[::1]").connection_pool.connection_kwargs["host"] == "::1"
 
 
 def test_raw_payloads(url, t):

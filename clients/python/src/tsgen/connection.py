@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import random
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis
 import redis.asyncio
 import redis.asyncio.cluster
 import redis.asyncio.sentinel
+import redis.cluster
 import redis.sentinel
 from redis.backoff import NoBackoff
 
@@ -50,27 +51,27 @@ def passes(error: BaseException) -> bool:
     return isinstance(error, redis.ResponseError) and code_of(error) in PASSING
 
 
-def no_such_command(error: BaseException) -> bool:
-    return "unknown command" in str(error)
-
-
 def _options(url: str, timeout: float) -> tuple[str, list[tuple[str, int]], str, dict[str, Any]]:
     """Scheme, hosts, path and keyword arguments of a URL with one of the schemes that redis-py does not know."""
     parts = urlsplit(url)
-    hosts = parts.netloc.rpartition("@")[2].split(",")
-    found = [(host.rpartition(":")[0] or host, int(host.rpartition(":")[2]) if ":" in host else 26379) for host in hosts]
+    hosts = []
+    if usual := {"sentinel": 26379, "cluster": 6379}.get(parts.scheme):
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            name, _, port = host.partition(":")
+            hosts.append((name, int(port or usual)))
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": TIMEOUT}
     if parts.username:
-        options["username"] = parts.username
+        options["username"] = unquote(parts.username)
     if parts.password:
-        options["password"] = parts.password
-    return parts.scheme, found, parts.path.strip("/"), options
+        options["password"] = unquote(parts.password)
+    return parts.scheme, hosts, parts.path.strip("/"), options
 
 
 def connect(url: str, timeout: float = TIMEOUT) -> Any:
     """A client that is not asynchronous.
 
-    `redis://`, `rediss://` and `unix://` as redis-py takes them; `sentinel://host:port,host:port/master[/db]`; `cluster://host:port`.
+    `redis://`, `rediss://` and `unix://` as redis-py takes them; `sentinel://host:port,host:port/master[/db]`;
+    `cluster://host:port,host:port`.
     """
     scheme, hosts, path, options = _options(url, timeout)
     retry = redis.retry.Retry(NoBackoff(), 0)
@@ -79,7 +80,8 @@ def connect(url: str, timeout: float = TIMEOUT) -> Any:
         sentinel = redis.sentinel.Sentinel(hosts, sentinel_kwargs={"socket_timeout": TIMEOUT})  # type: ignore[no-untyped-call]
         return sentinel.master_for(master, db=int(db or 0), retry=retry, **options)  # type: ignore[no-untyped-call]
     if scheme == "cluster":
-        return redis.RedisCluster(host=hosts[0][0], port=hosts[0][1], retry=retry, **options)
+        nodes = [redis.cluster.ClusterNode(*host) for host in hosts]  # type: ignore[no-untyped-call]
+        return redis.RedisCluster(startup_nodes=nodes, retry=retry, **options)
     return redis.Redis.from_url(url, retry=retry, socket_timeout=timeout, socket_connect_timeout=TIMEOUT)
 
 
@@ -92,7 +94,8 @@ def connect_async(url: str, timeout: float = TIMEOUT) -> Any:
         sentinel = redis.asyncio.sentinel.Sentinel(hosts, sentinel_kwargs={"socket_timeout": TIMEOUT})  # type: ignore[no-untyped-call]
         return sentinel.master_for(master, db=int(db or 0), retry=retry, **options)
     if scheme == "cluster":
-        return redis.asyncio.cluster.RedisCluster(host=hosts[0][0], port=hosts[0][1], retry=retry, **options)
+        nodes = [redis.asyncio.cluster.ClusterNode(*host) for host in hosts]
+        return redis.asyncio.cluster.RedisCluster(startup_nodes=nodes, retry=retry, **options)
     return redis.asyncio.Redis.from_url(url, retry=retry, socket_timeout=timeout, socket_connect_timeout=TIMEOUT)
 
 
