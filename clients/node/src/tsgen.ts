@@ -31,7 +31,8 @@ export interface TsgenOptions {
 
 /**
  * `url`: `redis://` and `rediss://` as node-redis takes them; `sentinel://host:port,host:port/master[/database]`;
- * `cluster://host:port,host:port`. Nothing is connected before the first command.
+ * `cluster://host:port,host:port`. Without one, or if it is empty, it is `redis://localhost:6379`. Nothing is connected before the first
+ * command.
  */
 export class Tsgen {
   readonly codec: Codec;
@@ -42,15 +43,14 @@ export class Tsgen {
   readonly schedules: Schedule[] = [];
   /** The virtual clock, if there is one. */
   clock: Clock | undefined;
+  readonly url: string;
   readonly #link: Link;
 
-  constructor(
-    readonly url: string = 'redis://localhost:6379',
-    options: TsgenOptions = {},
-  ) {
+  constructor(url?: string, options: TsgenOptions = {}) {
+    this.url = url || 'redis://localhost:6379';
     this.codec = options.codec ?? JSON_CODEC;
     this.log = options.logger ?? console;
-    this.#link = new Link(url);
+    this.#link = new Link(this.url);
   }
 
   /** One command of the module about a key, at the time of the virtual clock if there is one. For what has no call of its own. */

@@ -6,7 +6,7 @@ import { scheduleOf } from '../src/cron.js';
 import { toDigits, toMs } from '../src/durations.js';
 import { Flag } from '../src/flag.js';
 import { Hands } from '../src/hands.js';
-import { Batch, Dead, Element, JSON_CODEC, RAW, Retry } from '../src/index.js';
+import { Batch, Dead, Element, JSON_CODEC, RAW, Retry, Tsgen } from '../src/index.js';
 import { ranges, reasonOf } from '../src/words.js';
 
 test('durations are never cut short', () => {
@@ -132,6 +132,10 @@ test('a flag leaves nothing behind', async () => {
   flag.on(() => told++);
   await flag.wait();
   assert.equal(told, 1);
+});
+
+test('without a URL it is the local server', () => {
+  for (const url of [undefined, '']) assert.equal(new Tsgen(url).url, 'redis://localhost:6379');
 });
 
 test('schedules in time zones', async () => {

@@ -197,6 +197,12 @@ def test_durations_are_never_cut_short():
     assert to_ms(0.1 + 0.2) == 300
 
 
+def test_without_a_url_it_is_the_local_server():
+    for t in Tsgen(), Tsgen(None), Tsgen(""), AsyncTsgen():
+        assert t.url == "redis://localhost:6379"
+        assert t.client.connection_pool.connection_kwargs["port"] == 6379
+
+
 def test_urls_of_sentinels_and_clusters():
     master = connect_async("sentinel://ada:p%40ss@10.0.0.7,10.0.0.8:7/main/3").connection_pool
     assert (master.service_name, master.connection_kwargs["password"], master.connection_kwargs["db"]) == ("main", "p@ss", 3)

@@ -47,13 +47,14 @@ impl TryFrom<ClusterClientBuilder> for Server {
 impl Server {
     /// `redis://user:password@host:port/database?protocol=resp3`, `rediss://…` and `unix://…` as redis-rs takes them;
     /// `sentinel://user:password@host:port,host:port/master` (the credentials are those of the master); `cluster://host:port,host:port`.
-    /// `rediss`, `sentinels` and `clusters` are by TLS, and need the feature `tls`; for certificates of your own there are the builders of
-    /// redis-rs.
+    /// An empty one is `redis://localhost:6379`. `rediss`, `sentinels` and `clusters` are by TLS, and need the feature `tls`; for
+    /// certificates of your own there are the builders of redis-rs.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] if it is something else.
     pub fn at(url: &str) -> Result<Self, Error> {
+        let url = if url.is_empty() { "redis://localhost:6379" } else { url };
         let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
         let (scheme, transport) = match scheme {
             "sentinels" | "clusters" => (&scheme[..scheme.len() - 1], "rediss"),
@@ -161,5 +162,17 @@ fn route(command: &Command) -> SingleNodeRoutingInfo {
     match command.key.and_then(|place| command.words.0.get(place)) {
         Some(key) => SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master)),
         None => SingleNodeRoutingInfo::Random,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Server};
+
+    #[test]
+    fn without_a_url_it_is_the_local_server() {
+        let server = Server::at("").expect("a server");
+        let Kind::One(client) = &*server.0 else { panic!("one server") };
+        assert_eq!(client.get_connection_info().addr().to_string(), "localhost:6379");
     }
 }

@@ -28,8 +28,8 @@ class Register(Protocol):
 class Workers:
     """Declares workers, and runs them until the process is told to end."""
 
-    def __init__(self, url: str, codec: Codec) -> None:
-        self.url, self.codec = url, codec
+    def __init__(self, url: str | None, codec: Codec) -> None:
+        self.url, self.codec = url or "redis://localhost:6379", codec
         self.clock: Clock | None = None
         self.schedules: list[Schedule] = []
         self._declared: list[tuple[tuple[str, ...], Callable[[Any], Any], dict[str, Any]]] = []

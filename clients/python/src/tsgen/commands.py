@@ -342,13 +342,14 @@ class AsyncThrottleKey:
 class AsyncTsgen(Workers):
     """The way in: keys of all families, and the workers of this process.
 
-    `url`: `redis://`, `rediss://` and `unix://` as in redis-py; `sentinel://host:port,host:port/master`; `cluster://host:port`.
+    `url`: `redis://`, `rediss://` and `unix://` as in redis-py; `sentinel://host:port,host:port/master`;
+    `cluster://host:port,host:port`. Without one, or if it is empty, it is `redis://localhost:6379`.
     `codec` writes and reads payloads and items: JSON, unless you say `RAW` or bring your own.
     """
 
-    def __init__(self, url: str = "redis://localhost:6379", *, codec: Codec = JSON) -> None:
+    def __init__(self, url: str | None = None, *, codec: Codec = JSON) -> None:
         super().__init__(url, codec)
-        self.client = connect_async(url)
+        self.client = connect_async(self.url)
 
     async def call(self, command: str, *words: Any) -> Any:
         """One command of the module, at the time of the virtual clock if there is one. For what has no call of its own."""
