@@ -11,6 +11,15 @@ pub(crate) fn ms(length: Duration) -> u64 {
     u64::try_from(length.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
+/// Options with one value each: what it is, how it is called here, and what is sent for it.
+macro_rules! table {
+    ($($(#[$is:meta])+ $option:ident($value:ident: $type:ty) $name:literal $sent:expr;)+) => {
+        $($(#[$is])+ pub fn $option(self, $value: $type) -> Self {
+            self.with($name, $sent)
+        })+
+    };
+}
+
 fn yes(is: bool) -> &'static str {
     if is {
         "yes"
@@ -61,39 +70,21 @@ impl<F> Options<F> {
         self
     }
 
-    /// How long a claimed entry belongs to its worker: 1 ms to ten years.
-    pub fn lease(self, lease: Duration) -> Self {
-        self.with("LEASE", ms(lease))
-    }
-
-    /// Deliveries until an entry is a dead letter; 0: no limit.
-    pub fn max_deliveries(self, n: u64) -> Self {
-        self.with("MAXDELIVERIES", n)
-    }
-
-    /// The delay after a first failed delivery, doubled with each further one: 0 to ten years.
-    pub fn backoff(self, delay: Duration) -> Self {
-        self.with("BACKOFF", ms(delay))
-    }
-
-    /// The longest delay; 0: ten years.
-    pub fn max_backoff(self, delay: Duration) -> Self {
-        self.with("MAXBACKOFF", ms(delay))
-    }
-
-    /// The stream that ready entries go to; empty: none.
-    pub fn sink(self, stream: impl AsRef<[u8]>) -> Self {
-        self.with("SINK", stream.as_ref())
-    }
-
-    /// About how many entries the stream keeps; 0: all. With `sink`.
-    pub fn sink_max_len(self, n: u64) -> Self {
-        self.with("SINKMAXLEN", n)
-    }
-
-    /// Whether the key hands out nothing.
-    pub fn paused(self, is: bool) -> Self {
-        self.with("PAUSED", yes(is))
+    table! {
+        /// How long a claimed entry belongs to its worker: 1 ms to ten years.
+        lease(lease: Duration) "LEASE" ms(lease);
+        /// Deliveries until an entry is a dead letter; 0: no limit.
+        max_deliveries(n: u64) "MAXDELIVERIES" n;
+        /// The delay after a first failed delivery, doubled with each further one: 0 to ten years.
+        backoff(delay: Duration) "BACKOFF" ms(delay);
+        /// The longest delay; 0: ten years.
+        max_backoff(delay: Duration) "MAXBACKOFF" ms(delay);
+        /// The stream that ready entries go to; empty: none.
+        sink(stream: impl AsRef<[u8]>) "SINK" stream.as_ref();
+        /// About how many entries the stream keeps; 0: all. With `sink`.
+        sink_max_len(n: u64) "SINKMAXLEN" n;
+        /// Whether the key hands out nothing.
+        paused(is: bool) "PAUSED" yes(is);
     }
 }
 
@@ -110,21 +101,18 @@ impl Bounded for Debounce {}
 impl Bounded for Tally {}
 
 impl<F: Grouped> Options<F> {
-    /// How many entries of one group may be leased or delayed at a time; 0: any.
-    pub fn group_limit(self, n: u64) -> Self {
-        self.with("GROUPLIMIT", n)
-    }
-
-    /// Whether groups that have something take turns.
-    pub fn fair(self, is: bool) -> Self {
-        self.with("FAIR", yes(is))
+    table! {
+        /// How many entries of one group may be leased or delayed at a time; 0: any.
+        group_limit(n: u64) "GROUPLIMIT" n;
+        /// Whether groups that have something take turns.
+        fair(is: bool) "FAIR" yes(is);
     }
 }
 
 impl<F: Bounded> Options<F> {
-    /// How many entries the key may hold; 0: no limit. More are refused with `FULL`.
-    pub fn max_len(self, n: u64) -> Self {
-        self.with("MAXLEN", n)
+    table! {
+        /// How many entries the key may hold; 0: no limit. More are refused with `FULL`.
+        max_len(n: u64) "MAXLEN" n;
     }
 }
 
@@ -145,36 +133,6 @@ impl Options<Elements> {
         self
     }
 
-    /// What late elements are.
-    pub fn late(self, late: Late) -> Self {
-        self.with("LATE", if late == Late::Ready { "READY" } else { "REJECT" })
-    }
-
-    /// After how long without a report a source is left out; 0: never.
-    pub fn source_idle(self, length: Duration) -> Self {
-        self.with("SOURCEIDLE", ms(length))
-    }
-
-    /// By how much an `advance` may raise the watermark; 0: any. Not with `clock`.
-    pub fn max_jump(self, n: u64) -> Self {
-        self.with("MAXJUMP", n)
-    }
-
-    /// For how long an id is remembered once its work is done, so that a repeated `add` adds nothing; 0: not.
-    pub fn remember(self, length: Duration) -> Self {
-        self.with("REMEMBER", ms(length))
-    }
-
-    /// How many ids are remembered at the most.
-    pub fn remember_max(self, n: u64) -> Self {
-        self.with("REMEMBERMAX", n)
-    }
-
-    /// Sets the watermark, also back. For `alter`.
-    pub fn watermark(self, timestamp: i64) -> Self {
-        self.with("WATERMARK", timestamp)
-    }
-
     /// Sets what one source has reported, also back. For `alter`.
     pub fn source(mut self, name: impl AsRef<[u8]>, timestamp: i64) -> Self {
         self = self.with("SOURCE", name.as_ref());
@@ -182,84 +140,63 @@ impl Options<Elements> {
         self
     }
 
-    /// Declares a source. For `alter`.
-    pub fn add_source(self, name: impl AsRef<[u8]>) -> Self {
-        self.with("ADDSOURCE", name.as_ref())
-    }
-
-    /// Gives a source up. For `alter`.
-    pub fn rem_source(self, name: impl AsRef<[u8]>) -> Self {
-        self.with("REMSOURCE", name.as_ref())
+    table! {
+        /// What late elements are.
+        late(late: Late) "LATE" if late == Late::Ready { "READY" } else { "REJECT" };
+        /// After how long without a report a source is left out; 0: never.
+        source_idle(length: Duration) "SOURCEIDLE" ms(length);
+        /// By how much an `advance` may raise the watermark; 0: any. Not with `clock`.
+        max_jump(n: u64) "MAXJUMP" n;
+        /// For how long an id is remembered once its work is done, so that a repeated `add` adds nothing; 0: not.
+        remember(length: Duration) "REMEMBER" ms(length);
+        /// How many ids are remembered at the most.
+        remember_max(n: u64) "REMEMBERMAX" n;
+        /// Sets the watermark, also back. For `alter`.
+        watermark(timestamp: i64) "WATERMARK" timestamp;
+        /// Declares a source. For `alter`.
+        add_source(name: impl AsRef<[u8]>) "ADDSOURCE" name.as_ref();
+        /// Gives a source up. For `alter`.
+        rem_source(name: impl AsRef<[u8]>) "REMSOURCE" name.as_ref();
     }
 }
 
 impl Options<Debounce> {
-    /// How long a group must be quiet: 1 ms to ten years.
-    pub fn idle(self, length: Duration) -> Self {
-        self.with("IDLE", ms(length))
-    }
-
-    /// After how long it fires at the latest; 0: never.
-    pub fn max_wait(self, length: Duration) -> Self {
-        self.with("MAXWAIT", ms(length))
-    }
-
-    /// With so many items it fires at once: 0 to 100000; 0: 100000.
-    pub fn max_items(self, n: u64) -> Self {
-        self.with("MAXITEMS", n)
-    }
-
-    /// Whether an item that a group has is not added again. For `create`.
-    pub fn unique(self, is: bool) -> Self {
-        self.with("UNIQUE", yes(is))
+    table! {
+        /// How long a group must be quiet: 1 ms to ten years.
+        idle(length: Duration) "IDLE" ms(length);
+        /// After how long it fires at the latest; 0: never.
+        max_wait(length: Duration) "MAXWAIT" ms(length);
+        /// With so many items it fires at once: 0 to 100000; 0: 100000.
+        max_items(n: u64) "MAXITEMS" n;
+        /// Whether an item that a group has is not added again. For `create`.
+        unique(is: bool) "UNIQUE" yes(is);
     }
 }
 
 impl Options<Expiry> {
-    /// How the names of keys begin that are watched: 1 to 100 of them. For `create`.
-    pub fn prefix(self, prefix: impl AsRef<[u8]>) -> Self {
-        self.with("PREFIX", prefix.as_ref())
-    }
-
-    /// Values of more bytes are not kept; 0 to 134217728. For `create`.
-    pub fn max_value(self, bytes: u64) -> Self {
-        self.with("MAXVALUE", bytes)
-    }
-
-    /// Whether values of evicted keys are kept.
-    pub fn keep_evicted(self, is: bool) -> Self {
-        self.with("KEEPEVICTED", yes(is))
-    }
-
-    /// How many bytes of values the key may hold; 0: any.
-    pub fn max_held(self, bytes: u64) -> Self {
-        self.with("MAXHELD", bytes)
+    table! {
+        /// How the names of keys begin that are watched: 1 to 100 of them. For `create`.
+        prefix(prefix: impl AsRef<[u8]>) "PREFIX" prefix.as_ref();
+        /// Values of more bytes are not kept; 0 to 134217728. For `create`.
+        max_value(bytes: u64) "MAXVALUE" bytes;
+        /// Whether values of evicted keys are kept.
+        keep_evicted(is: bool) "KEEPEVICTED" yes(is);
+        /// How many bytes of values the key may hold; 0: any.
+        max_held(bytes: u64) "MAXHELD" bytes;
     }
 }
 
 impl Options<Tally> {
-    /// A window is sealed so long after its first increment: 1 ms to ten years.
-    pub fn every(self, length: Duration) -> Self {
-        self.with("EVERY", ms(length))
-    }
-
-    /// A window is sealed with so many fields: 1 to 100000.
-    pub fn max_fields(self, n: u64) -> Self {
-        self.with("MAXFIELDS", n)
-    }
-
-    /// What the names of fields are. For `create`.
-    pub fn field(self, kind: Field) -> Self {
-        self.with("FIELD", if kind == Field::Any { "ANY" } else { "UUID" })
-    }
-
-    /// The smallest increment that is allowed. For `create`.
-    pub fn min(self, delta: i64) -> Self {
-        self.with("MIN", delta)
-    }
-
-    /// The largest increment that is allowed. For `create`.
-    pub fn max(self, delta: i64) -> Self {
-        self.with("MAX", delta)
+    table! {
+        /// A window is sealed so long after its first increment: 1 ms to ten years.
+        every(length: Duration) "EVERY" ms(length);
+        /// A window is sealed with so many fields: 1 to 100000.
+        max_fields(n: u64) "MAXFIELDS" n;
+        /// What the names of fields are. For `create`.
+        field(kind: Field) "FIELD" if kind == Field::Any { "ANY" } else { "UUID" };
+        /// The smallest increment that is allowed. For `create`.
+        min(delta: i64) "MIN" delta;
+        /// The largest increment that is allowed. For `create`.
+        max(delta: i64) "MAX" delta;
     }
 }
