@@ -13,7 +13,7 @@ IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 AT_A_TIME = $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run console web top pictures demo example test test-cluster matrix-cluster test-clients test-frameworks test-console test-examples test-dist test-image test-fresh matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
+.PHONY: help setup build run console web top pictures demo example test test-cluster matrix-cluster test-clients test-frameworks test-console test-examples test-dist test-image test-fresh test-oldest-rust matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ image: ## Build the container image, with docker or podman (IMAGE_ARGS='--build-
 
 test-image: ## Build the container image on stand-ins for the stock images, and run it (as root; takes minutes the first time)
 	@scripts/test-image
+
+test-oldest-rust: build ## Do what the README of the library for Rust tells, with the oldest Rust that it takes, on a Debian 13 made in a folder (as root; takes minutes)
+	@scripts/test-oldest-rust "$(MODULE)"
 
 test-fresh: ## Follow the README on a machine with nothing but Rust, git and make, made in a folder (as root; takes a quarter of an hour)
 	@scripts/test-fresh
