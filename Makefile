@@ -75,7 +75,7 @@ test-clients: build ## Run one conversation through Redis clients in four langua
 	@scripts/setup clients
 	@scripts/test --package tsgen-clients --package tsgen-client --package tsgen-conformance
 
-test-frameworks: build ## Run the tests that kombu and Celery ship, with our transport (some minutes; they may repeat a test that they call flaky)
+test-frameworks: build ## Run the tests that kombu and Celery ship, with our transport (a quarter of an hour; they may repeat a test that they call flaky)
 	@scripts/setup clients
 	@scripts/test --package tsgen-conformance --test conformance -- --ignored ship_pass
 
