@@ -259,7 +259,7 @@ fn expire(world: &mut World<Ttl>, name: &[u8], at: Option<i64>) {
         gate(world, replica).ended(name, deadline);
     }
     let seq = world.naive.next_seq();
-    let content = (ending, value.map(|(kind, _)| kind), value.and_then(|(_, bytes)| bytes).map(<[u8]>::to_vec));
+    let content = (ending, value.map(|last| last.kind), value.and_then(|last| last.bytes).map(<[u8]>::to_vec));
     world.naive.enter(Entry::new(name, deadline, seq, content));
 }
 
