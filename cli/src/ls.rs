@@ -132,7 +132,7 @@ fn show(common: &Common, ls: &Ls, picture: &Picture) -> anyhow::Result<()> {
     if common.json {
         return match ls.watch {
             // A line for each look.
-            Some(_) => table::line(serde_json::to_string(&rows)?),
+            Some(_) => table::json_line(&rows),
             None => table::json(&rows),
         };
     }

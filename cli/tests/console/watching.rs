@@ -208,3 +208,15 @@ fn many_visitors_who_look_at_different_keys_cost_little_more() {
     let most = (500 * seconds + 1000) + (250 * seconds + 500) + 50 * info;
     assert!(of_keys <= most && of_keys >= 1000, "{of_keys} of keys in {seconds} s, {most} allowed");
 }
+
+/// JSON that a terminal shows look by look is text, too.
+#[test]
+fn json_of_each_look_has_no_character_that_a_terminal_obeys() {
+    let server = Server::start(&[]);
+    server.client().ok("TSGEN.CREATE \"\\xc2\\x9b2Ja\\xe2\\x80\\xaeb\"");
+    let app = start(&server, &["ls", "--watch", "100ms", "--json"]);
+    wait_until("the key", || !rows(&app).is_empty());
+    let line = app.lines_with("TSGEN").remove(0);
+    assert!(line.contains("\\u009b2Ja\\u202eb") && !line.contains(['\u{9b}', '\u{202e}']), "{line}");
+    assert_eq!(names(&app), ["\u{9b}2Ja\u{202e}b"]);
+}
