@@ -30,6 +30,15 @@ struct Round {
     rounds: u64,
 }
 
+impl Round {
+    fn end(&mut self) {
+        self.at = None;
+        self.is_fruitless = self.found == 0;
+        self.found = 0;
+        self.rounds += 1;
+    }
+}
+
 /// The walks of a master: one for each family.
 #[derive(Default)]
 pub struct Walks(BTreeMap<Family, Round>);
@@ -70,10 +79,13 @@ impl Walks {
         self.0.get(&family).is_some_and(|round| round.rounds > 0) || told.is_some_and(|told| is_all(told, known()))
     }
 
-    /// The next step; `None`: no database has keys.
+    /// The next step; `None`: no database has keys, so there is nothing to walk through, and a round is over.
     pub fn next(&mut self, family: Family, dbs: &[u32]) -> Option<Walk> {
-        let first = *dbs.first()?;
         let round = self.0.entry(family).or_default();
+        let Some(first) = dbs.first().copied() else {
+            round.end();
+            return None;
+        };
         if round.at.as_ref().is_none_or(|walk| !dbs.contains(&walk.db)) {
             round.at = Some(Walk { db: first, cursor: "0".to_owned() });
         }
@@ -97,10 +109,7 @@ impl Walks {
             walk.db = db;
             return false;
         }
-        round.at = None;
-        round.is_fruitless = round.found == 0;
-        round.found = 0;
-        round.rounds += 1;
+        round.end();
         true
     }
 
@@ -120,7 +129,6 @@ mod tests {
     #[test]
     fn a_round_goes_through_all_databases() {
         let mut walks = Walks::default();
-        assert_eq!(walks.next(OF, &[]), None);
         let mut seen = Vec::new();
         for cursor in ["17", "0", "5", "0"] {
             let walk = walks.next(OF, &[2, 9]).expect("a step");
@@ -133,6 +141,19 @@ mod tests {
         // The database of the walk has lost its last key.
         walks.went(OF, &[2], "3".to_owned());
         assert_eq!(walks.next(OF, &[4]), Some(Walk { db: 4, cursor: "0".to_owned() }));
+    }
+
+    #[test]
+    fn where_no_database_has_keys_a_search_is_over() {
+        let mut walks = Walks::default();
+        walks.next(OF, &[3]);
+        walks.found(OF);
+        walks.went(OF, &[3], "17".to_owned());
+        assert!(!walks.is_searched(OF, None, || 0));
+        // All keys have gone meanwhile.
+        assert_eq!(walks.next(OF, &[]), None);
+        assert!(walks.is_searched(OF, None, || 0));
+        assert_eq!((walks.steps(OF, None, 0), walks.next(OF, &[3]).expect("a step").cursor.as_str()), (UNKNOWN, "0"));
     }
 
     #[test]

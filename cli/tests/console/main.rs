@@ -18,6 +18,7 @@ mod top;
 mod top_places;
 mod transfer;
 mod watching;
+mod way;
 mod web;
 mod web_guard;
 mod web_key;

@@ -2,7 +2,8 @@
 
 use crate::browse::Web;
 use crate::harness::*;
-use crate::run::start;
+use crate::run::{start, tsgen_at};
+use crate::way::{self, Fate};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -207,6 +208,26 @@ fn many_visitors_who_look_at_different_keys_cost_little_more() {
     // Those in view: a thousand in two seconds, and a thousand saved up. Others: 250 a second, or 50 a look.
     let most = (500 * seconds + 1000) + (250 * seconds + 500) + 50 * info;
     assert!(of_keys <= most && of_keys >= 1000, "{of_keys} of keys in {seconds} s, {most} allowed");
+}
+
+/// A module that does not say how many keys there are, with databases that have none: a search has an end all the same.
+#[test]
+fn where_nobody_tells_how_many_keys_there_are_an_empty_server_is_searched() {
+    let server = Server::start(&[]);
+    let url = way::through(&server, |_| Fate::Passes, |answer| way::replace(answer, "keys", "k?ys"));
+    let untold = tsgen_at(&url, &["metrics"], "").done();
+    assert!(!untold.contains("tsgen_keys{"), "{untold}");
+    assert_eq!(tsgen_at(&url, &["ls", "--json"], "").done(), "[]\n");
+    let web = Web::start_at(&url, &[]);
+    wait_until("a picture", || web.get("/").body.contains("There are no keys of the module."));
+    // Nothing is looked for in a hurry any more.
+    let mut c = server.client();
+    let before = calls(&mut c, ["info"]);
+    std::thread::sleep(Duration::from_secs(5));
+    let looks = calls(&mut c, ["info"])[0] - before[0];
+    assert!(looks <= 5, "{looks} looks in 5 s");
+    c.ok("TSGEN.CREATE k");
+    wait_until("what is new is found", || web.get("/").body.contains("1 of 1 keys."));
 }
 
 /// JSON that a terminal shows look by look is text, too.

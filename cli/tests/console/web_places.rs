@@ -3,8 +3,7 @@
 use crate::browse::{Browser, Web};
 use crate::harness::*;
 use crate::run::url;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use crate::way::{self, Fate};
 
 /// A key with an entry of each state: `l` is leased, `d` delayed, `x` dead of `full`, `r` ready; and `w` is behind the gate.
 fn fill(mut run: impl FnMut(&str) -> Reply, key: &str) {
@@ -106,39 +105,14 @@ fn pages_follow_a_failover_of_sentinels() {
 /// A way to a server whose module does not know some commands: their names are changed on the way, so the server says just what it says of
 /// a command that it does not have.
 fn older(server: &Server, unknown: &'static [&'static str]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let server = server.port;
-    std::thread::spawn(move || {
-        for near in listener.incoming() {
-            let (Ok(near), Ok(far)) = (near, TcpStream::connect(("127.0.0.1", server))) else { return };
-            let (mut answers, mut asks) = (far.try_clone().expect("a socket"), near.try_clone().expect("a socket"));
-            let (mut to, mut from) = (far, near);
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut answers, &mut asks);
-                let _ = asks.shutdown(Shutdown::Both);
-            });
-            std::thread::spawn(move || {
-                let mut bytes = vec![0; 1 << 20];
-                while let Ok(count @ 1..) = from.read(&mut bytes) {
-                    for name in unknown {
-                        let name = format!(".{name}\r\n");
-                        while let Some(at) = bytes[..count]
-                            .windows(name.len())
-                            .position(|part| part.eq_ignore_ascii_case(name.as_bytes()))
-                        {
-                            bytes[at + 1] = b'?';
-                        }
-                    }
-                    if to.write_all(&bytes[..count]).is_err() {
-                        break;
-                    }
-                }
-                let _ = to.shutdown(Shutdown::Both);
-            });
+    let ask = move |bytes: &mut [u8]| {
+        for name in unknown {
+            let name = format!(".{name}\r\n");
+            way::replace(bytes, &name, &name.replacen(&name[1..2], "?", 1));
         }
-    });
-    format!("redis://127.0.0.1:{port}")
+        Fate::Passes
+    };
+    way::through(server, ask, |_| {})
 }
 
 #[test]
