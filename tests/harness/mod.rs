@@ -64,13 +64,21 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Polls `condition` every few milliseconds until it holds; panics with `what` after [`PATIENCE`].
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    assert!(comes_to_hold(what, condition), "gave up waiting until {what}");
+}
+
+/// The same for a test that has more to say if it does not: whether it holds in the end.
+pub fn comes_to_hold(what: &str, mut condition: impl FnMut() -> bool) -> bool {
     let _at = doing(format!("waits until {what}"));
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < deadline, "gave up waiting until {what}");
+        if Instant::now() >= deadline {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(3));
     }
+    true
 }
 
 /// The folder of the workspace, of which the package under test may be only a part.

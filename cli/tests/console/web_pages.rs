@@ -3,7 +3,6 @@
 use crate::browse::{Seen, Web};
 use crate::harness::*;
 use std::path::Path;
-use std::time::Duration;
 
 /// Keys of all families, with entries in all states; nothing of it changes by itself within an hour.
 fn fill(c: &mut Client) {
@@ -123,15 +122,10 @@ fn pages_are_as_they_were() {
     ] {
         let mut difference = None;
         // A page may say for a moment that a figure is old or that there is no answer, where a machine is slow.
-        for nth in 0..20 {
-            if nth > 0 {
-                std::thread::sleep(Duration::from_millis(250));
-            }
+        comes_to_hold(&format!("{path} is as it was"), || {
             difference = differs(&folder, name, &plain(&web.get(path).is(200), &server, &web));
-            if difference.is_none() {
-                break;
-            }
-        }
+            difference.is_none()
+        });
         differing.extend(difference);
     }
     assert!(differing.is_empty(), "{}\nIf they are meant to: PAGES=write", differing.join("\n"));
