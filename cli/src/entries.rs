@@ -29,6 +29,9 @@ pub struct Entry<C = Map<String, Value>> {
     pub death: Option<Death>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+    /// Of keys whose entries are in groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Bytes>,
     pub bytes: i64,
     /// Nothing if it is too large for the server to show.
     pub content: Option<C>,
@@ -39,6 +42,25 @@ pub struct Entry<C = Map<String, Value>> {
 pub struct Death {
     pub reason: Bytes,
     pub at_ms: i64,
+}
+
+impl<C> Entry<C> {
+    /// One of this size that waits behind the gate.
+    pub fn waiting(id: Bytes, content: Option<C>, bytes: usize) -> Self {
+        Self {
+            token: None,
+            deliveries: 0,
+            id,
+            timestamp: None,
+            consumer: None,
+            until_ms: None,
+            death: None,
+            held: false,
+            group: None,
+            bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+            content,
+        }
+    }
 }
 
 impl<C: From<Carried>> Entry<C> {
@@ -55,6 +77,7 @@ impl<C: From<Carried>> Entry<C> {
             until_ms: peeked.until,
             death: reason.map(|reason| Death { reason: reason.into(), at_ms: peeked.died_at.unwrap_or_default() }),
             held: peeked.held,
+            group: peeked.group.as_ref().map(Bytes::from),
             bytes: peeked.bytes,
             content: peeked.content.as_ref().ok().filter(|_| is_told).map(|content| F::carried(content).into()),
         }
@@ -73,35 +96,36 @@ impl Entry {
     }
 }
 
-impl State {
-    pub fn of_library(self) -> tsgen_client::State {
-        match self {
-            Self::Ready => tsgen_client::State::Ready,
-            Self::Delayed => tsgen_client::State::Delayed,
-            Self::Leased => tsgen_client::State::Leased,
-            Self::Dead => tsgen_client::State::Dead,
+impl From<State> for tsgen_client::State {
+    fn from(state: State) -> Self {
+        match state {
+            State::Ready => Self::Ready,
+            State::Delayed => Self::Delayed,
+            State::Leased => Self::Leased,
+            State::Dead => Self::Dead,
         }
     }
 }
 
 async fn page<F: Kind, C: From<Carried>>(
     key: Key<F>,
-    state: State,
+    state: tsgen_client::State,
     count: usize,
     after: &str,
 ) -> Result<(Vec<Entry<C>>, String), tsgen_client::Error> {
-    let page: Page<F::Content> = key.peek(state.of_library(), count, after).await?;
+    let page: Page<F::Content> = key.peek(state, count, after).await?;
     Ok((page.entries.iter().map(Entry::of::<F>).collect(), page.cursor))
 }
 
 /// A page of at most `size` entries of a state, and the cursor for the next one; "0": there is none. It has at most 4 MiB of content.
 pub async fn page_of<C: From<Carried>>(
     known: &Known,
-    state: State,
+    state: impl Into<tsgen_client::State>,
     size: usize,
     after: &str,
 ) -> anyhow::Result<(Vec<Entry<C>>, String)> {
     let (tsgen, name): (&Tsgen, _) = (&known.tsgen, known.name.clone());
+    let state = state.into();
     with_key!(known.family, tsgen, name, key => page(key, state, size, after).await)
         .with_context(|| known.family.command("PEEK"))
 }
@@ -138,7 +162,9 @@ fn cells(of: State, entry: &Entry) -> Vec<String> {
     };
     let token = entry.token.map_or("-".to_owned(), |token| token.to_string());
     let id = shortened(&entry.id.to_string(), 40);
-    vec![token, entry.deliveries.to_string(), id, shortened(&state, 40), shortened(&entry.line(), 100)]
+    let group = entry.group.as_ref().map(|group| shortened(&group.to_string(), 40));
+    let last = [shortened(&state, 40), shortened(&entry.line(), 100)];
+    [token, entry.deliveries.to_string(), id].into_iter().chain(group).chain(last).collect()
 }
 
 pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
@@ -146,7 +172,7 @@ pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
     let pattern = peek.id.as_deref().map(WildMatch::new);
     let size = if pattern.is_some() { 1000 } else { peek.count.clamp(1, 1000) };
     // Contents may be large, so none is kept for longer than it takes to show it.
-    let (mut left, mut rows, mut failure) = (peek.count, Vec::new(), None);
+    let (mut left, mut rows, mut failure, mut has_groups) = (peek.count, Vec::new(), None, false);
     let mut serializer = serde_json::Serializer::pretty(PlainJson(std::io::stdout().lock()));
     let mut list = if common.json { Some(serializer.serialize_seq(None)?) } else { None };
     each(&known, peek.state, size, |entry| {
@@ -154,7 +180,10 @@ pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
             left -= 1;
             match &mut list {
                 Some(list) => failure = list.serialize_element(&entry).err(),
-                None => rows.push(cells(peek.state, &entry)),
+                None => {
+                    has_groups = entry.group.is_some();
+                    rows.push(cells(peek.state, &entry));
+                }
             }
         }
         left > 0 && failure.is_none()
@@ -175,7 +204,9 @@ pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
         State::Leased => "held by",
         State::Dead => "reason",
     };
-    table::show(&["#token", "#deliveries", "id", state, "content"], rows)?;
+    let group = has_groups.then_some("group");
+    let titles = ["#token", "#deliveries", "id"].into_iter().chain(group).chain([state, "content"]);
+    table::show(&titles.collect::<Vec<_>>(), rows)?;
     Ok(Outcome::Done)
 }
 

@@ -29,6 +29,9 @@ pub fn lines(entry: &Entry, now: i64, columns: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut field = |name: &str, value: String| lines.push(Line::Field(name.to_owned(), value));
     field("id", name(&entry.id));
+    if let Some(group) = &entry.group {
+        field("group", name(group));
+    }
     if let Some(death) = &entry.death {
         field("reason", name(&death.reason));
         field("died", format!("{} ({} ago)", table::time(death.at_ms), table::length(now.saturating_sub(death.at_ms))));
@@ -173,19 +176,9 @@ pub mod tests {
     /// An entry of TSGEN that is ready.
     pub fn entry(id: &str, payload: impl AsRef<[u8]>) -> Entry {
         let payload = Bytes::from(payload);
-        let bytes = i64::try_from(payload.0.len()).expect("a length");
-        Entry {
-            token: None,
-            deliveries: 0,
-            id: Bytes::from(id),
-            timestamp: Some(5),
-            consumer: None,
-            until_ms: None,
-            death: None,
-            held: false,
-            bytes,
-            content: value!({ "payload": payload }).as_object().cloned(),
-        }
+        let bytes = payload.0.len();
+        let content = value!({ "payload": payload }).as_object().cloned();
+        Entry { timestamp: Some(5), ..Entry::waiting(Bytes::from(id), content, bytes) }
     }
 
     fn shown(payload: impl AsRef<[u8]>, columns: usize) -> Vec<Line> {

@@ -1,8 +1,9 @@
 //! `tsgen export`: reads a key, and changes nothing unless it is to seal a window first.
 
-use super::gate::{behind, Gate};
+use super::gate::behind;
+use super::written::{Reading, Written};
 use super::{Head, SourceAt, State, FORMAT};
-use crate::args::{self, Common, Export};
+use crate::args::{Common, Export};
 use crate::bytes::{Bytes, PlainJson};
 use crate::carried::Carried;
 use crate::entries::{page_of, Entry};
@@ -39,9 +40,10 @@ impl Told {
     }
 }
 
-/// Where the lines go, and what they lack.
+/// Where the lines go, what they are of, and what they lack.
 pub struct Lines {
     out: BufWriter<StdoutLock<'static>>,
+    pub written: Written,
     lost: Vec<String>,
 }
 
@@ -128,25 +130,34 @@ pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome>
         };
     }
     let info = known.info().await?;
-    let mut lines = Lines { out: BufWriter::new(std::io::stdout().lock()), lost: Vec::new() };
+    let out = BufWriter::new(std::io::stdout().lock());
+    let mut lines = Lines { out, written: Written::default(), lost: Vec::new() };
     lines.write(&head(&known, &info).await?)?;
-    // What comes due while entries are read is above this, and so is read at the latest behind the gate.
-    let mut gate = Gate::default();
-    if known.family == Family::Tsgen {
-        gate.watermark = known.tsgen.elements(known.name.clone()).watermark().await?;
+    states(&known, &info, &[Reading::Ready, Reading::Leased, Reading::Delayed, Reading::Dead], &mut lines).await?;
+    behind(&known, &info, &mut lines).await?;
+    states(&known, &info, &[Reading::ReadyAgain], &mut lines).await?;
+    if matches!(&info["sink"], Figure::Text(sink) if !sink.0.is_empty()) {
+        lines.lost("it feeds a stream (SINK), and a copy of it is to feed none".to_owned());
     }
-    for (state, own) in [
-        (args::State::Ready, State::Ready),
-        (args::State::Delayed, State::Delayed),
-        (args::State::Leased, State::Leased),
-        (args::State::Dead, State::Dead),
-    ] {
+    lines.out.flush()?;
+    let name = Bytes::from(&known.name);
+    for lost in &lines.lost {
+        eprintln!("tsgen: not exported: {name}: {lost}");
+    }
+    Ok(Outcome::Done)
+}
+
+/// Writes the entries of these states.
+pub async fn states(known: &Known, info: &Info, readings: &[Reading], lines: &mut Lines) -> anyhow::Result<()> {
+    for reading in readings {
+        let (asked, state) = reading.of();
         let mut cursor = "0".to_owned();
         loop {
-            let (entries, next) = page_of(&known, state, PAGE, &cursor).await?;
+            let (entries, next) = page_of(known, asked, PAGE, &cursor).await?;
             for entry in entries {
-                gate.passed(&entry);
-                told(&known, &info, Told::of(own, entry), &mut lines).await?;
+                if lines.written.takes(*reading, &entry) {
+                    told(known, info, Told::of(state, entry), lines).await?;
+                }
             }
             if next == "0" {
                 break;
@@ -154,20 +165,7 @@ pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome>
             cursor = next;
         }
     }
-    // What is behind the gate comes last: of a group that has fired and collects again, what has fired is older.
-    behind(&known, &info, &gate, &mut lines).await?;
-    if matches!(&info["sink"], Figure::Text(sink) if !sink.0.is_empty()) {
-        lines.lost("it feeds a stream (SINK), and a copy of it is to feed none".to_owned());
-    }
-    let grouped = info["grouplimit"].integer() > 0 || matches!(&info["fair"], Figure::Text(fair) if fair.0 == b"yes");
-    if known.family == Family::Tsgen && grouped {
-        lines.lost("no command tells the groups of elements: in a copy each is in the group of its id".to_owned());
-    }
-    lines.out.flush()?;
-    for lost in &lines.lost {
-        eprintln!("tsgen: not exported: {}: {lost}", known.name);
-    }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// An element of TSGEN as GET finds it by its id.
@@ -178,12 +176,6 @@ async fn found(known: &Known, id: &Bytes) -> anyhow::Result<Option<tsgen_client:
 /// How often a found element comes again, in ms.
 fn every_ms(found: &tsgen_client::Found<Raw>) -> Option<u64> {
     found.every.and_then(|every| u64::try_from(every.as_millis()).ok())
-}
-
-/// How often the element of this id and timestamp comes again, in ms.
-pub async fn every(known: &Known, id: &Bytes, timestamp: i64) -> anyhow::Result<Option<u64>> {
-    let found = found(known, id).await?.filter(|found| found.timestamp == timestamp);
-    Ok(found.as_ref().and_then(every_ms))
 }
 
 /// Writes an entry, with what PEEK does not tell of it.

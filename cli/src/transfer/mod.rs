@@ -10,6 +10,7 @@ mod gate;
 mod import;
 mod increments;
 mod restore;
+mod written;
 
 use crate::bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,7 @@ mod harness;
 
 mod browse;
 mod doctor;
+mod export_moving;
 mod help;
 mod keys;
 mod letters;

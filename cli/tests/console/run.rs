@@ -74,5 +74,11 @@ pub fn start_unheard(server: &Server, args: &[&str]) -> Process {
 /// Starts it, to run beside the test.
 #[track_caller]
 pub fn start(server: &Server, args: &[&str]) -> App {
-    App::start_with(env!("CARGO_BIN_EXE_tsgen"), args, &[("REDIS_URL", url(server).into())])
+    start_at(&url(server), args)
+}
+
+/// The same at an URL.
+#[track_caller]
+pub fn start_at(url: &str, args: &[&str]) -> App {
+    App::start_with(env!("CARGO_BIN_EXE_tsgen"), args, &[("REDIS_URL", url.into())])
 }

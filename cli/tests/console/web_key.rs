@@ -142,6 +142,26 @@ fn large_elements_behind_small_ones_do_not_come_at_once() {
     browser.get(next).is(200).has("so a page has few of them").lacks(">e9<");
 }
 
+/// However many wait for the same time, the next page goes on behind the last one, and tells groups.
+#[test]
+fn elements_of_one_time_are_shown_page_by_page() {
+    let (server, _web, mut browser) = site(&[]);
+    let mut c = server.client();
+    c.ok("TSGEN.CREATE many FAIR yes");
+    c.ok("EVAL \"for i = 1, 120 do redis.call('TSGEN.ADD', KEYS[1], 'GROUP', 'of-' .. i % 2, 5, 'e' .. i .. '.') end\" 1 many");
+    let (mut address, mut seen) = ("/key/0/many/waiting".to_owned(), String::new());
+    for _ in 0..3 {
+        let page = browser.get(&address).is(200).has(">of-1<");
+        seen += &page.body;
+        if let Some(next) = page.body.split("rel=\"next\" href=\"").nth(1) {
+            next.split('"').next().expect("its end").replace("&amp;", "&").clone_into(&mut address);
+        }
+    }
+    for nth in 1..=120 {
+        assert_eq!(seen.matches(&format!(">e{nth}.<")).count(), 1, "e{nth}");
+    }
+}
+
 #[test]
 fn of_keys_that_are_not_watched_nothing_is_told() {
     let (server, _web, mut browser) = site(&[]);

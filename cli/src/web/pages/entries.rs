@@ -166,11 +166,13 @@ pub fn table(frame: &Frame, state: State, listed: &[Listed]) -> Markup {
         return html! { p.quiet { "There is none here." } };
     }
     let has_timestamp = listed.iter().any(|listed| listed.entry.timestamp.is_some());
+    let has_groups = listed.iter().any(|listed| listed.entry.group.is_some());
     html! {
         div.wide tabindex="0" role="region" aria-label=(format!("Entries that are {}", word(state))) { table.entries {
             thead { tr {
                 th { (key::capital(key::id_word(frame))) }
                 @if has_timestamp { th.n { "Timestamp" } }
+                @if has_groups { th { "Group" } }
                 @match state {
                     State::Ready => th { "Held back" },
                     State::Leased => { th { "Consumer" } th { "Lease ends" } },
@@ -193,6 +195,7 @@ fn row(frame: &Frame, state: State, listed: &Listed, has_timestamp: bool) -> Mar
                 a href=(frame.url(&format!("/{}/entry{}", word(state), listed.query()))) { (label(entry)) }
             }
             @if has_timestamp { td.n data-label="Timestamp" { @if let Some(at) = entry.timestamp { (timestamp(frame, at)) } } }
+            @if let Some(group) = &entry.group { td data-label="Group" { (name(group)) } }
             (standing(state, entry))
             td.n data-label="Deliveries" { (entry.deliveries) }
             td.content { (content::of_entry(frame, state, listed, content::Bound::LISTED)) }

@@ -40,6 +40,7 @@ pub async fn page(at: KeyAt, visit: Visit, state: State) -> Reply {
         h2 { (key::capital(key::id_word(&frame))) " " (label(entry)) }
         dl {
             dt { "state" } dd { (word(state)) @if entry.held { ": held back, for its group is at its limit" } }
+            @if let Some(group) = &entry.group { dt { "group" } dd { (super::frame::name(group)) } }
             @if let Some(consumer) = &entry.consumer { dt { "held by" } dd { (super::frame::name(consumer)) } }
             @if let Some(until) = entry.until_ms {
                 dt { @if state == State::Leased { "lease ends" } @else { "comes back" } } dd { (moment::from_now(until)) }

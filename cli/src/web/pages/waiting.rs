@@ -6,19 +6,23 @@ use super::super::visit::Visit;
 use super::frame::{name, Frame};
 use super::{content, download, key, moment};
 use crate::bytes::Bytes;
+use crate::carried::Carried;
+use crate::entries::{page_of, Entry};
 use crate::family::Family;
 use maud::{html, Markup};
 use percent_encoding::{percent_decode_str, percent_encode, NON_ALPHANUMERIC};
 use redis::Value;
-use tsgen_client::reply::{at as reply_at, bytes, list, maybe_bytes, text};
-use tsgen_client::{Figure, Name};
+use tsgen_client::reply::{bytes, list, text};
+use tsgen_client::{Figure, Name, State};
 
 /// Rows on a page.
 const PAGE: usize = 50;
-/// Elements of TSGEN come with their payloads, and the server has no bound on them: with more bytes than this a page is full.
-const BYTES: usize = 4 << 20;
-/// A key that takes less memory than this is asked for a page at once.
+/// Of a key that takes less memory than this, in bytes, RANGE is asked for a page,
 const SMALL: i64 = 64 << 20;
+/// and of another for so few rows.
+const FEWEST: usize = 4;
+/// What is said of a page that has fewer rows for what they carry.
+const FEW: &str = "The contents of this key are large, so a page has few of them.";
 
 /// A page of rows, and what the query of the next one says.
 struct Rows {
@@ -60,37 +64,59 @@ fn encoded(name: &[u8]) -> String {
     percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
-/// Whether all that the key holds could come at once.
-async fn is_small(frame: &Frame) -> bool {
-    let words = [&b"MEMORY"[..], b"USAGE", frame.known.name.as_ref()];
-    // Who may not ask for that does not know.
-    let usage = frame.known.tsgen.command(Some(frame.known.name.as_ref()), words).await;
-    usage.is_ok_and(|usage| text(&usage).parse::<i64>().is_ok_and(|usage| usage < SMALL))
+/// Elements with their payloads. A page has at most 4 MiB of them.
+async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
+    let after = std::str::from_utf8(behind).ok().filter(|after| !after.is_empty()).unwrap_or("0");
+    let found = page_of::<Carried>(&frame.known, State::Waiting, PAGE, after).await;
+    let (entries, next) = match found {
+        Ok(page) => page,
+        // Whoever may not look at entries, or has a module that does not tell what waits, may still have the list of all timestamps.
+        Err(error) if is_refused(&error) => return ranged(frame, behind).await,
+        Err(error) => return Err(error.into()),
+    };
+    let has_groups = entries.iter().any(|entry| entry.group.is_some());
+    let row = |entry: &Entry<Carried>| {
+        html! { tr {
+            th scope="row" { (name(&entry.id)) }
+            td.n data-label="Timestamp" { (super::entries::timestamp(frame, entry.timestamp.unwrap_or_default())) }
+            @if let Some(group) = &entry.group { td data-label="Group" { (name(group)) } }
+            td.content {
+                @match &entry.content {
+                    Some(Carried::Payload(payload)) => (content::show(&payload.0, content::Bound::LISTED)),
+                    _ => { span.quiet { (entry.bytes) " bytes: too large to be listed. " } a href={(frame.url("/find")) "?id=" (encoded(&entry.id.0))} { "See it" } }
+                }
+            }
+        } }
+    };
+    let is_short = next != "0" && entries.len() < PAGE;
+    Ok(Rows {
+        head: html! { tr { th { "Id" } th.n { "Timestamp" } @if has_groups { th { "Group" } } th { "Content" } } },
+        rows: entries.iter().map(row).collect(),
+        next: (next != "0").then_some(next),
+        note: is_short.then_some(FEW),
+    })
 }
 
-async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
-    // Small ones may stand before large ones, so the mean tells nothing: of a large key few are asked for, and then some more.
-    let is_small = is_small(frame).await;
+/// Whether the server has answered, though not with what was asked for.
+fn is_refused(error: &anyhow::Error) -> bool {
+    let of_server = error.chain().find_map(|cause| cause.downcast_ref::<tsgen_client::Error>());
+    matches!(of_server, Some(tsgen_client::Error::Refused { code, .. }) if ["ERR", "NOPERM"].contains(&code.as_str()))
+}
+
+/// The same by RANGE. It has no cursor among elements of one timestamp, and no bound of bytes, so of a key that is not small few are asked for.
+async fn ranged(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
+    let is_small = frame.known.memory().await.is_some_and(|bytes| bytes < SMALL);
     let _held = if is_small { None } else { Some(download::hold()?) };
-    let mut count = if is_small { PAGE } else { 1 };
+    let count = if is_small { PAGE } else { FEWEST };
     let behind: Option<i64> = std::str::from_utf8(behind).ok().and_then(|text| text.parse().ok());
     let watermark = match &frame.info["watermark"] {
         Figure::Integer(watermark) => Some(*watermark),
         _ => None,
     };
     let from = behind.into_iter().chain(watermark).max().map_or("-".to_owned(), |from| format!("({from}"));
-    let (command, key) = (frame.known.family.command("RANGE"), frame.known.name.as_ref());
-    let reply = loop {
-        let most = count.to_string();
-        let words = [command.as_bytes(), key, from.as_bytes(), b"+", b"COUNT", most.as_bytes()];
-        let reply = frame.known.tsgen.command(Some(key), words).await?;
-        let payload = |row: &Value| maybe_bytes(reply_at(list(row), 2)).map_or(0, <[u8]>::len);
-        let bytes: usize = list(&reply).iter().map(payload).sum();
-        if list(&reply).len() < count || count == PAGE || bytes >= BYTES {
-            break reply;
-        }
-        count = (count + count.div_ceil(4)).min(PAGE);
-    };
+    let (command, key, most) = (frame.known.family.command("RANGE"), frame.known.name.as_ref(), count.to_string());
+    let words = [command.as_bytes(), key, from.as_bytes(), b"+", b"COUNT", most.as_bytes()];
+    let reply = frame.known.tsgen.command(Some(key), words).await?;
     let found = list(&reply);
     let row = |row: &Value| {
         let of = list(row);
@@ -107,7 +133,7 @@ async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
         head: html! { tr { th { "Id" } th.n { "Timestamp" } th { "Content" } } },
         rows: found.iter().map(row).collect(),
         next: last.filter(|_| found.len() == count),
-        note: (count < PAGE).then_some("The contents of this key are large, so a page has few of them."),
+        note: (!is_small).then_some(FEW),
     })
 }
 

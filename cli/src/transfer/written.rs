@@ -1,0 +1,159 @@
+//! What an export has written: with that what moves while it reads is in it, and once.
+//!
+//! What is ready is read twice, in the beginning and at the end. In between come those in hand before those that are delayed or dead, and then
+//! what is behind the gate: what moves by itself goes to a state that is read later. In the second reading only those are new that stand there more
+//! often than they were written.
+
+use super::State;
+use crate::carried::Carried;
+use crate::entries::Entry;
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+/// What an entry is known by, whichever state it is in. Two of a million entries have the same with a chance of 10^-17.
+type Mark = [u8; 12];
+
+/// Which reading of which state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    Ready,
+    Leased,
+    Delayed,
+    Dead,
+    Waiting,
+    ReadyAgain,
+}
+
+impl Reading {
+    /// What PEEK is asked for, and what the line says.
+    pub fn of(self) -> (tsgen_client::State, State) {
+        match self {
+            Self::Ready | Self::ReadyAgain => (tsgen_client::State::Ready, State::Ready),
+            Self::Leased => (tsgen_client::State::Leased, State::Leased),
+            Self::Delayed => (tsgen_client::State::Delayed, State::Delayed),
+            Self::Dead => (tsgen_client::State::Dead, State::Dead),
+            Self::Waiting => (tsgen_client::State::Waiting, State::Waiting),
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct Written {
+    keys: [RandomState; 2],
+    /// Those that can be ready in the end, with how often each was written.
+    counts: HashMap<Mark, u32>,
+    /// The same of the second reading.
+    again: HashMap<Mark, u32>,
+    /// Deliveries that were written.
+    tokens: HashSet<i64>,
+}
+
+impl Written {
+    /// Whether an entry is to be written. Then it counts as written.
+    pub fn takes(&mut self, reading: Reading, entry: &Entry<Carried>) -> bool {
+        let mark = self.mark(entry);
+        match (reading, entry.token) {
+            (Reading::Ready | Reading::Waiting, _) => {
+                self.count(mark);
+                true
+            }
+            (Reading::Leased | Reading::Delayed | Reading::Dead, token) => {
+                // Between these three an entry keeps the token of its last delivery.
+                let is_new = token.is_none_or(|token| self.tokens.insert(token));
+                if is_new && reading != Reading::Dead {
+                    self.count(mark);
+                }
+                is_new
+            }
+            (Reading::ReadyAgain, _) => {
+                let seen = self.again.entry(mark).or_default();
+                *seen += 1;
+                *seen > self.counts.get(&mark).copied().unwrap_or(0)
+            }
+        }
+    }
+
+    fn count(&mut self, mark: Mark) {
+        *self.counts.entry(mark).or_default() += 1;
+    }
+
+    fn mark(&self, entry: &Entry<Carried>) -> Mark {
+        let [one, other] = self.keys.each_ref().map(|key| {
+            let mut hasher = key.build_hasher();
+            (&entry.id, entry.timestamp).hash(&mut hasher);
+            match &entry.content {
+                // What is known of a group before it has fired, and of a key before its end.
+                Some(Carried::Group { items, .. }) => items.hash(&mut hasher),
+                Some(Carried::Key { deadline, .. }) => deadline.hash(&mut hasher),
+                // A batch has a number once it was delivered.
+                Some(Carried::Sums { sealed_at, sums, .. }) if entry.id.0.is_empty() => {
+                    (sealed_at, sums).hash(&mut hasher);
+                }
+                // Of an element no other has the same id, and the next run has another time.
+                _ => {}
+            }
+            hasher.finish().to_le_bytes()
+        });
+        let mut mark = Mark::default();
+        mark[..8].copy_from_slice(&one);
+        mark[8..].copy_from_slice(&other[..4]);
+        mark
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::Bytes;
+
+    fn entry(token: Option<i64>, id: &str, content: Option<Carried>) -> Entry<Carried> {
+        Entry { token, content, ..Entry::waiting(Bytes::from(id), None, 0) }
+    }
+
+    fn group(id: &str, pushed_at: i64) -> Entry<Carried> {
+        let items = vec![(Bytes::from("item"), pushed_at)];
+        entry(None, id, Some(Carried::Group { reason: "idle".to_owned(), items }))
+    }
+
+    #[test]
+    fn what_moves_to_a_state_that_is_read_later_is_written_once() {
+        let mut written = Written::default();
+        let leased = entry(Some(7), "a", None);
+        assert!(written.takes(Reading::Leased, &leased));
+        assert!(!written.takes(Reading::Delayed, &leased) && !written.takes(Reading::Dead, &leased));
+        assert!(written.takes(Reading::Delayed, &entry(Some(8), "b", None)));
+        // Its token is forgotten once it is ready.
+        assert!(!written.takes(Reading::ReadyAgain, &entry(None, "b", None)));
+        assert!(written.takes(Reading::Dead, &entry(Some(9), "c", None)));
+        // What died is requeued meanwhile, and so is there twice.
+        assert!(written.takes(Reading::ReadyAgain, &entry(None, "c", None)));
+        assert!(written.takes(Reading::Waiting, &group("g", 5)));
+        assert!(!written.takes(Reading::ReadyAgain, &group("g", 5)));
+        assert!(written.takes(Reading::ReadyAgain, &group("g", 6)));
+    }
+
+    #[test]
+    fn equal_ones_are_counted() {
+        let mut written = Written::default();
+        assert!(written.takes(Reading::Ready, &group("g", 5)) && written.takes(Reading::Ready, &group("g", 5)));
+        assert!(written.takes(Reading::Waiting, &group("g", 5)));
+        let again: Vec<bool> = (0..4).map(|_| written.takes(Reading::ReadyAgain, &group("g", 5))).collect();
+        assert_eq!(again, [false, false, false, true]);
+    }
+
+    #[test]
+    fn batches_are_known_by_their_number_or_by_what_they_hold() {
+        let batch = |token, id, sealed_at| {
+            entry(token, id, Some(Carried::Sums { opened_at: 0, sealed_at, sums: vec![("f".into(), 1)] }))
+        };
+        let mut written = Written::default();
+        assert!(
+            written.takes(Reading::Ready, &batch(None, "", 5))
+                && written.takes(Reading::Leased, &batch(Some(1), "3", 4))
+        );
+        assert!(!written.takes(Reading::ReadyAgain, &batch(None, "", 5)));
+        assert!(!written.takes(Reading::ReadyAgain, &batch(None, "3", 4)));
+        assert!(written.takes(Reading::ReadyAgain, &batch(None, "", 6)));
+    }
+}
