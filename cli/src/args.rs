@@ -277,6 +277,9 @@ pub struct Import {
     /// To a key that is there already: add dead letters too, as entries that are tried again
     #[arg(long)]
     pub with_dead: bool,
+    /// To a key that is there already: go on behind so many entries, as an import has said that was interrupted
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub skip: u64,
 }
 
 /// Exit code 0 of the program, or a status 2xx: done. 75 (EX_TEMPFAIL), 429, 503 or a Retry-After: tried again later. 65 (EX_DATAERR) or

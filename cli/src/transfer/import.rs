@@ -1,11 +1,14 @@
 //! `tsgen import`: checks all lines, and then adds what they say.
 //!
-//! A key that is not there is created, first with options that refuse and end nothing that was accepted once; its own come last. An entry that was
+//! A key that is not there is created, aside, and has its name once all of it is there; first with options that refuse and end nothing that was accepted once; its own come last. An entry that was
 //! delivered already is brought back as long as nothing else is there to be claimed: dead letters first, then what is delayed or was in hand. All
 //! others follow in the order of the lines, what is behind the gate last.
 
+use super::aside::Aside;
+use super::interrupt::Interrupt;
 use super::restore::{commands, restore, was_delivered, Restored, Terms, CONSUMER, MOST_DELIVERIES};
-use super::{Head, Line, State, FORMAT};
+use super::source::Source;
+use super::{Head, State};
 use crate::args::{Common, Import};
 use crate::bytes::Bytes;
 use crate::confirm::confirm;
@@ -16,10 +19,8 @@ use crate::servers::Servers;
 use crate::{table, with_key, Outcome};
 use anyhow::{bail, Context};
 use serde::Serialize;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
 use tsgen_client::reply::{list, text};
-use tsgen_client::{Name, Tsgen};
+use tsgen_client::{Figure, Info, Name, Tsgen};
 
 /// Options that a key has only once all that is imported is there: until then nothing is refused, dropped or handed on for them.
 const LAST: [(&str, &str); 10] = [
@@ -46,53 +47,9 @@ struct Count {
     replaced_left_out: u64,
     /// Entries whose deliveries, delays or deaths did not come back.
     as_new: u64,
-}
-
-/// The lines, which are read more than once: what comes by the standard input is kept in a file without a name.
-struct Source {
-    from: String,
-    file: File,
-}
-
-impl Source {
-    fn open(import: &Import) -> anyhow::Result<Self> {
-        let from = import.file.display().to_string();
-        let file = match from.as_str() {
-            "-" => {
-                let mut file = tempfile::tempfile().context("a temporary file")?;
-                std::io::copy(&mut std::io::stdin(), &mut file).context("a temporary file")?;
-                file
-            }
-            _ => File::open(&import.file).with_context(|| from.clone())?,
-        };
-        Ok(Self { from, file })
-    }
-
-    /// All lines, from the first on.
-    fn lines(&mut self) -> anyhow::Result<std::io::Lines<BufReader<&File>>> {
-        self.file.rewind().with_context(|| format!("{}: it is to be a file", self.from))?;
-        Ok(BufReader::new(&self.file).lines())
-    }
-
-    fn head(&mut self) -> anyhow::Result<Head> {
-        let from = self.from.clone();
-        let first = self.lines()?.next().with_context(|| format!("{from} is empty"))??;
-        let head: Head =
-            serde_json::from_str(&first).with_context(|| format!("{from}: line 1 is not that of an export"))?;
-        if head.tsgen_export != FORMAT {
-            bail!("{from}: format {} is not known here, only {FORMAT}: use a newer tsgen", head.tsgen_export);
-        }
-        Ok(head)
-    }
-
-    /// Each entry, with where it stands.
-    fn entries(&mut self) -> anyhow::Result<impl Iterator<Item = (String, anyhow::Result<Line>)> + use<'_>> {
-        let from = self.from.clone();
-        Ok(self.lines()?.enumerate().skip(1).map(move |(nth, line)| {
-            let read = line.map_err(anyhow::Error::from).and_then(|line| Ok(serde_json::from_str(&line)?));
-            (format!("{from}: line {}", nth + 1), read)
-        }))
-    }
+    /// Lines that are done with, in the order in which they are added.
+    #[serde(skip)]
+    lines: u64,
 }
 
 /// Where everything goes.
@@ -103,6 +60,7 @@ struct Target {
     is_new: bool,
     /// The server's time is so far ahead of the one here, in ms.
     ahead_ms: i64,
+    interrupt: Interrupt,
 }
 
 /// The options in pairs of a word and its value. CLOCK and SOURCES come before them.
@@ -118,15 +76,34 @@ fn pairs_of(head: &Head) -> (Vec<Bytes>, Vec<(String, Bytes)>) {
     (gate.to_vec(), pairs.collect())
 }
 
-/// The terms of a key with these options.
+/// The terms of a key that is to be made with these options.
 fn terms(family: Family, gate: &[Bytes], options: &[(String, Bytes)]) -> Terms {
     let of = |name: &str| {
         let (_, value) = options.iter().find(|(own, _)| own == name)?;
         std::str::from_utf8(&value.0).ok()?.parse().ok()
     };
     let is_clock = gate.first().is_some_and(|word| word.0 == b"CLOCK");
-    let is_paused = options.iter().any(|(word, value)| word == "PAUSED" && value.0 == b"yes");
-    Terms { family, is_clock, is_paused, min: of("MIN").unwrap_or(i64::MIN), max: of("MAX").unwrap_or(i64::MAX) }
+    let is = |name: &str| options.iter().any(|(word, value)| word == name && value.0 == b"yes");
+    let has_groups = is("FAIR") || of("GROUPLIMIT").is_some_and(|limit| limit > 0);
+    let (min, max) = (of("MIN").unwrap_or(i64::MIN), of("MAX").unwrap_or(i64::MAX));
+    Terms { family, is_clock, has_groups, is_paused: is("PAUSED"), min, max }
+}
+
+/// The terms of a key that is there.
+fn terms_of(family: Family, info: &Info) -> Terms {
+    let is = |name: &str| matches!(&info[name], Figure::Text(text) if text.0 == b"yes");
+    let number = |name: &str, default| match info[name] {
+        Figure::Integer(n) => n,
+        _ => default,
+    };
+    Terms {
+        family,
+        is_clock: info.gate == "clock",
+        has_groups: is("fair") || number("grouplimit", 0) > 0,
+        is_paused: is("paused"),
+        min: number("min", i64::MIN),
+        max: number("max", i64::MAX),
+    }
 }
 
 /// The options of the export that are kept for the end, as words of ALTER.
@@ -154,10 +131,57 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
     if family == Family::Expiry {
         bail!("a key of EXPIRY cannot be imported: its entries come from the keys that it watches");
     }
+    let servers = Servers::of(common)?;
+    let tsgen = servers.tsgen().await?;
+    let key = import.key.as_str();
+    let name = Name::from(key);
+    let own = match Kind::of(&tsgen, key.as_bytes()).await? {
+        Kind::Nothing => None,
+        Kind::Ours(own) if own == family => {
+            Some(Known { tsgen: tsgen.clone(), family, name: name.clone() }.info().await?)
+        }
+        Kind::Ours(own) => bail!("{key} is a key of {own}, and the export is one of {family}"),
+        Kind::Other(kind) => bail!("{key} is a {kind}, and the export is one of {family}"),
+    };
     let (gate, options) = pairs_of(&head);
-    let terms = terms(family, &gate, &options);
-    // Nothing is done before all of it is understood.
-    let mut latest = head.watermark;
+    let terms = own.as_ref().map_or_else(|| terms(family, &gate, &options), |info| terms_of(family, info));
+    let latest = checked(&mut source, terms, head.watermark)?;
+    let mut count = Count::default();
+    let filled = Filled { source: &mut source, head: &head, latest, import, count: &mut count };
+    if own.is_some() {
+        confirm(common, &format!("{key} exists. Add to it?"))?;
+        let interrupt = Interrupt::noted()?;
+        let target = Target { known: Known { tsgen, family, name }, terms, is_new: false, ahead_ms: 0, interrupt };
+        let done = target.fill(filled).await;
+        done.with_context(|| {
+            let lines = count.lines;
+            format!(
+                "{} entries were imported before this; the rest: `tsgen import {key} FILE --skip {lines}`",
+                count.imported
+            )
+        })?;
+    } else {
+        if import.skip > 0 {
+            bail!("--skip goes on with an import into a key that is there, and {key} is not");
+        }
+        let aside = Aside::of(common, &tsgen, key, servers.is_cluster).await?;
+        let (ahead_ms, interrupt) = (ahead(&tsgen).await?, Interrupt::noted()?);
+        let known = Known { tsgen: tsgen.clone(), family, name: Name::from(&aside.name) };
+        let done = Target { known, terms, is_new: true, ahead_ms, interrupt }.fill(filled).await;
+        let done = match done {
+            Ok(()) => aside.put_in_place().await,
+            failed => failed,
+        };
+        if let Err(failure) = done {
+            return Err(failure.context(aside.undo().await));
+        }
+    }
+    told(common, &count, own.is_none() && terms.is_paused, key)
+}
+
+/// Reads all lines: nothing is done before all of it is understood. The latest timestamp that was delivered, or the watermark.
+fn checked(source: &mut Source, terms: Terms, watermark: Option<i64>) -> anyhow::Result<Option<i64>> {
+    let mut latest = watermark;
     for (at, line) in source.entries()? {
         let line = line.with_context(|| at.clone())?;
         if line.content.is_some() {
@@ -167,45 +191,21 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
             latest = latest.max(Some(line.timestamp));
         }
     }
+    Ok(latest)
+}
 
-    let tsgen = Servers::of(common)?.tsgen().await?;
-    let key = import.key.as_str();
-    let is_new = match Kind::of(&tsgen, key.as_bytes()).await? {
-        Kind::Nothing => true,
-        Kind::Ours(own) if own == family => {
-            confirm(common, &format!("{key} exists. Add to it?"))?;
-            false
-        }
-        Kind::Ours(own) => bail!("{key} is a key of {own}, and the export is one of {family}"),
-        Kind::Other(kind) => bail!("{key} is a {kind}, and the export is one of {family}"),
-    };
-    let ahead_ms = if is_new { ahead(&tsgen).await? } else { 0 };
-    let target = Target { known: Known { tsgen, family, name: Name::from(key) }, terms, is_new, ahead_ms };
-    let mut count = Count::default();
-    let done = target.fill(&mut source, &head, latest, import, &mut count).await;
-    done.with_context(|| {
-        let missing = last(&options).join(" ");
-        let missing = match is_new && !missing.is_empty() {
-            true => format!(
-                "; {key}, if it is there, may lack its own options: {} {key} {missing}",
-                family.command("ALTER")
-            ),
-            false => String::new(),
-        };
-        format!("{} entries were imported before this{missing}", count.imported)
-    })?;
-    told(common, &count, is_new && options.iter().any(|(word, value)| word == "PAUSED" && value.0 == b"yes"), key)
+/// What a key is filled with, and how far that is.
+struct Filled<'i> {
+    source: &'i mut Source,
+    head: &'i Head,
+    latest: Option<i64>,
+    import: &'i Import,
+    count: &'i mut Count,
 }
 
 impl Target {
-    async fn fill(
-        &self,
-        source: &mut Source,
-        head: &Head,
-        latest: Option<i64>,
-        import: &Import,
-        count: &mut Count,
-    ) -> anyhow::Result<()> {
+    async fn fill(&self, filled: Filled<'_>) -> anyhow::Result<()> {
+        let Filled { source, head, latest, import, count } = filled;
         let (gate, options) = pairs_of(head);
         if self.is_new {
             self.create(head, gate, &options, latest).await?;
@@ -220,6 +220,10 @@ impl Target {
         self.others(source, import, count, true).await?;
         if self.is_new && self.terms.family != Family::Debounce {
             self.last(&options).await?;
+        }
+        // What is added to a key that was there is there.
+        if self.is_new {
+            self.interrupt.check()?;
         }
         Ok(())
     }
@@ -301,6 +305,7 @@ impl Target {
                 if !is_meant || (line.state == State::Dead) != is_dead {
                     continue;
                 }
+                self.interrupt.check()?;
                 let now = table::now() + self.ahead_ms;
                 match restore(tsgen, &name.0, self.terms, &line, now).await.context(at)? {
                     Restored::There => {}
@@ -333,7 +338,10 @@ impl Target {
             if (line.state == State::Waiting) != is_waiting {
                 continue;
             }
-            if line.is_replaced {
+            self.interrupt.check()?;
+            if count.lines < import.skip {
+                // An import before has done with it.
+            } else if line.is_replaced {
                 count.replaced_left_out += 1;
             } else if line.content.is_none() {
                 count.too_large_left_out += 1;
@@ -350,6 +358,7 @@ impl Target {
                 count.imported += 1;
                 count.as_new += u64::from(was_delivered(&line));
             }
+            count.lines += 1;
         }
         Ok(())
     }

@@ -5,11 +5,14 @@
 //! how often it was delivered, until when it is delayed, and why it died. What only the server may decide does not: tokens, leases, the numbers of
 //! batches, the times of pushes and deaths.
 
+mod aside;
 mod export;
 mod gate;
 mod import;
 mod increments;
+mod interrupt;
 mod restore;
+mod source;
 mod written;
 
 use crate::bytes::Bytes;
@@ -68,6 +71,8 @@ struct Line {
     until_ms: Option<i64>,
     death: Option<Death>,
     every_ms: Option<u64>,
+    /// Of an element: that which it was added with, or its id. None of a key without groups.
+    group: Option<Bytes>,
     /// A dead run of an element that comes again: it stands beside the next one.
     #[serde(default)]
     is_run: bool,

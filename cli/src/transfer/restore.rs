@@ -28,6 +28,8 @@ pub struct Terms {
     pub family: Family,
     /// Its watermark is the server's clock.
     pub is_clock: bool,
+    /// Its entries are in groups.
+    pub has_groups: bool,
     /// Nothing of it is handed out but in the script.
     pub is_paused: bool,
     /// MIN and MAX of a key of TALLY.
@@ -43,13 +45,16 @@ fn timestamp(line: &Line, is_clock: bool) -> Vec<u8> {
 
 /// The commands that add an entry, each without its key: its name, and what stands behind the key.
 pub fn commands(terms: Terms, line: &Line) -> anyhow::Result<Vec<Vec<Vec<u8>>>> {
-    let Terms { family, is_clock, min, max, .. } = terms;
+    let Terms { family, is_clock, has_groups, min, max, .. } = terms;
     let Some(content) = &line.content else { bail!("its content is missing") };
     let words = |name: &str, words: Vec<Vec<u8>>| [vec![family.command(name).into_bytes()], words].concat();
     Ok(match family {
         Family::Tsgen => {
             let every = line.every_ms.or(line.is_run.then_some(SOME_PERIOD_MS));
             let mut add = every.map_or(Vec::new(), |every| vec![b"EVERY".to_vec(), every.to_string().into_bytes()]);
+            if let Some(group) = line.group.as_ref().filter(|group| has_groups && **group != line.id) {
+                add.extend([b"GROUP".to_vec(), group.0.clone()]);
+            }
             add.push(timestamp(line, is_clock));
             add.extend([line.id.0.clone(), content.payload.0.clone()]);
             vec![words("ADD", add)]

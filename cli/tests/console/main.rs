@@ -7,6 +7,7 @@ mod browse;
 mod doctor;
 mod export_moving;
 mod help;
+mod import_ended;
 mod keys;
 mod letters;
 mod metrics;

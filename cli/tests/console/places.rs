@@ -24,6 +24,14 @@ fn a_cluster_is_seen_as_a_whole() {
         assert_eq!(serde_json::from_str::<Value>(&info).expect("JSON")["info"]["waiting"], 1);
         tsgen_at(&url, &["alter", name, "--lease", "5s"], "").done();
     }
+    // A key that is imported comes together in its own slot, with and without a tag in its name.
+    let export = tsgen_at(&url, &["export", &names[0]], "").done();
+    for key in ["other", &format!("{}2", names[1])] {
+        assert!(tsgen_at(&url, &["import", key], &export).done().starts_with("imported 1\n"));
+        let found = router.ok(&format!("TSGEN.GET {key} a")).to_string();
+        assert!(found.starts_with("['waiting' 5 'x'"), "{found}");
+        router.ok(&format!("DEL {key}"));
+    }
     let metrics = tsgen_at(&url, &["metrics"], "").done();
     assert_eq!(metrics.lines().filter(|line| line.starts_with("tsgen_blocked_clients{")).count(), 3);
     let found = tsgen_at(&url, &["doctor"], "");

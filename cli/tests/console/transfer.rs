@@ -132,6 +132,40 @@ fn elements_that_come_again_and_sources_come_back() {
 }
 
 #[test]
+fn groups_of_elements_come_back() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k FAIR yes GROUPLIMIT 5 LEASE 1h\n OK\n > TSGEN.ADVANCE k 10\n 10\n > TSGEN.MADD k GROUP \"g\\xff\" 1 a x 2 b y 3 c z 4 d w 20 e v\n [0 0 0 0 1]");
+    deliver(&mut c, "TSGEN");
+    c.play("> TSGEN.ADD k GROUP h 5 f x\n 0\n > TSGEN.ADD k 6 own x\n 0\n > TSGEN.ADD k GROUP \"\" 30 far x\n 1");
+    let (count, there) = comes_back(&server);
+    assert_eq!(count, 8);
+    there
+        .client()
+        .expect("TSGEN.PEEK k WAITING", "['0' [[… 'group' 'g\\xff' … ['e' 20 'v']] [… 'group' '' … ['far' 30 'x']]]]");
+    let lines = tsgen(&server, &["peek", "k"]).done();
+    assert!(lines.lines().next().is_some_and(|titles| titles.contains("GROUP")) && lines.contains("  h  "), "{lines}");
+    // Into a key without groups they come without them.
+    let export = tsgen(&server, &["export", "k"]).done();
+    c.ok("TSGEN.CREATE plain");
+    assert!(tsgen_at(&url(&server), &["import", "plain", "-y"], &export).done().starts_with("imported 7\n"));
+}
+
+/// A key that is there goes by its own rules, whatever those of the export were.
+#[test]
+fn what_is_added_goes_by_the_rules_of_the_key_that_is_there() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.ADD plain 1700000000000 a x\n 1\n > TSGEN.CREATE clock CLOCK\n OK\n > TALLY.CREATE wide\n OK\n > TALLY.INCR wide f 5\n 5\n > TALLY.SEAL wide\n 1\n > TALLY.CREATE narrow MAX 2\n OK");
+    for (from, to) in [("plain", "clock"), ("clock", "plain"), ("wide", "narrow")] {
+        let export = tsgen(&server, &["export", from]).done();
+        assert!(tsgen_at(&url(&server), &["import", to, "-y"], &export).done().starts_with("imported 1\n"), "{from}");
+    }
+    c.expect("TSGEN.PEEK clock READY", "['0' [[… ['a' 1700000000000 'x']]]]");
+    c.expect("TALLY.PEEK narrow READY", "['0' [[… ['f' 5]]]]");
+}
+
+#[test]
 fn all_of_a_key_of_groups_comes_back() {
     let server = Server::start(&[]);
     let mut c = server.client();
