@@ -111,8 +111,7 @@ fn work(ctx: &Ctx, how: impl Fn(&Driver) -> Drive, until: Instant) {
         return;
     }
     let now = UnixMs(unix_ms());
-    loop {
-        let Some(DueKey { at, db, name }) = deadlines::next_due(now) else { break };
+    while let Some(DueKey { at, db, name }) = deadlines::next_due(now) {
         lateness::record(at);
         let is_there = ctx.select_db(db);
         if !slots::are_ours(&name) {
