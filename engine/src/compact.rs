@@ -12,7 +12,6 @@ use crate::entries::{Handle, Place, State, Walk};
 use crate::gate::Gate;
 use crate::order::Order;
 use crate::queue::Queue;
-use crate::rubbish::Rubbish;
 use crate::time::UnixMs;
 use crate::token::Token;
 
@@ -55,10 +54,13 @@ const ENTRIES: usize = 0;
 const ORDER: usize = 1;
 const GRANTS: usize = 2;
 const GROUPS: usize = 3;
-const GATE: usize = 4;
+const HEADS: usize = 4;
+const GROUP_NAMES: usize = 5;
+const GATE: usize = 6;
 
 impl Cursor {
-    const START: Cursor = Cursor { walk: Walk::START, index: 0, place: Place { key: i64::MIN, seq: 0 }, token: 0 };
+    pub(crate) const START: Cursor =
+        Cursor { walk: Walk::START, index: 0, place: Place { key: i64::MIN, seq: 0 }, token: 0 };
 
     /// Goes on from the index at which the last step stopped.
     pub(crate) fn through(&mut self, step: impl FnOnce(usize) -> Option<usize>) -> Step {
@@ -94,7 +96,7 @@ pub(crate) fn more(done: usize) -> Step {
 }
 
 /// The most leaves below one inner node.
-const LEAVES: usize = 63;
+pub(crate) const LEAVES: usize = 63;
 
 impl<G: Gate> Queue<G> {
     /// About how many bytes a pass would give back, beyond the slack that is tolerated. O(1).
@@ -127,7 +129,12 @@ impl<G: Gate> Queue<G> {
                 }
                 None => Step::Done,
             },
-            GROUPS => pass.cursor.through(|from| self.groups.as_mut()?.fit(&mut self.entries, from, most)),
+            GROUPS => match &mut self.groups {
+                Some(groups) => groups.renumber(&mut self.entries, &mut pass.cursor, most),
+                None => Step::Done,
+            },
+            HEADS => self.groups.as_mut().map_or(Step::Done, |groups| groups.compact_heads(&mut pass.cursor, most)),
+            GROUP_NAMES => pass.cursor.through(|from| self.groups.as_mut()?.fit_names(from, most)),
             part => self.gate.compact(part - GATE, &mut pass.cursor, most),
         };
         self.pass = match step {
@@ -136,11 +143,6 @@ impl<G: Gate> Queue<G> {
             Step::NoPart => None,
         };
         self.pass.is_some()
-    }
-
-    /// Takes what a pass has emptied and would take long to drop.
-    pub fn take_rubbish(&mut self) -> Option<Rubbish> {
-        self.groups.as_mut()?.take_rubbish()
     }
 
     fn compact_entries(&mut self, cursor: &mut Cursor, most: usize) -> Step {

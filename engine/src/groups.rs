@@ -32,11 +32,11 @@ mod serving;
 mod turns;
 
 use crate::entries::{Entries, Handle};
-use crate::rubbish::Heap;
 use crate::shards::Shards;
 use crate::slab::Slab;
 use classes::Classes;
 use line::Line;
+use renumbering::Stuck;
 use siphasher::sip::SipHasher13;
 use std::num::NonZeroU32;
 use turns::Given;
@@ -46,7 +46,7 @@ pub(crate) use turns::{LAST_CALL, MAX_TURN};
 /// No group, no node.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Groups per chunk of their table. A chunk comes back once none of its groups is left, or with a new number for each (`renumbering`): few to a chunk.
+/// Groups per chunk of their table. A chunk comes back once none of its groups is left, or each has a new number (`renumbering`): few to a chunk.
 /// With fewer, the chunks' own 40 bytes, and the slack of the list of them, would be more than a byte a group.
 const CHUNK: usize = 128;
 
@@ -74,8 +74,8 @@ pub(crate) struct Groups {
     unused: usize,
     /// Bytes of heap of names and lines.
     held: usize,
-    /// What held groups before they got new numbers.
-    rubbish: Heap,
+    /// What the last walk could not give back.
+    stuck: Stuck,
 }
 
 /// A group.
@@ -206,7 +206,7 @@ impl Groups {
             next_turn: 1,
             unused: 0,
             held: 0,
-            rubbish: Heap::default(),
+            stuck: Stuck::default(),
         }
     }
 

@@ -200,6 +200,11 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         (self.chunks.len() << Self::SHIFT) as u32
     }
 
+    /// Whether less than half of the chunk that has this key is in use, so that [`Slab::relocate`] would move the value. O(1).
+    pub(crate) fn is_in_sparse(&self, key: u32) -> bool {
+        self.is_sparse(key >> Self::SHIFT)
+    }
+
     fn is_sparse(&self, number: u32) -> bool {
         let chunk = &self.chunks[number as usize];
         chunk.slots.capacity() > 2 * chunk.live as usize
@@ -228,16 +233,6 @@ impl<T, const CHUNK: usize> Slab<T, CHUNK> {
         let slots = self.chunks.iter().flat_map(|chunk| &chunk.slots);
         slots.filter_map(|slot| match slot {
             Slot::Used(value) => Some(value),
-            Slot::Free(_) => None,
-        })
-    }
-
-    /// All values with their keys, in order of these. O(1) each, and O(slots that are free).
-    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
-        let chunks = self.chunks.iter().enumerate();
-        let slots = chunks.flat_map(|(number, chunk)| (number << Self::SHIFT..).zip(&chunk.slots));
-        slots.filter_map(|(key, slot)| match slot {
-            Slot::Used(value) => Some((key as u32, value)),
             Slot::Free(_) => None,
         })
     }

@@ -6,7 +6,6 @@
 
 use crate::delivery::stored_queue::{Content, StoredQueue};
 use crate::redis::ctx::unix_ms;
-use crate::redis::freeing::free_elsewhere;
 use std::time::Instant;
 use tsgen_engine::{Millis, UnixMs};
 
@@ -38,7 +37,6 @@ impl<F: Content> StoredQueue<F> {
         }
         self.compacted_at = now;
         while self.queue.compact(STEP) {
-            self.queue.take_rubbish().into_iter().for_each(free_elsewhere);
             if Instant::now() >= until {
                 return Some(now.after(Millis(1)));
             }

@@ -12,6 +12,8 @@ use crate::token::TokenRange;
 use crate::{ClaimTerms, Debounce, Expiry, Loader, Nack, Tally, Tsgen, Which, WindowRules};
 use fastrand::Rng;
 
+mod groups;
+
 const NOW: UnixMs = UnixMs(1_000);
 
 fn chunks<G: Gate>(key: &Queue<G>) -> Vec<Vec<u8>> {
@@ -150,65 +152,6 @@ fn a_key_drained_to_a_hundredth_takes_little_more_than_a_reload() {
     assert!(key.waste() > key.memory() / 2);
     compacts(&mut key, rng);
     is_as_good_as_a_reload(&mut key);
-}
-
-/// A key of 20 000 elements, most in groups of their own, of which one in a hundred is left: queued, in a line, in hand, or dead.
-fn grouped(options: DeliveryOptions, rng: &mut Rng) -> Tsgen {
-    let options = DeliveryOptions { max_deliveries: 2, ..options };
-    let mut key = Tsgen::create(WatermarkRules::default(), options, [3, 4]).expect("valid");
-    let timestamps: Vec<i64> = (0..20_000).map(|_| rng.i64(0..20_000)).collect();
-    for (n, timestamp) in timestamps.iter().enumerate() {
-        let (id, group) = (format!("id-{n}"), format!("group-{}", if n % 10 == 0 { n / 1_000 } else { n }));
-        let one = Addition::once(Guard::Always, *timestamp, id.as_bytes(), b"payload");
-        key.add(&Addition { group: (n % 3 > 0).then_some(group.as_bytes()), ..one }, NOW).expect("room");
-    }
-    key.advance(9_900, None, NOW).expect("external");
-    let mut claim = || {
-        let terms = ClaimTerms { consumer: b"w", count: 5_000, lease: Millis(1_000_000), first: None };
-        let claim = key.claim(&terms, NOW).expect("no sink");
-        for token in claim.first..claim.first + claim.count as u64 {
-            let one = [TokenRange::one(token)];
-            match rng.u8(..200) {
-                0 => drop(key.nack(&one, &Nack { delay: None, dead: true, reason: b"why" }, NOW)),
-                1 => drop(key.nack(&one, &Nack { delay: Some(Millis(9)), dead: false, reason: b"why" }, NOW)),
-                2 => {}
-                _ => drop(key.ack(&one, UnixMs::EVER)),
-            }
-        }
-        claim.count > 0
-    };
-    while claim() {}
-    // Of those that are delayed or dead all are left.
-    for n in (0..20_000).filter(|n| n % 70 != 0 && timestamps[*n] > 9_900) {
-        key.rem(format!("id-{n}").as_bytes());
-    }
-    key
-}
-
-#[test]
-fn groups_that_limit_or_alternate_move_too() {
-    let plain = DeliveryOptions::default();
-    for options in [
-        DeliveryOptions { group_limit: 1, ..plain.clone() },
-        DeliveryOptions { group_limit: 3, fair: true, ..plain.clone() },
-        DeliveryOptions { fair: true, ..plain },
-    ] {
-        let rng = &mut Rng::with_seed(10);
-        let mut key = grouped(options, rng);
-        let stats = key.stats(NOW);
-        assert!(stats.leased > 0 && stats.delayed > 0 && stats.dead > 0 && stats.waiting > 0, "{stats:?}");
-        let (groups, held) = (key.group_counts(), |key: &Tsgen| key.groups.as_ref().expect("groups").memory());
-        let before = held(&key);
-        compacts(&mut key, rng);
-        assert_eq!(key.group_counts(), groups);
-        let (after, least) = (held(&key), held(&reload(&key)));
-        assert!(
-            before > 4 * least && after <= 2 * least,
-            "groups took {before} bytes, {after}, {least} after a reload"
-        );
-        key.advance(20_000, None, NOW).expect("external");
-        is_as_good_as_a_reload(&mut key);
-    }
 }
 
 #[test]

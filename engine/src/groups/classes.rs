@@ -4,6 +4,7 @@
 //! steps search for no class. Another one is there as long as any group is counted in it.
 
 use super::turns::Turns;
+use crate::compact::{more, Cursor, Step, LEAVES};
 use crate::order::Order;
 use std::collections::BTreeMap;
 
@@ -95,6 +96,13 @@ impl Classes {
         std::iter::once(&mut self.idle).chain(self.busy.values_mut())
     }
 
+    /// Those from this number on, with their numbers.
+    pub(super) fn rest_mut(&mut self, number: u32) -> impl Iterator<Item = (u32, &mut Class)> {
+        let busy = self.busy.range_mut(number.max(1)..);
+        let idle = (number == 0).then_some((0, &mut self.idle));
+        idle.into_iter().chain(busy.map(|(number, class)| (*number, class)))
+    }
+
     /// Bytes of heap. O(classes).
     pub(super) fn memory(&self) -> usize {
         const PER_CLASS: usize = 2 * size_of::<(u32, Class)>();
@@ -114,6 +122,32 @@ impl Heads {
         match self {
             Heads::ByPlace(order) => order.memory(),
             Heads::ByTurn(turns) => turns.memory(),
+        }
+    }
+
+    /// Bytes that [`Heads::compact`] would give back. O(1).
+    pub(super) fn waste(&self) -> usize {
+        match self {
+            Heads::ByPlace(order) => order.waste(),
+            Heads::ByTurn(turns) => turns.waste(),
+        }
+    }
+
+    /// Goes on with moving nodes out of sparse chunks, for about `most` of them.
+    pub(super) fn compact(&mut self, cursor: &mut Cursor, most: usize) -> Step {
+        match self {
+            Heads::ByPlace(order) => cursor.along(order, most),
+            Heads::ByTurn(turns) => {
+                let mut done = 0;
+                while done < most.max(1) && turns.waste() > 0 {
+                    match turns.compact(cursor.token) {
+                        Some(next) => cursor.token = next,
+                        None => return Step::Done,
+                    }
+                    done += LEAVES;
+                }
+                more(done)
+            }
         }
     }
 

@@ -162,7 +162,7 @@ impl Groups {
             self.join(entries, handle, None);
             return;
         }
-        self.detail_mut(number).dead -= 1;
+        self.uncount_dead(number);
         if !self.is_in_use(number) && self.is_unused(number) {
             self.unused -= 1;
             self.begin(number);
@@ -175,7 +175,7 @@ impl Groups {
         match entries.state(handle) {
             State::Leased | State::Delayed => self.count(entries, number, -1),
             State::Dead if number == NONE => return,
-            State::Dead => self.detail_mut(number).dead -= 1,
+            State::Dead => self.uncount_dead(number),
             State::Queued => {}
         }
         self.tidy(entries, number, handle);

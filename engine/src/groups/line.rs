@@ -54,6 +54,21 @@ impl Line {
         }
     }
 
+    /// Whether there are more than can be had in a short time ([`Line::handles`]).
+    pub(super) const fn is_long(&self) -> bool {
+        matches!(self, Line::Many(_))
+    }
+
+    /// All, in order. O(1) a handle: at most [`FEW`], unless the line is long.
+    pub(super) fn handles(&self) -> Vec<Handle> {
+        match self {
+            Line::Empty => Vec::new(),
+            Line::One(one) => vec![*one],
+            Line::Few(ring) => ring.iter().copied().collect(),
+            Line::Many(order) => order.iter().collect(),
+        }
+    }
+
     /// Bytes of heap.
     pub(super) fn memory(&self) -> usize {
         match self {

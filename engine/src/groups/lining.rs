@@ -25,8 +25,11 @@ impl Groups {
         let group = &mut self.table[number];
         let at = group.details()?;
         let details = &mut self.details[at];
-        let before = details.line.memory();
+        let (before, was_long) = (details.line.memory(), details.line.is_long());
         let result = act(&mut details.line);
+        if was_long && !details.line.is_long() {
+            self.stuck.loosen();
+        }
         self.held = self.held + details.line.memory() - before;
         if details.is_empty() {
             group.set_rest(Rest::InHand(details.in_hand));
@@ -63,7 +66,7 @@ impl Groups {
     /// So many more entries of a group are in hand. Returns how many were before.
     pub(super) fn add_in_hand(&mut self, number: u32, more: i32) -> u32 {
         let group = &mut self.table[number];
-        match group.rest() {
+        let before = match group.rest() {
             Rest::InHand(before) => {
                 let count = before.wrapping_add_signed(more);
                 if count <= MOST {
@@ -77,7 +80,17 @@ impl Groups {
                 let count = &mut self.details[details].in_hand;
                 std::mem::replace(count, count.wrapping_add_signed(more))
             }
+        };
+        if more < 0 && (2..=3).contains(&before) {
+            self.stuck.loosen();
         }
+        before
+    }
+
+    /// A dead letter that does not bear the name of its group has left the dead.
+    pub(super) fn uncount_dead(&mut self, number: u32) {
+        self.detail_mut(number).dead -= 1;
+        self.stuck.loosen();
     }
 
     pub(super) fn is_in_use(&self, number: u32) -> bool {

@@ -10,9 +10,9 @@
 //! While a group stands in here, its turn and the key of its head do not change. How the nodes are cut shows nowhere.
 
 use super::NONE;
-use crate::buffers::Mover;
 use crate::slab::Slab;
 
+mod moving;
 mod node;
 mod take;
 mod turn;
@@ -68,34 +68,6 @@ impl Turns {
     /// Bytes of heap, in O(1).
     pub(super) fn memory(&self) -> usize {
         self.leaves.memory() + self.inners.memory()
-    }
-
-    /// Bytes that the same groups would not take in a new tree, beyond the slack that is tolerated. O(1).
-    pub(super) fn waste(&self) -> usize {
-        self.leaves.waste() + self.inners.waste()
-    }
-
-    /// Shows all groups, in order of their turns.
-    pub(super) fn each(&self, show: &mut impl FnMut(Stand)) {
-        if !self.is_empty() {
-            self.each_below(self.root, self.height, show);
-        }
-    }
-
-    fn each_below(&self, node: u32, level: usize, show: &mut impl FnMut(Stand)) {
-        if level == 0 {
-            let leaf = &self.leaves[node];
-            (0..leaf.len()).for_each(|at| show(Stand { number: leaf.numbers[at], key: leaf.keys[at] }));
-        } else {
-            let inner = &self.inners[node];
-            inner.children[..inner.len()].iter().for_each(|child| self.each_below(*child, level - 1, show));
-        }
-    }
-
-    /// Shows the chunk of leaves and that of inner nodes with this number; false if there is neither.
-    pub(super) fn show_chunk(&mut self, number: usize, mover: &mut impl Mover) -> bool {
-        let leaves = self.leaves.show_chunk(number, mover, |_, _| {});
-        leaves | self.inners.show_chunk(number, mover, |_, _| {})
     }
 
     /// The group with the lowest turn among those whose heads are within the horizon. O(log n).

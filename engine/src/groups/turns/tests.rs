@@ -39,6 +39,22 @@ impl World {
         self.given.remove(number);
     }
 
+    /// Gives groups in sparse chunks new numbers, and moves nodes out of such chunks.
+    fn compact(&mut self) {
+        for (turn, stand) in &mut self.stands {
+            if let Some(new) = self.given.relocate(stand.number) {
+                self.turns.replace(*turn, stand.number, new);
+                stand.number = new;
+            }
+        }
+        let mut next = Some(0);
+        while let Some(turn) = next {
+            next = self.turns.compact(turn);
+            assert!(next.is_none_or(|next| next > turn));
+        }
+        assert_eq!(self.turns.waste(), 0);
+    }
+
     /// Takes some out, in one go, and puts every other one back, the rest with new turns.
     fn take(&mut self, wanted: &Wanted) {
         let is_wanted = |(turn, stand): &(&u64, &Stand)| {
@@ -117,6 +133,9 @@ fn the_next_is_the_lowest_turn_within_the_horizon_whatever_happened_before() {
                     }
                     _ => world.begin(key),
                 }
+                if step % 1_024 == 0 {
+                    world.compact();
+                }
                 if step % 16 == 0 {
                     world.check(key);
                     world.check(i64::MAX);
@@ -139,6 +158,20 @@ fn groups_that_are_served_in_order_fill_their_leaves() {
     assert!(world.turns.height >= 2);
     let bytes = world.turns.memory() as f64 / world.stands.len() as f64;
     assert!(bytes < 13.5, "{bytes} bytes a group");
+}
+
+#[test]
+fn a_tree_of_which_little_is_left_takes_little() {
+    let mut world = World::new();
+    (0..200_000).for_each(|key| world.begin(key));
+    for turn in world.stands.keys().copied().filter(|turn| turn % 100 != 0).collect::<Vec<_>>() {
+        world.end(turn);
+    }
+    assert!(world.turns.waste() > 0);
+    world.compact();
+    world.check(i64::MAX);
+    let bytes = world.turns.memory() as f64 / world.stands.len() as f64;
+    assert!(bytes < 100.0, "{bytes} bytes a group");
 }
 
 #[test]
