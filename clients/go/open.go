@@ -34,10 +34,10 @@ func Main(address, key string, handler Handler, options ...WorkerOption) {
 // connect yet.
 func Open(address string) (*Tsgen, error) {
 	client, err := clientOf(cmp.Or(address, "redis://localhost:6379"))
-	// Of its error without the URL, for there may be a password in it.
+	// Its error names parts of the URL, and there may be a password in them.
 	var told *url.Error
 	if errors.As(err, &told) {
-		err = told.Err
+		err = errors.New("it is not scheme://user:password@host:port; what is special in a password is written as %40 for @, %2F for / and so on")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tsgen: the URL of the server: %w", err)

@@ -45,7 +45,8 @@ export async function dial(url: string): Promise<Wire> {
   const auth = login ? { username: username || 'default', password: password ?? '' } : {};
   const addresses = hosts.split(',').map((host) => {
     const [, name, port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
-    return { host: name || 'localhost', port: Number(port ?? (scheme === 'cluster' ? 6379 : 26379)) };
+    // [::1]:7 is an address with a port.
+    return { host: name?.replace(/^\[(.*)\]$/, '$1') || 'localhost', port: Number(port ?? (scheme === 'cluster' ? 6379 : 26379)) };
   });
   if (scheme === 'cluster') return await dialCluster(addresses, auth);
   if (scheme !== 'sentinel') return await dialServer({ url, socket: { ...SOCKET } });

@@ -212,6 +212,9 @@ def test_urls_of_sentinels_and_clusters():
     # Any of them tells of the others.
     assert set(cluster.nodes_manager.startup_nodes) == {"10.0.0.7:6379", "10.0.0.8:7001"}
     assert cluster.connection_kwargs["password"] == "p@ss"
+    master = connect_async("sentinel://ada:secret@[::1],[::2]:7/main").connection_pool
+    sentinels = [sentinel.connection_pool.connection_kwargs for sentinel in master.sentinel_manager.sentinels]
+    assert [(place["host"], place["port"]) for place in sentinels] == [("::1", 26379), ("::2", 7)]
     # What redis-py knows is not looked into here.
     assert connect_async("redis://[::1]").connection_pool.connection_kwargs["host"] == "::1"
 

@@ -102,9 +102,9 @@ class AsyncKey:
     async def peek(self, state: str, *, count: int = 10, after: Name | int = 0) -> tuple[Name | int, list[dict[str, Any]]]:
         """Entries with their content, changing nothing: READY, DELAYED, LEASED or DEAD, of TSGEN also WAITING.
 
-        The cursor for `after`, 0 at the end, and a page. Each entry is a dict: `token`, `deliveries`, `bytes`, `entry` (what CLAIM has after
-        the deliveries), and what applies of `held`, `group`, `consumer`, `until`, `reason`, `died-at`. `count` 1 to 10000; a page holds at
-        most 4 MiB of contents.
+        The cursor for `after`, 0 at the end, and a page. Each entry is a dict: `token`, `deliveries`, `bytes`, `entry` (what CLAIM has
+        after the deliveries), and what applies of `held`, `group`, `consumer`, `until`, `reason`, `died-at`. `count` 1 to 10000; a page
+        holds at most 4 MiB of contents.
         """
         cursor, rows = await self._call("PEEK", state, "COUNT", count, *(["AFTER", after] if after else []))
         found = [row.items() if isinstance(row, dict) else pairs(row) for row in rows]

@@ -57,8 +57,8 @@ def _options(url: str, timeout: float) -> tuple[str, list[tuple[str, int]], str,
     hosts = []
     if usual := {"sentinel": 26379, "cluster": 6379}.get(parts.scheme):
         for host in parts.netloc.rpartition("@")[2].split(","):
-            name, _, port = host.partition(":")
-            hosts.append((name, int(port or usual)))
+            place = urlsplit(f"//{host}")  # [::1]:7 is an address with a port
+            hosts.append((place.hostname or "localhost", place.port or usual))
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": TIMEOUT}
     if parts.username:
         options["username"] = unquote(parts.username)
