@@ -99,7 +99,8 @@ pub(crate) fn more(done: usize) -> Step {
 pub(crate) const LEAVES: usize = 63;
 
 impl<G: Gate> Queue<G> {
-    /// About how many bytes a pass would give back, beyond the slack that is tolerated. O(1).
+    /// About how many bytes a pass would give back, beyond the slack that is tolerated. O(1); with groups, O(distinct numbers of entries of one group in
+    /// hand).
     pub fn waste(&self) -> usize {
         let groups = self.groups.as_ref().map_or(0, |groups| groups.waste(&self.entries));
         self.entries.waste()

@@ -27,13 +27,14 @@ impl Groups {
         let details = &mut self.details[at];
         let (before, was_long) = (details.line.memory(), details.line.is_long());
         let result = act(&mut details.line);
-        if was_long && !details.line.is_long() {
-            self.stuck.loosen();
-        }
+        let is_shorter = was_long && !details.line.is_long();
         self.held = self.held + details.line.memory() - before;
         if details.is_empty() {
             group.set_rest(Rest::InHand(details.in_hand));
             self.details.remove(at);
+        }
+        if is_shorter {
+            self.loosen(number);
         }
         Some(result)
     }
@@ -81,8 +82,8 @@ impl Groups {
                 std::mem::replace(count, count.wrapping_add_signed(more))
             }
         };
-        if more < 0 && (2..=3).contains(&before) {
-            self.stuck.loosen();
+        if more < 0 {
+            self.loosen(number);
         }
         before
     }
@@ -90,7 +91,7 @@ impl Groups {
     /// A dead letter that does not bear the name of its group has left the dead.
     pub(super) fn uncount_dead(&mut self, number: u32) {
         self.detail_mut(number).dead -= 1;
-        self.stuck.loosen();
+        self.loosen(number);
     }
 
     pub(super) fn is_in_use(&self, number: u32) -> bool {

@@ -27,20 +27,16 @@ const AT_ONCE: usize = 4_000;
 pub(super) struct Stuck {
     /// Bytes of the chunks in which scattered groups stand.
     bytes: usize,
-    /// How often since a group may have become one that is not scattered.
+    /// How many groups since have become ones that are not scattered.
     loosened: usize,
 }
 
 impl Stuck {
-    /// A group may be scattered no more.
-    pub(super) fn loosen(&mut self) {
-        self.loosened += 1;
-    }
-
-    /// The bytes, as long as few groups have been loosened: so what all walks cost is in proportion to what happens in the key.
-    fn bytes(&self, groups: usize) -> usize {
+    /// The bytes, as long as few groups have been loosened. A walk goes through all entries, so it is worth it once these are many beside the
+    /// entries: what all walks cost is in proportion to what happens in the key.
+    fn bytes(&self, entries: usize) -> usize {
         const SHARE: usize = 8;
-        if self.loosened * SHARE > groups {
+        if self.loosened * SHARE > entries {
             0
         } else {
             self.bytes
@@ -57,7 +53,7 @@ impl Groups {
 
     /// Bytes that new numbers would give back.
     fn movable(&self, entries: &Entries) -> usize {
-        let stuck = if entries.len() > AT_ONCE { self.stuck.bytes(self.table.len()) } else { 0 };
+        let stuck = if entries.len() > AT_ONCE { self.stuck.bytes(entries.len()) } else { 0 };
         self.sparse().saturating_sub(stuck) + self.details.waste()
     }
 
@@ -146,6 +142,19 @@ impl Groups {
             all.extend(details.into_iter().flat_map(|details| details.line.handles()));
         }
         Some(all)
+    }
+
+    /// Fewer entries of a group are in hand, dead or in line: takes note if a walk would find all of them now, and not before. O(1).
+    pub(super) fn loosen(&mut self, number: u32) {
+        if self.stuck.bytes == 0 {
+            return;
+        }
+        let group = &self.table[number];
+        let found = 1 + usize::from(!group.has_head() && group.first != Handle::NONE);
+        let is_long = self.detail(number).is_some_and(|details| details.line.is_long());
+        if !is_long && self.not_queued(number) == found {
+            self.stuck.loosened += 1;
+        }
     }
 
     /// How many entries that bear the number of a group are in hand or dead.

@@ -197,3 +197,30 @@ fn operations_come_between_while_groups_of_a_large_key_get_new_numbers() {
         is_as_good_as_a_reload(&mut pair.key);
     }
 }
+
+/// Four groups with very long lines stand each in a chunk of its own, and cannot move. What happens in them does not begin a walk again and again.
+#[test]
+fn a_few_large_groups_are_not_walked_through_again_and_again() {
+    let rng = &mut Rng::with_seed(13);
+    let options = DeliveryOptions { group_limit: 3, ..DeliveryOptions::default() };
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [3, 4]).expect("valid");
+    let mut add = |n: i64, id: String, group: i64| {
+        let (one, group) = (Addition::once(Guard::Always, n, id.as_bytes(), b"a payload"), format!("group-{group}"));
+        key.add(&Addition { group: Some(group.as_bytes()), ..one }, NOW).expect("room");
+    };
+    (0..512).for_each(|n| add(n, format!("small-{n}"), n));
+    for group in [0, 128, 256, 384] {
+        (0..2_000).for_each(|n| add(1_000 + n, format!("id-{group}-{n}"), group));
+    }
+    for n in (0..512).filter(|n| n % 128 != 0) {
+        key.rem(format!("small-{n}").as_bytes());
+    }
+    key.advance(3_000, None, NOW).expect("external");
+    assert!(key.waste() > 0);
+    compacts(&mut key, rng);
+    for _ in 0..20 {
+        let claimed = claim_for_long(&mut key, 8);
+        key.ack(&[claimed], UnixMs::EVER).expect("few");
+        assert_eq!(key.waste(), 0, "nothing came of the walk before");
+    }
+}
