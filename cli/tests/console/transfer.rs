@@ -162,7 +162,7 @@ fn what_is_added_goes_by_the_rules_of_the_key_that_is_there() {
         assert!(tsgen_at(&url(&server), &["import", to, "-y"], &export).done().starts_with("imported 1\n"), "{from}");
     }
     c.expect("TSGEN.PEEK clock READY", "['0' [[… ['a' 1700000000000 'x']]]]");
-    c.expect("TALLY.PEEK narrow READY", "['0' [[… ['f' 5]]]]");
+    c.expect("TALLY.PEEK narrow READY", "['0' [[… ['f' 5]]]]]");
 }
 
 #[test]
