@@ -49,6 +49,10 @@ fn figures_are_as_prometheus_wants_them() {
 #[test]
 fn rules_do_what_their_tests_say() {
     promtool(&["check", "config", "prometheus.yaml"], "");
+    promtool(&["check", "config", "prometheus-compose.yaml"], "");
+    // The same but for where `tsgen metrics` is.
+    let settings = |name| read(name).split_once('\n').expect("a comment first").1.to_owned();
+    assert_eq!(settings("prometheus.yaml").replace("127.0.0.1", "metrics"), settings("prometheus-compose.yaml"));
     promtool(&["check", "rules", "tsgen.rules.yaml"], "");
     promtool(&["test", "rules", "tsgen.rules.test.yaml"], "");
     // Each rule has a test in which it speaks.
