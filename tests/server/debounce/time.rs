@@ -175,7 +175,7 @@ fn a_worker_that_blocks_before_the_key_exists_is_woken_too() {
     assert!(worker.is_blocked(&mut c));
     assert_eq!(fired(&worker.reply())[0].0, "g");
     // And BLOCK that ends before the group fires replies empty.
-    c.play("> DEBOUNCE.CREATE slow\n OK\n > DEBOUNCE.PUSH slow g x\n 1\n > DEBOUNCE.CLAIM slow w BLOCK 30\n []");
+    c.play("> DEBOUNCE.CREATE slow IDLE 3600000\n OK\n > DEBOUNCE.PUSH slow g x\n 1\n > DEBOUNCE.CLAIM slow w BLOCK 30\n []");
 }
 
 /// The key gets to the worker's name by this command while its group collects; nothing else happens to it.
