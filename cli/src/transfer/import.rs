@@ -5,6 +5,7 @@
 //! others follow in the order of the lines, what is behind the gate last.
 
 use super::aside::Aside;
+use super::expected::Expected;
 use super::interrupt::Interrupt;
 use super::restore::{commands, restore, was_delivered, Restored, Terms, CONSUMER, MOST_DELIVERIES};
 use super::source::Source;
@@ -50,14 +51,16 @@ struct Count {
     /// Lines that are done with, in the order in which they are added.
     #[serde(skip)]
     lines: u64,
+    #[serde(skip)]
+    expected: Expected,
 }
 
 /// Where everything goes.
-struct Target {
+struct Target<'t> {
     known: Known,
     terms: Terms,
-    /// It was created here, so nothing is in it but what comes.
-    is_new: bool,
+    /// It is created here, so nothing is in it but what comes.
+    aside: Option<&'t Aside<'t>>,
     /// The server's time is so far ahead of the one here, in ms.
     ahead_ms: i64,
     interrupt: Interrupt,
@@ -150,8 +153,8 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
     let filled = Filled { source: &mut source, head: &head, latest, import, count: &mut count };
     if own.is_some() {
         confirm(common, &format!("{key} exists. Add to it?"))?;
-        let interrupt = Interrupt::noted()?;
-        let target = Target { known: Known { tsgen, family, name }, terms, is_new: false, ahead_ms: 0, interrupt };
+        let interrupt = Interrupt::noted(None)?;
+        let target = Target { known: Known { tsgen, family, name }, terms, aside: None, ahead_ms: 0, interrupt };
         let done = target.fill(filled).await;
         done.with_context(|| {
             let lines = count.lines;
@@ -164,12 +167,12 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
         if import.skip > 0 {
             bail!("--skip goes on with an import into a key that is there, and {key} is not");
         }
-        let aside = Aside::of(common, &tsgen, key, servers.is_cluster).await?;
-        let (ahead_ms, interrupt) = (ahead(&tsgen).await?, Interrupt::noted()?);
+        let aside = Aside::of(&tsgen, key).await?;
+        let (ahead_ms, interrupt) = (ahead(&tsgen).await?, Interrupt::noted(Some(aside.left()))?);
         let known = Known { tsgen: tsgen.clone(), family, name: Name::from(&aside.name) };
-        let done = Target { known, terms, is_new: true, ahead_ms, interrupt }.fill(filled).await;
-        let done = match done {
-            Ok(()) => aside.put_in_place().await,
+        let target = Target { known, terms, aside: Some(&aside), ahead_ms, interrupt };
+        let done = match target.fill(filled).await {
+            Ok(()) => aside.put_in_place(&target.known, &count.expected).await,
             failed => failed,
         };
         if let Err(failure) = done {
@@ -203,26 +206,26 @@ struct Filled<'i> {
     count: &'i mut Count,
 }
 
-impl Target {
+impl Target<'_> {
     async fn fill(&self, filled: Filled<'_>) -> anyhow::Result<()> {
         let Filled { source, head, latest, import, count } = filled;
         let (gate, options) = pairs_of(head);
-        if self.is_new {
+        if self.aside.is_some() {
             self.create(head, gate, &options, latest).await?;
             self.delivered(source, count).await?;
             self.set_back(head, latest).await?;
         }
         self.others(source, import, count, false).await?;
         // What a group of DEBOUNCE collects goes by the options of its key.
-        if self.is_new && self.terms.family == Family::Debounce {
+        if self.aside.is_some() && self.terms.family == Family::Debounce {
             self.last(&options).await?;
         }
         self.others(source, import, count, true).await?;
-        if self.is_new && self.terms.family != Family::Debounce {
+        if self.aside.is_some() && self.terms.family != Family::Debounce {
             self.last(&options).await?;
         }
         // What is added to a key that was there is there.
-        if self.is_new {
+        if self.aside.is_some() {
             self.interrupt.check()?;
         }
         Ok(())
@@ -245,6 +248,9 @@ impl Target {
             words.extend([word.clone().into_bytes(), value]);
         }
         tsgen.command(Some(&name.0), words).await.context("the options of the export")?;
+        if let Some(aside) = self.aside {
+            aside.made().await?;
+        }
         // What was delivered is to be claimed once more, so none of it may wait.
         let Some(latest) = latest.filter(|_| *family == Family::Tsgen && !self.terms.is_clock) else { return Ok(()) };
         let key = tsgen.elements(name.clone());
@@ -313,6 +319,7 @@ impl Target {
                     Restored::AsNew => count.as_new += 1,
                 }
                 count.as_new += u64::from(line.deliveries > MOST_DELIVERIES);
+                count.expected.add(self.known.family, &line);
                 count.imported += 1;
             }
         }
@@ -345,7 +352,7 @@ impl Target {
                 count.replaced_left_out += 1;
             } else if line.content.is_none() {
                 count.too_large_left_out += 1;
-            } else if was_delivered(&line) && self.is_new {
+            } else if was_delivered(&line) && self.aside.is_some() {
                 // It is there already.
             } else if line.state == State::Dead && !import.with_dead {
                 count.dead_left_out += 1;
@@ -357,6 +364,7 @@ impl Target {
                 }
                 count.imported += 1;
                 count.as_new += u64::from(was_delivered(&line));
+                count.expected.add(self.known.family, &line);
             }
             count.lines += 1;
         }

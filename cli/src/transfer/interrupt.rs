@@ -1,6 +1,8 @@
 //! SIGINT and SIGTERM, while something is under way that is not to end just anywhere.
 
+use crate::bytes::Bytes;
 use anyhow::bail;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use tokio::signal::unix::{signal, SignalKind};
@@ -11,8 +13,8 @@ const INTERRUPTED: i32 = 130;
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// From now on signals are noted. The second one ends the program, wherever it is.
-    pub fn noted() -> anyhow::Result<Self> {
+    /// From now on signals are noted. The second one ends the program, wherever it is, and says what is left then.
+    pub fn noted(left: Option<String>) -> anyhow::Result<Self> {
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let noted = Arc::<AtomicBool>::default();
         let own = noted.clone();
@@ -23,6 +25,9 @@ impl Interrupt {
                     _ = int.recv() => {}
                 }
                 if own.swap(true, Ordering::Relaxed) {
+                    if let Some(left) = &left {
+                        let _ = writeln!(std::io::stderr(), "tsgen: it was ended: {}", Bytes::from(left.as_str()));
+                    }
                     std::process::exit(INTERRUPTED);
                 }
             }

@@ -6,6 +6,7 @@
 //! batches, the times of pushes and deaths.
 
 mod aside;
+mod expected;
 mod export;
 mod gate;
 mod import;

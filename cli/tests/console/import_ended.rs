@@ -19,6 +19,16 @@ fn exported(server: &Server) -> (String, PathBuf) {
     (export, file)
 }
 
+/// The name under which an import brings together what is to be `k`, which is all that there is.
+#[track_caller]
+fn aside(c: &mut Client) -> String {
+    let names = c.ok("KEYS *");
+    let [name] = names.items() else { panic!("{names}") };
+    let name = name.text();
+    assert!(name.starts_with("{k}:tsgen-import:") && name.len() == 33, "{name}");
+    name
+}
+
 #[test]
 fn an_import_that_is_interrupted_leaves_nothing_and_can_be_repeated() {
     let server = Server::start(&[]);
@@ -31,7 +41,7 @@ fn an_import_that_is_interrupted_leaves_nothing_and_can_be_repeated() {
         let (url, halt) = halting(&there, word, nth);
         let mut app = start_at(&url, &["import", "k", file]);
         halt.reached();
-        c.expect("EXISTS k k:import", "1");
+        aside(&mut c);
         app.signal(signal);
         halt.pass();
         assert_eq!(app.end().code(), Some(1), "{signal}, {word}");
@@ -45,7 +55,8 @@ fn an_import_that_is_interrupted_leaves_nothing_and_can_be_repeated() {
     assert!(told.starts_with("imported 10\n"), "{told}");
     assert!(worker.reply().to_string().contains("'e4'"), "the first that is ready");
     c.ok("TSGEN.RELEASE k w");
-    c.expect("EXISTS k:import", "0");
+    c.expect("DBSIZE", "1");
+    c.expect("TTL k", "-1");
     let after = tsgen(&there, &["export", "k"]).done();
     assert_eq!(after.lines().count(), export.lines().count());
     assert_eq!(c.ok("TSGEN.INFO k").field("maxlen").int(), 10);
@@ -63,19 +74,77 @@ fn an_import_that_loses_its_server_says_what_is_left() {
     halt.cut();
     assert_eq!(app.end().code(), Some(3));
     let said = app.last_lines().concat();
-    let left = "nothing is in k, but what was imported by then may be left under k:import: the next import of k asks whether to remove it";
-    assert!(said.contains(left), "{said}");
     let mut c = there.client();
-    c.expect("EXISTS k", "0");
-    c.expect("EXISTS k:import", "1");
-    let again = |args: &[&str]| tsgen_at(&url(&there), &[&["import", "k", file], args].concat(), "");
-    assert!(again(&[]).failed(1).contains("k:import is what an import of k has left, or is at. Remove it?"));
-    assert!(again(&["-y"]).done().starts_with("imported 10\n"));
-    c.expect("EXISTS k k:import", "1");
-    // Something else of that name is left alone.
-    c.play("> DEL k\n 1\n > SET k:import x\n OK");
-    assert!(again(&["-y"]).failed(1).contains("k:import, where the entries are to come together, is a string"));
-    c.play("> GET k:import\n 'x'\n > EXISTS k\n 0");
+    let name = aside(&mut c);
+    let left = format!("nothing is in k, but what was imported by then may be left as {name}: remove it by UNLINK; after a week it goes by itself");
+    assert!(said.contains(&left), "{said}");
+    let week = c.ok(&format!("TTL {name}")).int();
+    assert!((604_000..=604_800).contains(&week), "{week}");
+    // The next one goes its own way, and leaves alone what it has not made.
+    c.play("> TALLY.CREATE k:import\n OK\n > TALLY.INCR k:import f 5\n 5");
+    assert!(tsgen_at(&url(&there), &["import", "k", file, "-y"], "").done().starts_with("imported 10\n"));
+    c.expect(&format!("EXISTS k k:import {name}"), "3");
+}
+
+#[test]
+fn a_second_signal_says_what_is_left() {
+    let server = Server::start(&[]);
+    let (_, file) = exported(&server);
+    let there = Server::start(&[]);
+    let (way, halt) = halting(&there, "TSGEN.ADD", 4);
+    let mut app = start_at(&way, &["import", "k", file.to_str().expect("a path")]);
+    halt.reached();
+    let name = aside(&mut there.client());
+    // Signals of one kind that come at once are one.
+    app.signal("INT");
+    app.signal("TERM");
+    assert_eq!(app.end().code(), Some(130));
+    let said = app.last_lines().concat();
+    assert!(said.contains(&format!("what was imported by then may be left as {name}: remove it by UNLINK")), "{said}");
+}
+
+/// What is not as the import has made it does not become the key.
+#[test]
+fn an_import_whose_key_somebody_removes_fails() {
+    let server = Server::start(&[]);
+    let (_, file) = exported(&server);
+    let file = file.to_str().expect("a path");
+    let there = Server::start(&[]);
+    let mut c = there.client();
+    for (word, nth, why) in [
+        ("TSGEN.ADD", 9, "of 10 entries 2 are in "),
+        // Before there is an entry: what it then lacks are its options and its watermark.
+        ("TSGEN.ADVANCE", 1, " is not what it was: somebody else has changed it"),
+    ] {
+        let (way, halt) = halting(&there, word, nth);
+        let mut app = start_at(&way, &["import", "k", file]);
+        halt.reached();
+        let name = aside(&mut c);
+        c.expect(&format!("UNLINK {name}"), "1");
+        halt.pass();
+        assert_eq!(app.end().code(), Some(1), "{word}");
+        let said = app.last_lines().concat();
+        assert!(said.contains("nothing was imported, and k can be imported again: ") && said.contains(why), "{said}");
+        c.expect("DBSIZE", "0");
+    }
+}
+
+#[test]
+fn of_two_imports_at_once_one_is_in_place() {
+    let server = Server::start(&[]);
+    let (export, file) = exported(&server);
+    let file = file.to_str().expect("a path");
+    let there = Server::start(&[]);
+    let (way, halt) = halting(&there, "TSGEN.ADD", 7);
+    let mut app = start_at(&way, &["import", "k", file]);
+    halt.reached();
+    tsgen_at(&url(&there), &["import", "k", file], "").done();
+    halt.pass();
+    assert_eq!(app.end().code(), Some(1));
+    let said = app.last_lines().concat();
+    assert!(said.contains("k has come into being meanwhile"), "{said}");
+    there.client().expect("DBSIZE", "1");
+    assert_eq!(tsgen(&there, &["export", "k"]).done().lines().count(), export.lines().count());
 }
 
 /// To a key that is there each entry is added once, however often the import is interrupted.
