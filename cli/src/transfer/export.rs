@@ -155,8 +155,10 @@ pub async fn states(known: &Known, info: &Info, readings: &[Reading], lines: &mu
         loop {
             let (entries, next) = page_of(known, asked, PAGE, &cursor).await?;
             for entry in entries {
-                if lines.written.takes(*reading, &entry) {
-                    told(known, info, Told::of(state, entry), lines).await?;
+                let is_new = lines.written.takes(*reading, &entry);
+                // A run that was in hand has died, and the next one is there beside it.
+                if is_new || (*reading == Reading::Dead && info["recurring"].integer() > 0) {
+                    told(known, info, Told::of(state, entry), is_new, lines).await?;
                 }
             }
             if next == "0" {
@@ -178,18 +180,21 @@ fn every_ms(found: &tsgen_client::Found<Raw>) -> Option<u64> {
     found.every.and_then(|every| u64::try_from(every.as_millis()).ok())
 }
 
-/// Writes an entry, with what PEEK does not tell of it.
-async fn told(known: &Known, info: &Info, mut told: Told, lines: &mut Lines) -> anyhow::Result<()> {
+/// Writes an entry, with what PEEK does not tell of it. One that is not new was written as it was before it died; then only a dead run is one more.
+async fn told(known: &Known, info: &Info, mut told: Told, is_new: bool, lines: &mut Lines) -> anyhow::Result<()> {
     let is_large = told.entry.content.is_none();
     let is_asked_for = is_large || told.state == State::Leased || info["recurring"].integer() > 0;
     if known.family == Family::Tsgen && is_asked_for {
         let found = found(known, &told.entry.id).await?;
-        let is_it = |found: &tsgen_client::Found<Raw>| {
-            found.timestamp == told.entry.timestamp.unwrap_or_default()
-                && (found.state == "dead") == (told.state == State::Dead)
-        };
-        match found {
-            Some(found) if is_it(&found) => {
+        let is_same = |found: &&tsgen_client::Found<Raw>| found.timestamp == told.entry.timestamp.unwrap_or_default();
+        let is_dead = found.as_ref().filter(is_same).is_some_and(|found| found.state == "dead");
+        match found.filter(|found| is_same(&found)) {
+            // It has died since, and so is among the dead letters, which are read later.
+            Some(_) if is_dead && told.state != State::Dead => {
+                lines.written.leaves(&told.entry);
+                return Ok(());
+            }
+            Some(found) if is_dead == (told.state == State::Dead) => {
                 told.every_ms = every_ms(&found);
                 let payload = found.payload.map(|payload| Carried::Payload(Bytes(payload.0)));
                 told.entry.content = told.entry.content.or(payload.ok());
@@ -198,6 +203,9 @@ async fn told(known: &Known, info: &Info, mut told: Told, lines: &mut Lines) -> 
             _ if told.state == State::Leased => told.is_replaced = true,
             _ => {}
         }
+    }
+    if !is_new && !told.is_run {
+        return Ok(());
     }
     if told.entry.content.is_none() {
         lines

@@ -178,6 +178,8 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
         if let Err(failure) = done {
             return Err(failure.context(aside.undo().await));
         }
+        // The next run of an element takes the place of the one that was in hand.
+        count.imported = count.expected.count().unsigned_abs();
     }
     told(common, &count, own.is_none() && terms.is_paused, key)
 }

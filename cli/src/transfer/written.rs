@@ -74,6 +74,17 @@ impl Written {
         }
     }
 
+    /// It was not written after all: it comes in a state that is read later.
+    pub fn leaves(&mut self, entry: &Entry<Carried>) {
+        let mark = self.mark(entry);
+        if let Some(token) = entry.token {
+            self.tokens.remove(&token);
+        }
+        if let Some(count) = self.counts.get_mut(&mark) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     fn count(&mut self, mark: Mark) {
         *self.counts.entry(mark).or_default() += 1;
     }
@@ -123,6 +134,11 @@ mod tests {
         assert!(written.takes(Reading::Leased, &leased));
         assert!(!written.takes(Reading::Delayed, &leased) && !written.takes(Reading::Dead, &leased));
         assert!(written.takes(Reading::Delayed, &entry(Some(8), "b", None)));
+        // In hand when it was listed, and dead when it was asked for.
+        let died = entry(Some(6), "d", None);
+        assert!(written.takes(Reading::Leased, &died));
+        written.leaves(&died);
+        assert!(written.takes(Reading::Dead, &died) && written.takes(Reading::ReadyAgain, &entry(None, "d", None)));
         // Its token is forgotten once it is ready.
         assert!(!written.takes(Reading::ReadyAgain, &entry(None, "b", None)));
         assert!(written.takes(Reading::Dead, &entry(Some(9), "c", None)));

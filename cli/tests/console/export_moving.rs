@@ -1,14 +1,14 @@
 //! `export` of a key in which something moves meanwhile: all that is there all the time is in it, once.
 
 use crate::harness::*;
-use crate::run::start_at;
+use crate::run::{start_at, tsgen_at, url};
 use crate::way::halting;
 
 const HOUR: i64 = 3_600_000;
 
-/// How often each of `names` is in an export of `k`, during which two hours pass right before the `nth` command with this word.
+/// An export of `k`, during which two hours pass right before the `nth` command with this word.
 #[track_caller]
-fn counts(fill: impl FnOnce(&mut Client, &mut Clock), (word, nth): (&str, usize), names: &[&str]) -> Vec<usize> {
+fn moved(fill: impl FnOnce(&mut Client, &mut Clock), (word, nth): (&str, usize)) -> Vec<String> {
     let mut clock = Clock::new();
     let server = Server::start_under(&clock, &[]);
     fill(&mut server.client(), &mut clock);
@@ -24,7 +24,13 @@ fn counts(fill: impl FnOnce(&mut Client, &mut Clock), (word, nth): (&str, usize)
     }
     halt.pass();
     assert!(app.end().success(), "{:?}", app.lines());
-    let lines = app.last_lines();
+    app.last_lines()
+}
+
+/// How often each of `names` is in such an export.
+#[track_caller]
+fn counts(fill: impl FnOnce(&mut Client, &mut Clock), halt: (&str, usize), names: &[&str]) -> Vec<usize> {
+    let lines = moved(fill, halt);
     names.iter().map(|name| lines.iter().filter(|line| line.contains(&format!("\"{name}\""))).count()).collect()
 }
 
@@ -73,5 +79,46 @@ fn what_dies_while_it_is_read_is_exported_once() {
     };
     for halt in [("LEASED", 1), ("DELAYED", 1), ("DEAD", 1), ("READY", 2)] {
         assert_eq!(counts(fill, halt, &["dies"]), [1], "{halt:?}");
+    }
+}
+
+/// What the import of an export says, and how many entries and dead letters its copy has.
+#[track_caller]
+fn copied(lines: &[String]) -> (String, i64, i64) {
+    let there = Server::start(&[]);
+    let told = tsgen_at(&url(&there), &["import", "copy"], &format!("{}\n", lines.join("\n"))).done();
+    let info = there.client().ok("TSGEN.INFO copy");
+    let count = |names: &[&str]| names.iter().map(|name| info.field(name).int()).sum();
+    (
+        told.lines().next().unwrap_or_default().to_owned(),
+        count(&["waiting", "ready", "leased", "delayed"]),
+        count(&["dead"]),
+    )
+}
+
+/// In hand when it was listed, and a dead letter when it is asked for one by one.
+#[test]
+fn what_dies_between_the_list_and_its_turn_is_exported_as_dead() {
+    let fill = |c: &mut Client, _: &mut Clock| {
+        c.play("> TSGEN.CREATE k LEASE 1h MAXDELIVERIES 1\n OK\n > TSGEN.ADVANCE k 9\n 9\n > TSGEN.MADD k 1 e1 x 2 e2 x 3 e3 x\n [0 0 0]\n > TSGEN.CLAIM k w COUNT 3\n [[<a> …] [<b> …] [<c> …]]");
+    };
+    let lines = moved(fill, ("TSGEN.GET", 2));
+    let of = |id: &str| lines.iter().filter(|line| line.contains(&format!("\"id\":\"{id}\""))).collect::<Vec<_>>();
+    for (id, state) in [("e1", "leased"), ("e2", "dead"), ("e3", "dead")] {
+        let [line] = of(id)[..] else { panic!("{lines:?}") };
+        assert!(line.contains(&format!("\"state\":\"{state}\"")) && !line.contains("is_replaced"), "{line}");
+    }
+    assert_eq!(copied(&lines), ("imported 3".to_owned(), 1, 2));
+}
+
+/// A run that was in hand when it was listed and has died since, and the next run, which it left behind.
+#[test]
+fn a_run_that_dies_while_it_is_read_is_exported_beside_the_next_one() {
+    let fill = |c: &mut Client, _: &mut Clock| {
+        c.play("> TSGEN.CREATE k CLOCK LEASE 1h MAXDELIVERIES 1\n OK\n > TSGEN.ADD k EVERY 9h +0 rec x\n 0\n > TSGEN.CLAIM k w\n [[<a> …]]");
+    };
+    for halt in [("READY", 1), ("LEASED", 1), ("TSGEN.GET", 1), ("DELAYED", 1), ("DEAD", 1)] {
+        let lines = moved(fill, halt);
+        assert_eq!(copied(&lines), ("imported 2".to_owned(), 1, 1), "{halt:?} {lines:?}");
     }
 }
