@@ -4,10 +4,10 @@
 use super::expected::Expected;
 use crate::keys::{Kind, Known};
 use anyhow::{anyhow, bail, ensure, Context};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tsgen_client::reply::maybe_integer;
-use tsgen_client::Tsgen;
+use tsgen_client::{Error, Tsgen};
 
 /// A server that is asked to remove what is left is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,6 +27,20 @@ fn beside(key: &str, chance: &str) -> String {
         true => format!("{{{key}}}:tsgen-import:{chance}"),
         false => format!("{key}:tsgen-import:{chance}"),
     }
+}
+
+/// What the server's client has said.
+fn of_client(error: &anyhow::Error) -> Option<&Error> {
+    error.chain().find_map(|cause| cause.downcast_ref())
+}
+
+fn is_unanswered(error: &anyhow::Error) -> bool {
+    matches!(of_client(error), Some(Error::Unanswered(_)))
+}
+
+/// Whether there is no key of that name.
+fn is_missing(error: &anyhow::Error) -> bool {
+    matches!(of_client(error), Some(Error::Refused { text, .. }) if text.contains("no such key"))
 }
 
 impl<'t> Aside<'t> {
@@ -55,21 +69,58 @@ impl<'t> Aside<'t> {
         self.ask("EXPIRE", &[WEEK]).await.map(drop)
     }
 
-    /// All are in it: it gets the name of the key.
-    pub async fn put_in_place(&self, known: &Known, expected: &Expected) -> anyhow::Result<()> {
-        let Self { key, name, .. } = self;
-        let (there, added) = (known.info().await?, expected.count());
+    /// Whether all are in it, and it is what was made here.
+    async fn check(&self, known: &Known, expected: &Expected) -> anyhow::Result<()> {
+        let (name, there, added) = (&self.name, known.info().await?, expected.count());
         let there = there.waiting + there.ready + there.leased + there.delayed + there.dead;
         ensure!(there >= added, "of {added} entries {there} are in {name}: somebody else has changed it");
         ensure!(self.ask("PERSIST", &[]).await? == Some(1), "{name} is not what it was: somebody else has changed it");
-        if self.ask("RENAMENX", &[key.as_bytes()]).await? == Some(0) {
-            bail!("{key} has come into being meanwhile");
-        }
         Ok(())
     }
 
+    /// It gets the name of the key; false if that has come into being meanwhile. Where there is no answer it is asked again, for it may be done.
+    async fn rename(&self) -> anyhow::Result<bool> {
+        let started = Instant::now();
+        let mut is_again = false;
+        loop {
+            let renamed = self.ask("RENAMENX", &[self.key.as_bytes()]).await;
+            match renamed {
+                Err(error) if is_unanswered(&error) => {
+                    if started.elapsed() > PATIENCE {
+                        return Err(error);
+                    }
+                    is_again = true;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                // It is not there any more, for its name is that of the key.
+                Err(error) if is_again && is_missing(&error) => return Ok(true),
+                renamed => return Ok(renamed? == Some(1)),
+            }
+        }
+    }
+
+    /// The key is filled, or that has failed: it gets its name, or is removed.
+    pub async fn end(&self, filled: anyhow::Result<()>, known: &Known, expected: &Expected) -> anyhow::Result<()> {
+        let checked = match filled {
+            Ok(()) => self.check(known, expected).await,
+            failed => failed,
+        };
+        let renamed = match checked {
+            Ok(()) => self.rename().await,
+            Err(failure) => return Err(failure.context(self.undo().await)),
+        };
+        let Self { key, .. } = self;
+        match renamed {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(anyhow!("{key} has come into being meanwhile").context(self.undo().await)),
+            Err(error) if is_unanswered(&error) => Err(error
+                .context(format!("all was imported, and {key} may be in place; if it is not there, {}", self.left()))),
+            Err(error) => Err(error.context(self.undo().await)),
+        }
+    }
+
     /// Removes what was imported by then, and says what there is now.
-    pub async fn undo(&self) -> String {
+    async fn undo(&self) -> String {
         let key = &self.key;
         match timeout(PATIENCE, self.ask("UNLINK", &[])).await {
             Ok(Ok(_)) => format!("nothing was imported, and {key} can be imported again"),

@@ -171,13 +171,8 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
         let (ahead_ms, interrupt) = (ahead(&tsgen).await?, Interrupt::noted(Some(aside.left()))?);
         let known = Known { tsgen: tsgen.clone(), family, name: Name::from(&aside.name) };
         let target = Target { known, terms, aside: Some(&aside), ahead_ms, interrupt };
-        let done = match target.fill(filled).await {
-            Ok(()) => aside.put_in_place(&target.known, &count.expected).await,
-            failed => failed,
-        };
-        if let Err(failure) = done {
-            return Err(failure.context(aside.undo().await));
-        }
+        let filled = target.fill(filled).await;
+        aside.end(filled, &target.known, &count.expected).await?;
         // The next run of an element takes the place of the one that was in hand.
         count.imported = count.expected.count().unsigned_abs();
     }

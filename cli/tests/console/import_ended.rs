@@ -19,6 +19,9 @@ fn exported(server: &Server) -> (String, PathBuf) {
     (export, file)
 }
 
+/// Which RENAMENX of an import is that by which the key gets its name.
+const RENAMED: usize = 1;
+
 /// The name under which an import brings together what is to be `k`, which is all that there is.
 #[track_caller]
 fn aside(c: &mut Client) -> String {
@@ -126,6 +129,38 @@ fn an_import_whose_key_somebody_removes_fails() {
         let said = app.last_lines().concat();
         assert!(said.contains("nothing was imported, and k can be imported again: ") && said.contains(why), "{said}");
         c.expect("DBSIZE", "0");
+    }
+}
+
+/// The key has its name, and nobody has said so.
+#[test]
+fn an_import_whose_last_reply_is_lost_asks_again() {
+    let server = Server::start(&[]);
+    let (_, file) = exported(&server);
+    let file = file.to_str().expect("a path");
+    for (is_done, is_back) in [(true, true), (false, true), (true, false), (false, false)] {
+        let there = Server::start(&[]);
+        let mut c = there.client();
+        let (way, halt) = halting(&there, "RENAMENX", RENAMED);
+        let mut app = start_at(&way, &["import", "k", file]);
+        halt.reached();
+        let name = aside(&mut c);
+        if is_done {
+            c.expect(&format!("RENAMENX {name} k"), "1");
+        }
+        match is_back {
+            true => halt.drop_connection(),
+            false => halt.cut(),
+        }
+        let code = app.end().code();
+        let said = app.last_lines().concat();
+        if is_back {
+            assert!(code == Some(0) && said.contains("imported 10"), "{is_done}: {said}");
+            c.play("> EXISTS k\n 1\n > DBSIZE\n 1");
+        } else {
+            let left = format!("all was imported, and k may be in place; if it is not there, what was imported by then may be left as {name}");
+            assert!(code == Some(3) && said.contains(&left), "{is_done}: {said}");
+        }
     }
 }
 

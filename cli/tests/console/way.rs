@@ -14,6 +14,8 @@ pub enum Fate {
     Passes,
     /// It is lost, with all connections, and there are no new ones.
     IsCut,
+    /// It is lost, with its connection.
+    IsDropped,
 }
 
 type Ask = Arc<Mutex<dyn FnMut(&mut [u8]) -> Fate + Send>>;
@@ -60,7 +62,7 @@ pub fn through(
 fn pass(mut from: TcpStream, mut to: TcpStream, mut say: impl FnMut(&mut [u8]) -> Fate) {
     let mut bytes = vec![0; 1 << 20];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        if say(&mut bytes[..count]) == Fate::IsCut || to.write_all(&bytes[..count]).is_err() {
+        if say(&mut bytes[..count]) != Fate::Passes || to.write_all(&bytes[..count]).is_err() {
             break;
         }
     }
@@ -96,6 +98,11 @@ impl Halt {
     /// It does not, nor does anything behind it.
     pub fn cut(self) {
         self.fate.send(Fate::IsCut).expect("it waits");
+    }
+
+    /// It does not, nor does its connection go on; others do.
+    pub fn drop_connection(self) {
+        self.fate.send(Fate::IsDropped).expect("it waits");
     }
 }
 
