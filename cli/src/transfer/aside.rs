@@ -50,9 +50,23 @@ impl<'t> Aside<'t> {
         getrandom::fill(&mut chance).map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
         let aside =
             Self { tsgen, key: key.to_owned(), name: beside(key, &format!("{:016x}", u64::from_le_bytes(chance))) };
-        match Kind::of(tsgen, aside.name.as_bytes()).await? {
-            Kind::Nothing => Ok(aside),
+        let kind = Kind::of(tsgen, aside.name.as_bytes()).await.with_context(|| aside.needed())?;
+        match kind {
+            Kind::Nothing => aside.may().await.map(|()| aside),
             _ => bail!("{}, where the entries are to come together, is there already", aside.name),
+        }
+    }
+
+    fn needed(&self) -> String {
+        format!("the entries of {} come together as {}, and this user needs the same on both", self.key, self.name)
+    }
+
+    /// Whether this user may do in the end what is to be done then: asked while there is nothing to do it with.
+    async fn may(&self) -> anyhow::Result<()> {
+        self.ask("PERSIST", &[]).await.with_context(|| self.needed())?;
+        match self.ask("RENAMENX", &[self.key.as_bytes()]).await {
+            Err(error) if is_missing(&error) => Ok(()),
+            renamed => renamed.map(drop).with_context(|| self.needed()),
         }
     }
 

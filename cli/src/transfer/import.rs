@@ -244,7 +244,7 @@ impl Target<'_> {
             let value = last.map_or_else(|| value.0.clone(), |(_, for_now)| for_now.as_bytes().to_vec());
             words.extend([word.clone().into_bytes(), value]);
         }
-        tsgen.command(Some(&name.0), words).await.context("the options of the export")?;
+        tsgen.command(Some(&name.0), words).await.with_context(|| format!("the options of the export, on {name}"))?;
         if let Some(aside) = self.aside {
             aside.made().await?;
         }

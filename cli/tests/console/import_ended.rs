@@ -20,7 +20,7 @@ fn exported(server: &Server) -> (String, PathBuf) {
 }
 
 /// Which RENAMENX of an import is that by which the key gets its name.
-const RENAMED: usize = 1;
+const RENAMED: usize = 2;
 
 /// The name under which an import brings together what is to be `k`, which is all that there is.
 #[track_caller]
@@ -161,6 +161,23 @@ fn an_import_whose_last_reply_is_lost_asks_again() {
             let left = format!("all was imported, and k may be in place; if it is not there, what was imported by then may be left as {name}");
             assert!(code == Some(3) && said.contains(&left), "{is_done}: {said}");
         }
+    }
+}
+
+/// Before anything is done, and with the name that the user is to have a right to.
+#[test]
+fn an_import_that_may_not_end_does_not_begin() {
+    let server = Server::start(&[]);
+    let (_, file) = exported(&server);
+    let there = Server::start(&[]);
+    let mut c = there.client();
+    for (rights, lacks) in [("~* -renamenx", "RENAMENX"), ("~* -persist", "PERSIST"), ("~k", "TYPE")] {
+        c.ok(&format!("ACL SETUSER limited reset on >secret +@all {rights}"));
+        let url = format!("redis://limited:secret@127.0.0.1:{}", there.port);
+        let said = tsgen_at(&url, &["import", "k", file.to_str().expect("a path")], "").failed(1);
+        assert!(said.contains("{k}:tsgen-import:") && said.contains(lacks) && said.contains("NOPERM"), "{said}");
+        c.expect("DBSIZE", "0");
+        assert!(!c.ok("INFO commandstats").text().to_lowercase().contains("cmdstat_tsgen.create"), "{rights}");
     }
 }
 
