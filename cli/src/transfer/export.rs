@@ -1,6 +1,6 @@
 //! `tsgen export`: reads a key, and changes nothing unless it is to seal a window first.
 
-use super::gate::behind;
+use super::gate::{behind, readable};
 use super::written::{Reading, Written};
 use super::{Head, SourceAt, State, FORMAT};
 use crate::args::{Common, Export};
@@ -123,6 +123,7 @@ async fn head(known: &Known, info: &Info) -> anyhow::Result<Head> {
 
 pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome> {
     let known = Known::find(&Servers::of(common)?, &export.key).await?;
+    readable(&known).await?;
     if export.seal {
         match known.family {
             Family::Tally => known.tsgen.tally(known.name.clone()).seal().await?,

@@ -5,7 +5,7 @@ use super::written::Reading;
 use super::State;
 use crate::bytes::Bytes;
 use crate::carried::Carried;
-use crate::entries::Entry;
+use crate::entries::{page_of, Entry};
 use crate::family::Family;
 use crate::keys::Known;
 use serde_json::json;
@@ -16,14 +16,7 @@ const MANY: usize = 1000;
 
 pub async fn behind(known: &Known, info: &Info, lines: &mut Lines) -> anyhow::Result<()> {
     match known.family {
-        Family::Tsgen => {
-            states(known, info, &[Reading::Waiting], lines).await.map_err(|error| match is_unknown(&error) {
-                true => {
-                    error.context("the module on this server is older than this program, and does not list what waits")
-                }
-                false => error,
-            })
-        }
+        Family::Tsgen => states(known, info, &[Reading::Waiting], lines).await,
         Family::Debounce => collecting(known, lines).await,
         Family::Expiry => tracked(known, lines).await,
         Family::Tally if info.waiting > 0 => {
@@ -37,10 +30,25 @@ pub async fn behind(known: &Known, info: &Info, lines: &mut Lines) -> anyhow::Re
     }
 }
 
-/// Whether the server knows PEEK, but not that state.
-fn is_unknown(error: &anyhow::Error) -> bool {
-    let of_server = error.chain().find_map(|cause| cause.downcast_ref::<tsgen_client::Error>());
-    matches!(of_server, Some(tsgen_client::Error::Refused { text, .. }) if text.contains("what to show must be"))
+/// An error if the module on the server is older than what an export asks for, before there is a line of it.
+pub async fn readable(known: &Known) -> anyhow::Result<()> {
+    let waiting = (known.family == Family::Tsgen).then_some(tsgen_client::State::Waiting);
+    for state in [tsgen_client::State::Ready].into_iter().chain(waiting) {
+        let asked: anyhow::Result<(Vec<Entry<Carried>>, String)> = page_of(known, state, 1, "0").await;
+        let Err(error) = asked else { continue };
+        let refused = match error.chain().find_map(|cause| cause.downcast_ref()) {
+            Some(tsgen_client::Error::Refused { text, .. }) => text.as_str(),
+            _ => "",
+        };
+        let lacks = match refused {
+            text if text.contains("unknown command") => known.family.command("PEEK"),
+            text if text.contains("what to show must be") => format!("{} with WAITING", known.family.command("PEEK")),
+            _ => return Err(error),
+        };
+        let older = format!("the module on this server is older than this program, and has no {lacks}: export by a program of its version");
+        return Err(error.context(older));
+    }
+    Ok(())
 }
 
 async fn collecting(known: &Known, lines: &mut Lines) -> anyhow::Result<()> {

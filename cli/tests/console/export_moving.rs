@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use crate::run::{start_at, tsgen_at, url};
-use crate::way::halting;
+use crate::way::{halting, replace, through, Fate};
 
 const HOUR: i64 = 3_600_000;
 
@@ -40,7 +40,7 @@ fn a_group_that_fires_while_it_is_read_is_exported_once() {
         c.play("> DEBOUNCE.CREATE k IDLE 1h\n OK\n > DEBOUNCE.PUSH k due x\n 1\n > DEBOUNCE.FLUSH k due\n 1\n > DEBOUNCE.PUSH k fires x\n 1");
     };
     // Between what is ready and what collects; between the list of those that collect and what one of them holds; behind that.
-    for halt in [("DEBOUNCE.GROUPS", 1), ("DEBOUNCE.GET", 1), ("READY", 2)] {
+    for halt in [("DEBOUNCE.GROUPS", 1), ("DEBOUNCE.GET", 1), ("READY", 3)] {
         assert_eq!(counts(fill, halt, &["due", "fires"]), [1, 1], "{halt:?}");
     }
 }
@@ -52,7 +52,7 @@ fn a_key_that_ends_while_its_watcher_is_read_is_exported_once() {
         clock.pass(60_000);
         wait_until("it has ended", || c.ok("EXPIRY.INFO k").field("ready").int() == 1);
     };
-    for halt in [("EXPIRY.TRACKED", 1), ("READY", 2)] {
+    for halt in [("EXPIRY.TRACKED", 1), ("READY", 3)] {
         assert_eq!(counts(fill, halt, &["e:due", "e:fires"]), [1, 1], "{halt:?}");
     }
 }
@@ -66,7 +66,7 @@ fn an_element_that_moves_while_it_is_read_is_exported_once() {
              > TSGEN.ADD k +0 held-up x\n 0\n > TSGEN.CLAIM k w\n [[<l> …]]\n > TSGEN.ADD k +0 due x\n 0\n > TSGEN.ADD k +1h waits x\n 1",
         );
     };
-    for halt in [("READY", 1), ("LEASED", 1), ("DELAYED", 1), ("DEAD", 1), ("WAITING", 1), ("READY", 2)] {
+    for halt in [("READY", 2), ("LEASED", 1), ("DELAYED", 1), ("DEAD", 1), ("WAITING", 2), ("READY", 3)] {
         assert_eq!(counts(fill, halt, &["due", "held-up", "rests", "waits"]), [1, 1, 1, 1], "{halt:?}");
     }
 }
@@ -77,7 +77,7 @@ fn what_dies_while_it_is_read_is_exported_once() {
     let fill = |c: &mut Client, _: &mut Clock| {
         c.play("> TALLY.CREATE k LEASE 1h MAXDELIVERIES 1\n OK\n > TALLY.INCR k dies\n 1\n > TALLY.SEAL k\n 1\n > TALLY.CLAIM k w\n [[… ['dies' 1]]]");
     };
-    for halt in [("LEASED", 1), ("DELAYED", 1), ("DEAD", 1), ("READY", 2)] {
+    for halt in [("LEASED", 1), ("DELAYED", 1), ("DEAD", 1), ("READY", 3)] {
         assert_eq!(counts(fill, halt, &["dies"]), [1], "{halt:?}");
     }
 }
@@ -117,8 +117,27 @@ fn a_run_that_dies_while_it_is_read_is_exported_beside_the_next_one() {
     let fill = |c: &mut Client, _: &mut Clock| {
         c.play("> TSGEN.CREATE k CLOCK LEASE 1h MAXDELIVERIES 1\n OK\n > TSGEN.ADD k EVERY 9h +0 rec x\n 0\n > TSGEN.CLAIM k w\n [[<a> …]]");
     };
-    for halt in [("READY", 1), ("LEASED", 1), ("TSGEN.GET", 1), ("DELAYED", 1), ("DEAD", 1)] {
+    for halt in [("READY", 2), ("LEASED", 1), ("TSGEN.GET", 1), ("DELAYED", 1), ("DEAD", 1)] {
         let lines = moved(fill, halt);
         assert_eq!(copied(&lines), ("imported 2".to_owned(), 1, 1), "{halt:?} {lines:?}");
+    }
+}
+
+/// Of a module that does not know what is asked there is no line, rather than some of them.
+#[test]
+fn an_older_module_is_said_before_the_first_line() {
+    let server = Server::start(&[]);
+    server.client().play("> TSGEN.ADVANCE k 5\n 5\n > TSGEN.MADD k 1 a x 9 b x\n [0 1]");
+    for (text, by, lacks) in
+        [("WAITING", "NOWHERE", "TSGEN.PEEK with WAITING"), ("TSGEN.PEEK", "TSGEN.POKE", "TSGEN.PEEK")]
+    {
+        let ask = move |bytes: &mut [u8]| {
+            replace(bytes, text, by);
+            Fate::Passes
+        };
+        let ran = tsgen_at(&through(&server, ask, |_| {}), &["export", "k"], "");
+        assert_eq!(ran.out, "", "{text}");
+        let said = ran.failed(1);
+        assert!(said.contains(&format!("is older than this program, and has no {lacks}: ")), "{said}");
     }
 }
