@@ -2,7 +2,7 @@
 
 use super::gate::{behind, readable};
 use super::written::{Reading, Written};
-use super::{Head, SourceAt, State, FORMAT};
+use super::{End, Head, SourceAt, State, FORMAT};
 use crate::args::{Common, Export};
 use crate::bytes::{Bytes, PlainJson};
 use crate::carried::Carried;
@@ -45,10 +45,17 @@ pub struct Lines {
     out: BufWriter<StdoutLock<'static>>,
     pub written: Written,
     lost: Vec<String>,
+    count: u64,
 }
 
 impl Lines {
+    /// An entry.
     pub fn write(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
+        self.count += 1;
+        self.line(line)
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
         serde_json::to_writer(PlainJson(&mut self.out), line)?;
         Ok(self.out.write_all(b"\n")?)
     }
@@ -118,6 +125,7 @@ async fn head(known: &Known, info: &Info) -> anyhow::Result<Head> {
         options: options(known, info, &sources).await?,
         watermark,
         sources,
+        has_end: true,
     })
 }
 
@@ -132,14 +140,15 @@ pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome>
     }
     let info = known.info().await?;
     let out = BufWriter::new(std::io::stdout().lock());
-    let mut lines = Lines { out, written: Written::default(), lost: Vec::new() };
-    lines.write(&head(&known, &info).await?)?;
+    let mut lines = Lines { out, written: Written::default(), lost: Vec::new(), count: 0 };
+    lines.line(&head(&known, &info).await?)?;
     states(&known, &info, &[Reading::Ready, Reading::Leased, Reading::Delayed, Reading::Dead], &mut lines).await?;
     behind(&known, &info, &mut lines).await?;
     states(&known, &info, &[Reading::ReadyAgain], &mut lines).await?;
     if matches!(&info["sink"], Figure::Text(sink) if !sink.0.is_empty()) {
         lines.lost("it feeds a stream (SINK), and a copy of it is to feed none".to_owned());
     }
+    lines.line(&End { end: lines.count })?;
     lines.out.flush()?;
     let name = Bytes::from(&known.name);
     for lost in &lines.lost {

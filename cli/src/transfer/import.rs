@@ -128,6 +128,7 @@ async fn ahead(tsgen: &Tsgen) -> anyhow::Result<i64> {
 pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome> {
     let mut source = Source::open(import)?;
     let head = source.head()?;
+    source.whole(&head)?;
     let from = &source.from;
     let family = Family::ALL.into_iter().find(|family| family.name() == head.family);
     let family = family.with_context(|| format!("{from}: there is no family {}", head.family))?;

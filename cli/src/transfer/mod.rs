@@ -1,6 +1,6 @@
 //! `tsgen export` and `import`: the entries of a key as JSON lines.
 //!
-//! The first line is the key: its family, its options, and how far its watermark and sources are. Each further line is an entry with its state.
+//! The first line is the key: its family, its options, and how far its watermark and sources are. Each further line is an entry with its state, and the last one says how many there are.
 //! All that commands tell is written, and all that commands can set comes back: what an entry carries, when it is due, how often it comes again,
 //! how often it was delivered, until when it is delayed, and why it died. What only the server may decide does not: tokens, leases, the numbers of
 //! batches, the times of pushes and deaths.
@@ -39,6 +39,16 @@ struct Head {
     /// What sources of a key of TSGEN have reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sources: Vec<SourceAt>,
+    /// The last line is an [`End`].
+    #[serde(default)]
+    has_end: bool,
+}
+
+/// The last line: without it an export is cut off.
+#[derive(Serialize, Deserialize)]
+struct End {
+    /// How many entries there are.
+    end: u64,
 }
 
 #[derive(Serialize, Deserialize)]
