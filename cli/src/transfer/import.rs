@@ -149,7 +149,7 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
     };
     let (gate, options) = pairs_of(&head);
     let terms = own.as_ref().map_or_else(|| terms(family, &gate, &options), |info| terms_of(family, info));
-    let latest = checked(&mut source, terms, head.watermark)?;
+    let latest = checked(&mut source, terms, head.watermark, import.skip)?;
     let mut count = Count::default();
     let filled = Filled { source: &mut source, head: &head, latest, import, count: &mut count };
     if own.is_some() {
@@ -158,11 +158,9 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
         let target = Target { known: Known { tsgen, family, name }, terms, aside: None, ahead_ms: 0, interrupt };
         let done = target.fill(filled).await;
         done.with_context(|| {
-            let lines = count.lines;
-            format!(
-                "{} entries were imported before this; the rest: `tsgen import {key} FILE --skip {lines}`",
-                count.imported
-            )
+            let with_dead = if import.with_dead { " --with-dead" } else { "" };
+            let (imported, lines) = (count.imported, count.lines);
+            format!("{imported} entries were imported before this; the rest: `tsgen import {key} FILE{with_dead} --skip {lines}`")
         })?;
     } else {
         if import.skip > 0 {
@@ -181,8 +179,8 @@ pub async fn import(common: &Common, import: &Import) -> anyhow::Result<Outcome>
 }
 
 /// Reads all lines: nothing is done before all of it is understood. The latest timestamp that was delivered, or the watermark.
-fn checked(source: &mut Source, terms: Terms, watermark: Option<i64>) -> anyhow::Result<Option<i64>> {
-    let mut latest = watermark;
+fn checked(source: &mut Source, terms: Terms, watermark: Option<i64>, skip: u64) -> anyhow::Result<Option<i64>> {
+    let (mut latest, mut count) = (watermark, 0);
     for (at, line) in source.entries()? {
         let line = line.with_context(|| at.clone())?;
         if line.content.is_some() {
@@ -191,6 +189,10 @@ fn checked(source: &mut Source, terms: Terms, watermark: Option<i64>) -> anyhow:
         if was_delivered(&line) {
             latest = latest.max(Some(line.timestamp));
         }
+        count += 1;
+    }
+    if skip > count {
+        bail!("--skip {skip}: {} has {count} entries only", source.from);
     }
     Ok(latest)
 }

@@ -218,13 +218,13 @@ fn an_import_into_a_key_that_is_there_goes_on_where_it_was_interrupted() {
     let mut skip = "0".to_owned();
     for nth in [2, 3] {
         let (url, halt) = halting(&server, "DEBOUNCE.PUSH", nth);
-        let mut app = start_at(&url, &["import", "k", file, "-y", "--skip", &skip]);
+        let mut app = start_at(&url, &["import", "k", file, "-y", "--with-dead", "--skip", &skip]);
         halt.reached();
         app.signal("INT");
         halt.pass();
         assert_eq!(app.end().code(), Some(1));
         let said = app.last_lines().concat();
-        assert!(said.contains("the rest: `tsgen import k FILE --skip "), "{said}");
+        assert!(said.contains("the rest: `tsgen import k FILE --with-dead --skip "), "{said}");
         let told = said.split_once("--skip ").expect("a number").1;
         told.split_once('`').expect("its end").0.clone_into(&mut skip);
     }
@@ -234,6 +234,8 @@ fn an_import_into_a_key_that_is_there_goes_on_where_it_was_interrupted() {
     let mut names: Vec<String> = groups.items().iter().map(|group| group.items()[0].text()).collect();
     names.sort();
     assert_eq!(names, ["g1", "g3", "g5", "g7", "own"], "{groups}");
+    let said = tsgen(&server, &["import", "k", file, "-y", "--skip", "9"]).failed(1);
+    assert!(said.contains("--skip 9: ") && said.contains("has 8 entries only"), "{said}");
     let said = tsgen(&server, &["import", "none", file, "--skip", "3"]).failed(1);
     assert!(said.contains("--skip goes on with an import into a key that is there, and none is not"), "{said}");
 }
