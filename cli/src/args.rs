@@ -213,13 +213,23 @@ pub enum State {
     Dead,
 }
 
+/// What `peek` lists.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    Waiting,
+    Ready,
+    Delayed,
+    Leased,
+    Dead,
+}
+
 #[derive(Group, Debug)]
 pub struct Peek {
     /// The key
     pub key: String,
-    /// The state
+    /// The state; what is waiting behind the gate is listed of TSGEN
     #[arg(default_value = "ready")]
-    pub state: State,
+    pub state: Listed,
     /// How many at most
     #[arg(long, short = 'n', default_value_t = 10)]
     pub count: usize,

@@ -1,6 +1,6 @@
 //! `tsgen peek` and `tsgen promote`: entries of a state, with their content.
 
-use crate::args::{Common, Peek, State};
+use crate::args::{Common, Listed, Peek, State};
 use crate::bytes::{shortened, Bytes, PlainJson};
 use crate::carried::{Carried, Kind};
 use crate::keys::Known;
@@ -96,6 +96,18 @@ impl Entry {
     }
 }
 
+impl From<Listed> for tsgen_client::State {
+    fn from(listed: Listed) -> Self {
+        match listed {
+            Listed::Waiting => Self::Waiting,
+            Listed::Ready => Self::Ready,
+            Listed::Delayed => Self::Delayed,
+            Listed::Leased => Self::Leased,
+            Listed::Dead => Self::Dead,
+        }
+    }
+}
+
 impl From<State> for tsgen_client::State {
     fn from(state: State) -> Self {
         match state {
@@ -131,7 +143,13 @@ pub async fn page_of<C: From<Carried>>(
 }
 
 /// All entries of a state, a page at a time, until `take` has enough.
-pub async fn each(known: &Known, state: State, size: usize, mut take: impl FnMut(Entry) -> bool) -> anyhow::Result<()> {
+pub async fn each(
+    known: &Known,
+    state: impl Into<tsgen_client::State>,
+    size: usize,
+    mut take: impl FnMut(Entry) -> bool,
+) -> anyhow::Result<()> {
+    let state = state.into();
     let mut cursor = "0".to_owned();
     loop {
         let (entries, next) = page_of(known, state, size, &cursor).await?;
@@ -148,17 +166,18 @@ pub async fn each(known: &Known, state: State, size: usize, mut take: impl FnMut
 }
 
 /// A row of `peek`.
-fn cells(of: State, entry: &Entry) -> Vec<String> {
+fn cells(of: Listed, entry: &Entry) -> Vec<String> {
     let time = |ms: Option<i64>| ms.map_or(String::new(), |ms| table::length(ms.saturating_sub(table::now())));
     let state = match (of, &entry.death) {
-        (State::Ready, _) if entry.held => "held back".to_owned(),
-        (State::Ready, _) => String::new(),
-        (State::Delayed, _) => format!("back in {}", time(entry.until_ms)),
-        (State::Leased, _) => {
+        (Listed::Waiting, _) => entry.timestamp.map_or(String::new(), |timestamp| timestamp.to_string()),
+        (Listed::Ready, _) if entry.held => "held back".to_owned(),
+        (Listed::Ready, _) => String::new(),
+        (Listed::Delayed, _) => format!("back in {}", time(entry.until_ms)),
+        (Listed::Leased, _) => {
             let consumer = entry.consumer.as_ref().map(Bytes::to_string).unwrap_or_default();
             format!("{consumer}, for {}", time(entry.until_ms))
         }
-        (State::Dead, death) => death.as_ref().map(|death| death.reason.to_string()).unwrap_or_default(),
+        (Listed::Dead, death) => death.as_ref().map(|death| death.reason.to_string()).unwrap_or_default(),
     };
     let token = entry.token.map_or("-".to_owned(), |token| token.to_string());
     let id = shortened(&entry.id.to_string(), 40);
@@ -199,10 +218,11 @@ pub async fn peek(common: &Common, peek: &Peek) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let state = match peek.state {
-        State::Ready => "",
-        State::Delayed => "delay",
-        State::Leased => "held by",
-        State::Dead => "reason",
+        Listed::Waiting => "timestamp",
+        Listed::Ready => "",
+        Listed::Delayed => "delay",
+        Listed::Leased => "held by",
+        Listed::Dead => "reason",
     };
     let group = has_groups.then_some("group");
     let titles = ["#token", "#deliveries", "id"].into_iter().chain(group).chain([state, "content"]);

@@ -144,7 +144,13 @@ fn entries_are_shown_with_their_content() {
     assert!(leased.contains("HELD BY") && leased.contains("ada, for 59m"), "{leased}");
     assert!(tsgen(&server, &["peek", "mails", "gone"])
         .failed(2)
-        .contains("possible values: ready, delayed, leased, dead"));
+        .contains("possible values: waiting, ready, delayed, leased, dead"));
+    c.play("> TSGEN.ADD mails 4102444800000 later x\n 1");
+    assert_eq!(json(&server, &["peek", "mails", "waiting", "--id", "later"])[0]["timestamp"], 4_102_444_800_000_i64);
+    let waiting = tsgen(&server, &["peek", "mails", "waiting"]).done();
+    assert!(waiting.contains("TIMESTAMP") && waiting.contains("4102444800000"), "{waiting}");
+    // What waits in another family is no entry yet.
+    tsgen(&server, &["peek", "scans", "waiting"]).failed(1);
 
     // Every family has content of its own.
     c.play("> DEBOUNCE.FLUSH scans seller-1\n 1\n > TALLY.SEAL likes\n 1");
