@@ -113,3 +113,15 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_that_clients_tell_apart_have_words_of_their_own() {
+        let jump = Error::Jump { to: 9, from: 1, max: 2 };
+        let codes = [Error::Full, Error::Late, jump, Error::HasSink].map(|error| error.code());
+        assert_eq!(codes, ["FULL", "LATE", "JUMP", "ERR"]);
+    }
+}

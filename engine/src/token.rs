@@ -73,6 +73,15 @@ mod tests {
     }
 
     #[test]
+    fn tokens_made_of_the_clock_are_joined_as_far_as_small_ones() {
+        let first = 1_800_000_000_000 * TOKENS_PER_MS;
+        let range = |from, to| TokenRange { first: first + from, last: first + to };
+        let mut ranges = vec![range(0, 5_000), range(5_001, 9_999), range(10_000, 10_000)];
+        coalesce(&mut ranges);
+        assert_eq!(ranges, [range(0, 9_999), range(10_000, 10_000)]);
+    }
+
+    #[test]
     fn tokens_rise_with_the_clock_and_without_it() {
         assert_eq!(first_token(0, UnixMs(5)), 5 * 1024);
         assert_eq!(first_token(9_000, UnixMs(5)), 9_001);

@@ -92,6 +92,25 @@ fn items_of_groups_are_shown() {
     is_shown(&mut key, 2_000);
 }
 
+/// Of groups: their table, turns, heads by class, details, and the names of those whose first entry has another.
+#[test]
+fn what_holds_groups_is_shown() {
+    let options = DeliveryOptions { group_limit: 2, fair: true, ..DeliveryOptions::default() };
+    let mut plain = Tsgen::create(WatermarkRules::default(), DeliveryOptions::default(), [3, 4]).expect("valid");
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [3, 4]).expect("valid");
+    for n in 0..2_000u32 {
+        let (id, group) = (n.to_be_bytes(), (n / 2).to_be_bytes());
+        let once = Addition::once(Guard::Always, i64::from(n), &id, b"");
+        plain.add(&once, UnixMs(5)).expect("room");
+        key.add(&Addition { group: Some(&group), ..once }, UnixMs(5)).expect("room");
+    }
+    let mut mover = Everywhere::with(usize::MAX);
+    assert!(!plain.show_buffers(&mut mover, true));
+    let without = mover.shown.len() + mover.again;
+    // The table and the details have chunks of 64, and hardly any group has the name of its first entry.
+    is_shown(&mut key, without + 16 + 16 + 990);
+}
+
 #[test]
 fn values_of_tracked_keys_are_shown() {
     let rules =

@@ -1,6 +1,8 @@
+mod alter;
 mod paused;
 mod round;
 mod sink;
+mod sweep;
 
 use crate::{
     Addition, Claim, ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, TokenRange, Tsgen, UnixMs,
@@ -225,6 +227,13 @@ fn tokens_of_several_keys_are_counted_together() {
     assert_eq!(key.check_tokens(&most, 9_999), Err(Error::TooManyTokens));
     assert_eq!(key.check_tokens(&one, 1), Ok(0));
     assert_eq!(key.check_tokens(&one, 0), Err(Error::TooManyTokens));
+    let mut nacked = key.clone();
+    nacked.nack(&one, &Nack { delay: Some(LEASE), ..FAILED }, UnixMs(0)).expect("one token");
+    let mut dead = key.clone();
+    dead.nack(&one, &Nack { dead: true, ..FAILED }, UnixMs(0)).expect("one token");
+    for key in [nacked, dead] {
+        assert_eq!(key.check_tokens(&one, 0), Err(Error::TooManyTokens));
+    }
     // What is not there takes no room, however wide the range.
     assert_eq!(key.check_tokens(&[TokenRange { first: u64::MAX >> 3, last: u64::MAX >> 2 }], 0), Ok(0));
 }
@@ -238,6 +247,16 @@ fn a_claim_can_be_checked_before_anything_is_done_for_it() {
         assert_eq!(checked, key.claim(&given(first), UnixMs(10)).map(|claim| claim.first), "{first:?}");
     }
     assert_eq!(key.check_claim(Some(crate::MAX_TOKEN), UnixMs(10)), Err(Error::Exhausted));
+}
+
+#[test]
+fn a_token_is_issued_once_whatever_a_claim_is_given_and_as_long_as_there_are_any() {
+    let mut key = ready(1, unbounded());
+    let held = claim(&mut key, 1, 10);
+    assert_eq!(key.check_claim(Some(held.first), UnixMs(10)), Ok(held.first + 1));
+    let last = crate::MAX_TOKEN - 10_000;
+    assert_eq!(key.check_claim(Some(last), UnixMs(10)), Ok(last));
+    assert_eq!(key.check_claim(Some(last + 1), UnixMs(10)), Err(Error::Exhausted));
 }
 
 #[test]

@@ -42,10 +42,16 @@ fn a_range_over_several_grants_takes_what_is_live_in_it() {
 
 #[test]
 fn a_grant_leaves_every_index_with_its_last_token() {
-    let mut grants = ten(100, 50);
-    grants.take_range(range(0, 1000), &mut Vec::new());
-    assert_eq!((grants.leased(), grants.next_deadline(), grants.member_slots), (0, None, 0));
-    assert!(grants.by_consumer.is_empty() && grants.by_token.is_empty());
+    for one_by_one in [false, true] {
+        let mut grants = ten(100, 50);
+        if one_by_one {
+            (100..110).for_each(|token| assert!(grants.take(token).is_some(), "{token}"));
+        } else {
+            grants.take_range(range(0, 1000), &mut Vec::new());
+        }
+        assert_eq!((grants.leased(), grants.next_deadline(), grants.member_slots), (0, None, 0), "{one_by_one}");
+        assert!(grants.by_consumer.is_empty() && grants.by_token.is_empty(), "{one_by_one}");
+    }
 }
 
 #[test]
@@ -126,6 +132,17 @@ fn a_wide_range_is_counted_no_further_than_the_limit_and_a_narrow_one_exactly() 
 }
 
 #[test]
+fn of_a_grant_that_a_wide_range_cuts_only_the_live_part_is_counted() {
+    let mut grants = ten(1000, 50);
+    grants.issue(1400, (10..13).map(Handle).collect(), terms("v", 60));
+    grants.take(1009);
+    grants.take(1401);
+    let counts = [(1008, 1400), (1000, 1401), (1008, 1500), (0, 1500)]
+        .map(|(first, last)| grants.count_range(range(first, last), 100));
+    assert_eq!(counts, [2, 10, 3, 11]);
+}
+
+#[test]
 fn what_has_ended_is_counted_to_just_above_the_limit() {
     let mut grants = ten(100, 50);
     grants.issue(200, (10..13).map(Handle).collect(), terms("v", 60));
@@ -149,4 +166,35 @@ fn a_cut_lies_behind_as_many_leases_as_it_is_told() {
     }
     assert_eq!(grants.cut(UnixMs(60), 13), Cut::at(UnixMs(60)));
     assert_eq!(grants.cut(UnixMs(50), 10), Cut::at(UnixMs(50)));
+}
+
+/// One long grant of which hardly anything is left, at these slots.
+fn sparse(slots: u32, left: &[u64]) -> Grants {
+    let mut grants = Grants::default();
+    grants.issue(100, (0..slots).map(Handle).collect(), terms("w", 50));
+    let settled = (0..u64::from(slots)).filter(|slot| !left.contains(slot));
+    settled.for_each(|slot| assert!(grants.take(100 + slot).is_some()));
+    grants
+}
+
+fn compact(grants: &mut Grants) -> Vec<(Token, usize)> {
+    assert_eq!(grants.compact(0, 10), None);
+    check_figures(grants);
+    grants.by_token.iter().map(|(first, grant)| (*first, grant.members.len())).collect()
+}
+
+#[test]
+fn a_grant_is_cut_once_one_token_in_sixty_four_is_left() {
+    assert_eq!(compact(&mut sparse(127, &[0, 126])), [(100, 127)]);
+    assert_eq!(compact(&mut sparse(128, &[0, 127])), [(100, 1), (227, 1)]);
+    let mut grants = sparse(1_000, &[0, 999]);
+    assert_eq!(grants.waste(), (1_000 - 2 * 64) * 4);
+    compact(&mut grants);
+    assert_eq!((grants.waste(), tokens(&grants)), (0, vec![100, 1_099]));
+}
+
+/// Each piece costs as much as a gap of some length, so short gaps stay.
+#[test]
+fn a_grant_is_cut_at_its_long_gaps_only() {
+    assert_eq!(compact(&mut sparse(400, &[0, 1, 33, 66, 399])), [(100, 34), (166, 1), (499, 1)]);
 }

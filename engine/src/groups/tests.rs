@@ -1,3 +1,5 @@
+mod swept;
+
 use super::*;
 use crate::error::Error;
 use crate::options::DeliveryOptions;

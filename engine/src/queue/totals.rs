@@ -42,3 +42,15 @@ impl Totals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_totals_of_all_keys_are_added_up_one_by_one_and_never_overflow() {
+        let mut sum = Totals { delivered: 1, redelivered: 2, acked: 3, died: 4, late: u64::MAX };
+        sum += Totals { delivered: 10, redelivered: 20, acked: 30, died: 40, late: 50 };
+        assert_eq!(sum, Totals { delivered: 11, redelivered: 22, acked: 33, died: 44, late: u64::MAX });
+    }
+}

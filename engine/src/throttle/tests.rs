@@ -222,3 +222,8 @@ fn what_is_saved_is_loaded_and_nothing_else() {
         assert_eq!(Throttle::load(&bytes), Err(Error::Damaged("an impossible fraction")), "{part}/{of}");
     }
 }
+
+#[test]
+fn a_rate_tells_its_limit() {
+    assert_eq!(Rate::new(5, Millis(1_000), 9).map(|rate| rate.limit()), Ok(5));
+}

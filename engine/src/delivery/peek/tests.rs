@@ -171,3 +171,15 @@ fn what_has_ended_is_listed_once_however_much_it_is() {
     let stats = key.stats(over);
     assert_eq!([stats.ready, stats.delayed, stats.leased], counts);
 }
+
+#[test]
+fn a_page_has_as_much_as_its_names_and_bodies_leave_room_for() {
+    let mut key = tsgen();
+    for n in 0..5u8 {
+        add(&mut key, 1, &[n; 10], &vec![7; PAGE_BYTES / 4 - 10]);
+    }
+    key.advance(1, None, NOW).expect("external");
+    let (page, next) = names(&mut key, Listing::Ready, None, 9, NOW);
+    assert_eq!((page.len(), next.is_some()), (4, true));
+    assert_eq!(names(&mut key, Listing::Ready, next, 9, NOW), (vec![vec![4; 10]], None));
+}

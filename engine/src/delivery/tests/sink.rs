@@ -48,3 +48,21 @@ fn what_leaves_for_the_sink_is_what_it_has_taken_whatever_has_come_in_between() 
     assert_eq!(replica.drop_taken(&places, UnixMs(0)).count, 1);
     assert_eq!(key.drop_taken(&places, UnixMs(0)), Sunk { count: 0, oldest: true }, "settled once");
 }
+
+#[test]
+fn a_key_that_goes_on_under_another_name_is_claimed_from_again() {
+    let sink = Sink { stream: b"s"[..].into(), max_len: 0 };
+    let mut key = ready(1, DeliveryOptions { sink: Some(sink), ..unbounded() });
+    key.drop_sink();
+    assert_eq!(*key.options(), unbounded());
+    assert_eq!(claim(&mut key, 1, 0).count, 1);
+}
+
+#[test]
+fn what_a_sink_is_shown_at_once_is_bounded_in_bytes() {
+    let mut key = ready(0, unbounded());
+    for n in 0..20u8 {
+        key.add(&Addition::once(Guard::Always, 1, &[n; 100], &[7; 16_284]), UnixMs(0)).expect("room");
+    }
+    assert_eq!(key.ready_batch(UnixMs(0)).entries.len(), 5, "four have 64 KiB, and another is what goes beyond");
+}

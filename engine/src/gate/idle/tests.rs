@@ -55,7 +55,9 @@ fn restore(key: &Debounce) -> Debounce {
 #[test]
 fn a_group_fires_when_it_has_been_quiet_and_not_a_millisecond_earlier() {
     let mut key = key(IDLE);
+    assert!(!key.closes_again() && !key.times_acks() && !key.recurs());
     push(&mut key, "g", &["a"], 0);
+    assert!(key.closes_again(), "a clock that steps back makes it wait again");
     assert_eq!(push(&mut key, "g", &["b", "c"], 60).fires_at, Some(UnixMs(160)));
     assert_eq!(claim(&mut key, 9, 159), [""; 0]);
     assert_eq!(claim(&mut key, 9, 160), ["g idle a@0 b@60 c@60"]);

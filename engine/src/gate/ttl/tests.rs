@@ -56,6 +56,31 @@ fn prefixes_must_be_there_and_differ() {
 }
 
 #[test]
+fn how_a_key_ended_is_known_until_it_lives_again() {
+    let mut key = watcher();
+    key.track(b"order:1", UnixMs(100));
+    assert_eq!((key.ended(b"order:1"), key.ended(b"order:2")), (None, None));
+    key.note_gone(b"order:1");
+    assert_eq!(key.ended(b"order:1"), Some(Ending::Expired));
+    key.track(b"order:1", UnixMs(300));
+    assert_eq!(key.ended(b"order:1"), None);
+    assert!(!key.closes_again(), "the deadlines of keys are theirs");
+}
+
+#[test]
+fn whether_a_value_will_be_shown_is_forgotten_with_the_next_life() {
+    let mut key = watcher();
+    let is_shown = |key: &Expiry| key.tracked(None, 9)[0].is_shown;
+    key.track(b"order:1", UnixMs(100));
+    key.note_shown(b"order:2");
+    assert!(!is_shown(&key));
+    key.note_shown(b"order:1");
+    assert!(is_shown(&key));
+    key.track(b"order:1", UnixMs(300));
+    assert!(!is_shown(&key));
+}
+
+#[test]
 fn a_new_deadline_moves_a_key_and_its_value_stays() {
     let mut key = watcher();
     key.track(b"order:1", UnixMs(100));

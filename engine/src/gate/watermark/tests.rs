@@ -1,4 +1,5 @@
 mod remembered;
+mod settings;
 mod sources;
 
 use super::*;

@@ -289,6 +289,41 @@ fn what_ended_before_the_clock_stepped_back_is_announced_once() {
 }
 
 #[test]
+fn a_window_that_nobody_has_sealed_is_announced_once() {
+    let mut key = key(rules());
+    assert!(!key.has_window() && !key.closes_again());
+    incr(&mut key, "a", 1, 0);
+    assert!(key.has_window() && key.closes_again(), "a clock that steps back closes it again");
+    let ended = |after, now| key.ended_between(UnixMs(after), UnixMs(i64::MAX), UnixMs(now));
+    assert_eq!(
+        [(0, 99), (0, 100), (99, 500), (100, 500)].map(|(after, now)| ended(after, now)),
+        [false, true, true, false]
+    );
+}
+
+/// The timer gives a window a turn of its own once sealing it takes milliseconds.
+#[test]
+fn sealing_takes_long_with_ten_thousand_fields() {
+    let mut key = key(WindowRules { max_fields: 20_000, ..rules() });
+    for field in 0..9_999 {
+        incr(&mut key, &field.to_string(), 1, 0);
+    }
+    assert!(!key.fires_long(UnixMs(100)));
+    incr(&mut key, "another", 1, 0);
+    assert!(!key.fires_long(UnixMs(99)) && key.fires_long(UnixMs(100)));
+    assert_eq!(sums(&mut key, 100).len(), 1);
+    assert!(!key.fires_long(UnixMs(100)));
+}
+
+#[test]
+fn a_batch_has_no_fields_if_its_body_has_none() {
+    let mut key = key(rules());
+    incr(&mut key, "a", 1, 0);
+    let due = key.peek(crate::Listing::Ready, None, 9, UnixMs(100));
+    assert!(!Batch::of(&due.entries[0].body).is_empty() && Batch::of(b"").is_empty());
+}
+
+#[test]
 fn counts_answer_as_if_what_is_due_had_been_sealed() {
     let mut key = key(rules());
     incr(&mut key, "a", 1, 0);
