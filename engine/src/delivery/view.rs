@@ -14,9 +14,9 @@ use crate::time::UnixMs;
 use crate::token::Token;
 use std::collections::BTreeMap;
 
-/// The most leases, and the most delays, that a reader takes to have ended although nothing has swept them: some milliseconds of work if
+/// The most leases, and the most delays, that a reader takes to have ended although nothing has swept them: a millisecond of work if
 /// each lease is a grant of its own.
-pub(super) const UNSWEPT: usize = 4_000;
+pub(super) const UNSWEPT: usize = 2_000;
 
 /// In a key with more leases and delays than this, the timer sweeps what has ended.
 const MANY: usize = 1_000;

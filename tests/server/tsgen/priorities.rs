@@ -283,7 +283,7 @@ fn a_call_ends_no_more_leases_than_a_claim_and_one_key_does() {
     let reply = c.call(&[b"EVAL", script.as_bytes(), b"0"]);
     assert_eq!(ids(&reply.items()[0]), "last 0-0,0-1");
     let leased = [1, 2, 3].map(|key| reply.items()[key].field("leased").int());
-    // INFO looks at 4000 leases that have ended.
-    assert_eq!(leased, [0, 6_000, 6_000]);
+    // INFO looks at 2000 leases that have ended.
+    assert_eq!(leased, [0, 8_000, 8_000]);
     same_data(&master, &replica);
 }
