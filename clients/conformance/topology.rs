@@ -78,7 +78,7 @@ impl Topology {
         wait_long("the replica is master", || {
             let role =
                 Client::try_connect(&servers[1].socket()).ok().and_then(|mut c| c.try_info("replication", "role"));
-            sentinels.master_port() == servers[1].port && role.as_deref() == Some("master")
+            sentinels.agreed_master_port() == Some(servers[1].port) && role.as_deref() == Some("master")
         });
     }
 

@@ -45,12 +45,12 @@ impl Watched {
         Router::new(self.servers.iter().filter(|one| one.port == port).map(|one| (port, one.socket())).collect())
     }
 
-    /// Waits until the Sentinels tell of another master than the first, and it is one. Which.
+    /// Waits until the Sentinels agree on another master than the first, and it is one. Which.
     #[track_caller]
     fn wait_for_failover(&self) -> usize {
         let mut new = 0;
         wait_long("there is another master", || {
-            let port = self.sentinels.master_port();
+            let Some(port) = self.sentinels.agreed_master_port() else { return false };
             new = self.servers.iter().position(|one| one.port == port).expect("one of ours");
             // One that is just given its role ends its connections.
             let role = || Client::try_connect(&self.servers[new].socket()).ok()?.try_info("replication", "role");

@@ -1,6 +1,6 @@
 //! Servers that follow another one, and whether both hold the same data.
 
-use super::{wait_until, Server};
+use super::{wait_until, Client, Server};
 
 impl Server {
     /// Makes this server a replica and waits until the link is up and everything written so far has arrived.
@@ -14,16 +14,16 @@ impl Server {
         wait_until("the replica is online", || there.ok("INFO replication").text().contains(&port));
     }
 
-    /// Waits until this replica is connected and has applied all that `master` has written.
+    /// Waits until this replica is connected and has applied all that `master` has written. Each look is over a new connection: who gives a
+    /// server its role may end those that it has.
     #[track_caller]
     pub fn wait_in_sync(&self, master: &Server) {
-        let mut here = self.client();
-        let mut there = master.client();
+        let told =
+            |server: &Server, name: &str| Client::try_connect(&server.socket()).ok()?.try_info("replication", name);
         wait_until("the replica is in sync", || {
-            let text = here.ok("INFO replication").text();
-            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name).map(|v| v.trim().to_owned()));
-            field("master_link_status:").as_deref() == Some("up")
-                && field("slave_repl_offset:") == Some(there.info("replication", "master_repl_offset"))
+            told(self, "master_link_status").as_deref() == Some("up")
+                && told(self, "slave_repl_offset")
+                    .is_some_and(|offset| told(master, "master_repl_offset") == Some(offset))
         });
     }
 

@@ -72,6 +72,21 @@ impl Sentinels {
         let told = Client::connect(&self.socket(0)).ok(&format!("SENTINEL GET-MASTER-ADDR-BY-NAME {NAME}"));
         told.items()[1].text().parse().expect("a port")
     }
+
+    /// The same once all of them name one master and none is about to make another: two that saw the old one die may each hold a failover, one
+    /// after the other.
+    #[track_caller]
+    pub fn agreed_master_port(&self) -> Option<u16> {
+        let mut agreed = None;
+        for nth in 0..COUNT {
+            let master = Client::connect(&self.socket(nth)).ok(&format!("SENTINEL MASTER {NAME}"));
+            let port = master.field("port").text().parse().expect("a port");
+            if master.field("flags").text() != "master" || *agreed.get_or_insert(port) != port {
+                return None;
+            }
+        }
+        agreed
+    }
 }
 
 impl Drop for Sentinels {

@@ -54,7 +54,7 @@ fn fail_over(pair: &mut Pair, stage: &Stage, sentinels: &Sentinels, is_killed: b
         pair.master.signal("STOP");
     }
     sentinels.notice_after(ALERT_MS);
-    wait_long("the Sentinels tell of the replica", || sentinels.master_port() == pair.replica.port);
+    wait_long("the Sentinels agree on the replica", || sentinels.agreed_master_port() == Some(pair.replica.port));
     wait_long("it is a master", || is(&pair.replica, "role", "master"));
     sentinels.notice_after(CALM_MS);
     stage.switch_to(pair.replica.socket());
