@@ -1,5 +1,6 @@
 //! Where a file of the Redis side may stand, and what it may import: the rules of docs/design.md, "The Redis side", read off the source. Also
-//! what the engine's files import; whether a file is too long, or not compiled; and what must stand in several places: on that page and others, and in the console.
+//! what the engine's files import; whether a file is too long, or not compiled; and what must stand in several places: on that page and others,
+//! and in the console.
 //!
 //! A path behind `crate::`, `super::` or `self::` imports the longest beginning of it that is a file, and so does a path that begins with a child
 //! of the file; only `pub use child::…` hands on, and is no import.
