@@ -2,7 +2,7 @@
 
 use super::node::Node;
 use super::past::{Point, Recorder};
-use super::station::Station;
+use super::station::{Station, PATIENCE};
 use super::{KeyId, Options, Picture, Refused, Row};
 use crate::sentence::sentence;
 use crate::servers::Servers;
@@ -12,9 +12,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
-
-/// A look waits so long for an answer; then it is said that the server does not give one.
-pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// As long as there are keys that were not looked at yet, looks follow each other so soon: each picture has more of them.
 const CATCHING_UP: Duration = Duration::from_millis(250);

@@ -2,7 +2,6 @@
 
 use super::node::Node;
 use super::picture::ready_since;
-use super::sampler::PATIENCE;
 use super::turn::{chosen, Bounds, Candidate, Chosen};
 use super::walk::{Walk, Walks};
 use super::{KeyId, Options, Rates, Refused, Row, MOST_LOOKED_AT};
@@ -21,6 +20,9 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tsgen_client::reply::text;
 use tsgen_client::{Error, Info, Name, Source, Tsgen};
+
+/// A look waits so long for an answer; then it is said that the server does not give one.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// So many keys are asked at once: a pipeline.
 const TOGETHER: usize = 200;

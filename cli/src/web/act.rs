@@ -16,7 +16,7 @@ use super::address::KeyAt;
 use super::events;
 use super::layout::{Page, Tab};
 use super::trouble::{Reply, Trouble};
-use super::visit::{Pairs, Visit};
+use super::visit::{Pairs, Visit, TOKEN};
 use super::App;
 use crate::bytes::Bytes;
 use crate::table;
@@ -25,9 +25,6 @@ use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 use std::future::Future;
-
-/// The field of a form that only a page of ours can know.
-pub const TOKEN: &str = "csrf";
 
 /// The field that says that it is meant.
 const MEANT: &str = "confirmed";
@@ -79,6 +76,12 @@ impl Act {
             }))
         };
         Some(visit.page(&Page { title: question.title, tab: Tab::None, is_live: false }, body))
+    }
+
+    /// The numbers of the fields `token`.
+    pub fn tokens(&self) -> Result<Vec<i64>, Trouble> {
+        let read = |text: &str| text.parse().map_err(|_| Trouble::wrong("token: that is no token of a delivery."));
+        self.fields.all("token").map(read).collect()
     }
 
     /// Leads to a page, which tells this once.

@@ -4,10 +4,9 @@
 //! called DNS rebinding), it says who it is, and if it is to change something, it is a form of ours. Behind: headers that keep a browser from
 //! doing anything with a page but showing it, and trouble becomes a page.
 
-use super::act::TOKEN;
 use super::layout::{Page, Tab};
 use super::trouble::Trouble;
-use super::visit::{Pairs, Visit};
+use super::visit::{Pairs, Visit, TOKEN};
 use super::who::{cookie, text, who, Gate};
 use super::{login, App};
 use crate::host;

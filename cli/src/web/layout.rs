@@ -1,8 +1,8 @@
 //! What all pages have around them.
 
-use super::act::TOKEN;
-use super::visit::Visit;
+use super::visit::{add_cookie, Visit, TOKEN};
 use crate::table;
+use axum::response::{IntoResponse, Response};
 use maud::{html, Markup, DOCTYPE};
 
 /// Which of the pages at the top it belongs to.
@@ -36,7 +36,20 @@ pub struct Page<'p> {
 /// Seconds after which a page that is live is loaded again without script, if that is wanted.
 const EVERY: [&str; 4] = ["2", "10", "60", "600"];
 
-pub fn whole(visit: &Visit, page: &Page, body: Markup) -> Markup {
+impl Visit {
+    /// A whole page.
+    pub fn page(&self, page: &Page, body: Markup) -> Response {
+        let mut reply = whole(self, page, body).into_response();
+        if self.told.is_some() {
+            let mut over = self.cookie("told", "");
+            over.make_removal();
+            add_cookie(&mut reply, &over);
+        }
+        reply
+    }
+}
+
+fn whole(visit: &Visit, page: &Page, body: Markup) -> Markup {
     let every = EVERY.into_iter().find(|every| page.is_live && *every == visit.query.get("refresh"));
     html! {
         (DOCTYPE)

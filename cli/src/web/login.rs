@@ -1,10 +1,10 @@
 //! The login, and its end.
 
-use super::act::{audit, Act, TOKEN};
+use super::act::{audit, Act};
 use super::layout::{Page, Tab};
 use super::trouble::{Reply, Trouble};
 use super::users::Users;
-use super::visit::{add_cookie, Visit};
+use super::visit::{add_cookie, Visit, TOKEN};
 use super::who::Gate;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};

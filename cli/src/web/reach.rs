@@ -1,7 +1,7 @@
 //! Connections for what is asked or done while a page is made: one for each database, shared, made when it is first needed.
 
 use super::address::KeyAt;
-use super::trouble::Trouble;
+use super::trouble::{is_elsewhere, Trouble};
 use crate::args::Common;
 use crate::family::Family;
 use crate::keys::Known;
@@ -20,11 +20,6 @@ const MOST: usize = 64;
 /// So often a key is looked for that has moved to another node, with longer and longer pauses: half a second in all.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(80);
-
-/// Whether the key is on another node, or on the way there.
-pub fn is_elsewhere(error: &tsgen_client::Error) -> bool {
-    matches!(error.code(), Some("MOVED" | "ASK" | "TRYAGAIN"))
-}
 
 pub struct Reach {
     common: Common,

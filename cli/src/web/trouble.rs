@@ -2,7 +2,6 @@
 //!
 //! A handler returns it as its error. It becomes a page only in the guard, which knows who asks: here it travels in the reply.
 
-use super::reach::is_elsewhere;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
@@ -53,6 +52,11 @@ fn is_missing(error: &anyhow::Error) -> bool {
         tsgen_client::Error::Refused { text, .. } => text.contains("unknown command"),
         _ => false,
     })
+}
+
+/// Whether the key is on another node, or on the way there.
+pub fn is_elsewhere(error: &tsgen_client::Error) -> bool {
+    matches!(error.code(), Some("MOVED" | "ASK" | "TRYAGAIN"))
 }
 
 /// Whether something cannot be shown, but what is around it can: the server does not know a command, or the user may not send it.

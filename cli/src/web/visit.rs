@@ -1,7 +1,5 @@
 //! What a page is made from: who asks, for what, and what all pages need to answer.
 
-use super::act::TOKEN;
-use super::layout::{self, Page};
 use super::trouble::Trouble;
 use super::who::Who;
 use super::App;
@@ -9,11 +7,14 @@ use axum::extract::FromRequestParts;
 use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use axum::http::HeaderValue;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use cookie::time::Duration;
 use cookie::{Cookie, SameSite};
 use maud::{html, Markup};
 use percent_encoding::{percent_decode_str, utf8_percent_encode, NON_ALPHANUMERIC};
+
+/// The field of a form that only a page of ours can know.
+pub const TOKEN: &str = "csrf";
 
 /// Names and values of a query, or of a form. A name may be there several times.
 #[derive(Clone, Debug, Default)]
@@ -129,17 +130,6 @@ impl Visit {
                 button { (label) }
             },
         )
-    }
-
-    /// A whole page.
-    pub fn page(&self, page: &Page, body: Markup) -> Response {
-        let mut reply = layout::whole(self, page, body).into_response();
-        if self.told.is_some() {
-            let mut over = self.cookie("told", "");
-            over.make_removal();
-            add_cookie(&mut reply, &over);
-        }
-        reply
     }
 
     /// A cookie of ours, for as long as the browser runs.

@@ -1,8 +1,8 @@
 //! What an entry carries, for people: JSON that can be folded, text, or bytes in hexadecimal. Nothing is shown whole that is longer than a
 //! bound, and nothing of it reaches the browser as anything but text: not as markup, nor as what turns the direction of writing.
 
-use super::entries::Listed;
 use super::frame::{name, word, Frame};
+use super::listed::Listed;
 use super::moment;
 use crate::args::State;
 use crate::bytes::{is_plain, Bytes};

@@ -3,9 +3,10 @@
 use super::super::address::KeyAt;
 use super::super::trouble::{Reply, Trouble};
 use super::super::visit::Visit;
-use super::entries::{self, digest, label, timestamp, Listed};
-use super::frame::{word, Frame};
-use super::{content, key, moment, reasons, steer};
+use super::entries::{label, timestamp};
+use super::frame::{capital, word, Frame};
+use super::listed::{self, digest, Listed};
+use super::{content, moment, reasons, steer};
 use crate::args::State;
 use crate::carried::Carried;
 use crate::entries::page_of;
@@ -15,10 +16,10 @@ use maud::html;
 /// The entry that a query names (see [`Listed::query`]), if it is still there: on the page that begins behind the cursor, or at most one
 /// further, for others may have come before it.
 pub async fn find(known: &Known, visit: &Visit, state: State) -> Result<Option<Listed>, Trouble> {
-    let mut after = entries::cursor(visit)?;
+    let mut after = listed::cursor(visit)?;
     let (wanted, token) = (visit.query.get("entry"), visit.query.get("token"));
     for _ in 0..2 {
-        let (page, next) = page_of::<Carried>(known, state, entries::PAGE, &after).await?;
+        let (page, next) = page_of::<Carried>(known, state, listed::PAGE, &after).await?;
         let is_it = |token_of: Option<i64>| token.is_empty() || token_of.is_some_and(|own| own.to_string() == token);
         if let Some(entry) = page.into_iter().find(|entry| digest(&entry.id.0) == wanted && is_it(entry.token)) {
             return Ok(Some(Listed { entry, after }));
@@ -37,7 +38,7 @@ pub async fn page(at: KeyAt, visit: Visit, state: State) -> Reply {
     let entry = &listed.entry;
     let here = format!("/{}", word(state));
     let body = html! {
-        h2 { (key::capital(key::id_word(&frame))) " " (label(entry)) }
+        h2 { (capital(frame.id_word())) " " (label(entry)) }
         dl {
             dt { "state" } dd { (word(state)) @if entry.held { ": held back, for its group is at its limit" } }
             @if let Some(group) = &entry.group { dt { "group" } dd { (super::frame::name(group)) } }

@@ -3,9 +3,9 @@
 use super::super::address::KeyAt;
 use super::super::trouble::{Reply, Trouble};
 use super::super::visit::Visit;
-use super::entries::{self, Wanted};
-use super::frame::{word, Frame, STATES};
-use super::{content, download, key, moment};
+use super::frame::{capital, word, Frame, STATES};
+use super::listed::{self, Wanted};
+use super::{content, download, entries, key, moment};
 use crate::family::Family;
 use maud::{html, Markup};
 use tsgen_client::reply::{at, bytes, list, text};
@@ -22,8 +22,8 @@ pub async fn page(key: KeyAt, visit: Visit) -> Reply {
         if frame.count(state) == 0 {
             continue;
         }
-        let wanted = Wanted { state, after: "0".to_owned(), id: entries::pattern(&id)?, reason: None };
-        let found = entries::find(&frame.known, &wanted).await?;
+        let wanted = Wanted { state, after: "0".to_owned(), id: listed::pattern(&id)?, reason: None };
+        let found = listed::find(&frame.known, &wanted).await?;
         if found.listed.is_empty() && found.next.is_none() {
             continue;
         }
@@ -31,7 +31,7 @@ pub async fn page(key: KeyAt, visit: Visit) -> Reply {
         query.append_pair("id", &id);
         let here = format!("/{}?{}", word(state), query.finish());
         sections.push(html! {
-            h2 { (key::capital(word(state))) }
+            h2 { (capital(word(state))) }
             @if !found.listed.is_empty() { (entries::table(&frame, state, &found.listed)) }
             @if found.next.is_some() { p { "Not all were looked at. " a href=(frame.url(&here)) { "Go on" } } }
         });

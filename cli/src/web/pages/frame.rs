@@ -25,6 +25,12 @@ pub fn word(state: State) -> &'static str {
     }
 }
 
+/// A word at the beginning of a line.
+pub fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// Names on a page are cut behind so many characters. Their title has more.
 const NAME: usize = 120;
 
@@ -74,6 +80,16 @@ impl Frame {
             State::Leased => self.info.leased,
             State::Delayed => self.info.delayed,
             State::Dead => self.info.dead,
+        }
+    }
+
+    /// What the family calls the name of an entry.
+    pub fn id_word(&self) -> &'static str {
+        match self.known.family {
+            Family::Tsgen => "id",
+            Family::Debounce => "group",
+            Family::Expiry => "key",
+            Family::Tally => "batch",
         }
     }
 

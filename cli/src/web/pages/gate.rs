@@ -1,7 +1,8 @@
 //! What opens the gate of a key: the watermark and its sources, quiet groups, times to live, the window.
 
+use super::figures::shown;
 use super::frame::{name, Frame};
-use super::{key, moment};
+use super::moment;
 use crate::bytes::Bytes;
 use crate::family::Family;
 use maud::{html, Markup};
@@ -9,7 +10,7 @@ use tsgen_client::{Figure, Source};
 
 /// Asks for the sources, of a key that has some; nothing else.
 pub async fn section(frame: &Frame) -> anyhow::Result<Markup> {
-    let figure = |name: &'static str| html! { dt { (name) } dd { (key::shown(name, &frame.info[name])) } };
+    let figure = |name: &'static str| html! { dt { (name) } dd { (shown(name, &frame.info[name])) } };
     let info = &frame.info;
     Ok(match frame.known.family {
         Family::Tsgen => {

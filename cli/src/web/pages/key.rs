@@ -4,14 +4,13 @@ use super::super::address::KeyAt;
 use super::super::overview::GRAPHS;
 use super::super::trouble::Reply;
 use super::super::visit::Visit;
-use super::frame::{Frame, STATES};
+use super::figures::figures;
+use super::frame::{capital, Frame, STATES};
 use super::{gate, moment, steer};
 use crate::args::State;
-use crate::bytes::Bytes;
-use crate::table;
 use crate::watch::KeyId;
 use maud::{html, Markup};
-use tsgen_client::{Figure, Info};
+use tsgen_client::Figure;
 
 pub async fn page(at: KeyAt, visit: Visit) -> Reply {
     let frame = Frame::find(at, visit).await?;
@@ -60,20 +59,9 @@ fn lateness(frame: &Frame) -> Markup {
 pub fn search(frame: &Frame, value: &str) -> Markup {
     html! {
         form.filter method="get" action=(frame.url("/find")) role="search" {
-            label { "Find an entry by its " (id_word(frame)) input name="id" type="search" required value=(value) placeholder="order-7*"; }
+            label { "Find an entry by its " (frame.id_word()) input name="id" type="search" required value=(value) placeholder="order-7*"; }
             button { "Find" }
         }
-    }
-}
-
-/// What the family calls the name of an entry.
-pub fn id_word(frame: &Frame) -> &'static str {
-    use crate::family::Family;
-    match frame.known.family {
-        Family::Tsgen => "id",
-        Family::Debounce => "group",
-        Family::Expiry => "key",
-        Family::Tally => "batch",
     }
 }
 
@@ -128,11 +116,6 @@ fn graphs(frame: &Frame) -> Markup {
     }
 }
 
-pub fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
-}
-
 const TOTALS: &[&str] =
     &["delivered", "redelivered", "acked", "died", "late-arrivals", "sink-errors", "values-dropped"];
 
@@ -148,38 +131,3 @@ const OPTIONS: &[&str] = &[
     "fair",
     "paused",
 ];
-
-/// Figures of INFO, as people read them.
-fn figures(info: &Info, is_one: impl Fn(&str) -> bool) -> Markup {
-    html! {
-        dl {
-            @for (name, figure) in info.figures.iter().filter(|(name, _)| is_one(name)) {
-                dt { (name) } dd { (shown(name, figure)) }
-            }
-        }
-    }
-}
-
-/// Lengths of time are told by these names, beside those that end in `-age`.
-pub const LENGTHS: &[&str] = &["lease", "backoff", "maxbackoff", "idle", "maxwait", "every", "sourceidle", "remember"];
-
-pub fn shown(name: &str, figure: &Figure) -> Markup {
-    match figure {
-        Figure::Integer(0)
-            if matches!(name, "maxdeliveries" | "maxbackoff" | "maxlen" | "grouplimit" | "maxjump" | "sinkmaxlen") =>
-        {
-            html! { "no limit" }
-        }
-        Figure::Integer(0) if matches!(name, "remember" | "sourceidle") => html! { "off" },
-        Figure::Integer(ms) if name.ends_with("-age") || LENGTHS.contains(&name) => html! { (table::length(*ms)) },
-        Figure::Integer(ms) if matches!(name, "next-deadline" | "opened-at" | "seals-at") => moment::from_now(*ms),
-        Figure::Integer(n) => html! { (n) },
-        Figure::Text(text) if text.0.is_empty() => html! { span.quiet { "none" } },
-        Figure::Text(text) => super::frame::name(&Bytes::from(text)),
-        Figure::Names(names) => html! {
-            @for name in names.iter().take(100) { (super::frame::name(&Bytes::from(name))) " " }
-            @if names.len() > 100 { "and " (names.len() - 100) " more" }
-        },
-        Figure::Nil => html! { span.quiet { "none" } },
-    }
-}

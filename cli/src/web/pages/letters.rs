@@ -4,10 +4,10 @@ use super::super::act::{Act, Question};
 use super::super::address::KeyAt;
 use super::super::trouble::{is_partial, Reply, Trouble};
 use super::super::visit::Visit;
-use super::entries::{self, Listed, Wanted};
-use super::frame::Frame;
+use super::frame::{capital, Frame};
+use super::listed::{self, Listed, Wanted};
 use super::work::{self, Task, Until, STEP};
-use super::{content, moment, reasons, steer};
+use super::{content, entries, moment, reasons};
 use crate::args::State;
 use crate::bytes::Bytes;
 use crate::dead::{self, Fate};
@@ -19,16 +19,16 @@ use wildmatch::WildMatch;
 const CHOICE: &str = "choice";
 
 pub async fn page(at: KeyAt, visit: Visit) -> Reply {
-    let after = entries::cursor(&visit)?;
+    let after = listed::cursor(&visit)?;
     let (reason, id) = (visit.query.get("reason").to_owned(), visit.query.get("id").to_owned());
     let frame = Frame::find(at, visit).await?;
     let wanted = Wanted {
         state: State::Dead,
         after: after.clone(),
-        id: entries::pattern(&id)?,
-        reason: frame.visit.query.has("reason").then(|| entries::bounded(&reason)).transpose()?,
+        id: listed::pattern(&id)?,
+        reason: frame.visit.query.has("reason").then(|| listed::bounded(&reason)).transpose()?,
     };
-    let found = match entries::find(&frame.known, &wanted).await {
+    let found = match listed::find(&frame.known, &wanted).await {
         // Their reasons, and what is done about them, need no PEEK.
         Err(error) if is_partial(&error) => Err(Trouble::from(error)),
         found => Ok(found?),
@@ -42,7 +42,7 @@ pub async fn page(at: KeyAt, visit: Visit) -> Reply {
             (reasons::table(&frame, &counted))
             form.filter method="get" action=(frame.url("/dead")) {
                 label { "Pattern of the reason" input name="reason" value=(reason) placeholder="*timeout*"; }
-                label { "Pattern of the " (super::key::id_word(&frame)) input name="id" value=(id) placeholder="order-7*"; }
+                label { "Pattern of the " (frame.id_word()) input name="id" value=(id) placeholder="order-7*"; }
                 button { "Show" }
                 @if is_filtered { a href=(frame.url("/dead")) { "All" } }
             }
@@ -106,7 +106,7 @@ fn list(frame: &Frame, listed: &[Listed]) -> Markup {
         div.wide tabindex="0" role="region" aria-label="Dead letters" { table.entries {
             thead { tr {
                 @if may_act { th { span.hidden { "Ticked" } } }
-                th { (super::key::capital(super::key::id_word(frame))) } th { "Reason" } th { "Died" } th.n { "Deliveries" } th { "Content" }
+                th { (capital(frame.id_word())) } th { "Reason" } th { "Died" } th.n { "Deliveries" } th { "Content" }
             } }
             tbody { @for listed in listed { (row(frame, listed, may_act)) } }
         } }
@@ -164,7 +164,7 @@ async fn settle(at: KeyAt, mut act: Act, fate: Fate) -> Reply {
         }
         Fate::Discard => ("Discard", "Discard", "They are gone for good."),
     };
-    let tokens = steer::tokens(&act)?;
+    let tokens = act.tokens()?;
     if act.fields.get("all") != "yes" {
         if tokens.is_empty() {
             return Ok(act.leads(&back, Some("Nothing was ticked, and nothing was done.")));
@@ -185,7 +185,7 @@ async fn settle(at: KeyAt, mut act: Act, fate: Fate) -> Reply {
         return act.take(action, Some(&at), &back, work).await;
     }
     let reason = act.fields.has("reason").then(|| act.fields.get("reason").to_owned());
-    reason.as_deref().map(entries::bounded).transpose()?;
+    reason.as_deref().map(listed::bounded).transpose()?;
     if act.fields.get("until").is_empty() {
         let (count, until) = counted(&known, reason.as_deref()).await?;
         act.fields.0.push(("until".to_owned(), until.to_string()));

@@ -1,7 +1,8 @@
 //! The pages of a key. Their paths begin with `/key/{db}/{name}`, which [`KeyAt`] reads.
 //!
-//! - `key` is the first of them: where the key stands. `gate` shows what opens it, `options` changes it.
+//! - `key` is the first of them: where the key stands. `gate` shows what opens it, `options` changes it; `figures` words what INFO tells.
 //! - `entries` lists those of a state, `letters` those that are dead, `waiting` what is behind the gate; `entry` shows one, `find` looks for ids.
+//!   `listed` finds which entries are on a page.
 //! - `content` shows what entries carry, within bounds; `download` hands it out as it is.
 //! - `steer` has the small actions. `work` does what takes many commands, and tells how far it is.
 
@@ -9,11 +10,13 @@ mod content;
 mod download;
 mod entries;
 mod entry;
+mod figures;
 mod find;
 mod frame;
 mod gate;
 mod key;
 mod letters;
+mod listed;
 mod options;
 mod reasons;
 mod steer;

@@ -1,8 +1,8 @@
 //! Why entries have died: how many of each reason.
 
 use super::super::visit::Visit;
-use super::entries::PATTERN;
 use super::frame::Frame;
+use super::listed::PATTERN;
 use super::work::STEP;
 use super::{content, moment};
 use crate::bytes::{shortened, Bytes};

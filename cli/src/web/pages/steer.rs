@@ -2,10 +2,9 @@
 
 use super::super::act::{Act, Question};
 use super::super::address::KeyAt;
-use super::super::trouble::{Reply, Trouble};
+use super::super::trouble::Reply;
 use super::frame::Frame;
 use super::work::{self, Task};
-use crate::keys::Known;
 use crate::options::set_paused;
 use crate::with_key;
 use maud::{html, Markup};
@@ -50,14 +49,8 @@ async fn set(at: KeyAt, act: Act, is_paused: bool) -> Reply {
         .await
 }
 
-/// The numbers of the fields `token`.
-pub fn tokens(act: &Act) -> Result<Vec<i64>, Trouble> {
-    let read = |text: &str| text.parse().map_err(|_| Trouble::wrong("token: that is no token of a delivery."));
-    act.fields.all("token").map(read).collect()
-}
-
 pub async fn promote(at: KeyAt, mut act: Act) -> Reply {
-    let (known, tokens) = (act.visit.app.reach.key(&at).await?, tokens(&act)?);
+    let (known, tokens) = (act.visit.app.reach.key(&at).await?, act.tokens()?);
     let back = format!("{}/delayed", at.address());
     if !tokens.is_empty() {
         let name = known.name.clone();
@@ -84,10 +77,4 @@ pub async fn promote(at: KeyAt, mut act: Act) -> Reply {
         return Ok(page);
     }
     work::begin(at, act, known, Task::Promote { most: delayed }, back).await
-}
-
-/// Ends up to `most` delays. How many there were.
-pub async fn promote_some(known: &Known, most: usize) -> anyhow::Result<i64> {
-    let name = known.name.clone();
-    Ok(with_key!(known.family, known.tsgen, name, key => key.promote_all(most).await)?)
 }

@@ -5,11 +5,11 @@ use super::super::act::{audit, Act};
 use super::super::address::KeyAt;
 use super::super::trouble::{Reply, Trouble};
 use super::super::visit::Visit;
-use super::frame::Frame;
-use super::steer;
+use super::frame::{capital, Frame};
 use crate::dead::{self, Fate};
 use crate::keys::Known;
 use crate::pattern;
+use crate::with_key;
 use axum::http::StatusCode;
 use maud::html;
 use std::collections::VecDeque;
@@ -187,7 +187,7 @@ async fn run(known: &Known, work: &Work) -> anyhow::Result<()> {
             let mut left = *most;
             while left > 0 && !is_stopped() {
                 let most = STEP.min(usize::try_from(left).unwrap_or(STEP));
-                let count = steer::promote_some(known, most).await?;
+                let count = promote_some(known, most).await?;
                 work.done.fetch_add(count, Ordering::Relaxed);
                 left -= count;
                 if count == 0 {
@@ -237,7 +237,7 @@ pub async fn page(at: KeyAt, visit: Visit) -> Reply {
     let (done, count) = (work.done.load(Ordering::Relaxed), work.task.count());
     let end = work.end.borrow().clone();
     let body = html! {
-        h2 { (super::key::capital(work.task.action())) }
+        h2 { (capital(work.task.action())) }
         p #progress {
             label for="done" { (done) " of " (count) " " (work.task.done()) }
             " " progress #done max=(count.max(1)) value=(done) {}
@@ -261,4 +261,10 @@ pub async fn stop(at: KeyAt, act: Act) -> Reply {
     let path = format!("{}/work/{}?refresh=2", at.address(), work.number);
     let said = format!("It stops before its next step: {}.", work.task.action());
     act.take("stop", Some(&at), &path, async { Ok(said) }).await
+}
+
+/// Ends up to `most` delays. How many there were.
+async fn promote_some(known: &Known, most: usize) -> anyhow::Result<i64> {
+    let name = known.name.clone();
+    Ok(with_key!(known.family, known.tsgen, name, key => key.promote_all(most).await)?)
 }
