@@ -5,38 +5,10 @@
 //! chunks of small keys, large payloads, items of groups, values of tracked keys, members of grants. The nodes of the standard library's
 //! trees and hash tables are not shown: they have no buffer that could be taken out.
 
-use crate::compact::{Cursor, Pass, Step};
 use crate::gate::Gate;
+use crate::mover::Mover;
+use crate::pass::{Pass, Step};
 use crate::queue::Queue;
-
-/// Moves buffers to other places in memory.
-pub trait Mover {
-    /// May move `buffer`, its spare capacity included, to another place.
-    fn buffer<T>(&mut self, buffer: &mut Vec<T>);
-
-    /// Whether the mover has had enough for now.
-    fn is_tired(&mut self) -> bool;
-
-    /// Like [`Mover::buffer`], for a slice.
-    fn slice<T>(&mut self, slice: &mut Box<[T]>) {
-        let mut buffer = std::mem::take(slice).into_vec();
-        self.buffer(&mut buffer);
-        *slice = buffer.into_boxed_slice();
-    }
-}
-
-impl Cursor {
-    /// Shows one thing after the other, until `show` says that there is none or the mover is tired.
-    pub(crate) fn show<M: Mover>(&mut self, mover: &mut M, mut show: impl FnMut(usize, &mut M) -> bool) -> Step {
-        while show(self.index, mover) {
-            self.index += 1;
-            if mover.is_tired() {
-                return Step::More;
-            }
-        }
-        Step::Done
-    }
-}
 
 /// How many parts the queue has; those of the gate are numbered behind them.
 const GATE: usize = 6;

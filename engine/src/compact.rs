@@ -8,46 +8,11 @@
 //! If nothing else happens between the steps of a pass, there is no [waste](Queue::waste) after it: a pass leaves at least half of a page in use,
 //! and waste is only what goes beyond two and a half times the use.
 
-use crate::entries::{Handle, Place, State, Walk};
+use crate::entries::{Handle, State};
 use crate::gate::Gate;
-use crate::order::Order;
+use crate::pass::{more, Cursor, Pass, Step};
 use crate::queue::Queue;
 use crate::time::UnixMs;
-use crate::token::Token;
-
-/// How far a pass has come in one part of a key.
-#[derive(Clone, Copy, Debug)]
-pub struct Cursor {
-    pub(crate) walk: Walk,
-    pub(crate) index: usize,
-    pub(crate) place: Place,
-    pub(crate) token: Token,
-}
-
-/// What is left to do in a part of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// More.
-    More,
-    /// Nothing.
-    Done,
-    /// There is no such part, nor any behind it.
-    NoPart,
-}
-
-/// How far a pass has come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pass {
-    pub part: usize,
-    pub cursor: Cursor,
-}
-
-impl Default for Pass {
-    /// At the beginning.
-    fn default() -> Self {
-        Pass { part: 0, cursor: Cursor::START }
-    }
-}
 
 /// The parts of the queue; those of the gate are numbered behind them.
 const ENTRIES: usize = 0;
@@ -57,46 +22,6 @@ const GROUPS: usize = 3;
 const HEADS: usize = 4;
 const GROUP_NAMES: usize = 5;
 const GATE: usize = 6;
-
-impl Cursor {
-    pub(crate) const START: Cursor =
-        Cursor { walk: Walk::START, index: 0, place: Place { key: i64::MIN, seq: 0 }, token: 0 };
-
-    /// Goes on from the index at which the last step stopped.
-    pub(crate) fn through(&mut self, step: impl FnOnce(usize) -> Option<usize>) -> Step {
-        match step(self.index) {
-            Some(next) => {
-                self.index = next;
-                Step::More
-            }
-            None => Step::Done,
-        }
-    }
-
-    /// Goes on through an order from the place at which the last step stopped, for about `most` nodes.
-    pub(crate) fn along(&mut self, order: &mut Order, most: usize) -> Step {
-        let mut done = 0;
-        while done < most.max(1) && order.waste() > 0 {
-            match order.compact(self.place) {
-                Some(next) => self.place = next,
-                None => return Step::Done,
-            }
-            done += LEAVES;
-        }
-        more(done)
-    }
-}
-
-/// What is left after a step that has done `done` pieces of work: a step does none only where there is no waste.
-pub(crate) fn more(done: usize) -> Step {
-    match done {
-        0 => Step::Done,
-        _ => Step::More,
-    }
-}
-
-/// The most leaves below one inner node.
-pub(crate) const LEAVES: usize = 63;
 
 impl<G: Gate> Queue<G> {
     /// About how many bytes a pass would give back, beyond the slack that is tolerated. O(1); with groups, O(distinct numbers of entries of one group in

@@ -5,14 +5,17 @@ pub(crate) mod ttl;
 pub(crate) mod watermark;
 pub(crate) mod window;
 
-use crate::buffers::Mover;
-use crate::compact::{Cursor, Step};
+mod extra;
+
+pub(crate) use extra::{Extra, SavedDone, SavedRun};
+
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
+use crate::mover::Mover;
 use crate::order::Order;
+use crate::pass::{Cursor, Step};
 use crate::time::UnixMs;
 use serde::{de::DeserializeOwned, Deserialize, Deserializer, Serialize};
-use watermark::Extra;
 
 /// A collected thing that is due and has not fired yet, for a reader who must not fire it.
 #[derive(Clone, Copy, Debug)]

@@ -317,14 +317,14 @@ impl Groups {
     }
 
     /// Shows the chunks of groups, turns, heads and details with this number; false if there is none.
-    pub(crate) fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
+    pub(crate) fn show_chunk(&mut self, number: usize, mover: &mut impl crate::mover::Mover) -> bool {
         let groups = self.table.show_chunk(number, mover, |_, _| {}) | self.turns.show_chunk(number, mover, |_, _| {});
         let classes = self.classes.iter_mut();
         groups
             | classes.fold(false, |any, class| any | class.heads.show_chunk(number, mover))
             | self.details.show_chunk(number, mover, |details, mover| {
                 if let Some(name) = &mut details.name {
-                    crate::buffers::Mover::slice(mover, name);
+                    crate::mover::Mover::slice(mover, name);
                 }
             })
     }

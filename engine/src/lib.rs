@@ -33,9 +33,11 @@ mod gate;
 mod grants;
 mod groups;
 mod hashing;
+mod mover;
 mod names;
 mod options;
 mod order;
+mod pass;
 mod prefixes;
 mod queue;
 mod rubbish;
@@ -47,7 +49,6 @@ mod throttle;
 mod time;
 mod token;
 
-pub use buffers::Mover;
 pub use delivery::{
     Claim, ClaimTerms, Cursor, DeadLetter, Delayed, Delivered, Listing, Nack, PeekPage, Peeked, PeekedAt, Pending,
     Ready, ReadyBatch, Round, Stats, Sunk, Which,
@@ -69,6 +70,7 @@ pub use gate::window::{
 };
 pub use gate::{AllDue, Due, Extent, Foretold, Gate};
 pub use groups::GroupCounts;
+pub use mover::Mover;
 pub use options::{DeliveryOptions, Sink, MAX_COUNT, MAX_GROUP_LIMIT};
 pub use prefixes::Prefixes;
 pub use queue::{Queue, Settled, Totals};

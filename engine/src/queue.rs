@@ -14,7 +14,6 @@
 //! |                         |                      | one, by which it is named |
 //! | dead                    | `dead`, by its token | no                        |
 
-use crate::compact::Pass;
 use crate::entries::{Entries, Handle, Place, State, MAX_SEQ};
 use crate::error::Error;
 use crate::gate::Gate;
@@ -22,6 +21,7 @@ use crate::grants::Grants;
 use crate::groups::Groups;
 use crate::options::DeliveryOptions;
 use crate::order::Order;
+use crate::pass::Pass;
 use crate::slab::Slab;
 use crate::time::UnixMs;
 use crate::token::Token;

@@ -4,7 +4,7 @@
 //! what its things mean. Nor does it notice a number that is used after its thing was removed and the number was given to another: whoever
 //! keeps numbers keeps them right.
 
-use crate::buffers::Mover;
+use crate::mover::Mover;
 use std::ops::{Index, IndexMut};
 
 /// No chunk: the end of a list.

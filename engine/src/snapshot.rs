@@ -10,6 +10,7 @@
 //! Reading trusts nothing: a length never makes it allocate more than is there, and whatever cannot have been written is refused.
 
 pub(crate) mod bytes;
+pub(crate) mod chunks;
 mod format;
 mod load;
 
@@ -18,13 +19,13 @@ pub use load::Loader;
 
 use crate::entries::{Handle, State};
 use crate::error::Error;
-use crate::gate::watermark::Extra;
-use crate::gate::Gate;
+use crate::gate::{Extra, Gate};
 use crate::groups::Groups;
 use crate::options::DeliveryOptions;
 use crate::queue::{Queue, Totals};
 use crate::time::UnixMs;
 use crate::token::Token;
+use chunks::chunked;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -35,9 +36,6 @@ pub const BEHAVIOUR: u32 = 1;
 
 /// The behaviours that this version can repeat.
 pub const REPEATED: RangeInclusive<u32> = 1..=BEHAVIOUR;
-
-/// A chunk is closed once it holds this many bytes.
-const CHUNK: usize = 64 * 1024;
 
 /// Most bytes that one chunk may decode to: the largest entry, with room around it.
 const DECODE_LIMIT: usize = 256 * 1024 * 1024;
@@ -196,22 +194,6 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(chunk: &'a [u8]) -> Result<T, Error
         return Err(Error::Damaged("bytes after the end of a chunk"));
     }
     Ok(part)
-}
-
-/// Emits things in chunks. Each thing comes with about how many bytes it takes.
-pub(crate) fn chunked<T>(things: impl Iterator<Item = (usize, T)>, mut emit: impl FnMut(Vec<T>)) {
-    let (mut chunk, mut bytes) = (Vec::new(), 0);
-    for (size, thing) in things {
-        bytes += size;
-        chunk.push(thing);
-        if bytes >= CHUNK {
-            emit(std::mem::take(&mut chunk));
-            bytes = 0;
-        }
-    }
-    if !chunk.is_empty() {
-        emit(chunk);
-    }
 }
 
 /// Whom the parts are for.

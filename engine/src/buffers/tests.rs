@@ -1,8 +1,8 @@
-use super::Mover;
 use crate::gate::idle::IdleRules;
 use crate::gate::ttl::{Copied, Prefix, TtlRules};
 use crate::gate::watermark::{Addition, Guard, WatermarkRules};
 use crate::gate::Gate;
+use crate::mover::Mover;
 use crate::options::DeliveryOptions;
 use crate::queue::Queue;
 use crate::time::{Millis, UnixMs};

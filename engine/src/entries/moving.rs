@@ -3,7 +3,7 @@
 //! To move an entry is to give it another handle. Whoever moves an entry tells those who keep its handle; this module does not know them.
 
 use super::{Entries, Handle, HEADER, LARGE_BLOCK};
-use crate::buffers::Mover;
+use crate::mover::Mover;
 
 /// How far a walk through all entries has come, page by page.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 
 use super::class::{class_of, BLOCKS_PER_PAGE, BLOCK_OF_CLASS, CLASSES, INDEX_BITS, MAX_BLOCKS};
 use super::Handle;
-use crate::buffers::Mover;
+use crate::mover::Mover;
 
 const NO_PAGE: u32 = u32::MAX;
 const NO_BLOCK: u16 = u16::MAX;

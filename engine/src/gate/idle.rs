@@ -25,11 +25,11 @@ pub use rules::IdleRules;
 pub(crate) use saved::SavedGroup;
 
 use super::{AllDue, Due, Extent, Foretold, Gate};
-use crate::buffers::Mover;
-use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
+use crate::mover::Mover;
 use crate::order::Order;
+use crate::pass::{Cursor, Step};
 use crate::shards::Shards;
 use crate::slab::Slab;
 use crate::time::UnixMs;

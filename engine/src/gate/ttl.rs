@@ -23,12 +23,12 @@ pub use sightings::{ChangedKey, KeyId, Last, SeenEnd, Sightings};
 pub use tracking::{Copied, Update};
 
 use super::Gate;
-use crate::buffers::Mover;
-use crate::compact::{more, Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
+use crate::mover::Mover;
 use crate::names::Names;
 use crate::order::Order;
+use crate::pass::{more, Cursor, Step};
 use crate::rubbish::Rubbish;
 use crate::slab::Slab;
 use crate::time::UnixMs;

@@ -19,18 +19,17 @@ mod sources;
 
 pub use adding::{Added, Addition, Guard};
 pub use elements::{Advanced, Element, RememberRules};
-pub(crate) use extra::Extra;
 pub use remembered::DEFAULT_MAX as DEFAULT_REMEMBER_MAX;
 pub use settings::WatermarkSettings;
 pub use sources::{SourceChange, MAX_SOURCES};
 
-use super::Gate;
-use crate::buffers::Mover;
-use crate::compact::{Cursor, Step};
+use super::{Extra, Gate};
 use crate::entries::{Entries, Handle};
 use crate::error::Error;
+use crate::mover::Mover;
 use crate::names::Names;
 use crate::order::Order;
+use crate::pass::{Cursor, Step};
 use crate::time::{Millis, UnixMs};
 use recurring::Recurring;
 use remembered::Remembered;

@@ -22,11 +22,11 @@ pub use counters::{Counted, Incremented, OpenWindow};
 pub use field::FieldKind;
 
 use super::{AllDue, Due, Extent, Foretold, Gate};
-use crate::buffers::Mover;
-use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, Place};
 use crate::error::Error;
+use crate::mover::Mover;
 use crate::order::Order;
+use crate::pass::{Cursor, Step};
 use crate::time::{Millis, UnixMs};
 use crate::token::{first_token, Token, MAX_TOKEN};
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
 //! Cuts grants of which nearly all tokens are settled, at their long gaps.
 
 use super::Grants;
-use crate::buffers::Mover;
-use crate::compact::{Cursor, Step};
 use crate::entries::Handle;
+use crate::mover::Mover;
+use crate::pass::{Cursor, Step};
 use crate::token::Token;
 
 /// One more piece costs about as much as this many slots.

@@ -4,8 +4,8 @@
 //! steps search for no class. Another one is there as long as any group is counted in it.
 
 use super::turns::Turns;
-use crate::compact::{more, Cursor, Step, LEAVES};
 use crate::order::Order;
+use crate::pass::{more, Cursor, Step, LEAVES};
 use std::collections::BTreeMap;
 
 /// Groups with equally many entries in hand.
@@ -151,7 +151,7 @@ impl Heads {
         }
     }
 
-    pub(super) fn show_chunk(&mut self, number: usize, mover: &mut impl crate::buffers::Mover) -> bool {
+    pub(super) fn show_chunk(&mut self, number: usize, mover: &mut impl crate::mover::Mover) -> bool {
         match self {
             Heads::ByPlace(order) => order.show_chunk(number, mover),
             Heads::ByTurn(turns) => turns.show_chunk(number, mover),

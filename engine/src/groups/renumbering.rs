@@ -16,8 +16,8 @@
 use super::classes::Heads;
 use super::turns::Turn;
 use super::{Group, Groups, Rest, CHUNK, NONE};
-use crate::compact::{Cursor, Step};
 use crate::entries::{Entries, Handle, State, Walk};
+use crate::pass::{Cursor, Step};
 
 /// The most entries that one step goes through: some two milliseconds, if all groups are scattered and cold.
 const AT_ONCE: usize = 4_000;

@@ -1,8 +1,8 @@
 //! Handles that change, and nodes that move so that sparse chunks of them can be given back.
 
 use super::Order;
-use crate::buffers::Mover;
 use crate::entries::{Entries, Handle, Place};
+use crate::mover::Mover;
 
 impl Order {
     /// Bytes that moving nodes would give back, beyond the slack that is tolerated. O(1).

@@ -4,9 +4,9 @@
 //! item the time since then (zigzag varint: a clock may step back), its length (varint) and itself. A group waits since its first item
 //! came; if the clock has stepped back behind that, since the first push by the new time.
 
-use crate::buffers::Mover;
 use crate::error::Error;
 use crate::gate::Extent;
+use crate::mover::Mover;
 use crate::shards::Shards;
 use crate::time::UnixMs;
 

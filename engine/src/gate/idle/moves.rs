@@ -2,7 +2,7 @@
 
 use super::soonest::NONE;
 use super::{leaf, Head, Idle};
-use crate::compact::{more, Cursor, Step};
+use crate::pass::{more, Cursor, Step};
 
 impl Idle {
     pub(super) fn compact_heads(&mut self, cursor: &mut Cursor, most: usize) -> Step {

@@ -1,7 +1,7 @@
 //! Numbers that change, and nodes that move so that sparse chunks of them can be given back.
 
 use super::Turns;
-use crate::buffers::Mover;
+use crate::mover::Mover;
 
 impl Turns {
     /// Bytes that moving nodes would give back, beyond the slack that is tolerated. O(1).
