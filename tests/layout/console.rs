@@ -34,7 +34,8 @@ fn list<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
 
 #[test]
 fn it_shows_every_option_and_has_a_form_for_what_can_be_changed() {
-    let (page, forms) = (read("cli/src/web/pages/key.rs"), read("cli/src/web/pages/options.rs"));
+    let [page, figures, forms] =
+        ["key", "figures", "options"].map(|page| read(&format!("cli/src/web/pages/{page}.rs")));
     let forms: String = forms.split_whitespace().collect();
     let delivery: Vec<Tabled> = tabled(&read("src/delivery/options.rs")).collect();
     let families = files("src", "/family.rs");
@@ -45,7 +46,7 @@ fn it_shows_every_option_and_has_a_form_for_what_can_be_changed() {
     missing.extend(
         delivery.iter().filter(|option| !shown.contains(&&*option.field)).map(|option| ("OPTIONS", &option.field)),
     );
-    let lengths = list(&page, "LENGTHS");
+    let lengths = list(&figures, "LENGTHS");
     for option in delivery.iter().chain(&gates) {
         let field = &option.field;
         if option.is_duration && !lengths.contains(&&**field) {
