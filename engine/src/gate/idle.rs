@@ -36,7 +36,7 @@ use crate::time::UnixMs;
 use items::Items;
 use rules::Deadline;
 use siphasher::sip::SipHasher13;
-use soonest::{Key, Soonest, NONE};
+use soonest::{Key, Soonest, FIRST, NONE};
 
 /// The most groups that one read moves when they have come due: some 2 ms.
 const SORT_AT_MOST: usize = 4_000;
@@ -50,7 +50,7 @@ pub struct Idle {
     /// One block for each collecting group. Its place is the deadline, which is right only while the group is overdue, and the group's number
     /// in order of creation; its name is the group's, its body the number in `groups`.
     heads: Entries,
-    /// The deadlines of all groups that are not in `overdue`.
+    /// The deadlines of all groups that are not in `overdue`, by their numbers in `groups`.
     deadlines: Soonest,
     /// The heads of groups whose deadlines had passed when somebody looked, in order of these deadlines.
     overdue: Order,
@@ -82,18 +82,14 @@ struct DueGroup {
     fires_at: UnixMs,
 }
 
-/// A group that collects.
+/// A group that collects. When it fires stands in `deadlines`, or in the place of its head if it is overdue.
 #[derive(Clone)]
 struct Collected {
     items: Items,
-    fires_at: UnixMs,
-    /// The number of the group in order of creation.
-    seq: u64,
     /// The handle of its head.
     handle: Handle,
     /// Why it fires at that time.
     reason: Reason,
-    is_overdue: bool,
 }
 
 impl Idle {
@@ -136,28 +132,36 @@ impl Idle {
         Head { handle: self.groups[number].handle, number }
     }
 
-    /// A group begins to collect.
-    fn begin(&mut self, name: &[u8], hash: u32, group: Collected) -> Head {
-        self.held += group.items.memory();
-        let place = Place { key: group.fires_at.0, seq: group.seq };
-        let number = self.groups.insert(group);
+    /// When a group fires if nothing more is pushed to it.
+    fn fires_at(&self, head: Head) -> UnixMs {
+        match self.deadlines.get(head.number) {
+            NONE => UnixMs(self.heads.place(head.handle).key),
+            deadline => UnixMs(deadline.at),
+        }
+    }
+
+    fn is_overdue(&self, head: Head) -> bool {
+        self.deadlines.get(head.number) == NONE
+    }
+
+    /// A group begins to collect. `place`: its deadline, and its number in order of creation.
+    fn begin(&mut self, name: &[u8], hash: u32, place: Place, items: Items, reason: Reason) -> Head {
+        self.held += items.memory();
+        let number = self.groups.insert(Collected { items, handle: Handle::NONE, reason });
         let handle = self.heads.insert(place, name, &number.to_le_bytes(), hash);
         self.groups[number].handle = handle;
         let head = Head { handle, number };
         self.names.insert(hash, Slot { head, hash }, |slot| slot.hash);
-        self.deadlines.changed(number, NONE, leaf(&self.groups));
+        self.deadlines.set(number, Key { at: place.key, seq: place.seq });
         head
     }
 
     /// Ends a group: its head is gone.
     fn end(&mut self, head: Head) -> Collected {
-        let old = leaf(&self.groups)(head.number);
         let group = self.groups.remove(head.number);
         self.held -= group.items.memory();
-        if group.is_overdue {
+        if self.deadlines.set(head.number, NONE) == NONE {
             self.overdue.remove(&self.heads, head.handle);
-        } else {
-            self.deadlines.changed(head.number, old, leaf(&self.groups));
         }
         self.names.remove(self.heads.aux(head.handle), |slot| slot.head == head);
         self.heads.remove(head.handle);
@@ -169,66 +173,64 @@ impl Idle {
 
     /// Moves a group into `overdue`.
     fn set_overdue(&mut self, head: Head) {
-        let old = leaf(&self.groups)(head.number);
-        let group = &mut self.groups[head.number];
-        group.is_overdue = true;
-        self.heads.set_key(head.handle, group.fires_at.0);
+        let deadline = self.deadlines.set(head.number, NONE);
+        self.heads.set_key(head.handle, deadline.at);
         self.overdue.insert(&self.heads, head.handle);
-        self.deadlines.changed(head.number, old, leaf(&self.groups));
     }
 
     /// Moves a group back from `overdue`: the clock has stepped back.
     fn unset_overdue(&mut self, head: Head) {
-        let old = leaf(&self.groups)(head.number);
-        self.groups[head.number].is_overdue = false;
         self.overdue.remove(&self.heads, head.handle);
-        self.deadlines.changed(head.number, old, leaf(&self.groups));
+        let Place { key: at, seq } = self.heads.place(head.handle);
+        self.deadlines.set(head.number, Key { at, seq });
     }
 
     /// Gives a group a new deadline. The old one has not passed: an overdue group fires before anything else happens to it.
     fn set_deadline(&mut self, head: Head, deadline: Deadline) {
-        if self.groups[head.number].is_overdue {
+        if self.is_overdue(head) {
             // It was overdue before the clock stepped back.
             self.unset_overdue(head);
         }
-        let old = leaf(&self.groups)(head.number);
-        let group = &mut self.groups[head.number];
-        (group.fires_at, group.reason) = (deadline.at, deadline.reason);
-        self.deadlines.changed(head.number, old, leaf(&self.groups));
+        self.groups[head.number].reason = deadline.reason;
+        let old = self.deadlines.get(head.number);
+        self.deadlines.set(head.number, Key { at: deadline.at.0, ..old });
     }
 
-    /// Up to `count` groups that still collect, next to fire first, from this place on.
-    fn collecting_from(&mut self, from: Key, count: usize, now: UnixMs) -> Vec<Head> {
+    /// Up to `count` groups that still collect, next to fire first, from this place on. With each its deadline.
+    fn collecting_from(&mut self, from: Key, count: usize, now: UnixMs) -> Vec<(UnixMs, Head)> {
         self.sort_overdue(now, SORT_AT_MOST);
-        let later = (now.0.saturating_add(1), 0);
-        let mut numbers = self.deadlines.from(from.max(later), count, leaf(&self.groups));
+        let later = Key { at: now.0.saturating_add(1), seq: 0 };
+        let mut found = self.deadlines.from(from.max(later), count);
         // After a step back of the clock, groups in `overdue` may be so no longer, and not all of them have moved back yet.
         if let Some(back) = self.overdue.first_after(&self.heads, now.0) {
-            let from = self.heads.place(back).max(Place { key: from.0, seq: from.1 });
+            let from = self.heads.place(back).max(Place { key: from.at, seq: from.seq });
             let back = self.overdue.iter_from_place(&self.heads, from).take(count);
-            numbers.extend(back.map(|head| self.head(head).number));
-            numbers.sort_unstable_by_key(|number| (self.groups[*number].fires_at, self.groups[*number].seq));
-            numbers.truncate(count);
+            found.extend(back.map(|handle| {
+                let Place { key: at, seq } = self.heads.place(handle);
+                (Key { at, seq }, self.head(handle).number)
+            }));
+            found.sort_unstable();
+            found.truncate(count);
         }
-        numbers.into_iter().map(|number| self.head_of(number)).collect()
+        found.into_iter().map(|(deadline, number)| (UnixMs(deadline.at), self.head_of(number))).collect()
     }
 
     /// The group that fires first, if its deadline has come. O(log n).
     fn first_due_group(&self, now: UnixMs) -> Option<DueGroup> {
         let overdue = self.overdue.first().map(|handle| {
             let place = self.heads.place(handle);
-            ((place.key, place.seq), self.head(handle))
+            (Key { at: place.key, seq: place.seq }, self.head(handle))
         });
         let (key, head) = match overdue {
             Some((key, head)) if key < self.deadlines.first() => (key, head),
-            _ => (self.deadlines.first(), self.head_of(self.deadlines.first_number(leaf(&self.groups))?)),
+            _ => (self.deadlines.first(), self.head_of(self.deadlines.first_number()?)),
         };
-        (key.0 <= now.0).then_some(DueGroup { head, fires_at: UnixMs(key.0) })
+        (key.at <= now.0).then_some(DueGroup { head, fires_at: UnixMs(key.at) })
     }
 
     /// Makes an entry of a group whose deadline has passed: it fires as of that deadline.
     fn fire_overdue(&mut self, head: Head, now: UnixMs, entries: &mut Entries) -> Handle {
-        let (at, reason) = (self.group(head).fires_at, self.group(head).reason);
+        let (at, reason) = (self.fires_at(head), self.group(head).reason);
         // A last time that lies ahead is from before the clock stepped back.
         self.last_fired_at = Some(self.last_fired_at).filter(|last| last.is_due(now)).map_or(at, |last| last.max(at));
         self.fire_group(head, reason, at, entries)
@@ -237,16 +239,9 @@ impl Idle {
     /// Makes an entry of a group that fires at `at`.
     fn fire_group(&mut self, head: Head, reason: Reason, at: UnixMs, entries: &mut Entries) -> Handle {
         let name: Box<[u8]> = self.heads.name(head.handle).into();
+        let seq = self.heads.place(head.handle).seq;
         let group = self.end(head);
-        entries.insert_owned(Place { key: at.0, seq: group.seq }, &name, group.items.fired(reason), 0)
-    }
-}
-
-/// The leaves of `deadlines`: the deadline of each group that is not in `overdue`.
-fn leaf(groups: &Slab<Collected>) -> impl Fn(u32) -> Key + '_ {
-    |number| match groups.get(number) {
-        Some(group) if !group.is_overdue => (group.fires_at.0, group.seq),
-        _ => NONE,
+        entries.insert_owned(Place { key: at.0, seq }, &name, group.items.fired(reason), 0)
     }
 }
 
@@ -256,7 +251,7 @@ impl Gate for Idle {
 
     fn next_opening(&mut self, _: &Order, _: &Entries, now: UnixMs) -> Option<UnixMs> {
         self.sort_overdue(now, SORT_AT_MOST);
-        Some(self.deadlines.first()).filter(|first| *first != NONE).map(|(at, _)| UnixMs(at))
+        Some(self.deadlines.first()).filter(|first| *first != NONE).map(|first| UnixMs(first.at))
     }
 
     fn adopt(&mut self, entries: &Entries, handle: Handle) -> Result<(), Error> {
@@ -274,10 +269,10 @@ impl Gate for Idle {
                 self.unset_overdue(self.head(handle));
                 continue;
             }
-            if self.deadlines.first().0 > now.0 {
+            if self.deadlines.first().at > now.0 {
                 return true;
             }
-            let Some(number) = self.deadlines.first_number(leaf(&self.groups)) else { return true };
+            let Some(number) = self.deadlines.first_number() else { return true };
             self.set_overdue(self.head_of(number));
         }
         false
@@ -294,7 +289,7 @@ impl Gate for Idle {
 
     fn due_from(&mut self, from: Place, most: usize, now: UnixMs) -> AllDue {
         let is_sorted = self.sort_overdue(now, SORT_AT_MOST);
-        let (at, seq) = self.deadlines.first();
+        let Key { at, seq } = self.deadlines.first();
         let overdue = self.overdue.iter_from_place(&self.heads, from);
         let due = overdue.map(|handle| (self.heads.place(handle), self.head(handle).number));
         let due = due.take_while(|(place, _)| place.key <= now.0).take(most);
@@ -360,6 +355,7 @@ impl Gate for Idle {
                 self.groups.show_chunk(number, mover, |group, mover| group.items.show(mover))
             }),
             3 => cursor.show(mover, |number, mover| self.overdue.show_chunk(number, mover)),
+            4 => cursor.show(mover, |number, mover| self.deadlines.show_chunk(number, mover)),
             _ => Step::NoPart,
         }
     }

@@ -2,8 +2,8 @@
 
 use super::items::{cost, size_at, Items, Reader, HEADER, MAX_COLLECTED};
 use super::rules::Deadline;
-use super::{Collected, Head, Idle, IdleRules, Reason, SORT_AT_MOST};
-use crate::entries::Handle;
+use super::{Head, Idle, IdleRules, Key, Reason, FIRST, SORT_AT_MOST};
+use crate::entries::Place;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::hashing::Hashing;
@@ -84,7 +84,7 @@ impl Queue<Idle> {
     pub fn push<I: AsRef<[u8]>>(&mut self, name: &[u8], items: &[I], now: UnixMs) -> Result<Pushed, Error> {
         let hash = self.gate.hash(name);
         let mut head = self.gate.find(name, hash);
-        let overdue = head.filter(|head| self.gate.group(*head).fires_at.is_due(now));
+        let overdue = head.filter(|head| self.gate.fires_at(*head).is_due(now));
         self.check_push(head.filter(|_| overdue.is_none()), items, now)?;
         let mut pushed = Pushed::default();
         if let Some(due) = overdue {
@@ -126,10 +126,10 @@ impl Queue<Idle> {
     }
 
     fn begin(&mut self, name: &[u8], hash: u32, room: usize, now: UnixMs) -> Head {
-        let Deadline { at: fires_at, reason } = self.gate.rules.deadline(now, now);
-        let (items, seq, handle) = (Items::new(now, room), self.next_seq, Handle::NONE);
+        let Deadline { at, reason } = self.gate.rules.deadline(now, now);
+        let place = Place { key: at.0, seq: self.next_seq };
         self.next_seq += 1;
-        self.gate.begin(name, hash, Collected { items, fires_at, seq, handle, reason, is_overdue: false })
+        self.gate.begin(name, hash, place, Items::new(now, room), reason)
     }
 
     /// Fails if there is no room for this push. `head`: the group it begins with, if that collects already.
@@ -196,24 +196,28 @@ impl Queue<Idle> {
     /// The group of this name, if it collects.
     fn find_collecting(&self, name: &[u8], now: UnixMs) -> Option<Head> {
         let head = self.gate.find(name, self.gate.hash(name))?;
-        (!self.gate.group(head).fires_at.is_due(now)).then_some(head)
+        (!self.gate.fires_at(head).is_due(now)).then_some(head)
     }
 
     /// The group of this name, if it collects. O(1).
     pub fn collecting(&self, name: &[u8], now: UnixMs) -> Option<Collecting<'_>> {
-        let group = self.gate.group(self.find_collecting(name, now)?);
-        Some(Collecting { fires_at: group.fires_at, items: group.items.iter(), count: group.items.len() })
+        let head = self.find_collecting(name, now)?;
+        let group = self.gate.group(head);
+        Some(Collecting { fires_at: self.gate.fires_at(head), items: group.items.iter(), count: group.items.len() })
     }
 
     /// Up to `count` collecting groups, next to fire first, from just behind the group `after`; from the first if that
     /// does not collect (any more). O(log n) a group listed, and O(1) for each that fires before `after`.
     pub fn groups(&mut self, after: Option<&[u8]>, count: usize, now: UnixMs) -> Vec<Group<'_>> {
-        let after = after.and_then(|name| self.find_collecting(name, now)).map(|head| self.gate.group(head));
-        let from = after.map_or((i64::MIN, 0), |group| (group.fires_at.0, group.seq + 1));
+        let after = after.and_then(|name| self.find_collecting(name, now));
+        let from = after.map_or(FIRST, |head| {
+            let (at, seq) = (self.gate.fires_at(head).0, self.gate.heads.place(head.handle).seq + 1);
+            Key { at, seq }
+        });
         let listed = self.gate.collecting_from(from, count, now);
-        let group = |head| {
-            let group = self.gate.group(head);
-            Group { name: self.gate.heads.name(head.handle), items: group.items.len(), fires_at: group.fires_at }
+        let group = |(fires_at, head): (UnixMs, Head)| {
+            let items = self.gate.group(head).items.len();
+            Group { name: self.gate.heads.name(head.handle), items, fires_at }
         };
         listed.into_iter().map(group).collect()
     }
@@ -232,8 +236,8 @@ impl Queue<Idle> {
 
     /// Fires up to `count` collecting groups now, next to fire first. O(log n) each.
     pub fn flush_all(&mut self, count: usize, now: UnixMs) -> Settled {
-        let flushed = self.gate.collecting_from((i64::MIN, 0), count, now);
-        for head in &flushed {
+        let flushed = self.gate.collecting_from(FIRST, count, now);
+        for (_, head) in &flushed {
             self.fire_now(*head, Reason::Flush, now);
         }
         Settled { count: flushed.len(), changed: !flushed.is_empty() }

@@ -1,7 +1,7 @@
 //! Groups that move to better places in memory, so that pages and chunks become empty. Nothing of it shows.
 
 use super::soonest::NONE;
-use super::{leaf, Head, Idle};
+use super::{Head, Idle};
 use crate::pass::{more, Cursor, Step};
 
 impl Idle {
@@ -23,17 +23,16 @@ impl Idle {
     fn relocate(&mut self, old: Head, is_sparse: bool) {
         let mut new = old;
         self.heads.renumber_outside(old.handle);
-        let key = leaf(&self.groups)(old.number);
         if let Some(number) = self.groups.relocate_low(old.number) {
             new.number = number;
             self.heads.set_body(old.handle, &number.to_le_bytes());
-            self.deadlines.changed(old.number, key, leaf(&self.groups));
-            self.deadlines.changed(number, NONE, leaf(&self.groups));
+            let deadline = self.deadlines.set(old.number, NONE);
+            self.deadlines.set(number, deadline);
         }
         if is_sparse {
             new.handle = self.heads.relocate(old.handle);
             self.groups[new.number].handle = new.handle;
-            if self.group(new).is_overdue {
+            if self.is_overdue(new) {
                 self.overdue.replace(&self.heads, old.handle, new.handle);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::items::{Hash, Items, Reason};
 use super::{Collected, Idle};
-use crate::entries::{Handle, MAX_NAME, MAX_SEQ};
+use crate::entries::{Handle, Place, MAX_NAME, MAX_SEQ};
 use crate::error::Error;
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -22,15 +22,17 @@ pub struct SavedGroup<'a> {
 impl Idle {
     /// All groups that collect, in the order in which they began, each with about how many bytes it takes.
     pub(super) fn saved_groups(&self) -> impl Iterator<Item = (usize, SavedGroup<'_>)> {
-        let mut groups: Vec<&Collected> = self.groups.iter().collect();
-        groups.sort_unstable_by_key(|group| group.seq);
-        groups.into_iter().map(|group| {
-            let name = self.heads.name(group.handle);
+        let seq = |group: &Collected| (self.heads.place(group.handle).seq, group.handle);
+        let mut groups: Vec<(u64, Handle)> = self.groups.iter().map(seq).collect();
+        groups.sort_unstable();
+        groups.into_iter().map(|(seq, handle)| {
+            let (head, name) = (self.head(handle), self.heads.name(handle));
+            let group = self.group(head);
             let saved = SavedGroup {
-                seq: group.seq,
+                seq,
                 name,
                 items: group.items.as_bytes(),
-                fires_at: group.fires_at,
+                fires_at: self.fires_at(head),
                 by_max_wait: group.reason == Reason::MaxWait,
             };
             (name.len() + group.items.size(), saved)
@@ -54,15 +56,8 @@ impl Idle {
         let unique: Option<Hash<'_>> = if self.rules.unique { Some(&hash_item) } else { None };
         let items = Items::load(saved.items, unique)?;
         let reason = if saved.by_max_wait { Reason::MaxWait } else { Reason::Idle };
-        let group = Collected {
-            items,
-            fires_at: saved.fires_at,
-            seq: saved.seq,
-            handle: Handle::NONE,
-            reason,
-            is_overdue: false,
-        };
-        self.begin(saved.name, hash, group);
+        let place = Place { key: saved.fires_at.0, seq: saved.seq };
+        self.begin(saved.name, hash, place, items, reason);
         Ok(saved.seq)
     }
 }

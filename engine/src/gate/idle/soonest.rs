@@ -1,241 +1,343 @@
-//! Which of many things comes first: a tournament over numbered leaves.
+//! Which of many things comes first: a tournament over their numbers.
 //!
-//! Each node knows the least key of eight children; the leaves are the things themselves, which their owner keeps. A key that
-//! changes costs a look at the nodes above it, as far up as it was or becomes the least: mostly one. So a deadline that moves
-//! with every push costs little, where an ordered tree would take it out and put it back. The price: what comes *after* some
-//! key is found by looking at all that come before it, some 20 to 30 ns each.
+//! The lowest level has the key of each thing; each node above knows the least key of eight below it. A key that changes costs a look at the
+//! nodes above it, as far up as it was or becomes the least: mostly one. So a deadline that moves with every push costs little, where an
+//! ordered tree would take it out and put it back. The price: what comes *after* some key is found by looking at all that come before it, which
+//! lie one after the other in memory: some 2 ns each.
+//!
+//! The keys stand here and nowhere else. (Rejected: keys in the records of the things. Eight of them are eight lines of memory and not two, so
+//! that passing a million took 11 to 14 ms, and a push read more as well.)
 
-use std::cmp::Reverse;
+mod level;
+
+use crate::buffers::Mover;
+use level::Level;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 /// A deadline and, to order equal deadlines, the number of the thing in order of creation.
-pub(super) type Key = (i64, u64);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Key {
+    pub(super) at: i64,
+    pub(super) seq: u64,
+}
 
-/// The key of a leaf without a thing.
-pub(super) const NONE: Key = (i64::MAX, u64::MAX);
+/// The key where there is no thing.
+pub(super) const NONE: Key = Key { at: i64::MAX, seq: u64::MAX };
+
+/// The least key.
+pub(super) const FIRST: Key = Key { at: i64::MIN, seq: 0 };
 
 const CHILDREN: usize = 8;
 
-/// The nodes. Some 2.3 bytes a leaf, beside the leaf itself.
-#[derive(Clone, Default)]
-pub(super) struct Soonest {
-    /// From just above the leaves to the root, which is alone on its level.
-    levels: Vec<Vec<Key>>,
+impl Key {
+    /// In the order of keys. One number is compared without a branch, and which way a comparison goes cannot be foretold here.
+    #[inline]
+    const fn rank(self) -> u128 {
+        ((self.at as u64 ^ (1 << 63)) as u128) << 64 | self.seq as u128
+    }
 }
 
-fn least(keys: impl Iterator<Item = Key>) -> Key {
-    keys.min().unwrap_or(NONE)
+impl Ord for Key {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl PartialOrd for Key {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The keys and the nodes: 16 bytes a thing, and some 2.3 for the nodes.
+#[derive(Clone, Default)]
+pub(super) struct Soonest {
+    /// From the things to the root, which is alone on its level.
+    levels: Vec<Level>,
+    /// All things have numbers below this one.
+    numbers: usize,
+}
+
+fn least(keys: &[Key]) -> Key {
+    keys.iter().copied().min().unwrap_or(NONE)
 }
 
 impl Soonest {
-    /// No leaves.
+    /// No things.
     pub(super) const fn new() -> Self {
-        Soonest { levels: Vec::new() }
+        Soonest { levels: Vec::new(), numbers: 0 }
     }
 
-    /// The key of a leaf has changed from `old` to what `leaf` tells now: a thing has come, moved or gone. O(log n), mostly O(1).
-    pub(super) fn changed(&mut self, number: u32, old: Key, leaf: impl Fn(u32) -> Key) {
-        let (mut index, mut old, mut new) = (number as usize, old, leaf(number));
-        self.make_room(index / CHILDREN);
-        for level in 0..self.levels.len() {
-            let node = index / CHILDREN;
-            let before = self.levels[level][node];
-            let after = if new <= before {
-                new
-            } else if before == old {
-                self.least_below(level, node, &leaf)
-            } else {
-                return;
-            };
-            if before == after {
-                return;
+    /// The key of the thing with this number; [`NONE`] if there is none. O(1).
+    #[inline]
+    pub(super) fn get(&self, number: u32) -> Key {
+        self.levels.first().map_or(NONE, |things| things.get(number as usize))
+    }
+
+    /// Gives the thing with this number another key: it has come, moved or, with [`NONE`], gone. Returns the key that it had. O(log n), mostly
+    /// O(1).
+    pub(super) fn set(&mut self, number: u32, key: Key) -> Key {
+        let (mut index, mut new) = (number as usize, key);
+        self.make_room(index);
+        let old = self.levels[0].set(index, new);
+        let mut before = old;
+        for level in 1..self.levels.len() {
+            if before == new {
+                break;
             }
-            self.levels[level][node] = after;
-            (index, old, new) = (node, before, after);
+            index /= CHILDREN;
+            let known = self.levels[level].get(index);
+            let after = if new <= known {
+                new
+            } else if known == before {
+                least(self.levels[level - 1].below(index))
+            } else {
+                break;
+            };
+            self.levels[level].set(index, after);
+            (before, new) = (known, after);
         }
+        old
     }
 
-    /// Forgets all leaves, once none has a thing.
+    /// Forgets all numbers, once there is no thing.
     pub(super) fn clear(&mut self) {
-        self.levels = Vec::new();
+        *self = Soonest::new();
     }
 
     /// The least key of all; [`NONE`] if there is no thing. O(1).
     pub(super) fn first(&self) -> Key {
-        self.levels.last().map_or(NONE, |root| root[0])
+        self.levels.last().map_or(NONE, |root| root.get(0))
     }
 
     /// The number of the thing with the least key. O(log n).
-    pub(super) fn first_number(&self, leaf: impl Fn(u32) -> Key) -> Option<u32> {
+    pub(super) fn first_number(&self) -> Option<u32> {
         let first = self.first();
         if first == NONE {
             return None;
         }
         let mut index = 0;
-        for level in (0..self.levels.len()).rev() {
-            index = children(index).find(|child| self.key(level, *child, &leaf) == first)?;
+        for level in self.levels.iter().rev().skip(1) {
+            index = index * CHILDREN + level.below(index).iter().position(|key| *key == first)?;
         }
         Some(index as u32)
     }
 
-    /// The numbers of up to `count` things, in order of their keys, from the first that is at least `from`. O(log n) each, and O(1) for each
-    /// thing before `from`: all of these are passed, because a later one may stand beside them. Never holds more than `count`.
-    pub(super) fn from(&self, from: Key, count: usize, leaf: impl Fn(u32) -> Key) -> Vec<u32> {
-        let mut found = Found { least: BinaryHeap::new(), count };
-        // Nodes whose least key comes before `from` are only passed through, in any order. Height 0 is a leaf.
-        let mut before = Vec::new();
-        // The other nodes, in order, as long as they may have a key below the greatest that was found.
+    /// Up to `count` things with their keys, in order of these, from the first that is at least `from`. O(log n) each, and O(1) for each thing
+    /// before `from`: all of these are passed, because a later one may stand beside them. Never holds more than twice `count`.
+    pub(super) fn from(&self, from: Key, count: usize) -> Vec<(Key, u32)> {
+        let mut found = Found { least: Vec::new(), count, from, end: NONE };
         let mut behind = BinaryHeap::new();
-        let first = self.first();
-        if first < from {
-            before.push((self.levels.len(), 0));
-        } else if first != NONE && count > 0 {
-            behind.push(Reverse((first, self.levels.len(), 0)));
+        let Some(height) = self.levels.len().checked_sub(1).filter(|_| count > 0) else { return Vec::new() };
+        let root = Node { least: self.first(), height: height as u32, index: 0 };
+        if height == 0 {
+            found.offer(root.least, 0);
+        } else if root.least < from {
+            self.pass(root, &mut found, &mut behind);
+        } else {
+            behind.push(Reverse(root));
         }
-        while let Some((height, index)) = before.pop() {
-            for child in children(index) {
-                let key = self.key(height - 1, child, &leaf);
-                if key < from {
-                    if height > 1 {
-                        before.push((height - 1, child));
-                    }
-                } else if height == 1 {
-                    found.offer(key, child);
-                } else if found.has_room_for(key) {
-                    behind.push(Reverse((key, height - 1, child)));
-                }
-            }
-        }
-        while let Some(Reverse((key, height, index))) = behind.pop() {
-            if !found.has_room_for(key) {
+        while let Some(Reverse(node)) = behind.pop() {
+            if !found.has_room_for(node.least) {
                 break;
             }
-            for child in children(index) {
-                let key = self.key(height - 1, child, &leaf);
-                if height == 1 {
-                    found.offer(key, child);
-                } else if found.has_room_for(key) {
-                    behind.push(Reverse((key, height - 1, child)));
+            self.open(node, &mut found, |_, found, child| {
+                if found.has_room_for(child.least) {
+                    behind.push(Reverse(child));
                 }
-            }
+            });
         }
         found.in_order()
     }
 
-    /// Bytes that [`Soonest::fit`] might give back if there are this many things, all with low numbers. O(1).
-    pub(super) fn waste(&self, things: usize) -> usize {
-        let leaves = self.levels.first().map_or(0, |level| level.len() * CHILDREN);
-        leaves.saturating_sub(5 * things + 5 * 1024) / CHILDREN * size_of::<Key>()
+    /// Goes through all below a node whose least key comes before those that are wanted. Nodes with no such key are left for later: in order they
+    /// are opened only as long as they may have a key below the greatest that was found.
+    fn pass(&self, node: Node, found: &mut Found, behind: &mut BinaryHeap<Reverse<Node>>) {
+        self.open(node, found, |tournament, found, child| {
+            if child.least < found.from {
+                tournament.pass(child, found, behind);
+            } else if found.has_room_for(child.least) {
+                behind.push(Reverse(child));
+            }
+        });
     }
 
-    /// Drops the nodes above leaves from this number on, none of which has a thing. O(`leaves` / 8).
-    pub(super) fn fit(&mut self, leaves: usize) {
-        let Some(mut lowest) = std::mem::take(&mut self.levels).into_iter().next() else { return };
-        lowest.truncate(leaves.div_ceil(CHILDREN).max(1));
-        lowest.shrink_to_fit();
-        self.levels.push(lowest);
-        while let Some(below) = self.levels.last().filter(|below| below.len() > 1) {
-            let above = below.chunks(CHILDREN).map(|keys| least(keys.iter().copied())).collect();
-            self.levels.push(above);
+    /// Offers the things below a node, or hands over the nodes below it.
+    #[inline]
+    fn open(&self, node: Node, found: &mut Found, mut child: impl FnMut(&Self, &mut Found, Node)) {
+        let height = node.height - 1;
+        let first = node.index * CHILDREN as u32;
+        let keys = self.levels[height as usize].below(node.index as usize);
+        for (index, key) in (first..).zip(keys) {
+            match height {
+                0 => found.offer(*key, index),
+                _ => child(self, found, Node { least: *key, height, index }),
+            }
         }
+    }
+
+    /// Bytes that [`Soonest::fit`] might give back if there are this many things, all with low numbers. O(1).
+    pub(super) fn waste(&self, things: usize) -> usize {
+        self.numbers.saturating_sub(5 * things + 5 * 1024) / CHILDREN * size_of::<Key>()
+    }
+
+    /// Forgets the numbers from this one on, none of which has a thing. O(`numbers` / 1024).
+    pub(super) fn fit(&mut self, numbers: usize) {
+        self.numbers = self.numbers.min(numbers.max(1));
+        let mut len = self.numbers;
+        for height in 0..self.levels.len() {
+            self.levels[height].truncate(len);
+            if len <= 1 {
+                self.levels.truncate(height + 1);
+                self.levels.shrink_to_fit();
+                return;
+            }
+            len = len.div_ceil(CHILDREN);
+        }
+    }
+
+    /// Shows the keys of one chunk, of whatever level; false if there are no more.
+    pub(super) fn show_chunk(&mut self, number: usize, mover: &mut impl Mover) -> bool {
+        let mut number = number;
+        for level in &mut self.levels {
+            if level.show_chunk(number, mover) {
+                return true;
+            }
+            number -= level.chunks();
+        }
+        false
     }
 
     /// Bytes of heap.
     pub(super) fn memory(&self) -> usize {
-        self.levels.iter().map(|level| level.capacity() * size_of::<Key>()).sum()
+        self.levels.iter().map(Level::memory).sum::<usize>() + self.levels.capacity() * size_of::<Level>()
     }
 
-    /// The key of a child of a node of this level: the child is a leaf if the level is the lowest, else a node.
-    fn key(&self, level: usize, child: usize, leaf: &impl Fn(u32) -> Key) -> Key {
-        match level.checked_sub(1) {
-            None => leaf(child as u32),
-            Some(below) => self.levels[below].get(child).copied().unwrap_or(NONE),
+    /// Makes levels up to a root above this number.
+    fn make_room(&mut self, number: usize) {
+        if number < self.numbers {
+            return;
         }
-    }
-
-    fn least_below(&self, level: usize, node: usize, leaf: &impl Fn(u32) -> Key) -> Key {
-        least(children(node).map(|child| self.key(level, child, leaf)))
-    }
-
-    /// Makes nodes up to this one of the lowest level, and a root above them.
-    fn make_room(&mut self, last: usize) {
-        let mut last = last;
-        for level in 0.. {
-            if level == self.levels.len() {
-                let below = level.checked_sub(1).map(|below| &self.levels[below][..]).unwrap_or_default();
-                self.levels.push(below.chunks(CHILDREN).map(|keys| least(keys.iter().copied())).collect());
-            } else if self.levels[level].len() > last {
+        let before = std::mem::replace(&mut self.numbers, number + 1);
+        let (mut len, mut old) = (self.numbers, before);
+        for height in 0.. {
+            if height == self.levels.len() {
+                let mut level = Level::default();
+                if let Some(below) = self.levels.last() {
+                    for node in 0..old {
+                        level.set(node, least(below.below(node)));
+                    }
+                }
+                self.levels.reserve_exact(1);
+                self.levels.push(level);
+            }
+            if len == 1 {
                 return;
             }
-            if self.levels[level].len() <= last {
-                self.levels[level].resize(last + 1, NONE);
-            }
-            if self.levels[level].len() == 1 {
-                return;
-            }
-            last /= CHILDREN;
+            (len, old) = (len.div_ceil(CHILDREN), old.div_ceil(CHILDREN));
         }
     }
+}
+
+/// A node, in order of its least key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Node {
+    least: Key,
+    /// Levels below it.
+    height: u32,
+    index: u32,
 }
 
 /// The least keys found so far, and the numbers of their things.
 struct Found {
-    /// The greatest key is on top.
-    least: BinaryHeap<(Key, usize)>,
-    /// The most that it keeps.
+    /// In any order: up to `count`, which are these, and as many that may not be.
+    least: Vec<(Key, u32)>,
+    /// How many are wanted; at least one.
     count: usize,
+    /// From which key on.
+    from: Key,
+    /// Keys from this one on are not among them.
+    end: Key,
 }
 
 impl Found {
-    /// Whether this key would be among them.
+    /// Whether this key, which is not below `from`, may be among them.
+    #[inline]
     fn has_room_for(&self, key: Key) -> bool {
-        key != NONE && (self.least.len() < self.count || self.least.peek().is_some_and(|(greatest, _)| key < *greatest))
+        key < self.end
     }
 
-    fn offer(&mut self, key: Key, number: usize) {
-        if self.has_room_for(key) {
-            self.least.push((key, number));
-            if self.least.len() > self.count {
-                self.least.pop();
-            }
+    #[inline]
+    fn offer(&mut self, key: Key, number: u32) {
+        // Both ends in one comparison, which nearly always goes the same way once `count` are found.
+        let from = self.from.rank();
+        if key.rank().wrapping_sub(from) < self.end.rank().wrapping_sub(from) {
+            self.take(key, number);
         }
     }
 
-    fn in_order(self) -> Vec<u32> {
-        self.least.into_sorted_vec().into_iter().map(|(_, number)| number as u32).collect()
+    #[cold]
+    fn take(&mut self, key: Key, number: u32) {
+        self.least.push((key, number));
+        if self.least.len() >= self.count.saturating_mul(2) {
+            self.cut();
+        }
     }
-}
 
-fn children(node: usize) -> std::ops::Range<usize> {
-    node * CHILDREN..(node + 1) * CHILDREN
+    /// Leaves only the `count` least. O(1) for each that was taken since.
+    fn cut(&mut self) {
+        if self.count < self.least.len() {
+            self.end = self.least.select_nth_unstable(self.count).1 .0;
+            self.least.truncate(self.count);
+        }
+    }
+
+    fn in_order(mut self) -> Vec<(Key, u32)> {
+        self.cut();
+        self.least.sort_unstable();
+        self.least
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Leaves(Vec<Key>, Soonest);
+    struct Naive(Vec<Key>, Soonest);
 
-    impl Leaves {
+    fn key(at: i64, seq: u64) -> Key {
+        Key { at, seq }
+    }
+
+    impl Naive {
         fn set(&mut self, number: usize, key: Key) {
             if self.0.len() <= number {
                 self.0.resize(number + 1, NONE);
             }
             let old = std::mem::replace(&mut self.0[number], key);
-            let keys = &self.0;
-            self.1.changed(number as u32, old, |leaf| keys.get(leaf as usize).copied().unwrap_or(NONE));
+            assert_eq!(self.1.get(number as u32), old);
+            assert_eq!(self.1.set(number as u32, key), old);
+            assert_eq!(self.1.get(number as u32), key);
+        }
+
+        fn fit(&mut self) {
+            let things = self.0.iter().rposition(|key| *key != NONE).map_or(0, |last| last + 1);
+            self.0.truncate(things);
+            self.1.fit(things);
         }
 
         fn check(&self, from: Key) {
-            let leaf = |number: u32| self.0.get(number as usize).copied().unwrap_or(NONE);
             let mut sorted: Vec<(Key, u32)> = (0..).zip(&self.0).map(|(number, key)| (*key, number)).collect();
             sorted.retain(|(key, _)| *key != NONE);
             sorted.sort_unstable();
             assert_eq!(self.1.first(), sorted.first().map_or(NONE, |(key, _)| *key));
-            assert_eq!(self.1.first_number(leaf), sorted.first().map(|(_, number)| *number));
-            let after: Vec<u32> = sorted.iter().filter(|(key, _)| *key >= from).map(|(_, number)| *number).collect();
+            assert_eq!(self.1.first_number(), sorted.first().map(|(_, number)| *number));
+            let after: Vec<(Key, u32)> = sorted.iter().copied().filter(|(key, _)| *key >= from).collect();
             for count in [0, 1, 5, usize::MAX] {
-                assert_eq!(self.1.from(from, count, leaf), after[..after.len().min(count)]);
+                assert_eq!(self.1.from(from, count), after[..after.len().min(count)]);
             }
         }
     }
@@ -248,28 +350,63 @@ mod tests {
 
     #[test]
     fn whatever_comes_moves_and_goes_the_first_and_those_behind_it_are_found() {
-        for leaves in [1, 8, 9, 64, 65, 700] {
-            let (mut all, mut state) = (Leaves(Vec::new(), Soonest::new()), leaves);
+        for things in [1, 8, 9, 64, 65, 700, 1_500] {
+            let (mut all, mut state) = (Naive(Vec::new(), Soonest::new()), things);
             for seq in 0..3_000 {
-                let number = random(&mut state, leaves) as usize;
-                let key = if random(&mut state, 4) == 0 { NONE } else { (random(&mut state, 50) as i64 - 10, seq) };
-                all.set(number, key);
+                let number = random(&mut state, things) as usize;
+                let new = if random(&mut state, 4) == 0 { NONE } else { key(random(&mut state, 50) as i64 - 10, seq) };
+                all.set(number, new);
+                if seq % 500 == 0 {
+                    all.fit();
+                }
                 if seq % 7 == 0 {
-                    all.check((random(&mut state, 50) as i64 - 10, random(&mut state, 3_000)));
-                    all.check((i64::MIN, 0));
+                    all.check(key(random(&mut state, 50) as i64 - 10, random(&mut state, 3_000)));
+                    all.check(FIRST);
                 }
             }
         }
     }
 
     #[test]
-    fn leaves_may_be_numbered_with_gaps() {
-        let mut all = Leaves(Vec::new(), Soonest::new());
+    fn things_may_be_numbered_with_gaps() {
+        let mut all = Naive(Vec::new(), Soonest::new());
         for number in [5, 1_000, 0, 70_000, 64] {
-            all.set(number, (number as i64, 1));
-            all.check((3, 0));
+            all.set(number, key(number as i64, 1));
+            all.check(key(3, 0));
         }
         all.1.clear();
         assert_eq!(all.1.first(), NONE);
+    }
+
+    /// The chunks of the slab that gives out the numbers come back at once when they are empty; so must what stands beside them.
+    #[test]
+    fn a_chunk_without_things_gives_its_bytes_back() {
+        let mut all = Naive(Vec::new(), Soonest::new());
+        for number in 0..20_000 {
+            all.set(number, key(20_000 - number as i64, 1));
+        }
+        let full = all.1.memory();
+        assert!(full < 20_000 * 19 + 20_000, "{full} bytes");
+        assert_eq!(all.1.clone().memory(), full);
+        (1_024..20_000).for_each(|number| all.set(number, NONE));
+        assert!(all.1.memory() < full / 8, "{} of {full} bytes", all.1.memory());
+        all.check(key(19_500, 0));
+        let before = all.1.memory();
+        all.fit();
+        assert!(all.1.memory() < before);
+        all.check(key(19_500, 0));
+        all.set(9_000, key(7, 7));
+        all.check(FIRST);
+        (0..20_000).for_each(|number| all.set(number, NONE));
+        assert!(all.1.memory() < 1_000, "{} bytes", all.1.memory());
+        all.check(FIRST);
+    }
+
+    #[test]
+    fn one_thing_takes_little() {
+        let mut all = Naive(Vec::new(), Soonest::new());
+        all.set(0, key(5, 1));
+        all.check(FIRST);
+        assert!(all.1.memory() <= 100, "{} bytes", all.1.memory());
     }
 }
