@@ -215,6 +215,7 @@ impl Queue<Idle> {
             Key { at, seq }
         });
         let listed = self.gate.collecting_from(from, count, now);
+        self.gate.heads.warm(listed.iter().map(|(_, head)| head.handle));
         let group = |(fires_at, head): (UnixMs, Head)| {
             let items = self.gate.group(head).items.len();
             Group { name: self.gate.heads.name(head.handle), items, fires_at }
