@@ -187,13 +187,14 @@ impl Idle {
 
     /// Gives a group a new deadline. The old one has not passed: an overdue group fires before anything else happens to it.
     fn set_deadline(&mut self, head: Head, deadline: Deadline) {
-        if self.is_overdue(head) {
+        let mut key = self.deadlines.get(head.number);
+        if key == NONE {
             // It was overdue before the clock stepped back.
             self.unset_overdue(head);
+            key = self.deadlines.get(head.number);
         }
         self.groups[head.number].reason = deadline.reason;
-        let old = self.deadlines.get(head.number);
-        self.deadlines.set(head.number, Key { at: deadline.at.0, ..old });
+        self.deadlines.set(head.number, Key { at: deadline.at.0, ..key });
     }
 
     /// Up to `count` groups that still collect, next to fire first, from this place on. With each its deadline.

@@ -92,25 +92,53 @@ pub fn sunk(stage: &mut Stage) {
     });
 }
 
-/// The last page of a listing of very many groups.
-pub fn listed(stage: &mut Stage) {
+/// Pages of a listing of very many groups.
+pub fn pages(stage: &mut Stage) {
+    listed(stage, 100);
+}
+
+/// The largest pages there are.
+pub fn large_pages(stage: &mut Stage) {
+    listed(stage, 10_000);
+}
+
+/// Pages of `count` groups at the front of the listing, a bit behind, in the middle, near the end and at the end.
+fn listed(stage: &mut Stage, count: usize) {
     let (size, ours) = (stage.size, stage.is_ours());
+    // In another order than they were begun in: the nth that is pushed to.
+    let name = |nth: usize| format!("group-{}", (nth * 7_919) % size);
     if ours {
         stage.client.ok("DEBOUNCE.CREATE k IDLE 3600000");
     }
-    for _ in 0..2 {
+    for round in 0..2 {
         stage.many(size, |requests, n| {
-            // In another order than they were begun in.
-            let n = (n * 7_919) % size;
-            let (name, at) = (format!("group-{n}"), n.to_string());
             if ours {
+                let name = if round == 0 { format!("group-{n}") } else { name(n) };
                 requests.push(&[b"DEBOUNCE.PUSH", b"k", name.as_bytes(), b"item"]);
             } else {
-                requests.push(&[b"ZADD", b"k", at.as_bytes(), name.as_bytes()]);
+                requests.push(&[b"ZADD", b"k", n.to_string().as_bytes(), name(n).as_bytes()]);
             }
         });
     }
-    let command =
-        if ours { format!("DEBOUNCE.GROUPS k AFTER group-{}", size - 7_919) } else { "ZRANGE k -100 -1".into() };
-    stage.watch(|stage| stage.ask(&[&command]));
+    let places = [0, size / 20, size / 2, size - size / 20, size - 1];
+    let first = format!("*{}\r\n", count.min(size) * if ours { 1 } else { 2 });
+    stage.watch(|stage| {
+        for _ in 0..5 {
+            let page = if ours {
+                stage.fast(&format!("DEBOUNCE.GROUPS k COUNT {count}"))
+            } else {
+                stage.fast(&format!("ZRANGE k 0 {} WITHSCORES", count - 1))
+            };
+            assert!(page.starts_with(first.as_bytes()), "a whole page");
+            for place in places {
+                // Which of those that were pushed to within a millisecond come behind is not told here.
+                let page = if ours {
+                    stage.fast(&format!("DEBOUNCE.GROUPS k COUNT {count} AFTER {}", name(place)))
+                } else {
+                    stage.fast(&format!("ZRANGE k {} {} WITHSCORES", place + 1, place + count))
+                };
+                assert!(page.starts_with(b"*"), "a page");
+            }
+        }
+    });
 }

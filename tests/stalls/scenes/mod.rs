@@ -62,7 +62,7 @@ const fn scene(name: &'static str, what: &'static str, size: usize, times: usize
 }
 
 /// All scenes. Each name has a test of its own.
-pub const SCENES: [Scene; 30] = [
+pub const SCENES: [Scene; 31] = [
     scene(
         "groups_pushed_twice",
         "{n} groups pushed to twice come due, beside listings and INFO",
@@ -104,12 +104,13 @@ pub const SCENES: [Scene; 30] = [
         windows::incremented_at_once,
     ),
     scene(
-        "the_last_of_very_many_groups",
-        "GROUPS AFTER the last but some of {n} groups (ZRANGE)",
+        "pages_of_very_many_groups",
+        "GROUPS AFTER, pages from front to end of {n} groups (ZRANGE)",
         100_000,
         10,
-        groups::listed,
+        groups::pages,
     ),
+    scene("large_pages_of_very_many_groups", "the same, pages of 10000", 100_000, 10, groups::large_pages),
     scene("windows_sealed_by_command", "SEAL of a window of {n} fields (COPY of a hash)", 100_000, 1, windows::sealed),
     scene("windows_that_end", "a window of {n} fields ends while a worker waits (HGETALL)", 100_000, 1, windows::ended),
     scene("very_many_keys_in_info", "INFO tsgen with {n} keys", 100_000, 5, listings::info),

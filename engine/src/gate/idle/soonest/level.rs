@@ -42,7 +42,16 @@ impl Level {
     }
 
     /// Puts a key under this number; returns the one that stood there. O(1), or half a chunk copied.
+    #[inline]
     pub(super) fn set(&mut self, index: usize, key: Key) -> Key {
+        let place = self.chunks.get_mut(index / CHUNK).and_then(|chunk| chunk.keys.get_mut(index % CHUNK));
+        match place {
+            Some(place) if *place != NONE && key != NONE => std::mem::replace(place, key),
+            _ => self.come_or_go(index, key),
+        }
+    }
+
+    fn come_or_go(&mut self, index: usize, key: Key) -> Key {
         let (number, index) = (index / CHUNK, index % CHUNK);
         if key != NONE {
             self.make_room(number, index);
