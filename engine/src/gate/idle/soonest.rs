@@ -389,7 +389,9 @@ mod tests {
         }
         let full = all.1.memory();
         assert!(full < 20_000 * 19 + 20_000, "{full} bytes");
-        assert_eq!(all.1.clone().memory(), full);
+        // A copy counts on from what it has itself.
+        all.1 = all.1.clone();
+        assert!(all.1.memory() <= full);
         (1_024..20_000).for_each(|number| all.set(number, NONE));
         assert!(all.1.memory() < full / 8, "{} of {full} bytes", all.1.memory());
         all.check(key(19_500, 0));
