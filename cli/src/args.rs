@@ -10,7 +10,8 @@ use std::time::Duration;
 
 /// See and steer what tsgen holds.
 ///
-/// Exit codes: 0 done, 1 refused by the server (or `doctor` has found something), 2 a wrong command line, 3 no server was reached.
+/// Exit codes: 0 done, 1 refused by the server (or `doctor` has found something), 2 a wrong command line, 3 no server was reached, 4 an export
+/// is done, but lacks something, or is not exact.
 #[derive(Parser, Debug)]
 #[command(name = "tsgen", version, max_term_width = 100)]
 pub struct Args {

@@ -13,6 +13,9 @@ use serde_json::{json, Map, Value};
 use tsgen_client::{Elements, Family, Key, Page, Peeked, Tsgen};
 use wildmatch::WildMatch;
 
+/// The server shows no content of more bytes.
+pub const LARGEST_SHOWN: i64 = 4 << 20;
+
 /// An entry of any family, with its content as JSON or as it is.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry<C = Map<String, Value>> {
@@ -35,6 +38,9 @@ pub struct Entry<C = Map<String, Value>> {
     pub bytes: i64,
     /// Nothing if it is too large for the server to show.
     pub content: Option<C>,
+    /// When the time to live of a key ran out, and when a window was sealed, in Unix ms: that is told also where the content is not.
+    #[serde(skip)]
+    pub ended_at: Option<i64>,
 }
 
 /// How a dead letter died.
@@ -59,6 +65,7 @@ impl<C> Entry<C> {
             group: None,
             bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
             content,
+            ended_at: None,
         }
     }
 }
@@ -67,7 +74,13 @@ impl<C: From<Carried>> Entry<C> {
     fn of<F: Kind>(peeked: &Peeked<F::Content>) -> Self {
         let reason = peeked.reason.as_ref();
         // Of a content that the server leaves out there is nothing to read.
-        let is_told = peeked.bytes <= 4 << 20;
+        let is_told = peeked.bytes <= LARGEST_SHOWN;
+        let carried = peeked.content.as_ref().ok().map(F::carried);
+        let ended_at = match carried {
+            Some(Carried::Key { deadline, .. }) => Some(deadline),
+            Some(Carried::Sums { sealed_at, .. }) => Some(sealed_at),
+            _ => None,
+        };
         Self {
             token: peeked.token,
             deliveries: peeked.deliveries,
@@ -79,7 +92,8 @@ impl<C: From<Carried>> Entry<C> {
             held: peeked.held,
             group: peeked.group.as_ref().map(Bytes::from),
             bytes: peeked.bytes,
-            content: peeked.content.as_ref().ok().filter(|_| is_told).map(|content| F::carried(content).into()),
+            content: carried.filter(|_| is_told).map(C::from),
+            ended_at,
         }
     }
 }

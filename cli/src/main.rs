@@ -40,6 +40,8 @@ pub enum Outcome {
     Failed = 1,
     /// No server was reached.
     Unreachable = 3,
+    /// Done, but an export lacks something, or may have it twice.
+    Lacking = 4,
 }
 
 impl From<Outcome> for ExitCode {

@@ -48,6 +48,9 @@ pub struct Lines {
     count: u64,
 }
 
+/// So often is read what is ready of a key of TALLY, while windows are sealed.
+const READINGS: u32 = 5;
+
 impl Lines {
     /// An entry.
     pub fn write(&mut self, line: &impl Serialize) -> anyhow::Result<()> {
@@ -140,21 +143,51 @@ pub async fn export(common: &Common, export: &Export) -> anyhow::Result<Outcome>
     }
     let info = known.info().await?;
     let out = BufWriter::new(std::io::stdout().lock());
+    let has_sink = matches!(&info["sink"], Figure::Text(sink) if !sink.0.is_empty());
     let mut lines = Lines { out, written: Written::default(), lost: Vec::new(), count: 0 };
     lines.line(&head(&known, &info).await?)?;
     states(&known, &info, &[Reading::Ready, Reading::Leased, Reading::Delayed, Reading::Dead], &mut lines).await?;
     behind(&known, &info, &mut lines).await?;
-    states(&known, &info, &[Reading::ReadyAgain], &mut lines).await?;
-    if matches!(&info["sink"], Figure::Text(sink) if !sink.0.is_empty()) {
-        lines.lost("it feeds a stream (SINK), and a copy of it is to feed none".to_owned());
-    }
+    let last = ready_again(&known, &info, &mut lines).await?;
     lines.line(&End { end: lines.count })?;
     lines.out.flush()?;
     let name = Bytes::from(&known.name);
+    if has_sink {
+        eprintln!("tsgen: not exported: {name}: it feeds a stream (SINK), and a copy of it is to feed none");
+    }
     for lost in &lines.lost {
         eprintln!("tsgen: not exported: {name}: {lost}");
     }
-    Ok(Outcome::Done)
+    let moved = last["delivered"].integer() - info["delivered"].integer();
+    if moved != 0 {
+        eprintln!(
+            "tsgen: not exact: {name}: {moved} deliveries began while it was read: what workers move meanwhile may be \
+             in the export twice, or not at all: pause the key first"
+        );
+    }
+    Ok(if lines.lost.is_empty() && moved == 0 { Outcome::Done } else { Outcome::Lacking })
+}
+
+/// Reads once more what is ready, and then where the key stands. A window that was sealed meanwhile is among what is ready only since then.
+async fn ready_again(known: &Known, info: &Info, lines: &mut Lines) -> anyhow::Result<Info> {
+    let (mut window, mut readings) = (info["opened-at"].integer(), 0);
+    loop {
+        states(known, info, &[Reading::ReadyAgain], lines).await?;
+        lines.written.anew();
+        let last = known.info().await?;
+        let before = std::mem::replace(&mut window, last["opened-at"].integer());
+        readings += 1;
+        if known.family == Family::Tally && window != before && readings < READINGS {
+            continue;
+        }
+        if known.family == Family::Tally && last.waiting > 0 {
+            lines.lost(format!(
+                "{} fields are in the open window, which no command lists: `tsgen export --seal` seals it first",
+                last["fields"].integer()
+            ));
+        }
+        return Ok(last);
+    }
 }
 
 /// Writes the entries of these states.
@@ -196,7 +229,16 @@ async fn told(known: &Known, info: &Info, mut told: Told, is_new: bool, lines: &
     let is_asked_for = is_large || told.state == State::Leased || info["recurring"].integer() > 0;
     if known.family == Family::Tsgen && is_asked_for {
         let found = found(known, &told.entry.id).await?;
-        let is_same = |found: &&tsgen_client::Found<Raw>| found.timestamp == told.entry.timestamp.unwrap_or_default();
+        let is_same = |found: &&tsgen_client::Found<Raw>| {
+            // One that has taken the place of this delivery may have its timestamp, too. If it carries the same, it is read where it is.
+            let is_other = |payload: &[u8]| match &told.entry.content {
+                Some(Carried::Payload(own)) => own.0 != payload,
+                _ => i64::try_from(payload.len()) != Ok(told.entry.bytes),
+            };
+            let is_replaced =
+                told.state == State::Leased && found.payload.as_ref().is_ok_and(|payload| is_other(&payload.0));
+            found.timestamp == told.entry.timestamp.unwrap_or_default() && !is_replaced
+        };
         let is_dead = found.as_ref().filter(is_same).is_some_and(|found| found.state == "dead");
         match found.filter(|found| is_same(&found)) {
             // It has died since, and so is among the dead letters, which are read later.

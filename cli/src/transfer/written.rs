@@ -5,8 +5,9 @@
 //! often than they were written.
 
 use super::State;
+use crate::bytes::Bytes;
 use crate::carried::Carried;
-use crate::entries::Entry;
+use crate::entries::{Entry, LARGEST_SHOWN};
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -47,6 +48,15 @@ pub struct Written {
     again: HashMap<Mark, u32>,
     /// Deliveries that were written.
     tokens: HashSet<i64>,
+    /// Groups that were written while they collected, by name, and may be too large to be shown once they have fired: between how many bytes.
+    large: HashMap<u64, Vec<(i64, i64)>>,
+}
+
+/// Between how many bytes the server says that these items take. It keeps each with its length, and with the time between it and the first.
+fn size_of(items: &[(Bytes, i64)]) -> (i64, i64) {
+    let sum = |each: usize| items.iter().map(|(item, _)| item.0.len() + each).sum::<usize>();
+    let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+    (bytes(sum(2)), bytes(sum(20) + 20))
 }
 
 impl Written {
@@ -56,6 +66,12 @@ impl Written {
         match (reading, entry.token) {
             (Reading::Ready | Reading::Waiting, _) => {
                 self.count(mark);
+                if let (Reading::Waiting, Some(Carried::Group { items, .. })) = (reading, &entry.content) {
+                    let (least, most) = size_of(items);
+                    if most > LARGEST_SHOWN {
+                        self.large.entry(self.keys[0].hash_one(&entry.id)).or_default().push((least, most));
+                    }
+                }
                 true
             }
             (Reading::Leased | Reading::Delayed | Reading::Dead, token) => {
@@ -69,8 +85,24 @@ impl Written {
             (Reading::ReadyAgain, _) => {
                 let seen = self.again.entry(mark).or_default();
                 *seen += 1;
-                *seen > self.counts.get(&mark).copied().unwrap_or(0)
+                *seen > self.counts.get(&mark).copied().unwrap_or(0) && !self.was_collecting(entry)
             }
+        }
+    }
+
+    /// Whether this group, whose items the server does not show, was written while it collected; each is so once.
+    fn was_collecting(&mut self, entry: &Entry<Carried>) -> bool {
+        let Some(large) = self.large.get_mut(&self.keys[0].hash_one(&entry.id)) else { return false };
+        let is_one = |(least, most): &(i64, i64)| (*least..=*most).contains(&entry.bytes);
+        let found = large.iter().position(is_one).filter(|_| entry.content.is_none());
+        found.map(|nth| large.swap_remove(nth)).is_some()
+    }
+
+    /// What is ready is read once more.
+    pub fn anew(&mut self) {
+        for (mark, seen) in std::mem::take(&mut self.again) {
+            let count = self.counts.entry(mark).or_default();
+            *count = seen.max(*count);
         }
     }
 
@@ -101,8 +133,16 @@ impl Written {
                 Some(Carried::Sums { sealed_at, sums, .. }) if entry.id.0.is_empty() => {
                     (sealed_at, sums).hash(&mut hasher);
                 }
-                // Of an element no other has the same id, and the next run has another time.
-                _ => {}
+                // Of an element no other has the same id, and the next run has another time. But one that has taken the place of another may
+                // have its time as well; then it was never delivered, or carries something else.
+                Some(Carried::Payload(payload)) => (payload, entry.deliveries > 0).hash(&mut hasher),
+                None if entry.timestamp.is_some() => (entry.bytes, entry.deliveries > 0).hash(&mut hasher),
+                // Too large to be shown: of a key its end is told all the same, of a batch when it was sealed.
+                None => match entry.ended_at {
+                    Some(ended_at) if !entry.id.0.is_empty() => ended_at.hash(&mut hasher),
+                    ended_at => (ended_at, entry.bytes).hash(&mut hasher),
+                },
+                Some(Carried::Sums { .. }) => {}
             }
             hasher.finish().to_le_bytes()
         });

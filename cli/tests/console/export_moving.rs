@@ -141,3 +141,100 @@ fn an_older_module_is_said_before_the_first_line() {
         assert!(said.contains(&format!("is older than this program, and has no {lacks}: ")), "{said}");
     }
 }
+
+/// An export of `k`, during which the test does something right before the `nth` command with this word: how it ended, its lines, and what it said.
+#[track_caller]
+fn disturbed(
+    server: &Server,
+    (word, nth): (&str, usize),
+    disturb: impl FnOnce(&mut Client),
+) -> (Option<i32>, Vec<String>) {
+    let (url, halt) = halting(server, word, nth);
+    let mut app = start_at(&url, &["export", "k"]);
+    halt.reached();
+    disturb(&mut server.client());
+    halt.pass();
+    let code = app.end().code();
+    (code, app.last_lines())
+}
+
+/// With what was counted before the export began, and not as something that is missing.
+#[test]
+fn a_window_that_is_sealed_while_its_key_is_read_is_exported_once() {
+    let fill = |c: &mut Client, _: &mut Clock| {
+        c.play(
+            "> TALLY.CREATE k EVERY 1h\n OK\n > TALLY.INCR k due\n 1\n > TALLY.SEAL k\n 1\n > TALLY.INCR k open\n 1",
+        );
+    };
+    // The last look at the key comes when all that is ready has been read twice.
+    for halt in [("READY", 2), ("LEASED", 1), ("DEAD", 1), ("READY", 3), ("TALLY.INFO", 2)] {
+        let lines = moved(fill, halt);
+        let count = |name: &str| lines.iter().filter(|line| line.contains(&format!("\"{name}\""))).count();
+        assert_eq!(
+            (count("due"), count("open"), lines.last().map(String::as_str)),
+            (1, 1, Some("{\"end\":2}")),
+            "{halt:?}"
+        );
+    }
+}
+
+#[test]
+fn a_window_that_is_opened_while_its_key_is_read_is_said_to_be_missing() {
+    let server = Server::start(&[]);
+    server.client().play("> TALLY.CREATE k EVERY 1h\n OK\n > TALLY.INCR k a\n 1");
+    let (code, lines) = disturbed(&server, ("READY", 3), |c| {
+        c.play("> TALLY.SEAL k\n 1\n > TALLY.INCR k b\n 1\n > TALLY.INCR k c\n 1");
+    });
+    let text = lines.join("\n");
+    assert!(code == Some(4) && text.contains("2 fields are in the open window"), "{code:?} {text}");
+    assert!(text.contains("\"a\"") && text.contains("{\"end\":1}"), "{text}");
+}
+
+/// Collecting it is asked for by GET, which shows groups of any size; fired by PEEK, which shows none of so many bytes.
+#[test]
+fn a_large_group_that_fires_while_it_is_read_is_exported_once() {
+    let fill = |c: &mut Client, _: &mut Clock| {
+        c.ok("DEBOUNCE.CREATE k IDLE 1h");
+        c.ok("EVAL \"for i = 1, 5 do redis.call('DEBOUNCE.PUSH', KEYS[1], 'large', i .. string.rep('x', 1024 * 1024)) end\" 1 k");
+        c.ok("DEBOUNCE.PUSH k small x");
+    };
+    let lines = moved(fill, ("READY", 3));
+    let of = |id: &str| lines.iter().filter(|line| line.contains(&format!("\"id\":\"{id}\""))).count();
+    assert_eq!((of("large"), of("small"), lines.last().map(String::as_str)), (1, 1, Some("{\"end\":2}")));
+}
+
+#[test]
+fn a_key_with_a_large_value_that_ends_while_its_watcher_is_read_is_exported_once() {
+    let fill = |c: &mut Client, _: &mut Clock| {
+        c.play("> EXPIRY.CREATE k PREFIX e: MAXVALUE 100000000\n OK");
+        c.ok("EVAL \"redis.call('SET', KEYS[1], string.rep('x', 5 * 1024 * 1024), 'PX', 3600000)\" 1 e:large");
+    };
+    let lines = moved(fill, ("READY", 3));
+    assert_eq!(lines.iter().filter(|line| line.contains("\"e:large\"")).count(), 1);
+}
+
+/// What takes the place of a delivery is not taken for it, though it has its id and its timestamp.
+#[test]
+fn an_element_that_replaces_a_delivery_of_its_timestamp_is_exported() {
+    for (halt, payload) in [(("TSGEN.GET", 1), "new"), (("DELAYED", 1), "new"), (("DELAYED", 1), "old")] {
+        let server = Server::start(&[]);
+        server.client().play("> TSGEN.ADVANCE k 9\n 9\n > TSGEN.ADD k 5 e old\n 0\n > TSGEN.CLAIM k w\n [[…]]");
+        let (code, lines) = disturbed(&server, halt, |c| drop(c.ok(&format!("TSGEN.ADD k 5 e {payload}"))));
+        let text = lines.join("\n");
+        assert_eq!(code, Some(0), "{text}");
+        let is_replaced = text.contains("is_replaced");
+        assert_eq!(is_replaced, halt.0 == "TSGEN.GET", "{text}");
+        let there = Server::start(&[]);
+        tsgen_at(&url(&there), &["import", "copy"], &format!("{text}\n")).done();
+        there.client().expect("TSGEN.PEEK copy READY", &format!("['0' [[… 'deliveries' 0 … ['e' 5 '{payload}']]]]"));
+    }
+}
+
+#[test]
+fn deliveries_that_begin_while_a_key_is_read_are_counted_and_said() {
+    let server = Server::start(&[]);
+    server.client().play("> TSGEN.ADVANCE k 9\n 9\n > TSGEN.MADD k 1 a x 2 b x\n [0 0]");
+    let (code, lines) = disturbed(&server, ("LEASED", 1), |c| drop(c.ok("TSGEN.CLAIM k w")));
+    let text = lines.join("\n");
+    assert!(code == Some(4) && text.contains("not exact: k: 1 deliveries began while it was read"), "{code:?} {text}");
+}
