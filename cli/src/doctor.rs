@@ -1,5 +1,6 @@
 //! `tsgen doctor`: what endangers delivery, and what to do about it.
 
+mod imports;
 mod replicas;
 mod slots;
 
@@ -10,6 +11,7 @@ use crate::sentence::sentence;
 use crate::servers::{field, info, Servers};
 use crate::watch::{self, Refused, Row};
 use crate::{table, Outcome};
+use imports::left_by_import;
 use replicas::replicas;
 use serde::Serialize;
 use slots::without_their_slot;
@@ -299,8 +301,12 @@ pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
     }
     compare(&nodes, &mut found);
     if found.0.iter().all(|finding| finding.what != NOT_LOADED) {
-        let keys = watch::whole(servers, &Family::ALL).await?;
+        let keys = watch::whole(Servers::of(common)?, &Family::ALL).await?;
         for row in &keys.rows {
+            // What is in it is not handed out yet.
+            if left_by_import(&servers, row, &mut found).await? {
+                continue;
+            }
             key(row, &mut found);
             if keys.is_cluster {
                 without_their_slot(row, &mut found);

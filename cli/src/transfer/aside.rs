@@ -20,13 +20,42 @@ pub struct Aside<'t> {
     pub name: String,
 }
 
-/// A name beside the key, in the same slot of a cluster, with this at its end.
+/// What all such names have, between that of the key and what is by chance.
+const MARK: &str = ":tsgen-import:";
+/// So many slots has a cluster.
+const SLOTS: u16 = 16_384;
+
+/// The slot of a name that has no tag, or of a tag: by CRC-16/XMODEM.
+fn slot(text: &str) -> u16 {
+    let bit = |crc: u16| (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 };
+    text.bytes().fold(0, |crc, byte| (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| bit(crc))) % SLOTS
+}
+
+/// A name beside the key, in the same slot of a cluster, with this at its end. The slot goes by what stands between the first `{` and the next `}`,
+/// if there is something, and else by all of the name.
 fn beside(key: &str, chance: &str) -> String {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-    match tag.is_none_or(str::is_empty) {
-        true => format!("{{{key}}}:tsgen-import:{chance}"),
-        false => format!("{key}:tsgen-import:{chance}"),
+    if tag.is_some_and(|tag| !tag.is_empty()) {
+        return format!("{key}{MARK}{chance}");
     }
+    if !key.contains('}') {
+        return format!("{{{key}}}{MARK}{chance}");
+    }
+    // No tag has a `}` in it, so another tag of that slot is looked for: some 16 000 are tried, in less than a hundredth of a second.
+    let tag = (0_u32..).map(|nth| format!("{nth:x}")).find(|tag| slot(tag) == slot(key)).unwrap_or_default();
+    format!("{{{tag}}}:{key}{MARK}{chance}")
+}
+
+/// The keys that such a name can be beside: `mails` and `{mails}` have the same. None: the name is no such one.
+pub fn keys_beside(name: &str) -> Vec<&str> {
+    let Some((rest, chance)) = name.rsplit_once(MARK) else { return Vec::new() };
+    if chance.len() != 16 || !chance.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Vec::new();
+    }
+    let braced = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let tagged = rest.split_once("}:").map(|(_, key)| key);
+    let keys = [braced, Some(rest), tagged].into_iter().flatten();
+    keys.filter(|key| beside(key, chance) == name).collect()
 }
 
 /// What the server's client has said.
@@ -153,12 +182,54 @@ impl<'t> Aside<'t> {
 
 #[cfg(test)]
 mod tests {
-    use super::beside;
+    use super::{beside, keys_beside, slot};
+
+    /// As a cluster has it.
+    fn slot_of(name: &str) -> u16 {
+        let tag = name.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+        slot(tag.filter(|tag| !tag.is_empty()).unwrap_or(name))
+    }
 
     #[test]
     fn the_name_is_in_the_slot_of_the_key() {
+        // As CLUSTER KEYSLOT tells.
+        assert_eq!([slot("123456789"), slot("foo")], [12_739, 12_182]);
         assert_eq!(beside("mails", "5"), "{mails}:tsgen-import:5");
         assert_eq!(beside("a{b}c", "5"), "a{b}c:tsgen-import:5");
         assert_eq!(beside("a{b", "5"), "{a{b}:tsgen-import:5");
+        for key in [
+            "mails",
+            "a{b}c",
+            "a{b",
+            "a}b",
+            "}",
+            "{",
+            "{}",
+            "a{}b",
+            "{}{b}",
+            "}{",
+            "}{b}",
+            "a}{b}c{d}",
+            "{{b}}",
+            "{a}}",
+        ] {
+            assert_eq!(slot_of(&beside(key, "5")), slot_of(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_told_by_the_name() {
+        for key in ["a{b}c", "a{b", "a}b", "{}", "a{}b", "}{b}", "{{b}}", "k:tsgen-import:0123456789abcdef"] {
+            assert_eq!(keys_beside(&beside(key, "0123456789abcdef")), [key], "{key}");
+        }
+        assert_eq!(keys_beside("{mails}:tsgen-import:0123456789abcdef"), ["mails", "{mails}"]);
+        for name in [
+            "mails",
+            "mails:tsgen-import:0123456789abcdef",
+            "{mails}:tsgen-import:5",
+            "{mails}:tsgen-import:0123456789abcdeg",
+        ] {
+            assert!(keys_beside(name).is_empty(), "{name}");
+        }
     }
 }

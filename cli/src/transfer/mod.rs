@@ -19,6 +19,7 @@ mod written;
 use crate::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use aside::keys_beside;
 pub use export::export;
 pub use import::import;
 

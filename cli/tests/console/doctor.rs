@@ -1,7 +1,8 @@
 //! `doctor`.
 
 use crate::harness::*;
-use crate::run::{json, tsgen, tsgen_at, url};
+use crate::run::{json, start_at, tsgen, tsgen_at, url};
+use crate::way::halting;
 use serde_json::Value;
 
 fn found(server: &Server) -> Vec<String> {
@@ -151,4 +152,35 @@ fn a_user_who_may_not_look_at_everything_gets_the_rest() {
     let refused = tsgen(&server, &["ls", "--user", "ada", "--password-file", &wrong]).failed(1);
     assert!(refused.contains("WRONGPASS") && !refused.contains("wrong\n"), "{refused}");
     assert_eq!(json(&server, &["ls"]).as_array().expect("a list").len(), 2);
+}
+
+/// Where it was cut off there is a time to live; once all is there, only the name is missing.
+#[test]
+fn what_imports_have_left_is_found_with_what_to_do_about_it() {
+    let server = Server::start(&[]);
+    server.client().play("> TSGEN.ADVANCE k 9\n 9\n > TSGEN.MADD k 1 a x 2 b x\n [0 0]\n > TSGEN.CLAIM k w\n [[<t> …]]\n > TSGEN.NACK k <t> DEAD\n 1");
+    let export = tsgen(&server, &["export", "k"]).done();
+    let file = server.folder().join("lines");
+    std::fs::write(&file, export).expect("a file");
+    let file = file.to_str().expect("a path");
+    // Before the last entry; and once all are there, in the last step.
+    for (word, nth, what, remedy) in [
+        ("TSGEN.ADD", 2, "an import into copy or {copy} was cut off, or is still running: it has 1 entries, and goes by itself in 6days", "UNLINK"),
+        ("RENAMENX", 2, "all of an import is in it, 2 entries, but it never got its name, copy or {copy}", "RENAMENX"),
+    ] {
+        let there = Server::start(&[]);
+        let (way, halt) = halting(&there, word, nth);
+        let mut app = start_at(&way, &["import", "copy", file]);
+        halt.reached();
+        halt.cut();
+        assert_eq!(app.end().code(), Some(3));
+        let names = there.client().ok("KEYS *");
+        let name = names.items()[0].text();
+        let said = tsgen(&there, &["doctor"]).out;
+        assert!(said.contains(&format!("warning: TSGEN {name} (db 0): {what}")), "{said}");
+        assert!(said.contains(&format!("{remedy} '{name}'")) && !said.contains("dead letters"), "{said}");
+        if remedy == "RENAMENX" {
+            there.client().play(&format!("> RENAMENX {name} copy\n 1\n > TSGEN.GET copy b\n ['ready' 2 'x']"));
+        }
+    }
 }

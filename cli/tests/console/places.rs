@@ -26,7 +26,8 @@ fn a_cluster_is_seen_as_a_whole() {
     }
     // A key that is imported comes together in its own slot, with and without a tag in its name.
     let export = tsgen_at(&url, &["export", &names[0]], "").done();
-    for key in ["other", &format!("{}2", names[1])] {
+    let tagged = format!("{}2", names[1]);
+    for key in ["other", &tagged, "a}b", "a{}b", "}{b}c", "a{b", "{}", "x{y}}z"] {
         assert!(tsgen_at(&url, &["import", key], &export).done().starts_with("imported 1\n"));
         let found = router.ok(&format!("TSGEN.GET {key} a")).to_string();
         assert!(found.starts_with("['waiting' 5 'x'"), "{found}");
