@@ -127,7 +127,10 @@ fn of_an_older_module_all_is_shown_but_what_it_does_not_know() {
     browser.get("/key/0/mails/waiting").is(200).has(">w<");
     browser.get("/key/0/mails/options").is(200);
     wait_until("who holds what", || browser.get("/workers?entry=l").body.contains("ada"));
-    for page in ["/key/0/mails/ready", "/key/0/mails/leased", "/key/0/mails/find?id=l"] {
+    // By its whole name an element is found all the same.
+    let found = browser.get("/key/0/mails/find?id=l").is(200).has("<h2>Leased</h2>").has("cannot be looked through");
+    assert!(found.body.contains("unknown command"), "{}", found.body);
+    for page in ["/key/0/mails/ready", "/key/0/mails/leased"] {
         browser
             .get(page)
             .is(501)
@@ -140,6 +143,43 @@ fn of_an_older_module_all_is_shown_but_what_it_does_not_know() {
     drop(page);
     let question = browser.act("/key/0/mails/dead", "/key/0/mails/requeue", "all=yes&reason=full").is(200);
     question.has("Requeue 1 dead letters?");
+}
+
+/// Of a module that has PEEK, but none of what waits: all of that is shown by RANGE, page by page, also where many wait for the same time.
+#[test]
+fn of_a_module_that_does_not_list_what_waits_it_is_shown_by_range() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.ok("TSGEN.ADVANCE k 5");
+    for (nth, timestamp) in (0..70).map(|nth| (nth, 10)).chain((70..75).map(|nth| (nth, 20 + nth))) {
+        c.ok(&format!("TSGEN.ADD k {timestamp} e{nth}. x"));
+    }
+    // The second user may not ask how much memory it takes, so it could be large.
+    c.ok("ACL SETUSER ada on >secret ~* +@all -memory");
+    let way = way::through(
+        &server,
+        |bytes| {
+            way::replace(bytes, "WAITING", "NOWHERE");
+            Fate::Passes
+        },
+        |_| {},
+    );
+    for url in [way.clone(), way.replace("redis://", "redis://ada:secret@")] {
+        let web = Web::start_at(&url, &[]);
+        let mut browser = web.browser();
+        wait_until("the key", || browser.get("/").body.contains("1 of 1 keys."));
+        let (mut seen, mut page) = (Vec::new(), "/key/0/k/waiting".to_owned());
+        loop {
+            let shown = browser.get(&page).is(200).has("has no TSGEN.PEEK with WAITING");
+            seen.extend((0..75).filter(|nth| shown.body.contains(&format!(">e{nth}.<"))));
+            let Some((before, _)) = shown.body.split_once("\">Next page") else {
+                break;
+            };
+            page = before.rsplit_once("href=\"").expect("a link").1.replace("&amp;", "&");
+        }
+        let all: Vec<usize> = if url == way { (0..75).collect() } else { (0..52).chain(70..75).collect() };
+        assert_eq!(seen, all, "{url}");
+    }
 }
 
 #[test]

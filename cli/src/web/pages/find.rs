@@ -1,7 +1,7 @@
 //! Looks for an id in all states: who holds it and until when, when it comes back, why it is dead.
 
 use super::super::address::KeyAt;
-use super::super::trouble::{Reply, Trouble};
+use super::super::trouble::{is_partial, Reply, Trouble};
 use super::super::visit::Visit;
 use super::frame::{capital, word, Frame, STATES};
 use super::listed::{self, Wanted};
@@ -17,13 +17,19 @@ pub async fn page(key: KeyAt, visit: Visit) -> Reply {
         return Err(Trouble::wrong("id: what is to be found?"));
     }
     let frame = Frame::find(key, visit).await?;
-    let mut sections = Vec::new();
+    let (mut sections, mut missing) = (Vec::new(), None);
     for state in STATES {
         if frame.count(state) == 0 {
             continue;
         }
         let wanted = Wanted { state, after: "0".to_owned(), id: listed::pattern(&id)?, reason: None };
-        let found = listed::find(&frame.known, &wanted).await?;
+        let found = match listed::find(&frame.known, &wanted).await {
+            Err(error) if is_partial(&error) => {
+                missing = Some(format!("{error:#}"));
+                break;
+            }
+            found => found?,
+        };
         if found.listed.is_empty() && found.next.is_none() {
             continue;
         }
@@ -37,11 +43,14 @@ pub async fn page(key: KeyAt, visit: Visit) -> Reply {
         });
     }
     // What is behind the gate can be asked for by its whole name only.
-    let gated = if id.contains(['*', '?']) { None } else { behind_gate(&frame, &id).await? };
+    let gated = if id.contains(['*', '?']) { None } else { behind_gate(&frame, &id, missing.is_some()).await? };
     let nothing = sections.is_empty() && gated.is_none();
     let body = html! {
         (key::search(&frame, &id))
-        @if nothing {
+        @if let Some(missing) = &missing {
+            p.note { "What is ready, leased, delayed or dead cannot be looked through: " (missing) "." }
+        }
+        @if nothing && missing.is_none() {
             p.note { "Nothing of that name is ready, leased, delayed or dead"
                 @if id.contains(['*', '?']) { "; what is behind the gate is found by its whole name only." } @else { ", or behind the gate." }
             }
@@ -52,8 +61,8 @@ pub async fn page(key: KeyAt, visit: Visit) -> Reply {
     Ok(frame.page("/find", false, body))
 }
 
-/// What waits, collects or is tracked under this name.
-async fn behind_gate(frame: &Frame, id: &str) -> Result<Option<Markup>, Trouble> {
+/// What waits, collects or is tracked under this name. Where entries cannot be listed, an element is told in whichever state it is.
+async fn behind_gate(frame: &Frame, id: &str, is_any: bool) -> Result<Option<Markup>, Trouble> {
     let command = |name: &str| frame.known.family.command(name);
     let name = frame.known.name.as_ref();
     match frame.known.family {
@@ -65,11 +74,12 @@ async fn behind_gate(frame: &Frame, id: &str) -> Result<Option<Markup>, Trouble>
             if frame.known.family == Family::Debounce {
                 return Ok((of.len() >= 2).then(|| collecting(of)));
             }
-            let is_waiting = of.first().is_some_and(|state| text(state) == "waiting");
-            Ok(is_waiting.then(|| {
+            let state = of.first().map(text).unwrap_or_default();
+            let is_told = state == "waiting" || (is_any && !state.is_empty());
+            Ok(is_told.then(|| {
                 let when = text(at(of, 1)).parse().unwrap_or_default();
                 html! {
-                    h2 { "Waiting" }
+                    h2 { (key::capital(&state)) }
                     dl {
                         dt { "timestamp" } dd { (entries::timestamp(frame, when)) }
                         @if let Some(every) = of.get(3) { dt { "comes again every" } dd { (moment::length(text(every).parse().unwrap_or_default())) } }

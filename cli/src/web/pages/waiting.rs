@@ -11,7 +11,6 @@ use crate::entries::{page_of, Entry};
 use crate::family::Family;
 use maud::{html, Markup};
 use percent_encoding::{percent_decode_str, percent_encode, NON_ALPHANUMERIC};
-use redis::Value;
 use tsgen_client::reply::{bytes, list, text};
 use tsgen_client::{Figure, Name, State};
 
@@ -19,8 +18,12 @@ use tsgen_client::{Figure, Name, State};
 const PAGE: usize = 50;
 /// Of a key that takes less memory than this, in bytes, RANGE is asked for a page,
 const SMALL: i64 = 64 << 20;
-/// and of another for so few rows.
+/// and of another for so few rows at a time.
 const FEWEST: usize = 4;
+/// A page by RANGE has no more rows if it has so many bytes of content,
+const LARGE: usize = 4 << 20;
+/// or so many elements of one timestamp.
+const MOST_EQUAL: usize = 1000;
 /// What is said of a page that has fewer rows for what they carry.
 const FEW: &str = "The contents of this key are large, so a page has few of them.";
 
@@ -29,7 +32,7 @@ struct Rows {
     head: Markup,
     rows: Vec<Markup>,
     next: Option<String>,
-    note: Option<&'static str>,
+    note: Option<String>,
 }
 
 pub async fn page(at: KeyAt, visit: Visit) -> Reply {
@@ -71,7 +74,7 @@ async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
     let (entries, next) = match found {
         Ok(page) => page,
         // Whoever may not look at entries, or has a module that does not tell what waits, may still have the list of all timestamps.
-        Err(error) if is_refused(&error) => return ranged(frame, behind).await,
+        Err(error) if is_refused(&error) => return ranged(frame, behind, &error).await,
         Err(error) => return Err(error.into()),
     };
     let has_groups = entries.iter().any(|entry| entry.group.is_some());
@@ -93,7 +96,7 @@ async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
         head: html! { tr { th { "Id" } th.n { "Timestamp" } @if has_groups { th { "Group" } } th { "Content" } } },
         rows: entries.iter().map(row).collect(),
         next: (next != "0").then_some(next),
-        note: is_short.then_some(FEW),
+        note: is_short.then(|| FEW.to_owned()),
     })
 }
 
@@ -103,37 +106,81 @@ fn is_refused(error: &anyhow::Error) -> bool {
     matches!(of_server, Some(tsgen_client::Error::Refused { code, .. }) if ["ERR", "NOPERM"].contains(&code.as_str()))
 }
 
-/// The same by RANGE. It has no cursor among elements of one timestamp, and no bound of bytes, so of a key that is not small few are asked for.
-async fn ranged(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
+/// Why RANGE is asked, and what its rows lack.
+fn why(frame: &Frame, error: &anyhow::Error) -> String {
+    let peek = frame.known.family.command("PEEK");
+    let of_server = error.chain().find_map(|cause| cause.downcast_ref::<tsgen_client::Error>());
+    let why = match of_server.and_then(tsgen_client::Error::code) {
+        Some("NOPERM") => format!("The server's user may not send {peek}"),
+        _ => format!(
+            "The module on this server is older than this program, and has no {peek} with WAITING: load a newer one"
+        ),
+    };
+    let range = frame.known.family.command("RANGE");
+    format!("{why}. What waits is listed by {range} until then, which does not tell groups.")
+}
+
+/// The same by RANGE. It has no cursor among elements of one timestamp, so a page ends where a timestamp does; and no bound of bytes, so of a key
+/// that is not small few are asked for at a time, until they are enough.
+async fn ranged(frame: &Frame, behind: &[u8], refused: &anyhow::Error) -> Result<Rows, Trouble> {
     let is_small = frame.known.memory().await.is_some_and(|bytes| bytes < SMALL);
     let _held = if is_small { None } else { Some(download::hold()?) };
-    let count = if is_small { PAGE } else { FEWEST };
+    let step = if is_small { PAGE } else { FEWEST };
     let behind: Option<i64> = std::str::from_utf8(behind).ok().and_then(|text| text.parse().ok());
     let watermark = match &frame.info["watermark"] {
         Figure::Integer(watermark) => Some(*watermark),
         _ => None,
     };
-    let from = behind.into_iter().chain(watermark).max().map_or("-".to_owned(), |from| format!("({from}"));
-    let (command, key, most) = (frame.known.family.command("RANGE"), frame.known.name.as_ref(), count.to_string());
-    let words = [command.as_bytes(), key, from.as_bytes(), b"+", b"COUNT", most.as_bytes()];
-    let reply = frame.known.tsgen.command(Some(key), words).await?;
-    let found = list(&reply);
-    let row = |row: &Value| {
-        let of = list(row);
-        let [id, at, payload, ..] = of else { return html! {} };
-        let at: i64 = text(at).parse().unwrap_or_default();
+    let mut from = behind.into_iter().chain(watermark).max().map_or("-".to_owned(), |from| format!("({from}"));
+    let (command, key) = (frame.known.family.command("RANGE"), frame.known.name.as_ref());
+    // Id, timestamp and payload; how many of them, at the end, have the last timestamp; and how many bytes they have.
+    let (mut found, mut equal, mut size): (Vec<(Bytes, i64, Vec<u8>)>, usize, usize) = (Vec::new(), 0, 0);
+    let is_over = loop {
+        // Those of the last timestamp come once more.
+        let count = equal + step;
+        let most = count.to_string();
+        let words = [command.as_bytes(), key, from.as_bytes(), b"+", b"COUNT", most.as_bytes()];
+        let reply = frame.known.tsgen.command(Some(key), words).await?;
+        let rows = list(&reply);
+        for row in rows.iter().skip(equal) {
+            let [id, at, payload, ..] = list(row) else { continue };
+            let at: i64 = text(at).parse().unwrap_or_default();
+            equal = if found.last().is_some_and(|(_, last, _)| *last == at) { equal + 1 } else { 1 };
+            let payload = bytes(payload);
+            size += payload.len();
+            found.push((Bytes(bytes(id)), at, payload));
+        }
+        let Some((_, last, _)) = found.last().filter(|_| rows.len() >= count) else { break true };
+        from = last.to_string();
+        // A page of one timestamp goes on to its end, as far as that is near.
+        let is_one = equal == found.len() && is_small && found.len() < MOST_EQUAL;
+        if (found.len() >= PAGE || size >= LARGE) && !is_one {
+            break false;
+        }
+    };
+    let mut notes = why(frame, refused);
+    if !is_over && equal < found.len() {
+        found.truncate(found.len() - equal);
+    } else if let Some((_, at, _)) = found.last().filter(|_| !is_over) {
+        notes +=
+            &format!(" If there are more with the timestamp {at}, they are left out here: it cannot go on among them.");
+    }
+    if size >= LARGE {
+        notes += " ";
+        notes += FEW;
+    }
+    let row = |(id, at, payload): &(Bytes, i64, Vec<u8>)| {
         html! { tr {
-            th scope="row" { (name(&Bytes(bytes(id)))) }
-            td.n data-label="Timestamp" { (super::entries::timestamp(frame, at)) }
-            td.content { (content::show(&bytes(payload), content::Bound::LISTED)) }
+            th scope="row" { (name(id)) }
+            td.n data-label="Timestamp" { (super::entries::timestamp(frame, *at)) }
+            td.content { (content::show(payload, content::Bound::LISTED)) }
         } }
     };
-    let last = found.last().and_then(|row| list(row).get(1)).map(text);
     Ok(Rows {
         head: html! { tr { th { "Id" } th.n { "Timestamp" } th { "Content" } } },
         rows: found.iter().map(row).collect(),
-        next: last.filter(|_| found.len() == count),
-        note: (!is_small).then_some(FEW),
+        next: found.last().filter(|_| !is_over).map(|(_, at, _)| at.to_string()),
+        note: Some(notes),
     })
 }
 
