@@ -69,9 +69,15 @@ impl Writer {
 
     /// Adds to a counter if the client is allowed to.
     ///
-    /// [`Error::Unanswered`], or a caller that waits no longer, leaves open whether the increment was counted. Nothing is sent twice.
+    /// [`Error::Unanswered`], or a caller that waits no longer, leaves open whether the increment was counted. It is never sent twice.
     pub async fn count(&self, client: &str, increment: &Increment) -> Result<Outcome, Error> {
-        if let Some(retry_after) = self.take(client).await? {
+        // That a connection has ended, as by a restart of Redis, may be noticed only by the command that gets no answer. So first comes one that
+        // may be sent twice, and its second time is over a new connection: at worst this client has taken two increments for one.
+        let taken = match self.take(client).await {
+            Err(Error::Unanswered(_)) => self.take(client).await?,
+            taken => taken?,
+        };
+        if let Some(retry_after) = taken {
             return Ok(Outcome::TooSoon(retry_after));
         }
         match self.incr(increment).await {
@@ -87,10 +93,10 @@ impl Writer {
         self.sums.incr(increment.key.to_string(), increment.value).await
     }
 
-    /// None if the client may go on, else how long until it may.
+    /// None if the client may go on, else how long until it may. Redis is asked in any case.
     async fn take(&self, client: &str) -> Result<Option<Duration>, Error> {
         if self.rules.limit == 0 {
-            return Ok(None);
+            return self.redis.command(None, ["PING"]).await.map(|_| None);
         }
         let name = format!("{}:client:{client}", self.sums.name());
         let taken = self.redis.take(name, self.rules.limit, Duration::from_millis(self.rules.period_ms)).await?;

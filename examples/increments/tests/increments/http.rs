@@ -79,6 +79,21 @@ fn without_redis_it_says_so_and_with_redis_it_goes_on() {
     assert_eq!(redis.client().ok(&format!("TALLY.GET increments {}", key(1))), 1);
 }
 
+/// The connection that was there has ended, and nobody has noticed yet.
+#[test]
+fn the_first_increment_after_a_restart_of_redis_is_counted_once() {
+    for rules in [NO_LIMIT, "--limit 60"] {
+        let mut redis = redis();
+        let serve = Serve::on(&redis, rules);
+        assert_eq!(answer(&serve.url, &body(&key(1), 1)).status, 200);
+        redis.stop(Stop::Kill);
+        redis.start_again();
+        let first = answer(&serve.url, &body(&key(1), 2));
+        assert_eq!(first.status, 200, "{rules}: {}", first.body);
+        assert_eq!(redis.client().ok(&format!("TALLY.GET increments {}", key(1))), 3);
+    }
+}
+
 #[test]
 fn a_redis_that_hangs_is_one_that_is_away() {
     let redis = redis();
