@@ -156,7 +156,6 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::Bytes;
 
     fn entry(token: Option<i64>, id: &str, content: Option<Carried>) -> Entry<Carried> {
         Entry { token, content, ..Entry::waiting(Bytes::from(id), None, 0) }
@@ -196,6 +195,41 @@ mod tests {
         assert!(written.takes(Reading::Waiting, &group("g", 5)));
         let again: Vec<bool> = (0..4).map(|_| written.takes(Reading::ReadyAgain, &group("g", 5))).collect();
         assert_eq!(again, [false, false, false, true]);
+    }
+
+    #[test]
+    fn a_group_whose_items_are_not_shown_is_the_one_that_collected_them() {
+        let items: Vec<_> = (0..5).map(|_| (Bytes::from(vec![b'x'; 1 << 20]), 5)).collect();
+        let fired = |bytes| Entry { bytes, ..entry(None, "g", None) };
+        let mut written = Written::default();
+        // Another one of this name has fired before.
+        assert!(written.takes(Reading::Ready, &fired(6 << 20)));
+        let collects = entry(None, "g", Some(Carried::Group { reason: String::new(), items }));
+        assert!(written.takes(Reading::Waiting, &collects));
+        let again =
+            [6 << 20, (5 << 20) + 30, (5 << 20) + 30].map(|bytes| written.takes(Reading::ReadyAgain, &fired(bytes)));
+        assert_eq!(again, [false, false, true]);
+        // Nothing has come when it is read once more.
+        written.anew();
+        let again =
+            [6 << 20, (5 << 20) + 30, (5 << 20) + 30].map(|bytes| written.takes(Reading::ReadyAgain, &fired(bytes)));
+        assert_eq!(again, [false, false, false]);
+        // With what was pushed to it meanwhile it is another one.
+        assert!(written.takes(Reading::ReadyAgain, &fired(7 << 20)));
+    }
+
+    #[test]
+    fn an_element_that_has_taken_the_place_of_another_is_one_of_its_own() {
+        let element = |deliveries, payload: &str| Entry {
+            deliveries,
+            timestamp: Some(5),
+            ..entry(None, "e", Some(Carried::Payload(Bytes::from(payload))))
+        };
+        let mut written = Written::default();
+        assert!(written.takes(Reading::Leased, &Entry { token: Some(1), ..element(1, "x") }));
+        let again =
+            [element(1, "x"), element(0, "x"), element(1, "y")].map(|entry| written.takes(Reading::ReadyAgain, &entry));
+        assert_eq!(again, [false, true, true]);
     }
 
     #[test]
