@@ -106,6 +106,13 @@ fn is_refused(error: &anyhow::Error) -> bool {
     matches!(of_server, Some(tsgen_client::Error::Refused { code, .. }) if ["ERR", "NOPERM"].contains(&code.as_str()))
 }
 
+/// An element that RANGE has listed.
+struct Ranged {
+    id: Bytes,
+    at: i64,
+    payload: Vec<u8>,
+}
+
 /// Why RANGE is asked, and what its rows lack.
 fn why(frame: &Frame, error: &anyhow::Error) -> String {
     let peek = frame.known.family.command("PEEK");
@@ -133,8 +140,8 @@ async fn ranged(frame: &Frame, behind: &[u8], refused: &anyhow::Error) -> Result
     };
     let mut from = behind.into_iter().chain(watermark).max().map_or("-".to_owned(), |from| format!("({from}"));
     let (command, key) = (frame.known.family.command("RANGE"), frame.known.name.as_ref());
-    // Id, timestamp and payload; how many of them, at the end, have the last timestamp; and how many bytes they have.
-    let (mut found, mut equal, mut size): (Vec<(Bytes, i64, Vec<u8>)>, usize, usize) = (Vec::new(), 0, 0);
+    // What was found; how many of it, at the end, have the last timestamp; and how many bytes it has.
+    let (mut found, mut equal, mut size) = (Vec::<Ranged>::new(), 0, 0);
     let is_over = loop {
         // Those of the last timestamp come once more.
         let count = equal + step;
@@ -145,13 +152,13 @@ async fn ranged(frame: &Frame, behind: &[u8], refused: &anyhow::Error) -> Result
         for row in rows.iter().skip(equal) {
             let [id, at, payload, ..] = list(row) else { continue };
             let at: i64 = text(at).parse().unwrap_or_default();
-            equal = if found.last().is_some_and(|(_, last, _)| *last == at) { equal + 1 } else { 1 };
+            equal = if found.last().is_some_and(|last| last.at == at) { equal + 1 } else { 1 };
             let payload = bytes(payload);
             size += payload.len();
-            found.push((Bytes(bytes(id)), at, payload));
+            found.push(Ranged { id: Bytes(bytes(id)), at, payload });
         }
-        let Some((_, last, _)) = found.last().filter(|_| rows.len() >= count) else { break true };
-        from = last.to_string();
+        let Some(last) = found.last().filter(|_| rows.len() >= count) else { break true };
+        from = last.at.to_string();
         // A page of one timestamp goes on to its end, as far as that is near.
         let is_one = equal == found.len() && is_small && found.len() < MOST_EQUAL;
         if (found.len() >= PAGE || size >= LARGE) && !is_one {
@@ -161,7 +168,7 @@ async fn ranged(frame: &Frame, behind: &[u8], refused: &anyhow::Error) -> Result
     let mut notes = why(frame, refused);
     if !is_over && equal < found.len() {
         found.truncate(found.len() - equal);
-    } else if let Some((_, at, _)) = found.last().filter(|_| !is_over) {
+    } else if let Some(Ranged { at, .. }) = found.last().filter(|_| !is_over) {
         notes +=
             &format!(" If there are more with the timestamp {at}, they are left out here: it cannot go on among them.");
     }
@@ -169,7 +176,7 @@ async fn ranged(frame: &Frame, behind: &[u8], refused: &anyhow::Error) -> Result
         notes += " ";
         notes += FEW;
     }
-    let row = |(id, at, payload): &(Bytes, i64, Vec<u8>)| {
+    let row = |Ranged { id, at, payload }: &Ranged| {
         html! { tr {
             th scope="row" { (name(id)) }
             td.n data-label="Timestamp" { (super::entries::timestamp(frame, *at)) }
@@ -179,7 +186,7 @@ async fn ranged(frame: &Frame, behind: &[u8], refused: &anyhow::Error) -> Result
     Ok(Rows {
         head: html! { tr { th { "Id" } th.n { "Timestamp" } th { "Content" } } },
         rows: found.iter().map(row).collect(),
-        next: found.last().filter(|_| !is_over).map(|(_, at, _)| at.to_string()),
+        next: found.last().filter(|_| !is_over).map(|last| last.at.to_string()),
         note: Some(notes),
     })
 }
