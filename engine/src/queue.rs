@@ -382,3 +382,6 @@ impl<G: Gate> Queue<G> {
         self.entries.remove(handle);
     }
 }
+
+#[cfg(test)]
+mod tests;

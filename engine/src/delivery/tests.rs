@@ -5,8 +5,8 @@ mod sink;
 mod sweep;
 
 use crate::{
-    Addition, Claim, ClaimTerms, DeliveryOptions, Error, Guard, Millis, Nack, Settled, TokenRange, Tsgen, UnixMs,
-    WatermarkRules, Which,
+    Addition, Claim, ClaimTerms, Debounce, DeliveryOptions, Error, Guard, IdleRules, Millis, Nack, Settled, TokenRange,
+    Tsgen, UnixMs, WatermarkRules, Which,
 };
 
 const LEASE: Millis = Millis(100);
@@ -218,6 +218,17 @@ fn tokens_of_more_entries_than_a_command_may_touch_are_refused_whole() {
     assert_eq!(key.ack(&[most], UnixMs::EVER).map(|settled| settled.count), Ok(10_000));
 }
 
+#[test]
+fn one_range_of_tokens_made_of_the_clock_is_counted_too() {
+    let mut key = sweep::many(10_001, unbounded());
+    let [first, last] = [10_000, 1].map(|count| claim(&mut key, count, 1_800_000_000_000).first);
+    let all = TokenRange { first, last };
+    assert_eq!(last, first + 10_000);
+    assert_eq!(key.ack(&[all], UnixMs::EVER), Err(Error::TooManyTokens));
+    let but_one = TokenRange { first, last: last - 1 };
+    assert_eq!(key.ack(&[but_one], UnixMs::EVER).map(|settled| settled.count), Ok(10_000));
+}
+
 /// Each of several keys is counted against what the keys before it leave.
 #[test]
 fn tokens_of_several_keys_are_counted_together() {
@@ -297,6 +308,15 @@ fn ages_are_told_since_the_gate_opened_and_since_the_claim() {
         Some(Millis(150)),
         "a redelivery has been ready since the gate opened"
     );
+}
+
+/// Who is woken by the clock waits for the gate; a group that fires is what the sweep makes, and the sweep tells of it.
+#[test]
+fn what_is_being_collected_is_not_let_through_by_time_alone() {
+    let mut groups = Debounce::create(IdleRules::default(), unbounded(), [1, 2]).expect("valid rules");
+    groups.push(b"group", &["item"], UnixMs(0)).expect("room");
+    let fires = UnixMs(0).after(IdleRules::default().idle);
+    assert_eq!((groups.next_opening(UnixMs(0)), groups.next_release(UnixMs(0))), (Some(fires), None));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 use super::*;
 use crate::entries::Place;
+use crate::gate::ttl::{Copied, Prefix, TtlRules};
+use crate::gate::watermark::{Addition, Guard, WatermarkRules};
+use crate::{ClaimTerms, Debounce, DeliveryOptions, Expiry, IdleRules, Millis, Tally, Tsgen, UnixMs, WindowRules};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 struct Both {
     entries: Entries,
@@ -125,4 +128,58 @@ fn equal_hashes_grow_a_shard_not_the_directory() {
     assert!(names.memory() < 700_000, "{}", names.memory());
     assert_eq!(names.get_hashed(&entries, &9_999u32.to_be_bytes(), 77), Some(handles[9_999]));
     assert!(handles.iter().all(|&handle| names.remove(&entries, handle)));
+}
+
+/// Two names that have the same hash in every table of names with the seed 1, 2.
+fn twins() -> [[u8; 4]; 2] {
+    let names = Names::new([1, 2]);
+    let mut seen = HashMap::new();
+    let mut pairs =
+        (0..u32::MAX).map(u32::to_be_bytes).filter_map(|name| Some([seen.insert(names.hash(&name), name)?, name]));
+    pairs.next().expect("there are more names than hashes")
+}
+
+/// Hashes have 32 bits, so among some ten thousand names two have the same one.
+#[test]
+fn two_names_of_one_hash_are_two_in_every_family() {
+    let [one, other] = twins();
+    let options = || DeliveryOptions { group_limit: 1, ..DeliveryOptions::default() };
+    let all = ClaimTerms { consumer: b"w", count: 9, lease: Millis(1_000), first: None };
+
+    let mut elements = Tsgen::create(WatermarkRules::default(), options(), [1, 2]).expect("valid options");
+    for (id, group) in [(one, b"a"), (other, b"b")] {
+        elements
+            .add(&Addition { group: Some(group), ..Addition::once(Guard::Always, 1, &id, b"") }, UnixMs(0))
+            .expect("room");
+    }
+    assert_eq!(elements.len(), 2);
+    for name in [one, other] {
+        assert_eq!(elements.get(&name, UnixMs(0)).map(|element| element.id.to_vec()), Some(name.to_vec()));
+    }
+
+    let mut groups = Tsgen::create(WatermarkRules::default(), options(), [1, 2]).expect("valid options");
+    for (id, group) in [(b"1", one), (b"2", other), (b"3", one)] {
+        groups
+            .add(&Addition { group: Some(&group), ..Addition::once(Guard::Always, 1, id, b"") }, UnixMs(0))
+            .expect("room");
+    }
+    groups.advance(1, None, UnixMs(0)).expect("external");
+    let claim = groups.claim(&all, UnixMs(0)).expect("no sink");
+    assert_eq!(groups.delivered(&claim).map(|entry| entry.name).collect::<Vec<_>>(), [b"1", b"2"], "one of each group");
+
+    let mut collecting = Debounce::create(IdleRules::default(), options(), [1, 2]).expect("valid rules");
+    let mut sums = Tally::create(WindowRules::default(), options(), [1, 2]).expect("valid rules");
+    let rules =
+        TtlRules { prefixes: vec![Prefix(b"".as_slice().into())], max_value: 9, keep_evicted: false, max_held: 0 };
+    let mut tracked = Expiry::create(rules, options(), [1, 2]).expect("valid rules");
+    for (name, number) in [(one, 1), (other, 2)] {
+        collecting.push(&name, &["item"], UnixMs(0)).expect("room");
+        sums.incr(&name, number, UnixMs(0)).expect("room");
+        tracked.track(&name, UnixMs(number));
+    }
+    assert_eq!(collecting.len(), 2);
+    assert_eq!([one, other].map(|name| sums.sum(&name)), [Ok(1), Ok(2)]);
+    assert_eq!([one, other].map(|name| tracked.tracked_until(&name)), [1, 2].map(|at| Some(UnixMs(at))));
+    tracked.keep(&other, Copied { kind: 1, bytes: None });
+    assert!(tracked.untrack(&one) && tracked.kept(&other).is_some());
 }

@@ -53,4 +53,12 @@ mod tests {
         sum += Totals { delivered: 10, redelivered: 20, acked: 30, died: 40, late: 50 };
         assert_eq!(sum, Totals { delivered: 11, redelivered: 22, acked: 33, died: 44, late: u64::MAX });
     }
+
+    #[test]
+    fn totals_that_somebody_made_up_can_still_be_counted_on() {
+        let (real, forged) =
+            (Totals { acked: 1 << 61, ..Totals::default() }, Totals { acked: u64::MAX, ..Totals::default() });
+        assert_eq!(real.bounded(), real);
+        assert_eq!(forged.bounded().acked, (1 << 62) - 1);
+    }
 }

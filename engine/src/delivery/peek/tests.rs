@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    fired, Addition, Batch, ClaimTerms, Debounce, DeliveryOptions, Fired, Guard, IdleRules, Millis, Nack, Tally,
+    fired, Addition, Batch, ClaimTerms, Debounce, DeliveryOptions, Fired, Guard, IdleRules, Kind, Millis, Nack, Tally,
     TokenRange, Tsgen, WatermarkRules, WindowRules,
 };
 
@@ -182,4 +182,54 @@ fn a_page_has_as_much_as_its_names_and_bodies_leave_room_for() {
     let (page, next) = names(&mut key, Listing::Ready, None, 9, NOW);
     assert_eq!((page.len(), next.is_some()), (4, true));
     assert_eq!(names(&mut key, Listing::Ready, next, 9, NOW), (vec![vec![4; 10]], None));
+}
+
+/// A limit of one: of two groups, one has its entry in hand.
+#[test]
+fn what_is_held_back_says_so_and_comes_last_on_its_page() {
+    let options = DeliveryOptions { group_limit: 1, ..DeliveryOptions::default() };
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
+    for (id, group) in [(b"1", &b"busy"[..]), (b"2", b"busy"), (b"3", b"free")] {
+        key.add(&Addition { group: Some(group), ..Addition::once(Guard::Always, 1, id, b"") }, NOW).expect("room");
+    }
+    key.advance(1, None, NOW).expect("external");
+    claim(&mut key, 1, 100);
+    let told = |key: &mut Tsgen, now| -> Vec<_> {
+        let page = key.peek(Listing::Ready, None, 9, UnixMs(now));
+        let held_back = |at| matches!(at, PeekedAt::Ready { held_back: Some(true) });
+        page.entries.iter().map(|entry| (entry.name[0], held_back(entry.at))).collect()
+    };
+    assert_eq!(told(&mut key, 1_099), [(b'3', false), (b'2', true)]);
+    assert_eq!(told(&mut key, 1_100), [b'1', b'2', b'3'].map(|name| (name, false)), "the lease has ended");
+}
+
+/// The sweep makes both runs, so each has a place of its own, and no page skips one.
+#[test]
+fn next_runs_that_are_still_to_be_made_are_listed_one_by_one() {
+    let options = DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() };
+    let clock = WatermarkRules { kind: Kind::Clock, ..WatermarkRules::default() };
+    let mut key = Tsgen::create(clock, options, [1, 2]).expect("valid options");
+    for id in [b"1", b"2", b"3"] {
+        let every = Some(Millis(10));
+        key.add(&Addition { every, ..Addition::once(Guard::Always, 1, id, b"") }, NOW).expect("room");
+    }
+    claim(&mut key, 3, 100);
+    // It stands where they will come, and was there before.
+    add(&mut key, 1_101, b"0", b"");
+    let over = UnixMs(1_100);
+    let list = |key: &mut Tsgen| {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let (mut page, next) = names(key, Listing::Waiting, after, 1, over);
+            all.append(&mut page);
+            after = next;
+            if after.is_none() {
+                return all;
+            }
+        }
+    };
+    let before = list(&mut key);
+    assert_eq!(before, [b"0", b"1", b"2", b"3"]);
+    assert!(key.sweep_stride(over));
+    assert_eq!(list(&mut key), before);
 }

@@ -1,7 +1,7 @@
 //! What ALTER asks of a key before it changes it.
 
-use super::{ready, tokens, unbounded, LEASE};
-use crate::{Addition, ClaimTerms, Debounce, Guard, IdleRules, Millis, Nack, TokenRange, UnixMs};
+use super::{claim, ready, tokens, unbounded, LEASE};
+use crate::{Addition, ClaimTerms, Debounce, DeliveryOptions, Guard, IdleRules, Millis, Nack, TokenRange, UnixMs};
 
 const SOON: Nack<'_> = Nack { delay: Some(Millis(50)), dead: false, reason: b"" };
 
@@ -55,4 +55,22 @@ fn what_is_ready_is_counted_without_what_a_sweep_would_make_so() {
     key.ack(&tokens(&held), UnixMs(500)).expect("few");
     key.advance(2, None, UnixMs(500)).expect("external");
     assert_eq!(key.ready_count(UnixMs(500)), 2);
+}
+
+/// Whether somebody has looked between the end of the lease and ALTER makes no difference.
+#[test]
+fn what_has_ended_before_ends_by_the_old_options() {
+    let once = || DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() };
+    for (old, new, dead) in [(unbounded(), once(), 0), (once(), unbounded(), 1)] {
+        let mut key = ready(2, old);
+        claim(&mut key, 1, 0);
+        let runs = claim(&mut key, 1, 50);
+        assert_eq!(key.alter_delivery(new, UnixMs(100)), Ok(true));
+        assert_eq!(key.stats(UnixMs(100)).dead, dead);
+        assert_eq!(key.ack(&tokens(&runs), UnixMs(100)).expect("one token").count, 1, "the other lease runs on");
+    }
+    let mut key = ready(1, unbounded());
+    claim(&mut key, 1, 0);
+    key.alter_delivery(once(), UnixMs(99)).expect("valid");
+    assert_eq!(key.stats(UnixMs(100)).dead, 1, "what ends later ends by the new ones");
 }

@@ -100,3 +100,42 @@ fn the_first_end_of_a_lease_or_delay_is_told_even_if_it_is_past() {
     key.nack(&[TokenRange::one(held.first)], &FAILED, UnixMs(0)).expect("few");
     assert_eq!(key.next_end(), Some(UnixMs(30)));
 }
+
+/// Only those whose delay is over are doubtful; the others are listed from the first on.
+#[test]
+fn a_delay_that_is_over_hides_none_of_very_many_that_run() {
+    let mut key = many(2_501, unbounded());
+    let held = claim(&mut key, 2_501, 0);
+    let delay = |key: &mut Tsgen, tokens, delay| {
+        key.nack(&[tokens], &Nack { delay: Some(Millis(delay)), ..FAILED }, UnixMs(0)).expect("few");
+    };
+    delay(&mut key, TokenRange::one(held.first), 100);
+    delay(&mut key, TokenRange { first: held.first + 1, last: held.first + 2_500 }, 200);
+    assert_eq!(key.delayed(10_000, UnixMs(150)).len(), 2_500);
+    assert_eq!(key.delayed(1, UnixMs(150))[0].token, Some(held.first + 1));
+}
+
+/// A replica repeats PROMOTE only if it has changed anything.
+#[test]
+fn who_promotes_what_is_not_delayed_changes_nothing() {
+    let mut key = ready(1, unbounded());
+    let held = tokens(&claim(&mut key, 1, 0));
+    assert_eq!(key.promote(Which::Tokens(&held), UnixMs(0)), Ok(Settled::default()));
+    assert_eq!(key.promote(Which::All(1), UnixMs(0)), Ok(Settled::default()));
+    key.nack(&held, &Nack { delay: Some(LEASE), ..FAILED }, UnixMs(0)).expect("one token");
+    assert_eq!(key.promote(Which::All(1), UnixMs(0)), Ok(Settled { count: 1, changed: true }));
+}
+
+/// How leases stand in memory must not show: a key that was loaded may have them cut elsewhere.
+#[test]
+fn where_a_claim_ends_does_not_show_in_how_much_is_swept() {
+    let swept = |claims: &[usize]| {
+        let mut key = many(4_000, DeliveryOptions { max_deliveries: 1, ..DeliveryOptions::default() });
+        for count in claims {
+            claim(&mut key, *count, 0);
+        }
+        assert!(key.sweep_stride(UnixMs(100)));
+        key.stats(UnixMs(99)).dead
+    };
+    assert_eq!([&[4_000][..], &[700, 2_000, 1_300], &[999, 1, 3_000]].map(swept), [1_000; 3]);
+}
