@@ -149,3 +149,42 @@ fn small_keys_are_small_and_an_emptied_page_gives_its_bytes_back() {
     assert!(entries.memory() <= full, "removed blocks and pages are used again");
     assert_eq!(entries.name(first), b"name");
 }
+
+/// With groups each block has 4 bytes more, and takes so much less.
+#[test]
+fn what_a_block_cannot_take_is_kept_outside_as_long_as_it_is_there() {
+    let place = Place { key: 0, seq: 0 };
+    for (new, trailer) in [(Entries::new as fn() -> Entries, 0), (Entries::grouped, 4)] {
+        let fits = MAX_BLOCK - HEADER - trailer;
+        let mut entries = new();
+        entries.insert(place, b"name", &vec![7; fits - 4], 0);
+        entries.insert_owned(place, b"name", vec![7; fits - 4], 0);
+        assert_eq!(entries.outside_bytes(), 0);
+        let copied = entries.insert(place, b"name", &vec![7; fits - 3], 0);
+        let given = entries.insert_owned(place, b"name", vec![7; fits], 0);
+        assert_eq!(entries.outside_bytes(), (fits + 1) + (fits + 4));
+        entries.remove(copied);
+        assert_eq!(entries.outside_bytes(), fits + 4);
+        entries.remove(given);
+        assert_eq!((entries.outside_bytes(), entries.len()), (0, 2));
+    }
+}
+
+#[test]
+fn a_page_grows_twofold_and_waste_is_what_is_beyond_two_and_a_half_times_what_is_in_use() {
+    let place = Place { key: 0, seq: 0 };
+    let mut entries = Entries::new();
+    let block = BLOCK_OF_CLASS[class_of(HEADER + 80)] as usize;
+    let mut handles = vec![entries.insert(place, &[1; 16], &[2; 64], 0)];
+    let with_one = entries.memory();
+    for blocks in [2, 4, 4, 8, 8, 8, 8, 16] {
+        handles.push(entries.insert(place, &[1; 16], &[2; 64], 0));
+        assert_eq!(entries.memory() - with_one, (blocks - 1) * block);
+    }
+    let count = 20 * BLOCKS_PER_PAGE[class_of(block)] as usize;
+    handles.extend((9..count).map(|_| entries.insert(place, &[1; 16], &[2; 64], 0)));
+    assert_eq!(entries.waste(), 0);
+    let (live, gone): (Vec<_>, Vec<_>) = handles.iter().enumerate().partition(|(nth, _)| nth % 5 == 0);
+    gone.into_iter().for_each(|(_, handle)| entries.remove(*handle));
+    assert_eq!(entries.waste(), count * block - live.len() * block / 2 * 5);
+}

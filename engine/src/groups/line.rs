@@ -173,3 +173,6 @@ fn rank(ring: &VecDeque<Handle>, entries: &Entries, handle: Handle) -> usize {
         _ => ring.partition_point(|other| entries.place(*other) < place),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,6 +184,13 @@ fn a_page_has_as_much_as_its_names_and_bodies_leave_room_for() {
     assert_eq!(names(&mut key, Listing::Ready, next, 9, NOW), (vec![vec![4; 10]], None));
 }
 
+fn held_back(at: PeekedAt<'_>) -> Option<bool> {
+    match at {
+        PeekedAt::Ready { held_back } => held_back,
+        _ => None,
+    }
+}
+
 /// A limit of one: of two groups, one has its entry in hand.
 #[test]
 fn what_is_held_back_says_so_and_comes_last_on_its_page() {
@@ -196,11 +203,31 @@ fn what_is_held_back_says_so_and_comes_last_on_its_page() {
     claim(&mut key, 1, 100);
     let told = |key: &mut Tsgen, now| -> Vec<_> {
         let page = key.peek(Listing::Ready, None, 9, UnixMs(now));
-        let held_back = |at| matches!(at, PeekedAt::Ready { held_back: Some(true) });
         page.entries.iter().map(|entry| (entry.name[0], held_back(entry.at))).collect()
     };
-    assert_eq!(told(&mut key, 1_099), [(b'3', false), (b'2', true)]);
-    assert_eq!(told(&mut key, 1_100), [b'1', b'2', b'3'].map(|name| (name, false)), "the lease has ended");
+    assert_eq!(told(&mut key, 1_099), [(b'3', Some(false)), (b'2', Some(true))]);
+    assert_eq!(told(&mut key, 1_100), [b'1', b'2', b'3'].map(|name| (name, Some(false))), "the lease has ended");
+}
+
+/// What nobody has fired yet is held back as it will be once it is fired.
+#[test]
+fn a_group_that_is_due_again_while_it_is_in_hand_is_held_back() {
+    let options = DeliveryOptions { group_limit: 1, ..DeliveryOptions::default() };
+    let mut key = Debounce::create(IdleRules::default(), options, [1, 2]).expect("valid rules");
+    let due = |from: UnixMs| from.after(IdleRules::default().idle);
+    key.push(b"busy", &["item"], NOW).expect("room");
+    let wanted = ClaimTerms { consumer: b"w", count: 9, lease: Millis(100_000), first: None };
+    let claim = key.claim(&wanted, due(NOW)).expect("no sink");
+    for group in [b"busy", b"free"] {
+        key.push(group, &["item"], due(NOW)).expect("room");
+    }
+    let told = |key: &mut Debounce| -> Vec<_> {
+        let page = key.peek(Listing::Ready, None, 9, due(due(NOW)));
+        page.entries.iter().map(|entry| (entry.name.to_vec(), held_back(entry.at))).collect()
+    };
+    assert_eq!(told(&mut key), [(b"free".to_vec(), Some(false)), (b"busy".to_vec(), Some(true))]);
+    key.ack(&[TokenRange::one(claim.first)], due(NOW)).expect("one token");
+    assert_eq!(told(&mut key), [(b"busy".to_vec(), Some(false)), (b"free".to_vec(), Some(false))]);
 }
 
 /// The sweep makes both runs, so each has a place of its own, and no page skips one.

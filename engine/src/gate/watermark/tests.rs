@@ -233,3 +233,72 @@ fn the_age_of_ready_elements_stays_known_through_many_advances() {
     add(&mut key, 0, "oldest");
     assert!(key.stats(UnixMs(10_000)).oldest_ready_age > Some(Millis(9_000)));
 }
+
+#[test]
+fn only_a_clock_that_holds_something_can_close_again() {
+    let (mut clock, mut external) = (key(Kind::Clock), key(Kind::External));
+    assert!(!clock.closes_again() && !external.closes_again());
+    assert_eq!([add(&mut clock, 50, "a"), add(&mut external, 50, "a")], [Added::Waits; 2]);
+    assert!(clock.closes_again() && !external.closes_again());
+    assert_eq!(clock.stats(UnixMs(80)).oldest_ready_age, Some(Millis(30)), "a clock opens for each at its own time");
+}
+
+#[test]
+fn what_was_late_on_arrival_is_counted_however_it_came() {
+    let mut key = key(Kind::External);
+    key.advance(5, None, T0).expect("external");
+    let added = [5, 6, 4].map(|timestamp| add(&mut key, timestamp, "id"));
+    assert_eq!(added, [Added::Ready, Added::Waits, Added::Ready]);
+    assert_eq!(key.stats(T0).totals.late, 2);
+    key.madd(&[(5, b"a", b""), (6, b"b", b""), (1, b"c", b"")], T0).expect("room");
+    assert_eq!(key.stats(T0).totals.late, 4);
+}
+
+#[test]
+fn a_full_key_takes_elements_that_replace_others_several_at_once_too() {
+    let options = DeliveryOptions { max_len: 2, ..DeliveryOptions::default() };
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
+    let elements = |ids: [&'static [u8]; 2]| ids.map(|id| (1, id, &b""[..]));
+    for (ids, taken) in [([b"a", b"b"], true), ([b"b", b"a"], true), ([b"a", b"c"], false), ([b"b", b"b"], true)] {
+        assert_eq!(key.madd(&elements(ids.map(|id| &id[..])), T0).is_ok(), taken, "{ids:?}");
+    }
+    assert_eq!(key.len(), 2);
+}
+
+#[test]
+fn an_element_that_is_put_off_stays_in_its_group() {
+    let options = DeliveryOptions { group_limit: 1, ..DeliveryOptions::default() };
+    let mut key = Tsgen::create(WatermarkRules::default(), options, [1, 2]).expect("valid options");
+    key.add(&Addition { group: Some(b"group"), ..Addition::once(Guard::Always, 1, b"id", b"") }, T0).expect("room");
+    let group = |key: &mut Tsgen| {
+        let page = key.peek(crate::Listing::Waiting, None, 9, T0);
+        page.entries.iter().map(|entry| (entry.key, entry.group.map(<[u8]>::to_vec))).collect::<Vec<_>>()
+    };
+    assert_eq!(key.put_off(7, b"id", T0), Ok(Added::Waits));
+    assert_eq!(group(&mut key), [(7, Some(b"group".to_vec()))]);
+    assert_eq!(key.add(&Addition::once(Guard::Always, 8, b"id", b""), T0), Ok(Added::Waits));
+    assert_eq!(group(&mut key), [(8, Some(b"id".to_vec()))], "who replaces it says which group");
+}
+
+#[test]
+fn what_opened_before_keeps_its_age_when_the_watermark_is_set_back() {
+    let mut key = key(Kind::External);
+    for (watermark, now) in [(1, 10), (5, 20), (9, 30)] {
+        key.advance(watermark, None, UnixMs(now)).expect("external");
+    }
+    assert_eq!(key.alter_watermark(5, UnixMs(40)), Ok(true));
+    assert_eq!(key.alter_watermark(5, UnixMs(40)), Ok(false));
+    add(&mut key, 1, "old");
+    assert_eq!(key.stats(UnixMs(50)).oldest_ready_age, Some(Millis(40)));
+}
+
+#[test]
+fn elements_are_listed_by_their_timestamps_both_ends_included() {
+    let mut key = key(Kind::External);
+    for n in 1..6 {
+        add(&mut key, n, &n.to_string());
+    }
+    key.advance(3, None, T0).expect("external");
+    let listed: Vec<_> = key.range(2, 4, 9, T0).iter().map(|element| (element.timestamp, element.state)).collect();
+    assert_eq!(listed, [(2, "ready"), (3, "ready"), (4, "waiting")]);
+}

@@ -114,3 +114,25 @@ fn a_great_many_are_remembered_in_few_bytes_and_forgotten_in_short_steps() {
     }
     assert_eq!((steps > 12, key.remembered()), (true, 0));
 }
+
+/// Times are kept as distances from the first one of their chunk, in as few bytes as they take.
+#[test]
+fn an_id_is_remembered_with_its_time_however_far_that_is_from_the_first() {
+    let mut key = remembering(1_000_000_000, 10);
+    let times = [5_000_000, 5_000_063, 5_000_064, 5_000_100, 5_009_000, 7_777_777, 4_999_999, 4_990_000, 1_234_567];
+    let ids: Vec<_> = times.iter().map(i64::to_string).collect();
+    ids.iter().zip(times).for_each(|(id, at)| work(&mut key, id, at));
+    for (id, at) in ids.iter().zip(times) {
+        assert_eq!(key.forgets_at(), Some(UnixMs(at + 1_000_000_000)));
+        assert!(key.forget(id.as_bytes()));
+    }
+}
+
+#[test]
+fn an_id_is_remembered_for_ten_years_at_most() {
+    let mut key = key(Kind::External);
+    assert_eq!(key.alter_remember(Millis::MAX_DURATION, 1), Ok(true));
+    for (keep, max) in [(Millis(Millis::MAX_DURATION.0 + 1), 1), (Millis(1), 0)] {
+        assert!(matches!(key.alter_remember(keep, max), Err(Error::OutOfRange(_))));
+    }
+}

@@ -196,3 +196,15 @@ fn an_advance_that_goes_too_far_is_told_from_one_that_does_not() {
     assert_eq!(several.check_jump(i64::MAX, Some(b"b")), Ok(()));
     assert!(key(Kind::Clock).check_max_jump(1).is_err());
 }
+
+/// The watermark itself stays: it stands where the slowest source is.
+#[test]
+fn a_source_that_is_ahead_is_set_back_with_the_watermark() {
+    let mut key = key(sources(&["slow", "fast"]));
+    for (name, timestamp) in [(&b"slow"[..], 10), (b"fast", 20)] {
+        key.advance(timestamp, Some(name), T0).expect("a source");
+    }
+    assert_eq!(key.alter_watermark(10, T0), Ok(true));
+    assert_eq!(key.sources().iter().map(|source| source.timestamp).collect::<Vec<_>>(), [Some(10), Some(10)]);
+    assert_eq!(key.alter_watermark(10, T0), Ok(false));
+}
