@@ -79,7 +79,7 @@ async fn behind_gate(frame: &Frame, id: &str, is_any: bool) -> Result<Option<Mar
             Ok(is_told.then(|| {
                 let when = text(at(of, 1)).parse().unwrap_or_default();
                 html! {
-                    h2 { (key::capital(&state)) }
+                    h2 { (capital(&state)) }
                     dl {
                         dt { "timestamp" } dd { (entries::timestamp(frame, when)) }
                         @if let Some(every) = of.get(3) { dt { "comes again every" } dd { (moment::length(text(every).parse().unwrap_or_default())) } }

@@ -4,7 +4,7 @@
 //! lowest level come and go with those of the slab that numbers the things.
 
 use super::{Key, CHILDREN, NONE};
-use crate::buffers::Mover;
+use crate::mover::Mover;
 
 /// Keys in a chunk, which takes 16 KiB: a size that allocators have.
 const CHUNK: usize = 1024;
