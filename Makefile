@@ -13,7 +13,7 @@ IMAGE_FORMAT = $(if $(filter podman,$(notdir $(ENGINE))),--format docker)
 AT_A_TIME = $(or $(RUST_TEST_THREADS),$(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run console web top pictures demo example test test-cluster matrix-cluster test-clients test-frameworks test-console test-examples test-dist test-image test-fresh test-oldest-rust matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
+.PHONY: help setup build run console web top pictures demo example test test-cluster matrix-cluster test-clients test-frameworks test-console matrix-console test-examples test-dist test-image test-fresh test-oldest-rust matrix dist image torture matrix-torture sim model model-explore fuzz asan memcheck deny mutants bench bench-smoke bench-clients lint clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ test-frameworks: build ## Run the tests that kombu and Celery ship, with our tra
 test-console: build ## Run the tests of the command line and of its pages, these in Chromium (installs what is missing)
 	@scripts/setup console
 	@scripts/test --package tsgen-cli
+
+matrix-console: build ## The same, without the browser, on the newest Redis and the newest Valkey, and download these (SERVERS="redis-8.x valkey")
+	@scripts/setup console
+	@RUST_TEST_THREADS=$(AT_A_TIME) TSGEN_PACKAGE=tsgen-cli TSGEN_SUITE=console scripts/matrix "$(MODULE)" $(or $(SERVERS),newest)
 
 dist: build console ## Pack the module, the program tsgen, the documentation and all licences: target/dist/tsgen-<version>-<architecture>.tar.gz
 	@scripts/dist "$(MODULE)" "$(PROGRAM)"

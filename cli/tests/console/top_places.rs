@@ -53,6 +53,24 @@ fn one_server_is_asked_by_one_connection() {
 }
 
 #[test]
+fn by_resp3_the_view_is_the_same() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE k MAXDELIVERIES 1\n OK\n > TSGEN.ADVANCE k 10\n 10\n > TSGEN.MADD k 4 a \"two books\" 5 b \"a pen\"\n [0 0]\n > TSGEN.CLAIM k w\n [[<t> …]]\n > TSGEN.NACK k <t> DEAD REASON full\n 1");
+    let tmux = top(&format!("redis://{}/?protocol=resp3", address(&server)));
+    tmux.shows("TSGEN");
+    assert!(c.ok("CLIENT LIST").text().lines().any(|line| line.contains("resp=3")), "RESP3 is spoken");
+    tmux.press(&["Enter"]).shows("oldest-ready-age");
+    tmux.press(&["2"]).shows("a pen");
+    tmux.press(&["5"]).shows("two books");
+    tmux.press(&["6"]).shows("full");
+    tmux.press(&["5"]).shows("two books");
+    tmux.press(&["r"]).shows("Requeue");
+    tmux.press(&["y"]);
+    wait_until("it is ready again", || c.ok("TSGEN.INFO k").field("ready").int() == 2);
+}
+
+#[test]
 fn a_cluster_is_asked_by_the_same_connections_and_followed_when_a_slot_moves() {
     let cluster = Cluster::form();
     let key = format!("{{{}}}k", tags(0, 1).next().expect("a tag"));

@@ -132,7 +132,8 @@ fn a_server_that_goes_away_comes_back() {
     let mut server = server();
     let web = Web::start(&server, &[]);
     overview(&web, "/", 5);
-    web.get("/nodes").is(200).has("reached").has("redis");
+    let product = if server.has_valkey("7.2") { "valkey" } else { "redis" };
+    web.get("/nodes").is(200).has("reached").has(&format!("<td data-label=\"Server\">{product} "));
     server.stop(Stop::Save);
     wait_until("it is told", || web.get("/nodes").body.contains("not reached"));
     let page = overview(&web, "/", 5);

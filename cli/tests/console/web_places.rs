@@ -76,6 +76,27 @@ fn keys_of_a_cluster_have_all_their_pages_and_actions() {
     browser.get(&page).is(200).has("the key is paused");
 }
 
+/// Where maps, numbers and nothing have types of their own.
+#[test]
+fn by_resp3_all_pages_and_actions_are_the_same() {
+    let server = Server::start(&[]);
+    let mut c = server.client();
+    fill(|line| c.ok(line), "mails");
+    c.play("> DEBOUNCE.PUSH scans seller a b\n 2\n > EXPIRY.CREATE ends PREFIX e:\n OK\n > SET e:1 x EX 1000\n OK\n > TALLY.CREATE sums\n OK\n > TALLY.INCR sums f\n 1\n > TALLY.SEAL sums\n 1\n > TSGEN.CREATE of SOURCES 1 east\n OK");
+    let web = Web::start_at(&format!("{}/?protocol=resp3", url(&server)), &[]);
+    let mut browser = web.browser();
+    wait_until("the keys", || browser.get("/").body.contains("5 of 5 keys."));
+    assert!(c.ok("CLIENT LIST").text().lines().any(|line| line.contains("resp=3")), "RESP3 is spoken");
+    wait_until("who holds what", || browser.get("/workers?entry=l").body.contains("ada"));
+    browser.get("/nodes").is(200).has(&format!("127.0.0.1:{}", server.port));
+    browser.get("/key/0/scans/waiting").is(200).has("seller");
+    browser.get("/key/0/ends/waiting").is(200).has("e:1");
+    browser.get("/key/0/sums/ready").is(200).has("f");
+    browser.get("/key/0/of").is(200).has("east");
+    browser.get("/metrics").is(200).has("tsgen_entries{");
+    walk(&mut browser, "mails");
+}
+
 #[test]
 fn pages_follow_a_failover_of_sentinels() {
     let mut master = Server::start(&[]);
