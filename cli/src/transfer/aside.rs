@@ -46,7 +46,7 @@ fn beside(key: &str, chance: &str) -> String {
     format!("{{{tag}}}:{key}{MARK}{chance}")
 }
 
-/// The keys that such a name can be beside: `mails` and `{mails}` have the same. None: the name is no such one.
+/// The keys that such a name can be beside, the likely one first: `mails` and `{mails}` have the same. None: the name is no such one.
 pub fn keys_beside(name: &str) -> Vec<&str> {
     let Some((rest, chance)) = name.rsplit_once(MARK) else { return Vec::new() };
     if chance.len() != 16 || !chance.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -54,7 +54,7 @@ pub fn keys_beside(name: &str) -> Vec<&str> {
     }
     let braced = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let tagged = rest.split_once("}:").map(|(_, key)| key);
-    let keys = [braced, Some(rest), tagged].into_iter().flatten();
+    let keys = [braced, tagged, Some(rest)].into_iter().flatten();
     keys.filter(|key| beside(key, chance) == name).collect()
 }
 
@@ -219,8 +219,13 @@ mod tests {
 
     #[test]
     fn the_key_is_told_by_the_name() {
-        for key in ["a{b}c", "a{b", "a}b", "{}", "a{}b", "}{b}", "{{b}}", "k:tsgen-import:0123456789abcdef"] {
+        for key in ["a{b}c", "{b}:c", "x{t}:y", "{{b}}"] {
             assert_eq!(keys_beside(&beside(key, "0123456789abcdef")), [key], "{key}");
+        }
+        for key in ["a{b", "a}b", "{}", "a{}b", "}", "k:tsgen-import:0123456789abcdef"] {
+            let name = beside(key, "0123456789abcdef");
+            let other = name.strip_suffix(":tsgen-import:0123456789abcdef").expect("the end");
+            assert_eq!(keys_beside(&name), [key, other], "{key}");
         }
         assert_eq!(keys_beside("{mails}:tsgen-import:0123456789abcdef"), ["mails", "{mails}"]);
         for name in [
