@@ -136,3 +136,47 @@ fn an_id_is_remembered_for_ten_years_at_most() {
         assert!(matches!(key.alter_remember(keep, max), Err(Error::OutOfRange(_))));
     }
 }
+
+/// A chunk has 64 KiB, so these ids fill several. One that is written anew, or has moved to the front, says what it said before.
+#[test]
+fn ids_of_later_chunks_are_known_with_their_times_whatever_becomes_of_those_in_front() {
+    let mut key = remembering(1_000_000, 20_000);
+    let id = |n: i64| format!("{n:040}");
+    for n in 0..6_000 {
+        let now = UnixMs(n);
+        key.add(&Addition::once(Guard::Always, 1, id(n).as_bytes(), b""), now).expect("room");
+        if n % 100 == 99 {
+            let terms = ClaimTerms { consumer: b"w", count: 100, lease: Millis(10), first: None };
+            let got = key.claim(&terms, now).expect("no sink");
+            key.ack(&[TokenRange { first: got.first, last: got.first + 99 }], now).expect("few");
+        }
+    }
+    let full = key.memory();
+    // Three in four of the first chunks go one by one, then all that were done by a time, from the first on.
+    let forgotten: Vec<i64> = (0..4_000).filter(|n| n % 4 != 3).collect();
+    assert!(forgotten.iter().all(|n| key.forget(id(*n).as_bytes())) && !key.forget(id(0).as_bytes()));
+    assert!(key.memory() < full - 100_000, "chunks of which most is gone are written anew");
+    while key.forget_stride(UnixMs(1_000_000 + 2_050)) {}
+    assert_eq!(key.forgets_at(), Some(UnixMs(1_000_000 + 2_099)));
+    for n in 0..6_000 {
+        let known = n >= 4_000 || n >= 2_000 && n % 4 == 3;
+        assert_eq!(
+            key.gate.remembered.holds(&key.gate.names, id(n).as_bytes(), key.gate.names.hash(id(n).as_bytes())),
+            known,
+            "{n}"
+        );
+    }
+}
+
+#[test]
+fn what_is_too_much_or_not_remembered_any_more_is_forgotten_at_once() {
+    let mut key = remembering(1_000, 9);
+    ["a", "b"].iter().for_each(|id| work(&mut key, id, 5));
+    assert_eq!(key.forgets_at(), Some(UnixMs(1_005)));
+    key.alter_remember(Millis(1_000), 1).expect("valid");
+    assert_eq!(key.forgets_at(), Some(UnixMs::EVER));
+    assert!(key.forget_stride(UnixMs(6)) && !key.forget_stride(UnixMs(6)));
+    assert_eq!((key.remembered(), key.forgets_at()), (1, Some(UnixMs(1_005))));
+    key.alter_remember(Millis::ZERO, 1).expect("valid");
+    assert_eq!(key.forgets_at(), Some(UnixMs::EVER));
+}

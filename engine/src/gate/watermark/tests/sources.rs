@@ -208,3 +208,12 @@ fn a_source_that_is_ahead_is_set_back_with_the_watermark() {
     assert_eq!(key.sources().iter().map(|source| source.timestamp).collect::<Vec<_>>(), [Some(10), Some(10)]);
     assert_eq!(key.alter_watermark(10, T0), Ok(false));
 }
+
+#[test]
+fn a_source_may_be_silent_for_ten_years_at_most() {
+    let mut key = key(sources(&["a", "b"]));
+    assert_eq!(key.check_source_idle(Millis::MAX_DURATION), Ok(()));
+    assert!(matches!(key.check_source_idle(Millis(Millis::MAX_DURATION.0 + 1)), Err(Error::OutOfRange(_))));
+    assert!(matches!(self::key(Kind::External).check_source_idle(Millis(1)), Err(Error::OutOfRange(_))));
+    assert_eq!((key.idle_sources(), key.alter_source_idle(IDLE, T0)), (0, true));
+}
