@@ -185,7 +185,7 @@ mod tests {
         schedule.note(0, b"k", UnixMs(20));
         assert_eq!(schedule.next(), Some(UnixMs(10)));
         schedule.note(0, b"k", UnixMs(5));
-        assert_eq!(schedule.len(), 1);
+        assert_eq!((schedule.len(), schedule.is_empty()), (1, false));
         assert_eq!(drain(&mut schedule, 4), []);
         assert_eq!(drain(&mut schedule, 5), [(0, b"k".to_vec())]);
         assert!(schedule.is_empty());

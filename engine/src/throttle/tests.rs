@@ -227,3 +227,20 @@ fn what_is_saved_is_loaded_and_nothing_else() {
 fn a_rate_tells_its_limit() {
     assert_eq!(Rate::new(5, Millis(1_000), 9).map(|rate| rate.limit()), Ok(5));
 }
+
+#[test]
+fn values_are_equal_exactly_if_they_are_the_same_point_in_time() {
+    let after = |rate: Rate, cost, now| {
+        let mut value = Throttle::default();
+        assert!(value.take(&rate, cost, UnixMs(now)).allowed);
+        value
+    };
+    let half = after(rate(2, 1_000, 2), 1, 0);
+    assert_eq!(half, after(rate(4, 1_000, 4), 2, 0), "another divisor");
+    for other in [after(rate(2, 1_000, 2), 1, 1), after(rate(2, 1_000, 2), 2, 0), Throttle::default()] {
+        assert_ne!(half, other);
+    }
+    let (third, two_thirds) = (after(rate(3, 1, 3), 1, 0), after(rate(3, 1, 3), 2, 0));
+    assert_ne!(third, two_thirds, "in one millisecond");
+    assert_eq!(third, after(rate(6, 1, 6), 2, 0));
+}

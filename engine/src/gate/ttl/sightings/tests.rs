@@ -35,6 +35,8 @@ fn of_several_changes_the_last_one_counts() {
     );
     assert_eq!((seen.looked(), seen.looked()), (Some(Change::Set { after: None, until: None }), None));
     assert!(!seen.is_empty() && !seen.has_ends());
+    seen.note_end(0, b"a", Ending::Expired);
+    assert!(seen.has_ends());
 }
 
 #[test]
