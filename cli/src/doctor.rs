@@ -301,7 +301,7 @@ pub async fn run(common: &Common) -> anyhow::Result<Outcome> {
     }
     compare(&nodes, &mut found);
     if found.0.iter().all(|finding| finding.what != NOT_LOADED) {
-        let keys = watch::whole(Servers::of(common)?, &Family::ALL).await?;
+        let keys = watch::whole(servers.again().await, &Family::ALL).await?;
         for row in &keys.rows {
             // What is in it is not handed out yet.
             if left_by_import(&servers, row, &mut found).await? {

@@ -54,6 +54,12 @@ impl Servers {
         Ok(Self { url, tls, db: common.db, is_cluster, guides: Mutex::new(guides) })
     }
 
+    /// The same servers, for somebody who keeps connections of its own. Nothing is read again: a password may have come from a pipe.
+    pub async fn again(&self) -> Self {
+        let guides = Mutex::new(self.guides.lock().await.clone());
+        Self { url: self.url.clone(), tls: self.tls.clone(), db: self.db, is_cluster: self.is_cluster, guides }
+    }
+
     /// Where single keys are looked for.
     pub async fn tsgen(&self) -> anyhow::Result<Tsgen> {
         if self.is_cluster {

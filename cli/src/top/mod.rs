@@ -48,7 +48,7 @@ pub async fn run(common: &Common, top: &Top) -> anyhow::Result<Outcome> {
     // Who cannot be reached at all is said as by any other command, before the screen is taken.
     servers.check().await?;
     let address = servers.masters().await?.join(" ");
-    let mut watch = Watch::start(Servers::of(common)?, Options { every: top.every, ..Options::default() });
+    let mut watch = Watch::start(servers.again().await, Options { every: top.every, ..Options::default() });
     let ways = Arc::new(Ways::new(servers));
     let (mut terminated, mut hung_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let mut model = Model::new(address, top.read_only);

@@ -31,31 +31,54 @@ fn slot(text: &str) -> u16 {
     text.bytes().fold(0, |crc, byte| (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| bit(crc))) % SLOTS
 }
 
-/// A name beside the key, in the same slot of a cluster, with this at its end. The slot goes by what stands between the first `{` and the next `}`,
-/// if there is something, and else by all of the name.
+/// What goes before the end of a name beside a key, so that it is in the same slot of a cluster. The slot goes by what stands between the first `{`
+/// and the next `}`, if there is something, and else by all of the name.
+enum Before {
+    /// The key, which has a tag.
+    Key,
+    /// The key in braces.
+    Braces,
+    /// Another tag of its slot, and the key behind it: no tag has a `}` in it, and none is empty.
+    Tag,
+}
+
+impl Before {
+    fn of(key: &str) -> Self {
+        let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
+        match tag {
+            Some(tag) if !tag.is_empty() => Self::Key,
+            _ if key.is_empty() || key.contains('}') => Self::Tag,
+            _ => Self::Braces,
+        }
+    }
+}
+
+/// A name beside the key, in the same slot of a cluster, with this at its end.
 fn beside(key: &str, chance: &str) -> String {
-    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-    if tag.is_some_and(|tag| !tag.is_empty()) {
-        return format!("{key}{MARK}{chance}");
+    match Before::of(key) {
+        Before::Key => format!("{key}{MARK}{chance}"),
+        Before::Braces => format!("{{{key}}}{MARK}{chance}"),
+        Before::Tag => {
+            let own = slot(key);
+            // Some 16 000 are tried, in less than a hundredth of a second.
+            let tag = (0_u32..).map(|nth| format!("{nth:x}")).find(|tag| slot(tag) == own).unwrap_or_default();
+            format!("{{{tag}}}:{key}{MARK}{chance}")
+        }
     }
-    if !key.contains('}') {
-        return format!("{{{key}}}{MARK}{chance}");
-    }
-    // No tag has a `}` in it, so another tag of that slot is looked for: some 16 000 are tried, in less than a hundredth of a second.
-    let tag = (0_u32..).map(|nth| format!("{nth:x}")).find(|tag| slot(tag) == slot(key)).unwrap_or_default();
-    format!("{{{tag}}}:{key}{MARK}{chance}")
 }
 
 /// The keys that such a name can be beside, the likely one first: `mails` and `{mails}` have the same. None: the name is no such one.
 pub fn keys_beside(name: &str) -> Vec<&str> {
     let Some((rest, chance)) = name.rsplit_once(MARK) else { return Vec::new() };
-    if chance.len() != 16 || !chance.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if chance.len() != 16 || !chance.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return Vec::new();
     }
     let braced = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    let tagged = rest.split_once("}:").map(|(_, key)| key);
-    let keys = [braced, tagged, Some(rest)].into_iter().flatten();
-    keys.filter(|key| beside(key, chance) == name).collect()
+    let braced = braced.filter(|key| matches!(Before::of(key), Before::Braces));
+    let tagged = rest.strip_prefix('{').and_then(|rest| rest.split_once("}:"));
+    let tagged = tagged.filter(|(tag, key)| matches!(Before::of(key), Before::Tag) && slot(tag) == slot(key));
+    let own = Some(rest).filter(|key| matches!(Before::of(key), Before::Key));
+    [braced, tagged.map(|(_, key)| key), own].into_iter().flatten().collect()
 }
 
 /// What the server's client has said.
@@ -198,6 +221,7 @@ mod tests {
         assert_eq!(beside("a{b}c", "5"), "a{b}c:tsgen-import:5");
         assert_eq!(beside("a{b", "5"), "{a{b}:tsgen-import:5");
         for key in [
+            "",
             "mails",
             "a{b}c",
             "a{b",
@@ -222,7 +246,7 @@ mod tests {
         for key in ["a{b}c", "{b}:c", "x{t}:y", "{{b}}"] {
             assert_eq!(keys_beside(&beside(key, "0123456789abcdef")), [key], "{key}");
         }
-        for key in ["a{b", "a}b", "{}", "a{}b", "}", "k:tsgen-import:0123456789abcdef"] {
+        for key in ["", "a{b", "a}b", "{}", "a{}b", "}", "k:tsgen-import:0123456789abcdef"] {
             let name = beside(key, "0123456789abcdef");
             let other = name.strip_suffix(":tsgen-import:0123456789abcdef").expect("the end");
             assert_eq!(keys_beside(&name), [key, other], "{key}");
@@ -233,6 +257,7 @@ mod tests {
             "mails:tsgen-import:0123456789abcdef",
             "{mails}:tsgen-import:5",
             "{mails}:tsgen-import:0123456789abcdeg",
+            "{mails}:tsgen-import:0123456789ABCDEF",
         ] {
             assert!(keys_beside(name).is_empty(), "{name}");
         }

@@ -124,15 +124,16 @@ impl Written {
     fn mark(&self, entry: &Entry<Carried>) -> Mark {
         let [one, other] = self.keys.each_ref().map(|key| {
             let mut hasher = key.build_hasher();
-            (&entry.id, entry.timestamp).hash(&mut hasher);
+            let is_batch = matches!(entry.content, Some(Carried::Sums { .. }));
+            // A batch has a number once it was delivered, and none any more once it was released.
+            if !is_batch {
+                (&entry.id, entry.timestamp).hash(&mut hasher);
+            }
             match &entry.content {
                 // What is known of a group before it has fired, and of a key before its end.
                 Some(Carried::Group { items, .. }) => items.hash(&mut hasher),
                 Some(Carried::Key { deadline, .. }) => deadline.hash(&mut hasher),
-                // A batch has a number once it was delivered.
-                Some(Carried::Sums { sealed_at, sums, .. }) if entry.id.0.is_empty() => {
-                    (sealed_at, sums).hash(&mut hasher);
-                }
+                Some(Carried::Sums { opened_at, sealed_at, sums }) => (opened_at, sealed_at, sums).hash(&mut hasher),
                 // Of an element no other has the same id, and the next run has another time. But one that has taken the place of another may
                 // have its time as well; then it was never delivered, or carries something else.
                 Some(Carried::Payload(payload)) => (payload, entry.deliveries > 0).hash(&mut hasher),
@@ -142,7 +143,6 @@ impl Written {
                     Some(ended_at) if !entry.id.0.is_empty() => ended_at.hash(&mut hasher),
                     ended_at => (ended_at, entry.bytes).hash(&mut hasher),
                 },
-                Some(Carried::Sums { .. }) => {}
             }
             hasher.finish().to_le_bytes()
         });
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_known_by_their_number_or_by_what_they_hold() {
+    fn batches_are_known_by_what_they_hold() {
         let batch = |token, id, sealed_at| {
             entry(token, id, Some(Carried::Sums { opened_at: 0, sealed_at, sums: vec![("f".into(), 1)] }))
         };
@@ -243,7 +243,8 @@ mod tests {
                 && written.takes(Reading::Leased, &batch(Some(1), "3", 4))
         );
         assert!(!written.takes(Reading::ReadyAgain, &batch(None, "", 5)));
-        assert!(!written.takes(Reading::ReadyAgain, &batch(None, "3", 4)));
+        // A worker has stopped and released it: its number is gone.
+        assert!(!written.takes(Reading::ReadyAgain, &batch(None, "", 4)));
         assert!(written.takes(Reading::ReadyAgain, &batch(None, "", 6)));
     }
 }

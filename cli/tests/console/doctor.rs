@@ -163,8 +163,9 @@ fn what_imports_have_left_is_found_with_what_to_do_about_it() {
     let file = server.folder().join("lines");
     std::fs::write(&file, export).expect("a file");
     let file = file.to_str().expect("a path");
-    // Before the last entry; and once all are there, in the last step.
+    // Before it can go by itself; before the last entry; and once all are there, in the last step.
     for (word, nth, what, remedy) in [
+        ("EXPIRE", 1, "an import into copy or {copy} was cut off before its first entry", "UNLINK"),
         ("TSGEN.ADD", 2, "an import into copy or {copy} was cut off, or is still running: it has 1 entries, and goes by itself in 6days", "UNLINK"),
         ("RENAMENX", 2, "all of an import is in it, 2 entries, but it never got its name, copy or {copy}", "RENAMENX"),
     ] {
@@ -179,8 +180,30 @@ fn what_imports_have_left_is_found_with_what_to_do_about_it() {
         let said = tsgen(&there, &["doctor"]).out;
         assert!(said.contains(&format!("warning: TSGEN {name} (db 0): {what}")), "{said}");
         assert!(said.contains(&format!("{remedy} '{name}'")) && !said.contains("dead letters"), "{said}");
+        assert_eq!(said.contains("RENAMENX"), remedy == "RENAMENX", "{said}");
+        there.client().ok("ACL SETUSER ada on >secret ~* +@all -pttl");
+        let password = there.folder().join("password");
+        std::fs::write(&password, "secret\n").expect("a file");
+        let password = password.to_str().expect("a path");
+        let said = tsgen(&there, &["doctor", "--user", "ada", "--password-file", password]).out;
+        assert!(said.contains("+pttl") && !said.contains("UNLINK") && !said.contains("RENAMENX"), "{said}");
         if remedy == "RENAMENX" {
             there.client().play(&format!("> RENAMENX {name} copy\n 1\n > TSGEN.GET copy b\n ['ready' 2 'x']"));
         }
     }
+}
+
+/// A pipe gives its password once.
+#[test]
+fn a_password_may_come_from_a_pipe() {
+    let server = Server::start(&[]);
+    server.client().play("> ACL SETUSER ada on >secret ~* +@all\n OK\n > TSGEN.CREATE k CLOCK\n OK");
+    let pipe = server.folder().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let path = pipe.to_str().expect("a path").to_owned();
+    let writer = std::thread::spawn(move || std::fs::write(pipe, "secret\n"));
+    let said = tsgen(&server, &["doctor", "--user", "ada", "--password-file", &path]).out;
+    writer.join().expect("no panic").expect("it was read");
+    assert!(said.contains("no AOF") || said.contains("appendonly"), "{said}");
 }

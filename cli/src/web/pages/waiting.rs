@@ -100,10 +100,15 @@ async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
     })
 }
 
-/// Whether the server has answered, though not with what was asked for.
+/// Whether the server's user may not ask for it, or the module does not know it yet.
 fn is_refused(error: &anyhow::Error) -> bool {
     let of_server = error.chain().find_map(|cause| cause.downcast_ref::<tsgen_client::Error>());
-    matches!(of_server, Some(tsgen_client::Error::Refused { code, .. }) if ["ERR", "NOPERM"].contains(&code.as_str()))
+    matches!(of_server, Some(tsgen_client::Error::Refused { code, text }) if code == "NOPERM" || is_unknown(text))
+}
+
+/// What an older module says of PEEK, and of WAITING.
+fn is_unknown(text: &str) -> bool {
+    text.contains("unknown command") || text.contains("what to show must be")
 }
 
 /// An element that RANGE has listed.
@@ -160,7 +165,7 @@ async fn ranged(frame: &Frame, behind: &[u8], refused: &anyhow::Error) -> Result
         let Some(last) = found.last().filter(|_| rows.len() >= count) else { break true };
         from = last.at.to_string();
         // A page of one timestamp goes on to its end, as far as that is near.
-        let is_one = equal == found.len() && is_small && found.len() < MOST_EQUAL;
+        let is_one = equal == found.len() && is_small && found.len() < MOST_EQUAL && size < LARGE;
         if (found.len() >= PAGE || size >= LARGE) && !is_one {
             break false;
         }
