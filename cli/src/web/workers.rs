@@ -207,10 +207,11 @@ pub async fn page(visit: Visit) -> Reply {
             @if !consumer.is_empty() || !entry.is_empty() { a href=(visit.url("/workers")) { "All consumers" } }
         }
         @if let Some(failure) = &looked.failure { p.note.bad { (failure) } }
-        @if held.is_empty() { p { @if looked.held.is_empty() { "Nobody holds anything." } @else { "Nobody holds such an entry." } } }
+        @if looked.held.is_empty() && looked.more > 0 { p { "Who holds what could not be read." } }
+        @else if held.is_empty() { p { @if looked.held.is_empty() { "Nobody holds anything." } @else { "Nobody holds such an entry." } } }
         @else if consumer.is_empty() && entry.is_empty() { (of_all(&visit, &held)) }
         @else { (each(&visit, &held)) }
-        @if looked.more > 0 { p { (looked.more) " more leases are not listed here: the pages of the keys have them all." } }
+        @if looked.more > 0 && !looked.held.is_empty() { p { (looked.more) " more leases are not listed here: the pages of the keys have them all." } }
         p.quiet { "Since when a lease runs, no command tells: it is counted from when this page has seen it first." }
     };
     Ok(visit.page(&Page { title: "Workers", tab: Tab::Workers, is_live: true }, body))

@@ -130,20 +130,26 @@ fn hostile_names_are_only_shown() {
 #[test]
 fn a_server_that_goes_away_comes_back() {
     let mut server = server();
+    let mut c = server.client();
+    c.play("> TSGEN.CREATE held CLOCK LEASE 1h\n OK\n > TSGEN.ADD held +0 a x\n 0\n > TSGEN.CLAIM held w\n [[… 'x']]");
     let web = Web::start(&server, &[]);
-    overview(&web, "/", 5);
+    overview(&web, "/", 6);
+    web.get("/workers").is(200).has("held");
     let product = if server.has_valkey("7.2") { "valkey" } else { "redis" };
     web.get("/nodes").is(200).has("reached").has(&format!("<td data-label=\"Server\">{product} "));
     server.stop(Stop::Save);
     wait_until("it is told", || web.get("/nodes").body.contains("not reached"));
-    let page = overview(&web, "/", 5);
+    let page = overview(&web, "/", 6);
     page.has("What is shown of it is");
+    // Who holds what is looked at anew after a moment.
+    wait_until("it is told", || web.get("/workers").body.contains("Who holds what could not be read"));
+    web.get("/workers").lacks("Nobody holds anything");
     let page = web.get("/key/0/mails");
     assert!(matches!(page.status, 200 | 502), "{page:?}");
     is_guarded(&page);
     server.start_again();
     wait_until("it is back", || !web.get("/nodes").body.contains("not reached"));
-    overview(&web, "/", 5).lacks("What is shown of it is");
+    overview(&web, "/", 6).lacks("What is shown of it is");
     web.browser().act("/key/0/mails", "/key/0/mails/pause", "paused=yes").is(303);
 }
 
