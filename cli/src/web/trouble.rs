@@ -46,10 +46,12 @@ pub async fn no_such_page() -> Trouble {
     Trouble::no_page()
 }
 
-/// Whether the server does not know the command: its module is older than this program.
+/// Whether the server does not know the command, or what PEEK is asked to show: its module is older than this program.
 fn is_missing(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|cause| cause.downcast_ref()).any(|error| match error {
-        tsgen_client::Error::Refused { text, .. } => text.contains("unknown command"),
+        tsgen_client::Error::Refused { text, .. } => {
+            text.contains("unknown command") || text.contains("what to show must be")
+        }
         _ => false,
     })
 }

@@ -1,7 +1,7 @@
 //! What is behind the gate: elements whose time has not come, groups that collect, keys that are tracked. Next first.
 
 use super::super::address::KeyAt;
-use super::super::trouble::{Reply, Trouble};
+use super::super::trouble::{is_partial, Reply, Trouble};
 use super::super::visit::Visit;
 use super::frame::{name, Frame};
 use super::{content, download, key, moment};
@@ -74,7 +74,7 @@ async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
     let (entries, next) = match found {
         Ok(page) => page,
         // Whoever may not look at entries, or has a module that does not tell what waits, may still have the list of all timestamps.
-        Err(error) if is_refused(&error) => return ranged(frame, behind, &error).await,
+        Err(error) if is_partial(&error) => return ranged(frame, behind, &error).await,
         Err(error) => return Err(error.into()),
     };
     let has_groups = entries.iter().any(|entry| entry.group.is_some());
@@ -98,17 +98,6 @@ async fn elements(frame: &Frame, behind: &[u8]) -> Result<Rows, Trouble> {
         next: (next != "0").then_some(next),
         note: is_short.then(|| FEW.to_owned()),
     })
-}
-
-/// Whether the server's user may not ask for it, or the module does not know it yet.
-fn is_refused(error: &anyhow::Error) -> bool {
-    let of_server = error.chain().find_map(|cause| cause.downcast_ref::<tsgen_client::Error>());
-    matches!(of_server, Some(tsgen_client::Error::Refused { code, text }) if code == "NOPERM" || is_unknown(text))
-}
-
-/// What an older module says of PEEK, and of WAITING.
-fn is_unknown(text: &str) -> bool {
-    text.contains("unknown command") || text.contains("what to show must be")
 }
 
 /// An element that RANGE has listed.
